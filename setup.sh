@@ -1,0 +1,163 @@
+#!/bin/sh
+# Puts in place what lpntk needs (Deno, and on Linux a Vulkan driver), then runs one task of it.
+# A Deno of its own goes into ./.deno where the machine has no fitting one; system packages (the driver, and
+# npm where nothing else can fetch Deno) are installed with consent. What is there already is left alone, so
+# running it again is cheap.
+set -eu
+unset CDPATH
+cd -- "$(dirname -- "$0")"
+
+DENO_VERSION=2.9.6
+
+usage() {
+  cat <<'END'
+Usage: sh setup.sh COMMAND [ARGUMENT...]
+
+Commands:
+  demo    run lpntk on the digits that come with it; results go to runs/demo
+  test    check formatting, lint and types, and run every test
+  help    show this text
+
+Both install what is missing first: Deno into ./.deno, and a Vulkan driver through apt (after asking, where
+someone is there to be asked). Arguments are passed on to the task.
+END
+}
+
+say() {
+  printf 'setup.sh: %s\n' "$*" >&2
+}
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+has() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# install_packages PACKAGE...: system packages through apt. A person at the terminal is asked first; where
+# nobody can be, it goes ahead if that takes no password.
+install_packages() {
+  by_hand="as root, run: apt-get update && apt-get install -y --no-install-recommends $*"
+  has apt-get || fail "Cannot install $*: found no apt-get; install them by hand, then run this again"
+  terminal=no
+  if [ -t 0 ] && [ -t 1 ]; then terminal=yes; fi
+
+  if [ "$(id -u)" -eq 0 ]; then
+    sudo=
+  elif has sudo && { [ $terminal = yes ] || sudo -n true 2>/dev/null; }; then
+    sudo=sudo
+  else
+    fail "Cannot install $*: not root, and no sudo without a password; $by_hand"
+  fi
+
+  if [ $terminal = yes ]; then
+    printf 'Install the system packages %s with apt? [Y/n] ' "$*"
+    read -r answer || answer=no
+    case $answer in
+      '' | [Yy]*) ;;
+      *) fail "Stopped; to install them by hand, $by_hand" ;;
+    esac
+  else
+    say "installing the system packages $* with apt"
+  fi
+  $sudo apt-get update
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+# The Deno that PATH finds is the pinned version or a later 2.x.
+deno_fits() {
+  has deno || return 1
+  case $(deno --version 2>/dev/null) in
+    "deno 2.9."[6-9]* | "deno 2.9."[1-5][0-9]* | "deno 2."[1-9][0-9].*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# npm's package is a wrapper that links the binary in an install script, which npm may be told not to run:
+# so take the binary from the package of this platform, which npm chose.
+install_deno_from_npm() {
+  npm install --prefix .deno --no-save --no-audit --no-fund --include=optional --ignore-scripts \
+    "deno@$DENO_VERSION" >&2 || return 1
+  for binary in .deno/node_modules/@deno/*/deno; do
+    [ -f "$binary" ] || return 1
+    chmod +x "$binary"
+    ln -sf "../../$binary" .deno/bin/deno
+  done
+}
+
+install_deno_from_release() {
+  case $(uname -s)-$(uname -m) in
+    Linux-x86_64) target=x86_64-unknown-linux-gnu ;;
+    Linux-aarch64 | Linux-arm64) target=aarch64-unknown-linux-gnu ;;
+    Darwin-x86_64) target=x86_64-apple-darwin ;;
+    Darwin-arm64) target=aarch64-apple-darwin ;;
+    *) return 1 ;;
+  esac
+  url=https://github.com/denoland/deno/releases/download/v$DENO_VERSION/deno-$target.zip
+  if has curl; then
+    curl --fail --location --silent --show-error --output .deno/deno.zip "$url" || return 1
+  else
+    wget --quiet --output-document=.deno/deno.zip "$url" || return 1
+  fi
+  unzip -q -o .deno/deno.zip -d .deno/bin && rm .deno/deno.zip
+}
+
+install_deno() {
+  say "installing Deno $DENO_VERSION into ./.deno"
+  mkdir -p .deno/bin
+  if has npm && install_deno_from_npm; then return; fi
+  if { has curl || has wget; } && has unzip && install_deno_from_release; then return; fi
+  has npm || install_packages npm ca-certificates
+  install_deno_from_npm || fail "Cannot install Deno: npm failed; install Deno $DENO_VERSION by hand"
+}
+
+# Prints the name of the GPU, or of the CPU that stands in for one; fails where there is no adapter.
+find_adapter() {
+  # On Linux Deno would also take OpenGL, which is not what lpntk is tested with.
+  [ "$(uname -s)" != Linux ] || export DENO_WEBGPU_BACKEND=vulkan
+  deno eval --no-config '
+    const adapter = await navigator.gpu?.requestAdapter();
+    if (!adapter) Deno.exit(1);
+    console.log(adapter.info.description || adapter.info.device || adapter.info.vendor);
+  ' 2>/dev/null
+}
+
+ensure_adapter() {
+  if ! adapter=$(find_adapter); then
+    has apt-get || fail 'Cannot find a GPU: no adapter answers. On Linux install a Vulkan driver: that of your GPU,' \
+      "or Mesa's, which also runs on the CPU (mesa-vulkan-drivers, vulkan-swrast, ...)"
+    install_packages mesa-vulkan-drivers libvulkan1
+    adapter=$(find_adapter) || fail 'Cannot find a GPU: no adapter answers, with Mesa installed'
+  fi
+  say "Deno $(deno eval --no-config 'console.log(Deno.version.deno)'), adapter: $adapter"
+}
+
+case ${1-} in
+  demo | test) ;;
+  help | -h | --help) usage; exit ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+PATH=$PWD/.deno/bin:$PATH
+export PATH
+deno_fits || install_deno
+hash -r # or the shell goes on with the Deno that it found before
+deno_fits || fail "Cannot use Deno: got $(deno --version 2>&1 | head -n 1), need $DENO_VERSION"
+
+# Mesa's drivers complain on standard error where this folder does not exist.
+if [ ! -d "${XDG_RUNTIME_DIR-}" ]; then
+  XDG_RUNTIME_DIR=$PWD/.deno/runtime
+  mkdir -p .deno
+  [ -d "$XDG_RUNTIME_DIR" ] || mkdir -m 700 "$XDG_RUNTIME_DIR"
+  export XDG_RUNTIME_DIR
+fi
+ensure_adapter
+
+command=$1
+shift
+case $command in
+  demo) exec deno task lpntk run --data digits --out runs/demo "$@" ;;
+  test) exec deno task ok "$@" ;;
+esac
