@@ -1,0 +1,189 @@
+/** Labelled images in memory: the one form that every reader of data sets produces. @module */
+
+import { DataError } from "../errors.ts";
+import { countElements } from "./shape.ts";
+
+/** Labels are kept as 32-bit signed integers. */
+const MAX_CLASSES = 2 ** 31;
+
+/** Which part of a data set: the samples to learn from, or the samples to judge by. */
+export type Split = "train" | "test";
+
+/** Labelled images. Nothing changes it once made; a subset is a new one. */
+export interface Dataset {
+  /** Name or path that it was loaded by. */
+  readonly name: string;
+  readonly split: Split;
+  /** Pixels, `[N, H, W, C]` u8, row-major. */
+  readonly images: Uint8Array;
+  /** Labels, `[N]` i32, each in 0..classes-1. */
+  readonly labels: Int32Array;
+  /** Height, width and channels of an image. */
+  readonly shape: readonly [height: number, width: number, channels: number];
+  /** Number of classes, the paper's K; labels need not use all of them. */
+  readonly classes: number;
+  /** Mean of each channel, of pixels scaled to 0..1. */
+  readonly mean: readonly number[];
+  /** Standard deviation of each channel, of pixels scaled to 0..1. */
+  readonly std: readonly number[];
+}
+
+/** What a {@link Dataset} is made of; a `mean` or `std` of one number holds for every channel. */
+export interface DatasetParts extends Omit<Dataset, "labels"> {
+  readonly labels: ArrayLike<number>;
+}
+
+/**
+ * Makes a data set from its parts after checking that they fit. Borrows the images, copies the
+ * labels.
+ *
+ * @throws {DataError} when there are no samples, the counts of images and labels differ, a label is
+ * no integer in 0..classes-1, or mean and std do not fit the channels
+ */
+export function createDataset(parts: DatasetParts): Dataset {
+  checkCounts(parts);
+  checkLabels(parts);
+  return {
+    ...parts,
+    labels: Int32Array.from(parts.labels),
+    mean: spreadOverChannels(parts, "mean", Number.isFinite),
+    std: spreadOverChannels(parts, "std", (value) => Number.isFinite(value) && value > 0),
+  };
+}
+
+/**
+ * The samples of the given indices, in the given order; an index may come twice. Copies them.
+ *
+ * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
+ */
+export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset {
+  if (indices.length === 0) {
+    throw new RangeError(`Cannot take samples of ${data.name}: got no indices, need at least 1`);
+  }
+  checkIndices(data, indices);
+  const pixels = countElements(data.shape);
+  const images = new Uint8Array(indices.length * pixels);
+  for (let i = 0; i < indices.length; i++) {
+    const start = indices[i] * pixels;
+    images.set(data.images.subarray(start, start + pixels), i * pixels);
+  }
+  const labels = Int32Array.from(indices, (index) => data.labels[index]);
+  return { ...data, images, labels };
+}
+
+/**
+ * The first `n` samples, copied.
+ *
+ * @throws {RangeError} when `n` is not an integer in 1..N
+ */
+export function takeFirst(data: Dataset, n: number): Dataset {
+  const samples = data.labels.length;
+  if (!Number.isInteger(n) || n < 1 || n > samples) {
+    throw new RangeError(
+      `Cannot take the first ${n} samples of ${data.name} (${data.split}): it holds ${samples}, ` +
+        `need an integer in 1..${samples}`,
+    );
+  }
+  return {
+    ...data,
+    images: data.images.slice(0, n * countElements(data.shape)),
+    labels: data.labels.slice(0, n),
+  };
+}
+
+/**
+ * Images as a network takes them: `(pixel / 255 - mean) / std` by channel, rounded once from
+ * float64.
+ *
+ * @returns `[B, H, W, C]` f32, row-major, for B indices
+ * @throws {RangeError} when an index is not an integer in 0..N-1
+ */
+export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  checkIndices(data, indices);
+  const channels = data.shape[2];
+  const tables = data.mean.map((mean, channel) =>
+    Float32Array.from({ length: 256 }, (_, pixel) => (pixel / 255 - mean) / data.std[channel])
+  );
+  const pixels = countElements(data.shape);
+  const normalised = new Float32Array(indices.length * pixels);
+  for (let i = 0; i < indices.length; i++) {
+    const from = indices[i] * pixels;
+    const to = i * pixels;
+    for (let p = 0; p < pixels; p++) {
+      normalised[to + p] = tables[p % channels][data.images[from + p]];
+    }
+  }
+  return normalised;
+}
+
+function checkCounts({ name, images, labels, shape }: DatasetParts): void {
+  if (!shape.every((size) => Number.isInteger(size) && size >= 1)) {
+    throw new DataError(
+      `Cannot use data set ${name}: got images of shape [${shape.join(", ")}], need sizes of at ` +
+        `least 1`,
+    );
+  }
+  if (images.length === 0 && labels.length === 0) {
+    throw new DataError(`Cannot use data set ${name}: it holds no samples, need at least 1`);
+  }
+  const samples = images.length / countElements(shape);
+  if (samples !== labels.length) {
+    throw new DataError(
+      `Cannot use data set ${name}: got ${samples} images of shape [${shape.join(", ")}] and ` +
+        `${labels.length} labels, need as many images as labels`,
+    );
+  }
+}
+
+function checkLabels({ name, labels, classes }: DatasetParts): void {
+  if (!Number.isInteger(classes) || classes < 1 || classes > MAX_CLASSES) {
+    throw new DataError(
+      `Cannot use data set ${name}: got ${classes} classes, need an integer in 1..${MAX_CLASSES}`,
+    );
+  }
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i];
+    if (!Number.isInteger(label) || label < 0 || label >= classes) {
+      throw new DataError(
+        `Cannot use data set ${name}: got label ${label} at index ${i}, need an integer in ` +
+          `0..${classes - 1}`,
+      );
+    }
+  }
+}
+
+function checkIndices(data: Dataset, indices: ArrayLike<number>): void {
+  const samples = data.labels.length;
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i];
+    if (!Number.isInteger(index) || index < 0 || index >= samples) {
+      throw new RangeError(
+        `Cannot take sample ${index} of ${data.name} (${data.split}): it holds ${samples}, ` +
+          `need an integer in 0..${samples - 1}`,
+      );
+    }
+  }
+}
+
+function spreadOverChannels(
+  parts: DatasetParts,
+  key: "mean" | "std",
+  isValid: (value: number) => boolean,
+): readonly number[] {
+  const values = parts[key];
+  const channels = parts.shape[2];
+  if (values.length !== channels && values.length !== 1) {
+    throw new DataError(
+      `Cannot use data set ${parts.name}: got ${values.length} numbers for ${key}, need ` +
+        `${channels}, one per channel, or 1 for all`,
+    );
+  }
+  const bad = values.find((value) => !isValid(value));
+  if (bad !== undefined) {
+    throw new DataError(
+      `Cannot use data set ${parts.name}: got ${bad} in ${key}, need finite numbers` +
+        (key === "std" ? " above 0" : ""),
+    );
+  }
+  return Array.from({ length: channels }, (_, channel) => values[channel % values.length]);
+}

@@ -1,0 +1,178 @@
+/**
+ * A folder of NumPy arrays as a data set: `images.npy`, `labels.npy`, for the test split
+ * `test_images.npy` and `test_labels.npy`, and an optional `dataset.json`.
+ *
+ * @module
+ */
+
+import { z } from "npm:zod@4.6.7";
+import { FileError } from "../errors.ts";
+import type { Dataset, Split } from "./dataset.ts";
+import { createDataset } from "./dataset.ts";
+import { exists, readBytes } from "./file.ts";
+import type { NpyArray } from "./npy.ts";
+import { readNpy } from "./npy.ts";
+
+type Layout = "NCHW" | "NHWC";
+
+const SETTINGS = z.strictObject({
+  classes: z.number().int().positive(),
+  mean: z.array(z.number()).nonempty(),
+  std: z.array(z.number().positive()).nonempty(),
+  layout: z.enum(["NCHW", "NHWC"]),
+}).partial();
+
+type Settings = z.infer<typeof SETTINGS>;
+
+const NEEDED: Record<keyof Settings, string> = {
+  classes: "an integer of at least 1",
+  mean: "a list of numbers, one per channel",
+  std: "a list of numbers above 0, one per channel",
+  layout: '"NCHW" or "NHWC"',
+};
+
+const FILES = {
+  train: { images: "images.npy", labels: "labels.npy" },
+  test: { images: "test_images.npy", labels: "test_labels.npy" },
+} as const;
+
+/**
+ * Reads one split of a folder.
+ *
+ * Images are u8 `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`. The layout of the last two is the
+ * `layout` of `dataset.json`; without it, the channels are where a size of 1 or 3 stands. Labels
+ * are integers of any width. Without `classes` there are as many as the largest label of this split
+ * and of `labels.npy` asks for. `mean` defaults to 0 and `std` to 1.
+ *
+ * @throws {FileError} when a file is missing, broken, or of another type or shape
+ * @throws {DataError} when images, labels and settings do not fit each other
+ */
+export async function readFolder(path: string, split: Split): Promise<Dataset> {
+  const settings = await readSettings(`${path}/dataset.json`);
+  const { images, shape } = await readImages(`${path}/${FILES[split].images}`, settings.layout);
+  const labels = await readLabels(`${path}/${FILES[split].labels}`);
+  return createDataset({
+    name: path,
+    split,
+    images,
+    labels,
+    shape,
+    classes: settings.classes ?? await countClasses(path, split, labels),
+    mean: settings.mean ?? [0],
+    std: settings.std ?? [1],
+  });
+}
+
+async function readSettings(path: string): Promise<Settings> {
+  if (!await exists(path)) return {};
+  const text = new TextDecoder().decode(await readBytes(path, "a JSON file"));
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new FileError(path, `Cannot read ${path}: got broken JSON, need an object`, { cause });
+  }
+  const settings = SETTINGS.safeParse(json);
+  if (settings.success) return settings.data;
+  throw new FileError(
+    path,
+    `Cannot read ${path}: ${explainIssue(settings.error.issues[0], json)}`,
+  );
+}
+
+function explainIssue(issue: z.core.$ZodIssue, json: Record<string, unknown>): string {
+  const known = Object.keys(NEEDED).join(", ");
+  if (issue.code === "unrecognized_keys") return `got key "${issue.keys[0]}", need one of ${known}`;
+  const key = issue.path[0] as keyof Settings | undefined;
+  if (key === undefined) return `got ${JSON.stringify(json)}, need an object with keys ${known}`;
+  return `got ${JSON.stringify(json[key])} for "${key}", need ${NEEDED[key]}`;
+}
+
+async function readImages(
+  path: string,
+  layout: Layout | undefined,
+): Promise<Pick<Dataset, "images" | "shape">> {
+  const { data, shape, dtype } = await readNpy(path);
+  const sizes = shape.join(", ");
+  if (dtype !== "|u1") {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got images of dtype ${dtype}, need |u1 (uint8)`,
+    );
+  }
+  const images = data as Uint8Array;
+  if (shape.length === 3) return { images, shape: [shape[1], shape[2], 1] };
+  if (shape.length !== 4) {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got images of shape [${sizes}], need [N, H, W], [N, C, H, W] or ` +
+        `[N, H, W, C]`,
+    );
+  }
+  const found = layout ?? inferLayout(shape);
+  if (found === undefined) {
+    throw new FileError(
+      path,
+      `Cannot tell the layout of ${path}: got shape [${sizes}], need "layout": "NCHW" or "NHWC" ` +
+        `in dataset.json`,
+    );
+  }
+  if (found === "NHWC") return { images, shape: [shape[1], shape[2], shape[3]] };
+  const [, channels, height, width] = shape as [number, number, number, number];
+  return {
+    images: moveChannelsLast(images, channels, height * width),
+    shape: [height, width, channels],
+  };
+}
+
+/** The layout that puts 1 or 3 channels where such a size stands; none when both or neither do. */
+function inferLayout(shape: readonly number[]): Layout | undefined {
+  const isChannels = (size: number | undefined) => size === 1 || size === 3;
+  if (isChannels(shape[1]) === isChannels(shape[3])) return undefined;
+  return isChannels(shape[1]) ? "NCHW" : "NHWC";
+}
+
+/** `[N, C, pixels]` to `[N, pixels, C]`. */
+function moveChannelsLast(images: Uint8Array, channels: number, pixels: number): Uint8Array {
+  const moved = new Uint8Array(images.length);
+  const imageSize = channels * pixels;
+  for (let start = 0; start < images.length; start += imageSize) {
+    for (let channel = 0; channel < channels; channel++) {
+      for (let pixel = 0; pixel < pixels; pixel++) {
+        moved[start + pixel * channels + channel] = images[start + channel * pixels + pixel];
+      }
+    }
+  }
+  return moved;
+}
+
+/** Labels as float64, which holds every label that could be valid exactly. */
+async function readLabels(path: string): Promise<Float64Array> {
+  const { data, shape, dtype } = await readNpy(path);
+  if (shape.length !== 1) {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got labels of shape [${shape.join(", ")}], need [N]`,
+    );
+  }
+  if (!isInteger(dtype)) {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got labels of dtype ${dtype}, need integers; save ` +
+        `labels.astype('<i4') instead`,
+    );
+  }
+  return Float64Array.from<number | bigint>(data, Number);
+}
+
+function isInteger(dtype: NpyArray["dtype"]): boolean {
+  return dtype[1] === "i" || dtype[1] === "u";
+}
+
+/** Classes that the labels ask for; a test split must not have fewer than its training split. */
+async function countClasses(path: string, split: Split, labels: Float64Array): Promise<number> {
+  const classes = 1 + labels.reduce((largest, label) => Math.max(largest, label), 0);
+  const trainLabels = `${path}/${FILES.train.labels}`;
+  if (split === "train" || !await exists(trainLabels)) return classes;
+  return Math.max(classes, await countClasses(path, "train", await readLabels(trainLabels)));
+}

@@ -1,0 +1,57 @@
+/**
+ * Errors that a caller may want to react to. Wrong arguments are `TypeError` or `RangeError`.
+ *
+ * Messages are one line: `Cannot <action> <subject>: got <state>, need <state>`, then the mend where there is one.
+ *
+ * @module
+ */
+
+/** No WebGPU adapter: no driver, or none that this process may use. */
+export class NoAdapterError extends Error {
+  override name = "NoAdapterError";
+}
+
+/** The device is gone, out of memory, or reported an error outside of any call; its results cannot be trusted. */
+export class DeviceError extends Error {
+  override name = "DeviceError";
+}
+
+/** A shader or pipeline that the device refuses, with the compiler's line. */
+export class KernelError extends Error {
+  override name = "KernelError";
+}
+
+/** A file that is missing, truncated or not of the expected format. */
+export class FileError extends Error {
+  override name = "FileError";
+  constructor(
+    /** The file or folder. */
+    readonly path: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Images, labels or a kernel whose contents do not fit: counts that differ, labels out of range. */
+export class DataError extends Error {
+  override name = "DataError";
+}
+
+/** Weights that do not fit the network: missing, extra, misshapen or not finite. */
+export class WeightsError extends Error {
+  override name = "WeightsError";
+  constructor(
+    /** The tensor's name in PyTorch's `state_dict`. */
+    readonly tensor: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** NaN or infinity in a result, with the sample it came from. */
+export class NonFiniteError extends Error {
+  override name = "NonFiniteError";
+}

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { encodeNpy } from "../../engine/data/npy.ts";
+import { chooseCacheFolder, loadDataset } from "../../engine/data/named.ts";
+import { encodeIdx, openTempFolder } from "./data_fixtures.ts";
+
+async function writeMnist(folder: string, label: number): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeFile(`${folder}/train-images-idx3-ubyte`, encodeIdx([1, 1, 1], [7]));
+  await Deno.writeFile(`${folder}/train-labels-idx1-ubyte`, encodeIdx([1], [label]));
+}
+
+/**
+ * Loads MNIST in a process of its own, because the environment is one for all tests; gives label or
+ * error. The process sets its variables itself: Deno keeps its own cache in XDG_CACHE_HOME.
+ */
+async function loadMnistWith(env: Record<string, string>): Promise<string> {
+  const script = `
+    import { loadDataset } from "${new URL("../../engine/data/named.ts", import.meta.url)}";
+    Deno.env.delete("LPNTK_DATA");
+    for (const [name, value] of Object.entries(${JSON.stringify(env)})) Deno.env.set(name, value);
+    try { console.log((await loadDataset("mnist", "train")).labels[0]); }
+    catch (error) { console.log(error.message); }`;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", script],
+    cwd: new URL("../../", import.meta.url),
+    stderr: "inherit",
+  });
+  const { stdout } = await process.output();
+  return new TextDecoder().decode(stdout).trim();
+}
+
+Deno.test("digits are drawn by name", async () => {
+  const data = await loadDataset("digits", "test");
+  assert.deepEqual([data.name, data.split, data.labels.length], ["digits", "test", 1_000]);
+});
+
+Deno.test("a folder with arrays of NumPy is a data set", async () => {
+  await using folder = await openTempFolder();
+  await Deno.writeFile(`${folder.path}/images.npy`, encodeNpy(Uint8Array.of(1, 2), [2, 1, 1]));
+  await Deno.writeFile(`${folder.path}/labels.npy`, encodeNpy(Uint8Array.of(0, 3), [2]));
+  const data = await loadDataset(folder.path, "train");
+  assert.deepEqual([data.name, data.classes, [...data.labels]], [folder.path, 4, [0, 3]]);
+});
+
+Deno.test("a folder with the IDX files of MNIST is a data set", async () => {
+  await using folder = await openTempFolder();
+  await writeMnist(folder.path, 3);
+  const data = await loadDataset(folder.path, "train");
+  assert.deepEqual([data.name, data.classes, [...data.labels]], [folder.path, 10, [3]]);
+});
+
+Deno.test("a folder with neither is a FileError that lists what was looked for", async () => {
+  await using folder = await openTempFolder();
+  await assert.rejects(loadDataset(folder.path, "test"), {
+    name: "FileError",
+    path: folder.path,
+    message:
+      `Cannot load data set ${folder.path}: got none of images.npy, t10k-images-idx3-ubyte, ` +
+      "t10k-images-idx3-ubyte.gz in it, need arrays of NumPy or the IDX files of MNIST",
+  });
+});
+
+Deno.test("a path that is no folder is a FileError", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/missing`;
+  await assert.rejects(loadDataset(path, "train"), {
+    name: "FileError",
+    path,
+    message: `Cannot load data set ${path}: got no such folder, need one`,
+  });
+  await Deno.writeTextFile(path, "");
+  await assert.rejects(loadDataset(path, "train"), { name: "FileError", path });
+});
+
+Deno.test("an unknown name is a RangeError that names a known one within two letters", async () => {
+  const need = "got an unknown name, need digits, mnist or a folder";
+  const hints = {
+    mnsit: "; did you mean mnist?",
+    minst: "; did you mean mnist?",
+    MNist: "; did you mean mnist?",
+    digit: "; did you mean digits?",
+    fingits: "; did you mean digits?",
+    mnxyz: "",
+    cifar: "",
+    "fashion-mnist": "",
+    toString: "",
+  };
+  for (const [name, hint] of Object.entries(hints)) {
+    await assert.rejects(loadDataset(name, "train"), {
+      name: "RangeError",
+      message: `Cannot load data set ${name}: ${need}${hint}`,
+    });
+  }
+});
+
+Deno.test("MNIST is looked for in LPNTK_DATA first, then in the cache folder", async () => {
+  await using folder = await openTempFolder();
+  const home = `${folder.path}/home`;
+  const caches: Record<string, string> = { XDG_CACHE_HOME: home, HOME: home, LOCALAPPDATA: home };
+  const env = { ...caches, LPNTK_DATA: `${folder.path}/data` };
+  const missing = await loadMnistWith(env);
+  assert.ok(missing.includes(`in ${env.LPNTK_DATA}/mnist, need the four IDX files`), missing);
+  const cache = chooseCacheFolder(Deno.build.os, (name) => caches[name]);
+  await writeMnist(`${cache}/mnist`, 1);
+  assert.equal(await loadMnistWith(env), "1");
+  await writeMnist(`${folder.path}/data/mnist`, 2);
+  assert.equal(await loadMnistWith(env), "2");
+  assert.equal(await loadMnistWith(caches), "1");
+});
+
+Deno.test("the cache folder follows the custom of the operating system", () => {
+  const choose = (os: typeof Deno.build.os, env: Record<string, string>) =>
+    chooseCacheFolder(os, (name) => env[name]);
+  assert.equal(choose("linux", { HOME: "/h", XDG_CACHE_HOME: "/x" }), "/x/lpntk");
+  assert.equal(choose("linux", { HOME: "/h", XDG_CACHE_HOME: "" }), "/h/.cache/lpntk");
+  assert.equal(choose("darwin", { HOME: "/h" }), "/h/Library/Caches/lpntk");
+  assert.equal(choose("windows", { LOCALAPPDATA: "C:\\l" }), "C:\\l\\lpntk");
+  assert.throws(() => choose("linux", {}), {
+    message:
+      "Cannot find the cache folder: got no HOME in the environment, need it, or the data in " +
+      "LPNTK_DATA",
+  });
+});
