@@ -1,0 +1,114 @@
+/**
+ * Recording kernel launches: many launches, one submission.
+ *
+ * @module
+ */
+import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
+
+/** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
+export interface UniformArena {
+  readonly buffer: GPUBuffer;
+  readonly slotBytes: number;
+}
+
+/** The largest number of workgroups along one dimension that every device accepts. */
+const MAX_GROUPS_X = 65535;
+
+/**
+ * A sequence of launches and copies that `submit` sends to the device at once.
+ *
+ * The parameters of all launches go up in one write just before their submission, so recordings never disturb one another. When the
+ * arena is full the recording is submitted and goes on.
+ */
+export class Commands {
+  readonly #params: DataView<ArrayBuffer>;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #slots = 0;
+
+  /** Use `Gpu.record`. */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly arena: UniformArena,
+    private readonly pipelineOf: (kernel: Kernel) => GPUComputePipeline,
+  ) {
+    this.#params = new DataView(new ArrayBuffer(arena.buffer.size));
+  }
+
+  /**
+   * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than 65,535 are spread over
+   * y, where the last row may hold numbers beyond the count.
+   *
+   * @throws {RangeError} if a buffer is larger than the device can bind.
+   */
+  run<P extends string, B extends string>(
+    kernel: Kernel<P, B>,
+    params: ParamValues<P>,
+    buffers: BufferBindings<B>,
+    workgroups: number,
+  ): void {
+    if (workgroups === 0) return;
+    if ((this.#slots + 1) * this.arena.slotBytes > this.arena.buffer.size) this.submit();
+    const offset = this.#slots++ * this.arena.slotBytes;
+    kernel.writeParams(this.#params, offset, params);
+    const pipeline = this.pipelineOf(kernel as unknown as Kernel);
+    const group = this.device.createBindGroup({
+      label: kernel.name,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [
+        { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
+        ...kernel.buffers.map(([name], index) => ({
+          binding: index + 1,
+          resource: { buffer: this.#bindable(buffers[name], kernel.name, name) },
+        })),
+      ],
+    });
+    const pass = this.#pass ??= this.#encode().beginComputePass({ label: kernel.name });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group, [offset]);
+    const x = Math.min(workgroups, MAX_GROUPS_X);
+    pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
+  }
+
+  /** Records a copy of bytes between buffers. */
+  copy(
+    from: GPUBuffer,
+    fromOffset: number,
+    to: GPUBuffer,
+    toOffset: number,
+    sizeBytes: number,
+  ): void {
+    this.#endPass();
+    this.#encode().copyBufferToBuffer(from, fromOffset, to, toOffset, sizeBytes);
+  }
+
+  /** Sends what was recorded to the device's queue; the recording can be used again. */
+  submit(): void {
+    if (!this.#encoder) return;
+    this.#endPass();
+    const bytes = this.#slots * this.arena.slotBytes;
+    this.device.queue.writeBuffer(this.arena.buffer, 0, this.#params.buffer, 0, bytes);
+    this.device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.#slots = 0;
+  }
+
+  #encode(): GPUCommandEncoder {
+    return this.#encoder ??= this.device.createCommandEncoder({ label: "lpntk" });
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+
+  #bindable(buffer: GPUBuffer, kernel: string, name: string): GPUBuffer {
+    const limit = this.device.limits.maxStorageBufferBindingSize;
+    if (buffer.size > limit) {
+      throw new RangeError(
+        `Cannot bind '${name}' of kernel '${kernel}': got ${buffer.size} bytes, need at most ${limit} on this device`,
+      );
+    }
+    return buffer;
+  }
+}

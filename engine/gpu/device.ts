@@ -1,0 +1,242 @@
+/**
+ * The WebGPU device: opening, buffers, read-backs and errors. It knows nothing of lpNTK.
+ *
+ * @module
+ */
+import { DeviceError, NoAdapterError } from "../errors.ts";
+import { Commands, type UniformArena } from "./commands.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** The adapter as its driver names it. */
+export interface AdapterDescription {
+  /** The device's name, for example `llvmpipe (LLVM 15.0.6, 256 bits)`. */
+  readonly name: string;
+  readonly vendor: string;
+  readonly features: readonly string[];
+}
+
+/** Limits that the kernels profit from; each is raised to what the adapter has. */
+const RAISED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupStorageSize",
+] as const;
+
+const NO_ADAPTER =
+  "Cannot open a GPU: got no WebGPU adapter, need a Vulkan, Metal or DirectX 12 driver. " +
+  "On Debian or Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1 (a CPU driver) or your card's driver package; " +
+  "on Fedora: dnf install mesa-vulkan-drivers vulkan-loader; on macOS and Windows: update the system's graphics driver";
+
+/**
+ * A WebGPU device with an account of its buffers.
+ *
+ * Whoever creates a buffer destroys it; `dispose` destroys what is left. An error that the device reports outside of any call makes
+ * every later call throw it: WebGPU itself would go on and compute zeros.
+ */
+export class Gpu {
+  readonly #live = new Set<GPUBuffer>();
+  readonly #pipelines = new Map<Kernel, GPUComputePipeline>();
+  #arena: UniformArena | undefined;
+  #failure: Error | undefined;
+  #disposed = false;
+
+  private constructor(readonly device: GPUDevice, readonly adapter: AdapterDescription) {
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#fail((event as GPUUncapturedErrorEvent).error);
+    });
+    device.lost.then((info) => {
+      if (!this.#disposed) this.#fail(new Error(`device lost (${info.reason}): ${info.message}`));
+    });
+  }
+
+  /**
+   * Opens the system's preferred adapter with the largest limits it has.
+   *
+   * @throws {NoAdapterError} if there is none; the message names the packages to install.
+   */
+  static async open(): Promise<Gpu> {
+    quietVulkan();
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) throw new NoAdapterError(NO_ADAPTER);
+    const requiredLimits = Object.fromEntries(
+      RAISED_LIMITS.map((name) => [name, adapter.limits[name]]),
+    );
+    const requiredFeatures: GPUFeatureName[] = adapter.features.has("timestamp-query")
+      ? ["timestamp-query"]
+      : [];
+    const device = await adapter.requestDevice({
+      label: "lpntk",
+      requiredLimits,
+      requiredFeatures,
+    });
+    const { description, device: name, vendor } = adapter.info;
+    return new Gpu(device, {
+      name: description === "" ? name : `${name} ${description}`.trim(),
+      vendor,
+      features: [...adapter.features].sort(),
+    });
+  }
+
+  /** How many buffers created here are not destroyed yet. */
+  get liveBuffers(): number {
+    return this.#live.size;
+  }
+
+  /** Bytes of the buffers created here that are not destroyed yet. */
+  get liveBytes(): number {
+    let bytes = 0;
+    for (const buffer of this.#live) bytes += buffer.size;
+    return bytes;
+  }
+
+  /**
+   * Throws what went wrong on the device, if anything did.
+   *
+   * @throws {DeviceError} after a device error, a lost device or disposal.
+   */
+  check(): void {
+    if (this.#disposed) throw new DeviceError("Cannot use the engine: it has been disposed");
+    if (this.#failure) throw this.#failure;
+  }
+
+  /**
+   * A storage buffer of zeros that can be copied from and to; the caller destroys it.
+   *
+   * @param sizeBytes rounded up to a multiple of 4.
+   * @throws {RangeError} if the device has no buffers of that size.
+   */
+  createBuffer(label: string, sizeBytes: number): GPUBuffer {
+    return this.#create(
+      label,
+      sizeBytes,
+      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    );
+  }
+
+  /** A storage buffer that holds `data`; the caller destroys it. */
+  upload(label: string, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer {
+    const buffer = this.createBuffer(label, data.byteLength);
+    this.device.queue.writeBuffer(buffer, 0, data);
+    return buffer;
+  }
+
+  /** Destroys a buffer made by `createBuffer` or `upload`; a second time does nothing. */
+  destroyBuffer(buffer: GPUBuffer): void {
+    if (this.#live.delete(buffer)) buffer.destroy();
+  }
+
+  /** Starts recording kernel launches and copies. */
+  record(): Commands {
+    this.check();
+    this.#arena ??= {
+      buffer: this.#create("params", 65536, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
+      slotBytes: Math.max(128, this.device.limits.minUniformBufferOffsetAlignment),
+    };
+    return new Commands(this.device, this.#arena, (kernel) => this.#pipeline(kernel));
+  }
+
+  /**
+   * Copies `sizeBytes` bytes of a buffer to the host, after everything submitted so far. Costs some 12 ms in Deno, whatever the size: keep
+   * it out of inner loops.
+   *
+   * @throws {DeviceError} if the device has failed.
+   */
+  async read(
+    buffer: GPUBuffer,
+    sizeBytes: number = buffer.size,
+    offsetBytes = 0,
+  ): Promise<ArrayBuffer> {
+    this.check();
+    const staging = this.#create(
+      "read-back",
+      sizeBytes,
+      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    );
+    try {
+      const encoder = this.device.createCommandEncoder({ label: "read-back" });
+      encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, sizeBytes);
+      this.device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      const copy = staging.getMappedRange().slice(0);
+      staging.unmap();
+      await this.#settle();
+      return copy;
+    } catch (error) {
+      await this.#settle();
+      throw new DeviceError("Cannot read a result from the device", { cause: error });
+    } finally {
+      this.destroyBuffer(staging);
+    }
+  }
+
+  /**
+   * Waits until everything submitted so far is done.
+   *
+   * @throws {DeviceError} if the device has failed.
+   */
+  async finish(): Promise<void> {
+    this.check();
+    await this.device.queue.onSubmittedWorkDone();
+    await this.#settle();
+  }
+
+  /** Destroys every buffer and the device. A second time does nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const buffer of [...this.#live]) this.destroyBuffer(buffer);
+    this.device.destroy();
+  }
+
+  /** Lets pending error events arrive, then throws what they said. */
+  async #settle(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.check();
+  }
+
+  #create(label: string, sizeBytes: number, usage: number): GPUBuffer {
+    this.check();
+    const size = Math.max(4, Math.ceil(sizeBytes / 4) * 4);
+    const { maxBufferSize } = this.device.limits;
+    if (!(size <= maxBufferSize)) {
+      throw new RangeError(
+        `Cannot create buffer '${label}': got ${size} bytes, need at most ${maxBufferSize} on this device`,
+      );
+    }
+    const buffer = this.device.createBuffer({ label, size, usage });
+    this.#live.add(buffer);
+    return buffer;
+  }
+
+  #pipeline(kernel: Kernel): GPUComputePipeline {
+    let pipeline = this.#pipelines.get(kernel);
+    if (!pipeline) {
+      pipeline = kernel.createPipeline(this.device);
+      this.#pipelines.set(kernel, pipeline);
+    }
+    return pipeline;
+  }
+
+  #fail(error: { message: string }): void {
+    const kind = error instanceof GPUOutOfMemoryError
+      ? "the device is out of memory"
+      : "the device reported";
+    const message = error.message.replace(/\s+/g, " ").trim();
+    this.#failure ??= new DeviceError(`Cannot trust any result: ${kind} ${message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Vulkan's loader complains on standard error where there is no session; all it wants is the name of a folder. */
+function quietVulkan(): void {
+  if (Deno.build.os !== "linux") return;
+  try {
+    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+  } catch {
+    // without the permission the complaint stays, and does no harm
+  }
+}

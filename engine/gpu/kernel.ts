@@ -1,0 +1,79 @@
+/**
+ * A compute kernel: its WGSL and what its first bind group holds.
+ *
+ * @module
+ */
+
+/** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
+export type Scalar = "u32" | "i32" | "f32";
+/** How a kernel uses a storage buffer. */
+export type Access = "read" | "read_write";
+
+/** What a kernel declares in group 0: `Params` at binding 0, then its buffers in order. */
+export interface KernelDeclaration<P extends string, B extends string> {
+  readonly params: Readonly<Record<P, Scalar>>;
+  readonly buffers: Readonly<Record<B, Access>>;
+}
+
+/** Values of a kernel's uniform `Params`, by name. */
+export type ParamValues<P extends string> = Readonly<Record<P, number>>;
+/** Buffers of a kernel, by name. */
+export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer>>;
+
+/** One shader with the explicit layout that its launches must match. */
+export class Kernel<P extends string = string, B extends string = string> {
+  readonly params: readonly (readonly [P, Scalar])[];
+  readonly buffers: readonly (readonly [B, Access])[];
+
+  constructor(
+    readonly name: string,
+    readonly source: string,
+    declaration: KernelDeclaration<P, B>,
+  ) {
+    this.params = Object.entries(declaration.params) as [P, Scalar][];
+    this.buffers = Object.entries(declaration.buffers) as [B, Access][];
+  }
+
+  /** Bytes of the uniform struct. */
+  get paramBytes(): number {
+    return this.params.length * 4;
+  }
+
+  /** Writes the uniform struct at `offset` of `view`. */
+  writeParams(view: DataView, offset: number, values: ParamValues<P>): void {
+    this.params.forEach(([name, type], index) => {
+      const at = offset + index * 4;
+      if (type === "f32") view.setFloat32(at, values[name], true);
+      else if (type === "i32") view.setInt32(at, values[name], true);
+      else view.setUint32(at, values[name], true);
+    });
+  }
+
+  /** Compiles the shader; a mistake in it surfaces as the device's error. */
+  createPipeline(device: GPUDevice): GPUComputePipeline {
+    const label = this.name;
+    const layout = device.createBindGroupLayout({
+      label,
+      entries: [
+        {
+          binding: 0,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: this.paramBytes },
+        },
+        ...this.buffers.map(([, access], index): GPUBindGroupLayoutEntry => ({
+          binding: index + 1,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+        })),
+      ],
+    });
+    return device.createComputePipeline({
+      label,
+      layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: {
+        module: device.createShaderModule({ label, code: this.source }),
+        entryPoint: "main",
+      },
+    });
+  }
+}

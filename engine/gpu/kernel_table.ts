@@ -1,0 +1,135 @@
+/**
+ * Every kernel by its stem: the shader's file, the parameters and buffers it declares. A test holds this table against the shaders.
+ *
+ * @module
+ */
+import convolution from "../../shaders/convolution.wgsl" with { type: "text" };
+import filterGradient from "../../shaders/filter_gradient.wgsl" with { type: "text" };
+import fpcAssign from "../../shaders/fpc_assign.wgsl" with { type: "text" };
+import fpcGather from "../../shaders/fpc_gather.wgsl" with { type: "text" };
+import fpcSelect from "../../shaders/fpc_select.wgsl" with { type: "text" };
+import gramTile from "../../shaders/gram_tile.wgsl" with { type: "text" };
+import inputGradient from "../../shaders/input_gradient.wgsl" with { type: "text" };
+import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
+import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
+import { Kernel } from "./kernel.ts";
+
+const geometry = {
+  in_height: "u32",
+  in_width: "u32",
+  in_channels: "u32",
+  out_height: "u32",
+  out_width: "u32",
+  out_channels: "u32",
+} as const;
+
+/** The kernels, by stem. */
+export const kernels = {
+  convolution: new Kernel("convolution", convolution, {
+    params: {
+      sample_count: "u32",
+      ...geometry,
+      kernel_height: "u32",
+      kernel_width: "u32",
+      stride: "u32",
+      pad: "u32",
+      has_bias: "u32",
+    },
+    buffers: { inputs: "read", filters: "read", bias: "read", outputs: "read_write" },
+  }),
+  input_gradient: new Kernel("input_gradient", inputGradient, {
+    params: {
+      sample_count: "u32",
+      ...geometry,
+      kernel_height: "u32",
+      kernel_width: "u32",
+      stride: "u32",
+      pad: "u32",
+    },
+    buffers: { deltas: "read", filters: "read", gradients: "read_write" },
+  }),
+  filter_gradient: new Kernel("filter_gradient", filterGradient, {
+    params: {
+      sample_count: "u32",
+      group_count: "u32",
+      group_samples: "u32",
+      first_group: "u32",
+      ...geometry,
+      kernel_width: "u32",
+      tap_count: "u32",
+      bias: "u32",
+      stride: "u32",
+      pad: "u32",
+      panel_stride: "u32",
+      group_stride: "u32",
+      number_stride: "u32",
+      offset: "u32",
+    },
+    buffers: { inputs: "read", deltas: "read", gradients: "read_write" },
+  }),
+  project_factored: new Kernel("project_factored", projectFactored, {
+    params: {
+      sample_count: "u32",
+      length: "u32",
+      bias: "u32",
+      first_row: "u32",
+      row_length: "u32",
+      offset: "u32",
+    },
+    buffers: { values: "read", rows: "read_write" },
+  }),
+  gram_tile: new Kernel("gram_tile", gramTile, {
+    params: {
+      row_length: "u32",
+      segment_count: "u32",
+      pair_count: "u32",
+      tile_columns: "u32",
+      mirror: "u32",
+    },
+    buffers: {
+      rows: "read",
+      columns: "read",
+      segments: "read",
+      pairs: "read",
+      tile: "read_write",
+    },
+  }),
+  self_similarity: new Kernel("self_similarity", selfSimilarity, {
+    params: { row_length: "u32", segment_count: "u32", panel_count: "u32", first_row: "u32" },
+    buffers: { rows: "read", segments: "read", similarity: "read_write" },
+  }),
+  fpc_gather: new Kernel("fpc_gather", fpcGather, {
+    params: { row_length: "u32", group_count: "u32", first_row: "u32", row_count: "u32" },
+    buffers: { rows: "read", newest: "read", centroids: "read_write" },
+  }),
+  fpc_assign: new Kernel("fpc_assign", fpcAssign, {
+    params: {
+      row_length: "u32",
+      segment_count: "u32",
+      panel_count: "u32",
+      first_row: "u32",
+      row_count: "u32",
+      step: "u32",
+    },
+    buffers: {
+      rows: "read",
+      segments: "read",
+      centroids: "read",
+      newest: "read",
+      group_of: "read",
+      best: "read_write",
+      cluster: "read_write",
+    },
+  }),
+  fpc_select: new Kernel("fpc_select", fpcSelect, {
+    params: { sample_count: "u32", step: "u32", step_limit: "u32", group_count: "u32" },
+    buffers: {
+      group_of: "read",
+      centroid_counts: "read",
+      best: "read_write",
+      cluster: "read_write",
+      newest: "read_write",
+      chosen: "read_write",
+    },
+  }),
+};

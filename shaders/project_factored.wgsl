@@ -1,0 +1,38 @@
+// Factored segment of a packed row: one side of a dense layer's gradient a (x) d, copied from sample-major to k-major panels.
+// Equation 3 of the paper, second line: the product of two such rows is (a . a') (d . d'), so a (x) d itself is never formed.
+//
+// One invocation copies one number of one sample; the number after the last is 1 where the layer has a bias.
+// Dispatch: ceil(sample_count * (length + bias) / 64) workgroups.
+// Layout: values [sample_count, length]; number k of row n is written to ((n / 64) * row_length + offset + k) * 64 + n % 64,
+//         n counted from first_row.
+// Tails: invocations beyond the last number do nothing.
+// Float64 twin: tests/oracle/layers.ts, gramRows (rows as they stand in its input).
+
+struct Params {
+  sample_count: u32,
+  length: u32,
+  bias: u32,           // 1: append a one
+  first_row: u32,
+  row_length: u32,
+  offset: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read_write> rows: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.x + group.y * groups.x) * 64u + lane;
+  let k = index / params.sample_count;
+  let sample = index % params.sample_count;
+  if k >= params.length + params.bias { return; }
+  let value = values[sample * params.length + min(k, params.length - 1u)];
+  let row = params.first_row + sample;
+  let at = ((row / 64u) * params.row_length + params.offset + k) * 64u + row % 64u;
+  rows[at] = select(value, 1.0, k == params.length);
+}

@@ -1,0 +1,222 @@
+/**
+ * What the tests on the device share: one device a file, launches into garbage, and rows from raw numbers.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import { Gpu } from "../../engine/gpu/device.ts";
+import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
+import type { RowLayout, Segment } from "../../engine/kernel/layout.ts";
+import { padRows, PANEL_ROWS } from "../../engine/kernel/plan.ts";
+import { Rows } from "../../engine/kernel/rows.ts";
+import { assertClose } from "../oracle/numbers.ts";
+
+let opened: Promise<Gpu> | undefined;
+
+Deno.test.afterAll(async () => (await opened)?.dispose());
+
+async function openGpu(): Promise<Gpu> {
+  const gpu = await Gpu.open();
+  gpu.record(); // the first recording makes the parameter buffer, which stays
+  return gpu;
+}
+
+/** Registers a test on the file's device; it fails when a buffer is left alive or the device reports an error. */
+export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const gpu = await (opened ??= openGpu());
+    const before = gpu.liveBuffers;
+    await run(gpu);
+    await gpu.finish();
+    assert.equal(gpu.liveBuffers, before, "buffers alive after the test");
+  });
+}
+
+/** `count` numbers from [-1, 1), f32; the same for the same seed. */
+export function drawNumbers(seed: number, count: number): Floats {
+  return drawUniform(createGenerator(seed), count, 1);
+}
+
+/** `count` whole numbers from -3 to 3, whose products and sums are exact in f32. */
+export function drawIntegers(seed: number, count: number): Floats {
+  return drawNumbers(seed, count).map((value) => Math.round(3 * value));
+}
+
+/** Float32 numbers in memory that no other thread sees, as the device takes them. */
+export type Floats = Float32Array<ArrayBuffer>;
+
+/** What a buffer holds before a launch, or how many numbers of 4 bytes the kernel is to fill it with. */
+type Contents = Floats | Uint32Array<ArrayBuffer> | { readonly unfilled: number };
+
+/** A buffer after a launch. */
+export interface Output {
+  readonly values: Floats;
+  /** The same bytes. */
+  readonly integers: Uint32Array<ArrayBuffer>;
+  /** 1 where the kernel wrote, or where the buffer was given full. */
+  readonly written: Uint8Array;
+}
+
+/** Numbers behind the end of a buffer, which the kernel must leave alone. */
+const SLACK = 256;
+
+/** What stands in an unfilled buffer at the first launch, and at the second: a NaN and some 1e30. */
+const GARBAGE = [0x7fc0dead, 0x7149f2ca];
+
+/**
+ * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch.
+ *
+ * @returns the buffers that the kernel may write
+ * @throws {Error} if the launches leave different bits in a place that is not both times the garbage from before.
+ */
+export async function launchTwice<P extends string, B extends string>(
+  gpu: Gpu,
+  kernel: Kernel<P, B>,
+  params: ParamValues<P>,
+  contents: Readonly<Record<B, Contents>>,
+  workgroups: number,
+): Promise<Record<B, Output>> {
+  const [before, after] = await Promise.all(
+    GARBAGE.map((garbage) => launch(gpu, kernel, params, contents, workgroups, garbage)),
+  );
+  return Object.fromEntries(
+    after.map(([name, bits], index) => {
+      const written = compare(kernel.name, name, before[index][1], bits);
+      const content = contents[name];
+      const length = "unfilled" in content ? content.unfilled : content.length;
+      const beyond = written.subarray(length).indexOf(1);
+      assert.equal(beyond, -1, `${kernel.name} writes beyond the end of ${name}`);
+      const integers = bits.slice(0, length);
+      const values = new Float32Array(integers.buffer);
+      return [name, { values, integers, written: written.subarray(0, length) }];
+    }),
+  ) as Record<B, Output>;
+}
+
+/** Launches a kernel once; what is in the buffers that it may write afterwards, in their order. */
+async function launch<P extends string, B extends string>(
+  gpu: Gpu,
+  kernel: Kernel<P, B>,
+  params: ParamValues<P>,
+  contents: Readonly<Record<B, Contents>>,
+  workgroups: number,
+  garbage: number,
+): Promise<[B, Uint32Array<ArrayBuffer>][]> {
+  using stack = new DisposableStack();
+  const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
+    const data = prepare(contents[name], access, garbage);
+    return [name, stack.adopt(gpu.upload(name, data), (buffer) => gpu.destroyBuffer(buffer))];
+  })) as BufferBindings<B>;
+  const commands = gpu.record();
+  commands.run(kernel, params, buffers, workgroups);
+  commands.submit();
+  const results: [B, Uint32Array<ArrayBuffer>][] = [];
+  for (const [name, access] of kernel.buffers) {
+    if (access === "read_write") {
+      results.push([name, new Uint32Array(await gpu.read(buffers[name]))]);
+    }
+  }
+  return results;
+}
+
+/** What to upload: garbage to overwrite, or the contents, with NaN behind the end of numbers that are only read. */
+function prepare(content: Contents, access: Access, garbage: number) {
+  if ("unfilled" in content) return new Uint32Array(content.unfilled + SLACK).fill(garbage);
+  if (access === "read_write" || content instanceof Uint32Array) return content;
+  const padded = new Float32Array(content.length + SLACK).fill(NaN);
+  padded.set(content);
+  return padded;
+}
+
+/** 1 where both launches left the same bits, 0 where each left its garbage. */
+function compare(kernel: string, name: string, before: Uint32Array, after: Uint32Array) {
+  const written = new Uint8Array(after.length);
+  for (let i = 0; i < after.length; i++) {
+    if (before[i] === after[i]) written[i] = 1;
+    else if (before[i] !== GARBAGE[0] || after[i] !== GARBAGE[1]) {
+      throw new Error(`${kernel} is not deterministic: element ${i} of ${name} differs`);
+    }
+  }
+  return written;
+}
+
+/**
+ * Holds an output against its twin: NaN stands for a place that the kernel must leave alone.
+ *
+ * @param bound largest error of element i
+ */
+export function assertOutput(
+  { values, written }: Output,
+  expected: ArrayLike<number>,
+  bound: (i: number) => number,
+  label: string,
+): void {
+  assert.equal(values.length, expected.length, label);
+  // loops, since some outputs have millions of elements
+  const [kept, wanted] = [new Float64Array(values.length), new Float64Array(values.length)];
+  for (let i = 0; i < values.length; i++) {
+    const isLeft = Number.isNaN(expected[i]);
+    if (isLeft === (written[i] === 1)) {
+      assert.fail(`${label}: element ${i} is ${isLeft ? "overwritten" : "not written"}`);
+    }
+    if (isLeft) continue;
+    kept[i] = values[i];
+    wanted[i] = expected[i];
+  }
+  assertClose(kept, wanted, bound, label);
+}
+
+/** A row layout of segments one after another: the length of a plain one, `[inputs, outputs]` of a factored one. */
+export function layOut(...sizes: (number | readonly [number, number])[]): RowLayout {
+  let length = 0;
+  const segments = sizes.map((size): Segment => {
+    const offset = length;
+    if (typeof size === "number") {
+      length += size;
+      return { kind: "plain", offset, length: size };
+    }
+    const [inputs, outputs] = size;
+    length += inputs + outputs;
+    return { kind: "factored", offset, inputs, outputs };
+  });
+  return { segments, length };
+}
+
+/** Cuts numbers into rows. */
+export function cutRows<T extends Float32Array>(numbers: T, rowLength: number): T[] {
+  return Array.from(
+    { length: numbers.length / rowLength },
+    (_, n) => numbers.subarray(n * rowLength, (n + 1) * rowLength) as T,
+  );
+}
+
+/** Rows as the kernels read them: panels of 64, k-major, zeros after the last row. */
+export function packPanels(
+  rows: readonly ArrayLike<number>[],
+  rowLength: number,
+): Floats {
+  const packed = new Float32Array(padRows(rows.length) * rowLength);
+  rows.forEach((row, n) => {
+    const panel = Math.floor(n / PANEL_ROWS) * rowLength;
+    for (let k = 0; k < rowLength; k++) {
+      packed[(panel + k) * PANEL_ROWS + n % PANEL_ROWS] = row[k];
+    }
+  });
+  return packed;
+}
+
+/** Rows on the device from raw numbers; the caller disposes them. */
+export function uploadRows(
+  gpu: Gpu,
+  layout: RowLayout,
+  numbers: readonly ArrayLike<number>[],
+  blockRows?: number,
+): Rows {
+  const rows = new Rows(gpu, layout, numbers.length, blockRows);
+  for (const { buffer, firstRow, rowCount } of rows.blocks) {
+    const own = numbers.slice(firstRow, firstRow + rowCount);
+    gpu.device.queue.writeBuffer(buffer, 0, packPanels(own, layout.length));
+  }
+  return rows;
+}

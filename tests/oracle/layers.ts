@@ -1,0 +1,273 @@
+/**
+ * Float64 twins of the convolution, projection and Gram kernels: direct loops, NHWC images, row-major.
+ *
+ * @module
+ */
+
+import { type Numbers, sampleAt, type Tensor, zeros } from "./tensor.ts";
+
+/** How a square-strided convolution walks its input. */
+export interface Stride {
+  /** Pixels from one output position to the next, along both axes. */
+  readonly stride: number;
+  /** Rows and columns of zeros added on every side. */
+  readonly pad: number;
+}
+
+/**
+ * Calls `visit` for every output position and filter tap that meet an input pixel (not padding), position by position.
+ * The three arguments are indices without their channel axis: `pixel` into `[N, H, W]`, `tap` into `[kh, kw]` and
+ * `position` into `[N, Ho, Wo]`.
+ */
+function visitTaps(
+  inputShape: readonly number[],
+  filterShape: readonly number[],
+  { stride, pad }: Stride,
+  visit: (pixel: number, tap: number, position: number) => void,
+): void {
+  const [count, height, width] = inputShape;
+  const [tapRows, tapColumns] = filterShape;
+  const [, rows, columns] = outputShapeOf(inputShape, filterShape, { stride, pad });
+  for (let n = 0; n < count; n++) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const position = (n * rows + row) * columns + column;
+        for (let i = 0; i < tapRows; i++) {
+          for (let j = 0; j < tapColumns; j++) {
+            const y = row * stride + i - pad;
+            const x = column * stride + j - pad;
+            if (y < 0 || y >= height || x < 0 || x >= width) continue;
+            visit((n * height + y) * width + x, i * tapColumns + j, position);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** `[N, Ho, Wo, Co]` of a convolution: `Ho = floor((H + 2 pad - kh) / stride) + 1`, `Wo` likewise. */
+function outputShapeOf(
+  [count, height, width, channels]: readonly number[],
+  [tapRows, tapColumns, filterChannels, outputs]: readonly number[],
+  { stride, pad }: Stride,
+): number[] {
+  if (channels !== filterChannels) {
+    throw new RangeError(
+      `Cannot convolve: got an input of ${channels} channels, need ${filterChannels}`,
+    );
+  }
+  const rows = Math.floor((height + 2 * pad - tapRows) / stride) + 1;
+  const columns = Math.floor((width + 2 * pad - tapColumns) / stride) + 1;
+  return [count, rows, columns, outputs];
+}
+
+/** Refuses an output gradient that does not have the convolution's output shape. */
+function requireOutputShape(dy: Numbers, expected: readonly number[]): void {
+  if (dy.shape.join() !== expected.join()) {
+    throw new RangeError(
+      `Cannot take the gradient of a convolution: got dy [${dy.shape}], need [${expected}]`,
+    );
+  }
+}
+
+/**
+ * Convolution (cross-correlation, as in PyTorch): `y[n,p,q,o] = b[o] + sum_ijc x[n, p s + i - pad, q s + j - pad, c] w[i,j,c,o]`.
+ *
+ * `x` `[N, H, W, Ci]`, `w` `[kh, kw, Ci, Co]`, `b` `[Co]`; returns `[N, Ho, Wo, Co]`.
+ *
+ * @throws {RangeError} the channels of `x` and `w` differ.
+ */
+export function convForward(
+  { x, w, b, stride, pad }: { x: Numbers; w: Numbers; b?: Numbers } & Stride,
+): Tensor {
+  const [, , inputs, outputs] = w.shape;
+  const y = zeros(outputShapeOf(x.shape, w.shape, { stride, pad }));
+  if (b !== undefined) {
+    for (let index = 0; index < y.data.length; index++) y.data[index] = b.data[index % outputs];
+  }
+  visitTaps(x.shape, w.shape, { stride, pad }, (pixel, tap, position) => {
+    for (let c = 0; c < inputs; c++) {
+      for (let o = 0; o < outputs; o++) {
+        y.data[position * outputs + o] += x.data[pixel * inputs + c] *
+          w.data[(tap * inputs + c) * outputs + o];
+      }
+    }
+  });
+  return y;
+}
+
+/**
+ * The gradient of `sum(dy * y)` with respect to a convolution's input.
+ *
+ * `dy` `[N, Ho, Wo, Co]`, `w` `[kh, kw, Ci, Co]`, `inputShape` `[N, H, W, Ci]`, which is also the result's.
+ *
+ * @throws {RangeError} the shapes do not fit.
+ */
+export function convInputGradient(
+  { dy, w, inputShape, stride, pad }:
+    & { dy: Numbers; w: Numbers; inputShape: readonly number[] }
+    & Stride,
+): Tensor {
+  const [, , inputs, outputs] = w.shape;
+  requireOutputShape(dy, outputShapeOf(inputShape, w.shape, { stride, pad }));
+  const dx = zeros(inputShape);
+  visitTaps(inputShape, w.shape, { stride, pad }, (pixel, tap, position) => {
+    for (let c = 0; c < inputs; c++) {
+      for (let o = 0; o < outputs; o++) {
+        dx.data[pixel * inputs + c] += dy.data[position * outputs + o] *
+          w.data[(tap * inputs + c) * outputs + o];
+      }
+    }
+  });
+  return dx;
+}
+
+/**
+ * The gradient of `sum(dy * y)` with respect to a convolution's filter, summed over the batch.
+ *
+ * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]`, `filterShape` `[kh, kw, Ci, Co]`, which is also the result's.
+ *
+ * @throws {RangeError} the shapes do not fit.
+ */
+export function convFilterGradient(
+  { x, dy, filterShape, stride, pad }:
+    & { x: Numbers; dy: Numbers; filterShape: readonly number[] }
+    & Stride,
+): Tensor {
+  const [, , inputs, outputs] = filterShape;
+  requireOutputShape(dy, outputShapeOf(x.shape, filterShape, { stride, pad }));
+  const dw = zeros(filterShape);
+  visitTaps(x.shape, filterShape, { stride, pad }, (pixel, tap, position) => {
+    for (let c = 0; c < inputs; c++) {
+      for (let o = 0; o < outputs; o++) {
+        dw.data[(tap * inputs + c) * outputs + o] += x.data[pixel * inputs + c] *
+          dy.data[position * outputs + o];
+      }
+    }
+  });
+  return dw;
+}
+
+/** The gradient of `sum(dy * y)` with respect to a bias: `dy` `[..., Co]` summed over all but its last axis, `[Co]`. */
+export function biasGradient(dy: Numbers): Tensor {
+  const outputs = dy.shape[dy.shape.length - 1];
+  const db = zeros([outputs]);
+  for (let index = 0; index < dy.data.length; index++) db.data[index % outputs] += dy.data[index];
+  return db;
+}
+
+/**
+ * Plain row segments of a convolution: each sample's own `sum_p a_p ⊗ δ_p` over its output positions.
+ *
+ * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]` (the deltas); returns `[N, kh*kw*Ci*Co]`, ordered `[kh][kw][Ci][Co]`, or with
+ * `bias` `[N, (kh*kw*Ci + 1) * Co]`, the bias's `Co` numbers last: the row of a 1 appended to every patch `a_p`.
+ *
+ * @throws {RangeError} the shapes do not fit.
+ */
+export function projectPlain(
+  { x, dy, filterShape, stride, pad, bias }:
+    & { x: Numbers; dy: Numbers; filterShape: readonly number[]; bias: boolean }
+    & Stride,
+): Tensor {
+  const rows = Array.from({ length: x.shape[0] }, (_, n) => {
+    const delta = sampleAt(dy, n);
+    const dw = convFilterGradient({ x: sampleAt(x, n), dy: delta, filterShape, stride, pad });
+    return bias ? [...dw.data, ...biasGradient(delta).data] : [...dw.data];
+  });
+  return stackRows(rows);
+}
+
+/**
+ * Factored row segments of a dense layer: each sample's input `a`, a 1 after it when the layer has a `bias`, then its `δ`.
+ *
+ * `x` `[N, inputs]`, `dy` `[N, outputs]`; returns `[N, inputs + (bias ? 1 : 0) + outputs]`.
+ */
+export function projectFactored(
+  { x, dy, bias }: { x: Numbers; dy: Numbers; bias: boolean },
+): Tensor {
+  const rows = Array.from({ length: x.shape[0] }, (_, n) => {
+    const one = bias ? [1] : [];
+    return [...sampleAt(x, n).data, ...one, ...sampleAt(dy, n).data];
+  });
+  return stackRows(rows);
+}
+
+/** Rows of equal length as one `[rows, length]` tensor. */
+function stackRows(rows: readonly number[][]): Tensor {
+  return { shape: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) };
+}
+
+/** A stretch of a packed row. */
+export type Segment =
+  /** The layer's contracted gradient itself: `length` numbers from `offset` on. */
+  | { readonly kind: "plain"; readonly offset: number; readonly length: number }
+  /** `a`, `inputs` numbers from `offset` on (the 1 of a bias counted), then `δ`, `outputs` numbers; stands for `a ⊗ δ`. */
+  | {
+    readonly kind: "factored";
+    readonly offset: number;
+    readonly inputs: number;
+    readonly outputs: number;
+  };
+
+/** A Gram matrix and what its rounding errors are proportional to. */
+export interface Gram {
+  /** `[N, M]`. */
+  readonly value: Float64Array;
+  /** `[N, M]`: the same sums over the absolute values of all products. */
+  readonly magnitude: Float64Array;
+}
+
+/**
+ * The Gram matrix of packed rows: the sum over segments of `r · r'` (plain) and `(a · a')(δ · δ')` (factored).
+ *
+ * `rowsA` N rows and `rowsB` M rows, laid out alike, as `segments` says; returns `[N, M]` arrays.
+ */
+export function gramRows(
+  rowsA: readonly ArrayLike<number>[],
+  rowsB: readonly ArrayLike<number>[],
+  segments: readonly Segment[],
+): Gram {
+  const value = new Float64Array(rowsA.length * rowsB.length);
+  const magnitude = new Float64Array(rowsA.length * rowsB.length);
+  rowsA.forEach((a, n) =>
+    rowsB.forEach((b, m) => {
+      for (const segment of segments) {
+        const product = multiplySegment(a, b, segment);
+        value[n * rowsB.length + m] += product.value;
+        magnitude[n * rowsB.length + m] += product.magnitude;
+      }
+    })
+  );
+  return { value, magnitude };
+}
+
+/** A dot product and the same sum over absolute products. */
+interface Product {
+  readonly value: number;
+  readonly magnitude: number;
+}
+
+function multiplySegment(a: ArrayLike<number>, b: ArrayLike<number>, segment: Segment): Product {
+  if (segment.kind === "plain") return multiplyRange(a, b, segment.offset, segment.length);
+  const inputs = multiplyRange(a, b, segment.offset, segment.inputs);
+  const deltas = multiplyRange(a, b, segment.offset + segment.inputs, segment.outputs);
+  return {
+    value: inputs.value * deltas.value,
+    magnitude: inputs.magnitude * deltas.magnitude,
+  };
+}
+
+function multiplyRange(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  offset: number,
+  length: number,
+): Product {
+  let value = 0;
+  let magnitude = 0;
+  for (let k = offset; k < offset + length; k++) {
+    value += a[k] * b[k];
+    magnitude += Math.abs(a[k] * b[k]);
+  }
+  return { value, magnitude };
+}

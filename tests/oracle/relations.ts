@@ -1,0 +1,161 @@
+/**
+ * Float64 twins of what a kernel says about samples: redundancy, relations, farthest-point clusters.
+ *
+ * Every `kappa` is a symmetric `[N, N]` kernel, row-major.
+ *
+ * @module
+ */
+
+/**
+ * Redundant samples (section 4.2): 1 where some other sample has `kappa(x, x') > kappa(x, x)`, `[N]`.
+ *
+ * `rule` `"later"` compares with later samples only, as the authors' code does.
+ */
+export function redundant(
+  kappa: ArrayLike<number>,
+  count: number,
+  rule: "all" | "later" = "all",
+): Uint8Array {
+  const flags = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    for (let j = rule === "later" ? i + 1 : 0; j < count; j++) {
+      if (j !== i && kappa[i * count + j] > kappa[i * count + i]) flags[i] = 1;
+    }
+  }
+  return flags;
+}
+
+/** How many pairs of samples stand in which relation. */
+export interface RelationCounts {
+  interchangeable: number;
+  contradictory: number;
+  unrelated: number;
+  between: number;
+}
+
+/** Where one relation ends and the next begins. */
+export interface Thresholds {
+  /** `t`: the share of both self-similarities that the similarity must reach, in (1/2, 1]. */
+  readonly threshold: number;
+  /** `eps`: how far from 0 still counts as unrelated. */
+  readonly tolerance: number;
+}
+
+/**
+ * Relations (appendix C, on signed projections). With `a = kappa(x, x') / kappa(x, x)` and `b = kappa(x, x') / kappa(x', x')`:
+ * interchangeable when both are at least `threshold`; contradictory when both are at most `-threshold`; unrelated when
+ * both are within `tolerance` of 0; otherwise in between.
+ *
+ * Returns the counts over pairs `i < j`, and `codes` `[N, N]`: 1 interchangeable (the diagonal too), -1 contradictory, else 0.
+ */
+export function relations(
+  kappa: ArrayLike<number>,
+  count: number,
+  thresholds: Thresholds,
+): { counts: RelationCounts; codes: Int8Array } {
+  const counts = { interchangeable: 0, contradictory: 0, unrelated: 0, between: 0 };
+  const codes = new Int8Array(count * count);
+  for (let i = 0; i < count; i++) {
+    codes[i * count + i] = 1;
+    for (let j = i + 1; j < count; j++) {
+      const shared = kappa[i * count + j];
+      const a = shared / kappa[i * count + i];
+      const b = shared / kappa[j * count + j];
+      const relation = relate(a, b, thresholds);
+      counts[relation]++;
+      const code = relation === "interchangeable" ? 1 : relation === "contradictory" ? -1 : 0;
+      codes[i * count + j] = codes[j * count + i] = code;
+    }
+  }
+  return { counts, codes };
+}
+
+function relate(a: number, b: number, { threshold, tolerance }: Thresholds): keyof RelationCounts {
+  if (a >= threshold && b >= threshold) return "interchangeable";
+  if (a <= -threshold && b <= -threshold) return "contradictory";
+  if (Math.abs(a) <= tolerance && Math.abs(b) <= tolerance) return "unrelated";
+  return "between";
+}
+
+/** A farthest-point clustering. */
+export interface Clusters {
+  /** `[M]`: each cluster's centroid, a sample index, in the order the clusters were founded. */
+  readonly centroids: Int32Array;
+  /** `[N]`: each sample's cluster, an index into `centroids`. */
+  readonly assignment: Int32Array;
+}
+
+/** How many centroids a ratio stands for: `max(1, floor(ratio * count))`. */
+export function centroidCount(ratio: number, count: number): number {
+  return Math.max(1, Math.floor(ratio * count));
+}
+
+/**
+ * Farthest-point clustering with lists, algorithm 3 made exact: a founding sample leaves its old list (the listing forgets
+ * to say so), so a centroid never moves; a tie for the next centroid goes to the older cluster, then to the lower index;
+ * a tie for the first one to the lowest index. With more centroids asked for than samples every sample gets its own cluster.
+ */
+export function farthestPointClusters(
+  kappa: ArrayLike<number>,
+  count: number,
+  clusters: number,
+): Clusters {
+  const similarity = (i: number, j: number) => kappa[i * count + j];
+  const samples = Array.from({ length: count }, (_, i) => i);
+  const first = samples.reduce((best, i) => similarity(i, i) > similarity(best, best) ? i : best);
+  const centroids = [first];
+  const members = [samples.filter((i) => i !== first)]; // a cluster's samples but its centroid, ascending
+
+  while (centroids.length < clusters && centroids.length < count) {
+    // 1. The sample least similar to its own centroid founds the new cluster.
+    let least = Infinity;
+    let founder = -1;
+    members.forEach((list, j) =>
+      list.forEach((i) => {
+        if (similarity(centroids[j], i) < least) {
+          least = similarity(centroids[j], i);
+          founder = i;
+        }
+      })
+    );
+    // 2. Samples that are closer to the new centroid move to the new cluster.
+    const moves = (i: number, j: number) => similarity(i, centroids[j]) < similarity(i, founder);
+    const others = members.map((list) => list.filter((i) => i !== founder));
+    const moved = others.flatMap((list, j) => list.filter((i) => moves(i, j)));
+    others.forEach((list, j) => members[j] = list.filter((i) => !moves(i, j)));
+    members.push(moved.sort((a, b) => a - b));
+    centroids.push(founder);
+  }
+
+  const assignment = new Int32Array(count);
+  members.forEach((list, j) => [centroids[j], ...list].forEach((i) => assignment[i] = j));
+  return { centroids: Int32Array.from(centroids), assignment };
+}
+
+/**
+ * Farthest-point clustering inside each class, `max(1, floor(ratio * N_c))` centroids a class; clusters are numbered on
+ * over the classes in ascending order of label.
+ *
+ * `kappa` `[N, N]`, `labels` `[N]`; centroids are indices into all N samples.
+ */
+export function farthestPointClustersPerClass(
+  kappa: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  ratio: number,
+): Clusters {
+  const count = labels.length;
+  const centroids: number[] = [];
+  const assignment = new Int32Array(count);
+  for (const label of [...new Set(Array.from(labels))].sort((a, b) => a - b)) {
+    const own = Array.from({ length: count }, (_, i) => i).filter((i) => labels[i] === label);
+    const ownKappa = own.flatMap((i) => own.map((j) => kappa[i * count + j]));
+    const clusters = farthestPointClusters(
+      ownKappa,
+      own.length,
+      centroidCount(ratio, own.length),
+    );
+    own.forEach((i, k) => assignment[i] = centroids.length + clusters.assignment[k]);
+    centroids.push(...Array.from(clusters.centroids, (k) => own[k]));
+  }
+  return { centroids: Int32Array.from(centroids), assignment };
+}
