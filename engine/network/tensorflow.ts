@@ -1,0 +1,109 @@
+/**
+ * TensorFlow.js on our device: one backend, tensors and buffers exchanged without a copy.
+ *
+ * The only file that touches the backend's internals.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { WebGPUBackend } from "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
+// a type-only import would be elided, and the backend's kernels with it
+import "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
+// for its side effect: tfjs-core alone registers no gradients
+import "npm:@tensorflow/tfjs-layers@4.22.0";
+import type { Gpu } from "../gpu/device.ts";
+import type { BufferBindings, Kernel, ParamValues } from "../gpu/kernel.ts";
+
+/** TensorFlow.js keys its WebGPU kernels by this name. */
+const BACKEND = "webgpu";
+
+/** Which device TensorFlow.js computes on now: it knows one backend of a name at a time. */
+let current: Tensorflow | undefined;
+
+/** TensorFlow.js bound to one of our devices. */
+export class Tensorflow {
+  readonly #backend: WebGPUBackend;
+
+  private constructor(readonly gpu: Gpu) {
+    // WebGPUBackend wants the adapter's info only to choose Intel-specific programs
+    const { vendor } = gpu.adapter;
+    this.#backend = new WebGPUBackend(gpu.device, { vendor, architecture: "" } as GPUAdapterInfo);
+  }
+
+  /**
+   * Makes TensorFlow.js compute on `gpu`.
+   *
+   * @throws {Error} if another engine of this process is open.
+   */
+  static async bind(gpu: Gpu): Promise<Tensorflow> {
+    if (current) {
+      throw new Error(
+        "Cannot open a second engine: TensorFlow.js computes on one device at a time; dispose the first",
+      );
+    }
+    const bound = current = new Tensorflow(gpu);
+    // the default splits long sums over atomics: not deterministic, and slower
+    tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", 3);
+    tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", 100);
+    if (tf.findBackendFactory(BACKEND)) tf.removeBackend(BACKEND);
+    tf.registerBackend(BACKEND, () => bound.#backend);
+    await tf.setBackend(BACKEND);
+    return bound;
+  }
+
+  /** The bound engine's TensorFlow.js, for kernels that its registry calls. */
+  static get current(): Tensorflow {
+    if (!current) throw new Error("Cannot compute: no engine is open");
+    return current;
+  }
+
+  /** Submits what TensorFlow.js has recorded: needed before any submission of ours that reads its tensors. */
+  flush(): void {
+    this.#backend.ensureCommandEncoderReady();
+    this.#backend.endComputePassEncoder();
+    this.#backend.submitQueue();
+  }
+
+  /** The buffer of a tensor, not copied; it lives as long as the tensor, and holds its values after `flush`. */
+  bufferOf(tensor: tf.TensorInfo): GPUBuffer {
+    this.#backend.uploadToGPU(tensor.dataId);
+    return this.#backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
+  }
+
+  /** A new tensor whose buffer a kernel of ours fills. */
+  allocate(shape: number[]): tf.TensorInfo {
+    return this.#backend.makeTensorInfo(shape, "float32");
+  }
+
+  /** Runs a kernel of ours on tensors, after everything that TensorFlow.js has recorded and before what it records next. */
+  launch<P extends string, B extends string>(
+    kernel: Kernel<P, B>,
+    params: ParamValues<P>,
+    tensors: Readonly<Record<B, tf.TensorInfo>>,
+    workgroups: number,
+  ): void {
+    const buffers = Object.fromEntries(
+      kernel.buffers.map(([name]) => [name, this.bufferOf(tensors[name])]),
+    ) as BufferBindings<B>;
+    this.flush();
+    const commands = this.gpu.record();
+    commands.run(kernel, params, buffers, workgroups);
+    commands.submit();
+  }
+
+  /** A float32 tensor's values on the host, read after everything recorded so far. */
+  async read(tensor: tf.Tensor): Promise<Float32Array> {
+    const buffer = this.bufferOf(tensor);
+    this.flush();
+    return new Float32Array(await this.gpu.read(buffer, tensor.size * 4));
+  }
+
+  /** Frees the backend's buffers and unbinds it. */
+  dispose(): void {
+    if (current !== this) return;
+    current = undefined;
+    tf.engine().reset();
+    tf.removeBackend(BACKEND);
+    this.#backend.dispose();
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * Training by stochastic gradient descent.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { type Dataset, normalise } from "../data/dataset.ts";
+import { createGenerator, drawPermutation } from "../data/random.ts";
+import { DataError, NonFiniteError } from "../errors.ts";
+import type { Network } from "./network.ts";
+import type { Weights } from "./parameters.ts";
+import type { Tensorflow } from "./tensorflow.ts";
+
+/** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
+export type Schedule = "constant" | "step" | "cosine";
+
+/** How to train. */
+export interface TrainingOptions {
+  /** Default 3. */
+  readonly epochs?: number;
+  /** Samples of one step, or all of them. Default 128. */
+  readonly batch?: number | "full";
+  /** Default 0.05. */
+  readonly learningRate?: number;
+  /** Default 0.9. */
+  readonly momentum?: number;
+  /** Added to the gradient as `weightDecay * w`, as PyTorch's SGD does. Default 0. */
+  readonly weightDecay?: number;
+  /** Default `constant`. */
+  readonly schedule?: Schedule;
+  /** Order of the samples. Default 0. */
+  readonly seed?: number;
+  /** Judged after every epoch; the weights that do best on it are kept. Without it the last ones are. */
+  readonly validation?: Dataset;
+  /** Judged after every epoch, and never chosen by. */
+  readonly test?: Dataset;
+  /** Called after some steps with the samples seen so far and the samples of all epochs. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** One epoch. */
+export interface EpochMetrics {
+  /** From 1. */
+  readonly epoch: number;
+  readonly learningRate: number;
+  /** Mean cross-entropy over the epoch's own forward passes, in nats. */
+  readonly trainLoss: number;
+  /** Share of right answers, 0 to 1; null without a validation set. */
+  readonly validationAccuracy: number | null;
+  /** Share of right answers, 0 to 1; null without a test set. */
+  readonly testAccuracy: number | null;
+  /** Of the training steps, without the judging. */
+  readonly seconds: number;
+}
+
+/** What training found. */
+export interface TrainingResult {
+  readonly epochs: readonly EpochMetrics[];
+  /** Epoch whose weights were kept. */
+  readonly bestEpoch: number;
+  readonly weights: Weights;
+  /** Learning difficulty: each sample's cross-entropy summed over the epochs (section 3.2), `[N]` f32, in nats. */
+  readonly difficulty: Float32Array<ArrayBuffer>;
+}
+
+/** Steps between waits for the device: keeps the host from running far ahead. */
+const STEPS_PER_WAIT = 8;
+
+/** Images of one forward pass when judging. */
+const JUDGE_BATCH = 512;
+
+const ORDER_STREAM = 2;
+
+/**
+ * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
+ *
+ * The same seed gives the same weights on the same adapter.
+ *
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range, `NonFiniteError` if it diverges.
+ */
+export async function trainNetwork(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+  options: TrainingOptions = {},
+): Promise<TrainingResult> {
+  const count = data.labels.length;
+  const settings = { ...DEFAULTS, ...withoutUndefined(options) };
+  const { epochs, momentum, schedule, seed, validation, test } = settings;
+  checkSettings(settings);
+  for (const set of [data, validation, test]) if (set) checkFit(network, set);
+  const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
+  const generator = createGenerator(seed, ORDER_STREAM);
+  const difficulty = new Float32Array(count);
+  const metrics: EpochMetrics[] = [];
+  let best: { epoch: number; accuracy: number; weights: Weights } | undefined;
+  const optimizer = tf.train.momentum(settings.learningRate, momentum);
+  const losses = tensorflow.gpu.createBuffer("losses", count * 4);
+  try {
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      const start = performance.now();
+      const learningRate = settings.learningRate * scaleLearningRate(schedule, epoch - 1, epochs);
+      optimizer.setLearningRate(learningRate);
+      const order = drawPermutation(generator, count);
+      for (let first = 0, step = 1; first < count; first += batch, step++) {
+        const indices = order.subarray(first, Math.min(first + batch, count));
+        takeStep(
+          tensorflow,
+          network,
+          data,
+          indices,
+          settings.weightDecay,
+          optimizer,
+          losses,
+          first,
+        );
+        if (step % STEPS_PER_WAIT === 0 || first + batch >= count) {
+          await tensorflow.gpu.finish();
+          const seen = (epoch - 1) * count + first + indices.length;
+          options.onProgress?.(seen, epochs * count);
+        }
+      }
+      const epochLosses = new Float32Array(await tensorflow.gpu.read(losses));
+      const seconds = (performance.now() - start) / 1000;
+      const trainLoss = epochLosses.reduce((sum, loss) => sum + loss, 0) / count;
+      if (!Number.isFinite(trainLoss)) {
+        throw new NonFiniteError(
+          `Cannot train ${network.definition.name}: got loss ${trainLoss} in epoch ${epoch}; lower the learning rate, ${learningRate} now`,
+        );
+      }
+      order.forEach((sample, i) => difficulty[sample] += epochLosses[i]);
+      const judge = (set?: Dataset) => set ? measureAccuracy(tensorflow, network, set) : null;
+      const validationAccuracy = await judge(validation);
+      const testAccuracy = await judge(test);
+      metrics.push({
+        epoch,
+        learningRate,
+        trainLoss,
+        validationAccuracy,
+        testAccuracy,
+        seconds,
+      });
+      if (
+        validationAccuracy === null ? epoch === epochs : !best || validationAccuracy > best.accuracy
+      ) {
+        best = {
+          epoch,
+          accuracy: validationAccuracy ?? 0,
+          weights: await readFiniteWeights(network, epoch),
+        };
+      }
+    }
+  } finally {
+    optimizer.dispose();
+    // momentum's own dispose leaves the learning rate that its parent holds
+    tf.SGDOptimizer.prototype.dispose.call(optimizer);
+    tensorflow.gpu.destroyBuffer(losses);
+  }
+  return { epochs: metrics, bestEpoch: best!.epoch, weights: best!.weights, difficulty };
+}
+
+/** Share of samples whose largest logit is their label's, 0 to 1. */
+export async function measureAccuracy(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+): Promise<number> {
+  const logits = await computeLogits(tensorflow, network, data);
+  const { classes } = network;
+  let right = 0;
+  data.labels.forEach((label, n) => {
+    const row = logits.subarray(n * classes, (n + 1) * classes);
+    if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === label) right++;
+  });
+  return right / data.labels.length;
+}
+
+/**
+ * Logits before softmax, `[N, classes]` f32, row-major.
+ *
+ * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
+ */
+export async function computeLogits(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+): Promise<Float32Array<ArrayBuffer>> {
+  checkFit(network, data);
+  const count = data.labels.length;
+  const all = new Float32Array(count * network.classes);
+  for (let first = 0; first < count; first += JUDGE_BATCH) {
+    const samples = Math.min(JUDGE_BATCH, count - first);
+    const indices = Int32Array.from({ length: samples }, (_, i) => first + i);
+    const logits = tf.tidy(() => network.logits(toImages(data, indices)));
+    all.set(await tensorflow.read(logits), first * network.classes);
+    logits.dispose();
+  }
+  const bad = all.findIndex((logit) => !Number.isFinite(logit));
+  if (bad >= 0) {
+    throw new NonFiniteError(
+      `Cannot judge ${network.definition.name}: got logit ${all[bad]} for sample ${
+        Math.floor(bad / network.classes)
+      }, need finite numbers; if training led here, lower the learning rate`,
+    );
+  }
+  return all;
+}
+
+/** Normalised images of some samples, `[B, H, W, C]`. */
+export function toImages(data: Dataset, indices: ArrayLike<number>): tf.Tensor4D {
+  return tf.tensor4d(normalise(data, indices), [indices.length, ...data.shape]);
+}
+
+/**
+ * Refuses a data set that a network cannot take.
+ *
+ * @throws {DataError} if the images have another shape, or a label is beyond the network's classes.
+ */
+export function checkFit(network: Network, data: Dataset): void {
+  const { classes, inputShape, definition } = network;
+  if (data.shape.some((size, axis) => size !== inputShape[axis])) {
+    throw new DataError(
+      `Cannot pass ${data.name} through ${definition.name}: got images of ${
+        data.shape.join(" x ")
+      }, need ${inputShape.join(" x ")}`,
+    );
+  }
+  const outside = data.labels.findIndex((label) => label >= classes);
+  if (outside >= 0) {
+    throw new DataError(
+      `Cannot pass ${data.name} through ${definition.name}: got label ${
+        data.labels[outside]
+      } at sample ${outside}, need labels below the network's ${classes} classes`,
+    );
+  }
+}
+
+const DEFAULTS = {
+  epochs: 3,
+  batch: 128 as number | "full",
+  learningRate: 0.05,
+  momentum: 0.9,
+  weightDecay: 0,
+  schedule: "constant" as Schedule,
+  seed: 0,
+};
+
+/** The weights, which the last step may have blown up after its loss was taken. */
+async function readFiniteWeights(network: Network, epoch: number): Promise<Weights> {
+  const weights = await network.weights();
+  for (const [name, { data }] of weights) {
+    const bad = data.find((value) => !Number.isFinite(value));
+    if (bad !== undefined) {
+      throw new NonFiniteError(
+        `Cannot train ${network.definition.name}: got ${bad} in ${name} after epoch ${epoch}; lower the learning rate`,
+      );
+    }
+  }
+  return weights;
+}
+
+/** One step of SGD on some samples; their losses go to `losses[first ...]`. */
+function takeStep(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+  indices: Int32Array,
+  weightDecay: number,
+  optimizer: tf.Optimizer,
+  losses: GPUBuffer,
+  first: number,
+): void {
+  tf.tidy(() => {
+    const images = toImages(data, indices);
+    const labels = tf.tensor1d(indices.map((index) => data.labels[index]), "int32");
+    const targets = tf.oneHot(labels, network.classes);
+    let sampleLosses: tf.Tensor | undefined;
+    const { grads } = tf.variableGrads(() => {
+      const logProbabilities = tf.logSoftmax(network.logits(images));
+      sampleLosses = tf.keep(tf.neg(tf.sum(tf.mul(logProbabilities, targets), 1)));
+      return tf.mean(sampleLosses) as tf.Scalar;
+    }, network.variables);
+    if (weightDecay > 0) {
+      for (const variable of network.variables) {
+        grads[variable.name] = tf.add(grads[variable.name], tf.mul(variable, weightDecay));
+      }
+    }
+    optimizer.applyGradients(grads);
+    const commands = tensorflow.gpu.record();
+    const from = tensorflow.bufferOf(sampleLosses!);
+    commands.copy(from, 0, losses, first * 4, indices.length * 4);
+    tensorflow.flush();
+    commands.submit();
+    sampleLosses!.dispose();
+  });
+}
+
+/** Factor of the learning rate in an epoch, counted from 0. */
+function scaleLearningRate(schedule: Schedule, epoch: number, epochs: number): number {
+  if (schedule === "cosine") return (1 + Math.cos(Math.PI * epoch / epochs)) / 2;
+  if (schedule === "step") return epoch < epochs / 2 ? 1 : epoch < 3 * epochs / 4 ? 0.1 : 0.01;
+  return 1;
+}
+
+function checkSettings(settings: typeof DEFAULTS): void {
+  const { epochs, batch, learningRate, momentum, weightDecay } = settings;
+  const check = (name: string, value: number, fits: boolean, need: string) => {
+    if (!fits) throw new RangeError(`Cannot train: got ${name} ${value}, need ${need}`);
+  };
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
+  check("epochs", epochs, isCount(epochs), "a positive integer");
+  if (batch !== "full") check("batch", batch, isCount(batch), "a positive integer or 'full'");
+  check("learning rate", learningRate, learningRate > 0, "a positive number");
+  check("momentum", momentum, momentum >= 0 && momentum < 1, "a number from 0 to below 1");
+  check("weight decay", weightDecay, weightDecay >= 0, "a number of at least 0");
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T;
+}

@@ -1,0 +1,314 @@
+/** The three convolution kernels against their float64 twins. @module */
+import type { Gpu } from "../../engine/gpu/device.ts";
+import { kernels } from "../../engine/gpu/kernel_table.ts";
+import {
+  biasGradient,
+  convFilterGradient,
+  convForward,
+  convInputGradient,
+  projectPlain,
+} from "../oracle/layers.ts";
+import { dotBound } from "../oracle/numbers.ts";
+import { type Numbers, sizeOf } from "../oracle/tensor.ts";
+import {
+  assertOutput,
+  drawIntegers,
+  drawNumbers,
+  type Floats,
+  launchTwice,
+  testGpu,
+} from "./open.ts";
+
+/** A convolution of images `[N, H, W, I]` with a filter `[kh, kw, I, O]`. */
+interface Case {
+  readonly images: readonly [number, number, number, number];
+  readonly filter: readonly [number, number, number, number];
+  readonly stride: number;
+  readonly pad: number;
+}
+
+/** Tiles are 4 columns by 8 or 4 channels, workgroups 64 tiles: sizes stand on, beside and between those. */
+const CASES: readonly Case[] = [
+  { images: [1, 1, 1, 1], filter: [1, 1, 1, 1], stride: 1, pad: 0 },
+  { images: [2, 5, 4, 1], filter: [3, 3, 1, 4], stride: 1, pad: 0 },
+  { images: [1, 6, 5, 3], filter: [3, 3, 3, 7], stride: 1, pad: 1 },
+  { images: [3, 5, 6, 4], filter: [3, 3, 4, 8], stride: 1, pad: 0 },
+  { images: [2, 7, 5, 5], filter: [3, 3, 5, 9], stride: 1, pad: 1 },
+  { images: [2, 11, 7, 3], filter: [5, 5, 3, 5], stride: 2, pad: 2 },
+  { images: [2, 10, 13, 8], filter: [3, 3, 8, 3], stride: 3, pad: 1 },
+  { images: [1, 8, 9, 9], filter: [1, 1, 9, 1], stride: 2, pad: 0 },
+  { images: [2, 3, 4, 2], filter: [1, 1, 2, 4], stride: 1, pad: 2 },
+  { images: [2, 13, 12, 1], filter: [2, 1, 1, 5], stride: 3, pad: 1 },
+  { images: [1, 9, 6, 1], filter: [5, 3, 1, 3], stride: 1, pad: 1 },
+  { images: [2, 8, 12, 3], filter: [3, 5, 3, 4], stride: 2, pad: 2 },
+  { images: [63, 1, 1, 4], filter: [1, 1, 4, 4], stride: 1, pad: 0 },
+  { images: [64, 1, 2, 1], filter: [1, 2, 1, 8], stride: 1, pad: 0 },
+  { images: [65, 2, 1, 3], filter: [1, 1, 3, 4], stride: 2, pad: 0 },
+  { images: [13, 12, 11, 2], filter: [3, 3, 2, 17], stride: 1, pad: 1 },
+];
+
+/** More workgroups than one dimension of a dispatch holds. */
+const MANY_IMAGES = 65_535 * 64 + 67;
+
+function describe({ images, filter, stride, pad }: Case): string {
+  return `images ${images.join("x")}, filter ${filter.join("x")}, stride ${stride}, pad ${pad}`;
+}
+
+function draw(seed: number, shape: readonly number[]): Numbers & { data: Floats } {
+  return { shape, data: drawNumbers(seed, sizeOf(shape)) };
+}
+
+function absolute({ shape, data }: Numbers): Numbers {
+  return { shape, data: Float64Array.from(data, Math.abs) };
+}
+
+function outputShape({ images, filter, stride, pad }: Case): [number, number, number, number] {
+  const slide = (axis: 1 | 2) =>
+    Math.floor((images[axis] + 2 * pad - filter[axis - 1]) / stride) + 1;
+  return [images[0], slide(1), slide(2), filter[3]];
+}
+
+/** The sizes that all three kernels take. */
+function measure(conv: Case) {
+  const [sample_count, in_height, in_width, in_channels] = conv.images;
+  const [, out_height, out_width, out_channels] = outputShape(conv);
+  const [kernel_height, kernel_width] = conv.filter;
+  const { stride, pad } = conv;
+  return {
+    sample_count,
+    in_height,
+    in_width,
+    in_channels,
+    out_height,
+    out_width,
+    out_channels,
+    kernel_height,
+    kernel_width,
+    stride,
+    pad,
+  };
+}
+
+function launchForward(
+  gpu: Gpu,
+  conv: Case,
+  x: Floats,
+  w: Floats,
+  b: Floats | undefined,
+) {
+  const sizes = measure(conv);
+  const { sample_count, out_height, out_width, out_channels } = sizes;
+  const tiles = sample_count * out_height * Math.ceil(out_width / 4) * Math.ceil(out_channels / 8);
+  return launchTwice(
+    gpu,
+    kernels.convolution,
+    { ...sizes, has_bias: b ? 1 : 0 },
+    {
+      inputs: x,
+      filters: w,
+      bias: b ?? new Float32Array(out_channels).fill(NaN),
+      outputs: { unfilled: sizeOf(outputShape(conv)) },
+    },
+    Math.ceil(tiles / 64),
+  );
+}
+
+function launchInputGradient(gpu: Gpu, conv: Case, dy: Floats, w: Floats) {
+  const sizes = measure(conv);
+  const { sample_count, in_height, in_width, in_channels } = sizes;
+  const tiles = sample_count * in_height * Math.ceil(in_width / 4) * Math.ceil(in_channels / 4);
+  return launchTwice(
+    gpu,
+    kernels.input_gradient,
+    sizes,
+    { deltas: dy, filters: w, gradients: { unfilled: sizeOf(conv.images) } },
+    Math.ceil(tiles / 64),
+  );
+}
+
+/** Where the numbers of a group go: the parameters of filter_gradient by these names, and the length of its output. */
+interface Placement {
+  readonly group_samples: number;
+  readonly first_group: number;
+  readonly bias: 0 | 1;
+  readonly panel_stride: number;
+  readonly group_stride: number;
+  readonly number_stride: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+function launchFilterGradient(
+  gpu: Gpu,
+  conv: Case,
+  x: Floats,
+  dy: Floats,
+  { length, ...placement }: Placement,
+) {
+  const { kernel_height, ...sizes } = measure(conv);
+  const tap_count = kernel_height * sizes.kernel_width * sizes.in_channels;
+  const group_count = Math.ceil(sizes.sample_count / placement.group_samples);
+  const tiles = group_count * Math.ceil((tap_count + placement.bias) / 4) *
+    Math.ceil(sizes.out_channels / 4);
+  return launchTwice(
+    gpu,
+    kernels.filter_gradient,
+    { ...sizes, ...placement, tap_count, group_count },
+    { inputs: x, deltas: dy, gradients: { unfilled: length } },
+    Math.ceil(tiles / 64),
+  );
+}
+
+CASES.forEach((conv, seed) => {
+  testGpu(`convolution agrees with its twin: ${describe(conv)}`, async (gpu) => {
+    const { stride, pad } = conv;
+    const x = draw(seed, conv.images);
+    const w = draw(seed + 100, conv.filter);
+    const b = seed % 2 ? draw(seed + 200, [conv.filter[3]]) : undefined;
+    const { outputs } = await launchForward(gpu, conv, x.data, w.data, b?.data);
+    const y = convForward({ x, w, b, stride, pad });
+    const magnitude = convForward({
+      x: absolute(x),
+      w: absolute(w),
+      b: b && absolute(b),
+      stride,
+      pad,
+    });
+    const length = sizeOf(conv.filter.slice(0, 3)) + 1;
+    assertOutput(outputs, y.data, (i) => dotBound(length, magnitude.data[i]), "outputs");
+  });
+
+  testGpu(`input_gradient agrees with its twin: ${describe(conv)}`, async (gpu) => {
+    const { stride, pad, images: inputShape } = conv;
+    const dy = draw(seed, outputShape(conv));
+    const w = draw(seed + 100, conv.filter);
+    const { gradients } = await launchInputGradient(gpu, conv, dy.data, w.data);
+    const dx = convInputGradient({ dy, w, inputShape, stride, pad });
+    const magnitude = convInputGradient({
+      dy: absolute(dy),
+      w: absolute(w),
+      inputShape,
+      stride,
+      pad,
+    });
+    const length = conv.filter[0] * conv.filter[1] * conv.filter[3] + 1;
+    assertOutput(gradients, dx.data, (i) => dotBound(length, magnitude.data[i]), "gradients");
+  });
+
+  testGpu(`filter_gradient packs rows as its twin does: ${describe(conv)}`, async (gpu) => {
+    const { stride, pad, filter: filterShape } = conv;
+    const x = draw(seed, conv.images);
+    const dy = draw(seed + 100, outputShape(conv));
+    const bias = seed % 2 === 0;
+    const project = (x: Numbers, dy: Numbers) =>
+      projectPlain({ x, dy, filterShape, stride, pad, bias });
+    const rows = project(x, dy);
+    const magnitude = project(absolute(x), absolute(dy));
+    const [count, size] = rows.shape;
+    // a segment in the middle of longer rows, the first of which belong to an earlier batch
+    const offset = 3;
+    const rowLength = size + 5;
+    const first = [1, 63, 64, 61][seed % 4];
+    const place = (index: number) => {
+      const row = first + Math.floor(index / size);
+      return (Math.floor(row / 64) * rowLength + offset + index % size) * 64 + row % 64;
+    };
+    const length = Math.ceil((first + count) / 64) * 64 * rowLength;
+    const expected = new Float64Array(length).fill(NaN);
+    const bounds = new Float64Array(length);
+    rows.data.forEach((value, index) => {
+      expected[place(index)] = value;
+      bounds[place(index)] = dotBound(dy.shape[1] * dy.shape[2] + 1, magnitude.data[index]);
+    });
+    const { gradients } = await launchFilterGradient(gpu, conv, x.data, dy.data, {
+      group_samples: 1,
+      first_group: first,
+      bias: bias ? 1 : 0,
+      panel_stride: 64 * rowLength,
+      group_stride: 1,
+      number_stride: 64,
+      offset,
+      length,
+    });
+    assertOutput(gradients, expected, (i) => bounds[i], "rows");
+  });
+
+  testGpu(`filter_gradient splits a batch as its twin does: ${describe(conv)}`, async (gpu) => {
+    const { stride, pad, filter: filterShape } = conv;
+    const x = draw(seed, conv.images);
+    const dy = draw(seed + 100, outputShape(conv));
+    const [count] = conv.images;
+    const group_samples = count < 3 ? count : count < 60 ? 2 : 5; // the last group is ragged where count is odd
+    const sum = (x: Numbers, dy: Numbers) =>
+      Array.from({ length: Math.ceil(count / group_samples) }, (_, group) => {
+        const part = (batch: Numbers): Numbers => {
+          const from = group * group_samples;
+          const samples = Math.min(group_samples, count - from);
+          const size = sizeOf(batch.shape.slice(1));
+          return {
+            shape: [samples, ...batch.shape.slice(1)],
+            data: Float64Array.from(batch.data).subarray(from * size, (from + samples) * size),
+          };
+        };
+        const dw = convFilterGradient({ x: part(x), dy: part(dy), filterShape, stride, pad });
+        return [...dw.data, ...biasGradient(part(dy)).data];
+      });
+    const sums = sum(x, dy);
+    const magnitudes = sum(absolute(x), absolute(dy)).flat();
+    const size = sums[0].length;
+    const { gradients } = await launchFilterGradient(gpu, conv, x.data, dy.data, {
+      group_samples,
+      first_group: 0,
+      bias: 1,
+      panel_stride: 64 * size,
+      group_stride: size,
+      number_stride: 1,
+      offset: 0,
+      length: sums.length * size,
+    });
+    const length = group_samples * dy.shape[1] * dy.shape[2] + 1;
+    assertOutput(gradients, sums.flat(), (i) => dotBound(length, magnitudes[i]), "sums");
+  });
+});
+
+// Integers keep these exact, so that a misplaced workgroup shows without a twin of four million images.
+const many: Case = {
+  images: [MANY_IMAGES, 1, 1, 1],
+  filter: [1, 1, 1, 1],
+  stride: 1,
+  pad: 0,
+};
+
+testGpu("convolution numbers more than 65,535 workgroups", async (gpu) => {
+  const x = drawIntegers(1, MANY_IMAGES);
+  const { outputs } = await launchForward(
+    gpu,
+    many,
+    x,
+    Float32Array.of(3),
+    Float32Array.of(1),
+  );
+  assertOutput(outputs, x.map((value) => 3 * value + 1), () => 0, "outputs");
+});
+
+testGpu("input_gradient numbers more than 65,535 workgroups", async (gpu) => {
+  const dy = drawIntegers(1, MANY_IMAGES);
+  const { gradients } = await launchInputGradient(gpu, many, dy, Float32Array.of(-2));
+  assertOutput(gradients, dy.map((value) => -2 * value), () => 0, "gradients");
+});
+
+testGpu("filter_gradient numbers more than 65,535 workgroups", async (gpu) => {
+  const x = drawIntegers(1, MANY_IMAGES);
+  const dy = drawIntegers(2, MANY_IMAGES);
+  const { gradients } = await launchFilterGradient(gpu, many, x, dy, {
+    group_samples: 1,
+    first_group: 0,
+    bias: 0,
+    panel_stride: 64,
+    group_stride: 1,
+    number_stride: 1,
+    offset: 0,
+    length: MANY_IMAGES,
+  });
+  assertOutput(gradients, x.map((value, n) => value * dy[n]), () => 0, "gradients");
+});

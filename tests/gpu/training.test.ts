@@ -1,0 +1,298 @@
+/** Training steps against the oracle's gradients, and what training keeps and counts. @module */
+import assert from "node:assert/strict";
+import { createDataset, type Dataset, takeSamples } from "../../engine/data/dataset.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { NetworkDefinition } from "../../engine/network/definition.ts";
+import { flatten } from "../../engine/network/definition.ts";
+import type { Weights } from "../../engine/network/parameters.ts";
+import type { TrainingOptions } from "../../engine/network/training.ts";
+import { computeLogits, lossAndGradient } from "../oracle/network.ts";
+import { assertClose, dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
+import { sampleAt } from "../oracle/tensor.ts";
+import { testEngine } from "./open_engine.ts";
+import {
+  absolute,
+  absoluteWeights,
+  computeOwnJacobian,
+  countForwardSteps,
+  countSteps,
+  drawImages,
+  drawWeights,
+  strided,
+  toNumbers,
+} from "./tiny_networks.ts";
+
+const NETWORK = strided(3);
+
+function build(engine: Engine, weights: Weights) {
+  return engine.network(NETWORK.definition, weights, NETWORK.inputShape);
+}
+
+/** Trains from given weights; the result's weights, losses and difficulty. */
+async function train(engine: Engine, weights: Weights, data: Dataset, options: TrainingOptions) {
+  using network = build(engine, weights);
+  return await engine.train(network, data, options);
+}
+
+/** The gradient of the mean loss over all parameters one after another, each sample's loss, and how far float32 may be from them. */
+function differentiate(weights: Weights, data: Dataset) {
+  const images = toNumbers(data);
+  const { gradients } = lossAndGradient(NETWORK.twin, weights, images, data.labels);
+  const losses = Array.from(
+    data.labels,
+    (label, n) => lossAndGradient(NETWORK.twin, weights, sampleAt(images, n), [label]).loss,
+  );
+  const [large, largeImages] = [absoluteWeights(weights), absolute(images)];
+  const logits = computeLogits(NETWORK.twin, weights, images).data;
+  const largestLogit = Math.max(...computeLogits(NETWORK.twin, large, largeImages).data);
+  const logitError = dotBound(countForwardSteps(NETWORK), largestLogit);
+  // WGSL: exp is off by up to 3 + 2 |x| units in the last place, of 2 round-offs each, and log by 2^-21
+  const range = Math.max(...logits) - Math.min(...logits);
+  const softmaxError = 2 * (3 + 2 * range) * 2 * UNIT_ROUNDOFF + 2 ** -21 + 8 * UNIT_ROUNDOFF;
+
+  // the gradient is the mean over samples of softmax - one-hot times the Jacobian; either factor has its error
+  const jacobian = computeOwnJacobian(NETWORK, weights, images);
+  const largeJacobian = computeOwnJacobian(NETWORK, large, largeImages);
+  const count = data.labels.length;
+  const seedError = logitError / 2 + softmaxError;
+  const error = new Float64Array(jacobian[0][0].length);
+  for (let n = 0; n < count; n++) {
+    for (let c = 0; c < NETWORK.classes; c++) {
+      const own = logits.subarray(n * NETWORK.classes, (n + 1) * NETWORK.classes);
+      const softmax = Math.exp(own[c]) / own.reduce((sum, z) => sum + Math.exp(z), 0);
+      const seed = Math.abs(softmax - (c === data.labels[n] ? 1 : 0)) + seedError;
+      for (let p = 0; p < error.length; p++) {
+        error[p] += seedError * Math.abs(jacobian[n][c][p]) / count;
+        error[p] += dotBound(countSteps(NETWORK) + count, seed * largeJacobian[n][c][p]) / count;
+      }
+    }
+  }
+  return {
+    gradient: concatenate(gradients),
+    error,
+    losses,
+    lossError: 2 * logitError + softmaxError,
+  };
+}
+
+function concatenate(tensors: ReadonlyMap<string, { data: ArrayLike<number> }>): number[] {
+  return [...tensors.values()].flatMap(({ data }) => Array.from(data));
+}
+
+for (const [momentum, weightDecay] of [[0, 0], [0.9, 0], [0.9, 0.1]]) {
+  testEngine(
+    `two steps with momentum ${momentum} and weight decay ${weightDecay} follow the oracle's gradient`,
+    async (engine) => {
+      const [before, data] = [drawWeights(NETWORK, 3), drawImages(NETWORK, 5, 2)];
+      const options = { batch: "full", learningRate: 0.1, momentum, weightDecay } as const;
+      const one = await train(engine, before, data, { ...options, epochs: 1 });
+      const two = await train(engine, before, data, { ...options, epochs: 2 });
+      const [first, second] = [before, one.weights].map((weights) => {
+        const found = differentiate(weights, data);
+        const decayed = concatenate(weights).map((w, i) => found.gradient[i] + weightDecay * w);
+        return { ...found, decayed };
+      });
+
+      // a handful of operations on numbers of this size make the step
+      const roundingOf = (weights: Weights) => {
+        const values = concatenate(weights);
+        return (i: number) =>
+          dotBound(
+            6,
+            Math.abs(values[i]) + Math.abs(first.decayed[i]) + Math.abs(second.decayed[i]),
+          );
+      };
+      const [roundingBefore, roundingOne] = [roundingOf(before), roundingOf(one.weights)];
+      assertClose(
+        concatenate(one.weights),
+        concatenate(before).map((w, i) => w - 0.1 * first.decayed[i]),
+        (i) => 0.1 * first.error[i] + roundingBefore(i),
+        "weights after one step",
+      );
+      // the second step starts from the weights that the first one gave, so that its errors do not pile up
+      assertClose(
+        concatenate(two.weights),
+        concatenate(one.weights).map((w, i) =>
+          w - 0.1 * (momentum * first.decayed[i] + second.decayed[i])
+        ),
+        (i) => 0.1 * (first.error[i] + second.error[i]) + roundingOne(i),
+        "weights after two steps",
+      );
+      const mean = (values: readonly number[]) =>
+        values.reduce((sum, value) => sum + value) / values.length;
+      assertClose(
+        two.epochs.map(({ trainLoss }) => trainLoss),
+        [mean(first.losses), mean(second.losses)],
+        () => first.lossError + second.lossError,
+        "mean losses",
+      );
+      assertClose(
+        two.difficulty,
+        first.losses.map((loss, n) => loss + second.losses[n]),
+        () => first.lossError + second.lossError,
+        "difficulty",
+      );
+    },
+  );
+}
+
+testEngine(
+  "difficulty sums each sample's own loss over the epochs, in whatever order they come",
+  async (engine) => {
+    const [weights, data] = [drawWeights(NETWORK, 3), drawImages(NETWORK, 7, 5)];
+    const { losses, lossError } = differentiate(weights, data);
+    // steps so small that no weight moves
+    const options = { epochs: 3, batch: 2, learningRate: 1e-30, seed: 5 };
+    const { difficulty, weights: after, epochs } = await train(engine, weights, data, options);
+    assert.deepEqual(after, weights);
+    assertClose(
+      difficulty,
+      losses.map((loss) => 3 * loss),
+      (n) => 3 * lossError + dotBound(3, 3 * losses[n]),
+      "difficulty",
+    );
+    assert.deepEqual(epochs.map(({ epoch }) => epoch), [1, 2, 3]);
+  },
+);
+
+testEngine("the same seed gives the same weights bit for bit, another does not", async (engine) => {
+  const [weights, data] = [drawWeights(NETWORK, 3), drawImages(NETWORK, 7, 2)];
+  const options = { epochs: 2, batch: 2 };
+  const first = await train(engine, weights, data, { ...options, seed: 1 });
+  const again = await train(engine, weights, data, { ...options, seed: 1 });
+  const other = await train(engine, weights, data, { ...options, seed: 2 });
+  assert.deepEqual(again.weights, first.weights);
+  assert.deepEqual(again.difficulty, first.difficulty);
+  assert.notDeepEqual(other.weights, first.weights);
+});
+
+// A linear network on two images, which begins with both answers wrong and ends with both right.
+
+const linear: NetworkDefinition = {
+  name: "linear",
+  forward: (layers, images) => layers.dense("fc", flatten(images), layers.classes),
+};
+
+function drawPair(labels: readonly number[]): Dataset {
+  return createDataset({
+    name: "pair",
+    split: "train",
+    images: Uint8Array.of(255, 0, 0, 255),
+    labels,
+    shape: [2, 1, 1],
+    classes: 2,
+    mean: [0],
+    std: [1],
+  });
+}
+
+const wrong: Weights = new Map([
+  ["fc.weight", { shape: [2, 2], data: Float32Array.of(-1, 1, 1, -1) }],
+  ["fc.bias", { shape: [2], data: Float32Array.of(0, 0) }],
+]);
+
+testEngine(
+  "the weights that do best on the validation set are kept, whatever the test set says",
+  async (engine) => {
+    const [right, swapped] = [drawPair([0, 1]), drawPair([1, 0])];
+    const options = { epochs: 8, batch: "full", learningRate: 0.5, momentum: 0.5 } as const;
+    for (const [validation, test] of [[right, swapped], [swapped, right]]) {
+      using network = engine.network(linear, wrong, [2, 1, 1]);
+      const { weights, bestEpoch, epochs } = await engine.train(network, right, {
+        ...options,
+        validation,
+        test,
+      });
+      const accuracies = epochs.map(({ validationAccuracy }) => validationAccuracy!);
+      assert.deepEqual([...new Set(accuracies)].sort(), [0, 1]);
+      assert.equal(bestEpoch, accuracies.indexOf(1) + 1);
+      assert.deepEqual(
+        epochs.map(({ testAccuracy }) => testAccuracy),
+        accuracies.map((a) => 1 - a),
+      );
+      using kept = engine.network(linear, weights, [2, 1, 1]);
+      assert.equal(await engine.accuracy(kept, validation), 1);
+      // the network itself goes on with the last weights
+      assert.equal(await engine.accuracy(network, validation), accuracies.at(-1));
+    }
+  },
+);
+
+testEngine("without a validation set the last weights are kept", async (engine) => {
+  using network = engine.network(linear, wrong, [2, 1, 1]);
+  const result = await engine.train(network, drawPair([0, 1]), { epochs: 3 });
+  assert.equal(result.bestEpoch, 3);
+  assert.deepEqual(result.weights, await network.weights());
+  assert.ok(
+    result.epochs.every((epoch) =>
+      epoch.validationAccuracy === null && epoch.testAccuracy === null
+    ),
+  );
+});
+
+testEngine("the learning rate follows its schedule", async (engine) => {
+  const expected = {
+    constant: [1, 1, 1, 1, 1, 1, 1, 1],
+    step: [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01],
+    cosine: Array.from({ length: 8 }, (_, e) => Math.cos(Math.PI * e / 16) ** 2),
+  };
+  for (const schedule of ["constant", "step", "cosine"] as const) {
+    using network = engine.network(linear, wrong, [2, 1, 1]);
+    const options = { epochs: 8, learningRate: 0.5, schedule };
+    const { epochs } = await engine.train(network, drawPair([0, 1]), options);
+    const rates = epochs.map(({ learningRate }) => learningRate / 0.5);
+    assertClose(rates, expected[schedule], () => 2 ** -50, schedule);
+  }
+});
+
+testEngine("progress counts the samples of all epochs", async (engine) => {
+  const data = takeSamples(drawPair([0, 1]), Array.from({ length: 21 }, (_, n) => n % 2));
+  const progress: number[] = [];
+  using network = engine.network(linear, wrong, [2, 1, 1]);
+  await engine.train(network, data, {
+    epochs: 2,
+    batch: 2,
+    onProgress(done, total) {
+      assert.equal(total, 42);
+      progress.push(done);
+    },
+  });
+  assert.deepEqual(progress, progress.toSorted((a, b) => a - b));
+  assert.deepEqual([progress.at(-1), progress.includes(21)], [42, true]);
+});
+
+testEngine("training that diverges says so, and leaves nothing", async (engine) => {
+  // the loss shows it in the second epoch, the weights after the last step show it at once
+  for (const [epochs, weightDecay] of [[5, 1], [1, 10]]) {
+    using network = engine.network(linear, wrong, [2, 1, 1]);
+    const options = { epochs, learningRate: 1e38, momentum: 0.9, weightDecay };
+    await assert.rejects(engine.train(network, drawPair([1, 1]), options), {
+      name: "NonFiniteError",
+      message: epochs === 1 ? /fc\.weight after epoch 1/ : /got loss (NaN|Infinity) in epoch/,
+    });
+  }
+});
+
+testEngine("training options out of range are refused", async (engine) => {
+  using network = engine.network(linear, wrong, [2, 1, 1]);
+  for (
+    const options of [
+      { epochs: 0 },
+      { epochs: 1.5 },
+      { batch: 0 },
+      { batch: 2.5 },
+      { learningRate: 0 },
+      { learningRate: NaN },
+      { momentum: 1 },
+      { momentum: -0.1 },
+      { weightDecay: -1 },
+      { weightDecay: NaN },
+    ]
+  ) {
+    await assert.rejects(
+      engine.train(network, drawPair([0, 1]), options),
+      RangeError,
+      JSON.stringify(options),
+    );
+  }
+});
