@@ -1,0 +1,82 @@
+/**
+ * The layout of a packed row: which numbers of a sample's signed projection stand where.
+ *
+ * The gradient of a layer's weights is a sum of outer products over its output positions. A layer with one position (dense) keeps the
+ * two factors, so that the product of two rows is `(a . a') (d . d')`; a layer with many (convolution) keeps the contracted gradient.
+ * Either is exact. LeNet-5's 61,706 parameters become 3,393 numbers.
+ *
+ * @module
+ */
+import type { ConvolutionGeometry } from "../network/convolution.ts";
+import type { LayerShape } from "../network/network.ts";
+
+/** One layer's place in a packed row. */
+export type Segment =
+  | {
+    readonly kind: "plain";
+    /** First number in the row. */
+    readonly offset: number;
+    /** `(k * k * in + 1) * out` numbers, the bias's last. */
+    readonly length: number;
+  }
+  | {
+    readonly kind: "factored";
+    /** First number of `a`, which `d` follows. */
+    readonly offset: number;
+    /** Length of `a`, the layer's input and a one for the bias. */
+    readonly inputs: number;
+    /** Length of `d`, the layer's delta. */
+    readonly outputs: number;
+  };
+
+/** Segments of a row, in the order of the network's layers. */
+export interface RowLayout {
+  readonly segments: readonly Segment[];
+  /** Numbers in a row. */
+  readonly length: number;
+}
+
+/** Filter taps of a convolution without its bias: `k * k * in`. */
+export function countTaps(geometry: ConvolutionGeometry): number {
+  return geometry.kernel_height * geometry.kernel_width * geometry.in_channels;
+}
+
+/** Lays out the rows of a network. */
+export function layOutRow(layers: readonly LayerShape[]): RowLayout {
+  let offset = 0;
+  const segments = layers.map((layer): Segment => {
+    const segment = placeSegment(layer, offset);
+    offset += segment.kind === "plain" ? segment.length : segment.inputs + segment.outputs;
+    return segment;
+  });
+  return { segments, length: offset };
+}
+
+/**
+ * The segment table that the kernels read: `[segments, 4]` u32, offset and length of `a`, offset and length of `d`; a plain segment has no
+ * `d`, and neighbours of that kind are one entry.
+ */
+export function encodeSegments({ segments }: RowLayout): Uint32Array<ArrayBuffer> {
+  const entries: number[][] = [];
+  for (const segment of segments) {
+    const last = entries.at(-1);
+    if (segment.kind === "factored") {
+      const { offset, inputs, outputs } = segment;
+      entries.push([offset, inputs, offset + inputs, outputs]);
+    } else if (last?.[3] === 0 && last[0] + last[1] === segment.offset) {
+      last[1] += segment.length;
+    } else {
+      entries.push([segment.offset, segment.length, 0, 0]);
+    }
+  }
+  return new Uint32Array(entries.flat());
+}
+
+function placeSegment(layer: LayerShape, offset: number): Segment {
+  const bias = layer.bias ? 1 : 0;
+  if (layer.kind === "dense") {
+    return { kind: "factored", offset, inputs: layer.inputs + bias, outputs: layer.outputs };
+  }
+  const length = (countTaps(layer.geometry) + bias) * layer.geometry.out_channels;
+  return { kind: "plain", offset, length };
+}

@@ -1,0 +1,48 @@
+/**
+ * Self-similarity of packed rows.
+ *
+ * @module
+ */
+import { NonFiniteError } from "../errors.ts";
+import { kernels } from "../gpu/kernel_table.ts";
+import { padRows } from "./plan.ts";
+import type { Rows } from "./rows.ts";
+
+/**
+ * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit.
+ *
+ * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
+ */
+export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<ArrayBuffer>> {
+  const { gpu, layout, segments, segmentCount, count } = rows;
+  const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
+  try {
+    const commands = gpu.record();
+    for (const block of rows.blocks) {
+      commands.run(
+        kernels.self_similarity,
+        {
+          row_length: layout.length,
+          segment_count: segmentCount,
+          panel_count: block.panelCount,
+          first_row: block.firstRow,
+        },
+        { rows: block.buffer, segments, similarity: buffer },
+        block.panelCount,
+      );
+    }
+    commands.submit();
+    const similarity = new Float32Array(await gpu.read(buffer, count * 4));
+    const bad = similarity.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      throw new NonFiniteError(
+        `Cannot compare samples: got self-similarity ${
+          similarity[bad]
+        } for sample ${bad}, need finite signed projections`,
+      );
+    }
+    return similarity;
+  } finally {
+    gpu.destroyBuffer(buffer);
+  }
+}
