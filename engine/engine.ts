@@ -1,0 +1,116 @@
+/**
+ * The engine: one adapter, TensorFlow.js on it, and the networks and packed rows that live there.
+ *
+ * @module
+ */
+import type { Dataset } from "./data/dataset.ts";
+import { type AdapterDescription, Gpu } from "./gpu/device.ts";
+import { type OnProgress, projectRows, type Seeds } from "./kernel/projection.ts";
+import type { Rows } from "./kernel/rows.ts";
+import type { NetworkDefinition } from "./network/definition.ts";
+import { Network, type ParameterSource } from "./network/network.ts";
+import { Tensorflow } from "./network/tensorflow.ts";
+import {
+  computeLogits,
+  measureAccuracy,
+  type TrainingOptions,
+  type TrainingResult,
+  trainNetwork,
+} from "./network/training.ts";
+
+/** How to project. */
+export interface ProjectOptions {
+  /** `lpntk` (default), `pntk`, or an array `[N, C]` f32 of seeds. */
+  readonly seeds?: Seeds;
+  readonly onProgress?: OnProgress;
+}
+
+/** An open adapter. Dispose it to free the device; networks and rows of it are then of no use. */
+export class Engine {
+  readonly #gpu: Gpu;
+  readonly #tensorflow: Tensorflow;
+
+  /** Use `openEngine`. */
+  constructor(gpu: Gpu, tensorflow: Tensorflow) {
+    this.#gpu = gpu;
+    this.#tensorflow = tensorflow;
+  }
+
+  /** The adapter as its driver names it. */
+  get adapter(): AdapterDescription {
+    return this.#gpu.adapter;
+  }
+
+  /** The device's limits. */
+  get limits(): GPUSupportedLimits {
+    return this.#gpu.device.limits;
+  }
+
+  /**
+   * A network for images of `inputShape`, with loaded weights or, given a seed and a number of classes, new ones. The caller disposes it.
+   *
+   * @throws {WeightsError} if the weights do not fit; the message names the tensor.
+   */
+  network(
+    definition: NetworkDefinition,
+    source: ParameterSource,
+    inputShape: readonly [number, number, number] = [28, 28, 1],
+  ): Network {
+    this.#gpu.check();
+    return new Network(this.#tensorflow, definition, inputShape, source);
+  }
+
+  /** Trains a network in place. */
+  async train(network: Network, data: Dataset, options?: TrainingOptions): Promise<TrainingResult> {
+    this.#gpu.check();
+    return await trainNetwork(this.#tensorflow, network, data, options);
+  }
+
+  /** Logits before softmax, `[N, classes]` f32, row-major. */
+  async logits(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
+    this.#gpu.check();
+    return await computeLogits(this.#tensorflow, network, data);
+  }
+
+  /** Share of samples that the network labels right, 0 to 1. */
+  async accuracy(network: Network, data: Dataset): Promise<number> {
+    this.#gpu.check();
+    return await measureAccuracy(this.#tensorflow, network, data);
+  }
+
+  /** Signed projections of every sample (equation 3), packed on the device. The caller disposes them. */
+  async project(
+    network: Network,
+    data: Dataset,
+    { seeds = "lpntk", onProgress }: ProjectOptions = {},
+  ): Promise<Rows> {
+    this.#gpu.check();
+    return await projectRows(this.#tensorflow, network, data, seeds, onProgress);
+  }
+
+  /** Frees the device and everything on it; a second time does nothing. */
+  dispose(): void {
+    this.#tensorflow.dispose();
+    this.#gpu.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Opens the system's GPU and binds TensorFlow.js to it.
+ *
+ * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
+ * @throws {Error} if an engine is open already.
+ */
+export async function openEngine(): Promise<Engine> {
+  const gpu = await Gpu.open();
+  try {
+    return new Engine(gpu, await Tensorflow.bind(gpu));
+  } catch (error) {
+    gpu.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Farthest-point clustering (section 3.4 and algorithm 3 of the paper), over everything or inside each class.
+ *
+ * First centroid: the largest self-similarity. Next centroid: the sample that is no centroid and least similar to its own, on a tie of the
+ * older cluster, then the lower index; it leaves its cluster, and every other sample that is no centroid and strictly more similar to it
+ * than to its own centroid moves to it.
+ *
+ * @module
+ */
+import { kernels } from "../gpu/kernel_table.ts";
+import type { OnProgress } from "../kernel/projection.ts";
+import { Rows } from "../kernel/rows.ts";
+import {
+  countSamples,
+  type KernelMatrix,
+  type KernelSource,
+  readSelfSimilarity,
+} from "./source.ts";
+
+/** Which clusters are wanted. */
+export interface ClusterOptions {
+  /** Clusters per sample, in (0, 1]; at least one cluster each time. */
+  readonly ratio: number;
+  /** Labels `[N]`: cluster each class by itself. */
+  readonly perClass?: ArrayLike<number>;
+  /** Cluster only these samples, as if there were no others. Default: all. */
+  readonly among?: ArrayLike<number>;
+}
+
+/** Clusters of a data set. */
+export interface Clusters {
+  /** Sample at the centre of each cluster, `[M]`, in order of creation, class by class when per class. */
+  readonly centroids: Int32Array<ArrayBuffer>;
+  /** Cluster of each sample, `[N]`; -1 for samples that were left out. */
+  readonly assignment: Int32Array<ArrayBuffer>;
+  /** Clusters that are the largest, the older on a tie: one, or one for each class, in label order. */
+  readonly heads: readonly number[];
+}
+
+/** Samples that are clustered by themselves. */
+interface Group {
+  readonly samples: number[];
+  readonly clusterCount: number;
+}
+
+/** Steps of one submission. */
+const STEPS_PER_SUBMISSION = 64;
+
+/** u32 that names no sample and no group. */
+const NONE = 0xffffffff;
+
+/** The largest and least f32. */
+const LARGEST = 3.4028234663852886e38;
+
+/**
+ * Clusters samples.
+ *
+ * From rows it reads all of them once for each centroid, on the device, and comes back once; from a stored kernel it reads one matrix row
+ * for each centroid, on the host, in the matrix's own precision.
+ *
+ * @throws {RangeError} if the ratio is outside (0, 1], the labels are not one for each sample, or `among` does not hold different samples.
+ */
+export async function clusterSamples(
+  source: KernelSource,
+  { ratio, perClass, among }: ClusterOptions,
+  onProgress?: OnProgress,
+): Promise<Clusters> {
+  const count = countSamples(source);
+  if (!(ratio > 0 && ratio <= 1)) {
+    throw new RangeError(
+      `Cannot cluster samples: got ratio ${ratio}, need a number above 0 and at most 1`,
+    );
+  }
+  if (perClass && perClass.length !== count) {
+    throw new RangeError(
+      `Cannot cluster samples per class: got ${perClass.length} labels, need ${count}, one for each sample`,
+    );
+  }
+  const samples = among
+    ? sortSamples(among, count)
+    : Int32Array.from({ length: count }, (_, i) => i);
+  const groups = formGroups(samples, ratio, perClass);
+  const self = await readSelfSimilarity(source);
+  const parts = source instanceof Rows
+    ? await clusterRows(source, groups, self, onProgress)
+    : groups.map((group) => clusterMatrix(source, group, self));
+  return joinParts(parts, groups, count);
+}
+
+/** Number of samples in each cluster, `[M]`. */
+export function countMembers({ assignment, centroids }: Clusters): Int32Array {
+  const members = new Int32Array(centroids.length);
+  for (const cluster of assignment) if (cluster >= 0) members[cluster]++;
+  return members;
+}
+
+/** The clusters of one group, numbered from 0. */
+interface Part {
+  readonly centroids: ArrayLike<number>;
+  /** Cluster of each of the group's samples, in their order. */
+  readonly assignment: ArrayLike<number>;
+}
+
+/** Different samples in increasing order. */
+function sortSamples(among: ArrayLike<number>, count: number): Int32Array {
+  const sorted = Array.from(among).sort((a, b) => a - b);
+  const isWrong = (sample: number, i: number) =>
+    !(Number.isInteger(sample) && sample >= 0 && sample < count) || sample === sorted[i - 1];
+  const wrong = sorted.findIndex(isWrong);
+  if (wrong >= 0 || sorted.length === 0) {
+    throw new RangeError(
+      `Cannot cluster some samples: got ${
+        wrong >= 0 ? `index ${sorted[wrong]}` : "none"
+      }, need different integers from 0 to ${count - 1}`,
+    );
+  }
+  return Int32Array.from(sorted);
+}
+
+function formGroups(samples: Int32Array, ratio: number, labels?: ArrayLike<number>): Group[] {
+  const byLabel = Map.groupBy(samples, (sample) => labels ? labels[sample] : 0);
+  return [...byLabel.entries()].sort(([a], [b]) => a - b).map(([, members]) => ({
+    samples: members,
+    clusterCount: Math.max(1, Math.floor(ratio * members.length)),
+  }));
+}
+
+/** The group's sample of the largest self-similarity, the first on a tie. */
+function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
+  return group.samples.reduce((best, sample) => self[sample] > self[best] ? sample : best);
+}
+
+function clusterMatrix(
+  { values, size }: KernelMatrix,
+  group: Group,
+  self: ArrayLike<number>,
+): Part {
+  const { samples, clusterCount } = group;
+  const centroids: number[] = [];
+  const assignment = new Int32Array(samples.length);
+  const best = new Float64Array(samples.length).fill(-Infinity);
+  let next = samples.indexOf(findFirstCentroid(group, self));
+  for (let cluster = 0; cluster < clusterCount; cluster++) {
+    const row = samples[next] * size;
+    centroids.push(samples[next]);
+    assignment[next] = cluster;
+    best[next] = Infinity;
+    next = -1;
+    for (let i = 0; i < samples.length; i++) {
+      const similarity = values[row + samples[i]];
+      if (similarity > best[i]) {
+        best[i] = similarity;
+        assignment[i] = cluster;
+      }
+      const isFarther = next < 0 || best[i] < best[next] ||
+        (best[i] === best[next] && assignment[i] < assignment[next]);
+      if (isFarther) next = i;
+    }
+  }
+  return { centroids, assignment };
+}
+
+async function clusterRows(
+  rows: Rows,
+  groups: readonly Group[],
+  self: ArrayLike<number>,
+  onProgress?: OnProgress,
+): Promise<Part[]> {
+  const { gpu, layout, segments, segmentCount, count, blocks } = rows;
+  const steps = Math.max(...groups.map((group) => group.clusterCount));
+  const first = groups.map((group) => findFirstCentroid(group, self));
+  const groupOf = new Uint32Array(count).fill(NONE);
+  groups.forEach((group, g) => group.samples.forEach((sample) => groupOf[sample] = g));
+  const chosenFirst = new Uint32Array(groups.length * steps).fill(NONE);
+  first.forEach((sample, g) => chosenFirst[g * steps] = sample);
+  const bestFirst = new Float32Array(count).fill(-LARGEST);
+  first.forEach((sample) => bestFirst[sample] = LARGEST);
+
+  const stack = new DisposableStack();
+  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
+  try {
+    const newest = own(gpu.upload("newest", Uint32Array.from(first)));
+    const chosen = own(gpu.upload("chosen", chosenFirst));
+    const best = own(gpu.upload("best", bestFirst));
+    const cluster = own(gpu.createBuffer("cluster", count * 4));
+    const group_of = own(gpu.upload("groups", groupOf));
+    const centroid_counts = own(
+      gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
+    );
+    const centroids = own(gpu.createBuffer("centroids", groups.length * layout.length * 4));
+    const commands = gpu.record();
+    for (let step = 0; step < steps; step++) {
+      if (step > 0) {
+        commands.run(
+          kernels.fpc_select,
+          { sample_count: count, step, step_limit: steps, group_count: groups.length },
+          { group_of, centroid_counts, best, cluster, newest, chosen },
+          groups.length,
+        );
+      }
+      for (const { buffer, firstRow, rowCount } of blocks) {
+        commands.run(
+          kernels.fpc_gather,
+          {
+            row_length: layout.length,
+            group_count: groups.length,
+            first_row: firstRow,
+            row_count: rowCount,
+          },
+          { rows: buffer, newest, centroids },
+          Math.ceil(groups.length * layout.length / 64),
+        );
+      }
+      for (const { buffer, firstRow, rowCount, panelCount } of blocks) {
+        commands.run(
+          kernels.fpc_assign,
+          {
+            row_length: layout.length,
+            segment_count: segmentCount,
+            panel_count: panelCount,
+            first_row: firstRow,
+            row_count: rowCount,
+            step,
+          },
+          { rows: buffer, segments, centroids, newest, group_of, best, cluster },
+          panelCount,
+        );
+      }
+      if ((step + 1) % STEPS_PER_SUBMISSION === 0) {
+        commands.submit();
+        await gpu.finish();
+        onProgress?.(step + 1, steps);
+      }
+    }
+    commands.submit();
+    const chosenOnHost = new Uint32Array(await gpu.read(chosen));
+    const clusterOnHost = new Uint32Array(await gpu.read(cluster));
+    onProgress?.(steps, steps);
+    return groups.map((group, g) => ({
+      centroids: chosenOnHost.subarray(g * steps, g * steps + group.clusterCount),
+      assignment: group.samples.map((sample) => clusterOnHost[sample]),
+    }));
+  } finally {
+    stack.dispose();
+  }
+}
+
+/** Numbers the clusters on over the groups. */
+function joinParts(parts: readonly Part[], groups: readonly Group[], count: number): Clusters {
+  const centroids: number[] = [];
+  const assignment = new Int32Array(count).fill(-1);
+  const heads: number[] = [];
+  parts.forEach((part, g) => {
+    const members = new Int32Array(part.centroids.length);
+    groups[g].samples.forEach((sample, i) => {
+      assignment[sample] = centroids.length + part.assignment[i];
+      members[part.assignment[i]]++;
+    });
+    heads.push(centroids.length + members.indexOf(members.reduce((a, b) => Math.max(a, b))));
+    centroids.push(...Array.from(part.centroids));
+  });
+  return { centroids: Int32Array.from(centroids), assignment, heads };
+}

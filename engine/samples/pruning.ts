@@ -1,0 +1,64 @@
+/**
+ * Index sets: which samples to keep (sections 4.2 and 4.3 of the paper).
+ *
+ * Every function gives the kept samples' indices, `[K]` i32, in increasing order.
+ *
+ * @module
+ */
+import { createGenerator, drawPermutation } from "../data/random.ts";
+import type { Clusters } from "./fpc.ts";
+
+const PRUNE_STREAM = 3;
+
+/** Keeps the samples that are not flagged. */
+export function keepUnflagged(flags: ArrayLike<number>): Int32Array<ArrayBuffer> {
+  return Int32Array.from(Array.from(flags).keys().filter((i) => !flags[i]));
+}
+
+/**
+ * Removes a random share of the samples of the head clusters, rounded down for each head; samples that were not clustered are not kept.
+ *
+ * @throws {RangeError} if the share is outside [0, 1].
+ */
+export function pruneHeads(
+  { assignment, heads }: Clusters,
+  share: number,
+  seed = 0,
+): Int32Array<ArrayBuffer> {
+  checkShare(share);
+  const members = heads.map((head) =>
+    [...assignment.keys()].filter((sample) => assignment[sample] === head)
+  );
+  const removed = members.flatMap((samples, i) =>
+    choose(samples, Math.floor(share * samples.length), seed, i)
+  );
+  const drop = new Set(removed);
+  return Int32Array.from(
+    assignment.keys().filter((sample) => assignment[sample] >= 0 && !drop.has(sample)),
+  );
+}
+
+/**
+ * Keeps `size` samples at random.
+ *
+ * @throws {RangeError} if `size` is not an integer from 1 to `count`.
+ */
+export function keepRandom(count: number, size: number, seed = 0): Int32Array<ArrayBuffer> {
+  if (!(Number.isInteger(size) && size >= 1 && size <= count)) {
+    throw new RangeError(
+      `Cannot keep random samples: got ${size}, need an integer from 1 to ${count}`,
+    );
+  }
+  return Int32Array.from(choose([...Array(count).keys()], size, seed, 0)).sort();
+}
+
+function choose(samples: readonly number[], size: number, seed: number, part: number): number[] {
+  const order = drawPermutation(createGenerator(seed, PRUNE_STREAM + part), samples.length);
+  return [...order.subarray(0, size)].map((i) => samples[i]);
+}
+
+function checkShare(share: number): void {
+  if (!(share >= 0 && share <= 1)) {
+    throw new RangeError(`Cannot prune heads: got share ${share}, need a number from 0 to 1`);
+  }
+}

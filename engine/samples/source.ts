@@ -1,0 +1,80 @@
+/**
+ * Where a kernel's numbers come from: packed rows on the device, or a stored matrix.
+ *
+ * @module
+ */
+import { DataError, NonFiniteError } from "../errors.ts";
+import { computeTiles, type Tile } from "../kernel/gram.ts";
+import type { OnProgress } from "../kernel/projection.ts";
+import { Rows } from "../kernel/rows.ts";
+import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
+
+/** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
+export class KernelMatrix {
+  /**
+   * @throws {DataError} if the array is not a finite symmetric matrix; the message names the entry.
+   */
+  constructor(readonly values: Float32Array | Float64Array, readonly size: number) {
+    if (size < 1 || values.length !== size * size) {
+      throw new DataError(
+        `Cannot use a kernel matrix: got ${values.length} numbers, need ${size} x ${size} with at least one sample`,
+      );
+    }
+    let largest = 0;
+    for (let at = 0; at < values.length; at++) {
+      if (!Number.isFinite(values[at])) {
+        throw new NonFiniteError(
+          `Cannot use a kernel matrix: got ${values[at]} at [${Math.floor(at / size)}, ${
+            at % size
+          }], need finite numbers`,
+        );
+      }
+      largest = Math.max(largest, Math.abs(values[at]));
+    }
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < i; j++) {
+        const [below, above] = [values[i * size + j], values[j * size + i]];
+        if (Math.abs(below - above) > ASYMMETRY * largest) {
+          throw new DataError(
+            `Cannot use a kernel matrix: got ${below} at [${i}, ${j}] but ${above} at [${j}, ${i}], need a symmetric matrix`,
+          );
+        }
+      }
+    }
+  }
+}
+
+/** What a symmetric kernel is read from. */
+export type KernelSource = Rows | KernelMatrix;
+
+/** Asymmetry relative to the largest entry that rounding in another program may leave. */
+const ASYMMETRY = 1e-4;
+
+/** Number of samples. */
+export function countSamples(source: KernelSource): number {
+  return source instanceof Rows ? source.count : source.size;
+}
+
+/** Every pair of samples once, in tiles: rows compute theirs, a stored matrix is one tile of itself. */
+export function readTiles(
+  source: KernelSource,
+  onProgress?: OnProgress,
+): AsyncIterable<Tile> | Iterable<Tile> {
+  if (source instanceof Rows) return computeTiles(source, source, onProgress);
+  const { size, values } = source;
+  const tile = { firstRow: 0, firstColumn: 0, rowCount: size, columnCount: size };
+  return [{ ...tile, values, stride: size, mirrored: false }];
+}
+
+/**
+ * Self-similarities `kappa(x, x)`, `[N]`.
+ *
+ * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
+ */
+export async function readSelfSimilarity(
+  source: KernelSource,
+): Promise<Float32Array | Float64Array> {
+  if (source instanceof Rows) return await computeSelfSimilarity(source);
+  const { values, size } = source;
+  return Float64Array.from({ length: size }, (_, i) => values[i * size + i]);
+}

@@ -1,0 +1,82 @@
+/**
+ * The labelled pseudo neural tangent kernel (lpNTK) of whole data sets, on any GPU that WebGPU reaches.
+ *
+ * ```ts
+ * import { drawDigits, lenet5, openEngine } from "./mod.ts";
+ *
+ * using engine = await openEngine();
+ * const data = drawDigits("train", { size: 200 });
+ * using network = engine.network(lenet5, { seed: 0, classes: 10 });
+ * await engine.train(network, data, { epochs: 2 });
+ * using rows = await engine.project(network, data);
+ * const redundant = await engine.redundant(rows);
+ * ```
+ *
+ * @module
+ */
+export { Engine, openEngine, type ProjectOptions } from "./engine/engine.ts";
+export * from "./engine/errors.ts";
+
+export {
+  createDataset,
+  type Dataset,
+  type DatasetParts,
+  type Split,
+  takeFirst,
+  takeSamples,
+} from "./engine/data/dataset.ts";
+export { drawDigits } from "./engine/data/digits.ts";
+export { fetchDataset } from "./engine/data/fetch.ts";
+export { readFolder } from "./engine/data/folder.ts";
+export { readMnist } from "./engine/data/mnist.ts";
+export { cacheFolder, loadDataset } from "./engine/data/named.ts";
+export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
+export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data/safetensors.ts";
+
+export type { AdapterDescription } from "./engine/gpu/device.ts";
+export { computeGram } from "./engine/kernel/gram.ts";
+export type { OnProgress, Seeds } from "./engine/kernel/projection.ts";
+export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
+export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
+export type { Rows } from "./engine/kernel/rows.ts";
+
+export {
+  type ConvolutionOptions,
+  flatten,
+  type Layers,
+  maxPool,
+  type NetworkDefinition,
+  relu,
+} from "./engine/network/definition.ts";
+export { lenet5, mlp } from "./engine/network/models.ts";
+export type {
+  LayerShape,
+  LayerSignals,
+  Network,
+  ParameterSource,
+} from "./engine/network/network.ts";
+export type { Weights } from "./engine/network/parameters.ts";
+export type {
+  EpochMetrics,
+  Schedule,
+  TrainingOptions,
+  TrainingResult,
+} from "./engine/network/training.ts";
+
+export {
+  type ClusterOptions,
+  type Clusters,
+  clusterSamples,
+  countMembers,
+} from "./engine/samples/fpc.ts";
+export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
+export { findRedundant } from "./engine/samples/redundancy.ts";
+export {
+  type Partner,
+  relateSamples,
+  type Relation,
+  type RelationCounts,
+  type RelationOptions,
+  type Relations,
+} from "./engine/samples/relations.ts";
+export { KernelMatrix, type KernelSource } from "./engine/samples/source.ts";

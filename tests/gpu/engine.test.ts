@@ -1,0 +1,67 @@
+/** The engine's life: one at a time, nothing after disposal, and another after that. @module */
+import assert from "node:assert/strict";
+import { Engine, openEngine } from "../../engine/engine.ts";
+import { DeviceError } from "../../engine/errors.ts";
+import { Gpu } from "../../engine/gpu/device.ts";
+import { computeGram } from "../../engine/kernel/gram.ts";
+import { Tensorflow } from "../../engine/network/tensorflow.ts";
+import { drawImages, drawWeights, residual } from "./tiny_networks.ts";
+
+Deno.test("an engine can be opened again after it was disposed, and computes the same bits", async () => {
+  const tiny = residual(3);
+  const data = drawImages(tiny, 3, 251);
+  const results: unknown[] = [];
+  for (let i = 0; i < 2; i++) {
+    using engine = await openEngine();
+    await assert.rejects(openEngine(), /Cannot open a second engine/);
+    using network = engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
+    const { weights } = await engine.train(network, data, { epochs: 2 });
+    using rows = await engine.project(network, data);
+    results.push([weights, await engine.logits(network, data), await computeGram(rows)]);
+    assert.ok(engine.adapter.name.length > 0);
+    assert.ok(engine.limits.maxBufferSize > 0);
+  }
+  assert.deepEqual(results[1], results[0]);
+});
+
+Deno.test("a disposed engine says so, whatever is asked of it", async () => {
+  const tiny = residual(3);
+  const data = drawImages(tiny, 3, 251);
+  const engine = await openEngine();
+  const network = engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
+  const rows = await engine.project(network, data);
+  engine.dispose();
+  engine.dispose();
+  const uses = {
+    network: async () =>
+      await engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape),
+    logits: () => engine.logits(network, data),
+    accuracy: () => engine.accuracy(network, data),
+    train: () => engine.train(network, data),
+    project: () => engine.project(network, data),
+    gram: () => computeGram(rows),
+  };
+  const answers: Record<string, string> = {};
+  for (const [name, use] of Object.entries(uses)) {
+    answers[name] = await use().then(() => "an answer", String);
+  }
+  const refusal = String(new DeviceError("Cannot use the engine: it has been disposed"));
+  assert.deepEqual(answers, Object.fromEntries(Object.keys(uses).map((name) => [name, refusal])));
+  rows.dispose();
+  network.dispose();
+});
+
+Deno.test("a failure of the device surfaces wherever the engine waits for it", async () => {
+  const tiny = residual(3);
+  const data = drawImages(tiny, 3, 251);
+  for (const use of ["logits", "accuracy", "project", "train"] as const) {
+    const gpu = await Gpu.open();
+    using engine = new Engine(gpu, await Tensorflow.bind(gpu));
+    using network = engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
+    gpu.device.createBuffer({ label: "spoilt", size: 16, usage: 0 });
+    await assert.rejects(engine[use](network, data), {
+      name: "DeviceError",
+      message: /Cannot trust/,
+    });
+  }
+});

@@ -1,0 +1,235 @@
+/** The three kernels of farthest-point clustering, one by one; their twin is compared through `clusterSamples` in samples.test.ts. @module */
+import assert from "node:assert/strict";
+import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { encodeSegments } from "../../engine/kernel/layout.ts";
+import { gramRows } from "../oracle/layers.ts";
+import {
+  assertOutput,
+  cutRows,
+  drawIntegers,
+  drawNumbers,
+  launchTwice,
+  layOut,
+  packPanels,
+  testGpu,
+} from "./open.ts";
+
+/** More workgroups than one dimension of a dispatch holds. */
+const MANY_GROUPS = 65_535 + 3;
+
+const NONE = 0xffffffff;
+const LARGEST = 3.4028234663852886e38;
+
+// fpc_gather
+
+for (const rowLength of [1, 13, 64, 65]) {
+  testGpu(
+    `fpc_gather copies the block's centroids of ${rowLength} numbers, and no other`,
+    async (gpu) => {
+      const rows = cutRows(drawNumbers(rowLength, 70 * rowLength), rowLength);
+      const [first_row, row_count] = [128, rows.length];
+      const newest = [128, 127, 197, 198, NONE, 192, 191]; // first, before, last, behind, none, on either side of a panel
+      const { centroids } = await launchTwice(
+        gpu,
+        kernels.fpc_gather,
+        { row_length: rowLength, group_count: newest.length, first_row, row_count },
+        {
+          rows: packPanels(rows, rowLength),
+          newest: new Uint32Array(newest),
+          centroids: { unfilled: newest.length * rowLength },
+        },
+        Math.ceil(newest.length * rowLength / 64),
+      );
+      const absent = new Float32Array(rowLength).fill(NaN);
+      const expected = newest.flatMap((sample) => [...rows[sample - first_row] ?? absent]);
+      assertOutput(centroids, expected, () => 0, "centroids");
+    },
+  );
+}
+
+testGpu("fpc_gather numbers more than 65,535 workgroups", async (gpu) => {
+  const [rowLength, groups] = [MANY_GROUPS, 64];
+  const rows = drawIntegers(1, 64 * rowLength); // one panel: row n is every 64th number
+  const newest = Uint32Array.from({ length: groups }, (_, group) => (group * 7) % 64);
+  const { centroids } = await launchTwice(
+    gpu,
+    kernels.fpc_gather,
+    { row_length: rowLength, group_count: groups, first_row: 0, row_count: 64 },
+    { rows, newest, centroids: { unfilled: groups * rowLength } },
+    MANY_GROUPS,
+  );
+  const expected = rows.map((_, i) => rows[i % rowLength * 64 + newest[Math.floor(i / rowLength)]]);
+  assertOutput(centroids, expected, () => 0, "centroids");
+});
+
+// fpc_assign
+
+for (const rowCount of [1, 63, 64, 65, 131]) {
+  testGpu(
+    `fpc_assign moves what is strictly closer among ${rowCount} rows of a block`,
+    async (gpu) => {
+      const layout = layOut(3, [2, 2], 1);
+      const first_row = 64;
+      const step = 9;
+      const total = first_row + Math.ceil(rowCount / 64) * 64 + 7;
+      const rows = cutRows(drawIntegers(rowCount, rowCount * layout.length), layout.length);
+      const centroids = cutRows(drawIntegers(1000 + rowCount, 3 * layout.length), layout.length);
+      const newest = Uint32Array.of(5, NONE, 7);
+      const groups = Uint32Array.from({ length: total }, (_, n) => [0, 2, 1, NONE][n % 4]);
+      const { value } = gramRows(rows, centroids, layout.segments);
+      const similarity = (n: number) => value[(n - first_row) * 3 + groups[n]];
+      // just below the new similarity, equal to it, just above it, and that of a centroid
+      const best = Float32Array.from({ length: total }, (_, n) => {
+        const inBlock = n >= first_row && n < first_row + rowCount && groups[n] !== NONE;
+        return [-1, 0, 1, LARGEST][Math.floor(n / 4) % 4] + (inBlock ? similarity(n) : 0);
+      });
+      const cluster = Uint32Array.from({ length: total }, (_, n) => n % 5);
+      const segments = encodeSegments(layout);
+      const panels = Math.ceil(rowCount / 64);
+      const outputs = await launchTwice(
+        gpu,
+        kernels.fpc_assign,
+        {
+          row_length: layout.length,
+          segment_count: segments.length / 4,
+          panel_count: panels,
+          first_row,
+          row_count: rowCount,
+          step,
+        },
+        {
+          rows: packPanels(rows, layout.length),
+          segments,
+          centroids: new Float32Array(centroids.flatMap((row) => [...row])),
+          newest,
+          group_of: groups,
+          best,
+          cluster,
+        },
+        panels,
+      );
+      const [expectedBest, expectedCluster] = [best.slice(), cluster.slice()];
+      for (let n = first_row; n < first_row + rowCount; n++) {
+        const isServed = groups[n] !== NONE && newest[groups[n]] !== NONE;
+        if (isServed && similarity(n) > best[n]) {
+          expectedBest[n] = similarity(n);
+          expectedCluster[n] = step;
+        }
+      }
+      assert.deepEqual(outputs.best.values, expectedBest);
+      assert.deepEqual(outputs.cluster.integers, expectedCluster);
+    },
+  );
+}
+
+testGpu("fpc_assign numbers more than 65,535 panels", async (gpu) => {
+  const rows = drawIntegers(1, MANY_GROUPS * 64);
+  const { best, cluster } = await launchTwice(
+    gpu,
+    kernels.fpc_assign,
+    {
+      row_length: 1,
+      segment_count: 1,
+      panel_count: MANY_GROUPS,
+      first_row: 0,
+      row_count: rows.length,
+      step: 4,
+    },
+    {
+      rows,
+      segments: encodeSegments(layOut(1)),
+      centroids: Float32Array.of(2),
+      newest: Uint32Array.of(0),
+      group_of: new Uint32Array(rows.length),
+      best: new Float32Array(rows.length),
+      cluster: new Uint32Array(rows.length).fill(3),
+    },
+    MANY_GROUPS,
+  );
+  assertOutput(best, rows.map((value) => Math.max(0, 2 * value)), () => 0, "best");
+  assert.deepEqual(cluster.integers, Uint32Array.from(rows, (value) => value > 0 ? 4 : 3));
+});
+
+// fpc_select
+
+/** The sample of a group that comes first by similarity, then cluster, then index. */
+function selectLeast(
+  group: number,
+  groupOf: Uint32Array,
+  best: Float32Array,
+  cluster: Uint32Array,
+) {
+  const samples = [...groupOf.keys()].filter((n) => groupOf[n] === group);
+  return samples.sort((a, b) => best[a] - best[b] || cluster[a] - cluster[b] || a - b)[0];
+}
+
+for (const count of [3, 255, 256, 257, 1021]) {
+  testGpu(
+    `fpc_select takes the least of each group among ${count} samples, with many ties`,
+    async (gpu) => {
+      const [step, step_limit] = [2, 5];
+      // group 1 has its two centroids already, and samples of no group stand between
+      const groupOf = Uint32Array.from({ length: count }, (_, n) => [0, 2, 1, NONE, 2][n % 5]);
+      const best = drawIntegers(count, count);
+      const cluster = Uint32Array.from(drawIntegers(count + 1, count), (value) => value + 3);
+      const counts = Uint32Array.of(5, 2, 3);
+      const outputs = await launchTwice(
+        gpu,
+        kernels.fpc_select,
+        { sample_count: count, step, step_limit, group_count: counts.length },
+        {
+          group_of: groupOf,
+          centroid_counts: counts,
+          best,
+          cluster,
+          newest: { unfilled: counts.length },
+          chosen: { unfilled: counts.length * step_limit },
+        },
+        counts.length,
+      );
+      const expected = { best: best.slice(), cluster: cluster.slice() };
+      const chosen = new Float64Array(counts.length * step_limit).fill(NaN);
+      const newest = [...counts.keys()].map((group) => {
+        if (step >= counts[group]) return NONE;
+        const least = selectLeast(group, groupOf, best, cluster);
+        expected.best[least] = LARGEST;
+        expected.cluster[least] = step;
+        return chosen[group * step_limit + step] = least;
+      });
+      assert.deepEqual(outputs.best.values, expected.best);
+      assert.deepEqual(outputs.cluster.integers, expected.cluster);
+      assert.deepEqual([...outputs.newest.integers], newest);
+      assertOutput(
+        { ...outputs.chosen, values: Float32Array.from(outputs.chosen.integers) },
+        chosen,
+        () => 0,
+        "chosen",
+      );
+    },
+  );
+}
+
+testGpu("fpc_select serves more than 65,535 groups", async (gpu) => {
+  // every group has its one centroid but the last two, which choose among two samples each
+  const counts = new Uint32Array(MANY_GROUPS).fill(1);
+  counts.fill(2, -2);
+  const { newest } = await launchTwice(
+    gpu,
+    kernels.fpc_select,
+    { sample_count: 4, step: 1, step_limit: 2, group_count: MANY_GROUPS },
+    {
+      group_of: Uint32Array.of(MANY_GROUPS - 1, MANY_GROUPS - 2, MANY_GROUPS - 1, MANY_GROUPS - 2),
+      centroid_counts: counts,
+      best: Float32Array.of(LARGEST, LARGEST, 0, 0),
+      cluster: new Uint32Array(4),
+      newest: { unfilled: MANY_GROUPS },
+      chosen: { unfilled: MANY_GROUPS * 2 },
+    },
+    MANY_GROUPS,
+  );
+  const expected = new Uint32Array(MANY_GROUPS).fill(NONE);
+  expected[MANY_GROUPS - 2] = 3;
+  expected[MANY_GROUPS - 1] = 2;
+  assert.equal(newest.written.indexOf(0), -1, "groups left without an answer");
+  assert.deepEqual(newest.integers, expected);
+});

@@ -1,0 +1,162 @@
+/**
+ * Everything from images to answers, against an independent PyTorch program in float64.
+ *
+ * LPNTK_GOLDEN names the folder of its answers; without it these tests are left out.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { createDataset, type Dataset, takeFirst } from "../../engine/data/dataset.ts";
+import { readNpy } from "../../engine/data/npy.ts";
+import { loadWeights } from "../../engine/data/safetensors.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { lenet5, mlp } from "../../engine/network/models.ts";
+import { clusterSamples } from "../../engine/samples/fpc.ts";
+import { findRedundant } from "../../engine/samples/redundancy.ts";
+import { relateSamples, type RelationCounts } from "../../engine/samples/relations.ts";
+import { KernelMatrix, type KernelSource } from "../../engine/samples/source.ts";
+import { entkOf, kernelOf, testEngine } from "../gpu/open_engine.ts";
+import { assertClose } from "../oracle/numbers.ts";
+
+const folder = Deno.env.get("LPNTK_GOLDEN");
+if (!folder) console.log("LPNTK_GOLDEN is not set: nothing is compared with PyTorch's answers");
+
+/** The largest error of a logit, and of a kernel's entry relative to the largest of them. */
+const LOGITS = 1e-4;
+const KERNEL = 1e-5;
+
+interface Meta {
+  readonly fpc_ratio: number;
+  readonly relation_t: number;
+  readonly relation_eps: number;
+  readonly relation_counts: RelationCounts;
+  readonly entk_n: number;
+}
+
+/** Answers in one folder. */
+class Golden {
+  constructor(readonly name: string) {}
+
+  async readArray(file: string): Promise<{ shape: number[]; data: number[] }> {
+    const { shape, data } = await readNpy(`${folder}/${this.name}/${file}.npy`);
+    return { shape, data: Array.from(data, Number) };
+  }
+
+  async readMeta(): Promise<Meta> {
+    return JSON.parse(await Deno.readTextFile(`${folder}/${this.name}/meta.json`));
+  }
+
+  readWeights() {
+    return loadWeights(`${folder}/${this.name}/weights.safetensors`);
+  }
+
+  /** Images and labels of the training set, or with the prefix `test_` of the other. */
+  async readImages(prefix: string): Promise<Dataset> {
+    const { shape: [, height, width], data } = await this.readArray(`${prefix}images`);
+    const { data: labels } = await this.readArray(`${prefix}labels`);
+    const { classes, mean, std } = JSON.parse(
+      await Deno.readTextFile(`${folder}/${this.name}/dataset.json`),
+    );
+    return createDataset({
+      name: this.name,
+      split: "train",
+      images: Uint8Array.from(data),
+      labels,
+      shape: [height, width, 1],
+      classes,
+      mean,
+      std,
+    });
+  }
+
+  /** Holds a kernel to the answers. */
+  async assertKernel(file: string, kernel: ArrayLike<number>): Promise<void> {
+    const { data } = await this.readArray(file);
+    const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    assertClose(kernel, data, () => KERNEL * largest, `${this.name}: ${file}`);
+  }
+
+  async assertLogits(file: string, logits: Float32Array): Promise<void> {
+    const { data } = await this.readArray(file);
+    assertClose(logits, data, () => LOGITS, `${this.name}: ${file}`);
+  }
+
+  async assertIntegers(file: string, integers: Iterable<number>): Promise<void> {
+    assert.deepEqual([...integers], (await this.readArray(file)).data, `${this.name}: ${file}`);
+  }
+
+  /** Clusters and every pair's relation. */
+  async assertAnalysis(source: KernelSource): Promise<void> {
+    const meta = await this.readMeta();
+    const { data: labels } = await this.readArray("labels");
+    const whole = await clusterSamples(source, { ratio: meta.fpc_ratio });
+    await this.assertIntegers("fpc_centroids", whole.centroids);
+    await this.assertIntegers("fpc_assign", whole.assignment);
+    const perClass = await clusterSamples(source, { ratio: meta.fpc_ratio, perClass: labels });
+    await this.assertIntegers("fpc_class_centroids", perClass.centroids);
+    await this.assertIntegers("fpc_class_assign", perClass.assignment);
+
+    const codes = labels.map(() => labels.map(() => 0));
+    for (const sample of labels.keys()) {
+      const { counts, partners } = await relateSamples(source, {
+        threshold: meta.relation_t,
+        epsilon: meta.relation_eps,
+        sample,
+      });
+      assert.deepEqual(counts, meta.relation_counts);
+      codes[sample][sample] = 1;
+      for (const { sample: other, relation } of partners) {
+        if (relation === "interchangeable") codes[sample][other] = 1;
+        if (relation === "contradictory") codes[sample][other] = -1;
+      }
+    }
+    await this.assertIntegers("relations", codes.flat());
+  }
+}
+
+/** Registers a test that needs the answers. */
+function testGolden(name: string, run: (engine: Engine) => Promise<void>): void {
+  if (folder) testEngine(name, run);
+  else Deno.test.ignore(name, () => {});
+}
+
+for (const [name, definition] of [["mlp_mnist64", mlp], ["lenet5_mnist64", lenet5]] as const) {
+  testGolden(`${name}: logits, kernels and answers agree with PyTorch`, async (engine) => {
+    const golden = new Golden(name);
+    const [data, others] = [await golden.readImages(""), await golden.readImages("test_")];
+    using network = engine.network(definition, await golden.readWeights());
+    await golden.assertLogits("logits", await engine.logits(network, data));
+    await golden.assertLogits("test_logits", await engine.logits(network, others));
+
+    for (const seeds of ["lpntk", "pntk"] as const) {
+      await golden.assertKernel(seeds, await kernelOf(engine, network, data, { seeds }));
+      await golden.assertKernel(
+        `${seeds}_cross`,
+        await kernelOf(engine, network, data, { seeds, others }),
+      );
+      using rows = await engine.project(network, data, { seeds });
+      await golden.assertIntegers(`redundant_${seeds}`, await findRedundant(rows));
+      if (seeds === "lpntk") await golden.assertAnalysis(rows);
+    }
+    const { entk_n } = await golden.readMeta();
+    await golden.assertKernel("entk", await entkOf(engine, network, takeFirst(data, entk_n)));
+  });
+}
+
+testGolden("analysis_ties30: answers from a stored kernel full of ties agree exactly", async () => {
+  const golden = new Golden("analysis_ties30");
+  const { data, shape: [size] } = await golden.readArray("kappa");
+  const kernel = new KernelMatrix(Float64Array.from(data), size);
+  await golden.assertIntegers("redundant", await findRedundant(kernel));
+  await golden.assertAnalysis(kernel);
+});
+
+testGolden("resnettiny_cifar24: answers from a stored kernel agree exactly", async () => {
+  const golden = new Golden("resnettiny_cifar24");
+  for (const seeds of ["lpntk", "pntk"]) {
+    const { data, shape: [size] } = await golden.readArray(seeds);
+    const kernel = new KernelMatrix(Float64Array.from(data), size);
+    await golden.assertIntegers(`redundant_${seeds}`, await findRedundant(kernel));
+    if (seeds === "lpntk") await golden.assertAnalysis(kernel);
+  }
+});

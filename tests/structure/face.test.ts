@@ -1,0 +1,48 @@
+/** The public names: a change here is a change for everybody who imports the package. @module */
+import assert from "node:assert/strict";
+import * as face from "../../mod.ts";
+
+Deno.test("mod.ts exports these values", () => {
+  assert.deepEqual(Object.keys(face).sort(), [
+    "DataError",
+    "DeviceError",
+    "Engine",
+    "FileError",
+    "KernelError",
+    "KernelMatrix",
+    "NoAdapterError",
+    "NonFiniteError",
+    "WeightsError",
+    "cacheFolder",
+    "clusterSamples",
+    "computeGram",
+    "computeSelfSimilarity",
+    "countMembers",
+    "createDataset",
+    "decodeNpy",
+    "decodeSafetensors",
+    "drawDigits",
+    "encodeNpy",
+    "encodeSafetensors",
+    "fetchDataset",
+    "findRedundant",
+    "flatten",
+    "keepRandom",
+    "keepUnflagged",
+    "lenet5",
+    "loadDataset",
+    "loadWeights",
+    "maxPool",
+    "mlp",
+    "openEngine",
+    "pruneHeads",
+    "readFolder",
+    "readMnist",
+    "readNpy",
+    "relateSamples",
+    "relu",
+    "takeFirst",
+    "takeSamples",
+    "writeNpy",
+  ]);
+});

@@ -1,0 +1,153 @@
+/** The floors of ARCHITECTURE: who may import whom, read from `deno info`. @module */
+import assert from "node:assert/strict";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** Folders and files by floor: imports go to a lower one, or stay within their own entry. */
+const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
+  ["shaders/", 0],
+  ["tests/oracle/", 0],
+  ["engine/errors.ts", 0],
+  ["engine/data/", 1],
+  ["engine/gpu/", 1],
+  ["engine/network/", 2],
+  ["engine/kernel/", 3],
+  ["engine/samples/", 4],
+  ["engine/engine.ts", 5],
+  ["mod.ts", 6],
+  ["cli/", 7],
+];
+
+/** Holds the version, which the command line prints. */
+const MANIFEST = "deno.json";
+
+/** What each file of the project imports, types included: files by their paths from the root, packages as `npm:name`. */
+async function readImports(): Promise<Map<string, string[]>> {
+  const imports = new Map<string, string[]>();
+  for (const entry of ["mod.ts", "cli/main.ts"]) {
+    if (!await exists(entry)) continue;
+    for (const { specifier, dependencies = [] } of (await inspect(entry)).modules) {
+      const file = toPath(specifier);
+      const imported = dependencies.map(({ code, type }) => toPath((code ?? type!).specifier!));
+      if (!isPackage(file)) imports.set(file, imported);
+    }
+  }
+  return imports;
+}
+
+interface Inspection {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly dependencies?: readonly {
+      readonly code?: { readonly specifier?: string };
+      readonly type?: { readonly specifier?: string };
+    }[];
+  }[];
+}
+
+async function inspect(entry: string): Promise<Inspection> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", entry],
+    cwd: ROOT,
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** A package, or a module of Node.js that comes with Deno. */
+function isPackage(name: string): boolean {
+  return name.startsWith("npm:") || name.startsWith("node:");
+}
+
+function toPath(specifier: string): string {
+  if (!specifier.startsWith("npm:")) return specifier.replace(ROOT.href, "");
+  return `npm:${specifier.match(/^npm:\/?((?:@[^/]+\/)?[^/@]+)/)![1]}`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
+}
+
+/** Sources of a folder and of those in it. */
+async function* listFiles(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
+    if (isDirectory) yield* listFiles(`${folder}${name}/`);
+    else if (/\.(ts|wgsl)$/.test(name)) yield `${folder}${name}`;
+  }
+}
+
+/** A file's entry in `FLOORS`; what is on no floor is above all of them. */
+function findFloor(file: string): readonly [string, number] {
+  return FLOORS.find(([prefix]) => file.startsWith(prefix)) ?? [file, Infinity];
+}
+
+const imports = await readImports();
+
+/** Every import that `isWrong`, as `file -> imported`. */
+function findImports(isWrong: (file: string, imported: string) => boolean): string[] {
+  return [...imports].flatMap(([file, list]) =>
+    list.filter((imported) => isWrong(file, imported)).map((imported) => `${file} -> ${imported}`)
+  );
+}
+
+Deno.test("the whole project was read", () => {
+  for (const file of ["mod.ts", "engine/errors.ts", "engine/engine.ts", "shaders/gram_tile.wgsl"]) {
+    assert.ok(imports.has(file), file);
+  }
+  assert.ok(imports.get("engine/engine.ts")!.includes("engine/data/dataset.ts")); // a type
+  assert.ok(imports.get("engine/network/network.ts")!.includes("npm:@tensorflow/tfjs-core"));
+});
+
+Deno.test("imports go to a lower floor, or stay in their own folder", () => {
+  const wrong = findImports((file, imported) => {
+    if (isPackage(imported) || imported === MANIFEST) return false;
+    const [ownFolder, ownFloor] = findFloor(file);
+    const [folder, floor] = findFloor(imported);
+    return floor > ownFloor || (floor === ownFloor && folder !== ownFolder);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("no file imports itself, by whatever way round", () => {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), `a circle: ${[...path, file].join(" -> ")}`);
+    if (done.has(file)) return;
+    for (const imported of imports.get(file) ?? []) visit(imported, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+});
+
+Deno.test("the command line knows the library by its public face alone", () => {
+  const wrong = findImports((file, imported) =>
+    file.startsWith("cli/") &&
+    !(imported === "mod.ts" || imported.startsWith("cli/") || isPackage(imported) ||
+      imported === MANIFEST) &&
+    // the self-test carries the suite's comparison to the user's adapter
+    !(file === "cli/commands/doctor.ts" && imported.startsWith("tests/oracle/"))
+  );
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("packages and shaders are known where they belong, and nowhere else", () => {
+  const owners: readonly (readonly [imported: RegExp, owner: RegExp])[] = [
+    [/^npm:(commander|@commander-js\/)/, /^cli\/(main\.ts$|commands\/)/],
+    [/^npm:@tensorflow\//, /^engine\/(network\/|kernel\/projection\.ts$)/],
+    [/^shaders\//, /^engine\/gpu\/kernel_table\.ts$/],
+    [/deno\.json$/, /^cli\/main\.ts$/],
+  ];
+  const wrong = findImports((file, imported) =>
+    owners.some(([pattern, owner]) => pattern.test(imported) && !owner.test(file))
+  );
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("every file of the engine and of the command line is reached, and every shader", async () => {
+  const folders = ["engine/", "shaders/", ...await exists("cli/main.ts") ? ["cli/"] : []];
+  for (const folder of folders) {
+    for await (const file of listFiles(folder)) {
+      assert.ok(imports.has(file), `nobody imports ${file}`);
+    }
+  }
+});
