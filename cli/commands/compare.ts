@@ -1,0 +1,95 @@
+/** `lpntk compare`. @module */
+
+import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { openEngine } from "../../mod.ts";
+import {
+  type Arm,
+  describeArms,
+  summariseArms,
+  trainArms,
+  writeComparison,
+} from "../comparison.ts";
+import { loadIndices, loadTrainingSets, MODELS } from "../inputs.ts";
+import { UsageError } from "../usage.ts";
+import { parseCount } from "./values.ts";
+import { OutputFolder } from "../output.ts";
+import { withProgress } from "../progress.ts";
+import { addTrainingOptions, LARGE_SET, options, report } from "./shared.ts";
+
+/** Adds the command. */
+export function addCompare(program: Command): void {
+  const command = program.command("compare")
+    .description("train on several choices of samples and compare test accuracy")
+    .addOption(options.model().default("lenet5"))
+    .addOption(options.data().makeOptionMandatory())
+    .addOption(options.trainSize())
+    .addOption(options.testSize())
+    .option(
+      "--arm <arm>",
+      "full, or NAME=keep.npy with the indices of the samples to train on; again for each arm",
+      (text: string, arms: string[]) => [...arms, text],
+      [] as string[],
+    )
+    .option("--seeds <n>", "runs of each arm", parseCount, 10);
+  addTrainingOptions(command, LARGE_SET)
+    .addOption(options.out("folder for summary.json, accuracy.csv and accuracy.svg"))
+    .addOption(options.json())
+    .action(async ({ out, json, ...settings }) => {
+      const { data, model, seeds, lr: learningRate } = settings;
+      if (settings.arm.length === 0) throw new UsageError("got no --arm, need at least one");
+      const named = settings.arm.map(parseArm);
+      const summary = await OutputFolder.fill(
+        out,
+        { command: "compare", options: settings },
+        async (folder) => {
+          const { train, test } = await loadTrainingSets(settings);
+          const arms = await Promise.all(
+            named.map(async ({ name, file }): Promise<Arm> => ({
+              name,
+              keep: file === undefined ? undefined : await loadIndices(file, train.labels.length),
+            })),
+          );
+          using engine = await openEngine();
+          const results = await withProgress(
+            "training",
+            "images",
+            (onProgress) =>
+              trainArms(engine, arms, {
+                definition: MODELS[model],
+                train,
+                test,
+                seeds,
+                training: { ...settings, learningRate },
+              }, onProgress),
+          );
+          const summary = {
+            model,
+            data,
+            seeds,
+            adapter: engine.adapter.name,
+            arms: summariseArms(results),
+          };
+          await writeComparison(folder, results, `${model} on ${data}, ${seeds} seeds`);
+          await folder.writeJson("summary.json", summary);
+          return summary;
+        },
+      );
+      report(json, summary, [...describeArms(summary.arms), `wrote ${out}`]);
+    });
+}
+
+/** `full`, or a name and a file of indices. */
+function parseArm(text: string, index: number, all: readonly string[]): {
+  name: string;
+  file?: string;
+} {
+  const at = text.indexOf("=");
+  const arm = at < 0 ? { name: text } : { name: text.slice(0, at), file: text.slice(at + 1) };
+  if ((at < 0 && text !== "full") || arm.name === "" || arm.file === "") {
+    throw new UsageError(`got --arm ${text}, need full or NAME=keep.npy`);
+  }
+  if (all.slice(0, index).some((other) => other.split("=")[0] === arm.name)) {
+    throw new UsageError(`got two arms named ${arm.name}, need a name of its own for each`);
+  }
+  return arm;
+}

@@ -1,0 +1,23 @@
+/** `lpntk data`. @module */
+
+import { Argument, type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
+import { fetchDataset } from "../../mod.ts";
+import { withProgress } from "../progress.ts";
+
+/** Adds the command. */
+export function addData(program: Command): void {
+  program.command("data")
+    .description("data sets on disk")
+    .command("fetch")
+    .description("download a data set to LPNTK_DATA or the cache folder, checked by its checksum")
+    .addArgument(new Argument("<name>", "data set").choices(["mnist"] as const))
+    .addOption(new Option("--mirror <url>", "where to download from"))
+    .action(async (name, { mirror }) => {
+      const folder = await withProgress(
+        "downloading",
+        "bytes",
+        (onProgress) => fetchDataset(name, { mirror, onProgress }),
+      );
+      console.log(`${name} is in ${folder}`);
+    });
+}

@@ -1,0 +1,143 @@
+/** `lpntk doctor`. @module */
+
+import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import {
+  clusterSamples,
+  computeGram,
+  computeSelfSimilarity,
+  drawDigits,
+  type Engine,
+  flatten,
+  type NetworkDefinition,
+  openEngine,
+  relu,
+} from "../../mod.ts";
+// The self-test is the test suite's comparison carried to the user's adapter, so it uses the suite's float64 twins.
+import { seedRows, signedSeeds } from "../../tests/oracle/kernels.ts";
+import { computeJacobian, computeLogits, type Layer } from "../../tests/oracle/network.ts";
+import { farthestPointClusters } from "../../tests/oracle/relations.ts";
+import { options, report } from "./shared.ts";
+
+/** Limits that decide what fits. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupStorageSize",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+/** Samples of the self-test: two panels of rows, the second ragged. */
+const SAMPLES = 70;
+const CLASSES = 10;
+const RATIO = 0.2;
+
+/** Largest error relative to the largest number: sums of some hundred products in float32. */
+const TOLERANCE = 1e-5;
+
+/** Adds the command. */
+export function addDoctor(program: Command): void {
+  program.command("doctor")
+    .description("show the adapter and test every kernel on it against float64")
+    .addOption(options.json())
+    .action(async ({ json }) => {
+      using engine = await openEngine();
+      const checks = await testKernels(engine);
+      const limits = Object.fromEntries(LIMITS.map((name) => [name, engine.limits[name]]));
+      const { name, vendor, features } = engine.adapter;
+      report(json, { adapter: name, vendor, features, limits, checks }, [
+        `adapter: ${name}`,
+        `features: ${features.join(" ")}`,
+        ...LIMITS.map((limit) => `${limit}: ${limits[limit].toLocaleString("en")}`),
+        ...checks.map(({ kernels, error, passed }) =>
+          `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(60)} error ${error.toExponential(1)}`
+        ),
+      ]);
+      const failed = checks.filter(({ passed }) => !passed);
+      if (failed.length > 0) {
+        const names = failed.map(({ kernels }) => kernels).join("; ");
+        throw new Error(
+          `Cannot trust this adapter: got wrong numbers from ${names}, need errors below ${TOLERANCE}; update the graphics driver`,
+        );
+      }
+    });
+}
+
+/** One comparison with float64. */
+interface Check {
+  /** Kernels that the number passed through, beyond those of the checks before. */
+  readonly kernels: string;
+  /** Largest difference relative to the largest number, or the share of integers that differ. */
+  readonly error: number;
+  readonly passed: boolean;
+}
+
+/** A small network that uses every kernel. */
+const probe: NetworkDefinition = {
+  name: "probe",
+  forward(layers, images) {
+    const first = layers.convolution("conv1", images, { filters: 5, size: 3, stride: 2, pad: 1 });
+    const second = layers.convolution("conv2", relu(first), { filters: 6, size: 3, stride: 2 });
+    return layers.dense("fc", flatten(relu(second)), layers.classes);
+  },
+};
+
+/** The same network for the float64 twins. */
+const PROBE_LAYERS: readonly Layer[] = [
+  { kind: "conv", name: "conv1", stride: 2, pad: 1 },
+  { kind: "relu" },
+  { kind: "conv", name: "conv2", stride: 2, pad: 0 },
+  { kind: "relu" },
+  { kind: "flatten" },
+  { kind: "dense", name: "fc" },
+];
+
+async function testKernels(engine: Engine): Promise<Check[]> {
+  const data = drawDigits("train", { size: SAMPLES });
+  using network = engine.network(probe, { seed: 1, classes: CLASSES });
+  const weights = await network.weights();
+  const images = {
+    shape: [SAMPLES, ...data.shape],
+    data: Float64Array.from(data.images, (pixel) => (pixel / 255 - data.mean[0]) / data.std[0]),
+  };
+  const logits = computeLogits(PROBE_LAYERS, weights, images);
+  const jacobian = computeJacobian(PROBE_LAYERS, weights, images);
+  const phi = seedRows(jacobian, signedSeeds(data.labels, CLASSES));
+  const kappa = phi.flatMap((a) => phi.map((b) => a.reduce((sum, v, k) => sum + v * b[k], 0)));
+
+  using rows = await engine.project(network, data);
+  const gram = await computeGram(rows);
+  const clusters = await clusterSamples(rows, { ratio: RATIO });
+  const expected = farthestPointClusters(gram, SAMPLES, Math.floor(RATIO * SAMPLES));
+  return [
+    compare("convolution", await engine.logits(network, data), logits.data),
+    compare("input_gradient, filter_gradient, project_factored, gram_tile", gram, kappa),
+    compare(
+      "self_similarity",
+      await computeSelfSimilarity(rows),
+      phi.map((_, i) => kappa[i * (SAMPLES + 1)]),
+    ),
+    count("fpc_gather, fpc_assign, fpc_select", [
+      [clusters.centroids, expected.centroids],
+      [clusters.assignment, expected.assignment],
+    ]),
+  ];
+}
+
+function compare(kernels: string, got: ArrayLike<number>, need: ArrayLike<number>): Check {
+  const needed = Array.from(need);
+  const largest = needed.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  const error = needed.reduce((max, v, i) => {
+    const difference = Math.abs(got[i] - v);
+    return difference <= max ? max : difference;
+  }, 0) / largest;
+  return { kernels, error, passed: error <= TOLERANCE };
+}
+
+function count(kernels: string, pairs: [ArrayLike<number>, ArrayLike<number>][]): Check {
+  const differences = pairs.flatMap(([got, need]) =>
+    Array.from(need, (value, i) => Number(got[i] !== value))
+  );
+  const error = differences.reduce((sum, d) => sum + d, 0) / differences.length;
+  return { kernels, error, passed: error === 0 };
+}

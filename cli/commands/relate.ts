@@ -1,0 +1,71 @@
+/** `lpntk relate`. @module */
+
+import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { type Partner, relateSamples, type Relation, type RelationCounts } from "../../mod.ts";
+import { withSource } from "../inputs.ts";
+import { parseIndex, parseNotNegative, parseThreshold } from "./values.ts";
+import { OutputFolder } from "../output.ts";
+import { withProgress } from "../progress.ts";
+import { addSourceCommand, formatShare, options, report } from "./shared.ts";
+
+/** Adds the command. */
+export function addRelate(program: Command): void {
+  addSourceCommand(
+    program,
+    "relate",
+    "count interchangeable, contradictory and unrelated pairs of samples",
+  )
+    .option("--threshold <t>", "interchangeable from t, contradictory from -t", parseThreshold, 0.5)
+    .option("--epsilon <e>", "unrelated within e of 0", parseNotNegative, 0.1)
+    .option("--sample <i>", "list the partners of sample i", parseIndex)
+    .addOption(options.out("folder for summary.json"))
+    .addOption(options.json())
+    .action(async ({ out, json, ...settings }) => {
+      const summary = await OutputFolder.fill(
+        out,
+        { command: "relate", options: settings },
+        (folder) =>
+          withSource(settings, async ({ kernel, count }) => {
+            const { threshold, epsilon, sample } = settings;
+            const { counts, partners } = await withProgress(
+              "comparing",
+              "tiles",
+              (onProgress) => relateSamples(kernel, settings, onProgress),
+            );
+            const summary = {
+              samples: count,
+              threshold,
+              epsilon,
+              ...counts,
+              ...sample !== undefined && { sample: describePartners(sample, partners) },
+            };
+            await folder.writeJson("summary.json", summary);
+            return summary;
+          }),
+      );
+      report(json, summary, [...describeCounts(summary), `wrote ${out}`]);
+    });
+}
+
+/** A line for each relation. */
+export function describeCounts(counts: RelationCounts): string[] {
+  const names: Relation[] = ["interchangeable", "contradictory", "unrelated", "between"];
+  const pairs = names.reduce((sum, name) => sum + counts[name], 0);
+  return names.map((name) =>
+    `${name}: ${counts[name]} of ${pairs} pairs (${formatShare(counts[name] / (pairs || 1))})`
+  );
+}
+
+/** The partners of one sample that stand in a relation to it, the most similar first. */
+function describePartners(sample: number, partners: readonly Partner[]) {
+  const list = (wanted: Relation) =>
+    partners.filter(({ relation }) => relation === wanted)
+      .map(({ sample, similarity }) => ({ sample, similarity }));
+  return {
+    index: sample,
+    interchangeable: list("interchangeable"),
+    contradictory: list("contradictory").reverse(),
+    unrelated: list("unrelated").length,
+    between: list("between").length,
+  };
+}

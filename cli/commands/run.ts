@@ -1,0 +1,220 @@
+/** `lpntk run`. @module */
+
+import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import {
+  type Clusters,
+  clusterSamples,
+  countMembers,
+  type Dataset,
+  encodeSafetensors,
+  type Engine,
+  findRedundant,
+  keepRandom,
+  keepUnflagged,
+  openEngine,
+  pruneHeads,
+  relateSamples,
+} from "../../mod.ts";
+import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
+import { loadTrainingSets, MODELS, project, type TrainingSets } from "../inputs.ts";
+import { parseCount, parseFraction, parseRatio } from "./values.ts";
+import { OutputFolder } from "../output.ts";
+import { withProgress } from "../progress.ts";
+import { drawSamples, type SampleRow } from "../report/figure.ts";
+import { describeClusters, writeClusters } from "./cluster.ts";
+import { describeCounts } from "./relate.ts";
+import { addTrainingOptions, formatShare, options, report, SMALL_SET } from "./shared.ts";
+
+/** Training samples when `--train-size` says nothing: a run takes minutes on two CPU cores. */
+const DEFAULT_TRAIN_SIZE = 2000;
+
+/** Adds the command. */
+export function addRun(program: Command): void {
+  const command = program.command("run")
+    .description("the whole of it: train, find redundant samples, cluster, prune, compare")
+    .addOption(options.model().default("mlp"))
+    .addOption(options.data().makeOptionMandatory())
+    .addOption(options.trainSize().default(DEFAULT_TRAIN_SIZE))
+    .addOption(options.testSize())
+    .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
+    .option("--share <s>", "share of each class's head cluster to remove", parseFraction, 0.1)
+    .option("--seeds <n>", "runs of each arm of the comparison", parseCount, 10)
+    .addOption(options.seed());
+  addTrainingOptions(command, SMALL_SET)
+    .addOption(options.out("folder for weights, indices, figures and summary.json"))
+    .addOption(options.json())
+    .action(async ({ out, json, ...settings }) => {
+      const summary = await OutputFolder.fill(
+        out,
+        { command: "run", options: settings },
+        async (folder) => {
+          const sets = await loadTrainingSets(settings);
+          using engine = await openEngine();
+          return await runAll(engine, sets, { ...settings, learningRate: settings.lr }, folder);
+        },
+      );
+      report(json, summary, [...describe(summary), `wrote ${out}`]);
+    });
+}
+
+interface RunOptions {
+  readonly model: string;
+  readonly data: string;
+  readonly ratio: number;
+  readonly share: number;
+  readonly seeds: number;
+  readonly seed: number;
+  readonly epochs: number;
+  readonly learningRate: number;
+}
+
+/** Sections 4.2 and 4.3 of the paper, one after the other. */
+async function runAll(
+  engine: Engine,
+  { train, test }: TrainingSets,
+  settings: RunOptions,
+  folder: OutputFolder,
+) {
+  const { model, data, ratio, share, seeds, seed } = settings;
+  const count = train.labels.length;
+  const definition = MODELS[model];
+  using network = engine.network(definition, { seed, classes: train.classes }, train.shape);
+  const training = await withProgress(
+    "training",
+    "images",
+    (onProgress) => engine.train(network, train, { ...settings, test, onProgress }),
+  );
+  await folder.writeBytes("weights.safetensors", encodeSafetensors(training.weights));
+  await folder.writeJson("metrics.json", training.epochs);
+  await folder.writeNpy("difficulty.npy", training.difficulty, [count]);
+
+  using rows = await project(engine, network, train, "lpntk");
+  const flags = await withProgress(
+    "finding redundant samples",
+    "tiles",
+    (onProgress) => findRedundant(rows, onProgress),
+  );
+  const { counts } = await withProgress(
+    "relating",
+    "tiles",
+    (onProgress) => relateSamples(rows, {}, onProgress),
+  );
+  const rest = keepUnflagged(flags);
+  const clusters = await withProgress(
+    "clustering",
+    "centroids",
+    (onProgress) =>
+      clusterSamples(rows, { ratio, perClass: train.labels, among: rest }, onProgress),
+  );
+  const keep = pruneHeads(clusters, share, seed);
+  await folder.writeNpy("redundant.npy", flags, [count]);
+  await folder.writeNpy("keep.npy", keep, [keep.length]);
+  await writeClusters(folder, clusters);
+  const sheet = pickSamples(train, flags, clusters, training.difficulty);
+  await folder.writeText("samples.svg", drawSamples(sheet, `Samples of ${data} under ${model}`));
+
+  const arms = [
+    { name: "full", keep: undefined },
+    { name: "pruned", keep },
+    { name: "random", keep: keepRandom(count, keep.length, seed) },
+  ];
+  const results = await withProgress(
+    "comparing",
+    "images",
+    (onProgress) =>
+      trainArms(
+        engine,
+        arms,
+        { definition, train, test, seeds, training: settings },
+        onProgress,
+      ),
+  );
+  await writeComparison(folder, results, `${model} on ${data}, ${seeds} seeds`);
+  const redundant = count - rest.length;
+  const summary = {
+    model,
+    data,
+    adapter: engine.adapter.name,
+    samples: count,
+    testSamples: test.labels.length,
+    testAccuracy: training.epochs.at(-1)!.testAccuracy!,
+    redundant,
+    relations: counts,
+    clusters: describeClusters(clusters),
+    kept: keep.length,
+    arms: summariseArms(results),
+  };
+  await folder.writeJson("summary.json", summary);
+  return summary;
+}
+
+/** Rows of the contact sheet: a sample of each class where there is one. */
+function pickSamples(
+  data: Dataset,
+  redundant: Uint8Array,
+  clusters: Clusters,
+  difficulty: Float32Array,
+): SampleRow[] {
+  const members = countMembers(clusters);
+  const heads = new Set(clusters.heads);
+  const { assignment } = clusters;
+  const all = [...data.labels.keys()];
+  const byDifficulty = all.toSorted((a, b) => difficulty[b] - difficulty[a]);
+  const row = (
+    caption: string,
+    samples: readonly number[],
+    wanted: (sample: number) => boolean,
+  ) => ({
+    caption,
+    images: pickByClass(data, samples.filter(wanted)).map((sample) => drawSample(data, sample)),
+  });
+  return [
+    row("In the largest cluster of its class", all, (i) => heads.has(assignment[i])),
+    row("Alone in its cluster", all, (i) => assignment[i] >= 0 && members[assignment[i]] === 1),
+    row("Redundant", all, (i) => redundant[i] === 1),
+    row("Hardest to learn", byDifficulty, () => true),
+  ].filter(({ images }) => images.length > 0);
+}
+
+/** The first sample of each class, in label order. */
+function pickByClass(data: Dataset, samples: readonly number[]): number[] {
+  const first = new Map<number, number>();
+  for (const sample of samples) {
+    const label = data.labels[sample];
+    if (!first.has(label)) first.set(label, sample);
+  }
+  return [...first.entries()].sort(([a], [b]) => a - b).map(([, sample]) => sample);
+}
+
+function drawSample(data: Dataset, sample: number) {
+  const [height, width, channels] = data.shape;
+  const size = height * width * channels;
+  return {
+    pixels: data.images.slice(sample * size, (sample + 1) * size),
+    height,
+    width,
+    channels,
+    caption: `${data.labels[sample]} (#${sample})`,
+  };
+}
+
+function describe(summary: Awaited<ReturnType<typeof runAll>>): string[] {
+  const { samples, redundant, clusters, kept, testAccuracy, relations, arms } = summary;
+  return [
+    `${summary.model} on ${summary.data}: ${samples} training samples, test accuracy ${
+      formatShare(testAccuracy)
+    }`,
+    "",
+    `redundant: ${redundant} samples (${formatShare(redundant / samples)})`,
+    ...describeCounts(relations),
+    "",
+    `${clusters.samples} samples that are not redundant in ${clusters.clusters} clusters, ${clusters.singletons} of one sample;`,
+    `the largest of each class hold ${clusters.head} (${formatShare(clusters.headShare)})`,
+    `pruned: ${kept} samples kept, ${samples - kept} removed (${
+      formatShare((samples - kept) / samples)
+    })`,
+    "",
+    "test accuracy after the last epoch, mean ± standard deviation over the seeds:",
+    ...describeArms(arms),
+  ];
+}

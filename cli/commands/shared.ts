@@ -1,0 +1,128 @@
+/**
+ * Options that several commands take, and how results are said.
+ *
+ * @module
+ */
+import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
+import type { Schedule, Split } from "../../mod.ts";
+import { MODELS } from "../inputs.ts";
+import {
+  parseBatch,
+  parseCount,
+  parseFraction,
+  parseNotNegative,
+  parsePositive,
+  parseSeed,
+} from "./values.ts";
+
+/** A fresh option each time: commander keeps state in them. */
+export const options = {
+  model: () => new Option("--model <name>", "network").choices(Object.keys(MODELS)),
+  weights: () => new Option("--weights <file>", "weights, .safetensors in PyTorch's layout"),
+  data: () => new Option("--data <name>", "data set: digits, mnist or a folder"),
+  kernel: () => new Option("--kernel <file>", "stored kernel, float32 or float64 .npy [N, N]"),
+  labels: () => new Option("--labels <file>", "labels of a stored kernel, .npy [N]"),
+  kind: () =>
+    new Option("--kind <kind>", "kernel").choices(["lpntk", "pntk"] as const)
+      .default("lpntk" as const),
+  split: () =>
+    new Option("--split <split>", "which samples").choices(["train", "test"] as const)
+      .default("train" as const),
+  trainSize: () =>
+    new Option("--train-size <n>", "use the first n training samples")
+      .argParser(parseCount),
+  testSize: () =>
+    new Option("--test-size <n>", "use the first n test samples")
+      .argParser(parseCount),
+  out: (what: string) => new Option("--out <path>", what).makeOptionMandatory(),
+  seed: () => new Option("--seed <n>", "random seed").default(0).argParser(parseSeed),
+  json: () => new Option("--json", "print the summary as JSON"),
+};
+
+// The results of the two functions below are spelt out: the types that commander infers for such chains are too large for the
+// incremental type check, which then never ends.
+
+/** What `addSourceCommand` adds. */
+export type SourceFlags = {
+  readonly model?: string;
+  readonly weights?: string;
+  readonly data?: string;
+  readonly kind: "lpntk" | "pntk";
+  readonly split: Split;
+  readonly trainSize?: number;
+  readonly testSize?: number;
+  readonly kernel?: string;
+};
+
+/** What `addTrainingOptions` adds. */
+export type TrainingFlags = {
+  readonly epochs: number;
+  readonly lr: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly batch: number | "full";
+  readonly schedule: Schedule;
+};
+
+/** Adds a command that works on a kernel: that of a network over samples, or a stored one. */
+export function addSourceCommand(
+  program: Command,
+  name: string,
+  description: string,
+): Command<[], SourceFlags> {
+  const command = program.command(name)
+    .description(description)
+    .addOption(options.model())
+    .addOption(options.weights())
+    .addOption(options.data())
+    .addOption(options.kind())
+    .addOption(options.split())
+    .addOption(options.trainSize())
+    .addOption(options.testSize())
+    .addOption(options.kernel());
+  return command as unknown as Command<[], SourceFlags>;
+}
+
+/** Adds the options of how to train, with defaults that suit the number of samples. */
+export function addTrainingOptions<A extends unknown[], O extends OptionValues>(
+  command: Command<A, O>,
+  { epochs, learningRate, batch }: { epochs: number; learningRate: number; batch: number },
+): Command<A, O & TrainingFlags> {
+  const extended = command
+    .addOption(
+      new Option("--epochs <n>", "passes over the training samples").default(epochs)
+        .argParser(parseCount),
+    )
+    .addOption(
+      new Option("--lr <rate>", "learning rate").default(learningRate).argParser(parsePositive),
+    )
+    .addOption(new Option("--momentum <m>", "momentum").default(0.9).argParser(parseFraction))
+    .addOption(
+      new Option("--weight-decay <d>", "weight decay").default(0).argParser(parseNotNegative),
+    )
+    .addOption(
+      new Option("--batch <n>", "samples of one step, or full").default(batch as number | "full")
+        .argParser(parseBatch),
+    )
+    .addOption(
+      new Option("--schedule <name>", "learning-rate schedule")
+        .choices(["constant", "step", "cosine"] as const).default("constant" as const),
+    );
+  return extended as unknown as Command<A, O & TrainingFlags>;
+}
+
+/** Defaults for some ten thousand samples and more. */
+export const LARGE_SET = { epochs: 3, learningRate: 0.05, batch: 128 };
+
+/** Defaults for a few thousand samples, on which longer steps are unstable. */
+export const SMALL_SET = { epochs: 10, learningRate: 0.02, batch: 64 };
+
+/** Prints a summary: as JSON, or its lines. */
+export function report(json: true | undefined, summary: unknown, lines: readonly string[]): void {
+  console.log(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+}
+
+/** 0.123 as `12.3%`. */
+export function formatShare(share: number): string {
+  return `${(share * 100).toFixed(1)}%`;
+}

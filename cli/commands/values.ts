@@ -1,0 +1,63 @@
+/**
+ * Values of options, checked as they are read: whatever is wrong with one is a usage error.
+ *
+ * @module
+ */
+import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
+
+/** An integer of at least 1. */
+export const parseCount = parser(
+  (value) => Number.isInteger(value) && value >= 1,
+  "a positive integer",
+);
+
+/** An integer of at least 0. */
+export const parseIndex = parser(
+  (value) => Number.isInteger(value) && value >= 0,
+  "an integer of at least 0",
+);
+
+/** A seed: an integer of 32 bits. */
+export const parseSeed = parser(
+  (value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32,
+  "an integer from 0 to 4294967295",
+);
+
+/** A number in (0, 1]. */
+export const parseRatio = parser(
+  (value) => value > 0 && value <= 1,
+  "a number above 0 and at most 1",
+);
+
+/** A number in [0, 1). */
+export const parseFraction = parser(
+  (value) => value >= 0 && value < 1,
+  "a number from 0 to below 1",
+);
+
+/** A number above 0. */
+export const parsePositive = parser((value) => value > 0, "a number above 0");
+
+/** A number of at least 0. */
+export const parseNotNegative = parser((value) => value >= 0, "a number of at least 0");
+
+/** A number from 1/2 to 1. */
+export const parseThreshold = parser(
+  (value) => value >= 0.5 && value <= 1,
+  "a number from 0.5 to 1",
+);
+
+/** A batch size, or `full`. */
+export function parseBatch(text: string): number | "full" {
+  return text === "full" ? text : parseCount(text);
+}
+
+function parser(fits: (value: number) => boolean, need: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? NaN : Number(text);
+    if (!Number.isFinite(value) || !fits(value)) {
+      throw new InvalidArgumentError(`Got '${text}', need ${need}.`);
+    }
+    return value;
+  };
+}

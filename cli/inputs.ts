@@ -1,0 +1,234 @@
+/**
+ * What commands work on: data sets, networks and kernels, as their options name them.
+ *
+ * @module
+ */
+import {
+  DataError,
+  type Dataset,
+  type Engine,
+  KernelMatrix,
+  type KernelSource,
+  lenet5,
+  loadDataset,
+  loadWeights,
+  mlp,
+  type Network,
+  type NetworkDefinition,
+  openEngine,
+  readNpy,
+  type Rows,
+  type Split,
+  takeFirst,
+  takeSamples,
+} from "../mod.ts";
+import { UsageError } from "./usage.ts";
+import { withProgress } from "./progress.ts";
+
+/** The built-in networks by the name that `--model` takes. */
+export const MODELS: Readonly<Record<string, NetworkDefinition>> = { lenet5, mlp };
+
+/** Options that choose samples. */
+export interface DataOptions {
+  readonly data: string;
+  readonly split?: Split;
+  readonly trainSize?: number;
+  readonly testSize?: number;
+}
+
+/** Options that choose a network's kernel over samples. */
+export interface NetworkOptions extends DataOptions {
+  readonly model: string;
+  readonly weights: string;
+  readonly kind: "lpntk" | "pntk";
+}
+
+/** Options that choose a kernel: a network's, or a stored one. */
+export interface SourceOptions extends Partial<NetworkOptions> {
+  readonly kernel?: string;
+  readonly labels?: string;
+}
+
+/** A kernel with the labels of its samples, where they are known. */
+export interface Source {
+  readonly kernel: KernelSource;
+  readonly labels: ArrayLike<number> | undefined;
+  readonly count: number;
+}
+
+/**
+ * A split of a data set, cut to its first samples where a size is given.
+ *
+ * @throws {RangeError} if there is no such data set, or it is smaller.
+ */
+export async function loadData(
+  { data, split = "train", trainSize, testSize }: DataOptions,
+): Promise<Dataset> {
+  const size = split === "train" ? trainSize : testSize;
+  return await loadDataset(data, split, { size });
+}
+
+/** What a network is trained on and judged by. */
+export interface TrainingSets {
+  readonly train: Dataset;
+  readonly validation: Dataset | undefined;
+  readonly test: Dataset;
+}
+
+/**
+ * The first `trainSize` training samples, the `validationSize` that follow them, and the first `testSize` test samples.
+ *
+ * @throws {UsageError} if the training split does not hold as many.
+ */
+export async function loadTrainingSets(
+  options: DataOptions & { readonly validationSize?: number },
+): Promise<TrainingSets> {
+  const { data, trainSize, validationSize } = options;
+  const test = await loadData({ ...options, split: "test" });
+  if (validationSize === undefined) {
+    return { train: await loadData(options), validation: undefined, test };
+  }
+  const whole = await loadData({ data });
+  const count = whole.labels.length;
+  const first = trainSize ?? count - validationSize;
+  if (first < 1 || first + validationSize > count) {
+    throw new UsageError(
+      `got --validation-size ${validationSize} beside ${first} training samples, need at most ${count} together in ${data}`,
+    );
+  }
+  const range = (from: number, size: number) => Array.from({ length: size }, (_, i) => from + i);
+  return {
+    train: takeFirst(whole, first),
+    validation: takeSamples(whole, range(first, validationSize)),
+    test,
+  };
+}
+
+/** A network of a built-in definition with weights from a file; the caller disposes it. */
+export async function loadNetwork(
+  engine: Engine,
+  { model, weights }: Pick<NetworkOptions, "model" | "weights">,
+  data: Dataset,
+): Promise<Network> {
+  return engine.network(MODELS[model], await loadWeights(weights), data.shape);
+}
+
+/** Signed projections of a data set, with a progress bar; the caller disposes them. */
+export function project(
+  engine: Engine,
+  network: Network,
+  data: Dataset,
+  kind: "lpntk" | "pntk",
+): Promise<Rows> {
+  return withProgress(
+    "projecting",
+    "samples",
+    (onProgress) => engine.project(network, data, { seeds: kind, onProgress }),
+  );
+}
+
+/**
+ * Runs `job` on the kernel that the options choose: a stored matrix needs no GPU to read, a network's samples are projected first.
+ *
+ * @throws {UsageError} if the options choose neither, or both.
+ */
+export async function withSource<T>(
+  options: SourceOptions,
+  job: (source: Source) => Promise<T>,
+): Promise<T> {
+  if (options.kernel !== undefined) {
+    refuseTogether(options);
+    const kernel = await loadKernel(options.kernel);
+    const labels = options.labels === undefined ? undefined : await loadLabels(options.labels);
+    if (labels && labels.length !== kernel.size) {
+      throw new DataError(
+        `Cannot use ${options.labels} as labels: got ${labels.length} labels, need ${kernel.size}, one for each sample of ${options.kernel}`,
+      );
+    }
+    return await job({ kernel, labels, count: kernel.size });
+  }
+  const { model, weights, data, kind = "lpntk" } = options;
+  if (model === undefined || weights === undefined || data === undefined) {
+    throw new UsageError("need either --kernel, or --model, --weights and --data");
+  }
+  if (options.labels !== undefined) {
+    throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
+  }
+  const samples = await loadData({ ...options, data });
+  using engine = await openEngine();
+  using network = await loadNetwork(engine, { model, weights }, samples);
+  using rows = await project(engine, network, samples, kind);
+  return await job({ kernel: rows, labels: samples.labels, count: rows.count });
+}
+
+/** A stored kernel: a square float32 or float64 `.npy`. */
+async function loadKernel(path: string): Promise<KernelMatrix> {
+  const { data, shape } = await readNpy(path);
+  const isFloat = data instanceof Float32Array || data instanceof Float64Array;
+  if (!isFloat || shape.length !== 2 || shape[0] !== shape[1]) {
+    throw new DataError(
+      `Cannot use ${path} as a kernel: got ${nameType(data)} [${
+        shape.join(", ")
+      }], need float32 or float64 [N, N]`,
+    );
+  }
+  return new KernelMatrix(data, shape[0]);
+}
+
+/** Labels `[N]` of any integer type. */
+async function loadLabels(path: string): Promise<number[]> {
+  const { data, shape } = await readNpy(path);
+  if (data instanceof Float32Array || data instanceof Float64Array || shape.length !== 1) {
+    throw new DataError(
+      `Cannot use ${path} as labels: got ${nameType(data)} [${
+        shape.join(", ")
+      }], need integers [N]`,
+    );
+  }
+  return Array.from(data, Number);
+}
+
+/**
+ * Indices `[K]` of samples to keep.
+ *
+ * @throws {DataError} if they are not different integers from 0 to `count - 1`.
+ */
+export async function loadIndices(path: string, count: number): Promise<number[]> {
+  const indices = await loadLabels(path);
+  const seen = new Set<number>();
+  for (const index of indices) {
+    if (index < 0 || index >= count || seen.has(index)) {
+      throw new DataError(
+        `Cannot keep the samples of ${path}: got index ${index}${
+          seen.has(index) ? " twice" : ""
+        }, need different integers from 0 to ${count - 1}`,
+      );
+    }
+    seen.add(index);
+  }
+  if (indices.length === 0) {
+    throw new DataError(`Cannot keep the samples of ${path}: got no index, need at least one`);
+  }
+  return indices;
+}
+
+/** Options that say nothing of a stored kernel. */
+const NETWORK_OPTIONS = {
+  model: "--model",
+  weights: "--weights",
+  data: "--data",
+  trainSize: "--train-size",
+  testSize: "--test-size",
+} as const;
+
+function refuseTogether(options: SourceOptions): void {
+  for (const [name, flag] of Object.entries(NETWORK_OPTIONS)) {
+    if (options[name as keyof typeof NETWORK_OPTIONS] !== undefined) {
+      throw new UsageError(`got both --kernel and ${flag}, need one of them`);
+    }
+  }
+}
+
+function nameType(data: ArrayLike<unknown>): string {
+  return data.constructor.name.replace(/Array$/, "").toLowerCase();
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * The command line.
+ *
+ * Exit code 0, 2 for a mistake in the call, 1 for a failure at run time; either prints one line on standard error.
+ *
+ * @module
+ */
+import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0";
+import manifest from "../deno.json" with { type: "json" };
+import { addCluster } from "./commands/cluster.ts";
+import { addCompare } from "./commands/compare.ts";
+import { addData } from "./commands/data.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addGram } from "./commands/gram.ts";
+import { addPrune } from "./commands/prune.ts";
+import { addRedundant } from "./commands/redundant.ts";
+import { addRelate } from "./commands/relate.ts";
+import { addRun } from "./commands/run.ts";
+import { addTrain } from "./commands/train.ts";
+import { UsageError } from "./usage.ts";
+
+/**
+ * Runs one command.
+ *
+ * @param args without the program's name
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const program: Command = new Command("lpntk");
+  program.description(
+    "how the samples of a training set act on each other, by the labelled pseudo NTK",
+  )
+    .version(manifest.version)
+    .option("--debug", "print the stack trace of a failure")
+    .exitOverride()
+    .configureOutput({
+      outputError: (message, write) => write(`lpntk: ${toLine(message.replace(/^error: /, ""))}\n`),
+    });
+  for (const add of COMMANDS) add(program);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    // commander has printed its own, and exits 0 after help
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (args.includes("--debug")) console.error(error);
+    else console.error(`lpntk: ${toLine(error instanceof Error ? error.message : String(error))}`);
+    // the library's word for an argument that is out of range
+    return error instanceof UsageError || error instanceof RangeError ? 2 : 1;
+  }
+}
+
+const COMMANDS = [
+  addDoctor,
+  addData,
+  addTrain,
+  addGram,
+  addRedundant,
+  addRelate,
+  addCluster,
+  addPrune,
+  addCompare,
+  addRun,
+];
+
+function toLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, " ");
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -1,0 +1,50 @@
+/** The help of the command line: the commands and their options, as they are promised to scripts. @module */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { expectSuccess, finish, prepareDeno, prepareLpntk, succeed } from "./process.ts";
+
+/** Every command, its arguments and its options. */
+const SYNOPSIS = `
+lpntk --version --debug --help
+doctor --json --help
+data --help
+data fetch <name> --mirror --help
+train --model --data --train-size --test-size --validation-size --seed --epochs --lr --momentum --weight-decay --batch --schedule --out --json --help
+gram --model --weights --data --kind --split --train-size --test-size --cross --out --json --help
+redundant --model --weights --data --kind --split --train-size --test-size --kernel --out --json --help
+relate --model --weights --data --kind --split --train-size --test-size --kernel --threshold --epsilon --sample --out --json --help
+cluster --model --weights --data --kind --split --train-size --test-size --kernel --labels --ratio --per-class --out --json --help
+prune --model --weights --data --kind --split --train-size --test-size --kernel --method --labels --share --ratio --per-class --seed --out --json --help
+compare --model --data --train-size --test-size --arm --seeds --epochs --lr --momentum --weight-decay --batch --schedule --out --json --help
+run --model --data --train-size --test-size --ratio --share --seeds --seed --epochs --lr --momentum --weight-decay --batch --schedule --out --json --help
+`.trim();
+
+/** A line of the synopsis for each command that a help text lists, and for itself. */
+async function readHelp(command: readonly string[]): Promise<string[]> {
+  const text = await succeed([...command, "--help"]);
+  const [usage] = text.split("\n");
+  const path = ["lpntk", ...command];
+  assert(usage.startsWith(`Usage: ${path.join(" ")} `), usage);
+  const options = [...text.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, name]) => name);
+  const placeholders = usage.match(/<[\w-]+>/g) ?? [];
+  const commands = [...(text.split("\nCommands:\n")[1] ?? "").matchAll(/^ {2}([\w-]+)/gm)]
+    .map(([, name]) => name).filter((name) => name !== "help");
+  const own = [...(command.length > 0 ? command : path), ...placeholders, ...options].join(" ");
+  const below = await Promise.all(commands.map((name) => readHelp([...command, name])));
+  return [own, ...below.flat()];
+}
+
+Deno.test("--help of every command lists the options that scripts rely on, and exits with 0", async () => {
+  assert.equal((await readHelp([])).join("\n"), SYNOPSIS);
+});
+
+Deno.test("a call without a command shows the help and exits with 2", async () => {
+  const { code, stdout, stderr } = await finish(prepareLpntk([]));
+  assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+  assert.equal(stderr, await succeed(["--help"]));
+});
+
+Deno.test("the task of the project is the command line, and tells its version", async () => {
+  const task = prepareDeno(["task", "--quiet", "lpntk", "--version"]);
+  assert.equal(await expectSuccess(task), `${manifest.version}\n`);
+});

@@ -1,0 +1,107 @@
+/** What the tests of the command line share: lpntk as a process of its own, and what it leaves on disk. @module */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+// A command says on standard error what it downloads; imported here, everything is there before the first one runs.
+import "../../cli/main.ts";
+import { type NpyArray, readNpy } from "../../mod.ts";
+
+/** The project's folder, without a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, "");
+
+/** How a process ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a process is given beside its arguments. */
+export interface Surroundings {
+  /** Variables added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The project's folder where nothing else is said. */
+  readonly cwd?: string;
+  /** A minute where nothing else is said, which is far more than most need; then the process is ended. */
+  readonly timeoutMs?: number;
+}
+
+/** A process of Deno with nothing on standard input. */
+export function prepareDeno(
+  args: readonly string[],
+  { env = {}, cwd = ROOT, timeoutMs = 60_000 }: Surroundings = {},
+): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    env: { NO_COLOR: "1", ...env },
+    cwd,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+}
+
+/** lpntk as a user calls it. */
+export function prepareLpntk(args: readonly string[], surroundings?: Surroundings): Deno.Command {
+  return prepareDeno(["run", "-A", `${ROOT}/cli/main.ts`, ...args], surroundings);
+}
+
+/** Runs a process to its end. */
+export async function finish(command: Deno.Command): Promise<Outcome> {
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/**
+ * Runs a process that must succeed.
+ *
+ * @returns what it printed
+ * @throws {Error} if it exits with another code than 0, or writes anything to standard error.
+ */
+export async function expectSuccess(command: Deno.Command): Promise<string> {
+  const { code, stdout, stderr } = await finish(command);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, `exit code ${code}: ${stderr}`);
+  return stdout;
+}
+
+/** {@linkcode expectSuccess} of lpntk. */
+export function succeed(args: readonly string[], surroundings?: Surroundings): Promise<string> {
+  return expectSuccess(prepareLpntk(args, surroundings));
+}
+
+/** Reads a `.npy` file that must hold an array of this type and shape. */
+export async function readArray<T extends NpyArray["data"]>(
+  path: string,
+  type: new (length: number) => T,
+  shape: readonly number[],
+): Promise<T> {
+  const array = await readNpy(path);
+  assert.equal(array.data.constructor, type, `type of ${path}`);
+  assert.deepEqual(array.shape, shape, `shape of ${path}`);
+  return array.data as T;
+}
+
+/** Reads a JSON file. */
+export async function readJson(path: string) {
+  return JSON.parse(await Deno.readTextFile(path));
+}
+
+/** Names of the entries of a folder, sorted. */
+export async function listFolder(path: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
+}
+
+/** Every file below a folder with the SHA-256 of its bytes, and every folder. */
+export async function fingerprint(path: string, prefix = ""): Promise<Record<string, string>> {
+  const prints: Record<string, string> = {};
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    const [from, to] = [`${path}/${name}`, `${prefix}${name}`];
+    if (isDirectory) Object.assign(prints, { [`${to}/`]: "" }, await fingerprint(from, `${to}/`));
+    else {
+      const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(from));
+      prints[to] = new Uint8Array(digest).toHex();
+    }
+  }
+  return prints;
+}
