@@ -1,0 +1,102 @@
+/**
+ * What every case is given, and the arrays that it works on.
+ *
+ * @module
+ */
+import { createGenerator, drawUniform } from "../engine/data/random.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Gpu } from "../engine/gpu/device.ts";
+import { layOutRow, type RowLayout } from "../engine/kernel/layout.ts";
+import { padRows, PANEL_ROWS } from "../engine/kernel/plan.ts";
+import { lenet5 } from "../engine/network/models.ts";
+import type { Tensorflow } from "../engine/network/tensorflow.ts";
+import type { Effort } from "./measure.ts";
+import type { Result } from "./report.ts";
+
+/** The device, and how much time to spend. */
+export interface Bench {
+  readonly gpu: Gpu;
+  readonly tensorflow: Tensorflow;
+  readonly engine: Engine;
+  readonly effort: Effort;
+  /** Leave out the largest sizes. */
+  readonly quick: boolean;
+}
+
+/** Validates and times one kernel or one road through the engine, size by size. */
+export type Case = (bench: Bench) => AsyncGenerator<Result>;
+
+/** Float32 numbers as the device takes them. */
+export type Floats = Float32Array<ArrayBuffer>;
+
+/** Buffers that live as long as one case. */
+export class Scratch implements Disposable {
+  readonly #stack = new DisposableStack();
+
+  constructor(private readonly gpu: Gpu) {}
+
+  /** A buffer that holds `data`. */
+  upload(label: string, data: Floats | Uint32Array<ArrayBuffer>): GPUBuffer {
+    return this.#own(this.gpu.upload(label, data));
+  }
+
+  /** A buffer for `count` numbers of 4 bytes. */
+  create(label: string, count: number): GPUBuffer {
+    return this.#own(this.gpu.createBuffer(label, count * 4));
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  #own(buffer: GPUBuffer): GPUBuffer {
+    return this.#stack.adopt(buffer, (b) => this.gpu.destroyBuffer(b));
+  }
+}
+
+/** Reads a buffer of f32. */
+export async function readFloats(gpu: Gpu, buffer: GPUBuffer): Promise<Floats> {
+  return new Float32Array(await gpu.read(buffer));
+}
+
+/** `count` whole numbers from -2 to 2: every sum of their products below 2^24 is exact in float32, in any order. */
+export function drawIntegers(seed: number, count: number): Floats {
+  return drawUniform(createGenerator(seed), count, 2.5).map(Math.round);
+}
+
+/** Rows `[count, length]`, row-major, as panels of 64, k-major. */
+export function packPanels(rows: Floats, length: number): Floats {
+  const count = rows.length / length;
+  const panels = new Float32Array(padRows(count) * length);
+  for (let n = 0; n < count; n++) {
+    const at = Math.floor(n / PANEL_ROWS) * PANEL_ROWS * length + n % PANEL_ROWS;
+    for (let k = 0; k < length; k++) panels[at + k * PANEL_ROWS] = rows[n * length + k];
+  }
+  return panels;
+}
+
+/** The first `count` of packed rows, as `[count, length]`, row-major. */
+export function unpackPanels(panels: Floats, length: number, count: number): Floats {
+  const rows = new Float32Array(count * length);
+  for (let n = 0; n < count; n++) {
+    const at = Math.floor(n / PANEL_ROWS) * PANEL_ROWS * length + n % PANEL_ROWS;
+    for (let k = 0; k < length; k++) rows[n * length + k] = panels[at + k * PANEL_ROWS];
+  }
+  return rows;
+}
+
+/** A row of `length` numbers in one plain segment. */
+export function layOutPlain(length: number): RowLayout {
+  return { segments: [{ kind: "plain", offset: 0, length }], length };
+}
+
+/** The row of LeNet-5. */
+export function layOutLenet5(engine: Engine): RowLayout {
+  using network = engine.network(lenet5, { seed: 0, classes: 10 });
+  return layOutRow(network.layers);
+}
+
+/** `1,024` */
+export function group(count: number): string {
+  return count.toLocaleString("en");
+}

@@ -1,0 +1,59 @@
+/** The gradient of a convolution for its input. @module */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
+import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
+import { conv2, describeConvolution, sizeOf } from "../lenet5_convolutions.ts";
+import { measure } from "../measure.ts";
+import { naive } from "../naive/kernels.ts";
+import type { Result } from "../report.ts";
+
+/** `input_gradient` beside that of `tf.conv2d`, on LeNet-5's second convolution: the first needs none. */
+export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> {
+  const { gpu, tensorflow } = bench;
+  const { samples, geometry, inShape, filterShape, outShape, taps } = conv2;
+  using scratch = new Scratch(gpu);
+  const signal = drawIntegers(1, sizeOf(outShape));
+  const filter = drawIntegers(2, sizeOf(filterShape));
+  const deltas = scratch.upload("deltas", signal);
+  const filters = scratch.upload("filters", filter);
+  const gradients = scratch.create("gradients", sizeOf(inShape));
+  const naiveGradients = scratch.create("naive gradients", sizeOf(inShape));
+  const dy = tf.tensor4d(signal, outShape);
+  const w = tf.tensor4d(filter, filterShape);
+  const { in_height, in_width, in_channels, stride, pad } = geometry;
+  const tiles = samples * in_height * Math.ceil(in_width / 4) * Math.ceil(in_channels / 4);
+  const computed = describeConvolution(conv2);
+  const { ours, ...peers } = await measure(bench, computed, {
+    ours: recordLaunches(
+      gpu,
+      (commands) =>
+        commands.run(
+          kernels.input_gradient,
+          { sample_count: samples, ...geometry },
+          { deltas, filters, gradients },
+          Math.ceil(tiles / 64),
+        ),
+      () => readFloats(gpu, gradients),
+    ),
+    naive: recordLaunches(
+      gpu,
+      (commands) =>
+        commands.run(
+          naive.input_gradient,
+          { sample_count: samples, ...geometry },
+          { deltas, filters, gradients: naiveGradients },
+          Math.ceil(sizeOf(inShape) / 64),
+        ),
+      () => readFloats(gpu, naiveGradients),
+    ),
+    // a transposed convolution is the gradient of a convolution for its input, and runs its kernel
+    tfjs: useStockFlags(
+      computeTensor(tensorflow, () => tf.conv2dTranspose(dy, w, inShape, stride, pad)),
+    ),
+  });
+  tf.dispose([dy, w]);
+  const count = 2 * sizeOf(outShape) * taps;
+  const work = { speed: "gflops", count, formula: "2 FLOP a tap and output" } as const;
+  yield { case: "input_gradient", computed, work, ours, peers };
+}

@@ -1,0 +1,64 @@
+/**
+ * LeNet-5's two convolutions, over as many images as one pass of a projection holds.
+ *
+ * @module
+ */
+import { type ConvolutionGeometry, measureConvolution } from "../engine/network/convolution.ts";
+import { countTaps } from "../engine/kernel/layout.ts";
+
+/** One convolution with its sizes. */
+export interface Convolution {
+  readonly name: string;
+  readonly samples: number;
+  readonly geometry: ConvolutionGeometry;
+  /** `[N, in_height, in_width, in_channels]` */
+  readonly inShape: [number, number, number, number];
+  /** `[kernel_height, kernel_width, in_channels, out_channels]` */
+  readonly filterShape: [number, number, number, number];
+  /** `[N, out_height, out_width, out_channels]` */
+  readonly outShape: [number, number, number, number];
+  /** Filter taps of one output channel. */
+  readonly taps: number;
+  /** Output positions of all samples. */
+  readonly positions: number;
+}
+
+const SAMPLES = 256;
+
+function define(
+  name: string,
+  [height, width, inputs]: [number, number, number],
+  [size, outputs]: [number, number],
+  pad: number,
+): Convolution {
+  const inShape: [number, number, number, number] = [SAMPLES, height, width, inputs];
+  const filterShape: [number, number, number, number] = [size, size, inputs, outputs];
+  const geometry = measureConvolution(inShape, filterShape, { stride: 1, pad });
+  const { out_height, out_width } = geometry;
+  return {
+    name,
+    samples: SAMPLES,
+    geometry,
+    inShape,
+    filterShape,
+    outShape: [SAMPLES, out_height, out_width, outputs],
+    taps: countTaps(geometry),
+    positions: SAMPLES * out_height * out_width,
+  };
+}
+
+/** 28 x 28 grey images to 6 channels. */
+export const conv1 = define("conv1", [28, 28, 1], [5, 6], 2);
+/** 14 x 14 images of 6 channels to 10 x 10 of 16. */
+export const conv2 = define("conv2", [14, 14, 6], [5, 16], 0);
+
+/** `LeNet-5 conv1, 256 images 28x28x1, filter 5x5x1x6` */
+export function describeConvolution({ name, samples, inShape, filterShape }: Convolution): string {
+  const image = inShape.slice(1).join("x");
+  return `LeNet-5 ${name}, ${samples} images ${image}, filter ${filterShape.join("x")}`;
+}
+
+/** Numbers in a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
