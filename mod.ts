@@ -35,7 +35,8 @@ export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
-export type { OnProgress, Seeds } from "./engine/kernel/projection.ts";
+export type { OnProgress } from "./engine/gpu/pace.ts";
+export type { Seeds } from "./engine/kernel/projection.ts";
 export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
 export type { Rows } from "./engine/kernel/rows.ts";

@@ -6,6 +6,7 @@
 import { createGenerator, drawUniform } from "../engine/data/random.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
+import type { Operands } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/kernel/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/kernel/plan.ts";
 import { lenet5 } from "../engine/network/models.ts";
@@ -40,6 +41,18 @@ export class Scratch implements Disposable {
     return this.#own(this.gpu.upload(label, data));
   }
 
+  /** Whole panels of `height` lines, where `operands` says. */
+  uploadPanels(data: Floats, operands: Operands, height: number): GPUBuffer | GPUTexture {
+    const count = data.length / PANEL_ROWS / height;
+    const panels = this.#own(this.gpu.createPanels("panels", operands, height, count));
+    const staged = this.gpu.upload("panels", data);
+    const commands = this.gpu.record();
+    commands.copyPanels(staged, panels, { height, first: 0, count });
+    commands.submit();
+    this.gpu.destroyBuffer(staged);
+    return panels;
+  }
+
   /** A buffer for `count` numbers of 4 bytes. */
   create(label: string, count: number): GPUBuffer {
     return this.#own(this.gpu.createBuffer(label, count * 4));
@@ -49,7 +62,7 @@ export class Scratch implements Disposable {
     this.#stack.dispose();
   }
 
-  #own(buffer: GPUBuffer): GPUBuffer {
+  #own<T extends GPUBuffer | GPUTexture>(buffer: T): T {
     return this.#stack.adopt(buffer, (b) => this.gpu.destroyBuffer(b));
   }
 }

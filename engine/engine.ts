@@ -5,7 +5,8 @@
  */
 import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
-import { type OnProgress, projectRows, type Seeds } from "./kernel/projection.ts";
+import type { OnProgress } from "./gpu/pace.ts";
+import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { Network, type ParameterSource } from "./network/network.ts";

@@ -1,17 +1,17 @@
 // Farthest-point clustering, second third of a step: every sample that is strictly more similar to its group's newest centroid than to
 // its own centroid moves to the newest cluster (algorithm 3 of the paper, lines 11 to 15).
 //
-// One workgroup serves a panel of 64 rows; one invocation one row, whose similarity to the centroid sums the segments in the order of
-// gram_tile.wgsl, so that rows and a stored kernel of the same device cluster alike.
-// Dispatch: panel_count workgroups, once for each block.
-// Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length]; best, cluster and group_of [N].
+// One workgroup serves four panels of 64 rows; one invocation four rows, whose similarity to the centroid sums the segments in the order
+// of gram_tile.wgsl, so that rows and a stored kernel of the same device cluster alike.
+// Dispatch: ceil(panel_count / 4) workgroups, once for each block.
+// Layout: rows hold panels of 64 packed rows, k-major; centroids [row_length, group_count]; best, cluster and group_of [N].
 // Tails: rows beyond row_count do nothing.
 // Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 struct Params {
   row_length: u32,
   segment_count: u32,
-  panel_count: u32,
+  group_count: u32,
   first_row: u32,      // of this block
   row_count: u32,      // in this block
   step: u32,           // number of the newest cluster within its group
@@ -20,7 +20,7 @@ struct Params {
 const NONE = 0xffffffffu;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<f32>;
+@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> segments: array<vec4u>;   // a's offset and length, d's offset and length (0: plain)
 @group(0) @binding(3) var<storage, read> centroids: array<f32>;
 @group(0) @binding(4) var<storage, read> newest: array<u32>;       // [group_count] sample, or NONE
@@ -29,10 +29,24 @@ const NONE = 0xffffffffu;
                                                                    // least before the first step
 @group(0) @binding(7) var<storage, read_write> cluster: array<u32>;
 
-fn add_products(start: f32, row_at: u32, centroid_at: u32, offset: u32, length: u32) -> f32 {
-  var sum = start;
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
+
+// Products of four rows, each with the centroid of its group.
+fn sum_products(panel: u32, quad: u32, groups: vec4u, offset: u32, length: u32) -> vec4f {
+  var sum = vec4f();
+  if params.group_count == 1u {
+    // all invocations read the same number, which costs a fraction
+    for (var k = offset; k < offset + length; k++) {
+      sum = fma(vec4f(centroids[k]), load_rows(panel, k, quad), sum);
+    }
+    return sum;
+  }
   for (var k = offset; k < offset + length; k++) {
-    sum = fma(centroids[centroid_at + k], rows[row_at + k * 64u], sum);
+    let at = groups + k * params.group_count;
+    let c = vec4f(centroids[at.x], centroids[at.y], centroids[at.z], centroids[at.w]);
+    sum = fma(c, load_rows(panel, k, quad), sum);
   }
   return sum;
 }
@@ -43,28 +57,34 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let panel = workgroup.x + workgroup.y * workgroups.x;
-  let row = panel * 64u + lane;
-  if panel >= params.panel_count || row >= params.row_count { return; }
-  let sample = params.first_row + row;
-  let group = group_of[sample];
-  if group == NONE || newest[group] == NONE { return; }
+  let first = (workgroup.x + workgroup.y * workgroups.x) * 256u + lane * 4u;
+  if first >= params.row_count { return; }
+  let sample = params.first_row + first;
+  let last = params.first_row + params.row_count - 1u;
+  let own = vec4u(
+    group_of[sample],
+    group_of[min(sample + 1u, last)],
+    group_of[min(sample + 2u, last)],
+    group_of[min(sample + 3u, last)],
+  );
+  let groups = min(own, vec4u(params.group_count - 1u));
+  let panel = first / 64u;
+  let quad = (first % 64u) / 4u;
 
-  let row_at = panel * params.row_length * 64u + lane;
-  let centroid_at = group * params.row_length;
-  var sum = 0.0;
+  var sum = vec4f();
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
+    let a = sum_products(panel, quad, groups, segment.x, segment.y);
     if segment.w == 0u {
-      sum = add_products(sum, row_at, centroid_at, segment.x, segment.y);
+      sum += a;
     } else {
-      let a = add_products(0.0, row_at, centroid_at, segment.x, segment.y);
-      let d = add_products(0.0, row_at, centroid_at, segment.z, segment.w);
-      sum = fma(a, d, sum);
+      sum = fma(a, sum_products(panel, quad, groups, segment.z, segment.w), sum);
     }
   }
-  if sum > best[sample] {
-    best[sample] = sum;
-    cluster[sample] = params.step;
+  for (var i = 0u; i < min(4u, params.row_count - first); i++) {
+    if own[i] != NONE && newest[groups[i]] != NONE && sum[i] > best[sample + i] {
+      best[sample + i] = sum[i];
+      cluster[sample + i] = params.step;
+    }
   }
 }

@@ -2,7 +2,8 @@
 //
 // One invocation copies one number of one group's centroid; a centroid in another block, or none, is left alone.
 // Dispatch: ceil(group_count * row_length / 64) workgroups, once for each block.
-// Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length].
+// Layout: rows hold panels of 64 packed rows, k-major; centroids [row_length, group_count].
+// Tails: invocations beyond the last number do nothing.
 // Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 struct Params {
@@ -13,9 +14,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<f32>;
+@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> newest: array<u32>;  // [group_count] sample, 0xffffffff when the group has all its centroids
 @group(0) @binding(3) var<storage, read_write> centroids: array<f32>;
+
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -24,10 +29,11 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
-  if index >= params.group_count * params.row_length { return; }
-  let sample = newest[index / params.row_length];
+  let group = index / params.row_length;
+  if group >= params.group_count { return; }
+  let sample = newest[group];
   if sample < params.first_row || sample - params.first_row >= params.row_count { return; }
   let row = sample - params.first_row;
   let k = index % params.row_length;
-  centroids[index] = rows[((row / 64u) * params.row_length + k) * 64u + row % 64u];
+  centroids[k * params.group_count + group] = load_rows(row / 64u, k, (row % 64u) / 4u)[row % 4u];
 }

@@ -1,7 +1,7 @@
 // Self-similarity: similarity[n] = kappa(n, n) = |phi(n)|^2, with the segments of gram_tile.wgsl and in its order of summation.
 //
-// One workgroup computes a panel of 64 rows; one invocation one row.
-// Dispatch: panel_count workgroups.
+// One workgroup computes four panels of 64 rows; one invocation four rows.
+// Dispatch: ceil(panel_count / 4) workgroups.
 // Layout: rows hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 // Tails: rows are padded to whole panels; the output holds a place for each padded row.
 // Float64 twin: tests/oracle/layers.ts, gramRows (its diagonal).
@@ -10,18 +10,22 @@ struct Params {
   row_length: u32,
   segment_count: u32,
   panel_count: u32,
-  first_row: u32,      // where this block's rows begin in the output
+  first_panel: u32,    // where this block's rows begin in the output
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<f32>;
+@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
-@group(0) @binding(3) var<storage, read_write> similarity: array<f32>;
+@group(0) @binding(3) var<storage, read_write> similarity: array<vec4f>;
 
-fn add_squares(start: f32, row_at: u32, offset: u32, length: u32) -> f32 {
-  var sum = start;
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
+
+fn sum_squares(panel: u32, quad: u32, offset: u32, length: u32) -> vec4f {
+  var sum = vec4f();
   for (var k = offset; k < offset + length; k++) {
-    let a = rows[row_at + k * 64u];
+    let a = load_rows(panel, k, quad);
     sum = fma(a, a, sum);
   }
   return sum;
@@ -33,19 +37,18 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let panel = group.x + group.y * groups.x;
+  let panel = (group.x + group.y * groups.x) * 4u + lane / 16u;
+  let quad = lane % 16u;
   if panel >= params.panel_count { return; }
-  let row_at = panel * params.row_length * 64u + lane;
-  var sum = 0.0;
+  var sum = vec4f();
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
+    let a = sum_squares(panel, quad, segment.x, segment.y);
     if segment.w == 0u {
-      sum = add_squares(sum, row_at, segment.x, segment.y);
+      sum += a;
     } else {
-      let a = add_squares(0.0, row_at, segment.x, segment.y);
-      let d = add_squares(0.0, row_at, segment.z, segment.w);
-      sum = fma(a, d, sum);
+      sum = fma(a, sum_squares(panel, quad, segment.z, segment.w), sum);
     }
   }
-  similarity[params.first_row + panel * 64u + lane] = sum;
+  similarity[(params.first_panel + panel) * 16u + quad] = sum;
 }

@@ -4,6 +4,7 @@ import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import type { RowLayout } from "../../engine/kernel/layout.ts";
 import { Rows } from "../../engine/kernel/rows.ts";
+import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import {
   type Bench,
   drawIntegers,
@@ -34,7 +35,7 @@ export async function* benchFpc(bench: Bench): AsyncGenerator<Result> {
   const layout = layOutLenet5(engine);
   const samples = quick ? QUICK_SAMPLES : SAMPLES;
   const values = drawIntegers(1, samples * layout.length);
-  using rows = uploadRows(gpu, layout, values);
+  using rows = await uploadRows(gpu, layout, values);
   using scratch = new Scratch(gpu);
   const computed = `a step over LeNet-5's rows, N ${group(samples)}, ${
     group(layout.length)
@@ -48,12 +49,20 @@ export async function* benchFpc(bench: Bench): AsyncGenerator<Result> {
   yield { case: "fpc", computed, work, ours, peers };
 }
 
-function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Rows {
-  const rows = new Rows(gpu, layout, values.length / layout.length);
-  for (const { buffer, firstRow, rowCount } of rows.blocks) {
+async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
+  const variant = await chooseVariant(gpu, layout.length);
+  const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
+  for (const { panels, firstRow, rowCount, panelCount } of rows.blocks) {
     const first = firstRow * layout.length;
     const own = values.subarray(first, first + rowCount * layout.length);
-    gpu.device.queue.writeBuffer(buffer, 0, packPanels(own, layout.length));
+    using scratch = new Scratch(gpu);
+    const commands = gpu.record();
+    commands.copyPanels(scratch.upload("rows", packPanels(own, layout.length)), panels, {
+      height: layout.length,
+      first: 0,
+      count: panelCount,
+    });
+    commands.submit();
   }
   return rows;
 }
@@ -106,20 +115,20 @@ type State = Record<"newest" | "centroids" | "group_of" | "best" | "cluster", GP
 /** Moves whoever is more similar to the newest centroid than to its own. */
 function recordMoves(commands: Commands, rows: Rows, state: State, step: number): void {
   const { layout: { length: row_length }, segments, segmentCount: segment_count } = rows;
-  for (const { buffer, firstRow: first_row, rowCount: row_count } of rows.blocks) {
+  for (const { panels, firstRow: first_row, rowCount: row_count } of rows.blocks) {
     commands.run(
       kernels.fpc_gather,
       { row_length, group_count: 1, first_row, row_count },
-      { ...state, rows: buffer },
+      { ...state, rows: panels },
       Math.ceil(row_length / 64),
     );
   }
-  for (const { buffer, firstRow: first_row, rowCount: row_count, panelCount } of rows.blocks) {
+  for (const { panels, firstRow: first_row, rowCount: row_count, panelCount } of rows.blocks) {
     commands.run(
       kernels.fpc_assign,
-      { row_length, segment_count, panel_count: panelCount, first_row, row_count, step },
-      { ...state, segments, rows: buffer },
-      panelCount,
+      { row_length, segment_count, group_count: 1, first_row, row_count, step },
+      { ...state, segments, rows: panels },
+      Math.ceil(panelCount / 4),
     );
   }
 }

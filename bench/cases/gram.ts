@@ -1,8 +1,9 @@
 /** Gram tiles: the products of all packed rows. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { encodeSegments, type RowLayout } from "../../engine/kernel/layout.ts";
 import { pairBlocks, PANEL_ROWS } from "../../engine/kernel/plan.ts";
+import { chooseVariant } from "../../engine/kernel/tuning.ts";
+import type { GramVariant } from "../../engine/kernel/variants.ts";
 import {
   type Bench,
   drawIntegers,
@@ -50,42 +51,50 @@ async function* benchLayout(
 ): AsyncGenerator<Result> {
   using scratch = new Scratch(bench.gpu);
   const values = drawIntegers(n, n * layout.length);
+  const variant = await chooseVariant(bench.gpu, layout.length);
   const matrices = cutMatrices(values, layout);
   const { all, triangle, ...peers } = await measure(bench, computed, {
-    ...enterKernels(bench, scratch, values, layout),
+    ...enterKernels(bench, scratch, values, layout, variant),
     tfjs: enterTensorflow(bench, matrices),
   });
   tf.dispose(matrices);
   const count = 2 * n * n * layout.length;
   const work = { speed: "gflops", count, formula: "2N²K FLOP" } as const;
   const result = { case: "gram", sizes: { n, k: layout.length }, work, peers };
-  yield { ...result, computed, ours: all };
-  yield { ...result, computed: `${computed}, upper triangle mirrored`, ours: triangle };
+  yield { ...result, computed: `${computed} (${variant.name})`, ours: all };
+  yield { ...result, computed: `${computed}, upper triangle (${variant.name})`, ours: triangle };
 }
 
 function enterKernels(
   { gpu }: Bench,
   scratch: Scratch,
   values: Floats,
-  { length, segments: list }: RowLayout,
+  layout: RowLayout,
+  variant: GramVariant,
 ): Contenders<"all" | "triangle" | "naive"> {
+  const { length } = layout;
   const n = values.length / length;
-  const table = encodeSegments({ segments: list, length });
+  const table = encodeSegments(layout);
   const segments = scratch.upload("segments", table);
   const shape = { row_length: length, segment_count: table.length / 4 };
-  const panels = scratch.upload("panels", packPanels(values, length));
+  const panels = scratch.uploadPanels(packPanels(values, length), variant.operands, length);
   const enterTile = (symmetric: boolean): Contender => {
-    const listed = pairBlocks(n / PANEL_ROWS, n / PANEL_ROWS, symmetric);
+    const height = n / PANEL_ROWS;
+    const side = Math.ceil(height / variant.side);
+    const listed = pairBlocks(side, side, symmetric);
     const numbers = Uint32Array.from(listed.flatMap(({ row, column }) => [row, column]));
     const pairs = scratch.upload("pairs", numbers);
     const tile = scratch.create("tile", n * n);
-    const params = { pair_count: listed.length, tile_columns: n, mirror: symmetric ? 1 : 0 };
+    const params = { pair_count: listed.length, row_panels: height, column_panels: height };
     const buffers = { rows: panels, columns: panels, segments, pairs, tile };
+    const workgroups = listed.length * variant.workgroups;
     return recordLaunches(
       gpu,
-      (commands) =>
-        commands.run(kernels.gram_tile, { ...shape, ...params }, buffers, listed.length),
-      () => readFloats(gpu, tile),
+      (commands) => commands.run(variant.kernel, { ...shape, ...params }, buffers, workgroups),
+      async () => {
+        const product = await readFloats(gpu, tile);
+        return symmetric ? product.map((_, i) => product[upperPlace(i, n)]) : product;
+      },
     );
   };
   const rows = scratch.upload("rows", values);
@@ -101,6 +110,12 @@ function enterKernels(
       () => readFloats(gpu, gram),
     ),
   };
+}
+
+/** Where number `i` of a symmetric `[n, n]` matrix stands above its diagonal. */
+function upperPlace(i: number, n: number): number {
+  const [row, column] = [Math.floor(i / n), i % n];
+  return row <= column ? i : column * n + row;
 }
 
 /** One `matMul` for a plain entry of the segment table, two and their product for a factored one. */

@@ -39,9 +39,9 @@ export async function* benchSelfSimilarity(bench: Bench): AsyncGenerator<Result>
       (commands) =>
         commands.run(
           kernels.self_similarity,
-          { row_length, segment_count, panel_count: SAMPLES / PANEL_ROWS, first_row: 0 },
+          { row_length, segment_count, panel_count: SAMPLES / PANEL_ROWS, first_panel: 0 },
           { rows: panels, segments, similarity },
-          SAMPLES / PANEL_ROWS,
+          SAMPLES / PANEL_ROWS / 4,
         ),
       () => readFloats(gpu, similarity),
     ),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
+import { type Operands, PANEL_COLUMNS } from "./panels.ts";
 
 /** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
 export interface UniformArena {
@@ -30,7 +31,7 @@ export class Commands {
   constructor(
     private readonly device: GPUDevice,
     private readonly arena: UniformArena,
-    private readonly pipelineOf: (kernel: Kernel) => GPUComputePipeline,
+    private readonly pipelineOf: (kernel: Kernel, operands: Operands) => GPUComputePipeline,
   ) {
     this.#params = new DataView(new ArrayBuffer(arena.buffer.size));
   }
@@ -51,7 +52,11 @@ export class Commands {
     if ((this.#slots + 1) * this.arena.slotBytes > this.arena.buffer.size) this.submit();
     const offset = this.#slots++ * this.arena.slotBytes;
     kernel.writeParams(this.#params, offset, params);
-    const pipeline = this.pipelineOf(kernel as unknown as Kernel);
+    const isTextured = kernel.buffers.some(([name]) => !isBuffer(buffers[name]));
+    const pipeline = this.pipelineOf(
+      kernel as unknown as Kernel,
+      isTextured ? "texture" : "buffer",
+    );
     const group = this.device.createBindGroup({
       label: kernel.name,
       layout: pipeline.getBindGroupLayout(0),
@@ -59,7 +64,7 @@ export class Commands {
         { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
         ...kernel.buffers.map(([name], index) => ({
           binding: index + 1,
-          resource: { buffer: this.#bindable(buffers[name], kernel.name, name) },
+          resource: this.#bind(buffers[name], kernel.name, name),
         })),
       ],
     });
@@ -82,6 +87,31 @@ export class Commands {
     this.#encode().copyBufferToBuffer(from, fromOffset, to, toOffset, sizeBytes);
   }
 
+  /** Records a copy of the first `count` panels of `height` lines in a buffer to panel `first` of another place for panels. */
+  copyPanels(
+    from: GPUBuffer,
+    to: GPUBuffer | GPUTexture,
+    { height, first, count }: { height: number; first: number; count: number },
+  ): void {
+    if (isBuffer(to)) {
+      const panelBytes = 4 * PANEL_COLUMNS * height;
+      this.copy(from, 0, to, first * panelBytes, count * panelBytes);
+      return;
+    }
+    this.#endPass();
+    this.#encode().copyBufferToTexture(
+      { buffer: from, bytesPerRow: 4 * PANEL_COLUMNS, rowsPerImage: height },
+      { texture: to, origin: [0, 0, first] },
+      [PANEL_COLUMNS / 4, height, count],
+    );
+  }
+
+  /** Records that a buffer is filled with zeros. */
+  clear(buffer: GPUBuffer): void {
+    this.#endPass();
+    this.#encode().clearBuffer(buffer);
+  }
+
   /** Sends what was recorded to the device's queue; the recording can be used again. */
   submit(): void {
     if (!this.#encoder) return;
@@ -102,13 +132,18 @@ export class Commands {
     this.#pass = undefined;
   }
 
-  #bindable(buffer: GPUBuffer, kernel: string, name: string): GPUBuffer {
+  #bind(operand: GPUBuffer | GPUTexture, kernel: string, name: string): GPUBindingResource {
+    if (!isBuffer(operand)) return operand.createView({ dimension: "2d-array" });
     const limit = this.device.limits.maxStorageBufferBindingSize;
-    if (buffer.size > limit) {
+    if (operand.size > limit) {
       throw new RangeError(
-        `Cannot bind '${name}' of kernel '${kernel}': got ${buffer.size} bytes, need at most ${limit} on this device`,
+        `Cannot bind '${name}' of kernel '${kernel}': got ${operand.size} bytes, need at most ${limit} on this device`,
       );
     }
-    return buffer;
+    return { buffer: operand };
   }
+}
+
+function isBuffer(operand: GPUBuffer | GPUTexture): operand is GPUBuffer {
+  return !("createView" in operand);
 }

@@ -6,6 +6,7 @@
 import { DeviceError, NoAdapterError } from "../errors.ts";
 import { Commands, type UniformArena } from "./commands.ts";
 import type { Kernel } from "./kernel.ts";
+import { type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
@@ -13,6 +14,8 @@ export interface AdapterDescription {
   readonly name: string;
   readonly vendor: string;
   readonly features: readonly string[];
+  /** Invocations of a subgroup at least, 0 where the adapter does not say. */
+  readonly subgroupMinSize: number;
 }
 
 /** Limits that the kernels profit from; each is raised to what the adapter has. */
@@ -22,6 +25,8 @@ const RAISED_LIMITS = [
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupStorageSize",
+  "maxTextureDimension2D",
+  "maxTextureArrayLayers",
 ] as const;
 
 const NO_ADAPTER =
@@ -36,8 +41,11 @@ const NO_ADAPTER =
  * every later call throw it: WebGPU itself would go on and compute zeros.
  */
 export class Gpu {
-  readonly #live = new Set<GPUBuffer>();
-  readonly #pipelines = new Map<Kernel, GPUComputePipeline>();
+  readonly #live = new Set<GPUBuffer | GPUTexture>();
+  readonly #pipelines = {
+    buffer: new Map<Kernel, GPUComputePipeline>(),
+    texture: new Map<Kernel, GPUComputePipeline>(),
+  };
   #arena: UniformArena | undefined;
   #failure: Error | undefined;
   #disposed = false;
@@ -64,31 +72,31 @@ export class Gpu {
     const requiredLimits = Object.fromEntries(
       RAISED_LIMITS.map((name) => [name, adapter.limits[name]]),
     );
-    const requiredFeatures: GPUFeatureName[] = adapter.features.has("timestamp-query")
+    const available: GPUFeatureName[] = adapter.features.has("timestamp-query")
       ? ["timestamp-query"]
       : [];
-    const device = await adapter.requestDevice({
-      label: "lpntk",
-      requiredLimits,
-      requiredFeatures,
-    });
-    const { description, device: name, vendor } = adapter.info;
+    const request = (requiredFeatures: GPUFeatureName[]) =>
+      adapter.requestDevice({ label: "lpntk", requiredLimits, requiredFeatures });
+    // Deno grants subgroups without listing them
+    const device = await request([...available, "subgroups"]).catch(() => request(available));
+    const { description, device: name, vendor, subgroupMinSize = 0 } = adapter.info;
     return new Gpu(device, {
-      name: description === "" ? name : `${name} ${description}`.trim(),
+      name: description || name || vendor,
       vendor,
       features: [...adapter.features].sort(),
+      subgroupMinSize,
     });
   }
 
-  /** How many buffers created here are not destroyed yet. */
+  /** How many buffers and textures created here are not destroyed yet. */
   get liveBuffers(): number {
     return this.#live.size;
   }
 
-  /** Bytes of the buffers created here that are not destroyed yet. */
+  /** Bytes of the buffers and textures created here that are not destroyed yet. */
   get liveBytes(): number {
     let bytes = 0;
-    for (const buffer of this.#live) bytes += buffer.size;
+    for (const resource of this.#live) bytes += sizeOf(resource);
     return bytes;
   }
 
@@ -123,8 +131,37 @@ export class Gpu {
     return buffer;
   }
 
-  /** Destroys a buffer made by `createBuffer` or `upload`; a second time does nothing. */
-  destroyBuffer(buffer: GPUBuffer): void {
+  /**
+   * A place for `count` panels of `height` lines, zeros at first; the caller destroys it.
+   *
+   * @throws {RangeError} if the device has none of that size.
+   */
+  createPanels(
+    label: string,
+    operands: Operands,
+    height: number,
+    count: number,
+  ): GPUBuffer | GPUTexture {
+    if (operands === "buffer") return this.createBuffer(label, 4 * PANEL_COLUMNS * height * count);
+    this.check();
+    const { maxTextureDimension2D, maxTextureArrayLayers } = this.device.limits;
+    if (height > maxTextureDimension2D || count > maxTextureArrayLayers) {
+      throw new RangeError(
+        `Cannot create texture '${label}': got ${count} panels of ${height} numbers, need at most ${maxTextureArrayLayers} of ${maxTextureDimension2D} on this device`,
+      );
+    }
+    const texture = this.device.createTexture({
+      label,
+      size: [PANEL_COLUMNS / 4, height, count],
+      format: PANEL_TEXTURE.format,
+      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
+    });
+    this.#live.add(texture);
+    return texture;
+  }
+
+  /** Destroys what `createBuffer`, `upload` or `createPanels` made; a second time does nothing. */
+  destroyBuffer(buffer: GPUBuffer | GPUTexture): void {
     if (this.#live.delete(buffer)) buffer.destroy();
   }
 
@@ -135,7 +172,11 @@ export class Gpu {
       buffer: this.#create("params", 65536, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
       slotBytes: Math.max(128, this.device.limits.minUniformBufferOffsetAlignment),
     };
-    return new Commands(this.device, this.#arena, (kernel) => this.#pipeline(kernel));
+    return new Commands(
+      this.device,
+      this.#arena,
+      (kernel, operands) => this.#pipeline(kernel, operands),
+    );
   }
 
   /**
@@ -211,11 +252,12 @@ export class Gpu {
     return buffer;
   }
 
-  #pipeline(kernel: Kernel): GPUComputePipeline {
-    let pipeline = this.#pipelines.get(kernel);
+  #pipeline(kernel: Kernel, operands: Operands): GPUComputePipeline {
+    const pipelines = this.#pipelines[operands];
+    let pipeline = pipelines.get(kernel);
     if (!pipeline) {
-      pipeline = kernel.createPipeline(this.device);
-      this.#pipelines.set(kernel, pipeline);
+      pipeline = kernel.createPipeline(this.device, operands);
+      pipelines.set(kernel, pipeline);
     }
     return pipeline;
   }
@@ -229,6 +271,11 @@ export class Gpu {
       cause: error,
     });
   }
+}
+
+function sizeOf(resource: GPUBuffer | GPUTexture): number {
+  if ("size" in resource) return resource.size;
+  return 16 * resource.width * resource.height * resource.depthOrArrayLayers;
 }
 
 /** Vulkan's loader complains on standard error where there is no session; all it wants is the name of a folder. */

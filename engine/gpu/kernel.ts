@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
+import { unrollLoops } from "./unroll.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
-/** How a kernel uses a storage buffer. */
-export type Access = "read" | "read_write";
+/** How a kernel uses a storage buffer; `panels` are only read, and may stand in a texture instead (`panels.ts`). */
+export type Access = "read" | "read_write" | "panels";
 
 /** What a kernel declares in group 0: `Params` at binding 0, then its buffers in order. */
 export interface KernelDeclaration<P extends string, B extends string> {
@@ -17,8 +19,8 @@ export interface KernelDeclaration<P extends string, B extends string> {
 
 /** Values of a kernel's uniform `Params`, by name. */
 export type ParamValues<P extends string> = Readonly<Record<P, number>>;
-/** Buffers of a kernel, by name. */
-export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer>>;
+/** Buffers of a kernel, by name; panels all in buffers, or all in textures. */
+export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer | GPUTexture>>;
 
 /** One shader with the explicit layout that its launches must match. */
 export class Kernel<P extends string = string, B extends string = string> {
@@ -49,9 +51,25 @@ export class Kernel<P extends string = string, B extends string = string> {
     });
   }
 
+  /**
+   * The WGSL that the device compiles: loops marked `// unroll` written out, and panels read from where they stand.
+   *
+   * @throws {SyntaxError} if the shader does not read its panels in the one way that can be moved to textures.
+   */
+  expand(operands: Operands): string {
+    const source = unrollLoops(this.source);
+    if (operands === "buffer") return source;
+    const panels = this.buffers.filter(([, access]) => access === "panels");
+    return panels.reduce((code, [name]) => readFromTexture(code, name), source);
+  }
+
   /** Compiles the shader; a mistake in it surfaces as the device's error. */
-  createPipeline(device: GPUDevice): GPUComputePipeline {
+  createPipeline(device: GPUDevice, operands: Operands): GPUComputePipeline {
     const label = this.name;
+    const describe = (access: Access): Omit<GPUBindGroupLayoutEntry, "binding" | "visibility"> => {
+      if (access === "panels" && operands === "texture") return { storageTexture: PANEL_TEXTURE };
+      return { buffer: { type: access === "read_write" ? "storage" : "read-only-storage" } };
+    };
     const layout = device.createBindGroupLayout({
       label,
       entries: [
@@ -63,7 +81,7 @@ export class Kernel<P extends string = string, B extends string = string> {
         ...this.buffers.map(([, access], index): GPUBindGroupLayoutEntry => ({
           binding: index + 1,
           visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+          ...describe(access),
         })),
       ],
     });
@@ -71,7 +89,7 @@ export class Kernel<P extends string = string, B extends string = string> {
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: {
-        module: device.createShaderModule({ label, code: this.source }),
+        module: device.createShaderModule({ label, code: this.expand(operands) }),
         entryPoint: "main",
       },
     });

@@ -9,6 +9,8 @@ import fpcAssign from "../../shaders/fpc_assign.wgsl" with { type: "text" };
 import fpcGather from "../../shaders/fpc_gather.wgsl" with { type: "text" };
 import fpcSelect from "../../shaders/fpc_select.wgsl" with { type: "text" };
 import gramTile from "../../shaders/gram_tile.wgsl" with { type: "text" };
+import gramTileShared from "../../shaders/gram_tile_shared.wgsl" with { type: "text" };
+import gramTileSubgroup from "../../shaders/gram_tile_subgroup.wgsl" with { type: "text" };
 import inputGradient from "../../shaders/input_gradient.wgsl" with { type: "text" };
 import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
 import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
@@ -21,6 +23,24 @@ const geometry = {
   out_height: "u32",
   out_width: "u32",
   out_channels: "u32",
+} as const;
+
+/** What the variants of the Gram kernel have in common. */
+const gram = {
+  params: {
+    row_length: "u32",
+    segment_count: "u32",
+    pair_count: "u32",
+    row_panels: "u32",
+    column_panels: "u32",
+  },
+  buffers: {
+    rows: "panels",
+    columns: "panels",
+    segments: "read",
+    pairs: "read",
+    tile: "read_write",
+  },
 } as const;
 
 /** The kernels, by stem. */
@@ -78,41 +98,28 @@ export const kernels = {
     },
     buffers: { values: "read", rows: "read_write" },
   }),
-  gram_tile: new Kernel("gram_tile", gramTile, {
-    params: {
-      row_length: "u32",
-      segment_count: "u32",
-      pair_count: "u32",
-      tile_columns: "u32",
-      mirror: "u32",
-    },
-    buffers: {
-      rows: "read",
-      columns: "read",
-      segments: "read",
-      pairs: "read",
-      tile: "read_write",
-    },
-  }),
+  gram_tile: new Kernel("gram_tile", gramTile, gram),
+  gram_tile_shared: new Kernel("gram_tile_shared", gramTileShared, gram),
+  gram_tile_subgroup: new Kernel("gram_tile_subgroup", gramTileSubgroup, gram),
   self_similarity: new Kernel("self_similarity", selfSimilarity, {
-    params: { row_length: "u32", segment_count: "u32", panel_count: "u32", first_row: "u32" },
-    buffers: { rows: "read", segments: "read", similarity: "read_write" },
+    params: { row_length: "u32", segment_count: "u32", panel_count: "u32", first_panel: "u32" },
+    buffers: { rows: "panels", segments: "read", similarity: "read_write" },
   }),
   fpc_gather: new Kernel("fpc_gather", fpcGather, {
     params: { row_length: "u32", group_count: "u32", first_row: "u32", row_count: "u32" },
-    buffers: { rows: "read", newest: "read", centroids: "read_write" },
+    buffers: { rows: "panels", newest: "read", centroids: "read_write" },
   }),
   fpc_assign: new Kernel("fpc_assign", fpcAssign, {
     params: {
       row_length: "u32",
       segment_count: "u32",
-      panel_count: "u32",
+      group_count: "u32",
       first_row: "u32",
       row_count: "u32",
       step: "u32",
     },
     buffers: {
-      rows: "read",
+      rows: "panels",
       segments: "read",
       centroids: "read",
       newest: "read",

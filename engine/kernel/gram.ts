@@ -3,10 +3,10 @@
  *
  * @module
  */
+import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { kernels } from "../gpu/kernel_table.ts";
-import { pairBlocks, PANEL_ROWS } from "./plan.ts";
-import type { OnProgress } from "./projection.ts";
+import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { type BlockPair, pairBlocks, PANEL_ROWS } from "./plan.ts";
 import type { RowBlock, Rows } from "./rows.ts";
 
 /** A rectangle of a kernel matrix on the host. */
@@ -22,6 +22,125 @@ export interface Tile {
   readonly mirrored: boolean;
 }
 
+/** A tile on the device, until the next one is computed. */
+export interface DeviceTile {
+  readonly left: RowBlock;
+  readonly right: RowBlock;
+  /** `[left, right]` f32 in whole panels, row-major; only the pairs of panels in `pairs` hold numbers. */
+  readonly tile: GPUBuffer;
+  /** `[pairCount, 2]` u32: panel of the left block, panel of the right one. On the diagonal those on and above it. */
+  readonly pairs: GPUBuffer;
+  readonly pairCount: number;
+  /** Whether left and right are the same samples. */
+  readonly diagonal: boolean;
+}
+
+/**
+ * Computes tiles of `rows . columns^T` on the device, one after another in the same memory; without `columns` those of the symmetric matrix
+ * on and above the diagonal.
+ */
+class TileSweep implements Disposable {
+  readonly places: readonly BlockPair[];
+  readonly #gpu: Gpu;
+  readonly #stack = new DisposableStack();
+  readonly #tile: GPUBuffer;
+  readonly #pairs = new Map<string, { buffer: GPUBuffer; count: number }>();
+
+  /** @throws {RangeError} if the two sides come from networks of different layers. */
+  constructor(private readonly rows: Rows, private readonly columns: Rows) {
+    const { layout, gpu } = rows;
+    if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
+      throw new RangeError(
+        `Cannot multiply rows: got ${layout.length} and ${columns.layout.length} numbers a row, need rows of one network`,
+      );
+    }
+    if (rows.variant.operands !== columns.variant.operands) {
+      throw new RangeError(
+        `Cannot multiply rows: got one side in ${rows.variant.operands}s and one in ${columns.variant.operands}s, need both in the same`,
+      );
+    }
+    this.#gpu = gpu;
+    this.places = pairBlocks(rows.blocks.length, columns.blocks.length, columns === rows);
+    const most = (side: Rows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
+    const sizeBytes = most(rows) * most(columns) * PANEL_ROWS * PANEL_ROWS * 4;
+    this.#tile = this.#own(gpu.createBuffer("tile", sizeBytes));
+  }
+
+  /** Records the computation of one tile. */
+  record(commands: Commands, { row, column }: BlockPair): DeviceTile {
+    const { rows, columns } = this;
+    const { kernel, side, workgroups } = rows.variant;
+    const [left, right] = [rows.blocks[row], columns.blocks[column]];
+    const diagonal = left === right;
+    const tile = this.#tile;
+    const list = this.#listPairs(left, right, diagonal, side);
+    commands.run(
+      kernel,
+      {
+        row_length: rows.layout.length,
+        segment_count: rows.segmentCount,
+        pair_count: list.count,
+        row_panels: left.panelCount,
+        column_panels: right.panelCount,
+      },
+      {
+        rows: left.panels,
+        columns: right.panels,
+        segments: rows.segments,
+        pairs: list.buffer,
+        tile,
+      },
+      list.count * workgroups,
+    );
+    const { buffer: pairs, count: pairCount } = this.#listPairs(left, right, diagonal, 1);
+    return { left, right, tile, pairs, pairCount, diagonal };
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  #listPairs(left: RowBlock, right: RowBlock, diagonal: boolean, side: number) {
+    const heights = [left, right].map(({ panelCount }) => Math.ceil(panelCount / side));
+    const key = [...heights, diagonal, side].join();
+    let list = this.#pairs.get(key);
+    if (!list) {
+      const pairs = pairBlocks(heights[0], heights[1], diagonal);
+      const numbers = Uint32Array.from(pairs.flatMap(({ row, column }) => [row, column]));
+      list = { buffer: this.#own(this.#gpu.upload("pairs", numbers)), count: pairs.length };
+      this.#pairs.set(key, list);
+    }
+    return list;
+  }
+
+  #own(buffer: GPUBuffer): GPUBuffer {
+    return this.#stack.adopt(buffer, (b) => this.#gpu.destroyBuffer(b));
+  }
+}
+
+/**
+ * Computes every tile on and above the diagonal of `rows . rows^T` and hands each to an epilogue, which records what is to happen to it;
+ * both go to the device in one submission, and nothing comes back.
+ *
+ * Costs `N^2 * length` FLOP; holds one tile, at most 64 MiB, on the device.
+ */
+export async function foldTiles(
+  rows: Rows,
+  epilogue: (commands: Commands, tile: DeviceTile) => void,
+  onProgress?: OnProgress,
+): Promise<void> {
+  using sweep = new TileSweep(rows, rows);
+  const pace = new Pace(rows.gpu);
+  const commands = rows.gpu.record();
+  for (const [done, place] of sweep.places.entries()) {
+    epilogue(commands, sweep.record(commands, place));
+    commands.submit();
+    if (await pace.step()) onProgress?.(done + 1, sweep.places.length);
+  }
+  await rows.gpu.finish();
+  onProgress?.(sweep.places.length, sweep.places.length);
+}
+
 /**
  * Computes the tiles of `rows . columns^T` one after another; without `columns` those of the symmetric matrix on and above the diagonal.
  *
@@ -34,23 +153,24 @@ export async function* computeTiles(
   columns: Rows = rows,
   onProgress?: OnProgress,
 ): AsyncGenerator<Tile> {
-  const { gpu, layout } = rows;
-  if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
-    throw new RangeError(
-      `Cannot multiply rows: got ${layout.length} and ${columns.layout.length} numbers a row, need rows of one network`,
-    );
-  }
-  const symmetric = columns === rows;
-  const pairs = pairBlocks(rows.blocks.length, columns.blocks.length, symmetric);
-  for (const [done, pair] of pairs.entries()) {
-    yield await computeTile(
-      gpu,
-      rows,
-      rows.blocks[pair.row],
-      columns.blocks[pair.column],
-      symmetric,
-    );
-    onProgress?.(done + 1, pairs.length);
+  using sweep = new TileSweep(rows, columns);
+  const commands = rows.gpu.record();
+  for (const [done, place] of sweep.places.entries()) {
+    const { left, right, tile, diagonal } = sweep.record(commands, place);
+    commands.submit();
+    const [height, stride] = [left, right].map(({ panelCount }) => panelCount * PANEL_ROWS);
+    const values = new Float32Array(await rows.gpu.read(tile, height * stride * 4));
+    if (diagonal) mirrorPanels(values, stride);
+    yield {
+      firstRow: left.firstRow,
+      firstColumn: right.firstRow,
+      rowCount: left.rowCount,
+      columnCount: right.rowCount,
+      values,
+      stride,
+      mirrored: columns === rows && !diagonal,
+    };
+    onProgress?.(done + 1, sweep.places.length);
   }
 }
 
@@ -71,46 +191,30 @@ export async function computeGram(
   return matrix;
 }
 
-async function computeTile(
-  gpu: Gpu,
-  rows: Rows,
-  left: RowBlock,
-  right: RowBlock,
-  symmetric: boolean,
-): Promise<Tile> {
-  const diagonal = symmetric && left === right;
-  const stride = right.panelCount * PANEL_ROWS;
-  const sizeBytes = left.panelCount * PANEL_ROWS * stride * 4;
-  const pairs = pairBlocks(left.panelCount, right.panelCount, diagonal);
-  const list = gpu.upload("pairs", Uint32Array.from(pairs.flatMap((p) => [p.row, p.column])));
-  const tile = gpu.createBuffer("tile", sizeBytes);
-  try {
-    const commands = gpu.record();
-    commands.run(
-      kernels.gram_tile,
-      {
-        row_length: rows.layout.length,
-        segment_count: rows.segmentCount,
-        pair_count: pairs.length,
-        tile_columns: stride,
-        mirror: diagonal ? 1 : 0,
-      },
-      { rows: left.buffer, columns: right.buffer, segments: rows.segments, pairs: list, tile },
-      pairs.length,
-    );
-    commands.submit();
-    return {
-      firstRow: left.firstRow,
-      firstColumn: right.firstRow,
-      rowCount: left.rowCount,
-      columnCount: right.rowCount,
-      values: new Float32Array(await gpu.read(tile)),
-      stride,
-      mirrored: symmetric && !diagonal,
-    };
-  } finally {
-    gpu.destroyBuffer(list);
-    gpu.destroyBuffer(tile);
+/** Copies the panels above the diagonal of a square tile to the places below it. */
+function mirrorPanels(values: Float32Array, size: number): void {
+  for (let row = 0; row < size; row += PANEL_ROWS) {
+    for (let column = row + PANEL_ROWS; column < size; column += PANEL_ROWS) {
+      transposePanel(values, row * size + column, size, values, column * size + row, size);
+    }
+  }
+}
+
+/** Writes the transpose of the square of a panel's side at `from` to `to`, lines `fromStride` and `toStride` numbers apart. */
+function transposePanel(
+  source: ArrayLike<number>,
+  from: number,
+  fromStride: number,
+  target: Float32Array,
+  to: number,
+  toStride: number,
+  height = PANEL_ROWS,
+  width = PANEL_ROWS,
+): void {
+  for (let i = 0; i < height; i++) {
+    for (let j = 0; j < width; j++) {
+      target[to + j * toStride + i] = source[from + i * fromStride + j];
+    }
   }
 }
 
@@ -120,10 +224,21 @@ function storeTile(tile: Tile, matrix: Float32Array, width: number): void {
   for (let i = 0; i < rowCount; i++) {
     const row = values.subarray(i * stride, i * stride + columnCount);
     matrix.set(row, (firstRow + i) * width + firstColumn);
-    if (mirrored) {
-      for (let j = 0; j < columnCount; j++) {
-        matrix[(firstColumn + j) * width + firstRow + i] = row[j];
-      }
+  }
+  if (!mirrored) return;
+  // square by square, so that lines on both sides stay in the cache
+  for (let i = 0; i < rowCount; i += PANEL_ROWS) {
+    for (let j = 0; j < columnCount; j += PANEL_ROWS) {
+      transposePanel(
+        values,
+        i * stride + j,
+        stride,
+        matrix,
+        (firstColumn + j) * width + firstRow + i,
+        width,
+        Math.min(PANEL_ROWS, rowCount - i),
+        Math.min(PANEL_ROWS, columnCount - j),
+      );
     }
   }
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
-/** Packed rows side by side in memory, the unit that the kernels work on. */
-export const PANEL_ROWS = 64;
+import { PANEL_COLUMNS } from "../gpu/panels.ts";
+
+/** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
+export const PANEL_ROWS = PANEL_COLUMNS;
 
 /** Rows of one block at most: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
@@ -38,7 +40,7 @@ export function planBlockRows(rowLength: number, bindingBytes: number): number {
 }
 
 /**
- * Images of one forward and backward pass: fewer where a layer's output would not fit a binding.
+ * Images of one forward and backward pass: fewer where a layer's output would not fit a binding. Whole panels, or a panel in equal parts.
  *
  * @param largestOutput numbers in the largest output of a layer for one image
  * @throws {RangeError} if one image does not fit.
@@ -52,7 +54,10 @@ export function planBatch(largestOutput: number, bindingBytes: number): number {
       } on this device`,
     );
   }
-  return Math.min(samples, BATCH_SAMPLES);
+  const batch = Math.min(samples, BATCH_SAMPLES);
+  return batch >= PANEL_ROWS
+    ? Math.floor(batch / PANEL_ROWS) * PANEL_ROWS
+    : 2 ** Math.floor(Math.log2(batch));
 }
 
 /** One pair of blocks of a Gram matrix. */

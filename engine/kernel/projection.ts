@@ -7,22 +7,21 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerSignals, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit, toImages } from "../network/training.ts";
 import { countTaps, layOutRow, type RowLayout } from "./layout.ts";
-import { PANEL_ROWS, planBatch } from "./plan.ts";
+import { padRows, PANEL_ROWS, planBatch } from "./plan.ts";
 import { Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
+import { chooseVariant } from "./tuning.ts";
 
 /**
  * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
  * `[N, C]` f32, row-major, is used as it stands: one-hot rows give rows of the eNTK.
  */
 export type Seeds = "lpntk" | "pntk" | Float32Array;
-
-/** Says how far a long job has come. */
-export type OnProgress = (done: number, total: number) => void;
 
 /**
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer.
@@ -47,29 +46,49 @@ export async function projectRows(
   );
   const limit = tensorflow.gpu.device.limits.maxStorageBufferBindingSize;
   const batch = planBatch(largest, limit);
-  const rows = new Rows(tensorflow.gpu, layout, count);
+  const { gpu } = tensorflow;
+  const variant = await chooseVariant(gpu, layout.length);
+  // whole panels, filled batch by batch before they go to their place
+  const height = Math.max(batch, PANEL_ROWS);
+  using stack = new DisposableStack();
+  const staging = stack.adopt(
+    gpu.createBuffer("staged rows", 4 * height * layout.length),
+    (buffer) => gpu.destroyBuffer(buffer),
+  );
+  const pace = new Pace(gpu);
+  const rows = new Rows(gpu, layout, count, { variant });
   try {
+    const commands = gpu.record();
     for (const block of rows.blocks) {
       for (let first = 0; first < block.rowCount; first += batch) {
         const samples = Math.min(batch, block.rowCount - first);
         const at = block.firstRow + first;
         const indices = Int32Array.from({ length: samples }, (_, i) => at + i);
+        if (first % height === 0) commands.clear(staging);
         tf.tidy(() => {
           const values = drawSeeds(data, seeds, network.classes, indices);
           const seed = tf.tensor2d(values, [samples, network.classes]);
           const signals = network.signals(toImages(data, indices), seed);
-          const commands = tensorflow.gpu.record();
           signals.forEach((signal, i) => {
-            packLayer(tensorflow, commands, signal, layout, i, block.buffer, first);
+            packLayer(tensorflow, commands, signal, layout, i, staging, first % height);
           });
           tensorflow.flush();
+          const end = first + samples;
+          if (end % height === 0 || end === block.rowCount) {
+            const begin = Math.floor((end - 1) / height) * height;
+            commands.copyPanels(staging, block.panels, {
+              height: layout.length,
+              first: begin / PANEL_ROWS,
+              count: padRows(end - begin) / PANEL_ROWS,
+            });
+          }
           commands.submit();
           for (const { input, delta } of signals) tf.dispose([input, delta]);
         });
-        await tensorflow.gpu.finish();
-        onProgress?.(at + samples, count);
+        if (await pace.step()) onProgress?.(at + samples, count);
       }
     }
+    onProgress?.(count, count);
     // one not finite anywhere in a row shows here, before it spreads
     await computeSelfSimilarity(rows);
     return rows;

@@ -6,14 +6,23 @@
 import type { Gpu } from "../gpu/device.ts";
 import { encodeSegments, type RowLayout } from "./layout.ts";
 import { padRows, PANEL_ROWS, planBlockRows } from "./plan.ts";
+import { type GramVariant, PLAIN_VARIANT } from "./variants.ts";
 
-/** Neighbouring rows in one buffer that a kernel can bind. */
+/** Neighbouring rows that a kernel can bind at once. */
 export interface RowBlock {
-  /** Panels of 64 rows, k-major: number k of row n at `((n / 64) * length + k) * 64 + n % 64`, f32, zeros after the last row. */
-  readonly buffer: GPUBuffer;
+  /** Panels of 64 rows (`gpu/panels.ts`), a line for each number of a row, f32, zeros after the last row. */
+  readonly panels: GPUBuffer | GPUTexture;
   readonly firstRow: number;
   readonly rowCount: number;
   readonly panelCount: number;
+}
+
+/** How rows are kept. */
+export interface RowsOptions {
+  /** What multiplies them, which says where they stand. Default: the variant that runs everywhere. */
+  readonly variant?: GramVariant;
+  /** Rows of one block, in whole panels of 64. Default: as many as the device can bind. */
+  readonly blockRows?: number;
 }
 
 /**
@@ -22,27 +31,29 @@ export interface RowBlock {
  */
 export class Rows {
   readonly blocks: readonly RowBlock[];
+  readonly variant: GramVariant;
   /** The layout as the kernels read it, `[segmentCount, 4]` u32. */
   readonly segments: GPUBuffer;
   readonly segmentCount: number;
 
-  /**
-   * Allocates rows of zeros.
-   *
-   * @param blockRows rows of one block, in whole panels of 64; as many as the device can bind when left out
-   */
+  /** Allocates rows of zeros. */
   constructor(
     readonly gpu: Gpu,
     readonly layout: RowLayout,
     readonly count: number,
-    blockRows: number = planBlockRows(layout.length, gpu.device.limits.maxStorageBufferBindingSize),
+    {
+      variant = PLAIN_VARIANT,
+      blockRows = planBlockRows(layout.length, gpu.device.limits.maxStorageBufferBindingSize),
+    }: RowsOptions = {},
   ) {
+    this.variant = variant;
     const blocks: RowBlock[] = [];
     for (let firstRow = 0; firstRow < count; firstRow += blockRows) {
       const rowCount = Math.min(blockRows, count - firstRow);
-      const padded = padRows(rowCount);
-      const buffer = gpu.createBuffer(`rows ${firstRow}`, padded * layout.length * 4);
-      blocks.push({ buffer, firstRow, rowCount, panelCount: padded / PANEL_ROWS });
+      const panelCount = padRows(rowCount) / PANEL_ROWS;
+      const label = `rows ${firstRow}`;
+      const panels = gpu.createPanels(label, variant.operands, layout.length, panelCount);
+      blocks.push({ panels, firstRow, rowCount, panelCount });
     }
     this.blocks = blocks;
     const table = encodeSegments(layout);
@@ -52,7 +63,7 @@ export class Rows {
 
   /** Frees the rows; a second time does nothing. */
   dispose(): void {
-    for (const { buffer } of this.blocks) this.gpu.destroyBuffer(buffer);
+    for (const { panels } of this.blocks) this.gpu.destroyBuffer(panels);
     this.gpu.destroyBuffer(this.segments);
   }
 

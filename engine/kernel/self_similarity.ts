@@ -5,7 +5,7 @@
  */
 import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { padRows } from "./plan.ts";
+import { padRows, PANEL_ROWS } from "./plan.ts";
 import type { Rows } from "./rows.ts";
 
 /**
@@ -25,10 +25,10 @@ export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<Ar
           row_length: layout.length,
           segment_count: segmentCount,
           panel_count: block.panelCount,
-          first_row: block.firstRow,
+          first_panel: block.firstRow / PANEL_ROWS,
         },
-        { rows: block.buffer, segments, similarity: buffer },
-        block.panelCount,
+        { rows: block.panels, segments, similarity: buffer },
+        Math.ceil(block.panelCount / 4),
       );
     }
     commands.submit();

@@ -8,7 +8,7 @@
  * @module
  */
 import { kernels } from "../gpu/kernel_table.ts";
-import type { OnProgress } from "../kernel/projection.ts";
+import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { Rows } from "../kernel/rows.ts";
 import {
   countSamples,
@@ -42,9 +42,6 @@ interface Group {
   readonly samples: number[];
   readonly clusterCount: number;
 }
-
-/** Steps of one submission. */
-const STEPS_PER_SUBMISSION = 64;
 
 /** u32 that names no sample and no group. */
 const NONE = 0xffffffff;
@@ -189,6 +186,7 @@ async function clusterRows(
     );
     const centroids = own(gpu.createBuffer("centroids", groups.length * layout.length * 4));
     const commands = gpu.record();
+    const pace = new Pace(gpu);
     for (let step = 0; step < steps; step++) {
       if (step > 0) {
         commands.run(
@@ -198,7 +196,7 @@ async function clusterRows(
           groups.length,
         );
       }
-      for (const { buffer, firstRow, rowCount } of blocks) {
+      for (const { panels, firstRow, rowCount } of blocks) {
         commands.run(
           kernels.fpc_gather,
           {
@@ -207,32 +205,28 @@ async function clusterRows(
             first_row: firstRow,
             row_count: rowCount,
           },
-          { rows: buffer, newest, centroids },
+          { rows: panels, newest, centroids },
           Math.ceil(groups.length * layout.length / 64),
         );
       }
-      for (const { buffer, firstRow, rowCount, panelCount } of blocks) {
+      for (const { panels, firstRow, rowCount, panelCount } of blocks) {
         commands.run(
           kernels.fpc_assign,
           {
             row_length: layout.length,
             segment_count: segmentCount,
-            panel_count: panelCount,
+            group_count: groups.length,
             first_row: firstRow,
             row_count: rowCount,
             step,
           },
-          { rows: buffer, segments, centroids, newest, group_of, best, cluster },
-          panelCount,
+          { rows: panels, segments, centroids, newest, group_of, best, cluster },
+          Math.ceil(panelCount / 4),
         );
       }
-      if ((step + 1) % STEPS_PER_SUBMISSION === 0) {
-        commands.submit();
-        await gpu.finish();
-        onProgress?.(step + 1, steps);
-      }
+      commands.submit();
+      if (await pace.step()) onProgress?.(step + 1, steps);
     }
-    commands.submit();
     const chosenOnHost = new Uint32Array(await gpu.read(chosen));
     const clusterOnHost = new Uint32Array(await gpu.read(cluster));
     onProgress?.(steps, steps);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OnProgress } from "../kernel/projection.ts";
+import type { OnProgress } from "../gpu/pace.ts";
 import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
 
 /**

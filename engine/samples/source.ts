@@ -5,7 +5,7 @@
  */
 import { DataError, NonFiniteError } from "../errors.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
-import type { OnProgress } from "../kernel/projection.ts";
+import type { OnProgress } from "../gpu/pace.ts";
 import { Rows } from "../kernel/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 

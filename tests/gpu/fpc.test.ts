@@ -20,11 +20,22 @@ const MANY_GROUPS = 65_535 + 3;
 const NONE = 0xffffffff;
 const LARGEST = 3.4028234663852886e38;
 
+/** Numbers `[a][b]` as `[b][a]`. */
+function transpose(numbers: readonly number[], width: number): number[] {
+  const height = numbers.length / width;
+  return numbers.map((_, i) => numbers[i % height * width + Math.floor(i / height)]);
+}
+
 // fpc_gather
 
-for (const rowLength of [1, 13, 64, 65]) {
+for (
+  const [rowLength, operands] of [[1, "buffer"], [13, "texture"], [64, "buffer"], [
+    65,
+    "texture",
+  ]] as const
+) {
   testGpu(
-    `fpc_gather copies the block's centroids of ${rowLength} numbers, and no other`,
+    `fpc_gather copies the block's centroids of ${rowLength} numbers in a ${operands}, and no other`,
     async (gpu) => {
       const rows = cutRows(drawNumbers(rowLength, 70 * rowLength), rowLength);
       const [first_row, row_count] = [128, rows.length];
@@ -39,9 +50,11 @@ for (const rowLength of [1, 13, 64, 65]) {
           centroids: { unfilled: newest.length * rowLength },
         },
         Math.ceil(newest.length * rowLength / 64),
+        operands,
       );
       const absent = new Float32Array(rowLength).fill(NaN);
-      const expected = newest.flatMap((sample) => [...rows[sample - first_row] ?? absent]);
+      const gathered = newest.flatMap((sample) => [...rows[sample - first_row] ?? absent]);
+      const expected = transpose(gathered, rowLength);
       assertOutput(centroids, expected, () => 0, "centroids");
     },
   );
@@ -58,26 +71,41 @@ testGpu("fpc_gather numbers more than 65,535 workgroups", async (gpu) => {
     { rows, newest, centroids: { unfilled: groups * rowLength } },
     MANY_GROUPS,
   );
-  const expected = rows.map((_, i) => rows[i % rowLength * 64 + newest[Math.floor(i / rowLength)]]);
+  const expected = rows.map((_, i) => rows[Math.floor(i / groups) * 64 + newest[i % groups]]);
   assertOutput(centroids, expected, () => 0, "centroids");
 });
 
 // fpc_assign
 
-for (const rowCount of [1, 63, 64, 65, 131]) {
+for (
+  const [rowCount, groupCount, operands] of [
+    [1, 3, "buffer"],
+    [2, 1, "texture"],
+    [63, 3, "texture"],
+    [64, 1, "buffer"],
+    [65, 3, "buffer"],
+    [131, 1, "texture"],
+    [131, 3, "texture"],
+    [300, 3, "buffer"],
+  ] as const
+) {
   testGpu(
-    `fpc_assign moves what is strictly closer among ${rowCount} rows of a block`,
+    `fpc_assign moves what is strictly closer among ${rowCount} rows of ${groupCount} groups in a ${operands}`,
     async (gpu) => {
       const layout = layOut(3, [2, 2], 1);
       const first_row = 64;
       const step = 9;
       const total = first_row + Math.ceil(rowCount / 64) * 64 + 7;
       const rows = cutRows(drawIntegers(rowCount, rowCount * layout.length), layout.length);
-      const centroids = cutRows(drawIntegers(1000 + rowCount, 3 * layout.length), layout.length);
-      const newest = Uint32Array.of(5, NONE, 7);
-      const groups = Uint32Array.from({ length: total }, (_, n) => [0, 2, 1, NONE][n % 4]);
+      const centroids = cutRows(
+        drawIntegers(1000 + rowCount, groupCount * layout.length),
+        layout.length,
+      );
+      const newest = Uint32Array.of(5, NONE, 7).subarray(0, groupCount);
+      const places = groupCount === 1 ? [0, 0, 0, NONE] : [0, 2, 1, NONE];
+      const groups = Uint32Array.from({ length: total }, (_, n) => places[n % 4]);
       const { value } = gramRows(rows, centroids, layout.segments);
-      const similarity = (n: number) => value[(n - first_row) * 3 + groups[n]];
+      const similarity = (n: number) => value[(n - first_row) * groupCount + groups[n]];
       // just below the new similarity, equal to it, just above it, and that of a centroid
       const best = Float32Array.from({ length: total }, (_, n) => {
         const inBlock = n >= first_row && n < first_row + rowCount && groups[n] !== NONE;
@@ -85,14 +113,13 @@ for (const rowCount of [1, 63, 64, 65, 131]) {
       });
       const cluster = Uint32Array.from({ length: total }, (_, n) => n % 5);
       const segments = encodeSegments(layout);
-      const panels = Math.ceil(rowCount / 64);
       const outputs = await launchTwice(
         gpu,
         kernels.fpc_assign,
         {
           row_length: layout.length,
           segment_count: segments.length / 4,
-          panel_count: panels,
+          group_count: groupCount,
           first_row,
           row_count: rowCount,
           step,
@@ -100,13 +127,16 @@ for (const rowCount of [1, 63, 64, 65, 131]) {
         {
           rows: packPanels(rows, layout.length),
           segments,
-          centroids: new Float32Array(centroids.flatMap((row) => [...row])),
+          centroids: Float32Array.from(
+            transpose(centroids.flatMap((row) => [...row]), layout.length),
+          ),
           newest,
           group_of: groups,
           best,
           cluster,
         },
-        panels,
+        Math.ceil(rowCount / 256),
+        operands,
       );
       const [expectedBest, expectedCluster] = [best.slice(), cluster.slice()];
       for (let n = first_row; n < first_row + rowCount; n++) {
@@ -122,15 +152,15 @@ for (const rowCount of [1, 63, 64, 65, 131]) {
   );
 }
 
-testGpu("fpc_assign numbers more than 65,535 panels", async (gpu) => {
-  const rows = drawIntegers(1, MANY_GROUPS * 64);
+testGpu("fpc_assign numbers more than 65,535 workgroups", async (gpu) => {
+  const rows = drawIntegers(1, MANY_GROUPS * 256);
   const { best, cluster } = await launchTwice(
     gpu,
     kernels.fpc_assign,
     {
       row_length: 1,
       segment_count: 1,
-      panel_count: MANY_GROUPS,
+      group_count: 1,
       first_row: 0,
       row_count: rows.length,
       step: 4,

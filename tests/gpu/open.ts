@@ -8,8 +8,9 @@ import { createGenerator, drawUniform } from "../../engine/data/random.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../engine/kernel/layout.ts";
+import type { Operands } from "../../engine/gpu/panels.ts";
 import { padRows, PANEL_ROWS } from "../../engine/kernel/plan.ts";
-import { Rows } from "../../engine/kernel/rows.ts";
+import { Rows, type RowsOptions } from "../../engine/kernel/rows.ts";
 import { assertClose } from "../oracle/numbers.ts";
 
 let opened: Promise<Gpu> | undefined;
@@ -67,6 +68,7 @@ const GARBAGE = [0x7fc0dead, 0x7149f2ca];
 /**
  * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch.
  *
+ * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
  * @returns the buffers that the kernel may write
  * @throws {Error} if the launches leave different bits in a place that is not both times the garbage from before.
  */
@@ -76,9 +78,10 @@ export async function launchTwice<P extends string, B extends string>(
   params: ParamValues<P>,
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
+  operands: Operands = "buffer",
 ): Promise<Record<B, Output>> {
   const [before, after] = await Promise.all(
-    GARBAGE.map((garbage) => launch(gpu, kernel, params, contents, workgroups, garbage)),
+    GARBAGE.map((garbage) => launch(gpu, kernel, params, contents, workgroups, operands, garbage)),
   );
   return Object.fromEntries(
     after.map(([name, bits], index) => {
@@ -101,12 +104,17 @@ async function launch<P extends string, B extends string>(
   params: ParamValues<P>,
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
+  operands: Operands,
   garbage: number,
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
     const data = prepare(contents[name], access, garbage);
-    return [name, stack.adopt(gpu.upload(name, data), (buffer) => gpu.destroyBuffer(buffer))];
+    const isTextured = access === "panels" && operands === "texture";
+    const operand = isTextured
+      ? uploadTexture(gpu, data, (params as ParamValues<string>).row_length)
+      : gpu.upload(name, data);
+    return [name, stack.adopt(operand, (buffer) => gpu.destroyBuffer(buffer))];
   })) as BufferBindings<B>;
   const commands = gpu.record();
   commands.run(kernel, params, buffers, workgroups);
@@ -114,10 +122,37 @@ async function launch<P extends string, B extends string>(
   const results: [B, Uint32Array<ArrayBuffer>][] = [];
   for (const [name, access] of kernel.buffers) {
     if (access === "read_write") {
-      results.push([name, new Uint32Array(await gpu.read(buffers[name]))]);
+      results.push([name, new Uint32Array(await gpu.read(buffers[name] as GPUBuffer))]);
     }
   }
   return results;
+}
+
+/** Panels of `height` lines in a texture, without what follows the last whole one. */
+function uploadTexture(
+  gpu: Gpu,
+  data: Floats | Uint32Array<ArrayBuffer>,
+  height: number,
+): GPUBuffer | GPUTexture {
+  const count = Math.floor(data.length / PANEL_ROWS / height);
+  const texture = gpu.createPanels("panels", "texture", height, count);
+  fillPanels(gpu, texture, data, height);
+  return texture;
+}
+
+/** Copies whole panels of `height` lines to their place. */
+function fillPanels(
+  gpu: Gpu,
+  panels: GPUBuffer | GPUTexture,
+  data: Floats | Uint32Array<ArrayBuffer>,
+  height: number,
+): void {
+  const buffer = gpu.upload("panels", data);
+  const commands = gpu.record();
+  const count = Math.floor(data.length / PANEL_ROWS / height);
+  commands.copyPanels(buffer, panels, { height, first: 0, count });
+  commands.submit();
+  gpu.destroyBuffer(buffer);
 }
 
 /** What to upload: garbage to overwrite, or the contents, with NaN behind the end of numbers that are only read. */
@@ -211,12 +246,12 @@ export function uploadRows(
   gpu: Gpu,
   layout: RowLayout,
   numbers: readonly ArrayLike<number>[],
-  blockRows?: number,
+  options?: RowsOptions,
 ): Rows {
-  const rows = new Rows(gpu, layout, numbers.length, blockRows);
-  for (const { buffer, firstRow, rowCount } of rows.blocks) {
+  const rows = new Rows(gpu, layout, numbers.length, options);
+  for (const { panels, firstRow, rowCount } of rows.blocks) {
     const own = numbers.slice(firstRow, firstRow + rowCount);
-    gpu.device.queue.writeBuffer(buffer, 0, packPanels(own, layout.length));
+    fillPanels(gpu, panels, packPanels(own, layout.length), layout.length);
   }
   return rows;
 }

@@ -1,6 +1,10 @@
-/** The kernels on packed rows (project_factored, gram_tile, self_similarity) against their float64 twins. @module */
+/** The kernels on packed rows (project_factored, gram tiles, self_similarity) against their float64 twins. @module */
+import assert from "node:assert/strict";
+import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { encodeSegments, type RowLayout } from "../../engine/kernel/layout.ts";
+import { chooseVariant } from "../../engine/kernel/tuning.ts";
+import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
 import { type Gram, gramRows, projectFactored } from "../oracle/layers.ts";
 import { dotBound } from "../oracle/numbers.ts";
 import {
@@ -86,7 +90,7 @@ testGpu("project_factored numbers more than 65,535 workgroups", async (gpu) => {
   assertOutput(rows, expected, () => 0, "rows");
 });
 
-// gram_tile
+// gram_tile, gram_tile_subgroup, gram_tile_shared
 
 /** Which pairs of panels a launch computes; all others must be left alone. */
 interface TileCase {
@@ -108,149 +112,158 @@ const TILES: readonly TileCase[] = [
   { name: "pairs out of order", rowPanels: 2, columnPanels: 2, pairs: [[1, 1], [0, 1]] },
 ];
 
-/** The twin's products where a pair covers them, NaN elsewhere. */
+/** The twin's products where a pair of panels covers them, NaN elsewhere. */
 function keepPairs(
   { value }: Gram,
   width: number,
   pairs: readonly (readonly [number, number])[],
+  side: number,
 ): Float64Array {
   const covered = new Set(pairs.map(([row, column]) => `${row} ${column}`));
   return value.map((product, i) => {
-    const row = Math.floor(i / width / 64);
-    const column = Math.floor(i % width / 64);
+    const row = Math.floor(i / width / (64 * side));
+    const column = Math.floor(i % width / (64 * side));
     return covered.has(`${row} ${column}`) ? product : NaN;
   });
 }
 
-for (const [kind, layout] of Object.entries(LAYOUTS)) {
-  for (const { name, rowPanels, columnPanels, pairs } of TILES) {
-    testGpu(`gram_tile agrees with its twin on ${kind}: ${name}`, async (gpu) => {
-      const left = drawRows(1, layout, rowPanels * 64);
-      const right = drawRows(2, layout, columnPanels * 64);
-      const segments = encodeSegments(layout);
-      const { tile } = await launchTwice(
-        gpu,
-        kernels.gram_tile,
-        {
-          row_length: layout.length,
-          segment_count: segments.length / 4,
-          pair_count: pairs.length,
-          tile_columns: right.length,
-          mirror: 0,
-        },
-        {
-          rows: packPanels(left, layout.length),
-          columns: packPanels(right, layout.length),
-          segments,
-          pairs: new Uint32Array(pairs.flat()),
-          tile: { unfilled: left.length * right.length },
-        },
-        pairs.length,
-      );
-      const gram = gramRows(left, right, layout.segments);
-      const expected = keepPairs(gram, right.length, pairs);
-      assertOutput(tile, expected, boundGram(layout, gram), name);
-    });
-  }
+/** Different pairs of what a variant calls a panel. */
+function pairUp({ pairs }: TileCase, side: number): (readonly [number, number])[] {
+  const units = pairs.map((pair) => pair.map((panel) => Math.floor(panel / side)).join(" "));
+  return [...new Set(units)].map((unit) => unit.split(" ").map(Number) as [number, number]);
+}
 
-  testGpu(`gram_tile mirrors pairs off the diagonal, bit for bit, on ${kind}`, async (gpu) => {
-    const panels = 3;
-    const pairs = [[0, 0], [0, 1], [0, 2], [2, 2]] as const; // (1, 1) and (1, 2) are left out
-    const size = panels * 64;
-    const rows = drawRows(3, layout, size);
-    const packed = packPanels(rows, layout.length);
-    const segments = encodeSegments(layout);
-    const { tile } = await launchTwice(
-      gpu,
-      kernels.gram_tile,
-      {
-        row_length: layout.length,
-        segment_count: segments.length / 4,
-        pair_count: pairs.length,
-        tile_columns: size,
-        mirror: 1,
-      },
-      {
-        rows: packed,
-        columns: packed,
-        segments,
-        pairs: new Uint32Array(pairs.flat()),
-        tile: { unfilled: size * size },
-      },
-      pairs.length,
-    );
-    const gram = gramRows(rows, rows, layout.segments);
-    const expected = keepPairs(gram, size, [...pairs, [1, 0], [2, 0]]);
-    assertOutput(tile, expected, boundGram(layout, gram), "tile");
-    const transposed = tile.values.map((_, i) =>
-      tile.values[i % size * size + Math.floor(i / size)]
-    );
-    const held = expected.map((value, i) => Number.isNaN(value) ? NaN : transposed[i]);
-    assertOutput(tile, held, () => 0, "transposed tile");
+/** Registers a test of a variant that the device can run; an adapter without its features never chooses it. */
+function testVariant(variant: GramVariant, name: string, run: (gpu: Gpu) => Promise<void>): void {
+  testGpu(`gram tiles (${variant.name}) ${name}`, async (gpu) => {
+    if (canRun(gpu, variant, 1)) await run(gpu);
+    else assert.notEqual(await chooseVariant(gpu, 1), variant);
   });
 }
 
-testGpu("gram_tile reads nothing that no segment covers", async (gpu) => {
-  const { segments: [first, , third], length } = layOut(3, 2, [2, 2], 4);
-  const layout = { segments: [first, third], length };
-  const rows = drawRows(4, layout, 64);
-  for (const row of rows) {
-    row.fill(NaN, 3, 5);
-    row.fill(Infinity, 9, 13);
-  }
-  const segments = encodeSegments(layout);
-  const packed = packPanels(rows, length);
-  const { tile } = await launchTwice(
-    gpu,
-    kernels.gram_tile,
-    { row_length: length, segment_count: 2, pair_count: 1, tile_columns: 64, mirror: 1 },
-    {
-      rows: packed,
-      columns: packed,
-      segments,
-      pairs: Uint32Array.of(0, 0),
-      tile: { unfilled: 64 * 64 },
-    },
-    1,
-  );
-  const gram = gramRows(rows, rows, layout.segments);
-  assertOutput(tile, gram.value, boundGram(layout, gram), "tile");
-});
+for (const variant of VARIANTS) {
+  const { kernel, operands, side, workgroups } = variant;
 
-testGpu("gram_tile numbers more than 65,535 pairs, and stops at the last", async (gpu) => {
-  const layout = layOut(1);
-  const left = cutRows(drawIntegers(1, 128), 1);
-  const right = cutRows(drawIntegers(2, 128), 1);
-  // all pairs are (0, 0) but the last, (0, 1); behind it in the buffer, and in the dispatch, stand pairs (1, 0)
-  const pairs = new Uint32Array(2 * 2 * MANY_GROUPS);
-  pairs[2 * MANY_GROUPS - 1] = 1;
-  for (let i = MANY_GROUPS; i < pairs.length / 2; i++) pairs[2 * i] = 1;
-  const { tile } = await launchTwice(
-    gpu,
-    kernels.gram_tile,
-    { row_length: 1, segment_count: 1, pair_count: MANY_GROUPS, tile_columns: 128, mirror: 0 },
-    {
-      rows: packPanels(left, 1),
-      columns: packPanels(right, 1),
-      segments: encodeSegments(layout),
-      pairs,
-      tile: { unfilled: 128 * 128 },
-    },
-    MANY_GROUPS,
-  );
-  const gram = gramRows(left, right, layout.segments);
-  assertOutput(tile, keepPairs(gram, 128, [[0, 0], [0, 1]]), () => 0, "tile");
-});
+  for (const [kind, layout] of Object.entries(LAYOUTS)) {
+    for (const tileCase of TILES) {
+      const { name, rowPanels, columnPanels } = tileCase;
+      testVariant(variant, `agree with their twin on ${kind}: ${name}`, async (gpu) => {
+        const left = drawRows(1, layout, rowPanels * 64);
+        const right = drawRows(2, layout, columnPanels * 64);
+        const pairs = pairUp(tileCase, side);
+        const segments = encodeSegments(layout);
+        const { tile } = await launchTwice(
+          gpu,
+          kernel,
+          {
+            row_length: layout.length,
+            segment_count: segments.length / 4,
+            pair_count: pairs.length,
+            row_panels: rowPanels,
+            column_panels: columnPanels,
+          },
+          {
+            rows: packPanels(left, layout.length),
+            columns: packPanels(right, layout.length),
+            segments,
+            pairs: new Uint32Array(pairs.flat()),
+            tile: { unfilled: left.length * right.length },
+          },
+          pairs.length * workgroups,
+          operands,
+        );
+        const gram = gramRows(left, right, layout.segments);
+        const expected = keepPairs(gram, right.length, pairs, side);
+        assertOutput(tile, expected, boundGram(layout, gram), name);
+      });
+    }
+  }
+
+  testVariant(variant, "read nothing that no segment covers", async (gpu) => {
+    const { segments: [first, , third], length } = layOut(3, 2, [2, 2], 4);
+    const layout = { segments: [first, third], length };
+    const rows = drawRows(4, layout, 64);
+    for (const row of rows) {
+      row.fill(NaN, 3, 5);
+      row.fill(Infinity, 9, 13);
+    }
+    const packed = packPanels(rows, length);
+    const { tile } = await launchTwice(
+      gpu,
+      kernel,
+      { row_length: length, segment_count: 2, pair_count: 1, row_panels: 1, column_panels: 1 },
+      {
+        rows: packed,
+        columns: packed,
+        segments: encodeSegments(layout),
+        pairs: Uint32Array.of(0, 0),
+        tile: { unfilled: 64 * 64 },
+      },
+      workgroups,
+      operands,
+    );
+    const gram = gramRows(rows, rows, layout.segments);
+    assertOutput(tile, gram.value, boundGram(layout, gram), "tile");
+  });
+}
+
+/** How a workgroup finds its number, which every variant must do alike: too many workgroups with barriers take minutes on a CPU. */
+const NUMBERING = "let index = group.x + group.y * groups.x;";
+
+for (const variant of VARIANTS.filter(({ operands }) => operands === "buffer")) {
+  const { kernel, side, workgroups } = variant;
+  if (side > 1) {
+    Deno.test(`gram tiles (${variant.name}) number pairs as those below do`, () => {
+      assert.ok(kernel.source.includes(NUMBERING));
+    });
+    continue;
+  }
+
+  testVariant(variant, "number more than 65,535 pairs, and stop at the last", async (gpu) => {
+    assert.ok(kernel.source.includes(NUMBERING));
+    const layout = layOut(1);
+    const count = 128;
+    const left = cutRows(drawIntegers(1, count), 1);
+    const right = cutRows(drawIntegers(2, count), 1);
+    // all pairs are (0, 0) but the last, (0, 1); behind it in the buffer, and in the dispatch, stand pairs (1, 0)
+    const pairs = new Uint32Array(2 * 2 * MANY_GROUPS);
+    pairs[2 * MANY_GROUPS - 1] = 1;
+    for (let i = MANY_GROUPS; i < pairs.length / 2; i++) pairs[2 * i] = 1;
+    const { tile } = await launchTwice(
+      gpu,
+      kernel,
+      {
+        row_length: 1,
+        segment_count: 1,
+        pair_count: MANY_GROUPS,
+        row_panels: count / 64,
+        column_panels: count / 64,
+      },
+      {
+        rows: packPanels(left, 1),
+        columns: packPanels(right, 1),
+        segments: encodeSegments(layout),
+        pairs,
+        tile: { unfilled: count * count },
+      },
+      MANY_GROUPS * workgroups,
+    );
+    const gram = gramRows(left, right, layout.segments);
+    const expected = keepPairs(gram, count, [[0, 0], [0, 1]], 1);
+    assertOutput(tile, expected, () => 0, "tile");
+  });
+}
 
 // self_similarity
 
 for (const [kind, layout] of Object.entries(LAYOUTS)) {
-  for (const [panels, first_row] of [[1, 0], [3, 128]]) {
-    const name = `${panels} panels of ${kind}, from place ${first_row} on`;
+  for (const [panels, first_panel, operands] of [[1, 0, "buffer"], [5, 2, "texture"]] as const) {
+    const first_row = 64 * first_panel;
+    const name = `${panels} panels of ${kind} in a ${operands}, from place ${first_row} on`;
     testGpu(`self_similarity agrees with its twin on ${name}`, async (gpu) => {
       const rows = drawRows(panels, layout, panels * 64);
       const segments = encodeSegments(layout);
-      const unfilled = first_row + rows.length + 5;
+      const unfilled = first_row + rows.length + 8;
       const { similarity } = await launchTwice(
         gpu,
         kernels.self_similarity,
@@ -258,10 +271,11 @@ for (const [kind, layout] of Object.entries(LAYOUTS)) {
           row_length: layout.length,
           segment_count: segments.length / 4,
           panel_count: panels,
-          first_row,
+          first_panel,
         },
         { rows: packPanels(rows, layout.length), segments, similarity: { unfilled } },
-        panels,
+        Math.ceil(panels / 4),
+        operands,
       );
       const expected = new Float64Array(unfilled).fill(NaN);
       const bounds = new Float64Array(unfilled);
@@ -275,12 +289,13 @@ for (const [kind, layout] of Object.entries(LAYOUTS)) {
   }
 }
 
-testGpu("self_similarity numbers more than 65,535 panels", async (gpu) => {
-  const rows = drawIntegers(1, MANY_GROUPS * 64);
+testGpu("self_similarity numbers more than 65,535 workgroups", async (gpu) => {
+  const panel_count = 4 * MANY_GROUPS;
+  const rows = drawIntegers(1, panel_count * 64);
   const { similarity } = await launchTwice(
     gpu,
     kernels.self_similarity,
-    { row_length: 1, segment_count: 1, panel_count: MANY_GROUPS, first_row: 0 },
+    { row_length: 1, segment_count: 1, panel_count, first_panel: 0 },
     {
       rows,
       segments: encodeSegments(layOut(1)),

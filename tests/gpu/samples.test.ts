@@ -4,6 +4,7 @@ import { DataError, NonFiniteError } from "../../engine/errors.ts";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { computeGram, computeTiles } from "../../engine/kernel/gram.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
+import { canRun, VARIANTS } from "../../engine/kernel/variants.ts";
 import { type ClusterOptions, clusterSamples, countMembers } from "../../engine/samples/fpc.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
@@ -67,7 +68,7 @@ for (const count of COUNTS) {
     using whole = uploadRows(gpu, LAYOUT, numbers);
     const expected = bitsOf(await computeGram(whole));
     for (const blockRows of [64, 128]) {
-      using rows = uploadRows(gpu, LAYOUT, numbers, blockRows);
+      using rows = uploadRows(gpu, LAYOUT, numbers, { blockRows });
       assert.equal(rows.blocks.length, Math.ceil(count / blockRows));
       assert.deepEqual(bitsOf(await computeGram(rows)), expected);
       assert.deepEqual(await computeSelfSimilarity(rows), await computeSelfSimilarity(whole));
@@ -78,16 +79,47 @@ for (const count of COUNTS) {
   });
 }
 
+for (const variant of VARIANTS) {
+  testGpu(
+    `every variant gives the same kernel of 200 rows bit for bit: ${variant.name}`,
+    async (gpu) => {
+      if (!canRun(gpu, variant, LAYOUT.length)) return; // never chosen there, as rows.test.ts holds
+      const [numbers, others] = [drawRows(1, 200), drawRows(2, 65)];
+      using plain = uploadRows(gpu, LAYOUT, numbers);
+      using plainOthers = uploadRows(gpu, LAYOUT, others);
+      for (const blockRows of [64, 128, 256]) {
+        using rows = uploadRows(gpu, LAYOUT, numbers, { variant, blockRows });
+        using columns = uploadRows(gpu, LAYOUT, others, { variant, blockRows });
+        assert.deepEqual(bitsOf(await computeGram(rows)), bitsOf(await computeGram(plain)));
+        const cross = await computeGram(plain, plainOthers);
+        assert.deepEqual(bitsOf(await computeGram(rows, columns)), bitsOf(cross));
+        assert.deepEqual(await computeSelfSimilarity(rows), await computeSelfSimilarity(plain));
+        assert.deepEqual(
+          await clusterSamples(rows, { ratio: 0.3 }),
+          await clusterSamples(plain, { ratio: 0.3 }),
+        );
+      }
+    },
+  );
+}
+
+testGpu("rows in buffers and in textures are not multiplied", async (gpu) => {
+  const [plain, textured] = [VARIANTS[0], VARIANTS.find(({ operands }) => operands === "texture")];
+  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 2), { variant: plain });
+  using others = uploadRows(gpu, LAYOUT, drawRows(1, 2), { variant: textured });
+  await assert.rejects(computeGram(rows, others), RangeError);
+});
+
 testGpu("the kernel of 65 rows with 131 others agrees with its twin exactly", async (gpu) => {
   const [left, right] = [drawTies(1, 65), drawTies(2, 131)];
-  using rows = uploadRows(gpu, LAYOUT, left, 64);
-  using columns = uploadRows(gpu, LAYOUT, right, 128);
+  using rows = uploadRows(gpu, LAYOUT, left, { blockRows: 64 });
+  using columns = uploadRows(gpu, LAYOUT, right, { blockRows: 128 });
   const matrix = await computeGram(rows, columns);
   assert.deepEqual(Float64Array.from(matrix), gramRows(left, right, LAYOUT.segments).value);
 });
 
 testGpu("a tile of padded rows holds no sample twice and none too many", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 131), 64);
+  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 131), { blockRows: 64 });
   const seen = new Uint8Array(131 * 131);
   const progress: [number, number][] = [];
   for await (const tile of computeTiles(rows, rows, (...step) => progress.push(step))) {
@@ -103,7 +135,7 @@ testGpu("a tile of padded rows holds no sample twice and none too many", async (
 });
 
 testGpu("leaving a kernel's tiles half-way frees what they took", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 131), 64);
+  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 131), { blockRows: 64 });
   for await (const _ of computeTiles(rows)) break;
 });
 
@@ -128,7 +160,7 @@ for (const count of FEW_COUNTS) {
       { ratio: 0.4, among: [...labels.keys()].filter((n) => n % 4 === 0) },
     ];
     for (const blockRows of [64, undefined]) {
-      using rows = uploadRows(gpu, LAYOUT, numbers, blockRows);
+      using rows = uploadRows(gpu, LAYOUT, numbers, { blockRows });
       assert.deepEqual(await findRedundant(rows), await findRedundant(kernel));
       for (const sample of [undefined, count - 1]) {
         const thresholds = { threshold: 0.6, epsilon: 0.2, sample };
@@ -148,7 +180,7 @@ for (const count of FEW_COUNTS) {
 /** Rows in blocks of one panel, the same rows' kernel on the host, and the twin's kernel. */
 async function openSources(gpu: Gpu, seed: number, count: number) {
   const numbers = drawTies(seed, count);
-  const rows = uploadRows(gpu, LAYOUT, numbers, 64);
+  const rows = uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
   const kappa = gramRows(numbers, numbers, LAYOUT.segments).value;
   const matrix = new KernelMatrix(await computeGram(rows), count);
   return {
@@ -241,7 +273,7 @@ for (const count of FEW_COUNTS) {
 testGpu(
   "samples that are all alike cluster round the first ones, the older cluster first",
   async (gpu) => {
-    using rows = uploadRows(gpu, LAYOUT, Array(70).fill(drawTies(1, 1)[0]), 64);
+    using rows = uploadRows(gpu, LAYOUT, Array(70).fill(drawTies(1, 1)[0]), { blockRows: 64 });
     const { centroids, assignment, heads } = await clusterSamples(rows, { ratio: 0.05 });
     assert.deepEqual([...centroids], [0, 1, 2]);
     assert.deepEqual([...assignment], [0, 1, 2, ...Array(67).fill(0)]);
@@ -255,7 +287,7 @@ testGpu("a projection that is not finite is named wherever it stands in a row", 
   for (const [sample, place, value] of [[64, 0, NaN], [2, 6, Infinity], [69, 14, NaN]] as const) {
     const numbers = drawRows(1, 70);
     numbers[sample][place] = value;
-    using rows = uploadRows(gpu, LAYOUT, numbers, 64);
+    using rows = uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
     for (
       const analyse of [
         () => computeSelfSimilarity(rows),

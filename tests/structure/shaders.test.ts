@@ -65,7 +65,7 @@ for (const [stem, kernel] of Object.entries(kernels)) {
       ...kernel.buffers.map(([name, access], index) => ({
         group: 0,
         binding: index + 1,
-        space: `storage,${access}`,
+        space: `storage,${access === "panels" ? "read" : access}`,
         name,
       })),
     ];
@@ -94,11 +94,15 @@ for (const [stem, kernel] of Object.entries(kernels)) {
   });
 
   testGpu(`${stem}: compiles without a message`, async (gpu) => {
-    const module = gpu.device.createShaderModule({ label: stem, code: kernel.source });
-    const { messages } = await module.getCompilationInfo();
-    assert.deepEqual(messages.map(({ message, lineNum }) => `${lineNum}: ${message}`), []);
-    gpu.device.pushErrorScope("validation");
-    kernel.createPipeline(gpu.device);
-    assert.equal((await gpu.device.popErrorScope())?.message, undefined);
+    const hasPanels = kernel.buffers.some(([, access]) => access === "panels");
+    for (const operands of hasPanels ? ["buffer", "texture"] as const : ["buffer"] as const) {
+      const code = kernel.expand(operands);
+      const module = gpu.device.createShaderModule({ label: stem, code });
+      const { messages } = await module.getCompilationInfo();
+      assert.deepEqual(messages.map(({ message, lineNum }) => `${lineNum}: ${message}`), []);
+      gpu.device.pushErrorScope("validation");
+      kernel.createPipeline(gpu.device, operands);
+      assert.equal((await gpu.device.popErrorScope())?.message, undefined);
+    }
   });
 }

@@ -1,0 +1,39 @@
+/**
+ * Progress of a long job, and waiting for the device in it: often enough to show something, seldom enough not to be felt.
+ *
+ * @module
+ */
+import type { Gpu } from "./device.ts";
+
+/** Says how far a long job has come. */
+export type OnProgress = (done: number, total: number) => void;
+
+/** Time between waits that is aimed at; a wait itself costs some 12 ms in Deno, whatever was computed. */
+const INTERVAL_MS = 250;
+
+/** Counts submissions, and waits for the device after some of them. */
+export class Pace {
+  #interval = 1;
+  #steps = 0;
+  #since = performance.now();
+
+  constructor(private readonly gpu: Gpu) {}
+
+  /**
+   * Say that a step has been submitted.
+   *
+   * @returns whether the device has been waited for
+   * @throws {DeviceError} if the device has failed.
+   */
+  async step(): Promise<boolean> {
+    if (++this.#steps < this.#interval) return false;
+    await this.gpu.finish();
+    const now = performance.now();
+    const stepMs = (now - this.#since) / this.#steps;
+    // at most eight times as far: the first steps may be the slowest
+    this.#interval = Math.max(1, Math.min(8 * this.#interval, Math.floor(INTERVAL_MS / stepMs)));
+    this.#steps = 0;
+    this.#since = now;
+    return true;
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Which variant of the Gram kernel an adapter runs fastest: measured once, and remembered in the cache folder.
+ *
+ * @module
+ */
+import { z } from "npm:zod@4.6.7";
+import { cacheFolder } from "../data/named.ts";
+import { createGenerator, drawUniform } from "../data/random.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { computeGram, foldTiles } from "./gram.ts";
+import { PANEL_ROWS } from "./plan.ts";
+import { Rows } from "./rows.ts";
+import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "./variants.ts";
+
+/** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
+export interface Tuning {
+  /** In GFLOP/s, counted as `N^2 K` for the symmetric product of `[N, K]` rows. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** N and K of the product that was timed. */
+  readonly size: readonly [rows: number, length: number];
+}
+
+/** Numbers of a row in the measurement: long enough that a tile's begin and end do not count. */
+const LENGTH = 1024;
+
+/** Rows of the measurement: the first size at which the plain variant takes longer than the least time. */
+const SIZES = [512, 2048, 8192];
+const LEAST_MS = 20;
+
+/** Measurements of each variant. */
+const ROUNDS = 3;
+
+const tunings = new WeakMap<Gpu, Promise<Tuning>>();
+
+/**
+ * The fastest variant for rows of `rowLength` numbers on a device; the first call for an adapter takes some seconds.
+ *
+ * @throws {DeviceError} if the device fails.
+ */
+export async function chooseVariant(gpu: Gpu, rowLength: number): Promise<GramVariant> {
+  const { rates } = await tune(gpu);
+  const ranked = Object.keys(rates).map((name) => VARIANTS.find((v) => v.name === name)!);
+  return ranked.find((variant) => canRun(gpu, variant, rowLength)) ?? PLAIN_VARIANT;
+}
+
+/**
+ * The rates of all variants on a device: those remembered for its adapter, driver, Deno and shaders, or else measured.
+ *
+ * @param fresh measure again whatever is remembered
+ * @throws {DeviceError} if the device fails.
+ */
+export function tune(gpu: Gpu, { fresh = false } = {}): Promise<Tuning> {
+  let tuning = fresh ? undefined : tunings.get(gpu);
+  if (!tuning) {
+    tuning = findTuning(gpu, fresh);
+    tunings.set(gpu, tuning);
+    // a failure is not remembered
+    tuning.catch(() => tunings.delete(gpu));
+  }
+  return tuning;
+}
+
+async function findTuning(gpu: Gpu, fresh: boolean): Promise<Tuning> {
+  const key = await describe(gpu);
+  const remembered = fresh ? undefined : (await readMemory())[key];
+  if (remembered) return remembered;
+  const tuning = await measureVariants(gpu);
+  await writeMemory({ ...await readMemory(), [key]: tuning });
+  return tuning;
+}
+
+async function measureVariants(gpu: Gpu): Promise<Tuning> {
+  let size = SIZES[0];
+  for (const larger of SIZES.slice(1)) {
+    if (await measureVariant(gpu, PLAIN_VARIANT, size) >= LEAST_MS) break;
+    size = larger;
+  }
+  const expected = await multiply(gpu, PLAIN_VARIANT);
+  const rates: [string, number][] = [];
+  for (const variant of VARIANTS) {
+    if (!canRun(gpu, variant, LENGTH)) continue;
+    const product = variant === PLAIN_VARIANT ? expected : await multiply(gpu, variant);
+    // whole numbers, so that every sum is exact: what differs is wrong
+    if (!product.every((value, i) => value === expected[i])) continue;
+    const milliseconds = await measureVariant(gpu, variant, size);
+    rates.push([variant.name, size * size * LENGTH / milliseconds / 1e6]);
+  }
+  rates.sort(([, a], [, b]) => b - a);
+  return { rates: Object.fromEntries(rates), size: [size, LENGTH] };
+}
+
+/** Milliseconds of a symmetric product, the least of some measurements. */
+async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Promise<number> {
+  using rows = drawRows(gpu, variant, size, LENGTH);
+  let least = Infinity;
+  for (let round = 0; round <= ROUNDS; round++) {
+    const start = performance.now();
+    await foldTiles(rows, () => {});
+    // the first one compiles
+    if (round > 0) least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
+/** A small product with a factored segment and awkward lengths, which every variant must get right. */
+async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
+  using rows = drawRows(gpu, variant, 3 * PANEL_ROWS, 23);
+  return await computeGram(rows);
+}
+
+/** Rows of small whole numbers; a third of each belongs to a factored segment where the length is not a power of two. */
+function drawRows(gpu: Gpu, variant: GramVariant, count: number, length: number): Rows {
+  const factored = length % 2 ? { inputs: 5, outputs: 4 } : { inputs: 0, outputs: 0 };
+  const plain = length - factored.inputs - factored.outputs;
+  const segments = [
+    { kind: "plain" as const, offset: 0, length: plain },
+    ...factored.inputs > 0 ? [{ kind: "factored" as const, offset: plain, ...factored }] : [],
+  ];
+  const rows = new Rows(gpu, { segments, length }, count, { variant });
+  const numbers = drawUniform(createGenerator(0), PANEL_ROWS * length, 2.5).map(Math.round);
+  const panel = gpu.upload("panel", numbers);
+  const commands = gpu.record();
+  for (const { panels, panelCount } of rows.blocks) {
+    for (let first = 0; first < panelCount; first++) {
+      commands.copyPanels(panel, panels, { height: length, first, count: 1 });
+    }
+  }
+  commands.submit();
+  gpu.destroyBuffer(panel);
+  return rows;
+}
+
+/** What a measurement holds for. */
+async function describe({ adapter, device }: Gpu): Promise<string> {
+  const sources = VARIANTS.map(({ kernel, operands }) => kernel.expand(operands)).join();
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sources));
+  const shaders = new Uint8Array(digest).toHex().slice(0, 12);
+  const features = [...device.features].sort().join(" ");
+  return `${adapter.vendor} ${adapter.name}; ${features}; Deno ${Deno.version.deno}; shaders ${shaders}`;
+}
+
+const MEMORY = z.record(
+  z.string(),
+  z.object({
+    rates: z.record(z.string(), z.number().positive()),
+    size: z.tuple([z.number(), z.number()]),
+  }),
+);
+
+/** Tunings by what they hold for; none where the file cannot be read, since they can be had again. */
+async function readMemory(): Promise<Record<string, Tuning>> {
+  try {
+    return MEMORY.parse(JSON.parse(await Deno.readTextFile(memoryFile())));
+  } catch {
+    return {};
+  }
+}
+
+/** Writes the file whole; where it cannot be written the next process measures again. */
+async function writeMemory(memory: Record<string, Tuning>): Promise<void> {
+  try {
+    await Deno.mkdir(cacheFolder(), { recursive: true });
+    const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
+    await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
+    await Deno.rename(partial, memoryFile());
+  } catch {
+    // as said above
+  }
+}
+
+function memoryFile(): string {
+  return `${cacheFolder()}/tuning.json`;
+}

@@ -1,0 +1,57 @@
+/**
+ * Variants of the Gram kernel: the same numbers to the last bit, at speeds that differ from adapter to adapter.
+ *
+ * @module
+ */
+import type { Gpu } from "../gpu/device.ts";
+import { kernels } from "../gpu/kernel_table.ts";
+import type { Operands } from "../gpu/panels.ts";
+
+/** One way to multiply packed rows. */
+export interface GramVariant {
+  readonly name: string;
+  readonly kernel: typeof kernels.gram_tile;
+  /** Where it reads rows from. */
+  readonly operands: Operands;
+  /** Panels on each side of what it calls a pair. */
+  readonly side: 1 | 2;
+  /** Workgroups that share a pair. */
+  readonly workgroups: number;
+}
+
+const KERNELS = [
+  { name: "plain", kernel: kernels.gram_tile, side: 1, workgroups: 1 },
+  { name: "subgroup", kernel: kernels.gram_tile_subgroup, side: 1, workgroups: 4 },
+  { name: "shared", kernel: kernels.gram_tile_shared, side: 2, workgroups: 1 },
+] as const;
+
+/** Every variant; the first runs everywhere. */
+export const VARIANTS: readonly GramVariant[] = (["buffer", "texture"] as const).flatMap(
+  (operands) =>
+    KERNELS.map((kernel) => ({ ...kernel, name: `${kernel.name}-${operands}`, operands })),
+);
+
+/** The variant that runs everywhere. */
+export const PLAIN_VARIANT: GramVariant = VARIANTS[0];
+
+/** Lanes that pass one another rows in `gram_tile_subgroup`. */
+const SUBGROUP_LANES = 8;
+
+/** Invocations of a workgroup, and bytes that they share, in `gram_tile_shared`. */
+const SHARED_INVOCATIONS = 256;
+const SHARED_BYTES = 8192;
+
+/** Whether a device can run a variant on rows of `rowLength` numbers. */
+export function canRun({ device, adapter }: Gpu, variant: GramVariant, rowLength: number): boolean {
+  const { limits, features } = device;
+  if (variant.operands === "texture" && rowLength > limits.maxTextureDimension2D) return false;
+  if (variant.kernel === kernels.gram_tile_subgroup) {
+    return features.has("subgroups") && adapter.subgroupMinSize >= SUBGROUP_LANES;
+  }
+  if (variant.kernel === kernels.gram_tile_shared) {
+    return limits.maxComputeInvocationsPerWorkgroup >= SHARED_INVOCATIONS &&
+      limits.maxComputeWorkgroupSizeX >= SHARED_INVOCATIONS &&
+      limits.maxComputeWorkgroupStorageSize >= SHARED_BYTES;
+  }
+  return true;
+}

@@ -1,0 +1,114 @@
+// Gram tile through workgroup memory: what gram_tile.wgsl computes, in the way that suits GPUs.
+//
+// One workgroup computes 128 x 128 numbers, a pair of two panels each; one invocation 8 x 8 of them. Eight lines of both operands are
+// staged in workgroup memory at a time, and the next eight are on their way in registers meanwhile.
+// Dispatch: pair_count workgroups.
+// Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
+//         The tile is row-major, 64 * column_panels numbers a row. Pairs number pairs of panels.
+// Tails: the second panel of a pair may not exist: then the first is read in its place, and nothing of it is stored. Rows are padded to
+//        whole panels; lines beyond the end of a segment count as zeros.
+// Float64 twin: tests/oracle/layers.ts, gramRows.
+
+struct Params {
+  row_length: u32,     // numbers in a packed row
+  segment_count: u32,
+  pair_count: u32,
+  row_panels: u32,
+  column_panels: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
+@group(0) @binding(2) var<storage, read> columns: array<vec4f>;
+@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // pair of panels of rows, pair of panels of columns
+@group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
+
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
+
+fn load_columns(panel: u32, k: u32, quad: u32) -> vec4f {
+  return columns[(panel * params.row_length + k) * 16u + quad];
+}
+
+var<workgroup> staged_rows: array<vec4f, 256>;     // [8 lines][32 quads]
+var<workgroup> staged_columns: array<vec4f, 256>;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.x + group.y * groups.x;
+  if index >= params.pair_count { return; }
+  let pair = pairs[index];
+  // what this invocation stages: line lane / 32 of eight, quad lane % 32 of two panels
+  let line = lane / 32u;
+  let quad = lane % 16u;
+  let second = (lane / 16u) % 2u;
+  let row_panel = min(pair.x * 2u + second, params.row_panels - 1u);
+  let column_panel = min(pair.y * 2u + second, params.column_panels - 1u);
+  // what it computes: quads y and 16 + y of the rows, x and 16 + x of the columns
+  let x = lane % 16u;
+  let y = lane / 16u;
+  let stride = params.column_panels * 16u;
+
+  for (var s = 0u; s < params.segment_count; s++) {
+    let segment = segments[s];
+    let factored = segment.w > 0u;
+    // the first side of a factored segment is held while the second is contracted
+    var held: array<vec4f, 16>;
+    var sum: array<vec4f, 16>;
+    for (var side = 0u; side < select(1u, 2u, factored); side++) {
+      for (var i = 0u; i < 16u; i++) { // unroll
+        held[i] = sum[i];
+        sum[i] = vec4f();
+      }
+      let start = select(segment.x, segment.z, side == 1u);
+      let end = start + select(segment.y, segment.w, side == 1u);
+      var next_rows = vec4f();
+      var next_columns = vec4f();
+      if start + line < end {
+        next_rows = load_rows(row_panel, start + line, quad);
+        next_columns = load_columns(column_panel, start + line, quad);
+      }
+      for (var k = start; k < end; k += 8u) {
+        workgroupBarrier();
+        staged_rows[lane] = next_rows;
+        staged_columns[lane] = next_columns;
+        workgroupBarrier();
+        next_rows = vec4f();
+        next_columns = vec4f();
+        if k + 8u + line < end {
+          next_rows = load_rows(row_panel, k + 8u + line, quad);
+          next_columns = load_columns(column_panel, k + 8u + line, quad);
+        }
+        for (var l = 0u; l < 8u; l++) {
+          for (var r = 0u; r < 2u; r++) { // unroll
+            let a = staged_rows[l * 32u + r * 16u + y];
+            for (var c = 0u; c < 2u; c++) { // unroll
+              let b = staged_columns[l * 32u + c * 16u + x];
+              for (var i = 0u; i < 4u; i++) { // unroll
+                sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
+              }
+            }
+          }
+        }
+      }
+    }
+    for (var r = 0u; r < 2u; r++) { // unroll
+      for (var c = 0u; c < 2u; c++) { // unroll
+        if pair.x * 2u + r < params.row_panels && pair.y * 2u + c < params.column_panels {
+          let at = ((pair.x * 2u + r) * 64u + y * 4u) * stride + (pair.y * 2u + c) * 16u + x;
+          for (var i = 0u; i < 4u; i++) { // unroll
+            let before = select(tile[at + i * stride], vec4f(), s == 0u);
+            let product = fma(held[r * 8u + i * 2u + c], sum[r * 8u + i * 2u + c], before);
+            tile[at + i * stride] = select(before + sum[r * 8u + i * 2u + c], product, factored);
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// Gram tile by subgroups: what gram_tile.wgsl computes, where eight neighbouring invocations can pass one another what they read.
+// Lavapipe is fastest this way, on panels in textures.
+//
+// One workgroup computes 32 x 32 numbers, a quarter of a pair of panels; one invocation 32 rows of 4 columns. Each reads four rows and
+// four columns of a line; the rows then go from lane to lane. Four lines are read at a time, so that a sum is touched a quarter as often.
+// Dispatch: 4 * pair_count workgroups.
+// Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
+//         The tile is row-major, 64 * column_panels numbers a row.
+// Needs: subgroups of at least 8 invocations; its loops unrolled, since the lane of a broadcast must be a constant.
+// Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
+// Float64 twin: tests/oracle/layers.ts, gramRows.
+
+struct Params {
+  row_length: u32,     // numbers in a packed row
+  segment_count: u32,
+  pair_count: u32,
+  row_panels: u32,
+  column_panels: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
+@group(0) @binding(2) var<storage, read> columns: array<vec4f>;
+@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // panel of rows, panel of columns
+@group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
+
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
+
+fn load_columns(panel: u32, k: u32, quad: u32) -> vec4f {
+  return columns[(panel * params.row_length + k) * 16u + quad];
+}
+
+@compute @workgroup_size(8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let index = group.x + group.y * groups.x;
+  if index >= params.pair_count * 4u { return; }
+  let pair = pairs[index / 4u];
+  let row_quad = (index & 2u) * 4u;                // of the first row
+  let column_quad = (index & 1u) * 8u + lane;
+  let stride = params.column_panels * 16u;
+  let at = (pair.x * 64u + row_quad * 4u) * stride + pair.y * 16u + column_quad;
+
+  for (var s = 0u; s < params.segment_count; s++) {
+    let segment = segments[s];
+    let factored = segment.w > 0u;
+    // the first side of a factored segment is held while the second is contracted
+    var held: array<vec4f, 32>;
+    var sum: array<vec4f, 32>;
+    for (var side = 0u; side < select(1u, 2u, factored); side++) {
+      for (var i = 0u; i < 32u; i++) { // unroll
+        held[i] = sum[i];
+        sum[i] = vec4f();
+      }
+      let start = select(segment.x, segment.z, side == 1u);
+      let end = start + select(segment.y, segment.w, side == 1u);
+      for (var k = start; k < end; k += 4u) {
+        var a: array<vec4f, 4>;
+        var b: array<vec4f, 4>;
+        for (var u = 0u; u < 4u; u++) { // unroll
+          a[u] = load_rows(pair.x, min(k + u, end - 1u), row_quad + lane);
+          b[u] = select(vec4f(), load_columns(pair.y, min(k + u, end - 1u), column_quad), k + u < end);
+        }
+        for (var q = 0u; q < 8u; q++) { // unroll
+          for (var i = 0u; i < 4u; i++) { // unroll
+            for (var u = 0u; u < 4u; u++) { // unroll
+              sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[u][i], q)), b[u], sum[q * 4u + i]);
+            }
+          }
+        }
+      }
+    }
+    for (var i = 0u; i < 32u; i++) { // unroll
+      let before = select(tile[at + i * stride], vec4f(), s == 0u);
+      tile[at + i * stride] = select(before + sum[i], fma(held[i], sum[i], before), factored);
+    }
+  }
+}
