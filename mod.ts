@@ -2,14 +2,14 @@
  * The labelled pseudo neural tangent kernel (lpNTK) of whole data sets, on any GPU that WebGPU reaches.
  *
  * ```ts
- * import { drawDigits, lenet5, openEngine } from "./mod.ts";
+ * import { drawDigits, findRedundant, lenet5, openEngine } from "./mod.ts";
  *
  * using engine = await openEngine();
  * const data = drawDigits("train", { size: 200 });
  * using network = engine.network(lenet5, { seed: 0, classes: 10 });
  * await engine.train(network, data, { epochs: 2 });
  * using rows = await engine.project(network, data);
- * const redundant = await engine.redundant(rows);
+ * const redundant = await findRedundant(rows);
  * ```
  *
  * @module
@@ -70,6 +70,7 @@ export {
   clusterSamples,
   countMembers,
 } from "./engine/samples/fpc.ts";
+export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
 export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
 export { findRedundant } from "./engine/samples/redundancy.ts";
 export {

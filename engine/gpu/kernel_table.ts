@@ -14,6 +14,9 @@ import gramTileSubgroup from "../../shaders/gram_tile_subgroup.wgsl" with { type
 import inputGradient from "../../shaders/input_gradient.wgsl" with { type: "text" };
 import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
 import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
+import tileMaximum from "../../shaders/tile_maximum.wgsl" with { type: "text" };
+import tileNearest from "../../shaders/tile_nearest.wgsl" with { type: "text" };
+import tileRelations from "../../shaders/tile_relations.wgsl" with { type: "text" };
 import { Kernel } from "./kernel.ts";
 
 const geometry = {
@@ -41,6 +44,14 @@ const gram = {
     pairs: "read",
     tile: "read_write",
   },
+} as const;
+
+/** Where a tile stands in the matrix. */
+const place = {
+  first_row: "u32",
+  row_count: "u32",
+  first_column: "u32",
+  column_count: "u32",
 } as const;
 
 /** The kernels, by stem. */
@@ -138,5 +149,24 @@ export const kernels = {
       newest: "read_write",
       chosen: "read_write",
     },
+  }),
+  tile_maximum: new Kernel("tile_maximum", tileMaximum, {
+    params: { pair_count: "u32", column_panels: "u32", ...place },
+    buffers: { tile: "read", pairs: "read", maximum: "read_write" },
+  }),
+  tile_relations: new Kernel("tile_relations", tileRelations, {
+    params: {
+      pair_count: "u32",
+      column_panels: "u32",
+      ...place,
+      slot: "u32",
+      threshold: "f32",
+      epsilon: "f32",
+    },
+    buffers: { tile: "read", pairs: "read", similarity: "read", counts: "read_write" },
+  }),
+  tile_nearest: new Kernel("tile_nearest", tileNearest, {
+    params: { column_panels: "u32", ...place, by_column: "u32", nearest_count: "u32" },
+    buffers: { tile: "read", nearest: "read_write", similarity: "read_write" },
   }),
 };

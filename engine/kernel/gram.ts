@@ -24,7 +24,9 @@ export interface Tile {
 
 /** A tile on the device, until the next one is computed. */
 export interface DeviceTile {
+  /** Rows of the tile, as many as its block holds. */
   readonly left: RowBlock;
+  /** Columns of the tile. */
   readonly right: RowBlock;
   /** `[left, right]` f32 in whole panels, row-major; only the pairs of panels in `pairs` hold numbers. */
   readonly tile: GPUBuffer;
@@ -33,6 +35,13 @@ export interface DeviceTile {
   readonly pairCount: number;
   /** Whether left and right are the same samples. */
   readonly diagonal: boolean;
+  /** Where the tile stands in the matrix, as the epilogues' kernels are told. */
+  readonly place: Readonly<
+    Record<"first_row" | "row_count" | "first_column" | "column_count" | "column_panels", number>
+  >;
+  /** Number of the tile, from 0, and how many there are. */
+  readonly index: number;
+  readonly tileCount: number;
 }
 
 /**
@@ -44,7 +53,7 @@ class TileSweep implements Disposable {
   readonly #gpu: Gpu;
   readonly #stack = new DisposableStack();
   readonly #tile: GPUBuffer;
-  readonly #pairs = new Map<string, { buffer: GPUBuffer; count: number }>();
+  readonly #pairs = new Map<string, PairList>();
 
   /** @throws {RangeError} if the two sides come from networks of different layers. */
   constructor(private readonly rows: Rows, private readonly columns: Rows) {
@@ -66,34 +75,25 @@ class TileSweep implements Disposable {
     this.#tile = this.#own(gpu.createBuffer("tile", sizeBytes));
   }
 
-  /** Records the computation of one tile. */
-  record(commands: Commands, { row, column }: BlockPair): DeviceTile {
+  /** Records the computation of the tile at `places[index]`. */
+  record(commands: Commands, index: number): DeviceTile {
     const { rows, columns } = this;
-    const { kernel, side, workgroups } = rows.variant;
+    const { row, column } = this.places[index];
     const [left, right] = [rows.blocks[row], columns.blocks[column]];
     const diagonal = left === right;
     const tile = this.#tile;
-    const list = this.#listPairs(left, right, diagonal, side);
-    commands.run(
-      kernel,
-      {
-        row_length: rows.layout.length,
-        segment_count: rows.segmentCount,
-        pair_count: list.count,
-        row_panels: left.panelCount,
-        column_panels: right.panelCount,
-      },
-      {
-        rows: left.panels,
-        columns: right.panels,
-        segments: rows.segments,
-        pairs: list.buffer,
-        tile,
-      },
-      list.count * workgroups,
-    );
+    const { side } = rows.variant;
+    recordProduct(commands, rows, left, right, this.#listPairs(left, right, diagonal, side), tile);
     const { buffer: pairs, count: pairCount } = this.#listPairs(left, right, diagonal, 1);
-    return { left, right, tile, pairs, pairCount, diagonal };
+    const place = {
+      first_row: left.firstRow,
+      row_count: left.rowCount,
+      first_column: right.firstRow,
+      column_count: right.rowCount,
+      column_panels: right.panelCount,
+    };
+    const tileCount = this.places.length;
+    return { left, right, tile, pairs, pairCount, diagonal, place, index, tileCount };
   }
 
   [Symbol.dispose](): void {
@@ -105,9 +105,8 @@ class TileSweep implements Disposable {
     const key = [...heights, diagonal, side].join();
     let list = this.#pairs.get(key);
     if (!list) {
-      const pairs = pairBlocks(heights[0], heights[1], diagonal);
-      const numbers = Uint32Array.from(pairs.flatMap(({ row, column }) => [row, column]));
-      list = { buffer: this.#own(this.#gpu.upload("pairs", numbers)), count: pairs.length };
+      list = uploadPairs(this.#gpu, pairBlocks(heights[0], heights[1], diagonal));
+      this.#own(list.buffer);
       this.#pairs.set(key, list);
     }
     return list;
@@ -116,6 +115,41 @@ class TileSweep implements Disposable {
   #own(buffer: GPUBuffer): GPUBuffer {
     return this.#stack.adopt(buffer, (b) => this.#gpu.destroyBuffer(b));
   }
+}
+
+/** Pairs of what a variant calls a panel, `[count, 2]` u32. */
+interface PairList {
+  readonly buffer: GPUBuffer;
+  readonly count: number;
+}
+
+/** The caller destroys the buffer. */
+function uploadPairs(gpu: Gpu, pairs: readonly BlockPair[]): PairList {
+  const numbers = Uint32Array.from(pairs.flatMap(({ row, column }) => [row, column]));
+  return { buffer: gpu.upload("pairs", numbers), count: pairs.length };
+}
+
+/** Records the products of some pairs of panels of two blocks. */
+function recordProduct(
+  commands: Commands,
+  { variant, layout, segments, segmentCount }: Rows,
+  left: RowBlock,
+  right: RowBlock,
+  pairs: PairList,
+  tile: GPUBuffer,
+): void {
+  commands.run(
+    variant.kernel,
+    {
+      row_length: layout.length,
+      segment_count: segmentCount,
+      pair_count: pairs.count,
+      row_panels: left.panelCount,
+      column_panels: right.panelCount,
+    },
+    { rows: left.panels, columns: right.panels, segments, pairs: pairs.buffer, tile },
+    pairs.count * variant.workgroups,
+  );
 }
 
 /**
@@ -132,13 +166,14 @@ export async function foldTiles(
   using sweep = new TileSweep(rows, rows);
   const pace = new Pace(rows.gpu);
   const commands = rows.gpu.record();
-  for (const [done, place] of sweep.places.entries()) {
-    epilogue(commands, sweep.record(commands, place));
+  const count = sweep.places.length;
+  for (let index = 0; index < count; index++) {
+    epilogue(commands, sweep.record(commands, index));
     commands.submit();
-    if (await pace.step()) onProgress?.(done + 1, sweep.places.length);
+    if (await pace.step()) onProgress?.(index + 1, count);
   }
   await rows.gpu.finish();
-  onProgress?.(sweep.places.length, sweep.places.length);
+  onProgress?.(count, count);
 }
 
 /**
@@ -155,8 +190,8 @@ export async function* computeTiles(
 ): AsyncGenerator<Tile> {
   using sweep = new TileSweep(rows, columns);
   const commands = rows.gpu.record();
-  for (const [done, place] of sweep.places.entries()) {
-    const { left, right, tile, diagonal } = sweep.record(commands, place);
+  for (let index = 0; index < sweep.places.length; index++) {
+    const { left, right, tile, diagonal } = sweep.record(commands, index);
     commands.submit();
     const [height, stride] = [left, right].map(({ panelCount }) => panelCount * PANEL_ROWS);
     const values = new Float32Array(await rows.gpu.read(tile, height * stride * 4));
@@ -170,8 +205,35 @@ export async function* computeTiles(
       stride,
       mirrored: columns === rows && !diagonal,
     };
-    onProgress?.(done + 1, sweep.places.length);
+    onProgress?.(index + 1, sweep.places.length);
   }
+}
+
+/** One row of the matrix `rows . rows^T`, `[N]` f32: similarities of a sample to all. */
+export async function computeGramRow(
+  rows: Rows,
+  sample: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { gpu, variant, blocks } = rows;
+  const row = new Float32Array(rows.count);
+  const left = blocks.find(({ firstRow, rowCount }) => sample < firstRow + rowCount)!;
+  const panel = Math.floor((sample - left.firstRow) / PANEL_ROWS / variant.side);
+  using stack = new DisposableStack();
+  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
+  const most = Math.max(...blocks.map(({ panelCount }) => panelCount));
+  const tile = own(gpu.createBuffer("tile", left.panelCount * most * PANEL_ROWS * PANEL_ROWS * 4));
+  for (const right of blocks) {
+    const width = Math.ceil(right.panelCount / variant.side);
+    const places = Array.from({ length: width }, (_, column) => ({ row: panel, column }));
+    const pairs = uploadPairs(gpu, places);
+    own(pairs.buffer);
+    const commands = gpu.record();
+    recordProduct(commands, rows, left, right, pairs, tile);
+    commands.submit();
+    const offset = (sample - left.firstRow) * right.panelCount * PANEL_ROWS * 4;
+    row.set(new Float32Array(await gpu.read(tile, right.rowCount * 4, offset)), right.firstRow);
+  }
+  return row;
 }
 
 /**

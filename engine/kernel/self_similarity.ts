@@ -14,24 +14,9 @@ import type { Rows } from "./rows.ts";
  * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
  */
 export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<ArrayBuffer>> {
-  const { gpu, layout, segments, segmentCount, count } = rows;
-  const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
+  const { gpu, count } = rows;
+  const buffer = submitSelfSimilarity(rows);
   try {
-    const commands = gpu.record();
-    for (const block of rows.blocks) {
-      commands.run(
-        kernels.self_similarity,
-        {
-          row_length: layout.length,
-          segment_count: segmentCount,
-          panel_count: block.panelCount,
-          first_panel: block.firstRow / PANEL_ROWS,
-        },
-        { rows: block.panels, segments, similarity: buffer },
-        Math.ceil(block.panelCount / 4),
-      );
-    }
-    commands.submit();
     const similarity = new Float32Array(await gpu.read(buffer, count * 4));
     const bad = similarity.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
@@ -45,4 +30,26 @@ export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<Ar
   } finally {
     gpu.destroyBuffer(buffer);
   }
+}
+
+/** Submits the computation of all self-similarities, `[N]` f32 in whole panels; the caller destroys the buffer. */
+export function submitSelfSimilarity(rows: Rows): GPUBuffer {
+  const { gpu, layout, segments, segmentCount, count } = rows;
+  const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
+  const commands = gpu.record();
+  for (const { panels, panelCount, firstRow } of rows.blocks) {
+    commands.run(
+      kernels.self_similarity,
+      {
+        row_length: layout.length,
+        segment_count: segmentCount,
+        panel_count: panelCount,
+        first_panel: firstRow / PANEL_ROWS,
+      },
+      { rows: panels, segments, similarity: buffer },
+      Math.ceil(panelCount / 4),
+    );
+  }
+  commands.submit();
+  return buffer;
 }

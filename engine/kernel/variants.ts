@@ -4,13 +4,20 @@
  * @module
  */
 import type { Gpu } from "../gpu/device.ts";
+import type { Kernel } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import type { Operands } from "../gpu/panels.ts";
+
+/** What the variants' kernels are given. */
+type GramKernel = Kernel<
+  "row_length" | "segment_count" | "pair_count" | "row_panels" | "column_panels",
+  "rows" | "columns" | "segments" | "pairs" | "tile"
+>;
 
 /** One way to multiply packed rows. */
 export interface GramVariant {
   readonly name: string;
-  readonly kernel: typeof kernels.gram_tile;
+  readonly kernel: GramKernel;
   /** Where it reads rows from. */
   readonly operands: Operands;
   /** Panels on each side of what it calls a pair. */

@@ -3,13 +3,16 @@
  *
  * @module
  */
+import { kernels } from "../gpu/kernel_table.ts";
 import type { OnProgress } from "../gpu/pace.ts";
+import { foldTiles } from "../kernel/gram.ts";
+import { Rows } from "../kernel/rows.ts";
 import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
 
 /**
  * Flags every sample x for which some other sample x' has `kappa(x, x') > kappa(x, x)`, strictly.
  *
- * The matrix is visited tile by tile and never stored.
+ * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device.
  *
  * @returns `[N]`, 1 where redundant
  * @throws {NonFiniteError} if a self-similarity is not finite.
@@ -19,6 +22,10 @@ export async function findRedundant(
   onProgress?: OnProgress,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const self = await readSelfSimilarity(source);
+  if (source instanceof Rows) {
+    const maxima = await computeMaxima(source, onProgress);
+    return Uint8Array.from(maxima, (maximum, i) => Number(maximum > self[i]));
+  }
   const redundant = new Uint8Array(countSamples(source));
   for await (const tile of readTiles(source, onProgress)) {
     const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
@@ -34,4 +41,32 @@ export async function findRedundant(
     }
   }
   return redundant;
+}
+
+/** Each sample's largest similarity to another, `[N]` f32; `-Infinity` where there is no other. */
+async function computeMaxima(
+  rows: Rows,
+  onProgress?: OnProgress,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { gpu, count } = rows;
+  const maximum = gpu.createBuffer("row maxima", count * 4);
+  try {
+    await foldTiles(
+      rows,
+      (commands, { tile, pairs, pairCount, place }) =>
+        commands.run(
+          kernels.tile_maximum,
+          { pair_count: pairCount, ...place },
+          { tile, pairs, maximum },
+          pairCount,
+        ),
+      onProgress,
+    );
+    const ordered = new Uint32Array(await gpu.read(maximum, count * 4));
+    // back from the order of integers; 0 stands for nothing
+    const bits = ordered.map((u) => u === 0 ? 0xff800000 : u >= 0x80000000 ? u ^ 0x80000000 : ~u);
+    return new Float32Array(bits.buffer);
+  } finally {
+    gpu.destroyBuffer(maximum);
+  }
 }

@@ -3,8 +3,19 @@
  *
  * @module
  */
+import { kernels } from "../gpu/kernel_table.ts";
 import type { OnProgress } from "../gpu/pace.ts";
-import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
+import { foldTiles } from "../kernel/gram.ts";
+import { Rows } from "../kernel/rows.ts";
+import { submitSelfSimilarity } from "../kernel/self_similarity.ts";
+import {
+  countSamples,
+  type KernelMatrix,
+  type KernelSource,
+  readRow,
+  readSelfSimilarity,
+  readTiles,
+} from "./source.ts";
 
 /** How two samples relate. */
 export type Relation = "interchangeable" | "contradictory" | "unrelated" | "between";
@@ -36,29 +47,38 @@ export interface Relations {
   readonly partners: readonly Partner[];
 }
 
+/** Judges pairs in the precision of their kernel, so that rows and their stored kernel are judged alike. */
+interface Judge {
+  readonly threshold: number;
+  readonly epsilon: number;
+  /** Rounds a number to the kernel's precision. */
+  readonly round: (value: number) => number;
+}
+
 /**
  * Relation of a pair: with `a = kappa(x, x') / kappa(x, x)` and `b = kappa(x, x') / kappa(x', x')`, interchangeable when both are at least
  * `threshold`, contradictory when both are at most `-threshold`, unrelated when both are within `epsilon` of 0, otherwise in between.
+ * The quotients are not formed: `kappa(x, x')` is compared with the rounded products, and a sample without similarity to itself is in
+ * between.
  */
-export function relate(
+function relate(
   similarity: number,
   self: number,
   otherSelf: number,
-  threshold: number,
-  epsilon: number,
+  { threshold, epsilon, round }: Judge,
 ): Relation {
-  const a = similarity / self;
-  const b = similarity / otherSelf;
-  if (a >= threshold && b >= threshold) return "interchangeable";
-  if (a <= -threshold && b <= -threshold) return "contradictory";
-  if (Math.abs(a) <= epsilon && Math.abs(b) <= epsilon) return "unrelated";
-  return "between";
+  const least = Math.min(self, otherSelf);
+  const most = round(threshold * Math.max(self, otherSelf));
+  if (least <= 0) return "between";
+  if (similarity >= most) return "interchangeable";
+  if (similarity <= -most) return "contradictory";
+  return Math.abs(similarity) <= round(epsilon * least) ? "unrelated" : "between";
 }
 
 /**
  * Counts the relations of all pairs, and lists those of one sample.
  *
- * The matrix is visited tile by tile and never stored.
+ * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device.
  *
  * @throws {RangeError} if a threshold or the sample is out of range, `NonFiniteError` if a self-similarity is not finite.
  */
@@ -70,25 +90,72 @@ export async function relateSamples(
   const count = countSamples(source);
   checkOptions(count, threshold, epsilon, sample);
   const self = await readSelfSimilarity(source);
+  const isSingle = source instanceof Rows || source.values instanceof Float32Array;
+  const round = isSingle ? Math.fround : (value: number) => value;
+  const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
+  const counts = source instanceof Rows
+    ? await countFromRows(source, judge, onProgress)
+    : await countFromTiles(source, self, judge, onProgress);
+  const row = sample === undefined ? [] : await readRow(source, sample);
+  const partners = Array.from(row, (similarity, other): Partner => {
+    const relation = relate(similarity, self[sample!], self[other], judge);
+    return { sample: other, relation, similarity };
+  }).filter(({ sample: other }) => other !== sample);
+  partners.sort((p, q) => q.similarity - p.similarity || p.sample - q.sample);
+  return { counts, partners };
+}
+
+/** As `tile_relations` counts them. */
+const ORDER = ["interchangeable", "contradictory", "unrelated", "between"] as const;
+
+async function countFromRows(
+  rows: Rows,
+  { threshold, epsilon }: Judge,
+  onProgress?: OnProgress,
+): Promise<RelationCounts> {
+  const { gpu } = rows;
+  using stack = new DisposableStack();
+  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
+  const similarity = own(submitSelfSimilarity(rows));
+  let counts: GPUBuffer | undefined;
+  await foldTiles(
+    rows,
+    (commands, { tile, pairs, pairCount, place, index: slot, tileCount }) => {
+      // four numbers a tile, whose pairs a u32 can count
+      counts ??= own(gpu.createBuffer("relation counts", tileCount * ORDER.length * 4));
+      commands.run(
+        kernels.tile_relations,
+        { pair_count: pairCount, ...place, slot, threshold, epsilon },
+        { tile, pairs, similarity, counts },
+        pairCount,
+      );
+    },
+    onProgress,
+  );
+  const numbers = new Uint32Array(await gpu.read(counts!));
+  const total = (relation: number) =>
+    numbers.reduce((sum, n, i) => i % ORDER.length === relation ? sum + n : sum, 0);
+  return Object.fromEntries(ORDER.map((name, i) => [name, total(i)])) as RelationCounts;
+}
+
+async function countFromTiles(
+  source: KernelMatrix,
+  self: ArrayLike<number>,
+  judge: Judge,
+  onProgress?: OnProgress,
+): Promise<RelationCounts> {
   const counts: RelationCounts = { interchangeable: 0, contradictory: 0, unrelated: 0, between: 0 };
-  const partners: Partner[] = [];
   for await (const tile of readTiles(source, onProgress)) {
     const { firstRow, firstColumn, rowCount, columnCount, values, stride } = tile;
     for (let i = 0; i < rowCount; i++) {
       const row = firstRow + i;
       // only pairs i < j: a mirrored tile lies above the diagonal, any other holds both orders
       for (let j = Math.max(0, row + 1 - firstColumn); j < columnCount; j++) {
-        const column = firstColumn + j;
-        const similarity = values[i * stride + j];
-        const relation = relate(similarity, self[row], self[column], threshold, epsilon);
-        counts[relation]++;
-        if (row === sample) partners.push({ sample: column, relation, similarity });
-        else if (column === sample) partners.push({ sample: row, relation, similarity });
+        counts[relate(values[i * stride + j], self[row], self[firstColumn + j], judge)]++;
       }
     }
   }
-  partners.sort((p, q) => q.similarity - p.similarity || p.sample - q.sample);
-  return { counts, partners };
+  return counts;
 }
 
 function checkOptions(count: number, threshold: number, epsilon: number, sample?: number): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import { DataError, NonFiniteError } from "../errors.ts";
-import { computeTiles, type Tile } from "../kernel/gram.ts";
+import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { Rows } from "../kernel/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
@@ -55,15 +55,22 @@ export function countSamples(source: KernelSource): number {
   return source instanceof Rows ? source.count : source.size;
 }
 
-/** Every pair of samples once, in tiles: rows compute theirs, a stored matrix is one tile of itself. */
+/** Every pair of samples once, in tiles of a stored kernel: a matrix is one tile of itself. */
 export function readTiles(
-  source: KernelSource,
-  onProgress?: OnProgress,
+  { size, values }: KernelMatrix,
+  _onProgress?: OnProgress,
 ): AsyncIterable<Tile> | Iterable<Tile> {
-  if (source instanceof Rows) return computeTiles(source, source, onProgress);
-  const { size, values } = source;
   const tile = { firstRow: 0, firstColumn: 0, rowCount: size, columnCount: size };
   return [{ ...tile, values, stride: size, mirrored: false }];
+}
+
+/** Similarities of one sample to all, `[N]`. */
+export async function readRow(
+  source: KernelSource,
+  sample: number,
+): Promise<Float32Array | Float64Array> {
+  if (source instanceof Rows) return await computeGramRow(source, sample);
+  return source.values.subarray(sample * source.size, (sample + 1) * source.size);
 }
 
 /**

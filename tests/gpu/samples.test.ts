@@ -16,7 +16,7 @@ import {
   farthestPointClusters,
   farthestPointClustersPerClass,
   redundant,
-  relations,
+  relatePairs,
 } from "../oracle/relations.ts";
 import { cutRows, drawIntegers, drawNumbers, layOut, testGpu, uploadRows } from "./open.ts";
 
@@ -201,7 +201,7 @@ for (const count of FEW_COUNTS) {
     using opened = await openSources(gpu, count, count);
     const { kappa, sources } = opened;
     const thresholds = { threshold: 0.5, tolerance: 0.1 };
-    const expected = relations(kappa, count, thresholds);
+    const expected = relatePairs(kappa, count, thresholds);
     const sample = count >> 1;
     for (const source of sources) {
       assert.deepEqual(await findRedundant(source), redundant(kappa, count));

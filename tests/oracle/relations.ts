@@ -1,5 +1,5 @@
 /**
- * Float64 twins of what a kernel says about samples: redundancy, relations, farthest-point clusters.
+ * Float64 twins of what a kernel says about samples: redundancy, relations, nearest samples, farthest-point clusters.
  *
  * Every `kappa` is a symmetric `[N, N]` kernel, row-major.
  *
@@ -25,6 +25,30 @@ export function redundant(
   return flags;
 }
 
+/** Each sample's largest similarity to another, `[N]`; `-Infinity` where there is no other. */
+export function rowMaxima(kappa: ArrayLike<number>, count: number): Float64Array {
+  const maxima = new Float64Array(count).fill(-Infinity);
+  for (let i = 0; i < count; i++) {
+    for (let j = 0; j < count; j++) {
+      if (j !== i) maxima[i] = Math.max(maxima[i], kappa[i * count + j]);
+    }
+  }
+  return maxima;
+}
+
+/** The `size` other samples that are most similar to each, the most similar first, the lower index first on a tie, `[N][size]`. */
+export function nearestSamples(
+  kappa: ArrayLike<number>,
+  count: number,
+  size: number,
+): number[][] {
+  return Array.from({ length: count }, (_, i) => {
+    const others = Array.from({ length: count }, (_, j) => j).filter((j) => j !== i);
+    others.sort((a, b) => kappa[i * count + b] - kappa[i * count + a] || a - b);
+    return others.slice(0, size);
+  });
+}
+
 /** How many pairs of samples stand in which relation. */
 export interface RelationCounts {
   interchangeable: number;
@@ -48,7 +72,7 @@ export interface Thresholds {
  *
  * Returns the counts over pairs `i < j`, and `codes` `[N, N]`: 1 interchangeable (the diagonal too), -1 contradictory, else 0.
  */
-export function relations(
+export function relatePairs(
   kappa: ArrayLike<number>,
   count: number,
   thresholds: Thresholds,

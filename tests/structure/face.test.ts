@@ -25,6 +25,7 @@ Deno.test("mod.ts exports these values", () => {
     "encodeNpy",
     "encodeSafetensors",
     "fetchDataset",
+    "findNearest",
     "findRedundant",
     "flatten",
     "keepRandom",

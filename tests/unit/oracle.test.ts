@@ -43,8 +43,8 @@ import {
   farthestPointClusters,
   farthestPointClustersPerClass,
   redundant,
+  relatePairs,
   type RelationCounts,
-  relations,
 } from "../oracle/relations.ts";
 import { type Numbers, permute, sampleAt, sizeOf, type Tensor } from "../oracle/tensor.ts";
 
@@ -510,7 +510,7 @@ Deno.test("relations include their thresholds and need both quotients", () => {
     [1, 4, -4, 16, 2],
     [0, -5, 1, 2, 8],
   ].flat();
-  const { counts, codes } = relations(kappa, 5, { threshold: 0.5, tolerance: 0.125 });
+  const { counts, codes } = relatePairs(kappa, 5, { threshold: 0.5, tolerance: 0.125 });
   // 01 (.5, .5) interchangeable; 02 (-.5, -.5) and 14 (-.625, -.625) contradictory; 03 (.125, .0625), 04 and 24 (.125, .125)
   // unrelated; 12 (.375, .375), 13 (.5, .25), 23 (-.5, -.25) and 34 (.125, .25) between.
   assert.deepEqual(counts, { interchangeable: 1, contradictory: 2, unrelated: 3, between: 4 });
@@ -765,7 +765,7 @@ async function assertAnalysis(answers: Golden, kappa: Tensor): Promise<void> {
   await assertIntegers(answers, "fpc_class_assign", perClass.assignment);
 
   const thresholds = { threshold: meta.relation_t, tolerance: meta.relation_eps };
-  const { codes, counts } = relations(kappa.data, count, thresholds);
+  const { codes, counts } = relatePairs(kappa.data, count, thresholds);
   await assertIntegers(answers, "relations", codes);
   assert.deepEqual(counts, meta.relation_counts);
 }

@@ -1,0 +1,69 @@
+/**
+ * The samples that are most similar to each.
+ *
+ * @module
+ */
+import { kernels } from "../gpu/kernel_table.ts";
+import type { OnProgress } from "../gpu/pace.ts";
+import { foldTiles } from "../kernel/gram.ts";
+import type { Rows } from "../kernel/rows.ts";
+
+/** Each sample's nearest others, the most similar first, the lower index first on a tie. */
+export interface Nearest {
+  /** `[N, size]`, row-major. */
+  readonly samples: Int32Array<ArrayBuffer>;
+  /** Their `kappa`, `[N, size]`, row-major. */
+  readonly similarities: Float32Array<ArrayBuffer>;
+  /** Others of each sample. */
+  readonly size: number;
+}
+
+/** Before any sample, and less similar than any. */
+const NONE = 0xffffffff;
+const LEAST = -3.4028234663852886e38;
+
+/**
+ * Finds the `size` samples that resemble each other sample most.
+ *
+ * The matrix is computed tile by tile and never stored; the tiles never leave the device. Costs as much as the matrix, and `8 * N * size`
+ * bytes on the device.
+ *
+ * @throws {RangeError} if `size` is not an integer from 1 to `N - 1`.
+ */
+export async function findNearest(
+  rows: Rows,
+  size: number,
+  onProgress?: OnProgress,
+): Promise<Nearest> {
+  const { gpu, count } = rows;
+  if (!(Number.isInteger(size) && size >= 1 && size < count)) {
+    throw new RangeError(
+      `Cannot find nearest samples: got ${size} of ${count} samples, need an integer from 1 to ${
+        count - 1
+      }`,
+    );
+  }
+  using stack = new DisposableStack();
+  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
+  const nearest = own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE)));
+  const similarity = own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST)));
+  await foldTiles(
+    rows,
+    (commands, { tile, place }) => {
+      for (const by_column of [0, 1]) {
+        commands.run(
+          kernels.tile_nearest,
+          { ...place, by_column, nearest_count: size },
+          { tile, nearest, similarity },
+          Math.ceil((by_column ? place.column_count : place.row_count) / 64),
+        );
+      }
+    },
+    onProgress,
+  );
+  return {
+    samples: new Int32Array(await gpu.read(nearest)),
+    similarities: new Float32Array(await gpu.read(similarity)),
+    size,
+  };
+}

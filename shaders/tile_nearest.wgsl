@@ -1,0 +1,71 @@
+// Nearest samples, an epilogue of a Gram tile: keeps for every sample the `nearest_count` others of the largest kappa, the largest first,
+// the lower index first on a tie.
+//
+// One invocation serves one row of the tile, or one of its columns where params.by_column is 1: then the tile stands for its transpose.
+// Dispatch: ceil(row_count / 64) workgroups, or ceil(column_count / 64) by column.
+// Layout: the tile is row-major, 64 * column_panels numbers a row; nearest [N, nearest_count] indices and similarity [N, nearest_count],
+//         NONE and f32's least where there is nothing yet.
+// Tails: rows and columns beyond the counts are left out; on the diagonal only panels on and above it are read, the sample itself is not.
+// Float64 twin: tests/oracle/relations.ts, nearestSamples.
+
+struct Params {
+  column_panels: u32,
+  first_row: u32,      // of the tile in the data set
+  row_count: u32,
+  first_column: u32,
+  column_count: u32,
+  by_column: u32,
+  nearest_count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> tile: array<f32>;
+@group(0) @binding(2) var<storage, read_write> nearest: array<u32>;
+@group(0) @binding(3) var<storage, read_write> similarity: array<f32>;
+
+// Puts a sample in its place in a list that starts at `at`; it comes before the last of the list.
+fn insert(at: u32, sample: u32, kappa: f32) {
+  var place = at + params.nearest_count - 1u;
+  for (; place > at; place--) {
+    let before = similarity[place - 1u];
+    if before > kappa || (before == kappa && nearest[place - 1u] < sample) { break; }
+    similarity[place] = before;
+    nearest[place] = nearest[place - 1u];
+  }
+  similarity[place] = kappa;
+  nearest[place] = sample;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let line = (group.x + group.y * groups.x) * 64u + lane;
+  let by_column = params.by_column == 1u;
+  if line >= select(params.row_count, params.column_count, by_column) { return; }
+  let is_diagonal = params.first_row == params.first_column;
+  let stride = params.column_panels * 64u;
+  let sample = select(params.first_row, params.first_column, by_column) + line;
+  let first_other = select(params.first_column, params.first_row, by_column);
+
+  // what is read: a row from its own panel on, a column up to its own panel
+  let panel = line / 64u * 64u;
+  let start = select(0u, panel, is_diagonal && !by_column);
+  let whole = select(params.column_count, params.row_count, by_column);
+  let end = select(whole, min(panel, whole), is_diagonal && by_column);
+
+  let at = sample * params.nearest_count;
+  let last = at + params.nearest_count - 1u;
+  var least = similarity[last];
+  var farthest = nearest[last];
+  for (var i = start; i < end; i++) {
+    let other = first_other + i;
+    let kappa = tile[select(line * stride + i, i * stride + line, by_column)];
+    if other == sample || kappa < least || (kappa == least && other > farthest) { continue; }
+    insert(at, other, kappa);
+    least = similarity[last];
+    farthest = nearest[last];
+  }
+}

@@ -1,0 +1,69 @@
+// Relation counts, an epilogue of a Gram tile: how many of its pairs i < j are interchangeable, contradictory, unrelated, or in between
+// (section 3 and appendix C of the paper): kappa against a share of both self-similarities.
+//
+// One workgroup serves a pair of panels, 64 x 64 numbers; one invocation one of its columns.
+// Dispatch: pair_count workgroups.
+// Layout: the tile is row-major, 64 * column_panels numbers a row; similarity [N] self-similarities; counts [tiles, 4] in the order above.
+// Tails: rows and columns beyond the counts are left out.
+// Float64 twin: tests/oracle/relations.ts, relatePairs.
+
+struct Params {
+  pair_count: u32,
+  column_panels: u32,
+  first_row: u32,      // of the tile in the data set
+  row_count: u32,
+  first_column: u32,
+  column_count: u32,
+  slot: u32,           // which four of the counts are this tile's
+  threshold: f32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> tile: array<f32>;
+@group(0) @binding(2) var<storage, read> pairs: array<vec2u>;  // panel of rows, panel of columns
+@group(0) @binding(3) var<storage, read> similarity: array<f32>;
+@group(0) @binding(4) var<storage, read_write> counts: array<atomic<u32>>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.x + group.y * groups.x;
+  if index >= params.pair_count { return; }
+  let row = pairs[index].x * 64u;
+  let column = pairs[index].y * 64u + lane;
+  if column >= params.column_count { return; }
+  let stride = params.column_panels * 64u;
+  let other = params.first_column + column;
+  let other_self = similarity[other];
+
+  var interchangeable = 0u;
+  var contradictory = 0u;
+  var unrelated = 0u;
+  var between = 0u;
+  for (var i = row; i < min(row + 64u, params.row_count); i++) {
+    let sample = params.first_row + i;
+    if sample >= other { break; }
+    let kappa = tile[i * stride + column];
+    let least = min(similarity[sample], other_self);
+    let most = params.threshold * max(similarity[sample], other_self);
+    if least <= 0.0 {
+      between += 1u;
+    } else if kappa >= most {
+      interchangeable += 1u;
+    } else if kappa <= -most {
+      contradictory += 1u;
+    } else if abs(kappa) <= params.epsilon * least {
+      unrelated += 1u;
+    } else {
+      between += 1u;
+    }
+  }
+  atomicAdd(&counts[params.slot * 4u], interchangeable);
+  atomicAdd(&counts[params.slot * 4u + 1u], contradictory);
+  atomicAdd(&counts[params.slot * 4u + 2u], unrelated);
+  atomicAdd(&counts[params.slot * 4u + 3u], between);
+}
