@@ -45,11 +45,7 @@ export class Scratch implements Disposable {
   uploadPanels(data: Floats, operands: Operands, height: number): GPUBuffer | GPUTexture {
     const count = data.length / PANEL_ROWS / height;
     const panels = this.#own(this.gpu.createPanels("panels", operands, height, count));
-    const staged = this.gpu.upload("panels", data);
-    const commands = this.gpu.record();
-    commands.copyPanels(staged, panels, { height, first: 0, count });
-    commands.submit();
-    this.gpu.destroyBuffer(staged);
+    this.gpu.writePanels(panels, data, height);
     return panels;
   }
 

@@ -26,13 +26,19 @@ export interface ProjectOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** How to open an engine. */
+export interface EngineOptions {
+  /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
+  readonly memoryBytes?: number;
+}
+
 /** An open adapter. Dispose it to free the device; networks and rows of it are then of no use. */
 export class Engine {
   readonly #gpu: Gpu;
   readonly #tensorflow: Tensorflow;
 
   /** Use `openEngine`. */
-  constructor(gpu: Gpu, tensorflow: Tensorflow) {
+  constructor(gpu: Gpu, tensorflow: Tensorflow, private readonly options: EngineOptions = {}) {
     this.#gpu = gpu;
     this.#tensorflow = tensorflow;
   }
@@ -86,7 +92,8 @@ export class Engine {
     { seeds = "lpntk", onProgress }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
-    return await projectRows(this.#tensorflow, network, data, seeds, onProgress);
+    const { memoryBytes } = this.options;
+    return await projectRows(this.#tensorflow, network, data, { seeds, memoryBytes, onProgress });
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -106,10 +113,10 @@ export class Engine {
  * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
  * @throws {Error} if an engine is open already.
  */
-export async function openEngine(): Promise<Engine> {
+export async function openEngine(options?: EngineOptions): Promise<Engine> {
   const gpu = await Gpu.open();
   try {
-    return new Engine(gpu, await Tensorflow.bind(gpu));
+    return new Engine(gpu, await Tensorflow.bind(gpu), options);
   } catch (error) {
     gpu.dispose();
     throw error;

@@ -52,17 +52,13 @@ export async function* benchFpc(bench: Bench): AsyncGenerator<Result> {
 async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
   const variant = await chooseVariant(gpu, layout.length);
   const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
-  for (const { panels, firstRow, rowCount, panelCount } of rows.blocks) {
+  for (const block of rows.blocks) {
+    const { firstRow, rowCount, panelCount } = block;
     const first = firstRow * layout.length;
     const own = values.subarray(first, first + rowCount * layout.length);
     using scratch = new Scratch(gpu);
-    const commands = gpu.record();
-    commands.copyPanels(scratch.upload("rows", packPanels(own, layout.length)), panels, {
-      height: layout.length,
-      first: 0,
-      count: panelCount,
-    });
-    commands.submit();
+    const staged = scratch.upload("rows", packPanels(own, layout.length));
+    await rows.write(gpu.record(), staged, block, { first: 0, count: panelCount });
   }
   return rows;
 }
@@ -115,19 +111,21 @@ type State = Record<"newest" | "centroids" | "group_of" | "best" | "cluster", GP
 /** Moves whoever is more similar to the newest centroid than to its own. */
 function recordMoves(commands: Commands, rows: Rows, state: State, step: number): void {
   const { layout: { length: row_length }, segments, segmentCount: segment_count } = rows;
-  for (const { panels, firstRow: first_row, rowCount: row_count } of rows.blocks) {
+  for (const block of rows.blocks) {
+    const { firstRow: first_row, rowCount: row_count } = block;
     commands.run(
       kernels.fpc_gather,
       { row_length, group_count: 1, first_row, row_count },
-      { ...state, rows: panels },
+      { ...state, rows: rows.bind(commands, block) },
       Math.ceil(row_length / 64),
     );
   }
-  for (const { panels, firstRow: first_row, rowCount: row_count, panelCount } of rows.blocks) {
+  for (const block of rows.blocks) {
+    const { firstRow: first_row, rowCount: row_count, panelCount } = block;
     commands.run(
       kernels.fpc_assign,
       { row_length, segment_count, group_count: 1, first_row, row_count, step },
-      { ...state, segments, rows: panels },
+      { ...state, segments, rows: rows.bind(commands, block) },
       Math.ceil(panelCount / 4),
     );
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
-import { type Operands, PANEL_COLUMNS } from "./panels.ts";
+import { isBuffer, type Operands, PANEL_COLUMNS } from "./panels.ts";
 
 /** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
 export interface UniformArena {
@@ -142,8 +142,4 @@ export class Commands {
     }
     return { buffer: operand };
   }
-}
-
-function isBuffer(operand: GPUBuffer | GPUTexture): operand is GPUBuffer {
-  return !("createView" in operand);
 }

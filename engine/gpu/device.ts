@@ -6,7 +6,7 @@
 import { DeviceError, NoAdapterError } from "../errors.ts";
 import { Commands, type UniformArena } from "./commands.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
+import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
@@ -160,6 +160,27 @@ export class Gpu {
     return texture;
   }
 
+  /** Copies whole panels of `height` lines from the host to a place for panels, from its first on, before anything submitted later. */
+  writePanels(
+    panels: GPUBuffer | GPUTexture,
+    numbers: Float32Array<ArrayBuffer>,
+    height: number,
+  ): void {
+    this.check();
+    if (isBuffer(panels)) {
+      this.device.queue.writeBuffer(panels, 0, numbers);
+      return;
+    }
+    const bytesPerRow = 4 * PANEL_COLUMNS;
+    const count = numbers.length / PANEL_COLUMNS / height;
+    this.device.queue.writeTexture(
+      { texture: panels },
+      numbers,
+      { bytesPerRow, rowsPerImage: height },
+      [PANEL_COLUMNS / 4, height, count],
+    );
+  }
+
   /** Destroys what `createBuffer`, `upload` or `createPanels` made; a second time does nothing. */
   destroyBuffer(buffer: GPUBuffer | GPUTexture): void {
     if (this.#live.delete(buffer)) buffer.destroy();
@@ -274,7 +295,7 @@ export class Gpu {
 }
 
 function sizeOf(resource: GPUBuffer | GPUTexture): number {
-  if ("size" in resource) return resource.size;
+  if (isBuffer(resource)) return resource.size;
   return 16 * resource.width * resource.height * resource.depthOrArrayLayers;
 }
 

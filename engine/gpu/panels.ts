@@ -21,6 +21,11 @@ export const PANEL_TEXTURE = {
   viewDimension: "2d-array",
 } as const;
 
+/** Whether panels stand in a buffer. */
+export function isBuffer(panels: GPUBuffer | GPUTexture): panels is GPUBuffer {
+  return !("createView" in panels);
+}
+
 /**
  * A shader that reads the panels `name` from a texture instead of a buffer.
  *

@@ -83,7 +83,8 @@ class TileSweep implements Disposable {
     const diagonal = left === right;
     const tile = this.#tile;
     const { side } = rows.variant;
-    recordProduct(commands, rows, left, right, this.#listPairs(left, right, diagonal, side), tile);
+    const list = this.#listPairs(left, right, diagonal, side);
+    recordProduct(commands, [rows, left], [columns, right], list, tile);
     const { buffer: pairs, count: pairCount } = this.#listPairs(left, right, diagonal, 1);
     const place = {
       first_row: left.firstRow,
@@ -132,12 +133,12 @@ function uploadPairs(gpu: Gpu, pairs: readonly BlockPair[]): PairList {
 /** Records the products of some pairs of panels of two blocks. */
 function recordProduct(
   commands: Commands,
-  { variant, layout, segments, segmentCount }: Rows,
-  left: RowBlock,
-  right: RowBlock,
+  [rows, left]: readonly [Rows, RowBlock],
+  [columns, right]: readonly [Rows, RowBlock],
   pairs: PairList,
   tile: GPUBuffer,
 ): void {
+  const { variant, layout, segments, segmentCount } = rows;
   commands.run(
     variant.kernel,
     {
@@ -147,7 +148,13 @@ function recordProduct(
       row_panels: left.panelCount,
       column_panels: right.panelCount,
     },
-    { rows: left.panels, columns: right.panels, segments, pairs: pairs.buffer, tile },
+    {
+      rows: rows.bind(commands, left),
+      columns: columns.bind(commands, right),
+      segments,
+      pairs: pairs.buffer,
+      tile,
+    },
     pairs.count * variant.workgroups,
   );
 }
@@ -228,7 +235,7 @@ export async function computeGramRow(
     const pairs = uploadPairs(gpu, places);
     own(pairs.buffer);
     const commands = gpu.record();
-    recordProduct(commands, rows, left, right, pairs, tile);
+    recordProduct(commands, [rows, left], [rows, right], pairs, tile);
     commands.submit();
     const offset = (sample - left.firstRow) * right.panelCount * PANEL_ROWS * 4;
     row.set(new Float32Array(await gpu.read(tile, right.rowCount * 4, offset)), right.firstRow);

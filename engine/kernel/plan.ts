@@ -1,9 +1,8 @@
 /**
- * How much at a time: pure arithmetic from sizes and limits.
+ * What a job takes before it runs: pure arithmetic from sizes, limits and a memory budget.
  *
  * @module
  */
-
 import { PANEL_COLUMNS } from "../gpu/panels.ts";
 
 /** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
@@ -15,9 +14,87 @@ const BLOCK_ROWS = 4096;
 /** Images of one forward and backward pass at most. */
 const BATCH_SAMPLES = 256;
 
+/**
+ * What a process holds beside rows and tiles: Deno, TensorFlow.js, compiled kernels, 60,000 images of MNIST and the forward and backward
+ * pass of a batch. Measured with LeNet-5 on lavapipe, where the device's memory is the process's: 336 MiB.
+ */
+export const BASE_BYTES = 384 * 2 ** 20;
+
 /** A number of rows rounded up to whole panels. */
 export function padRows(rows: number): number {
   return Math.ceil(rows / PANEL_ROWS) * PANEL_ROWS;
+}
+
+/** What a plan is made for. */
+export interface PlanRequest {
+  /** Samples. */
+  readonly count: number;
+  /** Numbers in a packed row. */
+  readonly rowLength: number;
+  /** The largest binding of the device, in bytes. */
+  readonly bindingBytes: number;
+  /** What the process and the device may hold together, in bytes. Default: no bound. */
+  readonly memoryBytes?: number;
+  /** What they hold already beside the base, in bytes. Default 0. */
+  readonly usedBytes?: number;
+}
+
+/** How the rows of a data set are kept and multiplied. */
+export interface RowPlan {
+  /** Rows of one block, in whole panels; a tile is a pair of blocks. */
+  readonly blockRows: number;
+  readonly blockCount: number;
+  /** Whether the rows stay on the device, or in a file from which two blocks at a time are read. */
+  readonly residence: "device" | "file";
+  /** Bytes of all rows. */
+  readonly rowBytes: number;
+  /** Bytes of one tile on the device; a tile that is read back takes twice as much on the host. */
+  readonly tileBytes: number;
+  /** Bytes that the process and the device hold at most. */
+  readonly peakBytes: number;
+}
+
+/**
+ * Chooses the largest blocks that fit, and keeps the rows on the device if any block size lets them.
+ *
+ * @throws {RangeError} if not even one panel can be bound, or the budget is too small for a panel at a time; the message says what is
+ * needed.
+ */
+export function planRows(
+  { count, rowLength, bindingBytes, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
+): RowPlan {
+  const largest = planBlockRows(rowLength, bindingBytes);
+  const rowBytes = 4 * rowLength * padRows(count);
+  const plans = (["device", "file"] as const).flatMap((residence) =>
+    halve(Math.min(largest, padRows(count))).map((blockRows): RowPlan => {
+      const tileBytes = 4 * blockRows * blockRows;
+      // a block on its way from a file stands in the host's memory once more, and once in the queue's
+      const heldBytes = residence === "device" ? rowBytes : 4 * 4 * blockRows * rowLength;
+      const peakBytes = BASE_BYTES + usedBytes + heldBytes + 3 * tileBytes;
+      const blockCount = Math.ceil(count / blockRows);
+      return { blockRows, blockCount, residence, rowBytes, tileBytes, peakBytes };
+    })
+  );
+  const fitting = plans.find(({ peakBytes }) => peakBytes <= memoryBytes);
+  if (fitting) return fitting;
+  const least = Math.min(...plans.map(({ peakBytes }) => peakBytes));
+  throw new RangeError(
+    `Cannot plan ${count} rows of ${rowLength} numbers: got a memory budget of ${
+      formatMebibytes(memoryBytes)
+    }, need at least ${formatMebibytes(least)}; raise --memory`,
+  );
+}
+
+/** `1,234 MiB`, rounded up. */
+export function formatMebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20).toLocaleString("en")} MiB`;
+}
+
+/** A number of rows, its half, its quarter and so on in whole panels, down to one. */
+function halve(rows: number): number[] {
+  const sizes = [rows];
+  while (sizes.at(-1)! > PANEL_ROWS) sizes.push(padRows(sizes.at(-1)! / 2));
+  return sizes;
 }
 
 /**
@@ -37,6 +114,12 @@ export function planBlockRows(rowLength: number, bindingBytes: number): number {
   }
   const tileSide = Math.floor(Math.sqrt(bindingBytes / 4) / PANEL_ROWS) * PANEL_ROWS;
   return Math.min(panels * PANEL_ROWS, tileSide, BLOCK_ROWS);
+}
+
+/** FLOPs of a kernel matrix: `2 N N' K`; when symmetric those of the panels on and above the diagonal. */
+export function countFlops(rowLength: number, count: number, others?: number): number {
+  if (others !== undefined) return 2 * count * others * rowLength;
+  return padRows(count) * (padRows(count) + PANEL_ROWS) * rowLength;
 }
 
 /**

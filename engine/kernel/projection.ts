@@ -12,7 +12,7 @@ import type { LayerSignals, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit, toImages } from "../network/training.ts";
 import { countTaps, layOutRow, type RowLayout } from "./layout.ts";
-import { padRows, PANEL_ROWS, planBatch } from "./plan.ts";
+import { padRows, PANEL_ROWS, planBatch, planRows } from "./plan.ts";
 import { Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
@@ -23,19 +23,26 @@ import { chooseVariant } from "./tuning.ts";
  */
 export type Seeds = "lpntk" | "pntk" | Float32Array;
 
+/** How to project. */
+export interface ProjectionOptions {
+  readonly seeds: Seeds;
+  /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
+  readonly memoryBytes?: number;
+  readonly onProgress?: OnProgress;
+}
+
 /**
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer.
  *
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, `NonFiniteError` if a
- * projection overflows.
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set or the memory budget is too
+ * small, `NonFiniteError` if a projection overflows.
  */
 export async function projectRows(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  seeds: Seeds,
-  onProgress?: OnProgress,
+  { seeds, memoryBytes, onProgress }: ProjectionOptions,
 ): Promise<Rows> {
   const count = data.labels.length;
   checkFit(network, data);
@@ -56,7 +63,14 @@ export async function projectRows(
     (buffer) => gpu.destroyBuffer(buffer),
   );
   const pace = new Pace(gpu);
-  const rows = new Rows(gpu, layout, count, { variant });
+  const { blockRows, residence } = planRows({
+    count,
+    rowLength: layout.length,
+    bindingBytes: limit,
+    memoryBytes,
+    usedBytes: gpu.liveBytes,
+  });
+  const rows = new Rows(gpu, layout, count, { variant, blockRows, residence });
   try {
     const commands = gpu.record();
     for (const block of rows.blocks) {
@@ -73,18 +87,17 @@ export async function projectRows(
             packLayer(tensorflow, commands, signal, layout, i, staging, first % height);
           });
           tensorflow.flush();
-          const end = first + samples;
-          if (end % height === 0 || end === block.rowCount) {
-            const begin = Math.floor((end - 1) / height) * height;
-            commands.copyPanels(staging, block.panels, {
-              height: layout.length,
-              first: begin / PANEL_ROWS,
-              count: padRows(end - begin) / PANEL_ROWS,
-            });
-          }
           commands.submit();
           for (const { input, delta } of signals) tf.dispose([input, delta]);
         });
+        const end = first + samples;
+        if (end % height === 0 || end === block.rowCount) {
+          const begin = Math.floor((end - 1) / height) * height;
+          await rows.write(commands, staging, block, {
+            first: begin / PANEL_ROWS,
+            count: padRows(end - begin) / PANEL_ROWS,
+          });
+        }
         if (await pace.step()) onProgress?.(at + samples, count);
       }
     }

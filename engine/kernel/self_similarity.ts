@@ -37,7 +37,8 @@ export function submitSelfSimilarity(rows: Rows): GPUBuffer {
   const { gpu, layout, segments, segmentCount, count } = rows;
   const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
   const commands = gpu.record();
-  for (const { panels, panelCount, firstRow } of rows.blocks) {
+  for (const block of rows.blocks) {
+    const { panelCount, firstRow } = block;
     commands.run(
       kernels.self_similarity,
       {
@@ -46,7 +47,7 @@ export function submitSelfSimilarity(rows: Rows): GPUBuffer {
         panel_count: panelCount,
         first_panel: firstRow / PANEL_ROWS,
       },
-      { rows: panels, segments, similarity: buffer },
+      { rows: rows.bind(commands, block), segments, similarity: buffer },
       Math.ceil(panelCount / 4),
     );
   }

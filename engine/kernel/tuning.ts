@@ -91,7 +91,7 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
 
 /** Milliseconds of a symmetric product, the least of some measurements. */
 async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Promise<number> {
-  using rows = drawRows(gpu, variant, size, LENGTH);
+  using rows = await drawRows(gpu, variant, size, LENGTH);
   let least = Infinity;
   for (let round = 0; round <= ROUNDS; round++) {
     const start = performance.now();
@@ -104,12 +104,17 @@ async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Pro
 
 /** A small product with a factored segment and awkward lengths, which every variant must get right. */
 async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
-  using rows = drawRows(gpu, variant, 3 * PANEL_ROWS, 23);
+  using rows = await drawRows(gpu, variant, 3 * PANEL_ROWS, 23);
   return await computeGram(rows);
 }
 
 /** Rows of small whole numbers; a third of each belongs to a factored segment where the length is not a power of two. */
-function drawRows(gpu: Gpu, variant: GramVariant, count: number, length: number): Rows {
+async function drawRows(
+  gpu: Gpu,
+  variant: GramVariant,
+  count: number,
+  length: number,
+): Promise<Rows> {
   const factored = length % 2 ? { inputs: 5, outputs: 4 } : { inputs: 0, outputs: 0 };
   const plain = length - factored.inputs - factored.outputs;
   const segments = [
@@ -120,12 +125,11 @@ function drawRows(gpu: Gpu, variant: GramVariant, count: number, length: number)
   const numbers = drawUniform(createGenerator(0), PANEL_ROWS * length, 2.5).map(Math.round);
   const panel = gpu.upload("panel", numbers);
   const commands = gpu.record();
-  for (const { panels, panelCount } of rows.blocks) {
-    for (let first = 0; first < panelCount; first++) {
-      commands.copyPanels(panel, panels, { height: length, first, count: 1 });
+  for (const block of rows.blocks) {
+    for (let first = 0; first < block.panelCount; first++) {
+      await rows.write(commands, panel, block, { first, count: 1 });
     }
   }
-  commands.submit();
   gpu.destroyBuffer(panel);
   return rows;
 }

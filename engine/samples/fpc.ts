@@ -196,32 +196,40 @@ async function clusterRows(
           groups.length,
         );
       }
-      for (const { panels, firstRow, rowCount } of blocks) {
+      for (const block of blocks) {
         commands.run(
           kernels.fpc_gather,
           {
             row_length: layout.length,
             group_count: groups.length,
-            first_row: firstRow,
-            row_count: rowCount,
+            first_row: block.firstRow,
+            row_count: block.rowCount,
           },
-          { rows: panels, newest, centroids },
+          { rows: rows.bind(commands, block), newest, centroids },
           Math.ceil(groups.length * layout.length / 64),
         );
       }
-      for (const { panels, firstRow, rowCount, panelCount } of blocks) {
+      for (const block of blocks) {
         commands.run(
           kernels.fpc_assign,
           {
             row_length: layout.length,
             segment_count: segmentCount,
             group_count: groups.length,
-            first_row: firstRow,
-            row_count: rowCount,
+            first_row: block.firstRow,
+            row_count: block.rowCount,
             step,
           },
-          { rows: panels, segments, centroids, newest, group_of, best, cluster },
-          Math.ceil(panelCount / 4),
+          {
+            rows: rows.bind(commands, block),
+            segments,
+            centroids,
+            newest,
+            group_of,
+            best,
+            cluster,
+          },
+          Math.ceil(block.panelCount / 4),
         );
       }
       commands.submit();

@@ -79,7 +79,7 @@ for (const count of COUNTS) {
       `redundancy, relations and nearest samples of ${name} agree with their twins`,
       async (gpu) => {
         const variant = VARIANTS.findLast((v) => canRun(gpu, v, LAYOUT.length));
-        using rows = uploadRows(gpu, LAYOUT, drawTies(count, count), { variant, blockRows });
+        using rows = await uploadRows(gpu, LAYOUT, drawTies(count, count), { variant, blockRows });
         const kappa = await computeGram(rows);
         assert.deepEqual(await findRedundant(rows), redundant(kappa, count));
         const thresholds = { threshold: 0.5, tolerance: 0.125 };
@@ -100,7 +100,7 @@ for (const count of COUNTS) {
 testGpu("one row of the kernel is that of the whole, whatever the variant", async (gpu) => {
   const numbers = cutRows(drawNumbers(1, 200 * LAYOUT.length), LAYOUT.length);
   for (const variant of VARIANTS.filter((v) => canRun(gpu, v, LAYOUT.length))) {
-    using rows = uploadRows(gpu, LAYOUT, numbers, { variant, blockRows: 128 });
+    using rows = await uploadRows(gpu, LAYOUT, numbers, { variant, blockRows: 128 });
     const kappa = await computeGram(rows);
     for (const sample of [0, 63, 64, 127, 128, 199]) {
       const row = kappa.subarray(sample * 200, (sample + 1) * 200);
@@ -114,7 +114,7 @@ testGpu(
   async (gpu) => {
     const numbers = drawTies(1, 70);
     for (const empty of [3, 4, 65]) numbers[empty].fill(0);
-    using rows = uploadRows(gpu, LAYOUT, numbers);
+    using rows = await uploadRows(gpu, LAYOUT, numbers);
     const kappa = await computeGram(rows);
     const { counts, partners } = await relateSamples(rows, { sample: 3 });
     assert.deepEqual(await relateSamples(new KernelMatrix(kappa, 70), { sample: 3 }), {
@@ -127,6 +127,6 @@ testGpu(
 );
 
 testGpu("more nearest samples than there are others are refused", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawTies(1, 5));
+  using rows = await uploadRows(gpu, LAYOUT, drawTies(1, 5));
   for (const size of [0, 5, 1.5, NaN]) await assert.rejects(findNearest(rows, size), RangeError);
 });

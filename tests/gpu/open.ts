@@ -136,23 +136,9 @@ function uploadTexture(
 ): GPUBuffer | GPUTexture {
   const count = Math.floor(data.length / PANEL_ROWS / height);
   const texture = gpu.createPanels("panels", "texture", height, count);
-  fillPanels(gpu, texture, data, height);
+  const numbers = new Float32Array(data.buffer, 0, count * PANEL_ROWS * height);
+  gpu.writePanels(texture, numbers, height);
   return texture;
-}
-
-/** Copies whole panels of `height` lines to their place. */
-function fillPanels(
-  gpu: Gpu,
-  panels: GPUBuffer | GPUTexture,
-  data: Floats | Uint32Array<ArrayBuffer>,
-  height: number,
-): void {
-  const buffer = gpu.upload("panels", data);
-  const commands = gpu.record();
-  const count = Math.floor(data.length / PANEL_ROWS / height);
-  commands.copyPanels(buffer, panels, { height, first: 0, count });
-  commands.submit();
-  gpu.destroyBuffer(buffer);
 }
 
 /** What to upload: garbage to overwrite, or the contents, with NaN behind the end of numbers that are only read. */
@@ -242,16 +228,18 @@ export function packPanels(
 }
 
 /** Rows on the device from raw numbers; the caller disposes them. */
-export function uploadRows(
+export async function uploadRows(
   gpu: Gpu,
   layout: RowLayout,
   numbers: readonly ArrayLike<number>[],
   options?: RowsOptions,
-): Rows {
+): Promise<Rows> {
   const rows = new Rows(gpu, layout, numbers.length, options);
-  for (const { panels, firstRow, rowCount } of rows.blocks) {
-    const own = numbers.slice(firstRow, firstRow + rowCount);
-    fillPanels(gpu, panels, packPanels(own, layout.length), layout.length);
+  for (const block of rows.blocks) {
+    const own = numbers.slice(block.firstRow, block.firstRow + block.rowCount);
+    const staged = gpu.upload("panels", packPanels(own, layout.length));
+    await rows.write(gpu.record(), staged, block, { first: 0, count: block.panelCount });
+    gpu.destroyBuffer(staged);
   }
   return rows;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { DataError, NonFiniteError } from "../../engine/errors.ts";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { computeGram, computeTiles } from "../../engine/kernel/gram.ts";
+import type { Rows } from "../../engine/kernel/rows.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { canRun, VARIANTS } from "../../engine/kernel/variants.ts";
 import { type ClusterOptions, clusterSamples, countMembers } from "../../engine/samples/fpc.ts";
@@ -50,11 +51,11 @@ for (const count of COUNTS) {
     `the kernel of ${count} rows is exact, and symmetric with self-similarity on the diagonal bit for bit`,
     async (gpu) => {
       const integers = drawTies(count, count);
-      using exact = uploadRows(gpu, LAYOUT, integers);
+      using exact = await uploadRows(gpu, LAYOUT, integers);
       const twin = gramRows(integers, integers, LAYOUT.segments).value;
       assert.deepEqual(Float64Array.from(await computeGram(exact)), twin);
 
-      using rows = uploadRows(gpu, LAYOUT, drawRows(count, count));
+      using rows = await uploadRows(gpu, LAYOUT, drawRows(count, count));
       const matrix = await computeGram(rows);
       const transposed = matrix.map((_, i) => matrix[i % count * count + Math.floor(i / count)]);
       assert.deepEqual(bitsOf(transposed), bitsOf(matrix));
@@ -65,10 +66,10 @@ for (const count of COUNTS) {
 
   testGpu(`blocks of any size give the same kernel of ${count} rows bit for bit`, async (gpu) => {
     const numbers = drawRows(count, count);
-    using whole = uploadRows(gpu, LAYOUT, numbers);
+    using whole = await uploadRows(gpu, LAYOUT, numbers);
     const expected = bitsOf(await computeGram(whole));
     for (const blockRows of [64, 128]) {
-      using rows = uploadRows(gpu, LAYOUT, numbers, { blockRows });
+      using rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows });
       assert.equal(rows.blocks.length, Math.ceil(count / blockRows));
       assert.deepEqual(bitsOf(await computeGram(rows)), expected);
       assert.deepEqual(await computeSelfSimilarity(rows), await computeSelfSimilarity(whole));
@@ -81,23 +82,32 @@ for (const count of COUNTS) {
 
 for (const variant of VARIANTS) {
   testGpu(
-    `every variant gives the same kernel of 200 rows bit for bit: ${variant.name}`,
+    `${variant.name} gives the same answers on 200 rows bit for bit, in blocks of any size and from a file`,
     async (gpu) => {
       if (!canRun(gpu, variant, LAYOUT.length)) return; // never chosen there, as rows.test.ts holds
       const [numbers, others] = [drawRows(1, 200), drawRows(2, 65)];
-      using plain = uploadRows(gpu, LAYOUT, numbers);
-      using plainOthers = uploadRows(gpu, LAYOUT, others);
-      for (const blockRows of [64, 128, 256]) {
-        using rows = uploadRows(gpu, LAYOUT, numbers, { variant, blockRows });
-        using columns = uploadRows(gpu, LAYOUT, others, { variant, blockRows });
-        assert.deepEqual(bitsOf(await computeGram(rows)), bitsOf(await computeGram(plain)));
-        const cross = await computeGram(plain, plainOthers);
-        assert.deepEqual(bitsOf(await computeGram(rows, columns)), bitsOf(cross));
-        assert.deepEqual(await computeSelfSimilarity(rows), await computeSelfSimilarity(plain));
-        assert.deepEqual(
-          await clusterSamples(rows, { ratio: 0.3 }),
-          await clusterSamples(plain, { ratio: 0.3 }),
-        );
+      using plain = await uploadRows(gpu, LAYOUT, numbers);
+      using plainOthers = await uploadRows(gpu, LAYOUT, others);
+      const labels = numbers.map((_, n) => n % 3);
+      const answer = async (rows: Rows, columns: Rows) => [
+        bitsOf(await computeGram(rows)),
+        bitsOf(await computeGram(rows, columns)),
+        await computeSelfSimilarity(rows),
+        await clusterSamples(rows, { ratio: 0.3 }),
+        await clusterSamples(rows, { ratio: 0.1, perClass: labels }),
+        await findRedundant(rows),
+      ];
+      const expected = await answer(plain, plainOthers);
+      for (
+        const [blockRows, residence] of [[64, "device"], [128, "device"], [256, "device"], [
+          64,
+          "file",
+        ]] as const
+      ) {
+        const options = { variant, blockRows, residence };
+        using rows = await uploadRows(gpu, LAYOUT, numbers, options);
+        using columns = await uploadRows(gpu, LAYOUT, others, options);
+        assert.deepEqual(await answer(rows, columns), expected, `${blockRows} rows, ${residence}`);
       }
     },
   );
@@ -105,21 +115,21 @@ for (const variant of VARIANTS) {
 
 testGpu("rows in buffers and in textures are not multiplied", async (gpu) => {
   const [plain, textured] = [VARIANTS[0], VARIANTS.find(({ operands }) => operands === "texture")];
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 2), { variant: plain });
-  using others = uploadRows(gpu, LAYOUT, drawRows(1, 2), { variant: textured });
+  using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 2), { variant: plain });
+  using others = await uploadRows(gpu, LAYOUT, drawRows(1, 2), { variant: textured });
   await assert.rejects(computeGram(rows, others), RangeError);
 });
 
 testGpu("the kernel of 65 rows with 131 others agrees with its twin exactly", async (gpu) => {
   const [left, right] = [drawTies(1, 65), drawTies(2, 131)];
-  using rows = uploadRows(gpu, LAYOUT, left, { blockRows: 64 });
-  using columns = uploadRows(gpu, LAYOUT, right, { blockRows: 128 });
+  using rows = await uploadRows(gpu, LAYOUT, left, { blockRows: 64 });
+  using columns = await uploadRows(gpu, LAYOUT, right, { blockRows: 128 });
   const matrix = await computeGram(rows, columns);
   assert.deepEqual(Float64Array.from(matrix), gramRows(left, right, LAYOUT.segments).value);
 });
 
 testGpu("a tile of padded rows holds no sample twice and none too many", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 131), { blockRows: 64 });
+  using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 131), { blockRows: 64 });
   const seen = new Uint8Array(131 * 131);
   const progress: [number, number][] = [];
   for await (const tile of computeTiles(rows, rows, (...step) => progress.push(step))) {
@@ -135,13 +145,13 @@ testGpu("a tile of padded rows holds no sample twice and none too many", async (
 });
 
 testGpu("leaving a kernel's tiles half-way frees what they took", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 131), { blockRows: 64 });
+  using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 131), { blockRows: 64 });
   for await (const _ of computeTiles(rows)) break;
 });
 
 testGpu("rows of two networks are not multiplied", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 2));
-  using others = uploadRows(gpu, layOut(LAYOUT.length), drawRows(1, 2)); // as long, but laid out otherwise
+  using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 2));
+  using others = await uploadRows(gpu, layOut(LAYOUT.length), drawRows(1, 2)); // as long, but laid out otherwise
   await assert.rejects(computeGram(rows, others), RangeError);
 });
 
@@ -151,7 +161,7 @@ for (const count of FEW_COUNTS) {
   testGpu(`${count} rows and their stored kernel give the same answers`, async (gpu) => {
     const numbers = drawRows(count, count);
     const labels = Array.from({ length: count }, (_, n) => (n * n) % 3);
-    using whole = uploadRows(gpu, LAYOUT, numbers);
+    using whole = await uploadRows(gpu, LAYOUT, numbers);
     const kernel = new KernelMatrix(await computeGram(whole), count);
     const options: ClusterOptions[] = [
       { ratio: 0.1 },
@@ -160,7 +170,7 @@ for (const count of FEW_COUNTS) {
       { ratio: 0.4, among: [...labels.keys()].filter((n) => n % 4 === 0) },
     ];
     for (const blockRows of [64, undefined]) {
-      using rows = uploadRows(gpu, LAYOUT, numbers, { blockRows });
+      using rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows });
       assert.deepEqual(await findRedundant(rows), await findRedundant(kernel));
       for (const sample of [undefined, count - 1]) {
         const thresholds = { threshold: 0.6, epsilon: 0.2, sample };
@@ -180,7 +190,7 @@ for (const count of FEW_COUNTS) {
 /** Rows in blocks of one panel, the same rows' kernel on the host, and the twin's kernel. */
 async function openSources(gpu: Gpu, seed: number, count: number) {
   const numbers = drawTies(seed, count);
-  const rows = uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
+  const rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
   const kappa = gramRows(numbers, numbers, LAYOUT.segments).value;
   const matrix = new KernelMatrix(await computeGram(rows), count);
   return {
@@ -273,7 +283,9 @@ for (const count of FEW_COUNTS) {
 testGpu(
   "samples that are all alike cluster round the first ones, the older cluster first",
   async (gpu) => {
-    using rows = uploadRows(gpu, LAYOUT, Array(70).fill(drawTies(1, 1)[0]), { blockRows: 64 });
+    using rows = await uploadRows(gpu, LAYOUT, Array(70).fill(drawTies(1, 1)[0]), {
+      blockRows: 64,
+    });
     const { centroids, assignment, heads } = await clusterSamples(rows, { ratio: 0.05 });
     assert.deepEqual([...centroids], [0, 1, 2]);
     assert.deepEqual([...assignment], [0, 1, 2, ...Array(67).fill(0)]);
@@ -287,7 +299,7 @@ testGpu("a projection that is not finite is named wherever it stands in a row", 
   for (const [sample, place, value] of [[64, 0, NaN], [2, 6, Infinity], [69, 14, NaN]] as const) {
     const numbers = drawRows(1, 70);
     numbers[sample][place] = value;
-    using rows = uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
+    using rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
     for (
       const analyse of [
         () => computeSelfSimilarity(rows),
@@ -305,7 +317,7 @@ testGpu("a projection that is not finite is named wherever it stands in a row", 
 });
 
 testGpu("options out of range are refused, from rows and from a stored kernel", async (gpu) => {
-  using rows = uploadRows(gpu, LAYOUT, drawRows(1, 5));
+  using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 5));
   for (const source of [rows, new KernelMatrix(await computeGram(rows), 5)]) {
     for (
       const options of [
@@ -342,7 +354,7 @@ testGpu("options out of range are refused, from rows and from a stored kernel", 
 testGpu(
   "indices that come twice, or are no whole numbers, are no samples to cluster",
   async (gpu) => {
-    using rows = uploadRows(gpu, LAYOUT, drawRows(1, 5));
+    using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 5));
     for (const among of [[1, 2, 1], [0.5], [NaN]]) {
       for (const source of [rows, new KernelMatrix(await computeGram(rows), 5)]) {
         await assert.rejects(clusterSamples(source, { ratio: 0.5, among }), RangeError, `${among}`);

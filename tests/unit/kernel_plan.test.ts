@@ -1,0 +1,85 @@
+/** Plans: arithmetic without a device. @module */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  BASE_BYTES,
+  countFlops,
+  pairBlocks,
+  PANEL_ROWS,
+  planBatch,
+  planRows,
+} from "../../engine/kernel/plan.ts";
+
+const MEBIBYTE = 2 ** 20;
+const BINDING = 128 * MEBIBYTE;
+/** LeNet-5 on the whole of MNIST. */
+const MNIST = { count: 60_000, rowLength: 3393, bindingBytes: BINDING };
+
+Deno.test("without a budget blocks are as large as may be, and rows stay on the device", () => {
+  const plan = planRows(MNIST);
+  assert.equal(plan.blockRows, 4096);
+  assert.equal(plan.blockCount, 15);
+  assert.equal(plan.residence, "device");
+  assert.equal(plan.rowBytes, 4 * 3393 * 60_032);
+  assert.equal(plan.tileBytes, 64 * MEBIBYTE);
+  assert.equal(plan.peakBytes, BASE_BYTES + plan.rowBytes + 3 * plan.tileBytes);
+});
+
+Deno.test("a smaller budget takes smaller blocks first, then a file", () => {
+  const memoryBytes = BASE_BYTES + 4 * 3393 * 60_032 + 3 * 16 * MEBIBYTE;
+  assert.deepEqual(
+    [planRows({ ...MNIST, memoryBytes }), planRows({ ...MNIST, memoryBytes: memoryBytes - 1 })]
+      .map(({ blockRows, residence }) => [blockRows, residence]),
+    [[2048, "device"], [1024, "device"]],
+  );
+  const { blockRows, residence } = planRows({ ...MNIST, memoryBytes: BASE_BYTES + 300 * MEBIBYTE });
+  assert.deepEqual([blockRows, residence], [2048, "file"]);
+});
+
+Deno.test("a budget that cannot be kept says how much is needed", () => {
+  assert.throws(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES }), {
+    name: "RangeError",
+    message: /got a memory budget of 384 MiB, need at least 388 MiB; raise --memory/,
+  });
+  assert.doesNotThrow(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES + 4 * MEBIBYTE }));
+});
+
+Deno.test("whatever is planned fits the budget and the device, and covers every row", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 200_000 }),
+    fc.integer({ min: 1, max: 100_000 }),
+    fc.integer({ min: 400, max: 20_000 }),
+    (count, rowLength, mebibytes) => {
+      const memoryBytes = mebibytes * MEBIBYTE;
+      let plan;
+      try {
+        plan = planRows({ count, rowLength, bindingBytes: BINDING, memoryBytes });
+      } catch (error) {
+        assert.ok(error instanceof RangeError);
+        return;
+      }
+      assert.ok(plan.peakBytes <= memoryBytes);
+      assert.equal(plan.blockRows % PANEL_ROWS, 0);
+      assert.ok(4 * plan.blockRows * rowLength <= BINDING && plan.tileBytes <= BINDING);
+      assert.ok(plan.blockRows * plan.blockCount >= count);
+      assert.ok(plan.blockRows * (plan.blockCount - 1) < count);
+    },
+  ));
+});
+
+Deno.test("FLOPs of a symmetric kernel are those of the panels on and above the diagonal", () => {
+  for (const [count, rowLength] of [[1, 7], [64, 5], [65, 3], [640, 2]]) {
+    const panels = Math.ceil(count / PANEL_ROWS);
+    const pairs = pairBlocks(panels, panels, true).length;
+    assert.equal(countFlops(rowLength, count), 2 * pairs * PANEL_ROWS ** 2 * rowLength);
+  }
+  assert.equal(countFlops(3, 5, 7), 2 * 3 * 5 * 7);
+});
+
+Deno.test("a batch is whole panels, or a panel in equal parts", () => {
+  const bytes = 4 * 1000;
+  for (const [fitting, batch] of [[1, 1], [3, 2], [63, 32], [64, 64], [191, 128], [1000, 256]]) {
+    assert.equal(planBatch(10, bytes * fitting / 100), batch);
+  }
+  assert.throws(() => planBatch(10, 39), RangeError);
+});
