@@ -14,7 +14,7 @@
  *
  * @module
  */
-export { Engine, openEngine, type ProjectOptions } from "./engine/engine.ts";
+export { Engine, type EngineOptions, openEngine, type ProjectOptions } from "./engine/engine.ts";
 export * from "./engine/errors.ts";
 
 export {
@@ -38,6 +38,7 @@ export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { Seeds } from "./engine/kernel/projection.ts";
 export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
+export type { Tuning } from "./engine/kernel/tuning.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
 export type { Rows } from "./engine/kernel/rows.ts";
 

@@ -8,6 +8,7 @@ import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
 import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
+import { tune, type Tuning } from "./kernel/tuning.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { Network, type ParameterSource } from "./network/network.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
@@ -94,6 +95,15 @@ export class Engine {
     this.#gpu.check();
     const { memoryBytes } = this.options;
     return await projectRows(this.#tensorflow, network, data, { seeds, memoryBytes, onProgress });
+  }
+
+  /**
+   * How fast the adapter runs each variant of the Gram kernel, measured once and remembered in the cache folder.
+   *
+   * @param options.fresh measure again
+   */
+  async tune(options?: { readonly fresh?: boolean }): Promise<Tuning> {
+    return await tune(this.#gpu, options);
   }
 
   /** Frees the device and everything on it; a second time does nothing. */

@@ -7,15 +7,23 @@ import {
   computeSelfSimilarity,
   drawDigits,
   type Engine,
+  findNearest,
+  findRedundant,
   flatten,
   type NetworkDefinition,
   openEngine,
+  relateSamples,
   relu,
 } from "../../mod.ts";
 // The self-test is the test suite's comparison carried to the user's adapter, so it uses the suite's float64 twins.
 import { seedRows, signedSeeds } from "../../tests/oracle/kernels.ts";
 import { computeJacobian, computeLogits, type Layer } from "../../tests/oracle/network.ts";
-import { farthestPointClusters } from "../../tests/oracle/relations.ts";
+import {
+  farthestPointClusters,
+  nearestSamples,
+  redundant,
+  relatePairs,
+} from "../../tests/oracle/relations.ts";
 import { options, report } from "./shared.ts";
 
 /** Limits that decide what fits. */
@@ -31,6 +39,9 @@ const LIMITS = [
 const SAMPLES = 70;
 const CLASSES = 10;
 const RATIO = 0.2;
+const NEAREST = 3;
+/** Powers of two, whose products are exact. */
+const THRESHOLDS = { threshold: 0.5, epsilon: 0.125 };
 
 /** Largest error relative to the largest number: sums of some hundred products in float32. */
 const TOLERANCE = 1e-5;
@@ -38,17 +49,25 @@ const TOLERANCE = 1e-5;
 /** Adds the command. */
 export function addDoctor(program: Command): void {
   program.command("doctor")
-    .description("show the adapter and test every kernel on it against float64")
+    .description("show the adapter, time its Gram kernels and test every kernel against float64")
+    .option("--retune", "time the Gram kernels again, instead of what the cache folder remembers")
     .addOption(options.json())
-    .action(async ({ json }) => {
+    .action(async ({ retune, json }) => {
       using engine = await openEngine();
+      const tuning = await engine.tune({ fresh: retune });
       const checks = await testKernels(engine);
       const limits = Object.fromEntries(LIMITS.map((name) => [name, engine.limits[name]]));
       const { name, vendor, features } = engine.adapter;
-      report(json, { adapter: name, vendor, features, limits, checks }, [
+      report(json, { adapter: name, vendor, features, limits, tuning, checks }, [
         `adapter: ${name}`,
         `features: ${features.join(" ")}`,
         ...LIMITS.map((limit) => `${limit}: ${limits[limit].toLocaleString("en")}`),
+        `gram tiles, N ${tuning.size[0]}, K ${tuning.size[1]} (N²K FLOP):`,
+        ...Object.entries(tuning.rates).map(([variant, rate], i) =>
+          `  ${variant.padEnd(16)} ${rate.toFixed(1).padStart(8)} GFLOP/s${
+            i === 0 ? ", chosen" : ""
+          }`
+        ),
         ...checks.map(({ kernels, error, passed }) =>
           `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(60)} error ${error.toExponential(1)}`
         ),
@@ -109,14 +128,29 @@ async function testKernels(engine: Engine): Promise<Check[]> {
   const gram = await computeGram(rows);
   const clusters = await clusterSamples(rows, { ratio: RATIO });
   const expected = farthestPointClusters(gram, SAMPLES, Math.floor(RATIO * SAMPLES));
+  const { counts } = await relateSamples(rows, THRESHOLDS);
+  const { counts: expectedCounts } = relatePairs(gram, SAMPLES, {
+    threshold: THRESHOLDS.threshold,
+    tolerance: THRESHOLDS.epsilon,
+  });
   return [
     compare("convolution", await engine.logits(network, data), logits.data),
-    compare("input_gradient, filter_gradient, project_factored, gram_tile", gram, kappa),
+    compare(
+      `input_gradient, filter_gradient, project_factored, ${rows.variant.kernel.name}`,
+      gram,
+      kappa,
+    ),
     compare(
       "self_similarity",
       await computeSelfSimilarity(rows),
       phi.map((_, i) => kappa[i * (SAMPLES + 1)]),
     ),
+    count("tile_maximum", [[await findRedundant(rows), redundant(gram, SAMPLES)]]),
+    count("tile_relations", [[Object.values(counts), Object.values(expectedCounts)]]),
+    count("tile_nearest", [[
+      (await findNearest(rows, NEAREST)).samples,
+      nearestSamples(gram, SAMPLES, NEAREST).flat(),
+    ]]),
     count("fpc_gather, fpc_assign, fpc_select", [
       [clusters.centroids, expected.centroids],
       [clusters.assignment, expected.assignment],
