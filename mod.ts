@@ -38,6 +38,8 @@ export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { Seeds } from "./engine/kernel/projection.ts";
 export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
+export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
+export type { RowPlan } from "./engine/kernel/plan.ts";
 export type { Tuning } from "./engine/kernel/tuning.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
 export type { Rows } from "./engine/kernel/rows.ts";

@@ -96,7 +96,7 @@ export function unpackPanels(panels: Floats, length: number, count: number): Flo
 
 /** A row of `length` numbers in one plain segment. */
 export function layOutPlain(length: number): RowLayout {
-  return { segments: [{ kind: "plain", offset: 0, length }], length };
+  return { segments: [{ layer: "plain", kind: "plain", offset: 0, length }], length };
 }
 
 /** The row of LeNet-5. */

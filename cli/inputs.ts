@@ -46,6 +46,8 @@ export interface NetworkOptions extends DataOptions {
 /** Options that choose a kernel: a network's, or a stored one. */
 export interface SourceOptions extends Partial<NetworkOptions> {
   readonly kernel?: string;
+  /** What the process and the device may hold together, in bytes. */
+  readonly memory?: number;
   readonly labels?: string;
 }
 
@@ -155,7 +157,7 @@ export async function withSource<T>(
     throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
   }
   const samples = await loadData({ ...options, data });
-  using engine = await openEngine();
+  using engine = await openEngine({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { model, weights }, samples);
   using rows = await project(engine, network, samples, kind);
   return await job({ kernel: rows, labels: samples.labels, count: rows.count });

@@ -13,6 +13,7 @@ import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addGram } from "./commands/gram.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addRedundant } from "./commands/redundant.ts";
 import { addRelate } from "./commands/relate.ts";
@@ -54,6 +55,7 @@ export async function main(args: readonly string[]): Promise<number> {
 const COMMANDS = [
   addDoctor,
   addData,
+  addPlan,
   addTrain,
   addGram,
   addRedundant,

@@ -6,6 +6,7 @@
 import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
+import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
@@ -104,6 +105,19 @@ export class Engine {
    */
   async tune(options?: { readonly fresh?: boolean }): Promise<Tuning> {
     return await tune(this.#gpu, options);
+  }
+
+  /**
+   * What a job over the network's kernel takes, before it runs and without touching data.
+   *
+   * @throws {RangeError} if the engine's memory budget is too small; the message says what is needed.
+   */
+  async estimate(
+    network: Network,
+    request: Omit<EstimateRequest, "memoryBytes">,
+  ): Promise<Estimate> {
+    const { memoryBytes } = this.options;
+    return await estimateJob(this.#gpu, network.layers, { ...request, memoryBytes });
   }
 
   /** Frees the device and everything on it; a second time does nothing. */

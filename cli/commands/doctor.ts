@@ -62,11 +62,14 @@ export function addDoctor(program: Command): void {
         `adapter: ${name}`,
         `features: ${features.join(" ")}`,
         ...LIMITS.map((limit) => `${limit}: ${limits[limit].toLocaleString("en")}`),
-        `gram tiles, N ${tuning.size[0]}, K ${tuning.size[1]} (N²K FLOP):`,
+        `gram tiles, N ${tuning.size[0]}, K ${tuning.size[1]}:`,
         ...Object.entries(tuning.rates).map(([variant, rate], i) =>
           `  ${variant.padEnd(16)} ${rate.toFixed(1).padStart(8)} GFLOP/s${
             i === 0 ? ", chosen" : ""
           }`
+        ),
+        ...Object.entries(tuning.bandwidths).map(([operands, bandwidth]) =>
+          `reading rows in ${operands}s ${bandwidth.toFixed(1).padStart(6)} GB/s`
         ),
         ...checks.map(({ kernels, error, passed }) =>
           `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(60)} error ${error.toExponential(1)}`

@@ -19,6 +19,7 @@ export function addGram(program: Command): void {
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .option("--cross", "training samples against test samples")
+    .addOption(options.memory())
     .addOption(options.out("matrix, float32 .npy [N, N]"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -31,7 +32,7 @@ export function addGram(program: Command): void {
       const left = await loadData(settings);
       const right = settings.cross ? await loadData({ ...settings, split: "test" }) : undefined;
       const start = performance.now();
-      using engine = await openEngine();
+      using engine = await openEngine({ memoryBytes: settings.memory });
       using network = await loadNetwork(engine, settings, left);
       using rows = await project(engine, network, left, settings.kind);
       using columns = right && await project(engine, network, right, settings.kind);

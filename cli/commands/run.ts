@@ -39,6 +39,7 @@ export function addRun(program: Command): void {
     .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
     .option("--share <s>", "share of each class's head cluster to remove", parseFraction, 0.1)
     .option("--seeds <n>", "runs of each arm of the comparison", parseCount, 10)
+    .addOption(options.memory())
     .addOption(options.seed());
   addTrainingOptions(command, SMALL_SET)
     .addOption(options.out("folder for weights, indices, figures and summary.json"))
@@ -49,7 +50,7 @@ export function addRun(program: Command): void {
         { command: "run", options: settings },
         async (folder) => {
           const sets = await loadTrainingSets(settings);
-          using engine = await openEngine();
+          using engine = await openEngine({ memoryBytes: settings.memory });
           return await runAll(engine, sets, { ...settings, learningRate: settings.lr }, folder);
         },
       );

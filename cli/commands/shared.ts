@@ -8,6 +8,7 @@ import type { Schedule, Split } from "../../mod.ts";
 import { MODELS } from "../inputs.ts";
 import {
   parseBatch,
+  parseBytes,
   parseCount,
   parseFraction,
   parseNotNegative,
@@ -34,6 +35,11 @@ export const options = {
   testSize: () =>
     new Option("--test-size <n>", "use the first n test samples")
       .argParser(parseCount),
+  memory: () =>
+    new Option(
+      "--memory <size>",
+      "what the process and the device may hold together, such as 4GiB",
+    ).argParser(parseBytes),
   out: (what: string) => new Option("--out <path>", what).makeOptionMandatory(),
   seed: () => new Option("--seed <n>", "random seed").default(0).argParser(parseSeed),
   json: () => new Option("--json", "print the summary as JSON"),
@@ -52,6 +58,7 @@ export type SourceFlags = {
   readonly trainSize?: number;
   readonly testSize?: number;
   readonly kernel?: string;
+  readonly memory?: number;
 };
 
 /** What `addTrainingOptions` adds. */
@@ -79,7 +86,8 @@ export function addSourceCommand(
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
-    .addOption(options.kernel());
+    .addOption(options.kernel())
+    .addOption(options.memory());
   return command as unknown as Command<[], SourceFlags>;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
+import { readBytes } from "../units.ts";
 
 /** An integer of at least 1. */
 export const parseCount = parser(
@@ -46,6 +47,26 @@ export const parseThreshold = parser(
   (value) => value >= 0.5 && value <= 1,
   "a number from 0.5 to 1",
 );
+
+/** A number of bytes, with or without a unit. */
+export function parseBytes(text: string): number {
+  const bytes = readBytes(text);
+  if (!(bytes > 0)) {
+    throw new InvalidArgumentError(`Got '${text}', need a size such as 4GiB or 512MiB.`);
+  }
+  return bytes;
+}
+
+/** The size of an image, `28x28x1`. */
+export function parseShape(text: string): readonly [number, number, number] {
+  const sizes = text.split("x").map(Number);
+  if (sizes.length !== 3 || !sizes.every((size) => Number.isInteger(size) && size >= 1)) {
+    throw new InvalidArgumentError(
+      `Got '${text}', need height, width and channels such as 28x28x1.`,
+    );
+  }
+  return sizes as [number, number, number];
+}
 
 /** A batch size, or `full`. */
 export function parseBatch(text: string): number | "full" {

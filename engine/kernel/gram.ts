@@ -48,7 +48,7 @@ export interface DeviceTile {
  * Computes tiles of `rows . columns^T` on the device, one after another in the same memory; without `columns` those of the symmetric matrix
  * on and above the diagonal.
  */
-class TileSweep implements Disposable {
+export class TileSweep implements Disposable {
   readonly places: readonly BlockPair[];
   readonly #gpu: Gpu;
   readonly #stack = new DisposableStack();

@@ -11,7 +11,12 @@ import type { ConvolutionGeometry } from "../network/convolution.ts";
 import type { LayerShape } from "../network/network.ts";
 
 /** One layer's place in a packed row. */
-export type Segment =
+export type Segment = {
+  /** Name of the layer. */
+  readonly layer: string;
+} & SegmentPlace;
+
+type SegmentPlace =
   | {
     readonly kind: "plain";
     /** First number in the row. */
@@ -46,10 +51,15 @@ export function layOutRow(layers: readonly LayerShape[]): RowLayout {
   let offset = 0;
   const segments = layers.map((layer): Segment => {
     const segment = placeSegment(layer, offset);
-    offset += segment.kind === "plain" ? segment.length : segment.inputs + segment.outputs;
+    offset += measureSegment(segment);
     return segment;
   });
   return { segments, length: offset };
+}
+
+/** Numbers of a segment. */
+export function measureSegment(segment: Segment): number {
+  return segment.kind === "plain" ? segment.length : segment.inputs + segment.outputs;
 }
 
 /**
@@ -75,8 +85,9 @@ export function encodeSegments({ segments }: RowLayout): Uint32Array<ArrayBuffer
 function placeSegment(layer: LayerShape, offset: number): Segment {
   const bias = layer.bias ? 1 : 0;
   if (layer.kind === "dense") {
-    return { kind: "factored", offset, inputs: layer.inputs + bias, outputs: layer.outputs };
+    const inputs = layer.inputs + bias;
+    return { layer: layer.name, kind: "factored", offset, inputs, outputs: layer.outputs };
   }
   const length = (countTaps(layer.geometry) + bias) * layer.geometry.out_channels;
-  return { kind: "plain", offset, length };
+  return { layer: layer.name, kind: "plain", offset, length };
 }

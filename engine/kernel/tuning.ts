@@ -7,25 +7,35 @@ import { z } from "npm:zod@4.6.7";
 import { cacheFolder } from "../data/named.ts";
 import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { computeGram, foldTiles } from "./gram.ts";
-import { PANEL_ROWS } from "./plan.ts";
+import type { Operands } from "../gpu/panels.ts";
+import { computeGram, TileSweep } from "./gram.ts";
+import { countFlops, PANEL_ROWS } from "./plan.ts";
 import { Rows } from "./rows.ts";
+import { submitSelfSimilarity } from "./self_similarity.ts";
 import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "./variants.ts";
 
 /** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
 export interface Tuning {
-  /** In GFLOP/s, counted as `N^2 K` for the symmetric product of `[N, K]` rows. */
+  /** In GFLOP/s of the panels that are computed, those on and above the diagonal of the product of `[N, K]` rows. */
   readonly rates: Readonly<Record<string, number>>;
   /** N and K of the product that was timed. */
   readonly size: readonly [rows: number, length: number];
+  /** In GB/s, how fast packed rows are read where they may stand. */
+  readonly bandwidths: Readonly<Partial<Record<Operands, number>>>;
 }
 
 /** Numbers of a row in the measurement: long enough that a tile's begin and end do not count. */
 const LENGTH = 1024;
 
-/** Rows of the measurement: the first size at which the plain variant takes longer than the least time. */
-const SIZES = [512, 2048, 8192];
-const LEAST_MS = 20;
+/** Rows of the measurement: the first size at which the plain variant takes longer than the least time; one tile each. */
+const SIZES = [512, 1024, 2048, 4096];
+const LEAST_MS = 5;
+
+/** Time of one measurement at least. */
+const MEASUREMENT_MS = 120;
+
+/** Rows that are read to measure the bandwidth: 32 MiB, more than most caches. */
+const READ_ROWS = 8192;
 
 /** Measurements of each variant. */
 const ROUNDS = 3;
@@ -70,36 +80,71 @@ async function findTuning(gpu: Gpu, fresh: boolean): Promise<Tuning> {
 }
 
 async function measureVariants(gpu: Gpu): Promise<Tuning> {
-  let size = SIZES[0];
-  for (const larger of SIZES.slice(1)) {
-    if (await measureVariant(gpu, PLAIN_VARIANT, size) >= LEAST_MS) break;
-    size = larger;
-  }
   const expected = await multiply(gpu, PLAIN_VARIANT);
-  const rates: [string, number][] = [];
+  const variants: GramVariant[] = [];
   for (const variant of VARIANTS) {
     if (!canRun(gpu, variant, LENGTH)) continue;
-    const product = variant === PLAIN_VARIANT ? expected : await multiply(gpu, variant);
     // whole numbers, so that every sum is exact: what differs is wrong
-    if (!product.every((value, i) => value === expected[i])) continue;
-    const milliseconds = await measureVariant(gpu, variant, size);
-    rates.push([variant.name, size * size * LENGTH / milliseconds / 1e6]);
+    const product = await multiply(gpu, variant);
+    if (product.every((value, i) => value === expected[i])) variants.push(variant);
   }
+  const size = await chooseSize(gpu);
+  const least = new Map(variants.map((variant) => [variant, Infinity]));
+  // in turns, so that what disturbs the machine disturbs all alike
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [variant, before] of least) {
+      least.set(variant, Math.min(before, await measureVariant(gpu, variant, size)));
+    }
+  }
+  const rates = [...least].map(([{ name }, milliseconds]): [string, number] => [
+    name,
+    countFlops(LENGTH, size) / milliseconds / 1e6,
+  ]);
   rates.sort(([, a], [, b]) => b - a);
-  return { rates: Object.fromEntries(rates), size: [size, LENGTH] };
+  const bandwidths: Partial<Record<Operands, number>> = {};
+  for (const variant of variants) {
+    bandwidths[variant.operands] ??= await measureBandwidth(gpu, variant);
+  }
+  return { rates: Object.fromEntries(rates), size: [size, LENGTH], bandwidths };
 }
 
-/** Milliseconds of a symmetric product, the least of some measurements. */
+/** The first of the sizes at which the plain variant is busy for a while. */
+async function chooseSize(gpu: Gpu): Promise<number> {
+  for (const size of SIZES) {
+    if (await measureVariant(gpu, PLAIN_VARIANT, size) >= LEAST_MS) return size;
+  }
+  return SIZES.at(-1)!;
+}
+
+/** Milliseconds of a symmetric product: the mean of as many as drown the wait for the device, which takes some 12. */
 async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Promise<number> {
   using rows = await drawRows(gpu, variant, size, LENGTH);
-  let least = Infinity;
-  for (let round = 0; round <= ROUNDS; round++) {
+  using sweep = new TileSweep(rows, rows);
+  const commands = gpu.record();
+  for (let count = 1;; count *= 2) {
     const start = performance.now();
-    await foldTiles(rows, () => {});
-    // the first one compiles
-    if (round > 0) least = Math.min(least, performance.now() - start);
+    for (let i = 0; i < count; i++) sweep.record(commands, 0);
+    commands.submit();
+    await gpu.finish();
+    const milliseconds = performance.now() - start;
+    // the first one may compile
+    if (count > 1 && milliseconds > MEASUREMENT_MS) return milliseconds / count;
   }
-  return least;
+}
+
+/** GB/s of reading rows once, one panel after another, as clustering does. */
+async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number> {
+  using rows = await drawRows(gpu, variant, READ_ROWS, LENGTH);
+  for (let passes = 1;; passes *= 2) {
+    const start = performance.now();
+    for (let pass = 0; pass < passes; pass++) gpu.destroyBuffer(submitSelfSimilarity(rows));
+    await gpu.finish();
+    const milliseconds = performance.now() - start;
+    // the first pass compiles, and the wait itself takes some 12 ms
+    if (passes > 1 && milliseconds > MEASUREMENT_MS) {
+      return 4 * READ_ROWS * LENGTH * passes / milliseconds / 1e6;
+    }
+  }
 }
 
 /** A small product with a factored segment and awkward lengths, which every variant must get right. */
@@ -118,8 +163,10 @@ async function drawRows(
   const factored = length % 2 ? { inputs: 5, outputs: 4 } : { inputs: 0, outputs: 0 };
   const plain = length - factored.inputs - factored.outputs;
   const segments = [
-    { kind: "plain" as const, offset: 0, length: plain },
-    ...factored.inputs > 0 ? [{ kind: "factored" as const, offset: plain, ...factored }] : [],
+    { layer: "plain", kind: "plain" as const, offset: 0, length: plain },
+    ...factored.inputs > 0
+      ? [{ layer: "factored", kind: "factored" as const, offset: plain, ...factored }]
+      : [],
   ];
   const rows = new Rows(gpu, { segments, length }, count, { variant });
   const numbers = drawUniform(createGenerator(0), PANEL_ROWS * length, 2.5).map(Math.round);
@@ -148,6 +195,8 @@ const MEMORY = z.record(
   z.object({
     rates: z.record(z.string(), z.number().positive()),
     size: z.tuple([z.number(), z.number()]),
+    bandwidths: z.object({ buffer: z.number().positive(), texture: z.number().positive() })
+      .partial(),
   }),
 );
 

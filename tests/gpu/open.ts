@@ -191,15 +191,15 @@ export function assertOutput(
 /** A row layout of segments one after another: the length of a plain one, `[inputs, outputs]` of a factored one. */
 export function layOut(...sizes: (number | readonly [number, number])[]): RowLayout {
   let length = 0;
-  const segments = sizes.map((size): Segment => {
-    const offset = length;
+  const segments = sizes.map((size, i): Segment => {
+    const [layer, offset] = [`layer${i}`, length];
     if (typeof size === "number") {
       length += size;
-      return { kind: "plain", offset, length: size };
+      return { layer, kind: "plain", offset, length: size };
     }
     const [inputs, outputs] = size;
     length += inputs + outputs;
-    return { kind: "factored", offset, inputs, outputs };
+    return { layer, kind: "factored", offset, inputs, outputs };
   });
   return { segments, length };
 }

@@ -1,0 +1,75 @@
+/** `lpntk plan`. @module */
+
+import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { type Estimate, loadWeights, openEngine, type Segment } from "../../mod.ts";
+import { MODELS } from "../inputs.ts";
+import { formatBytes, formatCount, formatSeconds } from "../units.ts";
+import { options, report } from "./shared.ts";
+import { parseCount, parseRatio, parseShape } from "./values.ts";
+
+/** Adds the command. */
+export function addPlan(program: Command): void {
+  program.command("plan")
+    .description("show what a kernel of so many samples takes, before anything runs")
+    .addOption(options.model().makeOptionMandatory())
+    .addOption(options.weights())
+    .requiredOption("--samples <n>", "number of samples", parseCount)
+    .option("--others <n>", "samples on the other side of the kernel", parseCount)
+    .option("--shape <hxwxc>", "size of an image", parseShape, [28, 28, 1] as const)
+    .option("--classes <n>", "number of classes, where no --weights say it", parseCount, 10)
+    .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
+    .option("--per-class", "cluster each class by itself")
+    .addOption(options.memory())
+    .addOption(options.json())
+    .action(async ({ json, ...settings }) => {
+      const { model, weights, samples, others, shape, classes, ratio, perClass } = settings;
+      using engine = await openEngine({ memoryBytes: settings.memory });
+      const source = weights === undefined ? { seed: 0, classes } : await loadWeights(weights);
+      using network = engine.network(MODELS[model], source, shape);
+      const estimate = await engine.estimate(network, {
+        count: samples,
+        others,
+        ratio,
+        groups: perClass ? network.classes : 1,
+      });
+      report(json, { ...settings, adapter: engine.adapter.name, ...estimate }, [
+        `${model} over ${formatCount(samples)}${
+          others === undefined ? "" : ` x ${formatCount(others)}`
+        } samples of ${shape.join(" x ")} on ${engine.adapter.name}`,
+        ...describe(estimate),
+      ]);
+    });
+}
+
+function describe({ layout, rows, variant, gram, clusters }: Estimate): string[] {
+  const place = rows.residence === "device" ? "on the device" : "in a file, two blocks at a time";
+  return [
+    "",
+    `packed rows      ${formatCount(layout.length)} numbers a sample, ${
+      formatBytes(rows.rowBytes)
+    }, ${place}`,
+    ...layout.segments.map((segment) =>
+      `  ${segment.layer.padEnd(14)} ${describeSegment(segment)}`
+    ),
+    `tiles            ${formatCount(gram.tiles)} of ${formatCount(rows.blockRows)} x ${
+      formatCount(rows.blockRows)
+    }, ${formatBytes(rows.tileBytes)} each`,
+    `peak memory      ${formatBytes(rows.peakBytes)}, process and device together`,
+    "",
+    "on rows that stand, at the rates that doctor shows:",
+    `kernel           ${formatCount(gram.flops / 1e9)} GFLOP, ${
+      formatSeconds(gram.seconds)
+    } (${variant}); ${formatBytes(gram.matrixBytes)} if it is stored whole`,
+    `clusters         ${formatCount(clusters.count)} in ${
+      formatCount(clusters.passes)
+    } passes over the rows, ${formatSeconds(clusters.seconds)}`,
+  ];
+}
+
+function describeSegment(segment: Segment): string {
+  return segment.kind === "plain"
+    ? `${formatCount(segment.length)}, contracted`
+    : `${formatCount(segment.inputs)} + ${formatCount(segment.outputs)}, factored, for ${
+      formatCount(segment.inputs * segment.outputs)
+    }`;
+}

@@ -1,0 +1,91 @@
+/**
+ * What a job over a network's kernel takes, before it runs: memory from the plan, time from the adapter's measured rates.
+ *
+ * @module
+ */
+import type { Gpu } from "../gpu/device.ts";
+import type { LayerShape } from "../network/network.ts";
+import { layOutRow, type RowLayout } from "./layout.ts";
+import { countFlops, pairBlocks, planRows, type RowPlan } from "./plan.ts";
+import { chooseVariant, tune } from "./tuning.ts";
+
+/** What an estimate is made for. */
+export interface EstimateRequest {
+  /** Samples. */
+  readonly count: number;
+  /** Samples on the other side of the kernel; without it the kernel is symmetric. */
+  readonly others?: number;
+  /** Clusters per sample. Default 0.1. */
+  readonly ratio?: number;
+  /** Groups that are clustered side by side, one step each at a time. Default 1. */
+  readonly groups?: number;
+  /** What the process and the device may hold together, in bytes. Default: no bound. */
+  readonly memoryBytes?: number;
+}
+
+/** An estimate. Seconds are of the device's work on rows that stand; projecting the samples comes before. */
+export interface Estimate {
+  readonly layout: RowLayout;
+  readonly rows: RowPlan;
+  /** Name of the Gram kernel's variant. */
+  readonly variant: string;
+  readonly gram: {
+    readonly tiles: number;
+    readonly flops: number;
+    readonly seconds: number;
+    /** Of the whole matrix, f32. */
+    readonly matrixBytes: number;
+  };
+  readonly clusters: {
+    readonly count: number;
+    /** Times that all rows are read. */
+    readonly passes: number;
+    readonly bytes: number;
+    readonly seconds: number;
+  };
+}
+
+/**
+ * Estimates a job; touches no data.
+ *
+ * @throws {RangeError} if the budget is too small; the message says what is needed.
+ */
+export async function estimateJob(
+  gpu: Gpu,
+  layers: readonly LayerShape[],
+  { count, others, ratio = 0.1, groups = 1, memoryBytes }: EstimateRequest,
+): Promise<Estimate> {
+  const layout = layOutRow(layers);
+  const variant = await chooseVariant(gpu, layout.length);
+  const { rates, bandwidths } = await tune(gpu);
+  const { maxStorageBufferBindingSize: bindingBytes } = gpu.device.limits;
+  // both sides of a rectangular kernel are held at once
+  const rows = planRows({
+    count: count + (others ?? 0),
+    rowLength: layout.length,
+    bindingBytes,
+    memoryBytes,
+  });
+  const blocks = (side: number) => Math.ceil(side / rows.blockRows);
+  const flops = countFlops(layout.length, count, others);
+  const clusters = Math.max(groups, Math.floor(ratio * count));
+  const passes = Math.ceil(clusters / groups);
+  const bytes = 4 * layout.length * count * passes;
+  return {
+    layout,
+    rows,
+    variant: variant.name,
+    gram: {
+      tiles: pairBlocks(blocks(count), blocks(others ?? count), others === undefined).length,
+      flops,
+      seconds: flops / rates[variant.name] / 1e9,
+      matrixBytes: 4 * count * (others ?? count),
+    },
+    clusters: {
+      count: clusters,
+      passes,
+      bytes,
+      seconds: bytes / bandwidths[variant.operands]! / 1e9,
+    },
+  };
+}
