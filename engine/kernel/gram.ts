@@ -27,12 +27,14 @@ export interface Tile {
  *
  * Costs `2 * N * N' * length` FLOP, half of it when symmetric; holds one tile, at most 64 MiB, on the device and on the host.
  *
+ * @param isWanted leaves the other tiles out
  * @throws {RangeError} if the two sides come from networks of different layers.
  */
 export async function* computeTiles(
   rows: Rows,
   columns: Rows = rows,
   onProgress?: OnProgress,
+  isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
 ): AsyncGenerator<Tile> {
   const { gpu, layout } = rows;
   if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
@@ -41,7 +43,9 @@ export async function* computeTiles(
     );
   }
   const symmetric = columns === rows;
-  const pairs = pairBlocks(rows.blocks.length, columns.blocks.length, symmetric);
+  const pairs = pairBlocks(rows.blocks.length, columns.blocks.length, symmetric).filter((pair) =>
+    isWanted(rows.blocks[pair.row].firstRow, columns.blocks[pair.column].firstRow)
+  );
   for (const [done, pair] of pairs.entries()) {
     yield await computeTile(
       gpu,

@@ -10,6 +10,9 @@ export const PANEL_ROWS = 64;
 /** Rows of one block at most: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
 
+/** Rows and columns of a stored chunk at most: it is then 4 MiB. */
+const CHUNK_ROWS = 1024;
+
 /** Images of one forward and backward pass at most. */
 const BATCH_SAMPLES = 256;
 
@@ -35,6 +38,15 @@ export function planBlockRows(rowLength: number, bindingBytes: number): number {
   }
   const tileSide = Math.floor(Math.sqrt(bindingBytes / 4) / PANEL_ROWS) * PANEL_ROWS;
   return Math.min(panels * PANEL_ROWS, tileSide, BLOCK_ROWS);
+}
+
+/**
+ * Rows and columns of a stored chunk of a kernel with rows of `rowLength` numbers: the device computes it as one tile.
+ *
+ * @throws {RangeError} if not even one panel can be bound.
+ */
+export function planChunkRows(rowLength: number, bindingBytes: number): number {
+  return Math.min(planBlockRows(rowLength, bindingBytes), CHUNK_ROWS);
 }
 
 /**

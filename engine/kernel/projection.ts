@@ -27,6 +27,7 @@ export type OnProgress = (done: number, total: number) => void;
 /**
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer.
  *
+ * @param blockRows rows of one block, as `Rows` takes them
  * @returns packed rows; the caller disposes them
  * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, `NonFiniteError` if a
  * projection overflows.
@@ -37,6 +38,7 @@ export async function projectRows(
   data: Dataset,
   seeds: Seeds,
   onProgress?: OnProgress,
+  blockRows?: number,
 ): Promise<Rows> {
   const count = data.labels.length;
   checkFit(network, data);
@@ -47,7 +49,7 @@ export async function projectRows(
   );
   const limit = tensorflow.gpu.device.limits.maxStorageBufferBindingSize;
   const batch = planBatch(largest, limit);
-  const rows = new Rows(tensorflow.gpu, layout, count);
+  const rows = new Rows(tensorflow.gpu, layout, count, blockRows);
   try {
     for (const block of rows.blocks) {
       for (let first = 0; first < block.rowCount; first += batch) {

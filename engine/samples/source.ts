@@ -1,5 +1,5 @@
 /**
- * Where a kernel's numbers come from: packed rows on the device, or a stored matrix.
+ * Where a kernel's numbers come from: packed rows on the device, a matrix in memory, or a store on disk.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { computeTiles, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../kernel/projection.ts";
 import { Rows } from "../kernel/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
+import { KernelStore } from "../kernel/store.ts";
 
 /** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
 export class KernelMatrix {
@@ -45,7 +46,10 @@ export class KernelMatrix {
 }
 
 /** What a symmetric kernel is read from. */
-export type KernelSource = Rows | KernelMatrix;
+export type KernelSource = Rows | StoredKernel;
+
+/** A kernel that is computed already. */
+export type StoredKernel = KernelMatrix | KernelStore;
 
 /** Asymmetry relative to the largest entry that rounding in another program may leave. */
 const ASYMMETRY = 1e-4;
@@ -55,12 +59,13 @@ export function countSamples(source: KernelSource): number {
   return source instanceof Rows ? source.count : source.size;
 }
 
-/** Every pair of samples once, in tiles: rows compute theirs, a stored matrix is one tile of itself. */
+/** Every pair of samples once, in tiles: rows compute theirs, a store reads its, a matrix is one tile of itself. */
 export function readTiles(
   source: KernelSource,
   onProgress?: OnProgress,
 ): AsyncIterable<Tile> | Iterable<Tile> {
   if (source instanceof Rows) return computeTiles(source, source, onProgress);
+  if (source instanceof KernelStore) return source.readTiles(onProgress);
   const { size, values } = source;
   const tile = { firstRow: 0, firstColumn: 0, rowCount: size, columnCount: size };
   return [{ ...tile, values, stride: size, mirrored: false }];
@@ -75,6 +80,17 @@ export async function readSelfSimilarity(
   source: KernelSource,
 ): Promise<Float32Array | Float64Array> {
   if (source instanceof Rows) return await computeSelfSimilarity(source);
+  if (source instanceof KernelStore) return await source.readDiagonal();
   const { values, size } = source;
   return Float64Array.from({ length: size }, (_, i) => values[i * size + i]);
+}
+
+/** One row of a stored kernel, `[N]`. */
+export async function readRow(
+  source: StoredKernel,
+  row: number,
+): Promise<Float32Array | Float64Array> {
+  if (source instanceof KernelStore) return await source.readRow(row);
+  const { values, size } = source;
+  return values.subarray(row * size, (row + 1) * size);
 }
