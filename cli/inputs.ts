@@ -9,6 +9,7 @@ import {
   type Engine,
   KernelMatrix,
   type KernelSource,
+  KernelStore,
   lenet5,
   loadDataset,
   loadWeights,
@@ -19,11 +20,15 @@ import {
   readNpy,
   type Rows,
   type Split,
+  type StoredKernel,
   takeFirst,
   takeSamples,
 } from "../mod.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
+
+/** How the name of a kernel ends that is stored in chunks, in a folder. */
+export const STORE_ENDING = ".zarr";
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = { lenet5, mlp };
@@ -119,16 +124,17 @@ export function project(
   network: Network,
   data: Dataset,
   kind: "lpntk" | "pntk",
+  tileRows?: number,
 ): Promise<Rows> {
   return withProgress(
     "projecting",
     "samples",
-    (onProgress) => engine.project(network, data, { seeds: kind, onProgress }),
+    (onProgress) => engine.project(network, data, { seeds: kind, onProgress, tileRows }),
   );
 }
 
 /**
- * Runs `job` on the kernel that the options choose: a stored matrix needs no GPU to read, a network's samples are projected first.
+ * Runs `job` on the kernel that the options choose: a stored kernel needs no GPU to read, a network's samples are projected first.
  *
  * @throws {UsageError} if the options choose neither, or both.
  */
@@ -161,8 +167,9 @@ export async function withSource<T>(
   return await job({ kernel: rows, labels: samples.labels, count: rows.count });
 }
 
-/** A stored kernel: a square float32 or float64 `.npy`. */
-async function loadKernel(path: string): Promise<KernelMatrix> {
+/** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
+async function loadKernel(path: string): Promise<StoredKernel> {
+  if (path.endsWith(STORE_ENDING)) return await KernelStore.open(path);
   const { data, shape } = await readNpy(path);
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
   if (!isFloat || shape.length !== 2 || shape[0] !== shape[1]) {

@@ -10,7 +10,7 @@ doctor --json --help
 data --help
 data fetch <name> --mirror --help
 train --model --data --train-size --test-size --validation-size --seed --epochs --lr --momentum --weight-decay --batch --schedule --out --json --help
-gram --model --weights --data --kind --split --train-size --test-size --cross --out --json --help
+gram --model --weights --data --kind --split --train-size --test-size --cross --full --repair --out --json --help
 redundant --model --weights --data --kind --split --train-size --test-size --kernel --out --json --help
 relate --model --weights --data --kind --split --train-size --test-size --kernel --threshold --epsilon --sample --out --json --help
 cluster --model --weights --data --kind --split --train-size --test-size --kernel --labels --ratio --per-class --out --json --help
