@@ -1,5 +1,6 @@
 /** Stored kernels without a GPU: what is on disk, what comes back, and what happens when something goes wrong. @module */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import FileSystemStore from "@zarrita/storage/fs";
 import * as zarrita from "zarrita";
@@ -269,36 +270,54 @@ Deno.test("a second writer is told of the first, whose lock ends with it", async
   assert.equal(await finishStore(path, settle(3)), 0);
 });
 
+Deno.test("what a killed process left half written is removed", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/K.zarr`;
+  await finishStore(path, settle(130));
+  const clean = await readChunks(path);
+  await Deno.writeTextFile(`${path}/zarr.json.12345678.partial`, "{");
+  await Deno.writeTextFile(`${path}/c/0/1.12345678.partial`, "half");
+  assert.equal(await finishStore(path, settle(130)), 0);
+  assert.deepEqual(await readChunks(path), clean);
+  assert.deepEqual(await listNames(path), [".lock", "c", "zarr.json"]);
+});
+
 Deno.test("kill -9 at any moment leaves whole chunks alone, and a run that goes on ends with the same bytes", async () => {
   await using folder = await openTempFolder();
   const path = `${folder.path}/K.zarr`;
-  const [size, chunkRows] = [1500, 256]; // 6 blocks, 21 tiles
+  const [size, chunkRows] = [1900, 640]; // 3 blocks, 6 tiles of 1.6 MB
   const settings = settle(size, { chunkRows });
   await finishStore(`${folder.path}/clean.zarr`, settings);
-  const clean = await readChunks(`${folder.path}/clean.zarr`);
+  const clean = await printChunks(`${folder.path}/clean.zarr`);
 
   let interrupted = 0;
   for (let run = 0; interrupted < 8 && run < 50; run++) {
-    const before = await countChunks(path);
+    const before = countFiles(path);
     const child = startChild(path, size, chunkRows);
     let isRunning = true;
     const ended = child.status.then(({ signal }) => {
       isRunning = false;
       if (signal === "SIGKILL") interrupted++;
     });
-    while (isRunning && await countChunks(path) <= before) await sleep(1);
-    await sleep(15 * Math.random());
+    // every other time just when a file appears, which is while it is written
+    for (let look = 0; isRunning && countFiles(path) <= before; look++) {
+      if (look % 100 === 0) await sleep(0);
+    }
+    if (run % 2 === 1) await sleep(60 * Math.random());
     if (isRunning) child.kill("SIGKILL");
     await ended;
     // whatever stands under a chunk's name is the whole chunk
-    for (const [name, bytes] of await readChunks(path)) {
-      if (!name.endsWith(".partial")) assert.deepEqual(bytes, clean.get(name), name);
+    const chunks = await printChunks(path);
+    for (const [name, print] of Object.entries(chunks)) {
+      if (!name.endsWith(".partial")) assert.equal(print, clean[name], name);
     }
-    if (await countChunks(path) === clean.size) await Deno.remove(path, { recursive: true });
+    if (Object.keys(clean).every((name) => name in chunks)) {
+      await Deno.remove(path, { recursive: true });
+    }
   }
   assert.equal(interrupted, 8);
   await finishStore(path, settings); // the lock of the killed went with them
-  assert.deepEqual(await readChunks(path), clean);
+  assert.deepEqual(await printChunks(path), clean);
   assert.deepEqual(await listNames(path), [".lock", "c", "zarr.json"]);
 });
 
@@ -314,9 +333,24 @@ async function readChunks(path: string): Promise<Map<string, Uint8Array>> {
   return new Map(await Promise.all(names.map(read)));
 }
 
-async function countChunks(path: string): Promise<number> {
-  const names = await listChunkFiles(path).catch(() => []);
-  return names.filter((name) => !name.endsWith(".partial")).length;
+/** Digest of every file among the chunks. */
+async function printChunks(path: string): Promise<Record<string, string>> {
+  const chunks = await readChunks(path);
+  const print = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  return Object.fromEntries(chunks.entries().map(([name, bytes]) => [name, print(bytes)]));
+}
+
+/** Files among the chunks, whole or not; without a turn of the event loop, in which a write could end. */
+function countFiles(path: string): number {
+  try {
+    const rows = [...Deno.readDirSync(`${path}/c`)];
+    return rows.reduce(
+      (sum, { name }) => sum + [...Deno.readDirSync(`${path}/c/${name}`)].length,
+      0,
+    );
+  } catch {
+    return 0; // not even a folder yet
+  }
 }
 
 async function listNames(path: string): Promise<string[]> {
@@ -493,4 +527,19 @@ Deno.test("a row of a kernel larger than what is kept in memory comes from a par
   for (const row of [0, 199, 0, 70, 199, 64, 128]) {
     assertBits(await store.readRow(row), kernel.subarray(row * 200, (row + 1) * 200));
   }
+});
+
+Deno.test("no more chunks are kept in memory than there is room for, the last ones read", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/K.zarr`;
+  await finishStore(path, settle(130)); // row 0 lies in chunks 0/0, 0/1 and 0/2
+  const stores = await Promise.all(
+    [3, 2, 1].map((chunks) => KernelStore.open(path, { cacheBytes: chunks * CHUNK * CHUNK * 4 })),
+  );
+  for (const store of stores) await store.readRow(0);
+  await Deno.remove(`${path}/c/0/0`);
+  const [all, two, one] = stores;
+  await all.readRow(0);
+  await assert.rejects(two.readRow(0), Deno.errors.NotFound);
+  await assert.rejects(one.readRow(0), Deno.errors.NotFound);
 });
