@@ -134,11 +134,22 @@ async function writeStore(out: string, job: Job, version: string): Promise<TileC
     const projected = (samples: Dataset) => project(engine, network, samples, kind, chunkRows);
     using rows = await projected(left);
     using columns = right && await projected(right);
-    await withProgress(
-      "multiplying",
-      "tiles",
-      (onProgress) => storeGram(writer, rows, columns, onProgress),
-    );
+    const interrupt = () => {
+      console.error(
+        `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on`,
+      );
+      Deno.exit(130);
+    };
+    Deno.addSignalListener("SIGINT", interrupt);
+    try {
+      await withProgress(
+        "multiplying",
+        "tiles",
+        (onProgress) => storeGram(writer, rows, columns, onProgress),
+      );
+    } finally {
+      Deno.removeSignalListener("SIGINT", interrupt);
+    }
   }
   return { total, found: total - missingCount, broken };
 }
@@ -149,9 +160,8 @@ function describeSamples(data: Dataset) {
 }
 
 function describeTiles({ total, found, broken }: TileCounts): string[] {
-  if (found === 0 && broken === 0) return [];
   return [
-    `${found} of ${total} tiles were there`,
-    ...broken > 0 ? [`${broken} more were broken and are computed again`] : [],
+    ...found > 0 ? [`${found} of ${total} tiles were there`] : [],
+    ...broken > 0 ? [`broken tiles that were computed again: ${broken}`] : [],
   ];
 }
