@@ -27,8 +27,10 @@ import {
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
 
-/** How the name of a kernel ends that is stored in chunks, in a folder. */
-export const STORE_ENDING = ".zarr";
+/** Whether a path names a kernel in chunks, a folder, and not one in a file. */
+export function namesStore(path: string): boolean {
+  return /\.zarr[/\\]*$/.test(path);
+}
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = { lenet5, mlp };
@@ -169,7 +171,7 @@ export async function withSource<T>(
 
 /** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
 async function loadKernel(path: string): Promise<StoredKernel> {
-  if (path.endsWith(STORE_ENDING)) return await KernelStore.open(path);
+  if (namesStore(path)) return await KernelStore.open(path);
   const { data, shape } = await readNpy(path);
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
   if (!isFloat || shape.length !== 2 || shape[0] !== shape[1]) {

@@ -13,7 +13,7 @@ import {
   storeGram,
   writeNpy,
 } from "../../mod.ts";
-import { loadData, loadNetwork, type NetworkOptions, project, STORE_ENDING } from "../inputs.ts";
+import { loadData, loadNetwork, namesStore, type NetworkOptions, project } from "../inputs.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
 import { options, report } from "./shared.ts";
@@ -42,7 +42,7 @@ export function addGram(program: Command): void {
       using engine = await openEngine();
       using network = await loadNetwork(engine, settings, left);
       const job = { engine, network, left, right, settings };
-      const tiles = out.endsWith(STORE_ENDING)
+      const tiles = namesStore(out)
         ? await writeStore(out, job, program.version()!)
         : await writeMatrix(out, job);
       const seconds = (performance.now() - start) / 1000;
@@ -79,14 +79,14 @@ interface TileCounts {
 }
 
 function checkSettings(out: string, { cross, full, repair, split }: GramSettings): void {
-  const isStore = out.endsWith(STORE_ENDING);
+  const isStore = namesStore(out);
   if (!isStore && !out.endsWith(".npy")) {
-    throw new UsageError(`got --out ${out}, need a name that ends in ${STORE_ENDING} or .npy`);
+    throw new UsageError(`got --out ${out}, need a name that ends in .zarr or .npy`);
   }
   for (const [flag, value] of Object.entries({ full, repair })) {
     if (value && !isStore) {
       throw new UsageError(
-        `got --${flag} with --out ${out}, need a name that ends in ${STORE_ENDING}`,
+        `got --${flag} with --out ${out}, need a name that ends in .zarr`,
       );
     }
   }

@@ -29,7 +29,7 @@ export type OnProgress = (done: number, total: number) => void;
  *
  * @param blockRows rows of one block, as `Rows` takes them
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, `NonFiniteError` if a
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set or blocks are no whole panels, `NonFiniteError` if a
  * projection overflows.
  */
 export async function projectRows(
@@ -43,6 +43,7 @@ export async function projectRows(
   const count = data.labels.length;
   checkFit(network, data);
   checkSeeds(network, data, seeds);
+  if (blockRows !== undefined) checkBlockRows(data, blockRows);
   const layout = layOutRow(network.layers);
   const largest = Math.max(
     ...network.layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1)),
@@ -160,6 +161,14 @@ function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
   if (typeof seeds !== "string" && seeds.length !== data.labels.length * classes) {
     throw new RangeError(
       `Cannot project ${data.name}: got ${seeds.length} seeds, need ${data.labels.length} samples x ${classes} classes`,
+    );
+  }
+}
+
+function checkBlockRows(data: Dataset, blockRows: number): void {
+  if (!(blockRows >= PANEL_ROWS && blockRows % PANEL_ROWS === 0)) {
+    throw new RangeError(
+      `Cannot project ${data.name}: got tiles of ${blockRows} rows, need a multiple of ${PANEL_ROWS}`,
     );
   }
 }
