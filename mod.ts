@@ -30,6 +30,7 @@ export { fetchDataset } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
 export { readMnist } from "./engine/data/mnist.ts";
 export { cacheFolder, loadDataset } from "./engine/data/named.ts";
+export { hashDataset, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
 export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data/safetensors.ts";
 
@@ -43,6 +44,8 @@ export type { RowPlan } from "./engine/kernel/plan.ts";
 export type { Tuning } from "./engine/kernel/tuning.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
 export type { Rows } from "./engine/kernel/rows.ts";
+export { KernelStore, type Symmetry } from "./engine/kernel/store.ts";
+export { KernelWriter, storeGram, type StoreSettings } from "./engine/kernel/store_writer.ts";
 
 export {
   type ConvolutionOptions,
@@ -84,4 +87,4 @@ export {
   type RelationOptions,
   type Relations,
 } from "./engine/samples/relations.ts";
-export { KernelMatrix, type KernelSource } from "./engine/samples/source.ts";
+export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

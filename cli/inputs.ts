@@ -9,6 +9,7 @@ import {
   type Engine,
   KernelMatrix,
   type KernelSource,
+  KernelStore,
   lenet5,
   loadDataset,
   loadWeights,
@@ -19,11 +20,17 @@ import {
   readNpy,
   type Rows,
   type Split,
+  type StoredKernel,
   takeFirst,
   takeSamples,
 } from "../mod.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
+
+/** Whether a path names a kernel in chunks, a folder, and not one in a file. */
+export function namesStore(path: string): boolean {
+  return /\.zarr[/\\]*$/.test(path);
+}
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = { lenet5, mlp };
@@ -121,16 +128,17 @@ export function project(
   network: Network,
   data: Dataset,
   kind: "lpntk" | "pntk",
+  tileRows?: number,
 ): Promise<Rows> {
   return withProgress(
     "projecting",
     "samples",
-    (onProgress) => engine.project(network, data, { seeds: kind, onProgress }),
+    (onProgress) => engine.project(network, data, { seeds: kind, onProgress, tileRows }),
   );
 }
 
 /**
- * Runs `job` on the kernel that the options choose: a stored matrix needs no GPU to read, a network's samples are projected first.
+ * Runs `job` on the kernel that the options choose: a stored kernel needs no GPU to read, a network's samples are projected first.
  *
  * @throws {UsageError} if the options choose neither, or both.
  */
@@ -163,8 +171,9 @@ export async function withSource<T>(
   return await job({ kernel: rows, labels: samples.labels, count: rows.count });
 }
 
-/** A stored kernel: a square float32 or float64 `.npy`. */
-async function loadKernel(path: string): Promise<KernelMatrix> {
+/** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
+async function loadKernel(path: string): Promise<StoredKernel> {
+  if (namesStore(path)) return await KernelStore.open(path);
   const { data, shape } = await readNpy(path);
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
   if (!isFloat || shape.length !== 2 || shape[0] !== shape[1]) {

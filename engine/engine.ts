@@ -7,6 +7,8 @@ import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
+import { layOutRow } from "./kernel/layout.ts";
+import { planChunkRows } from "./kernel/plan.ts";
 import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
@@ -26,6 +28,8 @@ export interface ProjectOptions {
   /** `lpntk` (default), `pntk`, or an array `[N, C]` f32 of seeds. */
   readonly seeds?: Seeds;
   readonly onProgress?: OnProgress;
+  /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
+  readonly tileRows?: number;
 }
 
 /** How to open an engine. */
@@ -87,15 +91,28 @@ export class Engine {
     return await measureAccuracy(this.#tensorflow, network, data);
   }
 
+  /** Rows and columns of a stored tile of this network's kernels: 1,024, or what the device can bind. */
+  planChunkRows(network: Network): number {
+    return planChunkRows(
+      layOutRow(network.layers).length,
+      this.limits.maxStorageBufferBindingSize,
+    );
+  }
+
   /** Signed projections of every sample (equation 3), packed on the device. The caller disposes them. */
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", onProgress }: ProjectOptions = {},
+    { seeds = "lpntk", onProgress, tileRows }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
-    return await projectRows(this.#tensorflow, network, data, { seeds, memoryBytes, onProgress });
+    return await projectRows(this.#tensorflow, network, data, {
+      seeds,
+      memoryBytes,
+      blockRows: tileRows,
+      onProgress,
+    });
   }
 
   /**

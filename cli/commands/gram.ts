@@ -1,8 +1,19 @@
 /** `lpntk gram`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { computeGram, openEngine, writeNpy } from "../../mod.ts";
-import { loadData, loadNetwork, project } from "../inputs.ts";
+import {
+  computeGram,
+  type Dataset,
+  type Engine,
+  hashDataset,
+  hashWeights,
+  KernelWriter,
+  type Network,
+  openEngine,
+  storeGram,
+  writeNpy,
+} from "../../mod.ts";
+import { loadData, loadNetwork, namesStore, type NetworkOptions, project } from "../inputs.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
 import { options, report } from "./shared.ts";
@@ -19,34 +30,139 @@ export function addGram(program: Command): void {
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .option("--cross", "training samples against test samples")
+    .option("--full", ".zarr: store both sides of the diagonal")
+    .option("--repair", ".zarr: check every chunk, and compute the broken ones again")
     .addOption(options.memory())
-    .addOption(options.out("matrix, float32 .npy [N, N]"))
+    .addOption(options.out("float32 matrix [N, N], .zarr in chunks or .npy whole"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
-      if (!out.endsWith(".npy")) {
-        throw new UsageError(`got --out ${out}, need a name that ends in .npy`);
-      }
-      if (settings.cross && settings.split === "test") {
-        throw new UsageError("got both --cross and --split test, need one of them");
-      }
+      checkSettings(out, settings);
       const left = await loadData(settings);
       const right = settings.cross ? await loadData({ ...settings, split: "test" }) : undefined;
       const start = performance.now();
       using engine = await openEngine({ memoryBytes: settings.memory });
       using network = await loadNetwork(engine, settings, left);
-      using rows = await project(engine, network, left, settings.kind);
-      using columns = right && await project(engine, network, right, settings.kind);
-      const matrix = await withProgress(
-        "multiplying",
-        "tiles",
-        (onProgress) => computeGram(rows, columns, onProgress),
-      );
-      const shape = [rows.count, (columns ?? rows).count];
-      await writeNpy(out, matrix, shape);
+      const job = { engine, network, left, right, settings };
+      const tiles = namesStore(out)
+        ? await writeStore(out, job, program.version()!)
+        : await writeMatrix(out, job);
       const seconds = (performance.now() - start) / 1000;
-      report(json, { ...settings, shape, seconds, adapter: engine.adapter.name }, [
+      const shape = [left.labels.length, (right ?? left).labels.length];
+      report(json, { ...settings, shape, tiles, seconds, adapter: engine.adapter.name }, [
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
+        ...tiles ? describeTiles(tiles) : [],
         `wrote ${out}`,
       ]);
     });
+}
+
+interface GramSettings extends NetworkOptions {
+  readonly cross?: true;
+  readonly full?: true;
+  readonly repair?: true;
+}
+
+/** A network and the samples on both sides of its kernel. */
+interface Job {
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly left: Dataset;
+  /** The columns' samples where they are others. */
+  readonly right: Dataset | undefined;
+  readonly settings: GramSettings;
+}
+
+/** Tiles of a store: all of them, those that were there before, and those that were there but broken. */
+interface TileCounts {
+  readonly total: number;
+  readonly found: number;
+  readonly broken: number;
+}
+
+function checkSettings(out: string, { cross, full, repair, split }: GramSettings): void {
+  const isStore = namesStore(out);
+  if (!isStore && !out.endsWith(".npy")) {
+    throw new UsageError(`got --out ${out}, need a name that ends in .zarr or .npy`);
+  }
+  for (const [flag, value] of Object.entries({ full, repair })) {
+    if (value && !isStore) {
+      throw new UsageError(
+        `got --${flag} with --out ${out}, need a name that ends in .zarr`,
+      );
+    }
+  }
+  if (cross && split === "test") {
+    throw new UsageError("got both --cross and --split test, need one of them");
+  }
+  if (cross && full) {
+    throw new UsageError("got both --cross and --full, need one of them: it has no diagonal");
+  }
+}
+
+async function writeMatrix(out: string, job: Job): Promise<undefined> {
+  const { engine, network, left, right, settings: { kind } } = job;
+  using rows = await project(engine, network, left, kind);
+  using columns = right && await project(engine, network, right, kind);
+  const matrix = await withProgress(
+    "multiplying",
+    "tiles",
+    (onProgress) => computeGram(rows, columns, onProgress),
+  );
+  await writeNpy(out, matrix, [rows.count, (columns ?? rows).count]);
+}
+
+async function writeStore(out: string, job: Job, version: string): Promise<TileCounts> {
+  const { engine, network, left, right, settings: { kind, model, data, full, repair } } = job;
+  const chunkRows = engine.planChunkRows(network);
+  using writer = await KernelWriter.open(out, {
+    shape: [left.labels.length, (right ?? left).labels.length],
+    symmetry: right ? "none" : full ? "full" : "upper",
+    chunkRows,
+    job: {
+      kind,
+      model,
+      weights: hashWeights(await network.weights()),
+      rows: describeSamples(left),
+      columns: describeSamples(right ?? left),
+      lpntk: version,
+      deno: Deno.version.deno,
+      adapter: engine.adapter.name,
+    },
+    notes: { data, created: new Date().toISOString() },
+  }, { repair });
+  const { tileCount: total, missingCount, brokenCount: broken } = writer;
+  if (missingCount > 0) {
+    const projected = (samples: Dataset) => project(engine, network, samples, kind, chunkRows);
+    using rows = await projected(left);
+    using columns = right && await projected(right);
+    const interrupt = () => {
+      console.error(
+        `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on`,
+      );
+      Deno.exit(130);
+    };
+    Deno.addSignalListener("SIGINT", interrupt);
+    try {
+      await withProgress(
+        "multiplying",
+        "tiles",
+        (onProgress) => storeGram(writer, rows, columns, onProgress),
+      );
+    } finally {
+      Deno.removeSignalListener("SIGINT", interrupt);
+    }
+  }
+  return { total, found: total - missingCount, broken };
+}
+
+function describeSamples(data: Dataset) {
+  const { split, labels: { length: samples } } = data;
+  return { split, samples, sha256: hashDataset(data) };
+}
+
+function describeTiles({ total, found, broken }: TileCounts): string[] {
+  return [
+    ...found > 0 ? [`${found} of ${total} tiles were there`] : [],
+    ...broken > 0 ? [`broken tiles that were computed again: ${broken}`] : [],
+  ];
 }

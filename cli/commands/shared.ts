@@ -21,7 +21,7 @@ export const options = {
   model: () => new Option("--model <name>", "network").choices(Object.keys(MODELS)),
   weights: () => new Option("--weights <file>", "weights, .safetensors in PyTorch's layout"),
   data: () => new Option("--data <name>", "data set: digits, mnist or a folder"),
-  kernel: () => new Option("--kernel <file>", "stored kernel, float32 or float64 .npy [N, N]"),
+  kernel: () => new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy"),
   labels: () => new Option("--labels <file>", "labels of a stored kernel, .npy [N]"),
   kind: () =>
     new Option("--kind <kind>", "kernel").choices(["lpntk", "pntk"] as const)

@@ -19,33 +19,52 @@ export async function readBytes(path: string, kind: string): Promise<Uint8Array<
 }
 
 /**
- * Writes a whole file: first beside its place, then renamed, so that nobody ever sees half of it.
- * Makes its folder.
+ * Writes a whole file: first beside its place, then renamed, so that nobody ever sees half of it, not even after a power cut. Makes its
+ * folder. A process that is killed may leave a file that ends in `.partial`.
  *
  * @throws {FileError} when the folder may not be written or is full; nothing stays
  */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const partial = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
+  const partial = `${path}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
-    await Deno.writeFile(partial, bytes);
+    await writeThrough(partial, bytes);
     await Deno.rename(partial, path);
   } catch (cause) {
     await Deno.remove(partial).catch(() => {});
-    const state = cause instanceof Error ? cause.message : String(cause);
-    throw new FileError(path, `Cannot write ${path}: ${state}`, { cause });
+    throw explainWrite(path, cause);
+  }
+}
+
+/** Writes a file and waits until the disk has it. */
+async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  await file.syncData();
+}
+
+/** How the name of a file ends while {@link writeWhole} writes it. */
+export const PARTIAL = ".partial";
+
+/** The error of a file or folder that cannot be written. */
+export function explainWrite(path: string, cause: unknown): FileError {
+  const state = cause instanceof Error ? cause.message : String(cause);
+  return new FileError(path, `Cannot write ${path}: ${state}`, { cause });
+}
+
+/** Size of a file in bytes, or undefined where there is none. */
+export async function measureFile(path: string): Promise<number | undefined> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
   }
 }
 
 /** Whether a file or folder of this path exists. */
 export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (isAbsence(error)) return false;
-    throw error;
-  }
+  return await measureFile(path) !== undefined;
 }
 
 /** A path through a file, as in `images.npy/labels.npy`, is as absent as any other. */

@@ -56,7 +56,11 @@ export class TileSweep implements Disposable {
   readonly #pairs = new Map<string, PairList>();
 
   /** @throws {RangeError} if the two sides come from networks of different layers. */
-  constructor(private readonly rows: Rows, private readonly columns: Rows) {
+  constructor(
+    private readonly rows: Rows,
+    private readonly columns: Rows,
+    isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
+  ) {
     const { layout, gpu } = rows;
     if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
       throw new RangeError(
@@ -69,7 +73,9 @@ export class TileSweep implements Disposable {
       );
     }
     this.#gpu = gpu;
-    this.places = pairBlocks(rows.blocks.length, columns.blocks.length, columns === rows);
+    this.places = pairBlocks(rows.blocks.length, columns.blocks.length, columns === rows).filter(
+      ({ row, column }) => isWanted(rows.blocks[row].firstRow, columns.blocks[column].firstRow),
+    );
     const most = (side: Rows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
     const sizeBytes = most(rows) * most(columns) * PANEL_ROWS * PANEL_ROWS * 4;
     this.#tile = this.#own(gpu.createBuffer("tile", sizeBytes));
@@ -188,14 +194,16 @@ export async function foldTiles(
  *
  * Costs `2 * N * N' * length` FLOP, half of it when symmetric; holds one tile, at most 64 MiB, on the device and on the host.
  *
+ * @param isWanted leaves the other tiles out
  * @throws {RangeError} if the two sides come from networks of different layers.
  */
 export async function* computeTiles(
   rows: Rows,
   columns: Rows = rows,
   onProgress?: OnProgress,
+  isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
 ): AsyncGenerator<Tile> {
-  using sweep = new TileSweep(rows, columns);
+  using sweep = new TileSweep(rows, columns, isWanted);
   const commands = rows.gpu.record();
   for (let index = 0; index < sweep.places.length; index++) {
     const { left, right, tile, diagonal } = sweep.record(commands, index);

@@ -11,6 +11,9 @@ export const PANEL_ROWS = PANEL_COLUMNS;
 /** Rows of one block at most: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
 
+/** Rows and columns of a stored chunk at most: it is then 4 MiB. */
+const CHUNK_ROWS = 1024;
+
 /** Images of one forward and backward pass at most. */
 const BATCH_SAMPLES = 256;
 
@@ -33,6 +36,8 @@ export interface PlanRequest {
   readonly rowLength: number;
   /** The largest binding of the device, in bytes. */
   readonly bindingBytes: number;
+  /** Rows of a block, in whole panels. Default: the largest that fit. */
+  readonly blockRows?: number;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
   readonly memoryBytes?: number;
   /** What they hold already beside the base, in bytes. Default 0. */
@@ -61,12 +66,13 @@ export interface RowPlan {
  * needed.
  */
 export function planRows(
-  { count, rowLength, bindingBytes, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
+  { count, rowLength, bindingBytes, blockRows, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
 ): RowPlan {
-  const largest = planBlockRows(rowLength, bindingBytes);
+  const largest = Math.min(planBlockRows(rowLength, bindingBytes), padRows(count));
+  const sizes = blockRows === undefined ? halve(largest) : [Math.min(blockRows, padRows(count))];
   const rowBytes = 4 * rowLength * padRows(count);
   const plans = (["device", "file"] as const).flatMap((residence) =>
-    halve(Math.min(largest, padRows(count))).map((blockRows): RowPlan => {
+    sizes.map((blockRows): RowPlan => {
       const tileBytes = 4 * blockRows * blockRows;
       // a block on its way from a file stands in the host's memory once more, and once in the queue's
       const heldBytes = residence === "device" ? rowBytes : 4 * 4 * blockRows * rowLength;
@@ -120,6 +126,15 @@ export function planBlockRows(rowLength: number, bindingBytes: number): number {
 export function countFlops(rowLength: number, count: number, others?: number): number {
   if (others !== undefined) return 2 * count * others * rowLength;
   return padRows(count) * (padRows(count) + PANEL_ROWS) * rowLength;
+}
+
+/**
+ * Rows and columns of a stored chunk of a kernel with rows of `rowLength` numbers: the device computes it as one tile.
+ *
+ * @throws {RangeError} if not even one panel can be bound.
+ */
+export function planChunkRows(rowLength: number, bindingBytes: number): number {
+  return Math.min(planBlockRows(rowLength, bindingBytes), CHUNK_ROWS);
 }
 
 /**

@@ -28,6 +28,8 @@ export interface ProjectionOptions {
   readonly seeds: Seeds;
   /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
   readonly memoryBytes?: number;
+  /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
+  readonly blockRows?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -35,18 +37,19 @@ export interface ProjectionOptions {
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer.
  *
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set or the memory budget is too
- * small, `NonFiniteError` if a projection overflows.
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, blocks are no whole panels
+ * or the memory budget is too small, `NonFiniteError` if a projection overflows.
  */
 export async function projectRows(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  { seeds, memoryBytes, onProgress }: ProjectionOptions,
+  { seeds, memoryBytes, blockRows: wantedRows, onProgress }: ProjectionOptions,
 ): Promise<Rows> {
   const count = data.labels.length;
   checkFit(network, data);
   checkSeeds(network, data, seeds);
+  if (wantedRows !== undefined) checkBlockRows(data, wantedRows);
   const layout = layOutRow(network.layers);
   const largest = Math.max(
     ...network.layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1)),
@@ -67,6 +70,7 @@ export async function projectRows(
     count,
     rowLength: layout.length,
     bindingBytes: limit,
+    blockRows: wantedRows,
     memoryBytes,
     usedBytes: gpu.liveBytes,
   });
@@ -190,6 +194,14 @@ function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
   if (typeof seeds !== "string" && seeds.length !== data.labels.length * classes) {
     throw new RangeError(
       `Cannot project ${data.name}: got ${seeds.length} seeds, need ${data.labels.length} samples x ${classes} classes`,
+    );
+  }
+}
+
+function checkBlockRows(data: Dataset, blockRows: number): void {
+  if (!(blockRows >= PANEL_ROWS && blockRows % PANEL_ROWS === 0)) {
+    throw new RangeError(
+      `Cannot project ${data.name}: got tiles of ${blockRows} rows, need a multiple of ${PANEL_ROWS}`,
     );
   }
 }

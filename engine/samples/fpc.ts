@@ -12,9 +12,10 @@ import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { Rows } from "../kernel/rows.ts";
 import {
   countSamples,
-  type KernelMatrix,
   type KernelSource,
+  readRow,
   readSelfSimilarity,
+  type StoredKernel,
 } from "./source.ts";
 
 /** Which clusters are wanted. */
@@ -80,7 +81,7 @@ export async function clusterSamples(
   const self = await readSelfSimilarity(source);
   const parts = source instanceof Rows
     ? await clusterRows(source, groups, self, onProgress)
-    : groups.map((group) => clusterMatrix(source, group, self));
+    : await clusterStored(source, groups, self, onProgress);
   return joinParts(parts, groups, count);
 }
 
@@ -127,34 +128,41 @@ function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
   return group.samples.reduce((best, sample) => self[sample] > self[best] ? sample : best);
 }
 
-function clusterMatrix(
-  { values, size }: KernelMatrix,
-  group: Group,
+async function clusterStored(
+  source: StoredKernel,
+  groups: readonly Group[],
   self: ArrayLike<number>,
-): Part {
-  const { samples, clusterCount } = group;
-  const centroids: number[] = [];
-  const assignment = new Int32Array(samples.length);
-  const best = new Float64Array(samples.length).fill(-Infinity);
-  let next = samples.indexOf(findFirstCentroid(group, self));
-  for (let cluster = 0; cluster < clusterCount; cluster++) {
-    const row = samples[next] * size;
-    centroids.push(samples[next]);
-    assignment[next] = cluster;
-    best[next] = Infinity;
-    next = -1;
-    for (let i = 0; i < samples.length; i++) {
-      const similarity = values[row + samples[i]];
-      if (similarity > best[i]) {
-        best[i] = similarity;
-        assignment[i] = cluster;
+  onProgress?: OnProgress,
+): Promise<Part[]> {
+  const total = groups.reduce((sum, { clusterCount }) => sum + clusterCount, 0);
+  let done = 0;
+  const parts: Part[] = [];
+  for (const { samples, clusterCount } of groups) {
+    const centroids: number[] = [];
+    const assignment = new Int32Array(samples.length);
+    const best = new Float64Array(samples.length).fill(-Infinity);
+    let next = samples.indexOf(findFirstCentroid({ samples, clusterCount }, self));
+    for (let cluster = 0; cluster < clusterCount; cluster++) {
+      const row = await readRow(source, samples[next]);
+      centroids.push(samples[next]);
+      assignment[next] = cluster;
+      best[next] = Infinity;
+      next = -1;
+      for (let i = 0; i < samples.length; i++) {
+        const similarity = row[samples[i]];
+        if (similarity > best[i]) {
+          best[i] = similarity;
+          assignment[i] = cluster;
+        }
+        const isFarther = next < 0 || best[i] < best[next] ||
+          (best[i] === best[next] && assignment[i] < assignment[next]);
+        if (isFarther) next = i;
       }
-      const isFarther = next < 0 || best[i] < best[next] ||
-        (best[i] === best[next] && assignment[i] < assignment[next]);
-      if (isFarther) next = i;
+      onProgress?.(++done, total);
     }
+    parts.push({ centroids, assignment });
   }
-  return { centroids, assignment };
+  return parts;
 }
 
 async function clusterRows(

@@ -9,12 +9,13 @@ import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../kernel/rows.ts";
 import { submitSelfSimilarity } from "../kernel/self_similarity.ts";
 import {
+  chooseRounding,
   countSamples,
-  type KernelMatrix,
   type KernelSource,
   readRow,
   readSelfSimilarity,
   readTiles,
+  type StoredKernel,
 } from "./source.ts";
 
 /** How two samples relate. */
@@ -90,8 +91,7 @@ export async function relateSamples(
   const count = countSamples(source);
   checkOptions(count, threshold, epsilon, sample);
   const self = await readSelfSimilarity(source);
-  const isSingle = source instanceof Rows || source.values instanceof Float32Array;
-  const round = isSingle ? Math.fround : (value: number) => value;
+  const round = chooseRounding(source);
   const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
   const counts = source instanceof Rows
     ? await countFromRows(source, judge, onProgress)
@@ -139,7 +139,7 @@ async function countFromRows(
 }
 
 async function countFromTiles(
-  source: KernelMatrix,
+  source: StoredKernel,
   self: ArrayLike<number>,
   judge: Judge,
   onProgress?: OnProgress,

@@ -1,5 +1,5 @@
 /**
- * Where a kernel's numbers come from: packed rows on the device, or a stored matrix.
+ * Where a kernel's numbers come from: packed rows on the device, a matrix in memory, or a store on disk.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { Rows } from "../kernel/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
+import { KernelStore } from "../kernel/store.ts";
 
 /** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
 export class KernelMatrix {
@@ -45,7 +46,10 @@ export class KernelMatrix {
 }
 
 /** What a symmetric kernel is read from. */
-export type KernelSource = Rows | KernelMatrix;
+export type KernelSource = Rows | StoredKernel;
+
+/** A kernel that is computed already. */
+export type StoredKernel = KernelMatrix | KernelStore;
 
 /** Asymmetry relative to the largest entry that rounding in another program may leave. */
 const ASYMMETRY = 1e-4;
@@ -55,11 +59,13 @@ export function countSamples(source: KernelSource): number {
   return source instanceof Rows ? source.count : source.size;
 }
 
-/** Every pair of samples once, in tiles of a stored kernel: a matrix is one tile of itself. */
+/** Every pair of samples once, in tiles of a stored kernel: a store reads its, a matrix is one tile of itself. */
 export function readTiles(
-  { size, values }: KernelMatrix,
-  _onProgress?: OnProgress,
+  source: StoredKernel,
+  onProgress?: OnProgress,
 ): AsyncIterable<Tile> | Iterable<Tile> {
+  if (source instanceof KernelStore) return source.readTiles(onProgress);
+  const { size, values } = source;
   const tile = { firstRow: 0, firstColumn: 0, rowCount: size, columnCount: size };
   return [{ ...tile, values, stride: size, mirrored: false }];
 }
@@ -70,7 +76,15 @@ export async function readRow(
   sample: number,
 ): Promise<Float32Array | Float64Array> {
   if (source instanceof Rows) return await computeGramRow(source, sample);
+  if (source instanceof KernelStore) return await source.readRow(sample);
   return source.values.subarray(sample * source.size, (sample + 1) * source.size);
+}
+
+/** Rounds a number to the precision of a kernel's entries. */
+export function chooseRounding(source: KernelSource): (value: number) => number {
+  return source instanceof KernelMatrix && source.values instanceof Float64Array
+    ? (value) => value
+    : Math.fround;
 }
 
 /**
@@ -82,6 +96,7 @@ export async function readSelfSimilarity(
   source: KernelSource,
 ): Promise<Float32Array | Float64Array> {
   if (source instanceof Rows) return await computeSelfSimilarity(source);
+  if (source instanceof KernelStore) return await source.readDiagonal();
   const { values, size } = source;
   return Float64Array.from({ length: size }, (_, i) => values[i * size + i]);
 }

@@ -32,8 +32,9 @@ const PRUNE = "prune --method random --data @/data --out @/out";
 const COMPARE =
   "compare --model mlp --data @/data --arm full --arm kept=@/keep.npy --epochs 1 --seeds 1 --out @/out";
 const GRAM = "gram --model mlp --weights @/mlp.safetensors --data @/data --cross --out @/G.npy";
+const STORE = GRAM.replace("G.npy", "G.zarr");
 const IDX = "train --model mlp --data @/idx --epochs 1 --out @/out";
-const GOOD = [TRAIN, REDUNDANT, RELATE, CLUSTER, PRUNE, COMPARE, GRAM, IDX];
+const GOOD = [TRAIN, REDUNDANT, RELATE, CLUSTER, PRUNE, COMPARE, GRAM, STORE, IDX];
 
 const RUN = "run --data @/data --out @/out";
 
@@ -126,7 +127,19 @@ const CALLS: readonly Mistake[] = [
     name: "a kernel to be written as text",
     call: GRAM.replace("@/G.npy", "@/G.txt"),
     code: USAGE,
-    says: ["G.txt", ".npy"],
+    says: ["G.txt", ".npy", ".zarr"],
+  },
+  ...["full", "repair"].map((flag) => ({
+    name: `--${flag} for a kernel in one file`,
+    call: `${GRAM} --${flag}`,
+    code: USAGE,
+    says: [`--${flag}`, "G.npy", ".zarr"],
+  })),
+  {
+    name: "both sides of the diagonal of a kernel that has none",
+    call: `${STORE} --full`,
+    code: USAGE,
+    says: ["--cross", "--full"],
   },
   {
     name: "two arms of one name",
@@ -199,6 +212,22 @@ const FILES: readonly Mistake[] = [
   },
   missing("weights", REDUNDANT, "mlp.safetensors", ".safetensors"),
   missing("a kernel", RELATE, "K.npy", ".npy"),
+  {
+    name: "a missing store",
+    call: RELATE.replace("K.npy", "K.zarr"),
+    code: FAILURE,
+    says: ["@/K.zarr/zarr.json", "no such file", "Zarr v3"],
+  },
+  {
+    name: "a store that is none",
+    call: RELATE.replace("K.npy", "K.zarr"),
+    code: FAILURE,
+    says: ["@/K.zarr/zarr.json", "JSON"],
+    spoil: async (folder) => {
+      await Deno.mkdir(`${folder}/K.zarr`);
+      await Deno.writeTextFile(`${folder}/K.zarr/zarr.json`, "{");
+    },
+  },
   missing("labels", CLUSTER, "labels.npy", ".npy"),
   missing("indices", COMPARE, "keep.npy", ".npy"),
   missing("a data set's labels", TRAIN, "data/labels.npy", ".npy"),
@@ -295,6 +324,13 @@ const CONTENTS: readonly Mistake[] = [
     code: FAILURE,
     says: ["dataset.json", `"clases"`, "classes"],
     spoil: (folder) => Deno.writeTextFile(`${folder}/data/dataset.json`, `{ "clases": 10 }`),
+  },
+  {
+    name: "a label beyond the network's classes, before anything of a store is kept",
+    call: STORE,
+    code: FAILURE,
+    says: ["label 10", "10 classes"],
+    spoil: (folder) => writeArray(folder, "data/labels.npy", Int32Array.of(0, 1, 2, 3, 4, 10)),
   },
   {
     name: "images of another size than the weights are for",
@@ -424,6 +460,26 @@ const OUTPUTS: readonly Mistake[] = [
     code: FAILURE,
     says: ["Cannot write", "@/G.npy"],
     spoil: (folder) => Deno.mkdir(`${folder}/G.npy`),
+  },
+  {
+    name: "a store to be written below a file",
+    call: STORE.replace("@/G.zarr", "@/keep.npy/G.zarr"),
+    code: FAILURE,
+    says: ["Cannot write", "@/keep.npy/G.zarr"],
+  },
+  {
+    name: "a store to be written in place of a file",
+    call: STORE,
+    code: FAILURE,
+    says: ["Cannot write", "@/G.zarr", "a file"],
+    spoil: (folder) => writeBytes(folder, "G.zarr", [0]),
+  },
+  {
+    name: "a store to be written into a folder of something else",
+    call: STORE.replace("@/G.zarr", "@/data.zarr"),
+    code: FAILURE,
+    says: ["Cannot write", "@/data.zarr", "other files"],
+    spoil: (folder) => Deno.rename(`${folder}/idx`, `${folder}/data.zarr`),
   },
   {
     name: "no adapter",

@@ -128,6 +128,29 @@ testEngine("more samples than one batch are projected exactly", async (engine) =
   assertClose(await engine.logits(built, data), logits.data, exactly, "logits");
 });
 
+testEngine(
+  "rows come in tiles of the size that is asked for, with the same kernel",
+  async (engine) => {
+    const network = strided(4);
+    const data = drawImages(network, 131, 7);
+    using built = build(engine, network, drawExactWeights(network, 1));
+    using whole = await engine.project(built, data);
+    const kernel = await computeGram(whole);
+    for (const tileRows of [64, 128]) {
+      using rows = await engine.project(built, data, { tileRows });
+      assert.deepEqual(
+        rows.blocks.map(({ rowCount }) => rowCount),
+        tileRows === 64 ? [64, 64, 3] : [128, 3],
+      );
+      assert.deepEqual(await computeGram(rows), kernel);
+    }
+    for (const tileRows of [0, 63, 65, NaN]) {
+      await assert.rejects(engine.project(built, data, { tileRows }), RangeError, `${tileRows}`);
+    }
+    assert.equal(engine.planChunkRows(built), 1024);
+  },
+);
+
 // Numbers of every size: the absolute network, which only adds, bounds what rounding can do.
 
 const FRACTIONS = [

@@ -7,6 +7,7 @@ import {
   pairBlocks,
   PANEL_ROWS,
   planBatch,
+  planChunkRows,
   planRows,
 } from "../../engine/kernel/plan.ts";
 
@@ -82,4 +83,21 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
     assert.equal(planBatch(10, bytes * fitting / 100), batch);
   }
   assert.throws(() => planBatch(10, 39), RangeError);
+});
+
+for (
+  const [rowLength, bindingBytes, chunkRows, what] of [
+    [3_393, 2 ** 27, 1024, "LeNet-5 on the smallest device"],
+    [3_393, 2 ** 31, 1024, "LeNet-5 on a large one"],
+    [51_264, 2 ** 27, 640, "rows of which a device binds 10 panels"],
+    [10, 64 * 64 * 4, 64, "a device that binds a tile of one panel"],
+  ] as const
+) {
+  Deno.test(`chunks of ${chunkRows} rows for ${what}`, () => {
+    assert.equal(planChunkRows(rowLength, bindingBytes), chunkRows);
+  });
+}
+
+Deno.test("rows of which not one panel can be bound have no chunks", () => {
+  assert.throws(() => planChunkRows(1_000_000, 2 ** 27), RangeError);
 });

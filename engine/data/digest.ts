@@ -1,0 +1,41 @@
+/** SHA-256 of weights and of data sets, so that results can say what they were computed from. @module */
+
+import { createHash, type Hash } from "node:crypto";
+import type { Dataset } from "./dataset.ts";
+import type { Tensor } from "./safetensors.ts";
+
+/**
+ * Digest of named tensors: names, shapes and the bits of their numbers, whatever their order.
+ *
+ * @returns 64 hexadecimal digits
+ */
+export function hashWeights(weights: ReadonlyMap<string, Tensor>): string {
+  const hash = createHash("sha256");
+  for (const name of [...weights.keys()].sort()) {
+    const { shape, data } = weights.get(name)!;
+    addText(hash, JSON.stringify([name, shape]));
+    addBytes(hash, data);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Digest of all that a network is given of a data set: images, labels, shape, classes, mean and standard deviation; not its name.
+ *
+ * @returns 64 hexadecimal digits
+ */
+export function hashDataset({ images, labels, shape, classes, mean, std }: Dataset): string {
+  const hash = createHash("sha256");
+  addText(hash, JSON.stringify([labels.length, shape, classes, mean, std]));
+  addBytes(hash, labels);
+  addBytes(hash, images);
+  return hash.digest("hex");
+}
+
+function addText(hash: Hash, text: string): void {
+  addBytes(hash, new TextEncoder().encode(`${text}\n`));
+}
+
+function addBytes(hash: Hash, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
+  hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+}

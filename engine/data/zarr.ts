@@ -1,0 +1,156 @@
+/**
+ * Zarr v3 arrays of two dimensions, as lpntk stores kernels: float32, uncompressed, each chunk with its CRC-32C.
+ *
+ * A chunk's file `c/I/J` holds `[rows, columns]` f32, row-major, little-endian, then 4 bytes of checksum; a chunk that crosses the array's
+ * end is as large as any other, with NaN beyond the end. A chunk that is missing counts as NaN.
+ *
+ * @see https://zarr-specs.readthedocs.io/en/latest/v3/core/
+ * @module
+ */
+
+import { z } from "npm:zod@4.6.7";
+import { FileError } from "../errors.ts";
+import { computeCrc32c } from "./crc32c.ts";
+
+/** Rows and columns. */
+export type Extent = readonly [rows: number, columns: number];
+
+/** What `zarr.json` says of an array. */
+export interface ZarrArray {
+  readonly shape: Extent;
+  readonly chunkShape: Extent;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** Name of the file that describes an array, in its folder. */
+export const ZARR_FILE = "zarr.json";
+
+/** Name of the folder that holds the chunks. */
+export const CHUNK_FOLDER = "c";
+
+const CHECKSUM_BYTES = 4;
+
+/** The parts that are always the same. */
+const FIXED = {
+  zarr_format: 3,
+  node_type: "array",
+  data_type: "float32",
+  chunk_key_encoding: { name: "default", configuration: { separator: "/" } },
+  fill_value: "NaN",
+  codecs: [{ name: "bytes", configuration: { endian: "little" } }, { name: "crc32c" }],
+} as const;
+
+const EXTENT = z.tuple([z.number().int().positive(), z.number().int().positive()]);
+const VARIABLE = z.object({
+  shape: EXTENT,
+  chunk_grid: z.strictObject({
+    name: z.literal("regular"),
+    configuration: z.strictObject({ chunk_shape: EXTENT }),
+  }),
+  attributes: z.record(z.string(), z.unknown()),
+});
+
+/** Encodes the contents of `zarr.json`. */
+export function encodeZarr({ shape, chunkShape, attributes }: ZarrArray): Uint8Array<ArrayBuffer> {
+  const json = {
+    ...FIXED,
+    shape,
+    chunk_grid: { name: "regular", configuration: { chunk_shape: chunkShape } },
+    attributes,
+  };
+  return new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
+}
+
+/**
+ * Decodes the contents of `zarr.json`.
+ *
+ * @param path names the file in errors
+ * @throws {FileError} when it is not JSON, or describes an array that is stored in another way
+ */
+export function decodeZarr(bytes: Uint8Array, path: string): ZarrArray {
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new FileError(path, `Cannot read ${path}: got broken JSON, need a Zarr v3 array`, {
+      cause,
+    });
+  }
+  const variable = VARIABLE.safeParse(json);
+  const strange =
+    Object.entries(FIXED).find(([key, value]) =>
+      JSON.stringify(json?.[key]) !== JSON.stringify(value)
+    )?.[0] ?? variable.error?.issues[0].path[0];
+  if (strange !== undefined || !variable.success) {
+    const value = strange && JSON.stringify(json?.[String(strange)]);
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got ${value ?? "no"} ${
+        String(strange ?? "array")
+      }, need a two-dimensional float32 array as lpntk gram stores it; other arrays can be saved as .npy`,
+    );
+  }
+  const { shape, chunk_grid: { configuration: { chunk_shape } }, attributes } = variable.data;
+  return { shape, chunkShape: chunk_shape, attributes };
+}
+
+/** Path of the chunk in row I and column J of the grid. */
+export function locateChunk(folder: string, row: number, column: number): string {
+  return `${folder}/${CHUNK_FOLDER}/${row}/${column}`;
+}
+
+/** Bytes of a chunk's file. */
+export function measureChunk([rows, columns]: Extent): number {
+  return rows * columns * Float32Array.BYTES_PER_ELEMENT + CHECKSUM_BYTES;
+}
+
+/**
+ * Encodes a chunk.
+ *
+ * @param values `[rows, columns]` f32 of the whole chunk, row-major
+ */
+export function encodeChunk(values: Float32Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(values.byteLength + CHECKSUM_BYTES);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  const checksum = computeCrc32c(bytes.subarray(0, values.byteLength));
+  new DataView(bytes.buffer).setUint32(values.byteLength, checksum, true);
+  return bytes;
+}
+
+/**
+ * Decodes a chunk; the result shares the bytes.
+ *
+ * @param path names the file in errors
+ * @param options.isTrusted leaves the checksum out, which takes most of the time
+ * @throws {FileError} when the bytes are too few or too many, or their checksum is another
+ */
+export function decodeChunk(
+  bytes: Uint8Array<ArrayBuffer>,
+  chunkShape: Extent,
+  path: string,
+  { isTrusted = false }: { readonly isTrusted?: boolean } = {},
+): Float32Array<ArrayBuffer> {
+  const sizeBytes = measureChunk(chunkShape);
+  const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}; ${MEND}`);
+  if (bytes.length !== sizeBytes) throw fail(`got ${bytes.length} bytes, need ${sizeBytes}`);
+  const end = sizeBytes - CHECKSUM_BYTES;
+  const values = new Float32Array(
+    bytes.buffer,
+    bytes.byteOffset,
+    end / Float32Array.BYTES_PER_ELEMENT,
+  );
+  if (isTrusted) return values;
+  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end, true);
+  const computed = computeCrc32c(bytes.subarray(0, end));
+  if (stored !== computed) {
+    throw fail(`got contents with checksum ${toHex(computed)}, need ${toHex(stored)}`);
+  }
+  return values;
+}
+
+/** What to do about a broken chunk. */
+const MEND = "lpntk gram with --repair computes broken chunks again";
+
+function toHex(checksum: number): string {
+  return checksum.toString(16).padStart(8, "0");
+}

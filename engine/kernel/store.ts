@@ -1,0 +1,284 @@
+/**
+ * Kernels in a Zarr store, read chunk by chunk.
+ *
+ * @module
+ */
+import { measureFile, readBytes } from "../data/file.ts";
+import {
+  decodeChunk,
+  decodeZarr,
+  type Extent,
+  locateChunk,
+  measureChunk,
+  ZARR_FILE,
+  type ZarrArray,
+} from "../data/zarr.ts";
+import { DataError, FileError, NonFiniteError } from "../errors.ts";
+import type { Tile } from "./gram.ts";
+import { type BlockPair, pairBlocks } from "./plan.ts";
+import type { OnProgress } from "../gpu/pace.ts";
+
+/**
+ * Which chunks of a kernel are stored: of a symmetric one those on and above the diagonal (`upper`) or all of them (`full`); `none` is a
+ * kernel of two sets of samples, all of it.
+ */
+export type Symmetry = "upper" | "full" | "none";
+
+/** Attribute that holds the {@link Symmetry}. */
+export const SYMMETRY = "symmetric";
+
+/** 64 chunks of 4 MiB. */
+const CACHE_BYTES = 2 ** 28;
+
+/** Chunks that stand for the tile of a pair of blocks. */
+export function listChunks({ row, column }: BlockPair, symmetry: Symmetry): BlockPair[] {
+  const both = symmetry === "full" && row !== column;
+  return both ? [{ row, column }, { row: column, column: row }] : [{ row, column }];
+}
+
+/** Tiles of an array's grid of chunks. */
+export function listTiles({ shape, chunkShape }: ZarrArray, symmetry: Symmetry): BlockPair[] {
+  const [rows, columns] = shape.map((size, axis) => Math.ceil(size / chunkShape[axis]));
+  return pairBlocks(rows, columns, symmetry !== "none");
+}
+
+/**
+ * Whether a chunk's file is there.
+ *
+ * @throws {FileError} when it is, but of another size
+ */
+export async function hasChunk(path: string, chunkShape: Extent): Promise<boolean> {
+  const sizeBytes = await measureFile(path);
+  if (sizeBytes === undefined) return false;
+  // reading it says what is wrong with it
+  if (sizeBytes !== measureChunk(chunkShape)) await readWhole(path, chunkShape);
+  return true;
+}
+
+/**
+ * Reads and checks one chunk, `chunkShape` f32, row-major.
+ *
+ * @throws {FileError} when it is missing, or its size or checksum is wrong
+ * @throws {NonFiniteError} when a number within the array's shape is not finite; the message names its row and column
+ */
+export async function readChunk(
+  folder: string,
+  { shape, chunkShape }: ZarrArray,
+  { row, column }: BlockPair,
+): Promise<Float32Array<ArrayBuffer>> {
+  const path = locateChunk(folder, row, column);
+  const values = await readWhole(path, chunkShape);
+  const [firstRow, firstColumn] = [row * chunkShape[0], column * chunkShape[1]];
+  const rowCount = Math.min(chunkShape[0], shape[0] - firstRow);
+  const columnCount = Math.min(chunkShape[1], shape[1] - firstColumn);
+  checkFinite(folder, {
+    firstRow,
+    firstColumn,
+    rowCount,
+    columnCount,
+    values,
+    stride: chunkShape[1],
+  });
+  return values;
+}
+
+/**
+ * @throws {NonFiniteError} when a number of a tile is not finite; the message names its row and column.
+ */
+export function checkFinite(name: string, tile: Omit<Tile, "mirrored">): void {
+  const { firstRow, firstColumn, rowCount, columnCount, values, stride } = tile;
+  for (let i = 0; i < rowCount; i++) {
+    for (let j = 0; j < columnCount; j++) {
+      const value = values[i * stride + j];
+      if (!Number.isFinite(value)) {
+        throw new NonFiniteError(
+          `Cannot use kernel ${name}: got ${value} at [${firstRow + i}, ${
+            firstColumn + j
+          }], need finite numbers`,
+        );
+      }
+    }
+  }
+}
+
+async function readWhole(
+  path: string,
+  chunkShape: Extent,
+  options?: { readonly isTrusted?: boolean },
+): Promise<Float32Array<ArrayBuffer>> {
+  return decodeChunk(await readBytes(path, "a chunk of the kernel"), chunkShape, path, options);
+}
+
+/**
+ * A symmetric kernel in a Zarr store, complete; it is read chunk by chunk, and no more than 256 MiB of it are kept in memory.
+ *
+ * The first time that a chunk is read its checksum is compared, and every number must be finite.
+ */
+export class KernelStore {
+  /** Number of samples. */
+  readonly size: number;
+  /** Rows and columns of a chunk. */
+  readonly #edge: number;
+  readonly #cache = new Map<string, Float32Array<ArrayBuffer>>();
+  readonly #checked = new Set<string>();
+
+  private constructor(
+    readonly path: string,
+    private readonly array: ZarrArray,
+    private readonly symmetry: Symmetry,
+    private readonly cacheBytes: number,
+  ) {
+    this.size = array.shape[0];
+    this.#edge = array.chunkShape[0];
+  }
+
+  /**
+   * Opens a store.
+   *
+   * @param options.cacheBytes bytes of chunks that are kept at most for reading rows; one chunk is kept whatever its size
+   * @throws {FileError} when it is missing, unfinished, or not as `gram` writes it; unfinished says how many tiles are missing
+   * @throws {DataError} when it holds no symmetric kernel
+   */
+  static async open(
+    path: string,
+    { cacheBytes = CACHE_BYTES }: { readonly cacheBytes?: number } = {},
+  ): Promise<KernelStore> {
+    const file = `${path}/${ZARR_FILE}`;
+    const array = decodeZarr(await readBytes(file, "a Zarr v3 array"), file);
+    const { shape, chunkShape, attributes: { [SYMMETRY]: symmetry } } = array;
+    if (symmetry !== "upper" && symmetry !== "full") {
+      throw new DataError(
+        `Cannot use ${path} as a kernel: got ${SYMMETRY} ${JSON.stringify(symmetry)} of shape [${
+          shape.join(", ")
+        }], need "upper" or "full" [N, N]`,
+      );
+    }
+    if (shape[0] !== shape[1] || chunkShape[0] !== chunkShape[1]) {
+      throw new DataError(
+        `Cannot use ${path} as a kernel: got [${shape.join(", ")}] in chunks of [${
+          chunkShape.join(", ")
+        }], need [N, N] in square chunks`,
+      );
+    }
+    const tiles = listTiles(array, symmetry);
+    let missing = 0;
+    for (const tile of tiles) {
+      for (const { row, column } of listChunks(tile, symmetry)) {
+        if (await hasChunk(locateChunk(path, row, column), chunkShape)) continue;
+        missing++;
+        break;
+      }
+    }
+    if (missing > 0) {
+      throw new FileError(
+        path,
+        `Cannot use ${path} as a kernel: got ${
+          tiles.length - missing
+        } of ${tiles.length} tiles, need all of them; run lpntk gram with the same options again to finish it`,
+      );
+    }
+    return new KernelStore(path, array, symmetry, cacheBytes);
+  }
+
+  /** The tiles on and above the diagonal, one after another. */
+  async *readTiles(onProgress?: OnProgress): AsyncGenerator<Tile> {
+    const tiles = listTiles(this.array, this.symmetry);
+    for (const [done, { row, column }] of tiles.entries()) {
+      const [firstRow, firstColumn] = [row * this.#edge, column * this.#edge];
+      yield {
+        firstRow,
+        firstColumn,
+        rowCount: Math.min(this.#edge, this.size - firstRow),
+        columnCount: Math.min(this.#edge, this.size - firstColumn),
+        values: await readChunk(this.path, this.array, { row, column }),
+        stride: this.#edge,
+        mirrored: row !== column,
+      };
+      onProgress?.(done + 1, tiles.length);
+    }
+  }
+
+  /** The diagonal, `[N]` f32. */
+  async readDiagonal(): Promise<Float32Array<ArrayBuffer>> {
+    const diagonal = new Float32Array(this.size);
+    for (let block = 0; block * this.#edge < this.size; block++) {
+      const values = await readChunk(this.path, this.array, { row: block, column: block });
+      const first = block * this.#edge;
+      const count = Math.min(this.#edge, this.size - first);
+      for (let i = 0; i < count; i++) diagonal[first + i] = values[i * (this.#edge + 1)];
+    }
+    return diagonal;
+  }
+
+  /**
+   * One row of the whole matrix, `[N]` f32.
+   *
+   * Of a chunk that is checked already it reads the row alone; where only the mirror image is stored it needs that whole chunk, so rows
+   * come faster from a `full` store.
+   */
+  async readRow(row: number): Promise<Float32Array<ArrayBuffer>> {
+    const values = new Float32Array(this.size);
+    const own = Math.floor(row / this.#edge);
+    const place = row % this.#edge;
+    for (let other = 0; other * this.#edge < this.size; other++) {
+      const part = values.subarray(other * this.#edge, (other + 1) * this.#edge);
+      if (this.symmetry === "full" || other >= own) {
+        await this.#copyRow({ row: own, column: other }, place, part);
+      } else {
+        const chunk = await this.#load({ row: other, column: own });
+        for (let i = 0; i < part.length; i++) part[i] = chunk[i * this.#edge + place];
+      }
+    }
+    return values;
+  }
+
+  async #copyRow(chunk: BlockPair, place: number, part: Float32Array<ArrayBuffer>): Promise<void> {
+    const key = nameChunk(chunk);
+    if (this.#checked.has(key) && !this.#cache.has(key)) {
+      readRange(locateChunk(this.path, chunk.row, chunk.column), place * this.#edge, part);
+      return;
+    }
+    const values = await this.#load(chunk);
+    part.set(values.subarray(place * this.#edge, place * this.#edge + part.length));
+  }
+
+  /** A chunk from memory or from disk, where the one that was not used for longest makes room. */
+  async #load(chunk: BlockPair): Promise<Float32Array<ArrayBuffer>> {
+    const key = nameChunk(chunk);
+    const values = this.#cache.get(key) ?? await this.#read(chunk, this.#checked.has(key));
+    this.#checked.add(key);
+    this.#cache.delete(key);
+    this.#cache.set(key, values);
+    if (this.#cache.size > 1 && this.#cache.size * values.byteLength > this.cacheBytes) {
+      this.#cache.delete(this.#cache.keys().next().value!);
+    }
+    return values;
+  }
+
+  async #read(chunk: BlockPair, isTrusted: boolean): Promise<Float32Array<ArrayBuffer>> {
+    if (!isTrusted) return await readChunk(this.path, this.array, chunk);
+    const path = locateChunk(this.path, chunk.row, chunk.column);
+    return await readWhole(path, this.array.chunkShape, { isTrusted });
+  }
+}
+
+function nameChunk({ row, column }: BlockPair): string {
+  return `${row}/${column}`;
+}
+
+/** Reads numbers of a chunk from the `first` on; a few KiB, for which the detour of an asynchronous read takes many times as long. */
+function readRange(path: string, first: number, values: Float32Array<ArrayBuffer>): void {
+  using file = Deno.openSync(path);
+  file.seekSync(first * values.BYTES_PER_ELEMENT, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  for (let done = 0; done < bytes.length;) {
+    const count = file.readSync(bytes.subarray(done));
+    if (count === null) {
+      throw new FileError(
+        path,
+        `Cannot read ${path}: got ${done} bytes of a row, need ${bytes.length}`,
+      );
+    }
+    done += count;
+  }
+}

@@ -1,0 +1,398 @@
+/**
+ * Writing kernels to a Zarr store, so that a run that is killed goes on where it stopped.
+ *
+ * @module
+ */
+import { explainWrite, measureFile, PARTIAL, readBytes, writeWhole } from "../data/file.ts";
+import {
+  CHUNK_FOLDER,
+  decodeZarr,
+  encodeChunk,
+  encodeZarr,
+  type Extent,
+  locateChunk,
+  ZARR_FILE,
+  type ZarrArray,
+} from "../data/zarr.ts";
+import { FileError, NonFiniteError } from "../errors.ts";
+import { computeTiles, type Tile } from "./gram.ts";
+import { type BlockPair, padRows, PANEL_ROWS } from "./plan.ts";
+import type { OnProgress } from "../gpu/pace.ts";
+import type { Rows } from "./rows.ts";
+import {
+  checkFinite,
+  hasChunk,
+  listChunks,
+  listTiles,
+  readChunk,
+  SYMMETRY,
+  type Symmetry,
+} from "./store.ts";
+
+/** What a store is to hold. */
+export interface StoreSettings {
+  /** Rows and columns of the kernel. */
+  readonly shape: Extent;
+  readonly symmetry: Symmetry;
+  /** Rows and columns of a chunk at most, a multiple of 64. */
+  readonly chunkRows: number;
+  /** Everything else that the numbers depend on, as attributes: a store where one of them differs is of another job. */
+  readonly job: Readonly<Record<string, unknown>>;
+  /** Further attributes of a new store. */
+  readonly notes?: Readonly<Record<string, unknown>>;
+}
+
+/** Name of the file whose lock says that a process is writing. It stays, empty: whoever removed it could lock out nobody. */
+const LOCK_FILE = ".lock";
+
+/**
+ * A Zarr store that is being written. Dispose it to let other processes write; a store that it made and wrote nothing into goes with it.
+ *
+ * Each chunk appears whole or not at all. The lock is the operating system's, and ends with the process however that ends.
+ */
+export class KernelWriter {
+  /** Tiles of the kernel; a symmetric one's are those on and above the diagonal. */
+  readonly tileCount: number;
+  /** Tiles that were there but broken when the store was opened for repair. */
+  readonly brokenCount: number;
+  readonly #missing: Set<string>;
+  readonly #isFresh: boolean;
+  #isWritten = false;
+
+  private constructor(
+    readonly path: string,
+    private readonly array: ZarrArray,
+    readonly symmetry: Symmetry,
+    private readonly lock: StoreLock,
+    { missing, broken, isFresh }: { missing: BlockPair[]; broken: number; isFresh: boolean },
+  ) {
+    this.tileCount = listTiles(array, symmetry).length;
+    this.brokenCount = broken;
+    this.#missing = new Set(missing.map(nameTile));
+    this.#isFresh = isFresh;
+  }
+
+  /**
+   * Makes a store, or opens one of the same job to go on with it.
+   *
+   * @param options.repair reads every chunk, and counts those that are broken as missing
+   * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs),
+   * another process is writing it, or, without `repair`, a chunk has the wrong size
+   */
+  static async open(
+    path: string,
+    settings: StoreSettings,
+    { repair = false }: { readonly repair?: boolean } = {},
+  ): Promise<KernelWriter> {
+    const array = describeArray(settings);
+    const lock = await StoreLock.take(path);
+    let isFresh = false;
+    try {
+      const file = `${path}/${ZARR_FILE}`;
+      isFresh = await measureFile(file) === undefined;
+      if (isFresh) await writeWhole(file, encodeZarr(array));
+      else {
+        const stored = decodeZarr(await readBytes(file, "a Zarr v3 array"), file);
+        refuseOtherJob(path, stored, array, settings);
+      }
+      await removePartials(path);
+      const { missing, broken } = await findMissing(path, array, settings.symmetry, repair);
+      return new KernelWriter(path, array, settings.symmetry, lock, { missing, broken, isFresh });
+    } catch (error) {
+      lock.release({ remove: isFresh });
+      throw error;
+    }
+  }
+
+  /** Rows and columns of the kernel. */
+  get shape(): Extent {
+    return this.array.shape;
+  }
+
+  /** Rows and columns of a tile, but for those at the end. */
+  get tileShape(): Extent {
+    return this.array.chunkShape;
+  }
+
+  /** Tiles that are still to be written. */
+  get missingCount(): number {
+    return this.#missing.size;
+  }
+
+  /** Whether the tile that starts here is still to be written. */
+  lacks(firstRow: number, firstColumn: number): boolean {
+    const [rows, columns] = this.tileShape;
+    return this.#missing.has(nameTile({ row: firstRow / rows, column: firstColumn / columns }));
+  }
+
+  /**
+   * Writes one tile, and its mirror image where the store holds that too.
+   *
+   * @throws {RangeError} if it is not exactly one chunk, `NonFiniteError` if a number is not finite, `FileError` if it cannot be written.
+   */
+  async writeTile(tile: Tile): Promise<void> {
+    const { shape, chunkShape } = this.array;
+    const { firstRow, firstColumn, rowCount, columnCount } = tile;
+    const place = { row: firstRow / chunkShape[0], column: firstColumn / chunkShape[1] };
+    if (
+      !Number.isInteger(place.row) || !Number.isInteger(place.column) ||
+      rowCount !== Math.min(chunkShape[0], shape[0] - firstRow) ||
+      columnCount !== Math.min(chunkShape[1], shape[1] - firstColumn)
+    ) {
+      throw new RangeError(
+        `Cannot store a tile: got ${rowCount} x ${columnCount} at [${firstRow}, ${firstColumn}], need one chunk of ${
+          chunkShape.join(" x ")
+        } in [${shape.join(", ")}]`,
+      );
+    }
+    checkFinite(this.path, tile);
+    for (const chunk of listChunks(place, this.symmetry)) {
+      const values = fillChunk(tile, chunkShape, chunk.row !== place.row);
+      await this.#write(locateChunk(this.path, chunk.row, chunk.column), encodeChunk(values));
+    }
+    this.#missing.delete(nameTile(place));
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await writeWhole(path, bytes);
+      this.#isWritten = true;
+    } catch (cause) {
+      const stays = this.#isWritten || !this.#isFresh;
+      if (!(cause instanceof FileError && stays)) throw cause;
+      const message = `${cause.message}; the tiles written so far stay, and the same call goes on`;
+      throw new FileError(path, message, { cause });
+    }
+  }
+
+  /** Unlocks the store; a second time does nothing. */
+  dispose(): void {
+    this.lock.release({ remove: this.#isFresh && !this.#isWritten });
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Computes the tiles that a store still lacks, and writes each while the next one is computed.
+ *
+ * @param rows in blocks of the store's tiles, and so the columns
+ * @throws {RangeError} if the tiles are not the store's.
+ */
+export async function storeGram(
+  writer: KernelWriter,
+  rows: Rows,
+  columns: Rows = rows,
+  onProgress?: OnProgress,
+): Promise<void> {
+  const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
+  const needed = writer.shape.map((count, axis) =>
+    `${count} in ${Math.min(count, writer.tileShape[axis])}s`
+  );
+  const isSymmetric = writer.symmetry !== "none";
+  if (`${sides}` !== `${needed}` || (columns === rows) !== isSymmetric) {
+    throw new RangeError(
+      `Cannot store a kernel: got rows ${sides.join(" and columns ")}, need rows ${
+        needed.join(" and columns ")
+      }, ${isSymmetric ? "the same" : "others"}`,
+    );
+  }
+  let writing = Promise.resolve();
+  const isWanted = writer.lacks.bind(writer);
+  try {
+    for await (const tile of computeTiles(rows, columns, onProgress, isWanted)) {
+      await writing;
+      writing = writer.writeTile(tile);
+      writing.catch(() => {}); // it is reported where it is awaited
+    }
+  } finally {
+    await writing;
+  }
+}
+
+/** The folder of a store, kept from other writers. */
+class StoreLock {
+  #file: Deno.FsFile | undefined;
+
+  private constructor(
+    private readonly path: string,
+    private readonly hasMadeFolder: boolean,
+    file: Deno.FsFile,
+  ) {
+    this.#file = file;
+  }
+
+  static async take(path: string): Promise<StoreLock> {
+    const isNew = await checkFolder(path);
+    let file: Deno.FsFile | undefined;
+    try {
+      await Deno.mkdir(path, { recursive: true });
+      file = await Deno.open(`${path}/${LOCK_FILE}`, { write: true, create: true });
+      if (await file.tryLock(true)) return new StoreLock(path, isNew, file);
+    } catch (cause) {
+      file?.close();
+      if (isNew) removeIfThere(path);
+      throw explainWrite(path, cause);
+    }
+    file.close();
+    throw new FileError(
+      path,
+      `Cannot write ${path}: got a store that another process is writing, need it free; wait for that process to end`,
+    );
+  }
+
+  /** Unlocks; `remove` takes the files away that every store has. */
+  release({ remove }: { remove: boolean }): void {
+    if (!this.#file) return;
+    if (remove) {
+      // while it is still locked, so that nobody's store goes
+      removeIfThere(`${this.path}/${CHUNK_FOLDER}`, { recursive: true });
+      removeIfThere(`${this.path}/${ZARR_FILE}`);
+      removeIfThere(`${this.path}/${LOCK_FILE}`);
+      if (this.hasMadeFolder) removeIfThere(this.path);
+    }
+    this.#file.close();
+    this.#file = undefined;
+  }
+}
+
+/**
+ * Whether a folder is still to be made.
+ *
+ * @throws {FileError} when there is a file, or a folder that is neither empty nor a store.
+ */
+async function checkFolder(path: string): Promise<boolean> {
+  const entry = await Deno.stat(path).catch(() => undefined);
+  if (!entry) return true;
+  const names = entry.isDirectory ? await Array.fromAsync(Deno.readDir(path), (e) => e.name) : [];
+  const isStore = names.includes(ZARR_FILE) ||
+    names.every((name) => name === LOCK_FILE || name.endsWith(PARTIAL));
+  if (entry.isDirectory && isStore) return false;
+  throw new FileError(
+    path,
+    `Cannot write ${path}: got a ${
+      entry.isDirectory ? "folder with other files" : "file"
+    }, need a new folder or an unfinished kernel`,
+  );
+}
+
+function describeArray(settings: StoreSettings): ZarrArray {
+  const { shape, symmetry, chunkRows, job, notes } = settings;
+  if (!(chunkRows >= PANEL_ROWS && chunkRows % PANEL_ROWS === 0)) {
+    throw new RangeError(
+      `Cannot store a kernel: got chunks of ${chunkRows} rows, need a multiple of ${PANEL_ROWS}`,
+    );
+  }
+  return {
+    shape,
+    chunkShape: [Math.min(chunkRows, padRows(shape[0])), Math.min(chunkRows, padRows(shape[1]))],
+    attributes: { [SYMMETRY]: symmetry, ...job, ...notes },
+  };
+}
+
+/**
+ * @throws {FileError} when a field of the job, or the kernel's size or storage, is not the stored one; the message names the first.
+ */
+function refuseOtherJob(
+  path: string,
+  stored: ZarrArray,
+  { shape, chunkShape }: ZarrArray,
+  { job, symmetry }: StoreSettings,
+): void {
+  const theirs = flatten({
+    ...stored.attributes,
+    shape: stored.shape,
+    chunk: stored.chunkShape,
+  });
+  for (const [name, value] of flatten({ ...job, [SYMMETRY]: symmetry, shape, chunk: chunkShape })) {
+    if (theirs.get(name) === value) continue;
+    throw new FileError(
+      path,
+      `Cannot go on with ${path}: got a kernel with ${name} ${
+        theirs.get(name) ?? "unset"
+      }, need ${value}; choose another folder or remove it`,
+    );
+  }
+}
+
+/** Values as JSON by the dotted path of their keys. */
+function flatten(value: object, prefix = ""): Map<string, string> {
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) =>
+      typeof inner === "object" && inner !== null && !Array.isArray(inner)
+        ? [...flatten(inner, `${prefix}${key}.`)]
+        : [[prefix + key, JSON.stringify(inner)] as const]
+    ),
+  );
+}
+
+/** Tiles that lack a chunk, and how many have a broken one where that counts as lacking. */
+async function findMissing(
+  path: string,
+  array: ZarrArray,
+  symmetry: Symmetry,
+  repair: boolean,
+): Promise<{ missing: BlockPair[]; broken: number }> {
+  const missing: BlockPair[] = [];
+  let broken = 0;
+  for (const tile of listTiles(array, symmetry)) {
+    const states = await Promise.all(
+      listChunks(tile, symmetry).map((chunk) => inspectChunk(path, array, chunk, repair)),
+    );
+    if (states.some((state) => state !== "whole")) missing.push(tile);
+    if (states.includes("broken")) broken++;
+  }
+  return { missing, broken };
+}
+
+async function inspectChunk(
+  path: string,
+  array: ZarrArray,
+  chunk: BlockPair,
+  repair: boolean,
+): Promise<"whole" | "missing" | "broken"> {
+  const file = locateChunk(path, chunk.row, chunk.column);
+  if (!repair) return await hasChunk(file, array.chunkShape) ? "whole" : "missing";
+  if (await measureFile(file) === undefined) return "missing";
+  try {
+    await readChunk(path, array, chunk);
+    return "whole";
+  } catch (error) {
+    if (error instanceof FileError || error instanceof NonFiniteError) return "broken";
+    throw error;
+  }
+}
+
+/** Removes what killed processes left half written. */
+async function removePartials(folder: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) await removePartials(`${folder}/${name}`);
+    else if (name.endsWith(PARTIAL)) await Deno.remove(`${folder}/${name}`);
+  }
+}
+
+/** The numbers of a chunk: a tile or its mirror image, NaN beyond the end. */
+function fillChunk(tile: Tile, [rows, columns]: Extent, isMirrored: boolean): Float32Array {
+  const { rowCount, columnCount, values, stride } = tile;
+  const chunk = new Float32Array(rows * columns).fill(NaN);
+  for (let i = 0; i < rowCount; i++) {
+    const row = values.subarray(i * stride, i * stride + columnCount);
+    if (!isMirrored) chunk.set(row, i * columns);
+    else for (let j = 0; j < columnCount; j++) chunk[j * columns + i] = row[j];
+  }
+  return chunk;
+}
+
+function nameTile({ row, column }: BlockPair): string {
+  return `${row}/${column}`;
+}
+
+function removeIfThere(path: string, { recursive = false } = {}): void {
+  try {
+    Deno.removeSync(path, { recursive });
+  } catch {
+    // it was never made, or somebody has put something in it
+  }
+}
