@@ -14,6 +14,7 @@ import {
   writeNpy,
 } from "../../mod.ts";
 import { loadData, loadNetwork, namesStore, type NetworkOptions, project } from "../inputs.ts";
+import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
 import { options, report } from "./shared.ts";
@@ -40,7 +41,9 @@ export function addGram(program: Command): void {
       const left = await loadData(settings);
       const right = settings.cross ? await loadData({ ...settings, split: "test" }) : undefined;
       const start = performance.now();
-      using engine = await openEngine({ memoryBytes: settings.memory });
+      using engine = await openEngine({
+        memoryBytes: leaveForRows(out, settings.memory, left, right),
+      });
       using network = await loadNetwork(engine, settings, left);
       const job = { engine, network, left, right, settings };
       const tiles = namesStore(out)
@@ -54,6 +57,27 @@ export function addGram(program: Command): void {
         `wrote ${out}`,
       ]);
     });
+}
+
+/**
+ * What a budget leaves beside a matrix that is held whole before it is written.
+ *
+ * @throws {UsageError} if nothing is left.
+ */
+function leaveForRows(
+  out: string,
+  memory: number | undefined,
+  left: Dataset,
+  right: Dataset | undefined,
+): number | undefined {
+  if (memory === undefined || namesStore(out)) return memory;
+  const matrixBytes = 4 * left.labels.length * (right ?? left).labels.length;
+  if (matrixBytes < memory) return memory - matrixBytes;
+  throw new UsageError(
+    `got --memory ${formatBytes(memory)} for a matrix of ${
+      formatBytes(matrixBytes)
+    }, need more, or a --out that ends in .zarr, which is written tile by tile`,
+  );
 }
 
 interface GramSettings extends NetworkOptions {

@@ -19,16 +19,16 @@ export async function readBytes(path: string, kind: string): Promise<Uint8Array<
 }
 
 /**
- * Writes a whole file: first beside its place, then renamed, so that nobody ever sees half of it, not even after a power cut. Makes its
+ * Writes a whole file, one part after the other: first beside its place, then renamed, so that nobody ever sees half of it, not even after a power cut. Makes its
  * folder. A process that is killed may leave a file that ends in `.partial`.
  *
  * @throws {FileError} when the folder may not be written or is full; nothing stays
  */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeWhole(path: string, ...parts: readonly Uint8Array[]): Promise<void> {
   const partial = `${path}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
-    await writeThrough(partial, bytes);
+    await writeThrough(partial, parts);
     await Deno.rename(partial, path);
   } catch (cause) {
     await Deno.remove(partial).catch(() => {});
@@ -37,9 +37,11 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
 }
 
 /** Writes a file and waits until the disk has it. */
-async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
+async function writeThrough(path: string, parts: readonly Uint8Array[]): Promise<void> {
   using file = await Deno.open(path, { write: true, createNew: true });
-  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  for (const bytes of parts) {
+    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  }
   await file.syncData();
 }
 

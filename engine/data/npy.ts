@@ -79,7 +79,7 @@ export async function writeNpy(
   data: NpyData,
   shape: readonly number[],
 ): Promise<void> {
-  await writeWhole(path, encodeNpy(data, shape));
+  await writeWhole(path, encodeHeader(data, shape), viewBytes(data));
 }
 
 /**
@@ -116,6 +116,20 @@ export function decodeNpy(bytes: Uint8Array, path: string): NpyArray {
  * @throws {RangeError} when the shape does not hold exactly the data
  */
 export function encodeNpy(data: NpyData, shape: readonly number[]): Uint8Array<ArrayBuffer> {
+  const header = encodeHeader(data, shape);
+  const bytes = new Uint8Array(header.length + data.byteLength);
+  bytes.set(header);
+  bytes.set(viewBytes(data), header.length);
+  return bytes;
+}
+
+/** An array's bytes, not copied. */
+function viewBytes({ buffer, byteOffset, byteLength }: NpyData): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** What stands before the data. */
+function encodeHeader(data: NpyData, shape: readonly number[]): Uint8Array {
   if (countElements(shape) !== data.length) {
     throw new RangeError(
       `Cannot write an array of shape [${shape.join(", ")}]: got ${data.length} elements, ` +
@@ -129,10 +143,9 @@ export function encodeNpy(data: NpyData, shape: readonly number[]): Uint8Array<A
   const prefixBytes = MAGIC.length + 4; // version and header length follow the magic
   const dataStart = Math.ceil((prefixBytes + dictionary.length + 1) / ALIGNMENT) * ALIGNMENT;
   const header = dictionary.padEnd(dataStart - prefixBytes - 1) + "\n";
-  const bytes = new Uint8Array(dataStart + data.byteLength);
+  const bytes = new Uint8Array(dataStart);
   bytes.set([...MAGIC, 1, 0, header.length & 0xff, header.length >> 8]);
   bytes.set(new TextEncoder().encode(header), prefixBytes);
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataStart);
   return bytes;
 }
 
