@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
+import { type BufferBindings, isStaged, type Kernel, type ParamValues } from "./kernel.ts";
+import type { StagedFormat, Staging } from "./staging.ts";
 
 /** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
 export interface UniformArena {
@@ -30,6 +31,7 @@ export class Commands {
   constructor(
     private readonly device: GPUDevice,
     private readonly arena: UniformArena,
+    private readonly staging: Staging,
     private readonly pipelineOf: (kernel: Kernel) => GPUComputePipeline,
   ) {
     this.#params = new DataView(new ArrayBuffer(arena.buffer.size));
@@ -37,7 +39,7 @@ export class Commands {
 
   /**
    * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than 65,535 are spread over
-   * y, where the last row may hold numbers beyond the count.
+   * y, where the last row may hold numbers beyond the count. Operands that the kernel reads through textures are copied there first.
    *
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
@@ -57,9 +59,11 @@ export class Commands {
       layout: pipeline.getBindGroupLayout(0),
       entries: [
         { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
-        ...kernel.buffers.map(([name], index) => ({
+        ...kernel.buffers.map(([name, access], index) => ({
           binding: index + 1,
-          resource: { buffer: this.#bindable(buffers[name], kernel.name, name) },
+          resource: isStaged(access)
+            ? this.#stage(index, access, buffers[name])
+            : { buffer: this.#bindable(buffers[name], kernel.name, name) },
         })),
       ],
     });
@@ -91,6 +95,11 @@ export class Commands {
     this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#slots = 0;
+  }
+
+  #stage(operand: number, format: StagedFormat, buffer: GPUBuffer): GPUTextureView {
+    this.#endPass();
+    return this.staging.stage(this.#encode(), operand, format, buffer);
   }
 
   #encode(): GPUCommandEncoder {

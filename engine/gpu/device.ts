@@ -6,6 +6,7 @@
 import { DeviceError, NoAdapterError } from "../errors.ts";
 import { Commands, type UniformArena } from "./commands.ts";
 import type { Kernel } from "./kernel.ts";
+import { Staging } from "./staging.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
@@ -39,6 +40,7 @@ export class Gpu {
   readonly #live = new Set<GPUBuffer>();
   readonly #pipelines = new Map<Kernel, GPUComputePipeline>();
   #arena: UniformArena | undefined;
+  #staging: Staging | undefined;
   #failure: Error | undefined;
   #disposed = false;
 
@@ -135,7 +137,13 @@ export class Gpu {
       buffer: this.#create("params", 65536, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
       slotBytes: Math.max(128, this.device.limits.minUniformBufferOffsetAlignment),
     };
-    return new Commands(this.device, this.#arena, (kernel) => this.#pipeline(kernel));
+    this.#staging ??= new Staging(this.device);
+    return new Commands(
+      this.device,
+      this.#arena,
+      this.#staging,
+      (kernel) => this.#pipeline(kernel),
+    );
   }
 
   /**
@@ -188,6 +196,7 @@ export class Gpu {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const buffer of [...this.#live]) this.destroyBuffer(buffer);
+    this.#staging?.dispose();
     this.device.destroy();
   }
 

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { StagedFormat } from "./staging.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
-/** How a kernel uses a storage buffer. */
-export type Access = "read" | "read_write";
+/** How a kernel uses a buffer: as a storage buffer, or read only, staged as a texture of that format. */
+export type Access = "read" | "read_write" | StagedFormat;
 
 /** What a kernel declares in group 0: `Params` at binding 0, then its buffers in order. */
 export interface KernelDeclaration<P extends string, B extends string> {
@@ -63,7 +64,7 @@ export class Kernel<P extends string = string, B extends string = string> {
         ...this.buffers.map(([, access], index): GPUBindGroupLayoutEntry => ({
           binding: index + 1,
           visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+          ...describeOperand(access),
         })),
       ],
     });
@@ -76,4 +77,14 @@ export class Kernel<P extends string = string, B extends string = string> {
       },
     });
   }
+}
+
+/** Whether a launch reads a copy in a texture. */
+export function isStaged(access: Access): access is StagedFormat {
+  return access === "r32float" || access === "rgba32float";
+}
+
+function describeOperand(access: Access): Partial<GPUBindGroupLayoutEntry> {
+  if (isStaged(access)) return { storageTexture: { access: "read-only", format: access } };
+  return { buffer: { type: access === "read" ? "read-only-storage" : "storage" } };
 }

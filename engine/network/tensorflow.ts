@@ -75,6 +75,17 @@ export class Tensorflow {
     return this.#backend.makeTensorInfo(shape, "float32");
   }
 
+  /** Another tensor of the same values, not copied. */
+  share({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
+    this.#backend.incRef(dataId);
+    return { dataId, shape, dtype };
+  }
+
+  /** Frees a tensor of `allocate` that nobody else holds; what was launched on it still runs. */
+  release(tensor: tf.TensorInfo): void {
+    this.#backend.disposeData(tensor.dataId);
+  }
+
   /** Runs a kernel of ours on tensors, after everything that TensorFlow.js has recorded and before what it records next. */
   launch<P extends string, B extends string>(
     kernel: Kernel<P, B>,
