@@ -4,6 +4,8 @@
  * @module
  */
 import convolution from "../../shaders/convolution.wgsl" with { type: "text" };
+import crossEntropy from "../../shaders/cross_entropy.wgsl" with { type: "text" };
+import crossEntropyGradient from "../../shaders/cross_entropy_gradient.wgsl" with { type: "text" };
 import filterGradient from "../../shaders/filter_gradient.wgsl" with { type: "text" };
 import fpcAssign from "../../shaders/fpc_assign.wgsl" with { type: "text" };
 import fpcGather from "../../shaders/fpc_gather.wgsl" with { type: "text" };
@@ -11,6 +13,7 @@ import fpcSelect from "../../shaders/fpc_select.wgsl" with { type: "text" };
 import gramTile from "../../shaders/gram_tile.wgsl" with { type: "text" };
 import maxPool from "../../shaders/max_pool.wgsl" with { type: "text" };
 import maxPoolGradient from "../../shaders/max_pool_gradient.wgsl" with { type: "text" };
+import momentumStep from "../../shaders/momentum_step.wgsl" with { type: "text" };
 import packFilter from "../../shaders/pack_filter.wgsl" with { type: "text" };
 import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
 import relu from "../../shaders/relu.wgsl" with { type: "text" };
@@ -100,6 +103,23 @@ export const kernels = {
   relu_gradient: new Kernel("relu_gradient", reluGradient, {
     params: { count: "u32" },
     buffers: { outputs: "r32float", deltas: "r32float", gradients: "read_write" },
+  }),
+  cross_entropy: new Kernel("cross_entropy", crossEntropy, {
+    params: { sample_count: "u32", classes: "u32" },
+    buffers: { logits: "r32float", labels: "r32float", losses: "read_write" },
+  }),
+  cross_entropy_gradient: new Kernel("cross_entropy_gradient", crossEntropyGradient, {
+    params: { sample_count: "u32", classes: "u32" },
+    buffers: {
+      logits: "r32float",
+      labels: "r32float",
+      deltas: "r32float",
+      gradients: "read_write",
+    },
+  }),
+  momentum_step: new Kernel("momentum_step", momentumStep, {
+    params: { count: "u32", learning_rate: "f32", momentum: "f32", weight_decay: "f32" },
+    buffers: { gradients: "r32float", weights: "read_write", velocities: "read_write" },
   }),
   project_factored: new Kernel("project_factored", projectFactored, {
     params: {

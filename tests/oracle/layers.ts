@@ -287,6 +287,56 @@ export function maxPoolGradient(x: Numbers, dy: Numbers, size: number): Tensor {
   return dx;
 }
 
+/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. */
+export function crossEntropy(logits: Numbers, labels: ArrayLike<number>): Tensor {
+  const losses = Array.from(labels, (label, n) => {
+    const { data } = sampleAt(logits, n);
+    const largest = data.reduce((a, b) => Math.max(a, b));
+    const sum = data.reduce((total, z) => total + Math.exp(z - largest), 0);
+    return Math.log(sum) - (data[label] - largest);
+  });
+  return { shape: [labels.length], data: Float64Array.from(losses) };
+}
+
+/** The gradient of `sum(deltas * crossEntropy(logits, labels))` for `logits` `[N, C]`, which is also the result's shape. */
+export function crossEntropyGradient(
+  logits: Numbers,
+  labels: ArrayLike<number>,
+  deltas: ArrayLike<number>,
+): Tensor {
+  const rows = Array.from(labels, (label, n) => {
+    const { data } = sampleAt(logits, n);
+    const largest = data.reduce((a, b) => Math.max(a, b));
+    const sum = data.reduce((total, z) => total + Math.exp(z - largest), 0);
+    return Array.from(
+      data,
+      (z, c) => deltas[n] * (Math.exp(z - largest) / sum - (c === label ? 1 : 0)),
+    );
+  });
+  return stackRows(rows);
+}
+
+/** One step of SGD with momentum and weight decay, as PyTorch takes it: `v' = m v + (g + d w)`, `w' = w - r v'`. */
+export function momentumStep(
+  weights: ArrayLike<number>,
+  velocities: ArrayLike<number>,
+  gradients: ArrayLike<number>,
+  { learningRate, momentum, weightDecay }: {
+    learningRate: number;
+    momentum: number;
+    weightDecay: number;
+  },
+): { weights: Float64Array; velocities: Float64Array } {
+  const next = Float64Array.from(
+    velocities,
+    (v, i) => momentum * v + (gradients[i] + weightDecay * weights[i]),
+  );
+  return {
+    weights: Float64Array.from(weights, (w, i) => w - learningRate * next[i]),
+    velocities: next,
+  };
+}
+
 /** A stretch of a packed row. */
 export type Segment =
   /** The layer's contracted gradient itself: `length` numbers from `offset` on. */
