@@ -1,10 +1,10 @@
 // Max pooling over windows that do not overlap: outputs[n, y, x, c] = max over r, s < size of inputs[n, y*size + r, x*size + s, c]; rows and
 // columns that fill no window are left out.
 //
-// One invocation computes one output.
-// Dispatch: ceil(sample_count * (in_height / size) * (in_width / size) * channels / 64) workgroups, quotients rounded down.
+// One invocation computes 8 neighbouring channels of one window.
+// Dispatch: ceil(sample_count * (in_height / size) * (in_width / size) * ceil(channels / 8) / 64) workgroups, quotients rounded down.
 // Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / size, in_width / size, channels].
-// Tails: invocations beyond the last output do nothing.
+// Tails: invocations beyond the last window and channels beyond the last do nothing.
 // Float64 twin: tests/oracle/layers.ts, maxPool.
 
 struct Params {
@@ -30,24 +30,27 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
+  let octets = (params.channels + 7u) / 8u;
   let height = params.in_height / params.size;
   let width = params.in_width / params.size;
-  let row = index / (width * params.channels);
+  let window = index / octets;
+  let row = window / width;
   let n = row / height;
   if n >= params.sample_count { return; }
-  let in_row = index - row * width * params.channels;
-  let x = in_row / params.channels;
-  let c = in_row - x * params.channels;
+  let x = window - row * width;
+  let first_channel = (index - window * octets) * 8u;
 
-  let in_row_size = params.in_width * params.channels;
-  let first = (n * params.in_height + (row - n * height) * params.size) * in_row_size
-    + x * params.size * params.channels + c;
-  var largest = read_input(first);
-  for (var r = 0u; r < params.size; r++) {
-    for (var s = 0u; s < params.size; s++) {
-      let value = read_input(first + r * in_row_size + s * params.channels);
-      largest = select(largest, value, value > largest);
+  let row_size = params.in_width * params.channels;
+  let corner = (n * params.in_height + (row - n * height) * params.size) * row_size
+    + x * params.size * params.channels;
+  for (var c = first_channel; c < min(first_channel + 8u, params.channels); c++) {
+    var largest = read_input(corner + c);
+    for (var r = 0u; r < params.size; r++) {
+      for (var s = 0u; s < params.size; s++) {
+        let value = read_input(corner + r * row_size + s * params.channels + c);
+        largest = select(largest, value, value > largest);
+      }
     }
+    outputs[window * params.channels + c] = largest;
   }
-  outputs[index] = largest;
 }

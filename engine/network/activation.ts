@@ -84,7 +84,7 @@ register(MAX_POOL, ({ x }, size) => {
     kernels.max_pool,
     { sample_count, in_height, in_width, channels, size },
     { inputs: x, outputs: y },
-    Math.ceil(tf.util.sizeFromShape(shape) / 64),
+    Math.ceil(shape[0] * shape[1] * shape[2] * Math.ceil(channels / 8) / 64),
   );
   return y;
 });
@@ -98,7 +98,7 @@ register(MAX_POOL_GRADIENT, ({ x, dy }, size) => {
     kernels.max_pool_gradient,
     { sample_count, in_height, in_width, channels, size },
     { inputs: x, deltas: dy, gradients: dx },
-    Math.ceil(windows * channels / 64),
+    Math.ceil(windows * Math.ceil(channels / 8) / 64),
   );
   return dx;
 });

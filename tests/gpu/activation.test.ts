@@ -56,6 +56,8 @@ for (
     [3, 1, 10, 11, 1],
     [4, 5, 9, 4, 2],
     [2, 64, 2, 2, 1],
+    [2, 3, 5, 4, 8],
+    [3, 2, 7, 6, 9],
     [2, 13, 14, 14, 6],
     [1, MANY, 1, 1, 1],
   ]
@@ -72,7 +74,7 @@ for (
         kernels.max_pool,
         params,
         { inputs: x.data, outputs: { unfilled: y.data.length } },
-        Math.ceil(y.data.length / 64),
+        Math.ceil(y.shape[0] * y.shape[1] * y.shape[2] * Math.ceil(channels / 8) / 64),
       );
       assertOutput(outputs, y.data, () => 0, "outputs");
       const dy = { shape: y.shape, data: drawNumbers(2, y.data.length) };
@@ -82,7 +84,7 @@ for (
         kernels.max_pool_gradient,
         params,
         { inputs: x.data, deltas: dy.data, gradients: { unfilled: x.data.length } },
-        Math.ceil(windows * channels / 64),
+        Math.ceil(windows * Math.ceil(channels / 8) / 64),
       );
       assertOutput(gradients, maxPoolGradient(x, dy, size).data, () => 0, "gradients");
     },
