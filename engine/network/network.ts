@@ -130,12 +130,16 @@ export class Network {
 
   /** The parameters by name, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
-    const weights: Weights = new Map();
-    for (const [name, { weight, bias }] of this.#layers) {
-      weights.set(`${name}.weight`, await this.#read(weight));
-      if (bias) weights.set(`${name}.bias`, await this.#read(bias));
-    }
-    return weights;
+    const named = [...this.#layers].flatMap(([name, { weight, bias }]) => [
+      [`${name}.weight`, weight] as const,
+      ...bias ? [[`${name}.bias`, bias] as const] : [],
+    ]);
+    // all at once: each waits for the device
+    return new Map(
+      await Promise.all(
+        named.map(async ([name, parameter]) => [name, await this.#read(parameter)] as const),
+      ),
+    );
   }
 
   /** Frees the parameters; a second time does nothing. */
