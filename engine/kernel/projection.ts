@@ -73,8 +73,8 @@ export async function projectRows(
         batches++;
         if (batches % BATCHES_PER_WAIT === 0 || at + samples === count) {
           await tensorflow.gpu.finish();
-          onProgress?.(at + samples, count);
         }
+        onProgress?.(at + samples, count);
       }
     }
     // one not finite anywhere in a row shows here, before it spreads
