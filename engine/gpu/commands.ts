@@ -12,6 +12,12 @@ export interface UniformArena {
   readonly slotBytes: number;
 }
 
+/** Where a recording goes that somebody else submits: the encoder, and the first of its slots in the arena. */
+export interface Destination {
+  readonly encoder: GPUCommandEncoder;
+  readonly firstSlot: number;
+}
+
 /** The largest number of workgroups along one dimension that every device accepts. */
 const MAX_GROUPS_X = 65535;
 
@@ -33,8 +39,10 @@ export class Commands {
     private readonly arena: UniformArena,
     private readonly staging: Staging,
     private readonly pipelineOf: (kernel: Kernel) => GPUComputePipeline,
+    private readonly destination?: Destination,
   ) {
-    this.#params = new DataView(new ArrayBuffer(arena.buffer.size));
+    const slots = destination ? 1 : arena.buffer.size / arena.slotBytes;
+    this.#params = new DataView(new ArrayBuffer(slots * arena.slotBytes));
   }
 
   /**
@@ -50,9 +58,10 @@ export class Commands {
     workgroups: number,
   ): void {
     if (workgroups === 0) return;
-    if ((this.#slots + 1) * this.arena.slotBytes > this.arena.buffer.size) this.submit();
-    const offset = this.#slots++ * this.arena.slotBytes;
-    kernel.writeParams(this.#params, offset, params);
+    if ((this.#slots + 1) * this.arena.slotBytes > this.#params.byteLength) this.submit();
+    const at = this.#slots++ * this.arena.slotBytes;
+    kernel.writeParams(this.#params, at, params);
+    const offset = this.#firstByte + at;
     const pipeline = this.pipelineOf(kernel as unknown as Kernel);
     const group = this.device.createBindGroup({
       label: kernel.name,
@@ -86,13 +95,14 @@ export class Commands {
     this.#encode().copyBufferToBuffer(from, fromOffset, to, toOffset, sizeBytes);
   }
 
-  /** Sends what was recorded to the device's queue; the recording can be used again. */
+  /** Sends what was recorded to the device's queue, or leaves it with its destination; the recording can be used again. */
   submit(): void {
     if (!this.#encoder) return;
     this.#endPass();
     const bytes = this.#slots * this.arena.slotBytes;
-    this.device.queue.writeBuffer(this.arena.buffer, 0, this.#params.buffer, 0, bytes);
-    this.device.queue.submit([this.#encoder.finish()]);
+    const { buffer } = this.arena;
+    this.device.queue.writeBuffer(buffer, this.#firstByte, this.#params.buffer, 0, bytes);
+    if (!this.destination) this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#slots = 0;
   }
@@ -103,7 +113,12 @@ export class Commands {
   }
 
   #encode(): GPUCommandEncoder {
-    return this.#encoder ??= this.device.createCommandEncoder({ label: "lpntk" });
+    return this.#encoder ??= this.destination?.encoder ??
+      this.device.createCommandEncoder({ label: "lpntk" });
+  }
+
+  get #firstByte(): number {
+    return (this.destination?.firstSlot ?? 0) * this.arena.slotBytes;
   }
 
   #endPass(): void {

@@ -4,8 +4,8 @@
  * @module
  */
 import { DeviceError, NoAdapterError } from "../errors.ts";
-import { Commands, type UniformArena } from "./commands.ts";
-import type { Kernel } from "./kernel.ts";
+import { Commands, type Destination, type UniformArena } from "./commands.ts";
+import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
 import { Staging } from "./staging.ts";
 
 /** The adapter as its driver names it. */
@@ -25,6 +25,9 @@ const RAISED_LIMITS = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
+/** Launches whose parameters an arena holds. */
+const ARENA_SLOTS = 256;
+
 const NO_ADAPTER =
   "Cannot open a GPU: got no WebGPU adapter, need a Vulkan, Metal or DirectX 12 driver. " +
   "On Debian or Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1 (a CPU driver) or your card's driver package; " +
@@ -39,7 +42,9 @@ const NO_ADAPTER =
 export class Gpu {
   readonly #live = new Set<GPUBuffer>();
   readonly #pipelines = new Map<Kernel, GPUComputePipeline>();
-  #arena: UniformArena | undefined;
+  /** Of recordings, and of launches that somebody else submits. */
+  #arenas: readonly [UniformArena, UniformArena] | undefined;
+  #launches = 0;
   #staging: Staging | undefined;
   #failure: Error | undefined;
   #disposed = false;
@@ -133,18 +138,29 @@ export class Gpu {
   /** Starts recording kernel launches and copies. */
   record(): Commands {
     this.check();
-    this.#arena ??= {
-      buffer: this.#create("params", 65536, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
-      slotBytes: Math.max(128, this.device.limits.minUniformBufferOffsetAlignment),
-    };
-    this.#staging ??= new Staging(this.device);
-    return new Commands(
-      this.device,
-      this.#arena,
-      this.#staging,
-      (kernel) => this.#pipeline(kernel),
-    );
+    return this.#startCommands(this.#findArenas()[0]);
   }
+
+  /**
+   * Records one launch into an encoder of somebody else's, who has to submit it before `launchLimit` more are recorded: the memory of its
+   * parameters is then used again.
+   */
+  launchInto<P extends string, B extends string>(
+    encoder: GPUCommandEncoder,
+    kernel: Kernel<P, B>,
+    params: ParamValues<P>,
+    buffers: BufferBindings<B>,
+    workgroups: number,
+  ): void {
+    this.check();
+    const firstSlot = this.#launches++ % ARENA_SLOTS;
+    const commands = this.#startCommands(this.#findArenas()[1], { encoder, firstSlot });
+    commands.run(kernel, params, buffers, workgroups);
+    commands.submit();
+  }
+
+  /** How many launches of `launchInto` may wait for their submission. */
+  readonly launchLimit = ARENA_SLOTS - 1;
 
   /**
    * Copies `sizeBytes` bytes of a buffer to the host, after everything submitted so far. Costs some 12 ms in Deno, whatever the size: keep
@@ -218,6 +234,27 @@ export class Gpu {
     const buffer = this.device.createBuffer({ label, size, usage });
     this.#live.add(buffer);
     return buffer;
+  }
+
+  #findArenas(): readonly [UniformArena, UniformArena] {
+    const slotBytes = Math.max(128, this.device.limits.minUniformBufferOffsetAlignment);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const create = (label: string) => ({
+      buffer: this.#create(label, ARENA_SLOTS * slotBytes, usage),
+      slotBytes,
+    });
+    return this.#arenas ??= [create("params"), create("launch params")];
+  }
+
+  #startCommands(arena: UniformArena, destination?: Destination): Commands {
+    this.#staging ??= new Staging(this.device);
+    return new Commands(
+      this.device,
+      arena,
+      this.#staging,
+      (kernel) => this.#pipeline(kernel),
+      destination,
+    );
   }
 
   #pipeline(kernel: Kernel): GPUComputePipeline {

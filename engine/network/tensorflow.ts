@@ -23,6 +23,8 @@ let current: Tensorflow | undefined;
 /** TensorFlow.js bound to one of our devices. */
 export class Tensorflow {
   readonly #backend: WebGPUBackend;
+  /** Launches of ours since the last flush. */
+  #launches = 0;
 
   private constructor(readonly gpu: Gpu) {
     // WebGPUBackend wants the adapter's info only to choose Intel-specific programs
@@ -59,6 +61,7 @@ export class Tensorflow {
 
   /** Submits what TensorFlow.js has recorded: needed before any submission of ours that reads its tensors. */
   flush(): void {
+    this.#launches = 0;
     this.#backend.ensureCommandEncoderReady();
     this.#backend.endComputePassEncoder();
     this.#backend.submitQueue();
@@ -96,10 +99,11 @@ export class Tensorflow {
     const buffers = Object.fromEntries(
       kernel.buffers.map(([name]) => [name, this.bufferOf(tensors[name])]),
     ) as BufferBindings<B>;
-    this.flush();
-    const commands = this.gpu.record();
-    commands.run(kernel, params, buffers, workgroups);
-    commands.submit();
+    if (++this.#launches > this.gpu.launchLimit) this.flush();
+    this.#backend.ensureCommandEncoderReady();
+    this.#backend.endComputePassEncoder();
+    const encoder: GPUCommandEncoder = this.#backend["commandEncoder"];
+    this.gpu.launchInto(encoder, kernel, params, buffers, workgroups);
   }
 
   /** A float32 tensor's values on the host, read after everything recorded so far. */
