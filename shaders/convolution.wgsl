@@ -135,30 +135,33 @@ fn main(
   var high0 = mat4x4f();
   var high1 = mat4x4f();
   var filter_at = octet * 2;
-  for (var r = 0; r < params.kernel_height; r++) {
+  var r = 0;
+  var s = 0;
+  // one loop over the filter's rows and columns: a CPU driver copies all sums whenever a loop begins
+  for (var place = 0; place < params.kernel_height * params.kernel_width; place++) {
     let y0 = meet(row0 + r, params.in_height, per_gap);
     let y1 = meet(row1 + r, params.in_height, per_gap);
-    let start0 = (image0 + y0.at) * row_size;
-    let start1 = (image1 + y1.at) * row_size;
-    for (var s = 0; s < params.kernel_width; s++) {
-      let x0 = meet(column0 + s, params.in_width, per_gap);
-      let x1 = meet(column1 + s, params.in_width, per_gap);
-      let at0 = start0 + x0.at * params.in_channels;
-      let at1 = start1 + x1.at * params.in_channels;
-      let inside0 = y0.inside & x0.inside;
-      let inside1 = y1.inside & x1.inside;
-      for (var i = 0; i < params.in_channels; i++) {
-        let a0 = read_inputs(at0 + i, inside0);
-        let a1 = read_inputs(at1 + i, inside1);
-        let low = read_filter(filter_at);
-        let high = read_filter(filter_at + 1);
-        low0 = accumulate(low0, a0, low);
-        low1 = accumulate(low1, a1, low);
-        high0 = accumulate(high0, a0, high);
-        high1 = accumulate(high1, a1, high);
-        filter_at += channel_octets * 2;
-      }
+    let x0 = meet(column0 + s, params.in_width, per_gap);
+    let x1 = meet(column1 + s, params.in_width, per_gap);
+    let at0 = (image0 + y0.at) * row_size + x0.at * params.in_channels;
+    let at1 = (image1 + y1.at) * row_size + x1.at * params.in_channels;
+    let inside0 = y0.inside & x0.inside;
+    let inside1 = y1.inside & x1.inside;
+    for (var i = 0; i < params.in_channels; i++) {
+      let a0 = read_inputs(at0 + i, inside0);
+      let a1 = read_inputs(at1 + i, inside1);
+      let low = read_filter(filter_at);
+      let high = read_filter(filter_at + 1);
+      low0 = accumulate(low0, a0, low);
+      low1 = accumulate(low1, a1, low);
+      high0 = accumulate(high0, a0, high);
+      high1 = accumulate(high1, a1, high);
+      filter_at += channel_octets * 2;
     }
+    s += 1;
+    let ends_row = s == params.kernel_width;
+    s = select(s, 0, ends_row);
+    r += select(0, 1, ends_row);
   }
   // the bias is the filter's last tap, and its input is 1
   let bias_low = read_filter(filter_at);

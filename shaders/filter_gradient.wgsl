@@ -131,21 +131,28 @@ fn main(
   var high0 = mat4x4f();
   var high1 = mat4x4f();
   let first = group * params.group_samples;
-  var delta_at = first * params.out_height * params.out_width * params.out_channels;
-  for (var n = first; n < min(first + params.group_samples, params.sample_count); n++) {
-    for (var y = 0; y < params.out_height; y++) {
-      for (var x = 0; x < params.out_width; x++) {
-        let low = read_deltas(channels0 + delta_at);
-        let high = read_deltas(channels1 + delta_at);
-        let a0 = read_inputs(taps0, n, y, x);
-        let a1 = read_inputs(taps1, n, y, x);
-        low0 = accumulate(low0, a0, low);
-        low1 = accumulate(low1, a1, low);
-        high0 = accumulate(high0, a0, high);
-        high1 = accumulate(high1, a1, high);
-        delta_at += params.out_channels;
-      }
-    }
+  var n = first;
+  var y = 0;
+  var x = 0;
+  // one loop over samples, rows and columns: a CPU driver copies all sums whenever a loop begins
+  let area = params.out_height * params.out_width;
+  let end = min(first + params.group_samples, params.sample_count) * area;
+  for (var p = first * area; p < end; p++) {
+    let low = read_deltas(channels0 + p * params.out_channels);
+    let high = read_deltas(channels1 + p * params.out_channels);
+    let a0 = read_inputs(taps0, n, y, x);
+    let a1 = read_inputs(taps1, n, y, x);
+    low0 = accumulate(low0, a0, low);
+    low1 = accumulate(low1, a1, low);
+    high0 = accumulate(high0, a0, high);
+    high1 = accumulate(high1, a1, high);
+    x += 1;
+    let ends_row = x == params.out_width;
+    x = select(x, 0, ends_row);
+    y += select(0, 1, ends_row);
+    let ends_image = y == params.out_height;
+    y = select(y, 0, ends_image);
+    n += select(0, 1, ends_image);
   }
   store(group, tap, channel, low0[0], high0[0]);
   store(group, tap + 1, channel, low0[1], high0[1]);

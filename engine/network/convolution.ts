@@ -55,8 +55,8 @@ export function measureConvolution(
       `Cannot convolve: got ${in_height} x ${in_width} pixels padded by ${pad}, need at least the filter's ${kernel_height} x ${kernel_width}`,
     );
   }
-  const taps = kernel_height * (1 + kernel_width * (1 + Math.max(in_channels, out_channels)));
-  const steps = Math.max(taps, countImageSteps(out_height, out_width));
+  const taps = kernel_height * kernel_width * (1 + Math.max(in_channels, out_channels));
+  const steps = Math.max(taps, out_height * out_width);
   if (steps > LOOP_STEPS) {
     throw new DataError(
       `Cannot convolve: got ${in_height} x ${in_width} pixels and a filter ${
@@ -76,11 +76,6 @@ export function measureConvolution(
     stride,
     pad,
   };
-}
-
-/** Steps that `filter_gradient` takes for one image. */
-function countImageSteps(height: number, width: number): number {
-  return 1 + height * (1 + width);
 }
 
 /** Threads that a filter gradient is split for: enough for a large GPU, few enough that the partial sums stay small. */
@@ -280,7 +275,7 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const threads = Math.ceil((tapCount + 1) / 8) * Math.ceil(out_channels / 8);
   const groupSamples = Math.min(
     Math.ceil(samples * threads / FILTER_GRADIENT_THREADS),
-    Math.floor(LOOP_STEPS / countImageSteps(geometry.out_height, geometry.out_width)),
+    Math.floor(LOOP_STEPS / (geometry.out_height * geometry.out_width)),
   );
   const group_count = Math.ceil(samples / groupSamples);
   const group_size = (tapCount + 1) * out_channels;
