@@ -1,5 +1,5 @@
 /**
- * LeNet-5's two convolutions, over as many images as one pass of a projection holds.
+ * LeNet-5's two convolutions.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { countTaps } from "../engine/kernel/layout.ts";
 /** One convolution with its sizes. */
 export interface Convolution {
   readonly name: string;
+  /** As many as one pass of a projection holds, unless a case says otherwise. */
   readonly samples: number;
   readonly geometry: ConvolutionGeometry;
   /** `[N, in_height, in_width, in_channels]` */
@@ -23,34 +24,40 @@ export interface Convolution {
   readonly positions: number;
 }
 
-const SAMPLES = 256;
-
 function define(
   name: string,
+  samples: number,
   [height, width, inputs]: [number, number, number],
   [size, outputs]: [number, number],
   pad: number,
 ): Convolution {
-  const inShape: [number, number, number, number] = [SAMPLES, height, width, inputs];
+  const inShape: [number, number, number, number] = [samples, height, width, inputs];
   const filterShape: [number, number, number, number] = [size, size, inputs, outputs];
   const geometry = measureConvolution(inShape, filterShape, { stride: 1, pad });
   const { out_height, out_width } = geometry;
   return {
     name,
-    samples: SAMPLES,
+    samples,
     geometry,
     inShape,
     filterShape,
-    outShape: [SAMPLES, out_height, out_width, outputs],
+    outShape: [samples, out_height, out_width, outputs],
     taps: countTaps(geometry),
-    positions: SAMPLES * out_height * out_width,
+    positions: samples * out_height * out_width,
   };
 }
 
+const SAMPLES = 256;
+
 /** 28 x 28 grey images to 6 channels. */
-export const conv1 = define("conv1", [28, 28, 1], [5, 6], 2);
+export function defineConv1(samples = SAMPLES): Convolution {
+  return define("conv1", samples, [28, 28, 1], [5, 6], 2);
+}
+
 /** 14 x 14 images of 6 channels to 10 x 10 of 16. */
-export const conv2 = define("conv2", [14, 14, 6], [5, 16], 0);
+export function defineConv2(samples = SAMPLES): Convolution {
+  return define("conv2", samples, [14, 14, 6], [5, 16], 0);
+}
 
 /** `LeNet-5 conv1, 256 images 28x28x1, filter 5x5x1x6` */
 export function describeConvolution({ name, samples, inShape, filterShape }: Convolution): string {

@@ -15,7 +15,9 @@ import { benchFpc } from "./cases/fpc.ts";
 import { benchGram } from "./cases/gram.ts";
 import { benchInputGradient } from "./cases/input_gradient.ts";
 import { benchProjectFactored } from "./cases/project_factored.ts";
+import { benchProjection } from "./cases/projection.ts";
 import { benchSelfSimilarity } from "./cases/self_similarity.ts";
+import { benchTrain } from "./cases/train.ts";
 import { FULL, QUICK } from "./measure.ts";
 import { describeEnvironment, formatJson, formatTable, type Result } from "./report.ts";
 
@@ -27,6 +29,8 @@ const CASES: Readonly<Record<string, Case>> = {
   filter_gradient: benchFilterGradient,
   convolution: benchConvolution,
   input_gradient: benchInputGradient,
+  train: benchTrain,
+  projection: benchProjection,
 };
 
 async function main(args: readonly string[]): Promise<number> {

@@ -2,8 +2,8 @@
 // input that is always 1. With one sample a group this is the plain segment of a packed row (signed projection, equation 3, second
 // line); with several it is a split of the gradient of a training step.
 //
-// One invocation computes 4 filter taps x 4 output channels of one group of samples; a tap is one (row, column, input channel).
-// Dispatch: ceil(group_count * ceil(tap_count / 4) * ceil(out_channels / 4) / 64) workgroups.
+// One invocation computes 8 filter taps x 8 output channels of one group of samples; a tap is one (row, column, input channel).
+// Dispatch: ceil(group_count * ceil((tap_count + bias) / 8) * ceil(out_channels / 8) / 64) workgroups.
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
 //         Number k = tap * out_channels + channel of group g is written to
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * number_stride.
@@ -11,61 +11,98 @@
 // Float64 twin: tests/oracle/layers.ts, projectPlain and convFilterGradient.
 
 struct Params {
-  sample_count: u32,
-  group_count: u32,
-  group_samples: u32,
-  first_group: u32,
-  in_height: u32,
-  in_width: u32,
-  in_channels: u32,
-  out_height: u32,
-  out_width: u32,
-  out_channels: u32,
-  kernel_width: u32,
-  tap_count: u32,      // kernel_height * kernel_width * in_channels
-  bias: u32,           // 1: one more tap, of ones
-  stride: u32,
-  pad: u32,
-  panel_stride: u32,
-  group_stride: u32,
-  number_stride: u32,
-  offset: u32,
+  sample_count: i32,
+  group_count: i32,
+  group_samples: i32,
+  first_group: i32,
+  in_height: i32,
+  in_width: i32,
+  in_channels: i32,
+  out_height: i32,
+  out_width: i32,
+  out_channels: i32,
+  kernel_width: i32,
+  tap_count: i32,      // kernel_height * kernel_width * in_channels
+  bias: i32,           // 1: one more tap, of ones
+  stride: i32,
+  pad: i32,
+  panel_stride: i32,
+  group_stride: i32,
+  number_stride: i32,
+  offset: i32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
-@group(0) @binding(2) var<storage, read> deltas: array<f32>;
+@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var deltas: texture_storage_2d<r32float, read>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
-// Where a tap reads: offsets of row and column against the output position, and the channel.
-fn locate_tap(tap: u32) -> vec3i {
-  let t = min(tap, params.tap_count - 1u);
+// Four taps: offsets of row and column against the output position, and the channel.
+struct Taps {
+  row: vec4i,
+  column: vec4i,
+  channel: vec4i,
+  is_bias: vec4<bool>,
+}
+
+fn locate_taps(first: i32) -> Taps {
+  let tap = vec4i(first) + vec4i(0, 1, 2, 3);
+  let t = min(tap, vec4i(params.tap_count - 1));
   let position = t / params.in_channels;
-  return vec3i(
-    i32(position / params.kernel_width) - i32(params.pad),
-    i32(position % params.kernel_width) - i32(params.pad),
-    i32(t % params.in_channels),
+  return Taps(
+    position / params.kernel_width - params.pad,
+    position % params.kernel_width - params.pad,
+    t % params.in_channels,
+    tap >= vec4i(params.tap_count),
   );
 }
 
-fn read_input(image_at: i32, row: i32, column: i32, tap: vec3i) -> f32 {
-  let y = row + tap.x;
-  let x = column + tap.y;
-  let height = i32(params.in_height);
-  let width = i32(params.in_width);
-  let inside = y >= 0 && y < height && x >= 0 && x < width;
-  let at = (clamp(y, 0, height - 1) * width + clamp(x, 0, width - 1)) * i32(params.in_channels) + tap.z;
-  return select(0.0, inputs[image_at + at], inside);
+fn read_input(at: i32) -> f32 {
+  return textureLoad(inputs, vec2i(at & 4095, at >> 12)).x;
 }
 
-fn store(group: u32, tap: u32, channel: u32, sums: vec4f) {
+// What four taps see of row y at column x; the bias's input is 1 wherever the image ends.
+fn read_inputs(taps: Taps, n: i32, y: i32, x: i32) -> vec4f {
+  let row = taps.row + y * params.stride;
+  let column = taps.column + x * params.stride;
+  let at = ((row + n * params.in_height) * params.in_width + column) * params.in_channels + taps.channel;
+  let inside = vec4u(row) < vec4u(u32(params.in_height)) & vec4u(column) < vec4u(u32(params.in_width));
+  let read = vec4f(read_input(at.x), read_input(at.y), read_input(at.z), read_input(at.w));
+  return select(select(vec4f(), read, inside), vec4f(1.0), taps.is_bias);
+}
+
+fn read_delta(at: i32) -> f32 {
+  return textureLoad(deltas, vec2i(at & 4095, at >> 12)).x;
+}
+
+fn read_deltas(at: vec4i) -> vec4f {
+  return vec4f(read_delta(at.x), read_delta(at.y), read_delta(at.z), read_delta(at.w));
+}
+
+// Adds a (x) d: four taps by four channels.
+fn accumulate(sums: mat4x4f, a: vec4f, d: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(vec4f(a.x), d, sums[0]),
+    fma(vec4f(a.y), d, sums[1]),
+    fma(vec4f(a.z), d, sums[2]),
+    fma(vec4f(a.w), d, sums[3]),
+  );
+}
+
+fn store(group: i32, tap: i32, channel: i32, low: vec4f, high: vec4f) {
   if tap >= params.tap_count + params.bias { return; }
   let g = group + params.first_group;
-  let at = (g / 64u) * params.panel_stride + (g % 64u) * params.group_stride
+  let at = (g / 64) * params.panel_stride + (g % 64) * params.group_stride
     + (params.offset + tap * params.out_channels + channel) * params.number_stride;
-  for (var c = 0u; c < min(4u, params.out_channels - channel); c++) {
-    gradients[at + c * params.number_stride] = sums[c];
-  }
+  let count = params.out_channels - channel;
+  gradients[at] = low.x;
+  if count > 1 { gradients[at + params.number_stride] = low.y; }
+  if count > 2 { gradients[at + 2 * params.number_stride] = low.z; }
+  if count > 3 { gradients[at + 3 * params.number_stride] = low.w; }
+  if count > 4 { gradients[at + 4 * params.number_stride] = high.x; }
+  if count > 5 { gradients[at + 5 * params.number_stride] = high.y; }
+  if count > 6 { gradients[at + 6 * params.number_stride] = high.z; }
+  if count > 7 { gradients[at + 7 * params.number_stride] = high.w; }
 }
 
 @compute @workgroup_size(64)
@@ -74,53 +111,55 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
-  let channel_quads = (params.out_channels + 3u) / 4u;
-  let tap_quads = (params.tap_count + params.bias + 3u) / 4u;
-  let group = index / (channel_quads * tap_quads);
+  let index = i32((workgroup.x + workgroup.y * workgroups.x) * 64u + lane);
+  let channel_octets = (params.out_channels + 7) / 8;
+  let tap_octets = (params.tap_count + params.bias + 7) / 8;
+  let group = index / (channel_octets * tap_octets);
   if group >= params.group_count { return; }
-  let tap = ((index / channel_quads) % tap_quads) * 4u;
-  let channel = (index % channel_quads) * 4u;
+  let tap = ((index / channel_octets) % tap_octets) * 8;
+  let channel = (index % channel_octets) * 8;
 
-  let tap0 = locate_tap(tap);
-  let tap1 = locate_tap(tap + 1u);
-  let tap2 = locate_tap(tap + 2u);
-  let tap3 = locate_tap(tap + 3u);
-  // the bias's input is 1 wherever the image ends: taps beyond the filter replace what they read
-  let is_bias = vec4u(tap, tap + 1u, tap + 2u, tap + 3u) >= vec4u(params.tap_count);
-  let last = params.out_channels - 1u;
-  let c = min(vec4u(channel) + vec4u(0u, 1u, 2u, 3u), vec4u(last));
-  let image_size = i32(params.in_height * params.in_width * params.in_channels);
+  let taps0 = locate_taps(tap);
+  let taps1 = locate_taps(tap + 4);
+  let last = vec4i(params.out_channels - 1);
+  let channels0 = min(vec4i(channel) + vec4i(0, 1, 2, 3), last);
+  let channels1 = min(vec4i(channel) + vec4i(4, 5, 6, 7), last);
 
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
+  // taps 0 to 3 and 4 to 7 by channels 0 to 3 (low) and 4 to 7 (high)
+  var low0 = mat4x4f();
+  var low1 = mat4x4f();
+  var high0 = mat4x4f();
+  var high1 = mat4x4f();
   let first = group * params.group_samples;
-  for (var n = first; n < min(first + params.group_samples, params.sample_count); n++) {
-    let image_at = i32(n) * image_size;
-    for (var y = 0u; y < params.out_height; y++) {
-      for (var x = 0u; x < params.out_width; x++) {
-        let at = ((n * params.out_height + y) * params.out_width + x) * params.out_channels;
-        let d = vec4f(deltas[at + c.x], deltas[at + c.y], deltas[at + c.z], deltas[at + c.w]);
-        let row = i32(y * params.stride);
-        let column = i32(x * params.stride);
-        let read = vec4f(
-          read_input(image_at, row, column, tap0),
-          read_input(image_at, row, column, tap1),
-          read_input(image_at, row, column, tap2),
-          read_input(image_at, row, column, tap3),
-        );
-        let a = select(read, vec4f(1.0), is_bias);
-        sum0 = fma(vec4f(a.x), d, sum0);
-        sum1 = fma(vec4f(a.y), d, sum1);
-        sum2 = fma(vec4f(a.z), d, sum2);
-        sum3 = fma(vec4f(a.w), d, sum3);
-      }
-    }
+  var n = first;
+  var y = 0;
+  var x = 0;
+  // one loop over samples, rows and columns: a CPU driver copies all sums whenever a loop begins
+  let area = params.out_height * params.out_width;
+  let end = min(first + params.group_samples, params.sample_count) * area;
+  for (var p = first * area; p < end; p++) {
+    let low = read_deltas(channels0 + p * params.out_channels);
+    let high = read_deltas(channels1 + p * params.out_channels);
+    let a0 = read_inputs(taps0, n, y, x);
+    let a1 = read_inputs(taps1, n, y, x);
+    low0 = accumulate(low0, a0, low);
+    low1 = accumulate(low1, a1, low);
+    high0 = accumulate(high0, a0, high);
+    high1 = accumulate(high1, a1, high);
+    x += 1;
+    let ends_row = x == params.out_width;
+    x = select(x, 0, ends_row);
+    y += select(0, 1, ends_row);
+    let ends_image = y == params.out_height;
+    y = select(y, 0, ends_image);
+    n += select(0, 1, ends_image);
   }
-  store(group, tap, channel, sum0);
-  store(group, tap + 1u, channel, sum1);
-  store(group, tap + 2u, channel, sum2);
-  store(group, tap + 3u, channel, sum3);
+  store(group, tap, channel, low0[0], high0[0]);
+  store(group, tap + 1, channel, low0[1], high0[1]);
+  store(group, tap + 2, channel, low0[2], high0[2]);
+  store(group, tap + 3, channel, low0[3], high0[3]);
+  store(group, tap + 4, channel, low1[0], high1[0]);
+  store(group, tap + 5, channel, low1[1], high1[1]);
+  store(group, tap + 6, channel, low1[2], high1[2]);
+  store(group, tap + 7, channel, low1[3], high1[3]);
 }

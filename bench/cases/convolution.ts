@@ -1,12 +1,12 @@
 /** The forward pass of a convolution. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { convolve } from "../../engine/network/convolution.ts";
 import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
 import {
-  conv1,
-  conv2,
   type Convolution,
+  defineConv1,
+  defineConv2,
   describeConvolution,
   sizeOf,
 } from "../lenet5_convolutions.ts";
@@ -14,9 +14,11 @@ import { measure } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
-/** `convolution` beside `tf.conv2d`, on LeNet-5's two. */
+/** `convolution` with the packing of its filter beside `tf.conv2d`, on LeNet-5's two. */
 export async function* benchConvolution(bench: Bench): AsyncGenerator<Result> {
-  for (const convolution of [conv1, conv2]) yield await benchLayer(bench, convolution);
+  for (const convolution of [defineConv1(), defineConv2()]) {
+    yield await benchLayer(bench, convolution);
+  }
 }
 
 async function benchLayer(bench: Bench, convolution: Convolution): Promise<Result> {
@@ -27,25 +29,13 @@ async function benchLayer(bench: Bench, convolution: Convolution): Promise<Resul
   const filter = drawIntegers(2, sizeOf(filterShape));
   const inputs = scratch.upload("inputs", images);
   const filters = scratch.upload("filters", filter);
-  const outputs = scratch.create("outputs", sizeOf(outShape));
   const naiveOutputs = scratch.create("naive outputs", sizeOf(outShape));
   const x = tf.tensor4d(images, inShape);
   const w = tf.tensor4d(filter, filterShape);
-  const { out_height, out_width, out_channels, stride, pad } = geometry;
-  const tiles = samples * out_height * Math.ceil(out_width / 4) * Math.ceil(out_channels / 8);
+  const { stride, pad } = geometry;
   const computed = describeConvolution(convolution);
   const { ours, ...peers } = await measure(bench, computed, {
-    ours: recordLaunches(
-      gpu,
-      (commands) =>
-        commands.run(
-          kernels.convolution,
-          { sample_count: samples, ...geometry, has_bias: 0 },
-          { inputs, filters, bias: filters, outputs },
-          Math.ceil(tiles / 64),
-        ),
-      () => readFloats(gpu, outputs),
-    ),
+    ours: computeTensor(tensorflow, () => convolve(x, w, undefined, { stride, pad })),
     naive: recordLaunches(
       gpu,
       (commands) =>

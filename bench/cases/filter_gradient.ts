@@ -2,12 +2,20 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { PANEL_ROWS } from "../../engine/kernel/plan.ts";
-import { type Bench, drawIntegers, readFloats, Scratch, unpackPanels } from "../case.ts";
-import { type Contender, recordLaunches } from "../contender.ts";
+import { differentiateParameters } from "../../engine/network/convolution.ts";
 import {
-  conv1,
-  conv2,
+  type Bench,
+  drawIntegers,
+  type Floats,
+  readFloats,
+  Scratch,
+  unpackPanels,
+} from "../case.ts";
+import { computeTensor, type Contender, recordLaunches, useStockFlags } from "../contender.ts";
+import {
   type Convolution,
+  defineConv1,
+  defineConv2,
   describeConvolution,
   sizeOf,
 } from "../lenet5_convolutions.ts";
@@ -15,54 +23,106 @@ import { measure } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
+/**
+ * Samples of a sum: TensorFlow.js and the naive kernel loop over all of their positions, and lavapipe ends an invocation's loops after
+ * 65,535 steps, so that more of them would be summed wrongly.
+ */
+const SUM_SAMPLES = 64;
+
 /** `filter_gradient` as projections use it and as training does, on LeNet-5's two convolutions. */
 export async function* benchFilterGradient(bench: Bench): AsyncGenerator<Result> {
-  for (const convolution of [conv1, conv2]) yield* benchLayer(bench, convolution);
+  for (const define of [defineConv1, defineConv2]) {
+    yield await benchOwn(bench, define());
+    yield await benchSum(bench, define(SUM_SAMPLES));
+  }
 }
 
-/** A layer's inputs and deltas, for our kernels and for TensorFlow.js. */
+/** A layer's inputs and deltas. */
 interface Signals {
-  readonly inputs: GPUBuffer;
-  readonly deltas: GPUBuffer;
-  readonly x: tf.Tensor4D;
-  readonly dy: tf.Tensor4D;
+  readonly inputs: Floats;
+  readonly deltas: Floats;
 }
 
-async function* benchLayer(bench: Bench, convolution: Convolution): AsyncGenerator<Result> {
-  const { inShape, outShape, taps } = convolution;
-  using scratch = new Scratch(bench.gpu);
-  const images = drawIntegers(1, sizeOf(inShape));
-  const gradients = drawIntegers(2, sizeOf(outShape));
-  const signals = {
-    inputs: scratch.upload("inputs", images),
-    deltas: scratch.upload("deltas", gradients),
-    x: tf.tensor4d(images, inShape),
-    dy: tf.tensor4d(gradients, outShape),
+function drawSignals({ inShape, outShape }: Convolution): Signals {
+  return {
+    inputs: drawIntegers(1, sizeOf(inShape)),
+    deltas: drawIntegers(2, sizeOf(outShape)),
   };
+}
+
+function describeWork({ outShape, taps }: Convolution) {
   const formula = "2 FLOP an output and tap, the bias one of them";
   const count = 2 * sizeOf(outShape) * (taps + 1);
-  const result = { case: "filter_gradient", work: { speed: "gflops", count, formula } } as const;
-  {
-    const computed = `${describeConvolution(convolution)}, each sample's own`;
-    const { ours, ...peers } = await measure(bench, computed, {
-      ours: enterProjection(bench, scratch, convolution, signals),
-      naive: enterNaive(bench, scratch, convolution, signals, 1),
-    });
-    yield { ...result, computed, ours, peers };
-  }
-  tf.dispose([signals.x, signals.dy]);
+  return { case: "filter_gradient", work: { speed: "gflops", count, formula } } as const;
 }
 
-/** Into packed rows. */
+/** Each sample's own, into packed rows. */
+async function benchOwn(bench: Bench, convolution: Convolution): Promise<Result> {
+  using scratch = new Scratch(bench.gpu);
+  const signals = drawSignals(convolution);
+  const computed = `${describeConvolution(convolution)}, each sample's own`;
+  const { ours, ...peers } = await measure(bench, computed, {
+    ours: enterProjection(bench, scratch, convolution, signals),
+    naive: enterNaive(bench, scratch, convolution, signals, 1),
+  });
+  return { ...describeWork(convolution), computed, ours, peers };
+}
+
+/** Their sum, as a training step wants it. */
+async function benchSum(bench: Bench, convolution: Convolution): Promise<Result> {
+  using scratch = new Scratch(bench.gpu);
+  const { inShape, outShape, filterShape, geometry, samples } = convolution;
+  const signals = drawSignals(convolution);
+  const x = tf.tensor4d(signals.inputs, inShape);
+  const dy = tf.tensor4d(signals.deltas, outShape);
+  const computed = `${describeConvolution(convolution)}, their sum`;
+  const { ours, ...peers } = await measure(bench, computed, {
+    ours: computeTensor(bench.tensorflow, () => {
+      const { filter, bias } = differentiateParameters(x, dy, filterShape, geometry);
+      return joinGradients(filter, bias);
+    }),
+    naive: enterNaive(bench, scratch, convolution, signals, samples),
+    tfjs: useStockFlags(
+      computeTensor(bench.tensorflow, () => differentiateStock(convolution, x, dy)),
+    ),
+  });
+  tf.dispose([x, dy]);
+  return { ...describeWork(convolution), computed, ours, peers };
+}
+
+/** TensorFlow.js's own gradients. */
+function differentiateStock(
+  { geometry, filterShape }: Convolution,
+  x: tf.Tensor,
+  dy: tf.Tensor,
+): tf.Tensor {
+  const { stride, pad } = geometry;
+  const filter = tf.engine().runKernel<tf.Tensor>("Conv2DBackpropFilter", { x, dy }, {
+    strides: stride,
+    pad,
+    dataFormat: "NHWC",
+    dimRoundingMode: "floor",
+    filterShape,
+  });
+  return joinGradients(filter, tf.sum(dy, [0, 1, 2]));
+}
+
+/** `[taps + 1, out channels]`, the bias last. */
+function joinGradients(filter: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  return tf.concat([tf.reshape(filter, [-1, bias.size]), tf.reshape(bias, [1, -1])]);
+}
+
 function enterProjection(
   { gpu }: Bench,
   scratch: Scratch,
   { samples, geometry, taps }: Convolution,
-  { inputs, deltas }: Signals,
+  signals: Signals,
 ): Contender {
+  const inputs = scratch.upload("inputs", signals.inputs);
+  const deltas = scratch.upload("deltas", signals.deltas);
   const size = (taps + 1) * geometry.out_channels;
   const gradients = scratch.create("rows", samples * size);
-  const tiles = samples * Math.ceil((taps + 1) / 4) * Math.ceil(geometry.out_channels / 4);
+  const tiles = samples * Math.ceil((taps + 1) / 8) * Math.ceil(geometry.out_channels / 8);
   const params = {
     sample_count: samples,
     group_count: samples,
@@ -93,9 +153,11 @@ function enterNaive(
   { gpu }: Bench,
   scratch: Scratch,
   { samples, geometry, taps }: Convolution,
-  { inputs, deltas }: Signals,
+  signals: Signals,
   group_samples: number,
 ): Contender {
+  const inputs = scratch.upload("naive inputs", signals.inputs);
+  const deltas = scratch.upload("naive deltas", signals.deltas);
   const numbers = samples / group_samples * (taps + 1) * geometry.out_channels;
   const gradients = scratch.create("naive gradients", numbers);
   return recordLaunches(

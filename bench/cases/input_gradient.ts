@@ -1,41 +1,30 @@
 /** The gradient of a convolution for its input. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { differentiateInput } from "../../engine/network/convolution.ts";
 import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
-import { conv2, describeConvolution, sizeOf } from "../lenet5_convolutions.ts";
+import { defineConv2, describeConvolution, sizeOf } from "../lenet5_convolutions.ts";
 import { measure } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
-/** `input_gradient` beside that of `tf.conv2d`, on LeNet-5's second convolution: the first needs none. */
+/** `convolution` of spread deltas beside the gradient of `tf.conv2d`, on LeNet-5's second convolution: the first needs none. */
 export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> {
   const { gpu, tensorflow } = bench;
+  const conv2 = defineConv2();
   const { samples, geometry, inShape, filterShape, outShape, taps } = conv2;
   using scratch = new Scratch(gpu);
   const signal = drawIntegers(1, sizeOf(outShape));
   const filter = drawIntegers(2, sizeOf(filterShape));
   const deltas = scratch.upload("deltas", signal);
   const filters = scratch.upload("filters", filter);
-  const gradients = scratch.create("gradients", sizeOf(inShape));
   const naiveGradients = scratch.create("naive gradients", sizeOf(inShape));
   const dy = tf.tensor4d(signal, outShape);
   const w = tf.tensor4d(filter, filterShape);
-  const { in_height, in_width, in_channels, stride, pad } = geometry;
-  const tiles = samples * in_height * Math.ceil(in_width / 4) * Math.ceil(in_channels / 4);
+  const { stride, pad } = geometry;
   const computed = describeConvolution(conv2);
   const { ours, ...peers } = await measure(bench, computed, {
-    ours: recordLaunches(
-      gpu,
-      (commands) =>
-        commands.run(
-          kernels.input_gradient,
-          { sample_count: samples, ...geometry },
-          { deltas, filters, gradients },
-          Math.ceil(tiles / 64),
-        ),
-      () => readFloats(gpu, gradients),
-    ),
+    ours: computeTensor(tensorflow, () => differentiateInput(dy, w, inShape, { stride, pad })),
     naive: recordLaunches(
       gpu,
       (commands) =>

@@ -3,13 +3,20 @@
  *
  * @module
  */
-import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
+import { type BufferBindings, isStaged, type Kernel, type ParamValues } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS } from "./panels.ts";
+import type { StagedFormat, Staging } from "./staging.ts";
 
 /** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
 export interface UniformArena {
   readonly buffer: GPUBuffer;
   readonly slotBytes: number;
+}
+
+/** Where a recording goes that somebody else submits: the encoder, and the first of its slots in the arena. */
+export interface Destination {
+  readonly encoder: GPUCommandEncoder;
+  readonly firstSlot: number;
 }
 
 /** The largest number of workgroups along one dimension that every device accepts. */
@@ -31,14 +38,17 @@ export class Commands {
   constructor(
     private readonly device: GPUDevice,
     private readonly arena: UniformArena,
+    private readonly staging: Staging,
     private readonly pipelineOf: (kernel: Kernel, operands: Operands) => GPUComputePipeline,
+    private readonly destination?: Destination,
   ) {
-    this.#params = new DataView(new ArrayBuffer(arena.buffer.size));
+    const slots = destination ? 1 : arena.buffer.size / arena.slotBytes;
+    this.#params = new DataView(new ArrayBuffer(slots * arena.slotBytes));
   }
 
   /**
    * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than 65,535 are spread over
-   * y, where the last row may hold numbers beyond the count.
+   * y, where the last row may hold numbers beyond the count. Operands that the kernel reads through textures are copied there first.
    *
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
@@ -49,9 +59,10 @@ export class Commands {
     workgroups: number,
   ): void {
     if (workgroups === 0) return;
-    if ((this.#slots + 1) * this.arena.slotBytes > this.arena.buffer.size) this.submit();
-    const offset = this.#slots++ * this.arena.slotBytes;
-    kernel.writeParams(this.#params, offset, params);
+    if ((this.#slots + 1) * this.arena.slotBytes > this.#params.byteLength) this.submit();
+    const at = this.#slots++ * this.arena.slotBytes;
+    kernel.writeParams(this.#params, at, params);
+    const offset = this.#firstByte + at;
     const isTextured = kernel.buffers.some(([name]) => !isBuffer(buffers[name]));
     const pipeline = this.pipelineOf(
       kernel as unknown as Kernel,
@@ -62,9 +73,11 @@ export class Commands {
       layout: pipeline.getBindGroupLayout(0),
       entries: [
         { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
-        ...kernel.buffers.map(([name], index) => ({
+        ...kernel.buffers.map(([name, access], index) => ({
           binding: index + 1,
-          resource: this.#bind(buffers[name], kernel.name, name),
+          resource: isStaged(access)
+            ? this.#stage(index, access, buffers[name] as GPUBuffer)
+            : this.#bind(buffers[name], kernel.name, name),
         })),
       ],
     });
@@ -112,19 +125,30 @@ export class Commands {
     this.#encode().clearBuffer(buffer);
   }
 
-  /** Sends what was recorded to the device's queue; the recording can be used again. */
+  /** Sends what was recorded to the device's queue, or leaves it with its destination; the recording can be used again. */
   submit(): void {
     if (!this.#encoder) return;
     this.#endPass();
     const bytes = this.#slots * this.arena.slotBytes;
-    this.device.queue.writeBuffer(this.arena.buffer, 0, this.#params.buffer, 0, bytes);
-    this.device.queue.submit([this.#encoder.finish()]);
+    const { buffer } = this.arena;
+    this.device.queue.writeBuffer(buffer, this.#firstByte, this.#params.buffer, 0, bytes);
+    if (!this.destination) this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#slots = 0;
   }
 
+  #stage(operand: number, format: StagedFormat, buffer: GPUBuffer): GPUTextureView {
+    this.#endPass();
+    return this.staging.stage(this.#encode(), operand, format, buffer);
+  }
+
   #encode(): GPUCommandEncoder {
-    return this.#encoder ??= this.device.createCommandEncoder({ label: "lpntk" });
+    return this.#encoder ??= this.destination?.encoder ??
+      this.device.createCommandEncoder({ label: "lpntk" });
+  }
+
+  get #firstByte(): number {
+    return (this.destination?.firstSlot ?? 0) * this.arena.slotBytes;
   }
 
   #endPass(): void {

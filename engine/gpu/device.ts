@@ -4,9 +4,10 @@
  * @module
  */
 import { DeviceError, NoAdapterError } from "../errors.ts";
-import { Commands, type UniformArena } from "./commands.ts";
-import type { Kernel } from "./kernel.ts";
+import { Commands, type Destination, type UniformArena } from "./commands.ts";
+import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
+import { Staging } from "./staging.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
@@ -29,6 +30,9 @@ const RAISED_LIMITS = [
   "maxTextureArrayLayers",
 ] as const;
 
+/** Launches whose parameters an arena holds. */
+const ARENA_SLOTS = 256;
+
 const NO_ADAPTER =
   "Cannot open a GPU: got no WebGPU adapter, need a Vulkan, Metal or DirectX 12 driver. " +
   "On Debian or Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1 (a CPU driver) or your card's driver package; " +
@@ -46,7 +50,10 @@ export class Gpu {
     buffer: new Map<Kernel, GPUComputePipeline>(),
     texture: new Map<Kernel, GPUComputePipeline>(),
   };
-  #arena: UniformArena | undefined;
+  /** Of recordings, and of launches that somebody else submits. */
+  #arenas: readonly [UniformArena, UniformArena] | undefined;
+  #launches = 0;
+  #staging: Staging | undefined;
   #failure: Error | undefined;
   #disposed = false;
 
@@ -189,16 +196,29 @@ export class Gpu {
   /** Starts recording kernel launches and copies. */
   record(): Commands {
     this.check();
-    this.#arena ??= {
-      buffer: this.#create("params", 65536, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
-      slotBytes: Math.max(128, this.device.limits.minUniformBufferOffsetAlignment),
-    };
-    return new Commands(
-      this.device,
-      this.#arena,
-      (kernel, operands) => this.#pipeline(kernel, operands),
-    );
+    return this.#startCommands(this.#findArenas()[0]);
   }
+
+  /**
+   * Records one launch into an encoder of somebody else's, who has to submit it before `launchLimit` more are recorded: the memory of its
+   * parameters is then used again.
+   */
+  launchInto<P extends string, B extends string>(
+    encoder: GPUCommandEncoder,
+    kernel: Kernel<P, B>,
+    params: ParamValues<P>,
+    buffers: BufferBindings<B>,
+    workgroups: number,
+  ): void {
+    this.check();
+    const firstSlot = this.#launches++ % ARENA_SLOTS;
+    const commands = this.#startCommands(this.#findArenas()[1], { encoder, firstSlot });
+    commands.run(kernel, params, buffers, workgroups);
+    commands.submit();
+  }
+
+  /** How many launches of `launchInto` may wait for their submission. */
+  readonly launchLimit = ARENA_SLOTS - 1;
 
   /**
    * Copies `sizeBytes` bytes of a buffer to the host, after everything submitted so far. Costs some 12 ms in Deno, whatever the size: keep
@@ -250,6 +270,7 @@ export class Gpu {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const buffer of [...this.#live]) this.destroyBuffer(buffer);
+    this.#staging?.dispose();
     this.device.destroy();
   }
 
@@ -271,6 +292,27 @@ export class Gpu {
     const buffer = this.device.createBuffer({ label, size, usage });
     this.#live.add(buffer);
     return buffer;
+  }
+
+  #findArenas(): readonly [UniformArena, UniformArena] {
+    const slotBytes = Math.max(128, this.device.limits.minUniformBufferOffsetAlignment);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const create = (label: string) => ({
+      buffer: this.#create(label, ARENA_SLOTS * slotBytes, usage),
+      slotBytes,
+    });
+    return this.#arenas ??= [create("params"), create("launch params")];
+  }
+
+  #startCommands(arena: UniformArena, destination?: Destination): Commands {
+    this.#staging ??= new Staging(this.device);
+    return new Commands(
+      this.device,
+      arena,
+      this.#staging,
+      (kernel, operands) => this.#pipeline(kernel, operands),
+      destination,
+    );
   }
 
   #pipeline(kernel: Kernel, operands: Operands): GPUComputePipeline {

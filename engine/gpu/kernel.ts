@@ -4,12 +4,16 @@
  * @module
  */
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
+import type { StagedFormat } from "./staging.ts";
 import { unrollLoops } from "./unroll.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
-/** How a kernel uses a storage buffer; `panels` are only read, and may stand in a texture instead (`panels.ts`). */
-export type Access = "read" | "read_write" | "panels";
+/**
+ * How a kernel uses a buffer: as a storage buffer; as `panels`, which are only read, and may stand in a texture instead (`panels.ts`); or read
+ * only, staged as a texture of that format (`staging.ts`).
+ */
+export type Access = "read" | "read_write" | "panels" | StagedFormat;
 
 /** What a kernel declares in group 0: `Params` at binding 0, then its buffers in order. */
 export interface KernelDeclaration<P extends string, B extends string> {
@@ -66,10 +70,6 @@ export class Kernel<P extends string = string, B extends string = string> {
   /** Compiles the shader; a mistake in it surfaces as the device's error. */
   createPipeline(device: GPUDevice, operands: Operands): GPUComputePipeline {
     const label = this.name;
-    const describe = (access: Access): Omit<GPUBindGroupLayoutEntry, "binding" | "visibility"> => {
-      if (access === "panels" && operands === "texture") return { storageTexture: PANEL_TEXTURE };
-      return { buffer: { type: access === "read_write" ? "storage" : "read-only-storage" } };
-    };
     const layout = device.createBindGroupLayout({
       label,
       entries: [
@@ -81,7 +81,7 @@ export class Kernel<P extends string = string, B extends string = string> {
         ...this.buffers.map(([, access], index): GPUBindGroupLayoutEntry => ({
           binding: index + 1,
           visibility: GPUShaderStage.COMPUTE,
-          ...describe(access),
+          ...describeOperand(access, operands),
         })),
       ],
     });
@@ -94,4 +94,15 @@ export class Kernel<P extends string = string, B extends string = string> {
       },
     });
   }
+}
+
+/** Whether a launch reads a copy in a texture. */
+export function isStaged(access: Access): access is StagedFormat {
+  return access === "r32float" || access === "rgba32float";
+}
+
+function describeOperand(access: Access, operands: Operands): Partial<GPUBindGroupLayoutEntry> {
+  if (isStaged(access)) return { storageTexture: { access: "read-only", format: access } };
+  if (access === "panels" && operands === "texture") return { storageTexture: PANEL_TEXTURE };
+  return { buffer: { type: access === "read_write" ? "storage" : "read-only-storage" } };
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import convolution from "../../shaders/convolution.wgsl" with { type: "text" };
+import crossEntropy from "../../shaders/cross_entropy.wgsl" with { type: "text" };
+import crossEntropyGradient from "../../shaders/cross_entropy_gradient.wgsl" with { type: "text" };
 import filterGradient from "../../shaders/filter_gradient.wgsl" with { type: "text" };
 import fpcAssign from "../../shaders/fpc_assign.wgsl" with { type: "text" };
 import fpcGather from "../../shaders/fpc_gather.wgsl" with { type: "text" };
@@ -11,21 +13,35 @@ import fpcSelect from "../../shaders/fpc_select.wgsl" with { type: "text" };
 import gramTile from "../../shaders/gram_tile.wgsl" with { type: "text" };
 import gramTileShared from "../../shaders/gram_tile_shared.wgsl" with { type: "text" };
 import gramTileSubgroup from "../../shaders/gram_tile_subgroup.wgsl" with { type: "text" };
-import inputGradient from "../../shaders/input_gradient.wgsl" with { type: "text" };
+import maxPool from "../../shaders/max_pool.wgsl" with { type: "text" };
+import maxPoolGradient from "../../shaders/max_pool_gradient.wgsl" with { type: "text" };
+import momentumStep from "../../shaders/momentum_step.wgsl" with { type: "text" };
+import packFilter from "../../shaders/pack_filter.wgsl" with { type: "text" };
 import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
+import relu from "../../shaders/relu.wgsl" with { type: "text" };
+import reluGradient from "../../shaders/relu_gradient.wgsl" with { type: "text" };
 import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
+import sumGroups from "../../shaders/sum_groups.wgsl" with { type: "text" };
 import tileMaximum from "../../shaders/tile_maximum.wgsl" with { type: "text" };
 import tileNearest from "../../shaders/tile_nearest.wgsl" with { type: "text" };
 import tileRelations from "../../shaders/tile_relations.wgsl" with { type: "text" };
 import { Kernel } from "./kernel.ts";
 
-const geometry = {
+const image = {
+  in_height: "i32",
+  in_width: "i32",
+  in_channels: "i32",
+  out_height: "i32",
+  out_width: "i32",
+  out_channels: "i32",
+} as const;
+
+const window = {
+  sample_count: "u32",
   in_height: "u32",
   in_width: "u32",
-  in_channels: "u32",
-  out_height: "u32",
-  out_width: "u32",
-  out_channels: "u32",
+  channels: "u32",
+  size: "u32",
 } as const;
 
 /** What the variants of the Gram kernel have in common. */
@@ -58,45 +74,83 @@ const place = {
 export const kernels = {
   convolution: new Kernel("convolution", convolution, {
     params: {
-      sample_count: "u32",
-      ...geometry,
-      kernel_height: "u32",
-      kernel_width: "u32",
-      stride: "u32",
-      pad: "u32",
-      has_bias: "u32",
+      sample_count: "i32",
+      ...image,
+      kernel_height: "i32",
+      kernel_width: "i32",
+      stride: "i32",
+      gap: "i32",
+      pad_top: "i32",
+      pad_left: "i32",
     },
-    buffers: { inputs: "read", filters: "read", bias: "read", outputs: "read_write" },
+    buffers: { inputs: "r32float", filters: "rgba32float", outputs: "read_write" },
   }),
-  input_gradient: new Kernel("input_gradient", inputGradient, {
+  pack_filter: new Kernel("pack_filter", packFilter, {
     params: {
-      sample_count: "u32",
-      ...geometry,
       kernel_height: "u32",
       kernel_width: "u32",
-      stride: "u32",
-      pad: "u32",
+      in_channels: "u32",
+      out_channels: "u32",
+      has_bias: "u32",
+      transposed: "u32",
     },
-    buffers: { deltas: "read", filters: "read", gradients: "read_write" },
+    buffers: { filters: "r32float", bias: "r32float", packed: "read_write" },
   }),
   filter_gradient: new Kernel("filter_gradient", filterGradient, {
     params: {
-      sample_count: "u32",
-      group_count: "u32",
-      group_samples: "u32",
-      first_group: "u32",
-      ...geometry,
-      kernel_width: "u32",
-      tap_count: "u32",
-      bias: "u32",
-      stride: "u32",
-      pad: "u32",
-      panel_stride: "u32",
-      group_stride: "u32",
-      number_stride: "u32",
-      offset: "u32",
+      sample_count: "i32",
+      group_count: "i32",
+      group_samples: "i32",
+      first_group: "i32",
+      ...image,
+      kernel_width: "i32",
+      tap_count: "i32",
+      bias: "i32",
+      stride: "i32",
+      pad: "i32",
+      panel_stride: "i32",
+      group_stride: "i32",
+      number_stride: "i32",
+      offset: "i32",
     },
-    buffers: { inputs: "read", deltas: "read", gradients: "read_write" },
+    buffers: { inputs: "r32float", deltas: "r32float", gradients: "read_write" },
+  }),
+  sum_groups: new Kernel("sum_groups", sumGroups, {
+    params: { group_count: "u32", group_size: "u32", first: "u32", count: "u32" },
+    buffers: { groups: "r32float", sums: "read_write" },
+  }),
+  max_pool: new Kernel("max_pool", maxPool, {
+    params: window,
+    buffers: { inputs: "r32float", outputs: "read_write" },
+  }),
+  max_pool_gradient: new Kernel("max_pool_gradient", maxPoolGradient, {
+    params: window,
+    buffers: { inputs: "r32float", deltas: "r32float", gradients: "read_write" },
+  }),
+  relu: new Kernel("relu", relu, {
+    params: { count: "u32" },
+    buffers: { inputs: "r32float", outputs: "read_write" },
+  }),
+  relu_gradient: new Kernel("relu_gradient", reluGradient, {
+    params: { count: "u32" },
+    buffers: { outputs: "r32float", deltas: "r32float", gradients: "read_write" },
+  }),
+  cross_entropy: new Kernel("cross_entropy", crossEntropy, {
+    params: { sample_count: "u32", classes: "u32" },
+    buffers: { logits: "r32float", labels: "r32float", losses: "read_write" },
+  }),
+  cross_entropy_gradient: new Kernel("cross_entropy_gradient", crossEntropyGradient, {
+    params: { sample_count: "u32", classes: "u32" },
+    buffers: {
+      logits: "r32float",
+      labels: "r32float",
+      deltas: "r32float",
+      gradients: "read_write",
+    },
+  }),
+  momentum_step: new Kernel("momentum_step", momentumStep, {
+    params: { count: "u32", learning_rate: "f32", momentum: "f32", weight_decay: "f32" },
+    buffers: { gradients: "r32float", weights: "read_write", velocities: "read_write" },
   }),
   project_factored: new Kernel("project_factored", projectFactored, {
     params: {

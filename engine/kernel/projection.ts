@@ -167,7 +167,7 @@ function packLayer(
         offset: segment.offset,
       },
       { inputs, deltas, gradients: rows },
-      Math.ceil(samples * Math.ceil((taps + bias) / 4) * Math.ceil(geometry.out_channels / 4) / 64),
+      Math.ceil(samples * Math.ceil((taps + bias) / 8) * Math.ceil(geometry.out_channels / 8) / 64),
     );
   }
 }

@@ -31,12 +31,15 @@ export interface ConvolutionGeometry {
   readonly pad: number;
 }
 
+/** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
+const LOOP_STEPS = 65_535;
+
 /**
  * Sizes of a convolution.
  *
  * @param inShape `[N, height, width, channels]`
  * @param filterShape `[kernel height, kernel width, in channels, out channels]`
- * @throws {DataError} if the image is smaller than the filter.
+ * @throws {DataError} if the image is smaller than the filter, or one of the two so large that an invocation would loop for too long.
  */
 export function measureConvolution(
   inShape: readonly number[],
@@ -50,6 +53,15 @@ export function measureConvolution(
   if (out_height < 1 || out_width < 1) {
     throw new DataError(
       `Cannot convolve: got ${in_height} x ${in_width} pixels padded by ${pad}, need at least the filter's ${kernel_height} x ${kernel_width}`,
+    );
+  }
+  const taps = kernel_height * kernel_width * (1 + Math.max(in_channels, out_channels));
+  const steps = Math.max(taps, out_height * out_width);
+  if (steps > LOOP_STEPS) {
+    throw new DataError(
+      `Cannot convolve: got ${in_height} x ${in_width} pixels and a filter ${
+        filterShape.join(" x ")
+      }, which take loops of ${steps} steps, need at most ${LOOP_STEPS}`,
     );
   }
   return {
@@ -67,7 +79,7 @@ export function measureConvolution(
 }
 
 /** Threads that a filter gradient is split for: enough for a large GPU, few enough that the partial sums stay small. */
-const FILTER_GRADIENT_THREADS = 8192;
+const FILTER_GRADIENT_THREADS = 4096;
 
 const FORWARD = "LpntkConvolution";
 const INPUT_GRADIENT = "LpntkConvolutionInputGradient";
@@ -85,10 +97,62 @@ export function convolve(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
   bias: tf.Tensor1D | undefined,
-  attributes: ConvolutionAttributes,
+  { stride, pad }: ConvolutionAttributes,
 ): tf.Tensor4D {
   const inputs: tf.NamedTensorMap = bias ? { x, filter, bias } : { x, filter };
-  return tf.engine().runKernel(FORWARD, inputs, { ...attributes });
+  return tf.engine().runKernel(FORWARD, inputs, { stride, pad, hasBias: bias !== undefined });
+}
+
+/**
+ * `x` times `weight`, plus `bias`: a convolution of images of one pixel.
+ *
+ * @param x `[N, I]`
+ * @param weight `[I, O]`
+ * @param bias `[O]`
+ * @returns `[N, O]`
+ */
+export function connect(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor2D {
+  return tf.engine().runKernel(FORWARD, { x, filter: weight, bias }, {
+    stride: 1,
+    pad: 0,
+    hasBias: true,
+  });
+}
+
+/**
+ * The gradient of `sum(dy * convolve(x, filter, ...))` for `x`.
+ *
+ * @param dy `[N, H', W', O]`, or for a dense layer `[N, O]`
+ * @param filter `[kernel height, kernel width, I, O]`, or `[I, O]`
+ * @param inShape shape of `x`, and of the result
+ */
+export function differentiateInput(
+  dy: tf.Tensor,
+  filter: tf.Tensor,
+  inShape: number[],
+  { stride, pad }: ConvolutionAttributes,
+): tf.Tensor {
+  return tf.engine().runKernel(INPUT_GRADIENT, { dy, filter }, { stride, pad, inShape });
+}
+
+/**
+ * The gradients of `sum(dy * convolve(x, filter, bias, ...))` for `filter` and `bias`, from one pass over the batch.
+ *
+ * @param x `[N, H, W, I]`, or for a dense layer `[N, I]`
+ * @param dy `[N, H', W', O]`, or `[N, O]`
+ */
+export function differentiateParameters(
+  x: tf.Tensor,
+  dy: tf.Tensor,
+  filterShape: number[],
+  { stride, pad }: ConvolutionAttributes,
+): { filter: tf.Tensor; bias: tf.Tensor } {
+  const [filter, bias] = tf.engine().runKernel<tf.Tensor[]>(
+    FILTER_GRADIENT,
+    { x, dy },
+    { stride, pad, filterShape },
+  );
+  return { filter, bias };
 }
 
 type Inputs = Record<"x" | "filter" | "bias" | "dy", tf.TensorInfo>;
@@ -96,7 +160,7 @@ type Attributes = ConvolutionAttributes & { inShape: number[]; filterShape: numb
 
 function register(
   kernelName: string,
-  compute: (inputs: Inputs, attributes: Attributes) => tf.TensorInfo,
+  compute: (inputs: Inputs, attributes: Attributes) => tf.TensorInfo | tf.TensorInfo[],
 ): void {
   tf.registerKernel({
     kernelName,
@@ -106,90 +170,175 @@ function register(
   });
 }
 
+/** Sizes of a convolution, or of a dense layer as one. */
+function measureLayer(
+  inShape: readonly number[],
+  filterShape: readonly number[],
+  attributes: ConvolutionAttributes,
+): ConvolutionGeometry {
+  if (inShape.length === 4) return measureConvolution(inShape, filterShape, attributes);
+  const [samples, inputs] = inShape;
+  return measureConvolution([samples, 1, 1, inputs], [1, 1, ...filterShape], attributes);
+}
+
+/** Launches `pack_filter`; the caller disposes the tensor. */
+function packFilter(
+  tensorflow: Tensorflow,
+  filter: tf.TensorInfo,
+  bias: tf.TensorInfo | undefined,
+  { kernel_height, kernel_width, in_channels, out_channels }: ConvolutionGeometry,
+  transposed: boolean,
+): tf.TensorInfo {
+  const [inner, outer] = transposed ? [out_channels, in_channels] : [in_channels, out_channels];
+  const shape = [kernel_height * kernel_width * inner + 1, 8 * Math.ceil(outer / 8)];
+  const packed = tensorflow.allocate(shape);
+  tensorflow.launch(
+    kernels.pack_filter,
+    {
+      kernel_height,
+      kernel_width,
+      in_channels,
+      out_channels,
+      has_bias: bias ? 1 : 0,
+      transposed: transposed ? 1 : 0,
+    },
+    { filters: filter, bias: bias ?? filter, packed },
+    Math.ceil(shape[0] * shape[1] / 64),
+  );
+  return packed;
+}
+
+/** Workgroups of `convolution`. */
+function countWorkgroups(positions: number, channels: number): number {
+  return Math.ceil(Math.ceil(positions / 8) * Math.ceil(channels / 8) / 64);
+}
+
 register(FORWARD, ({ x, filter, bias }, attributes) => {
   const tensorflow = Tensorflow.current;
-  const geometry = measureConvolution(x.shape, filter.shape, attributes);
+  const geometry = measureLayer(x.shape, filter.shape, attributes);
   const [samples] = x.shape;
-  const { out_height, out_width, out_channels } = geometry;
-  const y = tensorflow.allocate([samples, out_height, out_width, out_channels]);
-  const invocations = samples * out_height * Math.ceil(out_width / 4) * Math.ceil(out_channels / 8);
+  const { out_height, out_width, out_channels, stride, pad } = geometry;
+  const filters = packFilter(tensorflow, filter, bias, geometry, false);
+  const y = tensorflow.allocate(
+    x.shape.length === 4 ? [samples, out_height, out_width, out_channels] : [samples, out_channels],
+  );
   tensorflow.launch(
     kernels.convolution,
-    { sample_count: samples, ...geometry, has_bias: bias ? 1 : 0 },
-    { inputs: x, filters: filter, bias: bias ?? filter, outputs: y },
-    Math.ceil(invocations / 64),
+    { sample_count: samples, ...geometry, stride, gap: 1, pad_top: pad, pad_left: pad },
+    { inputs: x, filters, outputs: y },
+    countWorkgroups(samples * out_height * out_width, out_channels),
   );
+  tensorflow.release(filters);
   return y;
 });
 
 register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
   const tensorflow = Tensorflow.current;
   const { inShape } = attributes;
-  const geometry = measureConvolution(inShape, filter.shape, attributes);
+  const geometry = measureLayer(inShape, filter.shape, attributes);
   const [samples] = inShape;
+  const { in_height, in_width, in_channels, kernel_height, kernel_width, stride, pad } = geometry;
+  const filters = packFilter(tensorflow, filter, undefined, geometry, true);
   const dx = tensorflow.allocate(inShape);
-  const { in_height, in_width, in_channels } = geometry;
-  const invocations = samples * in_height * Math.ceil(in_width / 4) * Math.ceil(in_channels / 4);
   tensorflow.launch(
-    kernels.input_gradient,
-    { sample_count: samples, ...geometry },
-    { deltas: dy, filters: filter, gradients: dx },
-    Math.ceil(invocations / 64),
+    kernels.convolution,
+    {
+      sample_count: samples,
+      in_height: geometry.out_height,
+      in_width: geometry.out_width,
+      in_channels: geometry.out_channels,
+      out_height: in_height,
+      out_width: in_width,
+      out_channels: in_channels,
+      kernel_height,
+      kernel_width,
+      stride: 1,
+      gap: stride,
+      pad_top: kernel_height - 1 - pad,
+      pad_left: kernel_width - 1 - pad,
+    },
+    { inputs: dy, filters, outputs: dx },
+    countWorkgroups(samples * in_height * in_width, in_channels),
   );
+  tensorflow.release(filters);
   return dx;
 });
 
-/** Sums of groups of samples, `[groups, inputs + 1, out_channels]`: the filter's gradient, then the bias's. */
+/** The gradients of filter and bias: sums over groups of samples, then over the groups. */
 register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const tensorflow = Tensorflow.current;
-  const geometry = measureConvolution(x.shape, attributes.filterShape, attributes);
+  const { filterShape } = attributes;
+  const geometry = measureLayer(x.shape, filterShape, attributes);
   const [samples] = x.shape;
   const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
   const tapCount = kernel_height * kernel_width * in_channels;
-  const threads = Math.ceil((tapCount + 1) / 4) * Math.ceil(out_channels / 4);
-  const groupSamples = Math.ceil(samples * threads / FILTER_GRADIENT_THREADS);
-  const groups = Math.ceil(samples / groupSamples);
-  const size = (tapCount + 1) * out_channels;
-  const sums = tensorflow.allocate([groups, tapCount + 1, out_channels]);
+  const threads = Math.ceil((tapCount + 1) / 8) * Math.ceil(out_channels / 8);
+  const groupSamples = Math.min(
+    Math.ceil(samples * threads / FILTER_GRADIENT_THREADS),
+    Math.floor(LOOP_STEPS / (geometry.out_height * geometry.out_width)),
+  );
+  const group_count = Math.ceil(samples / groupSamples);
+  const group_size = (tapCount + 1) * out_channels;
+  const groups = tensorflow.allocate([group_count, group_size]);
   tensorflow.launch(
     kernels.filter_gradient,
     {
       sample_count: samples,
-      group_count: groups,
+      group_count,
       group_samples: groupSamples,
       first_group: 0,
       ...geometry,
       tap_count: tapCount,
       bias: 1,
-      panel_stride: 64 * size,
-      group_stride: size,
+      panel_stride: 64 * group_size,
+      group_stride: group_size,
       number_stride: 1,
       offset: 0,
     },
-    { inputs: x, deltas: dy, gradients: sums },
-    Math.ceil(groups * threads / 64),
+    { inputs: x, deltas: dy, gradients: groups },
+    Math.ceil(group_count * threads / 64),
   );
-  return sums;
+  const sum = (shape: number[], first: number, count: number) => {
+    const sums = tensorflow.allocate(shape);
+    tensorflow.launch(
+      kernels.sum_groups,
+      { group_count, group_size, first, count },
+      { groups, sums },
+      Math.ceil(count / 64),
+    );
+    return sums;
+  };
+  const filterSize = tapCount * out_channels;
+  const gradients = [
+    sum(filterShape, 0, filterSize),
+    sum([out_channels], filterSize, out_channels),
+  ];
+  tensorflow.release(groups);
+  return gradients;
 });
 
 tf.registerGradient({
   kernelName: FORWARD,
   inputsToSave: ["x", "filter"],
-  gradFunc: (dy, [x, filter], attributes) => {
-    const shared = { ...attributes, inShape: x.shape, filterShape: filter.shape };
-    const gradient = dy as tf.Tensor4D;
-    let sums: tf.Tensor2D | undefined;
-    // filter and bias come from one launch, and only when one of them is asked for
-    const packed = (): tf.Tensor2D =>
-      sums ??= tf.sum(
-        tf.engine().runKernel<tf.Tensor3D>(FILTER_GRADIENT, { x, dy: gradient }, shared),
-        0,
-      ) as tf.Tensor2D;
-    const taps = filter.size / filter.shape[3]!;
+  gradFunc: (gradient, [x, filter], named) => {
+    const dy = gradient as tf.Tensor;
+    const attributes = named as unknown as ConvolutionAttributes & { hasBias: boolean };
+    const differentiate = () => differentiateParameters(x, dy, filter.shape, attributes);
+    // one pass gives both, but each is asked for in a scope of its own: the bias's waits outside of them
+    let waiting: tf.Tensor | undefined;
     return {
-      x: () => tf.engine().runKernel(INPUT_GRADIENT, { dy: gradient, filter }, shared),
-      filter: () => tf.reshape(tf.slice(packed(), [0, 0], [taps, -1]), filter.shape),
-      bias: () => tf.reshape(tf.slice(packed(), [taps, 0]), [-1]),
+      x: () => differentiateInput(dy, filter, x.shape, attributes),
+      filter: () => {
+        const gradients = differentiate();
+        if (attributes.hasBias) waiting = tf.keep(gradients.bias);
+        return gradients.filter;
+      },
+      bias: () => {
+        if (!waiting) return differentiate().bias;
+        const own = tf.clone(waiting);
+        waiting.dispose();
+        return own;
+      },
     };
   },
 });

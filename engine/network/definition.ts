@@ -4,7 +4,8 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { DataError } from "../errors.ts";
+
+export { maxPool, relu } from "./activation.ts";
 
 /** A convolution over a square filter. */
 export interface ConvolutionOptions {
@@ -38,26 +39,6 @@ export interface NetworkDefinition {
   readonly name: string;
   /** Images `[N, H, W, C]` to logits `[N, classes]`. */
   forward(layers: Layers, images: tf.Tensor4D): tf.Tensor2D;
-}
-
-/** max(x, 0), element by element. */
-export function relu<T extends tf.Tensor>(x: T): T {
-  return tf.relu(x);
-}
-
-/**
- * The maximum over `size` x `size` windows that do not overlap; a remainder at the edge is left out.
- *
- * @throws {DataError} if the image is smaller than a window.
- */
-export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
-  const [, height, width] = x.shape;
-  if (height < size || width < size) {
-    throw new DataError(
-      `Cannot pool: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
-    );
-  }
-  return tf.maxPool(x, size, size, "valid");
 }
 
 /** `[N, H, W, C]` to `[N, C * H * W]`, in PyTorch's order. */

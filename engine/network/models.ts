@@ -20,8 +20,9 @@ export const lenet5: NetworkDefinition = {
   name: "lenet5",
   forward(layers, images) {
     const first = layers.convolution("conv1", images, { filters: 6, size: 5, pad: 2 });
-    const second = layers.convolution("conv2", maxPool(relu(first), 2), { filters: 16, size: 5 });
-    const features = flatten(maxPool(relu(second), 2));
+    // relu and pooling may change places, and pooled images are smaller
+    const second = layers.convolution("conv2", relu(maxPool(first, 2)), { filters: 16, size: 5 });
+    const features = flatten(relu(maxPool(second, 2)));
     const third = relu(layers.dense("fc1", features, 120));
     const fourth = relu(layers.dense("fc2", third, 84));
     return layers.dense("fc3", fourth, layers.classes);

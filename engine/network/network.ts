@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
+import { connect, type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
 import type { ConvolutionOptions, Layers, NetworkDefinition } from "./definition.ts";
 import {
   ParameterDrawer,
@@ -13,6 +13,7 @@ import {
   toPytorch,
   type Weights,
 } from "./parameters.ts";
+import { createTap, tapInto } from "./tap.ts";
 import type { Tensorflow } from "./tensorflow.ts";
 
 /** Sizes of a parametric layer, as packed rows need them. */
@@ -103,7 +104,7 @@ export class Network {
    * Every layer's inputs and deltas for the sum over samples of `seeds[n] . logits[n]`.
    *
    * Samples do not act on one another in a forward pass, so one backward pass of the sum gives each sample's own deltas: they are the
-   * gradients for a tap of zeros added to each layer's output. The weights are not differentiated. The caller disposes the tensors.
+   * gradients for a tap into each layer's output. The weights are not differentiated. The caller disposes the tensors.
    *
    * @param images `[N, H, W, C]`
    * @param seeds `[N, classes]`
@@ -112,27 +113,33 @@ export class Network {
     const layers = this.layers;
     const inputs = new Map<string, tf.Tensor>();
     const deltas = tf.tidy(() => {
-      const zeros = layers.map(({ outputShape }) => tf.zeros([images.shape[0], ...outputShape]));
+      const unused = layers.map(({ outputShape }) =>
+        createTap(this.tensorflow, [images.shape[0], ...outputShape])
+      );
       return tf.grads((...taps: tf.Tensor[]) => {
         const tap: Tap = (layer, input, output) => {
           inputs.set(layer.name, tf.keep(tf.clone(input)));
-          return tf.add(output, taps[inputs.size - 1]);
+          return tapInto(output, taps[inputs.size - 1]);
         };
         const logits = this.definition.forward(new Pass(this.classes, this.#find, tap), images);
         return tf.sum(tf.mul(logits, seeds));
-      })(zeros);
+      })(unused);
     });
     return layers.map((layer, i) => ({ layer, input: inputs.get(layer.name)!, delta: deltas[i] }));
   }
 
   /** The parameters by name, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
-    const weights: Weights = new Map();
-    for (const [name, { weight, bias }] of this.#layers) {
-      weights.set(`${name}.weight`, await this.#read(weight));
-      if (bias) weights.set(`${name}.bias`, await this.#read(bias));
-    }
-    return weights;
+    const named = [...this.#layers].flatMap(([name, { weight, bias }]) => [
+      [`${name}.weight`, weight] as const,
+      ...bias ? [[`${name}.bias`, bias] as const] : [],
+    ]);
+    // all at once: each waits for the device
+    return new Map(
+      await Promise.all(
+        named.map(async ([name, parameter]) => [name, await this.#read(parameter)] as const),
+      ),
+    );
   }
 
   /** Frees the parameters; a second time does nothing. */
@@ -213,7 +220,8 @@ class Pass implements Layers {
           { kind: "dense", name, bias: true, inputs, outputs, outputShape: [outputs] }
         )),
     );
-    const y = tf.add(tf.matMul(x, layer.weight as tf.Tensor as tf.Tensor2D), layer.bias!);
+    const weight = layer.weight as tf.Tensor as tf.Tensor2D;
+    const y = connect(x, weight, layer.bias as tf.Tensor as tf.Tensor1D);
     return this.tap(layer.shape, x, y) as tf.Tensor2D;
   }
 }

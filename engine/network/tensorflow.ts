@@ -23,6 +23,8 @@ let current: Tensorflow | undefined;
 /** TensorFlow.js bound to one of our devices. */
 export class Tensorflow {
   readonly #backend: WebGPUBackend;
+  /** Launches of ours since the last flush. */
+  #launches = 0;
 
   private constructor(readonly gpu: Gpu) {
     // WebGPUBackend wants the adapter's info only to choose Intel-specific programs
@@ -59,6 +61,7 @@ export class Tensorflow {
 
   /** Submits what TensorFlow.js has recorded: needed before any submission of ours that reads its tensors. */
   flush(): void {
+    this.#launches = 0;
     this.#backend.ensureCommandEncoderReady();
     this.#backend.endComputePassEncoder();
     this.#backend.submitQueue();
@@ -75,6 +78,17 @@ export class Tensorflow {
     return this.#backend.makeTensorInfo(shape, "float32");
   }
 
+  /** Another tensor of the same values, not copied. */
+  share({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
+    this.#backend.incRef(dataId);
+    return { dataId, shape, dtype };
+  }
+
+  /** Frees a tensor of `allocate` that nobody else holds; what was launched on it still runs. */
+  release(tensor: tf.TensorInfo): void {
+    this.#backend.disposeData(tensor.dataId);
+  }
+
   /** Runs a kernel of ours on tensors, after everything that TensorFlow.js has recorded and before what it records next. */
   launch<P extends string, B extends string>(
     kernel: Kernel<P, B>,
@@ -85,10 +99,11 @@ export class Tensorflow {
     const buffers = Object.fromEntries(
       kernel.buffers.map(([name]) => [name, this.bufferOf(tensors[name])]),
     ) as BufferBindings<B>;
-    this.flush();
-    const commands = this.gpu.record();
-    commands.run(kernel, params, buffers, workgroups);
-    commands.submit();
+    if (++this.#launches > this.gpu.launchLimit) this.flush();
+    this.#backend.ensureCommandEncoderReady();
+    this.#backend.endComputePassEncoder();
+    const encoder: GPUCommandEncoder = this.#backend["commandEncoder"];
+    this.gpu.launchInto(encoder, kernel, params, buffers, workgroups);
   }
 
   /** A float32 tensor's values on the host, read after everything recorded so far. */

@@ -1,12 +1,16 @@
 /** The three convolution kernels against their float64 twins. @module */
+import assert from "node:assert/strict";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { measureConvolution } from "../../engine/network/convolution.ts";
 import {
   biasGradient,
   convFilterGradient,
   convForward,
   convInputGradient,
+  packFilter,
   projectPlain,
+  sumGroups,
 } from "../oracle/layers.ts";
 import { dotBound } from "../oracle/numbers.ts";
 import { type Numbers, sizeOf } from "../oracle/tensor.ts";
@@ -27,7 +31,7 @@ interface Case {
   readonly pad: number;
 }
 
-/** Tiles are 4 columns by 8 or 4 channels, workgroups 64 tiles: sizes stand on, beside and between those. */
+/** Tiles are 8 positions or taps by 8 channels, workgroups 64 tiles: sizes stand on, beside and between those. */
 const CASES: readonly Case[] = [
   { images: [1, 1, 1, 1], filter: [1, 1, 1, 1], stride: 1, pad: 0 },
   { images: [2, 5, 4, 1], filter: [3, 3, 1, 4], stride: 1, pad: 0 },
@@ -89,41 +93,51 @@ function measure(conv: Case) {
   };
 }
 
-function launchForward(
+type ConvolutionParams = Parameters<typeof kernels.convolution.writeParams>[2];
+
+/** Launches `convolution`. */
+function launchConvolution(
   gpu: Gpu,
-  conv: Case,
-  x: Floats,
-  w: Floats,
-  b: Floats | undefined,
+  params: ConvolutionParams,
+  inputs: Floats,
+  filters: Floats,
 ) {
-  const sizes = measure(conv);
-  const { sample_count, out_height, out_width, out_channels } = sizes;
-  const tiles = sample_count * out_height * Math.ceil(out_width / 4) * Math.ceil(out_channels / 8);
+  const { sample_count, out_height, out_width, out_channels } = params;
+  const positions = sample_count * out_height * out_width;
   return launchTwice(
     gpu,
     kernels.convolution,
-    { ...sizes, has_bias: b ? 1 : 0 },
-    {
-      inputs: x,
-      filters: w,
-      bias: b ?? new Float32Array(out_channels).fill(NaN),
-      outputs: { unfilled: sizeOf(outputShape(conv)) },
-    },
-    Math.ceil(tiles / 64),
+    params,
+    { inputs, filters, outputs: { unfilled: positions * out_channels } },
+    Math.ceil(Math.ceil(positions / 8) * Math.ceil(out_channels / 8) / 64),
   );
 }
 
-function launchInputGradient(gpu: Gpu, conv: Case, dy: Floats, w: Floats) {
-  const sizes = measure(conv);
-  const { sample_count, in_height, in_width, in_channels } = sizes;
-  const tiles = sample_count * in_height * Math.ceil(in_width / 4) * Math.ceil(in_channels / 4);
-  return launchTwice(
-    gpu,
-    kernels.input_gradient,
-    sizes,
-    { deltas: dy, filters: w, gradients: { unfilled: sizeOf(conv.images) } },
-    Math.ceil(tiles / 64),
-  );
+function launchForward(gpu: Gpu, conv: Case, x: Floats, w: Numbers, b: Numbers | undefined) {
+  const { pad, ...sizes } = measure(conv);
+  const filters = Float32Array.from(packFilter({ w, b, transposed: false }).data);
+  return launchConvolution(gpu, { ...sizes, gap: 1, pad_top: pad, pad_left: pad }, x, filters);
+}
+
+function launchInputGradient(gpu: Gpu, conv: Case, dy: Floats, w: Numbers) {
+  const { sample_count, kernel_height, kernel_width, pad, stride, ...sizes } = measure(conv);
+  const filters = Float32Array.from(packFilter({ w, transposed: true }).data);
+  const params = {
+    sample_count,
+    kernel_height,
+    kernel_width,
+    in_height: sizes.out_height,
+    in_width: sizes.out_width,
+    in_channels: sizes.out_channels,
+    out_height: sizes.in_height,
+    out_width: sizes.in_width,
+    out_channels: sizes.in_channels,
+    stride: 1,
+    gap: stride,
+    pad_top: kernel_height - 1 - pad,
+    pad_left: kernel_width - 1 - pad,
+  };
+  return launchConvolution(gpu, params, dy, filters);
 }
 
 /** Where the numbers of a group go: the parameters of filter_gradient by these names, and the length of its output. */
@@ -148,8 +162,8 @@ function launchFilterGradient(
   const { kernel_height, ...sizes } = measure(conv);
   const tap_count = kernel_height * sizes.kernel_width * sizes.in_channels;
   const group_count = Math.ceil(sizes.sample_count / placement.group_samples);
-  const tiles = group_count * Math.ceil((tap_count + placement.bias) / 4) *
-    Math.ceil(sizes.out_channels / 4);
+  const tiles = group_count * Math.ceil((tap_count + placement.bias) / 8) *
+    Math.ceil(sizes.out_channels / 8);
   return launchTwice(
     gpu,
     kernels.filter_gradient,
@@ -165,7 +179,7 @@ CASES.forEach((conv, seed) => {
     const x = draw(seed, conv.images);
     const w = draw(seed + 100, conv.filter);
     const b = seed % 2 ? draw(seed + 200, [conv.filter[3]]) : undefined;
-    const { outputs } = await launchForward(gpu, conv, x.data, w.data, b?.data);
+    const { outputs } = await launchForward(gpu, conv, x.data, w, b);
     const y = convForward({ x, w, b, stride, pad });
     const magnitude = convForward({
       x: absolute(x),
@@ -178,22 +192,27 @@ CASES.forEach((conv, seed) => {
     assertOutput(outputs, y.data, (i) => dotBound(length, magnitude.data[i]), "outputs");
   });
 
-  testGpu(`input_gradient agrees with its twin: ${describe(conv)}`, async (gpu) => {
-    const { stride, pad, images: inputShape } = conv;
-    const dy = draw(seed, outputShape(conv));
-    const w = draw(seed + 100, conv.filter);
-    const { gradients } = await launchInputGradient(gpu, conv, dy.data, w.data);
-    const dx = convInputGradient({ dy, w, inputShape, stride, pad });
-    const magnitude = convInputGradient({
-      dy: absolute(dy),
-      w: absolute(w),
-      inputShape,
-      stride,
-      pad,
-    });
-    const length = conv.filter[0] * conv.filter[1] * conv.filter[3] + 1;
-    assertOutput(gradients, dx.data, (i) => dotBound(length, magnitude.data[i]), "gradients");
-  });
+  testGpu(
+    `convolution of spread deltas agrees with its twin, the gradient of the input: ${
+      describe(conv)
+    }`,
+    async (gpu) => {
+      const { stride, pad, images: inputShape } = conv;
+      const dy = draw(seed, outputShape(conv));
+      const w = draw(seed + 100, conv.filter);
+      const { outputs } = await launchInputGradient(gpu, conv, dy.data, w);
+      const dx = convInputGradient({ dy, w, inputShape, stride, pad });
+      const magnitude = convInputGradient({
+        dy: absolute(dy),
+        w: absolute(w),
+        inputShape,
+        stride,
+        pad,
+      });
+      const length = conv.filter[0] * conv.filter[1] * conv.filter[3] + 1;
+      assertOutput(outputs, dx.data, (i) => dotBound(length, magnitude.data[i]), "gradients");
+    },
+  );
 
   testGpu(`filter_gradient packs rows as its twin does: ${describe(conv)}`, async (gpu) => {
     const { stride, pad, filter: filterShape } = conv;
@@ -271,6 +290,75 @@ CASES.forEach((conv, seed) => {
   });
 });
 
+CASES.forEach(({ filter }, seed) => {
+  testGpu(`pack_filter agrees with its twin: ${filter.join("x")}`, async (gpu) => {
+    const w = draw(seed, filter);
+    const [kernel_height, kernel_width, in_channels, out_channels] = filter;
+    for (const transposed of [false, true]) {
+      const b = seed % 2 ? draw(seed + 100, [out_channels]) : undefined;
+      const expected = packFilter({ w, b, transposed });
+      const { packed } = await launchTwice(
+        gpu,
+        kernels.pack_filter,
+        {
+          kernel_height,
+          kernel_width,
+          in_channels,
+          out_channels,
+          has_bias: b && !transposed ? 1 : 0,
+          transposed: transposed ? 1 : 0,
+        },
+        {
+          filters: w.data,
+          bias: b?.data ?? new Float32Array(out_channels).fill(NaN),
+          packed: { unfilled: expected.data.length },
+        },
+        Math.ceil(expected.data.length / 64),
+      );
+      assertOutput(packed, expected.data, () => 0, `packed, transposed: ${transposed}`);
+    }
+  });
+});
+
+for (
+  const [groupCount, size, first, count] of [
+    [1, 1, 0, 1],
+    [3, 65, 1, 63],
+    [13, 64, 0, 64],
+    [2, 4099, 2, 4097],
+    [1, MANY_IMAGES, 0, MANY_IMAGES],
+  ]
+) {
+  testGpu(
+    `sum_groups agrees with its twin: ${count} of ${groupCount} x ${size} numbers`,
+    async (gpu) => {
+      const groups = draw(groupCount, [groupCount, size]);
+      const { sums } = await launchTwice(
+        gpu,
+        kernels.sum_groups,
+        { group_count: groupCount, group_size: size, first, count },
+        { groups: groups.data, sums: { unfilled: count } },
+        Math.ceil(count / 64),
+      );
+      const magnitude = sumGroups(absolute(groups), first, count).data;
+      const expected = sumGroups(groups, first, count).data;
+      assertOutput(sums, expected, (i) => dotBound(groupCount, magnitude[i]), "sums");
+    },
+  );
+}
+
+Deno.test("a convolution whose loops a driver would cut short is refused", () => {
+  const attributes = { stride: 1, pad: 1 };
+  measureConvolution([1, 255, 255, 1], [3, 3, 1, 1], attributes);
+  assert.throws(() => measureConvolution([1, 256, 256, 1], [3, 3, 1, 1], attributes), {
+    name: "DataError",
+    message: /loops of 65536 steps, need at most 65535/,
+  });
+  assert.throws(() => measureConvolution([1, 1, 1, 70_000], [1, 1, 70_000, 1], attributes), {
+    name: "DataError",
+  });
+});
+
 // Integers keep these exact, so that a misplaced workgroup shows without a twin of four million images.
 const many: Case = {
   images: [MANY_IMAGES, 1, 1, 1],
@@ -280,21 +368,17 @@ const many: Case = {
 };
 
 testGpu("convolution numbers more than 65,535 workgroups", async (gpu) => {
-  const x = drawIntegers(1, MANY_IMAGES);
+  // an invocation makes 8 outputs of one channel: this is near the largest buffer that every device binds
+  const images = 8 * (65_535 * 64 + 1);
+  const x = drawIntegers(1, images);
   const { outputs } = await launchForward(
     gpu,
-    many,
+    { ...many, images: [images, 1, 1, 1] },
     x,
-    Float32Array.of(3),
-    Float32Array.of(1),
+    { shape: many.filter, data: [3] },
+    { shape: [1], data: [1] },
   );
   assertOutput(outputs, x.map((value) => 3 * value + 1), () => 0, "outputs");
-});
-
-testGpu("input_gradient numbers more than 65,535 workgroups", async (gpu) => {
-  const dy = drawIntegers(1, MANY_IMAGES);
-  const { gradients } = await launchInputGradient(gpu, many, dy, Float32Array.of(-2));
-  assertOutput(gradients, dy.map((value) => -2 * value), () => 0, "gradients");
 });
 
 testGpu("filter_gradient numbers more than 65,535 workgroups", async (gpu) => {

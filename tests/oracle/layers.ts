@@ -123,6 +123,45 @@ export function convInputGradient(
 }
 
 /**
+ * A filter `w` `[kh, kw, Ci, Co]` as the convolution kernel reads it: `[kh*kw*Ci + 1, Co rounded up to a multiple of 8]`, zeros beyond
+ * `Co`, the last row `b` `[Co]`, or zeros without it. Transposed, for the input's gradient, it is turned by half a circle, its channels
+ * have changed places, and there is no bias.
+ */
+export function packFilter(
+  { w, b, transposed }: { w: Numbers; b?: Numbers; transposed: boolean },
+): Tensor {
+  const [tapRows, tapColumns, inputs, outputs] = w.shape;
+  const places = tapRows * tapColumns;
+  const [inner, outer] = transposed ? [outputs, inputs] : [inputs, outputs];
+  const width = Math.ceil(outer / 8) * 8;
+  const packed = zeros([places * inner + 1, width]);
+  for (let place = 0; place < places; place++) {
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++) {
+        const [row, column] = transposed
+          ? [(places - 1 - place) * outputs + o, i]
+          : [place * inputs + i, o];
+        packed.data[row * width + column] = w.data[(place * inputs + i) * outputs + o];
+      }
+    }
+  }
+  if (b !== undefined && !transposed) {
+    for (let o = 0; o < outputs; o++) packed.data[places * inputs * width + o] = b.data[o];
+  }
+  return packed;
+}
+
+/** Groups `[G, size]` summed: numbers `first` to `first + count` of each. */
+export function sumGroups(groups: Numbers, first: number, count: number): Tensor {
+  const [groupCount, size] = groups.shape;
+  const sums = zeros([count]);
+  for (let g = 0; g < groupCount; g++) {
+    for (let k = 0; k < count; k++) sums.data[k] += groups.data[g * size + first + k];
+  }
+  return sums;
+}
+
+/**
  * The gradient of `sum(dy * y)` with respect to a convolution's filter, summed over the batch.
  *
  * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]`, `filterShape` `[kh, kw, Ci, Co]`, which is also the result's.
@@ -195,6 +234,107 @@ export function projectFactored(
 /** Rows of equal length as one `[rows, length]` tensor. */
 function stackRows(rows: readonly number[][]): Tensor {
   return { shape: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) };
+}
+
+/** `max(x, 0)` element by element. */
+export function reluForward(x: Numbers): Tensor {
+  return { shape: x.shape, data: Float64Array.from(x.data, (value) => Math.max(value, 0)) };
+}
+
+/** The gradient of `sum(dy * reluForward(x))` with respect to `x`, from `y = reluForward(x)`: `dy` where `y > 0`. */
+export function reluGradient(y: Numbers, dy: Numbers): Tensor {
+  return {
+    shape: y.shape,
+    data: Float64Array.from(y.data, (value, i) => value > 0 ? dy.data[i] : 0),
+  };
+}
+
+/** Where each window of `maxPool` has its largest pixel, the first of several: `[N, H / size, W / size, C]` indices into `x`. */
+function findLargest(
+  { shape, data }: Numbers,
+  size: number,
+): { shape: number[]; places: number[] } {
+  const [count, height, width, channels] = shape;
+  const [rows, columns] = [Math.floor(height / size), Math.floor(width / size)];
+  const places: number[] = [];
+  for (let n = 0; n < count; n++) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        for (let c = 0; c < channels; c++) {
+          const window = Array.from({ length: size * size }, (_, k) => {
+            const [i, j] = [Math.floor(k / size), k % size];
+            const pixel = (n * height + row * size + i) * width + column * size + j;
+            return pixel * channels + c;
+          });
+          places.push(window.reduce((best, at) => data[at] > data[best] ? at : best));
+        }
+      }
+    }
+  }
+  return { shape: [count, rows, columns, channels], places };
+}
+
+/** The maximum over `size` x `size` windows that do not overlap, `x` `[N, H, W, C]`; a remainder at the edge is left out. */
+export function maxPool(x: Numbers, size: number): Tensor {
+  const { shape, places } = findLargest(x, size);
+  return { shape, data: Float64Array.from(places, (place) => x.data[place]) };
+}
+
+/** The gradient of `sum(dy * maxPool(x, size))` with respect to `x`; the first of several maxima takes it all. */
+export function maxPoolGradient(x: Numbers, dy: Numbers, size: number): Tensor {
+  const dx = zeros(x.shape);
+  findLargest(x, size).places.forEach((place, i) => dx.data[place] += dy.data[i]);
+  return dx;
+}
+
+/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. */
+export function crossEntropy(logits: Numbers, labels: ArrayLike<number>): Tensor {
+  const losses = Array.from(labels, (label, n) => {
+    const { data } = sampleAt(logits, n);
+    const largest = data.reduce((a, b) => Math.max(a, b));
+    const sum = data.reduce((total, z) => total + Math.exp(z - largest), 0);
+    return Math.log(sum) - (data[label] - largest);
+  });
+  return { shape: [labels.length], data: Float64Array.from(losses) };
+}
+
+/** The gradient of `sum(deltas * crossEntropy(logits, labels))` for `logits` `[N, C]`, which is also the result's shape. */
+export function crossEntropyGradient(
+  logits: Numbers,
+  labels: ArrayLike<number>,
+  deltas: ArrayLike<number>,
+): Tensor {
+  const rows = Array.from(labels, (label, n) => {
+    const { data } = sampleAt(logits, n);
+    const largest = data.reduce((a, b) => Math.max(a, b));
+    const sum = data.reduce((total, z) => total + Math.exp(z - largest), 0);
+    return Array.from(
+      data,
+      (z, c) => deltas[n] * (Math.exp(z - largest) / sum - (c === label ? 1 : 0)),
+    );
+  });
+  return stackRows(rows);
+}
+
+/** One step of SGD with momentum and weight decay, as PyTorch takes it: `v' = m v + (g + d w)`, `w' = w - r v'`. */
+export function momentumStep(
+  weights: ArrayLike<number>,
+  velocities: ArrayLike<number>,
+  gradients: ArrayLike<number>,
+  { learningRate, momentum, weightDecay }: {
+    learningRate: number;
+    momentum: number;
+    weightDecay: number;
+  },
+): { weights: Float64Array; velocities: Float64Array } {
+  const next = Float64Array.from(
+    velocities,
+    (v, i) => momentum * v + (gradients[i] + weightDecay * weights[i]),
+  );
+  return {
+    weights: Float64Array.from(weights, (w, i) => w - learningRate * next[i]),
+    velocities: next,
+  };
 }
 
 /** A stretch of a packed row. */

@@ -1,5 +1,6 @@
 /** Each shader against the kernel table, its header and the device's compiler. @module */
 import assert from "node:assert/strict";
+import { isStaged } from "../../engine/gpu/kernel.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { testGpu } from "../gpu/open.ts";
 
@@ -11,11 +12,12 @@ const MAX_BUFFERS = 8;
 /** Invocations of a workgroup, and bytes that it may share, on every WebGPU device. */
 const MAX_INVOCATIONS = 256;
 
-/** A declaration `var<...>` with its place. */
+/** A declaration with its place. */
 interface Binding {
   readonly group: number;
   readonly binding: number;
-  readonly space: string;
+  /** What stands in `var<...>`, or a texture's type. */
+  readonly kind: string;
   readonly name: string;
 }
 
@@ -29,11 +31,11 @@ function parseParams(wgsl: string): [string, string][] {
 }
 
 function parseBindings(wgsl: string): Binding[] {
-  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]*)>\s*(\w+)/g;
-  return [...wgsl.matchAll(pattern)].map(([, group, binding, space, name]) => ({
+  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var(?:<([^>]*)>)?\s*(\w+)\s*:\s*([^;]+);/g;
+  return [...wgsl.matchAll(pattern)].map(([, group, binding, space, name, type]) => ({
     group: Number(group),
     binding: Number(binding),
-    space: space.replace(/\s/g, ""),
+    kind: (space ?? type).replace(/\s/g, ""),
     name,
   }));
 }
@@ -61,11 +63,13 @@ for (const [stem, kernel] of Object.entries(kernels)) {
     assert.equal(kernel.source, await Deno.readTextFile(path));
     assert.deepEqual(parseParams(wgsl), kernel.params.map(([name, type]) => [name, type]));
     const expected: Binding[] = [
-      { group: 0, binding: 0, space: "uniform", name: "params" },
+      { group: 0, binding: 0, kind: "uniform", name: "params" },
       ...kernel.buffers.map(([name, access], index) => ({
         group: 0,
         binding: index + 1,
-        space: `storage,${access === "panels" ? "read" : access}`,
+        kind: isStaged(access)
+          ? `texture_storage_2d<${access},read>`
+          : `storage,${access === "panels" ? "read" : access}`,
         name,
       })),
     ];

@@ -1,0 +1,120 @@
+/**
+ * Relu and max pooling as operations of TensorFlow.js whose kernels are ours.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { DataError } from "../errors.ts";
+import { kernels } from "../gpu/kernel_table.ts";
+import { Tensorflow } from "./tensorflow.ts";
+
+const RELU = "LpntkRelu";
+const RELU_GRADIENT = "LpntkReluGradient";
+const MAX_POOL = "LpntkMaxPool";
+const MAX_POOL_GRADIENT = "LpntkMaxPoolGradient";
+
+/** max(x, 0), element by element. */
+export function relu<T extends tf.Tensor>(x: T): T {
+  return tf.engine().runKernel(RELU, { x });
+}
+
+/**
+ * The maximum over `size` x `size` windows that do not overlap; a remainder at the edge is left out. The gradient goes to the first of
+ * several maxima, as PyTorch's does.
+ *
+ * @param x `[N, H, W, C]`
+ * @returns `[N, H / size, W / size, C]`
+ * @throws {DataError} if the image is smaller than a window.
+ */
+export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
+  const [, height, width] = x.shape;
+  if (height < size || width < size) {
+    throw new DataError(
+      `Cannot pool: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
+    );
+  }
+  return tf.engine().runKernel(MAX_POOL, { x }, { size });
+}
+
+type Inputs = Record<"x" | "y" | "dy", tf.TensorInfo>;
+
+function register(
+  kernelName: string,
+  compute: (inputs: Inputs, size: number) => tf.TensorInfo,
+): void {
+  tf.registerKernel({
+    kernelName,
+    backendName: "webgpu",
+    kernelFunc: ({ inputs, attrs }) => compute(inputs as unknown as Inputs, Number(attrs?.size)),
+  });
+}
+
+register(RELU, ({ x }) => {
+  const tensorflow = Tensorflow.current;
+  const count = tf.util.sizeFromShape(x.shape);
+  const y = tensorflow.allocate(x.shape);
+  tensorflow.launch(kernels.relu, { count }, { inputs: x, outputs: y }, Math.ceil(count / 64));
+  return y;
+});
+
+register(RELU_GRADIENT, ({ y, dy }) => {
+  const tensorflow = Tensorflow.current;
+  const count = tf.util.sizeFromShape(y.shape);
+  const dx = tensorflow.allocate(y.shape);
+  tensorflow.launch(
+    kernels.relu_gradient,
+    { count },
+    { outputs: y, deltas: dy, gradients: dx },
+    Math.ceil(count / 64),
+  );
+  return dx;
+});
+
+register(MAX_POOL, ({ x }, size) => {
+  const tensorflow = Tensorflow.current;
+  const [sample_count, in_height, in_width, channels] = x.shape;
+  const shape = [
+    sample_count,
+    Math.floor(in_height / size),
+    Math.floor(in_width / size),
+    channels,
+  ];
+  const y = tensorflow.allocate(shape);
+  tensorflow.launch(
+    kernels.max_pool,
+    { sample_count, in_height, in_width, channels, size },
+    { inputs: x, outputs: y },
+    Math.ceil(shape[0] * shape[1] * shape[2] * Math.ceil(channels / 8) / 64),
+  );
+  return y;
+});
+
+register(MAX_POOL_GRADIENT, ({ x, dy }, size) => {
+  const tensorflow = Tensorflow.current;
+  const [sample_count, in_height, in_width, channels] = x.shape;
+  const windows = sample_count * Math.ceil(in_height / size) * Math.ceil(in_width / size);
+  const dx = tensorflow.allocate(x.shape);
+  tensorflow.launch(
+    kernels.max_pool_gradient,
+    { sample_count, in_height, in_width, channels, size },
+    { inputs: x, deltas: dy, gradients: dx },
+    Math.ceil(windows * Math.ceil(channels / 8) / 64),
+  );
+  return dx;
+});
+
+tf.registerGradient({
+  kernelName: RELU,
+  outputsToSave: [true],
+  gradFunc: (dy, [y]) => ({
+    x: () => tf.engine().runKernel(RELU_GRADIENT, { y, dy: dy as tf.Tensor }),
+  }),
+});
+
+tf.registerGradient({
+  kernelName: MAX_POOL,
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x], attributes) => ({
+    x: () => tf.engine().runKernel(MAX_POOL_GRADIENT, { x, dy: dy as tf.Tensor }, attributes),
+  }),
+});

@@ -1,0 +1,49 @@
+// Gradient of cross_entropy for the logits: gradients[n, c] = deltas[n] (softmax(z[n])[c] - [c = labels[n]]).
+//
+// One invocation computes one sample's row.
+// Dispatch: ceil(sample_count / 64) workgroups.
+// Layout: logits z and gradients [N, classes], labels [N] as whole numbers in f32, deltas [N].
+// Tails: invocations beyond the last sample do nothing.
+// Float64 twin: tests/oracle/layers.ts, crossEntropyGradient.
+
+struct Params {
+  sample_count: u32,
+  classes: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var logits: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var labels: texture_storage_2d<r32float, read>;
+@group(0) @binding(3) var deltas: texture_storage_2d<r32float, read>;
+@group(0) @binding(4) var<storage, read_write> gradients: array<f32>;
+
+fn read_logit(at: u32) -> f32 {
+  return textureLoad(logits, vec2u(at & 4095u, at >> 12u)).x;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = (group.x + group.y * groups.x) * 64u + lane;
+  if n >= params.sample_count { return; }
+  let first = n * params.classes;
+  var largest = read_logit(first);
+  for (var c = 1u; c < params.classes; c++) {
+    largest = max(largest, read_logit(first + c));
+  }
+  // exponents of at most 0 cannot overflow
+  var sum = 0.0;
+  for (var c = 0u; c < params.classes; c++) {
+    sum += exp(read_logit(first + c) - largest);
+  }
+  let place = vec2u(n & 4095u, n >> 12u);
+  let label = u32(textureLoad(labels, place).x);
+  let delta = textureLoad(deltas, place).x;
+  for (var c = 0u; c < params.classes; c++) {
+    let share = exp(read_logit(first + c) - largest) / sum;
+    gradients[first + c] = delta * (share - select(0.0, 1.0, c == label));
+  }
+}

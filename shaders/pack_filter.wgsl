@@ -1,0 +1,53 @@
+// Filter of a convolution as `convolution` reads it: channels padded with zeros to a multiple of 8, and the bias as the last tap.
+// packed[r, s, i, o] = filter[r, s, i, o], or transposed, for the input's gradient, packed[r, s, o, i] = filter[kernel_height - 1 - r,
+// kernel_width - 1 - s, i, o] and no bias.
+//
+// One invocation writes one number.
+// Dispatch: ceil((kernel_height * kernel_width * inner + 1) * 8 * ceil(outer / 8) / 64) workgroups, where `outer` counts the out channels,
+//           `inner` the in channels, and the other way round when transposed.
+// Layout: filters [kernel_height, kernel_width, in_channels, out_channels]; bias [out_channels], any buffer where has_bias is 0;
+//         packed [kernel_height * kernel_width * inner + 1, outer rounded up to a multiple of 8].
+// Tails: numbers beyond the last channel are zeros.
+// Float64 twin: tests/oracle/layers.ts, packFilter.
+
+struct Params {
+  kernel_height: u32,
+  kernel_width: u32,
+  in_channels: u32,
+  out_channels: u32,
+  has_bias: u32,
+  transposed: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var filters: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var bias: texture_storage_2d<r32float, read>;
+@group(0) @binding(3) var<storage, read_write> packed: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.x + group.y * groups.x) * 64u + lane;
+  let is_transposed = params.transposed == 1u;
+  let inner = select(params.in_channels, params.out_channels, is_transposed);
+  let outer = select(params.out_channels, params.in_channels, is_transposed);
+  let width = (outer + 7u) / 8u * 8u;
+  let places = params.kernel_height * params.kernel_width;
+  let tap = index / width;
+  let column = index % width;
+  if tap > places * inner { return; }
+
+  let place = tap / inner;
+  let channel = tap % inner;
+  let kept = tap * outer + column;
+  let turned = ((places - 1u - place) * params.in_channels + column) * params.out_channels + channel;
+  let at = select(kept, turned, is_transposed);
+  let weight = textureLoad(filters, vec2u(at & 4095u, at >> 12u)).x;
+  let own_bias = textureLoad(bias, vec2u(column & 4095u, column >> 12u)).x;
+  let is_bias = tap == places * inner;
+  let last = select(0.0, own_bias, params.has_bias == 1u);
+  packed[index] = select(0.0, select(weight, last, is_bias), column < outer);
+}

@@ -1,0 +1,28 @@
+// Relu: outputs[i] = inputs[i], or 0 where that is negative.
+//
+// One invocation computes one output.
+// Dispatch: ceil(count / 64) workgroups.
+// Layout: inputs and outputs [count].
+// Tails: invocations beyond the last output do nothing.
+// Float64 twin: tests/oracle/layers.ts, reluForward.
+
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var<storage, read_write> outputs: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.x + group.y * groups.x) * 64u + lane;
+  if index >= params.count { return; }
+  let value = textureLoad(inputs, vec2u(index & 4095u, index >> 12u)).x;
+  // not max: a NaN stays one
+  outputs[index] = select(value, 0.0, value < 0.0);
+}

@@ -1,0 +1,29 @@
+// Gradient of relu for its input: gradients[i] = deltas[i] where outputs[i] > 0, and 0 elsewhere.
+//
+// One invocation computes one number.
+// Dispatch: ceil(count / 64) workgroups.
+// Layout: outputs, deltas and gradients [count].
+// Tails: invocations beyond the last number do nothing.
+// Float64 twin: tests/oracle/layers.ts, reluGradient.
+
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var outputs: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var deltas: texture_storage_2d<r32float, read>;
+@group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.x + group.y * groups.x) * 64u + lane;
+  if index >= params.count { return; }
+  let place = vec2u(index & 4095u, index >> 12u);
+  let delta = textureLoad(deltas, place).x;
+  gradients[index] = select(0.0, delta, textureLoad(outputs, place).x > 0.0);
+}

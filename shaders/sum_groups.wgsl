@@ -1,0 +1,35 @@
+// Sums of groups: sums[k] = sum over g of groups[g, first + k], in the order of g: the second half of a split filter gradient.
+//
+// One invocation computes one sum.
+// Dispatch: ceil(count / 64) workgroups.
+// Layout: groups [group_count, group_size], sums [count].
+// Tails: invocations beyond the last sum do nothing.
+// Float64 twin: tests/oracle/layers.ts, sumGroups.
+
+struct Params {
+  group_count: u32,
+  group_size: u32,
+  first: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var groups: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let k = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  if k >= params.count { return; }
+  var sum = 0.0;
+  var at = params.first + k;
+  for (var g = 0u; g < params.group_count; g++) {
+    sum += textureLoad(groups, vec2u(at & 4095u, at >> 12u)).x;
+    at += params.group_size;
+  }
+  sums[k] = sum;
+}

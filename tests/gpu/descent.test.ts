@@ -1,0 +1,94 @@
+/** The loss, its gradient and the step that follows it, against their float64 twins. @module */
+import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { crossEntropy, crossEntropyGradient, momentumStep } from "../oracle/layers.ts";
+import { dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
+import { assertOutput, drawNumbers, launchTwice, testGpu } from "./open.ts";
+
+/** More numbers than one dimension of a dispatch holds invocations. */
+const MANY = 65_535 * 64 + 67;
+
+for (
+  const [samples, classes, scale] of [
+    [1, 1, 1],
+    [1, 2, 1],
+    [63, 10, 4],
+    [64, 3, 40],
+    [65, 7, 4],
+    [1_009, 10, 100],
+    [MANY, 1, 1],
+  ]
+) {
+  testGpu(
+    `cross_entropy and its gradient agree with their twins: ${samples} x ${classes}, up to ${scale}`,
+    async (gpu) => {
+      const data = drawNumbers(1, samples * classes).map((value) => scale * value);
+      const logits = { shape: [samples, classes], data };
+      const labels = Float32Array.from({ length: samples }, (_, n) => (7 * n + 1) % classes);
+      const deltas = drawNumbers(2, samples);
+      const params = { sample_count: samples, classes };
+      const workgroups = Math.ceil(samples / 64);
+      // WGSL: exp is off by up to 3 + 2 |x| units in the last place, of 2 round-offs each, and log by 2^-21 near 1
+      const sumError = dotBound(classes, 1) + (3 + 4 * scale) * 2 * UNIT_ROUNDOFF +
+        UNIT_ROUNDOFF * 2 * scale;
+      const { losses } = await launchTwice(
+        gpu,
+        kernels.cross_entropy,
+        params,
+        { logits: data, labels, losses: { unfilled: samples } },
+        workgroups,
+      );
+      const lossError = sumError + 2 ** -21 + 3 * 2 * UNIT_ROUNDOFF * Math.log(classes) +
+        dotBound(3, 4 * scale + Math.log(classes));
+      assertOutput(losses, crossEntropy(logits, labels).data, () => lossError, "losses");
+      const { gradients } = await launchTwice(
+        gpu,
+        kernels.cross_entropy_gradient,
+        params,
+        { logits: data, labels, deltas, gradients: { unfilled: samples * classes } },
+        workgroups,
+      );
+      assertOutput(
+        gradients,
+        crossEntropyGradient(logits, labels, deltas).data,
+        // two exponentials and a division, off by 2.5 units, then a difference and a product
+        (i) => (2 * sumError + 8 * UNIT_ROUNDOFF) * Math.abs(deltas[Math.floor(i / classes)]),
+        "gradients",
+      );
+    },
+  );
+}
+
+for (const count of [1, 63, 64, 65, 4_097, 10_007, MANY]) {
+  testGpu(`momentum_step agrees with its twin: ${count} weights`, async (gpu) => {
+    const [weights, velocities, gradients] = [1, 2, 3].map((seed) => drawNumbers(seed, count));
+    const rates = [0.05, 0.9, 0.01].map(Math.fround);
+    const [learningRate, momentum, weightDecay] = rates;
+    const outputs = await launchTwice(
+      gpu,
+      kernels.momentum_step,
+      { count, learning_rate: learningRate, momentum, weight_decay: weightDecay },
+      { gradients, weights, velocities },
+      Math.ceil(count / 64),
+    );
+    const expected = momentumStep(weights, velocities, gradients, {
+      learningRate,
+      momentum,
+      weightDecay,
+    });
+    const magnitude = (i: number) =>
+      Math.abs(momentum * velocities[i]) + Math.abs(gradients[i]) +
+      Math.abs(weightDecay * weights[i]);
+    assertOutput(
+      outputs.velocities,
+      expected.velocities,
+      (i) => dotBound(4, magnitude(i)),
+      "velocities",
+    );
+    assertOutput(
+      outputs.weights,
+      expected.weights,
+      (i) => dotBound(6, Math.abs(weights[i]) + learningRate * magnitude(i)),
+      "weights",
+    );
+  });
+}
