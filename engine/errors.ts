@@ -51,7 +51,16 @@ export class WeightsError extends Error {
   }
 }
 
-/** NaN or infinity in a result, with the sample it came from. */
+/** NaN or infinity in a result, with what it came from. */
 export class NonFiniteError extends Error {
   override name = "NonFiniteError";
+  constructor(
+    message: string,
+    /** The sample, where it is one sample's number. */
+    readonly sample?: number,
+    /** The layer, where it is in one layer's part of a signed projection. */
+    readonly layer?: string,
+  ) {
+    super(message);
+  }
 }

@@ -161,7 +161,7 @@ export const kernels = {
       row_length: "u32",
       offset: "u32",
     },
-    buffers: { values: "read", rows: "read_write" },
+    buffers: { values: "r32float", rows: "read_write" },
   }),
   gram_tile: new Kernel("gram_tile", gramTile, gram),
   gram_tile_shared: new Kernel("gram_tile_shared", gramTileShared, gram),

@@ -6,12 +6,13 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import type { Commands } from "../gpu/commands.ts";
+import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerSignals, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit, toImages } from "../network/training.ts";
-import { countTaps, layOutRow, type RowLayout } from "./layout.ts";
+import { countTaps, layOutRow, measureSegment, type RowLayout } from "./layout.ts";
 import { padRows, PANEL_ROWS, planBatch, planRows } from "./plan.ts";
 import { Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
@@ -38,7 +39,7 @@ export interface ProjectionOptions {
  *
  * @returns packed rows; the caller disposes them
  * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, blocks are no whole panels
- * or the memory budget is too small, `NonFiniteError` if a projection overflows.
+ * or the memory budget is too small, `NonFiniteError` if a projection overflows; the message names the sample and the layer.
  */
 export async function projectRows(
   tensorflow: Tensorflow,
@@ -75,25 +76,27 @@ export async function projectRows(
     usedBytes: gpu.liveBytes,
   });
   const rows = new Rows(gpu, layout, count, { variant, blockRows, residence });
+  const commands = gpu.record();
+  const stage = (indices: Int32Array, first: number) =>
+    tf.tidy(() => {
+      const values = drawSeeds(data, seeds, network.classes, indices);
+      const seed = tf.tensor2d(values, [indices.length, network.classes]);
+      const signals = network.signals(toImages(data, indices), seed);
+      if (first === 0) commands.clear(staging);
+      signals.forEach((signal, i) => {
+        packLayer(tensorflow, commands, signal, layout, i, staging, first);
+      });
+      tensorflow.flush();
+      commands.submit();
+      for (const { input, delta } of signals) tf.dispose([input, delta]);
+    });
   try {
-    const commands = gpu.record();
     for (const block of rows.blocks) {
       for (let first = 0; first < block.rowCount; first += batch) {
         const samples = Math.min(batch, block.rowCount - first);
         const at = block.firstRow + first;
         const indices = Int32Array.from({ length: samples }, (_, i) => at + i);
-        if (first % height === 0) commands.clear(staging);
-        tf.tidy(() => {
-          const values = drawSeeds(data, seeds, network.classes, indices);
-          const seed = tf.tensor2d(values, [samples, network.classes]);
-          const signals = network.signals(toImages(data, indices), seed);
-          signals.forEach((signal, i) => {
-            packLayer(tensorflow, commands, signal, layout, i, staging, first % height);
-          });
-          tensorflow.flush();
-          commands.submit();
-          for (const { input, delta } of signals) tf.dispose([input, delta]);
-        });
+        stage(indices, first % height);
         const end = first + samples;
         if (end % height === 0 || end === block.rowCount) {
           const begin = Math.floor((end - 1) / height) * height;
@@ -106,13 +109,41 @@ export async function projectRows(
       }
     }
     onProgress?.(count, count);
-    // one not finite anywhere in a row shows here, before it spreads
+    // one not finite anywhere in a row shows here, before it spreads; products of rows are no larger than these
     await computeSelfSimilarity(rows);
     return rows;
   } catch (error) {
     rows.dispose();
-    throw error;
+    if (!(error instanceof NonFiniteError && error.sample !== undefined)) throw error;
+    stage(Int32Array.of(error.sample), 0);
+    const panel = new Float32Array(await gpu.read(staging, 4 * PANEL_ROWS * layout.length));
+    throw explainNonFinite(data, error.sample, layout, panel);
   }
+}
+
+/** Says in which layer a projection is not finite, or that its square is not: `panel` holds it as its first row. */
+function explainNonFinite(
+  data: Dataset,
+  sample: number,
+  layout: RowLayout,
+  panel: Float32Array,
+): NonFiniteError {
+  for (const segment of layout.segments) {
+    for (let k = segment.offset; k < segment.offset + measureSegment(segment); k++) {
+      const value = panel[k * PANEL_ROWS];
+      if (!Number.isFinite(value)) {
+        return new NonFiniteError(
+          `Cannot project ${data.name}: got ${value} in layer ${segment.layer} of sample ${sample}, need finite numbers`,
+          sample,
+          segment.layer,
+        );
+      }
+    }
+  }
+  return new NonFiniteError(
+    `Cannot project ${data.name}: got a signed projection of sample ${sample} whose square is beyond float32, need smaller weights`,
+    sample,
+  );
 }
 
 /** Records the launches that write one layer's segment of `samples` rows, `first` rows into a block. */

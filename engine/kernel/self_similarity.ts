@@ -24,6 +24,7 @@ export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<Ar
         `Cannot compare samples: got self-similarity ${
           similarity[bad]
         } for sample ${bad}, need finite signed projections`,
+        bad,
       );
     }
     return similarity;

@@ -400,6 +400,23 @@ testEngine("a projection that overflows is refused, and its rows are freed", asy
   await assert.rejects(engine.project(built, drawImages(network, 3, 251)), NonFiniteError);
 });
 
+testEngine("a projection that is not finite is named by its sample and layer", async (engine) => {
+  const network = strided(3);
+  using built = build(engine, network, drawWeights(network, 7));
+  const data = drawImages(network, 70, 251);
+  for (
+    const [sample, seed, expected] of [
+      [69, NaN, { layer: "conv1", message: /got NaN in layer conv1 of sample 69,/ }],
+      [0, 1e30, { layer: undefined, message: /sample 0 whose square is beyond float32/ }],
+    ] as const
+  ) {
+    const seeds = new Float32Array(70 * 3).fill(1);
+    seeds[sample * 3 + 1] = seed;
+    const error = { name: "NonFiniteError", sample, ...expected };
+    await assert.rejects(engine.project(built, data, { seeds }), error);
+  }
+});
+
 testEngine("a second engine is refused while one is open", async () => {
   await assert.rejects(openEngine(), /second engine/);
 });
