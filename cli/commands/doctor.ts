@@ -10,6 +10,7 @@ import {
   findNearest,
   findRedundant,
   flatten,
+  maxPool,
   type NetworkDefinition,
   openEngine,
   relateSamples,
@@ -17,7 +18,13 @@ import {
 } from "../../mod.ts";
 // The self-test is the test suite's comparison carried to the user's adapter, so it uses the suite's float64 twins.
 import { seedRows, signedSeeds } from "../../tests/oracle/kernels.ts";
-import { computeJacobian, computeLogits, type Layer } from "../../tests/oracle/network.ts";
+import { momentumStep } from "../../tests/oracle/layers.ts";
+import {
+  computeJacobian,
+  computeLogits,
+  type Layer,
+  lossAndGradient,
+} from "../../tests/oracle/network.ts";
 import {
   farthestPointClusters,
   nearestSamples,
@@ -46,6 +53,15 @@ const THRESHOLDS = { threshold: 0.5, epsilon: 0.125 };
 /** Largest error relative to the largest number: sums of some hundred products in float32. */
 const TOLERANCE = 1e-5;
 
+/** One step of training over all samples. */
+const STEP = {
+  epochs: 1,
+  batch: "full",
+  learningRate: 0.1,
+  momentum: 0.9,
+  weightDecay: 0.01,
+} as const;
+
 /** Adds the command. */
 export function addDoctor(program: Command): void {
   program.command("doctor")
@@ -72,7 +88,7 @@ export function addDoctor(program: Command): void {
           `reading rows in ${operands}s ${bandwidth.toFixed(1).padStart(6)} GB/s`
         ),
         ...checks.map(({ kernels, error, passed }) =>
-          `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(60)} error ${error.toExponential(1)}`
+          `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(84)} error ${error.toExponential(1)}`
         ),
       ]);
       const failed = checks.filter(({ passed }) => !passed);
@@ -99,7 +115,8 @@ const probe: NetworkDefinition = {
   name: "probe",
   forward(layers, images) {
     const first = layers.convolution("conv1", images, { filters: 5, size: 3, stride: 2, pad: 1 });
-    const second = layers.convolution("conv2", relu(first), { filters: 6, size: 3, stride: 2 });
+    const pooled = maxPool(relu(first), 2);
+    const second = layers.convolution("conv2", pooled, { filters: 6, size: 3, stride: 2 });
     return layers.dense("fc", flatten(relu(second)), layers.classes);
   },
 };
@@ -108,6 +125,7 @@ const probe: NetworkDefinition = {
 const PROBE_LAYERS: readonly Layer[] = [
   { kind: "conv", name: "conv1", stride: 2, pad: 1 },
   { kind: "relu" },
+  { kind: "maxPool" },
   { kind: "conv", name: "conv2", stride: 2, pad: 0 },
   { kind: "relu" },
   { kind: "flatten" },
@@ -136,10 +154,14 @@ async function testKernels(engine: Engine): Promise<Check[]> {
     threshold: THRESHOLDS.threshold,
     tolerance: THRESHOLDS.epsilon,
   });
-  return [
-    compare("convolution", await engine.logits(network, data), logits.data),
+  const checks = [
     compare(
-      `input_gradient, filter_gradient, project_factored, ${rows.variant.kernel.name}`,
+      "pack_filter, convolution, relu, max_pool",
+      await engine.logits(network, data),
+      logits.data,
+    ),
+    compare(
+      `relu_gradient, max_pool_gradient, filter_gradient, project_factored, ${rows.variant.kernel.name}`,
       gram,
       kappa,
     ),
@@ -159,6 +181,22 @@ async function testKernels(engine: Engine): Promise<Check[]> {
       [clusters.assignment, expected.assignment],
     ]),
   ];
+
+  // last, since it changes the network
+  const { weights: trained } = await engine.train(network, data, STEP);
+  const { gradients } = lossAndGradient(PROBE_LAYERS, weights, images, data.labels);
+  const names = [...weights.keys()];
+  const stepped = names.flatMap((name) => {
+    const { data } = weights.get(name)!;
+    const still = new Float64Array(data.length);
+    return [...momentumStep(data, still, gradients.get(name)!.data, STEP).weights];
+  });
+  checks.push(compare(
+    "cross_entropy, cross_entropy_gradient, sum_groups, momentum_step",
+    names.flatMap((name) => [...trained.get(name)!.data]),
+    stepped,
+  ));
+  return checks;
 }
 
 function compare(kernels: string, got: ArrayLike<number>, need: ArrayLike<number>): Check {
