@@ -22,7 +22,7 @@ const NONE = 0xffffffffu;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> segments: array<vec4u>;   // a's offset and length, d's offset and length (0: plain)
-@group(0) @binding(3) var<storage, read> centroids: array<f32>;
+@group(0) @binding(3) var centroids: texture_storage_2d<r32float, read>;  // staged
 @group(0) @binding(4) var<storage, read> newest: array<u32>;       // [group_count] sample, or NONE
 @group(0) @binding(5) var<storage, read> group_of: array<u32>;     // or NONE for samples that are left out
 @group(0) @binding(6) var<storage, read_write> best: array<f32>;   // similarity to the own centroid; f32's largest in centroids, its
@@ -33,19 +33,30 @@ fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
   return rows[(panel * params.row_length + k) * 16u + quad];
 }
 
+fn load_centroid(i: u32) -> f32 {
+  return textureLoad(centroids, vec2u(i % 4096u, i / 4096u)).x;
+}
+
 // Products of four rows, each with the centroid of its group.
 fn sum_products(panel: u32, quad: u32, groups: vec4u, offset: u32, length: u32) -> vec4f {
   var sum = vec4f();
+  let end = offset + length;
+  var k = offset;
   if params.group_count == 1u {
-    // all invocations read the same number, which costs a fraction
-    for (var k = offset; k < offset + length; k++) {
-      sum = fma(vec4f(centroids[k]), load_rows(panel, k, quad), sum);
+    // one centroid serves four rows, and four lines are read at a time
+    for (; k + 4u <= end; k += 4u) {
+      var a: array<vec4f, 4>;
+      for (var u = 0u; u < 4u; u++) { // unroll
+        a[u] = load_rows(panel, k + u, quad);
+      }
+      for (var u = 0u; u < 4u; u++) { // unroll
+        sum = fma(vec4f(load_centroid(k + u)), a[u], sum);
+      }
     }
-    return sum;
   }
-  for (var k = offset; k < offset + length; k++) {
+  for (; k < end; k++) {
     let at = groups + k * params.group_count;
-    let c = vec4f(centroids[at.x], centroids[at.y], centroids[at.z], centroids[at.w]);
+    let c = vec4f(load_centroid(at.x), load_centroid(at.y), load_centroid(at.z), load_centroid(at.w));
     sum = fma(c, load_rows(panel, k, quad), sum);
   }
   return sum;

@@ -24,7 +24,19 @@ fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
 
 fn sum_squares(panel: u32, quad: u32, offset: u32, length: u32) -> vec4f {
   var sum = vec4f();
-  for (var k = offset; k < offset + length; k++) {
+  let end = offset + length;
+  var k = offset;
+  // four lines are read at a time
+  for (; k + 4u <= end; k += 4u) {
+    var a: array<vec4f, 4>;
+    for (var u = 0u; u < 4u; u++) { // unroll
+      a[u] = load_rows(panel, k + u, quad);
+    }
+    for (var u = 0u; u < 4u; u++) { // unroll
+      sum = fma(a[u], a[u], sum);
+    }
+  }
+  for (; k < end; k++) {
     let a = load_rows(panel, k, quad);
     sum = fma(a, a, sum);
   }
