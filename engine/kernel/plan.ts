@@ -8,6 +8,12 @@ import { PANEL_COLUMNS } from "../gpu/panels.ts";
 /** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
 export const PANEL_ROWS = PANEL_COLUMNS;
 
+/**
+ * Numbers of a row at most: lavapipe silently ends all loops of an invocation after 65,535 steps together, and a kernel takes a step for
+ * each number of a row.
+ */
+const MAX_ROW_LENGTH = 65_000;
+
 /** Rows of one block at most: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
 
@@ -108,9 +114,14 @@ function halve(rows: number): number[] {
  *
  * @param rowLength numbers in a packed row
  * @param bindingBytes the largest binding of the device
- * @throws {RangeError} if not even one panel can be bound.
+ * @throws {RangeError} if a row is too long for a kernel's loop, or not even one panel can be bound.
  */
 export function planBlockRows(rowLength: number, bindingBytes: number): number {
+  if (rowLength > MAX_ROW_LENGTH) {
+    throw new RangeError(
+      `Cannot multiply packed rows of ${rowLength} numbers: need at most ${MAX_ROW_LENGTH}, beyond which some drivers end a loop silently`,
+    );
+  }
   const panels = Math.floor(bindingBytes / (4 * PANEL_ROWS * rowLength));
   if (panels < 1) {
     throw new RangeError(

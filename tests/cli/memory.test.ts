@@ -1,0 +1,67 @@
+/** What a budget promises: the process, which on a CPU adapter is the device too, never holds more. @module */
+import assert from "node:assert/strict";
+import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import { writeNpy } from "../../mod.ts";
+import { openTempFolder } from "../unit/data_fixtures.ts";
+import { fingerprint, prepareLpntk, readJson, succeed } from "./process.ts";
+
+/** Samples whose rows take 137 MiB: 4,492 numbers each under the perceptron. */
+const SAMPLES = 8000;
+const SIDE = 64;
+
+const MEBIBYTE = 2 ** 20;
+
+/** Runs a command to its end; the most memory that it held, in bytes, as the kernel counts it. */
+async function measurePeak(args: readonly string[]): Promise<number> {
+  const child = prepareLpntk(args, { timeoutMs: 300_000 }).spawn();
+  let peak = 0;
+  const timer = setInterval(() => {
+    try {
+      const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
+      peak = Math.max(peak, 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0));
+    } catch {
+      // it has ended
+    }
+  }, 5);
+  const { code, stderr } = await child.output();
+  clearInterval(timer);
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return peak;
+}
+
+Deno.test("--memory bounds what the process holds, and changes no answer", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  const pixels = drawUniform(createGenerator(1), SAMPLES * SIDE * SIDE, 127);
+  const images = Uint8Array.from(pixels, (value) => value + 128);
+  const labels = Uint8Array.from({ length: SAMPLES }, (_, n) => n % 10);
+  for (const prefix of ["", "test_"]) {
+    const count = prefix ? 10 : SAMPLES;
+    const size = count * SIDE * SIDE;
+    await writeNpy(`${path}/${prefix}images.npy`, images.subarray(0, size), [count, SIDE, SIDE]);
+    await writeNpy(`${path}/${prefix}labels.npy`, labels.subarray(0, count), [count]);
+  }
+  await succeed(
+    `train --model mlp --data ${path} --train-size 64 --epochs 1 --out ${path}/a`.split(" "),
+  );
+  const call = `cluster --model mlp --weights ${path}/a/weights.safetensors --data ${path} ` +
+    `--ratio 0.001 --out ${path}`;
+  const free = await measurePeak(`${call}/free`.split(" "));
+  const budget = 440 * MEBIBYTE;
+  const bound = await measurePeak(`${call}/bound --memory ${budget}`.split(" "));
+  const mebibytes = [free, bound].map((bytes) => Math.round(bytes / MEBIBYTE));
+  assert.ok(bound > 0 && bound <= budget, `held ${mebibytes[1]} MiB`);
+  // elsewhere the rows are in the memory of a card
+  const adapter = await navigator.gpu.requestAdapter();
+  if (/llvmpipe/.test(adapter!.info.description)) {
+    assert.ok(free > bound + 64 * MEBIBYTE, `held ${mebibytes.join(" and ")} MiB`);
+  }
+  const { summary } = await readJson(`${path}/bound/summary.json`);
+  assert.deepEqual(summary, (await readJson(`${path}/free/summary.json`)).summary);
+  const answers = await Promise.all(
+    ["free", "bound"].map((name) => fingerprint(`${path}/${name}`)),
+  );
+  for (const name of ["centroids.npy", "assignment.npy"]) {
+    assert.equal(answers[0][name], answers[1][name]);
+  }
+});
