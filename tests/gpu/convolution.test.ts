@@ -45,6 +45,8 @@ const CASES: readonly Case[] = [
   { images: [2, 13, 12, 1], filter: [2, 1, 1, 5], stride: 3, pad: 1 },
   { images: [1, 9, 6, 1], filter: [5, 3, 1, 3], stride: 1, pad: 1 },
   { images: [2, 8, 12, 3], filter: [3, 5, 3, 4], stride: 2, pad: 2 },
+  { images: [2, 6, 7, 6], filter: [3, 3, 6, 6], stride: 1, pad: 1 },
+  { images: [3, 5, 5, 14], filter: [3, 3, 14, 10], stride: 2, pad: 0 },
   { images: [63, 1, 1, 4], filter: [1, 1, 4, 4], stride: 1, pad: 0 },
   { images: [64, 1, 2, 1], filter: [1, 2, 1, 8], stride: 1, pad: 0 },
   { images: [65, 2, 1, 3], filter: [1, 1, 3, 4], stride: 2, pad: 0 },

@@ -159,10 +159,10 @@ Deno.test("a copy beyond a buffer's end surfaces as an error", async () => {
 
 Deno.test("a shader that does not compile surfaces as an error that names it", async () => {
   const gpu = await Gpu.open();
-  const source = kernels.project_factored.source.replace("values[", "absent[");
+  const source = kernels.project_factored.source.replace("rows[", "absent[");
   const broken = new Kernel("broken", source, {
     params: Object.fromEntries(kernels.project_factored.params),
-    buffers: { values: "read", rows: "read_write" },
+    buffers: { values: "r32float", rows: "read_write" },
   });
   const values = gpu.createBuffer("values", 4);
   const rows = gpu.createBuffer("rows", 256);
