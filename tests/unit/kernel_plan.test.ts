@@ -48,7 +48,7 @@ Deno.test("a budget that cannot be kept says how much is needed", () => {
 Deno.test("whatever is planned fits the budget and the device, and covers every row", () => {
   fc.assert(fc.property(
     fc.integer({ min: 1, max: 200_000 }),
-    fc.integer({ min: 1, max: 100_000 }),
+    fc.integer({ min: 1, max: 65_000 }),
     fc.integer({ min: 400, max: 20_000 }),
     (count, rowLength, mebibytes) => {
       const memoryBytes = mebibytes * MEBIBYTE;
@@ -100,4 +100,10 @@ for (
 
 Deno.test("rows of which not one panel can be bound have no chunks", () => {
   assert.throws(() => planChunkRows(1_000_000, 2 ** 27), RangeError);
+});
+
+Deno.test("rows longer than a kernel's loop may be are refused", () => {
+  const request = { count: 1, bindingBytes: 2 ** 31 };
+  assert.doesNotThrow(() => planRows({ ...request, rowLength: 65_000 }));
+  assert.throws(() => planRows({ ...request, rowLength: 65_001 }), RangeError);
 });
