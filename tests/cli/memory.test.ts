@@ -3,31 +3,13 @@ import assert from "node:assert/strict";
 import { createGenerator, drawUniform } from "../../engine/data/random.ts";
 import { writeNpy } from "../../mod.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { fingerprint, prepareLpntk, readJson, succeed } from "./process.ts";
+import { fingerprint, measurePeak, readJson, succeed } from "./process.ts";
 
 /** Samples whose rows take 137 MiB: 4,492 numbers each under the perceptron. */
 const SAMPLES = 8000;
 const SIDE = 64;
 
 const MEBIBYTE = 2 ** 20;
-
-/** Runs a command to its end; the most memory that it held, in bytes, as the kernel counts it. */
-async function measurePeak(args: readonly string[]): Promise<number> {
-  const child = prepareLpntk(args, { timeoutMs: 300_000 }).spawn();
-  let peak = 0;
-  const timer = setInterval(() => {
-    try {
-      const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
-      peak = Math.max(peak, 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0));
-    } catch {
-      // it has ended
-    }
-  }, 5);
-  const { code, stderr } = await child.output();
-  clearInterval(timer);
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  return peak;
-}
 
 Deno.test("--memory bounds what the process holds, and changes no answer", async () => {
   await using folder = await openTempFolder();
@@ -46,9 +28,9 @@ Deno.test("--memory bounds what the process holds, and changes no answer", async
   );
   const call = `cluster --model mlp --weights ${path}/a/weights.safetensors --data ${path} ` +
     `--ratio 0.001 --out ${path}`;
-  const free = await measurePeak(`${call}/free`.split(" "));
+  const { peakBytes: free } = await measurePeak(`${call}/free`.split(" "));
   const budget = 440 * MEBIBYTE;
-  const bound = await measurePeak(`${call}/bound --memory ${budget}`.split(" "));
+  const { peakBytes: bound } = await measurePeak(`${call}/bound --memory ${budget}`.split(" "));
   const mebibytes = [free, bound].map((bytes) => Math.round(bytes / MEBIBYTE));
   assert.ok(bound > 0 && bound <= budget, `held ${mebibytes[1]} MiB`);
   // elsewhere the rows are in the memory of a card

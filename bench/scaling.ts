@@ -1,0 +1,86 @@
+/**
+ * What whole commands take as the data set grows:  deno run -A bench/scaling.ts WEIGHTS OUT [N...]
+ *
+ * WEIGHTS are LeNet-5's, for MNIST. For each N it runs `redundant` and `cluster --per-class --ratio 0.1` under `--memory 4GiB` as processes of
+ * their own, prints a line of JSON each, and draws OUT.svg.
+ *
+ * @module
+ */
+import { parse, View } from "npm:vega@6.4.0";
+import { compile, type TopLevelSpec } from "npm:vega-lite@6.5.0";
+import { measurePeak } from "../tests/cli/process.ts";
+
+const SIZES = [5_000, 10_000, 20_000, 40_000, 60_000];
+
+const COMMANDS: Readonly<Record<string, string>> = {
+  "redundant": "redundant",
+  "cluster per class": "cluster --per-class --ratio 0.1",
+};
+
+/** What one command took at one size. */
+interface Point {
+  readonly command: string;
+  readonly samples: number;
+  readonly seconds: number;
+  readonly peakMebibytes: number;
+}
+
+async function measure(weights: string, sizes: readonly number[]): Promise<Point[]> {
+  const points: Point[] = [];
+  for (const samples of sizes) {
+    for (const [command, call] of Object.entries(COMMANDS)) {
+      const out = await Deno.makeTempDir();
+      const source = `--model lenet5 --weights ${weights} --data mnist --train-size ${samples}`;
+      const args = `${call} ${source} --memory 4GiB --out ${out}/run`.split(" ");
+      const { seconds, peakBytes } = await measurePeak(args, { timeoutMs: 3_600_000 });
+      await Deno.remove(out, { recursive: true });
+      const point = { command, samples, seconds, peakMebibytes: peakBytes / 2 ** 20 };
+      console.log(JSON.stringify(point));
+      points.push(point);
+    }
+  }
+  return points;
+}
+
+async function draw(points: readonly Point[]): Promise<string> {
+  const panel = (field: keyof Point, title: string, type: "log" | "linear") => ({
+    width: 300,
+    height: 240,
+    mark: { type: "line" as const, point: true },
+    encoding: {
+      x: {
+        field: "samples",
+        type: "quantitative" as const,
+        title: "Samples N",
+        scale: { type },
+        axis: { values: points.map(({ samples }) => samples), format: "~s" },
+      },
+      y: { field, type: "quantitative" as const, title, scale: { type } },
+      strokeDash: { field: "command", type: "nominal" as const, title: null },
+      color: {
+        field: "command",
+        type: "nominal" as const,
+        title: null,
+        scale: { range: ["#004488", "#bb5566"] },
+      },
+    },
+  });
+  const spec = {
+    background: "white",
+    data: { values: [...points] },
+    hconcat: [
+      panel("seconds", "Seconds, whole process", "log"),
+      panel("peakMebibytes", "Peak resident memory, MiB", "linear"),
+    ],
+    config: { legend: { orient: "bottom" as const } },
+  } satisfies TopLevelSpec;
+  return await new View(parse(compile(spec).spec), { renderer: "none" }).toSVG();
+}
+
+const [weights, out, ...sizes] = Deno.args;
+if (!weights || !out) {
+  console.error("scaling: need the file of LeNet-5's weights and where the figure goes");
+  Deno.exit(2);
+}
+const points = await measure(weights, sizes.length > 0 ? sizes.map(Number) : SIZES);
+await Deno.writeTextFile(`${out}.svg`, await draw(points));
