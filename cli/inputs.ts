@@ -63,6 +63,8 @@ export interface Source {
   readonly kernel: KernelSource;
   readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
+  /** What computed it, for the record; nothing where it was stored. */
+  readonly origin: { readonly adapter: string; readonly variant: string } | undefined;
 }
 
 /**
@@ -155,7 +157,7 @@ export async function withSource<T>(
         `Cannot use ${options.labels} as labels: got ${labels.length} labels, need ${kernel.size}, one for each sample of ${options.kernel}`,
       );
     }
-    return await job({ kernel, labels, count: kernel.size });
+    return await job({ kernel, labels, count: kernel.size, origin: undefined });
   }
   const { model, weights, data, kind = "lpntk" } = options;
   if (model === undefined || weights === undefined || data === undefined) {
@@ -168,7 +170,8 @@ export async function withSource<T>(
   using engine = await openEngine({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { model, weights }, samples);
   using rows = await project(engine, network, samples, kind);
-  return await job({ kernel: rows, labels: samples.labels, count: rows.count });
+  const origin = { adapter: engine.adapter.name, variant: rows.variant.name };
+  return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
 }
 
 /** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */

@@ -31,6 +31,7 @@ export function addCluster(program: Command): void {
               ratio: settings.ratio,
               perClass: settings.perClass ?? false,
               ...describeClusters(clusters),
+              ...source.origin,
             };
             await writeClusters(folder, clusters);
             await folder.writeJson("summary.json", summary);

@@ -46,12 +46,13 @@ export function addGram(program: Command): void {
       });
       using network = await loadNetwork(engine, settings, left);
       const job = { engine, network, left, right, settings };
-      const tiles = namesStore(out)
+      const { tiles, variant } = namesStore(out)
         ? await writeStore(out, job, program.version()!)
         : await writeMatrix(out, job);
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
-      report(json, { ...settings, shape, tiles, seconds, adapter: engine.adapter.name }, [
+      const adapter = engine.adapter.name;
+      report(json, { ...settings, shape, tiles, seconds, adapter, variant }, [
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
         ...tiles ? describeTiles(tiles) : [],
         `wrote ${out}`,
@@ -123,7 +124,13 @@ function checkSettings(out: string, { cross, full, repair, split }: GramSettings
   }
 }
 
-async function writeMatrix(out: string, job: Job): Promise<undefined> {
+/** What was written, and the variant of the Gram kernel that computed it, if anything was left to compute. */
+interface Written {
+  readonly tiles?: TileCounts;
+  readonly variant?: string;
+}
+
+async function writeMatrix(out: string, job: Job): Promise<Written> {
   const { engine, network, left, right, settings: { kind } } = job;
   using rows = await project(engine, network, left, kind);
   using columns = right && await project(engine, network, right, kind);
@@ -133,9 +140,10 @@ async function writeMatrix(out: string, job: Job): Promise<undefined> {
     (onProgress) => computeGram(rows, columns, onProgress),
   );
   await writeNpy(out, matrix, [rows.count, (columns ?? rows).count]);
+  return { variant: rows.variant.name };
 }
 
-async function writeStore(out: string, job: Job, version: string): Promise<TileCounts> {
+async function writeStore(out: string, job: Job, version: string): Promise<Written> {
   const { engine, network, left, right, settings: { kind, model, data, full, repair } } = job;
   const chunkRows = engine.planChunkRows(network);
   using writer = await KernelWriter.open(out, {
@@ -155,10 +163,12 @@ async function writeStore(out: string, job: Job, version: string): Promise<TileC
     notes: { data, created: new Date().toISOString() },
   }, { repair });
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
+  let variant: string | undefined;
   if (missingCount > 0) {
     const projected = (samples: Dataset) => project(engine, network, samples, kind, chunkRows);
     using rows = await projected(left);
     using columns = right && await projected(right);
+    variant = rows.variant.name;
     const interrupt = () => {
       console.error(
         `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on`,
@@ -176,7 +186,7 @@ async function writeStore(out: string, job: Job, version: string): Promise<TileC
       Deno.removeSignalListener("SIGINT", interrupt);
     }
   }
-  return { total, found: total - missingCount, broken };
+  return { tiles: { total, found: total - missingCount, broken }, variant };
 }
 
 function describeSamples(data: Dataset) {

@@ -21,14 +21,14 @@ export function addRedundant(program: Command): void {
         out,
         { command: "redundant", options: settings },
         (folder) =>
-          withSource(settings, async ({ kernel, count }) => {
+          withSource(settings, async ({ kernel, count, origin }) => {
             const flags = await withProgress(
               "comparing",
               "tiles",
               (onProgress) => findRedundant(kernel, onProgress),
             );
             const redundant = flags.reduce((sum, flag) => sum + flag, 0);
-            const summary = { samples: count, redundant, share: redundant / count };
+            const summary = { samples: count, redundant, share: redundant / count, ...origin };
             await folder.writeNpy("redundant.npy", flags, [count]);
             await folder.writeJson("summary.json", summary);
             return summary;

@@ -25,7 +25,7 @@ export function addRelate(program: Command): void {
         out,
         { command: "relate", options: settings },
         (folder) =>
-          withSource(settings, async ({ kernel, count }) => {
+          withSource(settings, async ({ kernel, count, origin }) => {
             const { threshold, epsilon, sample } = settings;
             const { counts, partners } = await withProgress(
               "comparing",
@@ -37,6 +37,7 @@ export function addRelate(program: Command): void {
               threshold,
               epsilon,
               ...counts,
+              ...origin,
               ...sample !== undefined && { sample: describePartners(sample, partners) },
             };
             await folder.writeJson("summary.json", summary);
