@@ -15,6 +15,7 @@ export const CASE_NAMES = [
   "input_gradient",
   "projection",
   "train",
+  "end-to-end",
 ] as const;
 
 /** Name of a case. */

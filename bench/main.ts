@@ -9,6 +9,7 @@ import { Tensorflow } from "../engine/network/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
 import { CASE_NAMES, type CaseName } from "./case_names.ts";
 import { benchConvolution } from "./cases/convolution.ts";
+import { benchEndToEnd } from "./cases/end_to_end.ts";
 import { benchFilterGradient } from "./cases/filter_gradient.ts";
 import { benchFpc } from "./cases/fpc.ts";
 import { benchGram } from "./cases/gram.ts";
@@ -31,6 +32,7 @@ const CASES: Readonly<Record<CaseName, Case>> = {
   input_gradient: benchInputGradient,
   projection: benchProjection,
   train: benchTrain,
+  "end-to-end": benchEndToEnd,
 };
 
 /** How to run the benches. */
