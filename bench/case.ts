@@ -11,17 +11,17 @@ import { layOutRow, type RowLayout } from "../engine/kernel/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/kernel/plan.ts";
 import { lenet5 } from "../engine/network/models.ts";
 import type { Tensorflow } from "../engine/network/tensorflow.ts";
-import type { Effort } from "./measure.ts";
+import type { Stopwatch } from "./measure.ts";
 import type { Result } from "./report.ts";
 
 /** The device, and how much time to spend. */
-export interface Bench {
-  readonly gpu: Gpu;
+export interface Bench extends Stopwatch {
   readonly tensorflow: Tensorflow;
   readonly engine: Engine;
-  readonly effort: Effort;
   /** Leave out the largest sizes. */
   readonly quick: boolean;
+  /** Says something below the table, once: which peer is missing, and why. */
+  note(text: string): void;
 }
 
 /** Validates and times one kernel or one road through the engine, size by size. */

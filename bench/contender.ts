@@ -10,8 +10,12 @@ import type { Tensorflow } from "../engine/network/tensorflow.ts";
 
 /** One way to compute a case's numbers. */
 export interface Contender {
-  /** Computes everything `repetitions` times; it may return before the device is done. */
-  run(repetitions: number): void | Promise<void>;
+  /**
+   * Computes everything `repetitions` times; it may return before the device is done.
+   *
+   * @returns the milliseconds that it took, where a contender in a process of its own counts them itself
+   */
+  run(repetitions: number): void | Promise<void | number>;
   /** Computes everything once; the numbers in the order that all contenders of the case share. */
   read(): Promise<ArrayLike<number>>;
 }

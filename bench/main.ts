@@ -1,15 +1,15 @@
 /**
- * Times every kernel beside its peers:  deno task bench [--quick] [--json] [CASE...]
- *
- * Prints a Markdown table, or a line of JSON for each result.
+ * Times every kernel, and the roads through the engine, beside their peers: `lpntk bench`.
  *
  * @module
  */
 import { Engine } from "../engine/engine.ts";
 import { Gpu } from "../engine/gpu/device.ts";
 import { Tensorflow } from "../engine/network/tensorflow.ts";
-import type { Case } from "./case.ts";
+import type { Bench, Case } from "./case.ts";
+import { CASE_NAMES, type CaseName } from "./case_names.ts";
 import { benchConvolution } from "./cases/convolution.ts";
+import { benchEndToEnd } from "./cases/end_to_end.ts";
 import { benchFilterGradient } from "./cases/filter_gradient.ts";
 import { benchFpc } from "./cases/fpc.ts";
 import { benchGram } from "./cases/gram.ts";
@@ -18,10 +18,11 @@ import { benchProjectFactored } from "./cases/project_factored.ts";
 import { benchProjection } from "./cases/projection.ts";
 import { benchSelfSimilarity } from "./cases/self_similarity.ts";
 import { benchTrain } from "./cases/train.ts";
+import { measureCeilings } from "./ceilings/ceilings.ts";
 import { FULL, QUICK } from "./measure.ts";
 import { describeEnvironment, formatJson, formatTable, type Result } from "./report.ts";
 
-const CASES: Readonly<Record<string, Case>> = {
+const CASES: Readonly<Record<CaseName, Case>> = {
   gram: benchGram,
   self_similarity: benchSelfSimilarity,
   fpc: benchFpc,
@@ -29,38 +30,46 @@ const CASES: Readonly<Record<string, Case>> = {
   filter_gradient: benchFilterGradient,
   convolution: benchConvolution,
   input_gradient: benchInputGradient,
-  train: benchTrain,
   projection: benchProjection,
+  train: benchTrain,
+  "end-to-end": benchEndToEnd,
 };
 
-async function main(args: readonly string[]): Promise<number> {
-  const flags = args.filter((arg) => arg.startsWith("--"));
-  const named = args.filter((arg) => !arg.startsWith("--"));
-  const unknown = flags.find((flag) => flag !== "--json" && flag !== "--quick") ??
-    named.find((name) => !Object.hasOwn(CASES, name));
-  if (unknown !== undefined) {
-    console.error(
-      `bench: got ${unknown}, need --json, --quick or ${Object.keys(CASES).join(", ")}`,
-    );
-    return 2;
-  }
+/** How to run the benches. */
+export interface BenchOptions {
+  /** A line of JSON for each result instead of a table. */
+  readonly json?: boolean;
+  /** The smallest sizes, measured shortly. */
+  readonly quick?: boolean;
+}
+
+/** Runs some cases, or all of them, and prints what they found; notes and progress go to standard error. */
+export async function runBenches(
+  named: readonly CaseName[],
+  { json = false, quick = false }: BenchOptions,
+): Promise<void> {
   const gpu = await Gpu.open();
   using engine = new Engine(gpu, await Tensorflow.bind(gpu));
-  const tensorflow = Tensorflow.current;
-  const quick = flags.includes("--quick");
-  const json = flags.includes("--json");
-  const environment = await describeEnvironment(gpu.adapter.name);
+  const notes = new Set<string>();
+  const bench: Bench = {
+    gpu,
+    tensorflow: Tensorflow.current,
+    engine,
+    effort: quick ? QUICK : FULL,
+    quick,
+    note: (text) => {
+      if (json && !notes.has(text)) console.error(`bench: ${text}`);
+      notes.add(text);
+    },
+  };
+  const environment = await describeEnvironment(gpu.adapter.name, await measureCeilings(bench));
   const results: Result[] = [];
-  for (const name of named.length > 0 ? named : Object.keys(CASES)) {
-    const bench = { gpu, tensorflow, engine, effort: quick ? QUICK : FULL, quick };
+  for (const name of named.length > 0 ? named : CASE_NAMES) {
     for await (const result of CASES[name](bench)) {
       results.push(result);
       if (json) console.log(formatJson(result, environment));
       else console.error(`${result.case}: ${result.computed}`);
     }
   }
-  if (!json) console.log(formatTable(results, environment));
-  return 0;
+  if (!json) console.log(formatTable(results, environment, notes));
 }
-
-if (import.meta.main) Deno.exitCode = await main(Deno.args);

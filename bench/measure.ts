@@ -5,7 +5,6 @@
  */
 import type { Gpu } from "../engine/gpu/device.ts";
 import { assertClose } from "../tests/oracle/numbers.ts";
-import type { Bench } from "./case.ts";
 import type { Contender, Contenders } from "./contender.ts";
 
 /** Milliseconds of one computation, over several measurements. */
@@ -26,13 +25,22 @@ export interface Effort {
   readonly measurementMs: number;
   /** A contender that has used up this much is not measured again. */
   readonly budgetMs: number;
+  /** A peer whose single computation is expected to take longer is left out. */
+  readonly patienceMs: number;
+}
+
+/** What measuring takes. */
+export interface Stopwatch {
+  /** The device that is waited for. */
+  readonly gpu: Gpu;
+  readonly effort: Effort;
 }
 
 /** The wait is less than 5 % of a measurement. */
-export const FULL: Effort = { rounds: 5, measurementMs: 250, budgetMs: 3000 };
+export const FULL: Effort = { rounds: 5, measurementMs: 250, budgetMs: 3000, patienceMs: 60_000 };
 
 /** The wait is less than 15 % of a measurement. */
-export const QUICK: Effort = { rounds: 3, measurementMs: 80, budgetMs: 400 };
+export const QUICK: Effort = { rounds: 3, measurementMs: 80, budgetMs: 400, patienceMs: 5000 };
 
 /**
  * Holds the contenders' numbers against one another, then times them.
@@ -42,13 +50,13 @@ export const QUICK: Effort = { rounds: 3, measurementMs: 80, budgetMs: 400 };
  * @throws {Error} if an element differs by more; the message names the worst.
  */
 export async function measure<Name extends string>(
-  bench: Bench,
+  stopwatch: Stopwatch,
   computed: string,
   contenders: Contenders<Name>,
   bound?: (i: number) => number,
 ): Promise<Record<Name, Timing>> {
   await validate(computed, contenders, bound);
-  return await timeInTurns(bench, contenders);
+  return await timeInTurns(stopwatch, contenders);
 }
 
 /** The first half of `measure`. */
@@ -68,7 +76,7 @@ export async function validate(
  * The second half of `measure`: in turns, so that what disturbs the machine disturbs all alike. A time ends when the device is done.
  */
 export async function timeInTurns<Name extends string>(
-  { gpu, effort }: Bench,
+  { gpu, effort }: Stopwatch,
   contenders: Contenders<Name>,
 ): Promise<Record<Name, Timing>> {
   const entries: Entry[] = [];
@@ -119,7 +127,8 @@ async function enter(
 
 async function time(gpu: Gpu, contender: Contender, repetitions: number): Promise<number> {
   const start = performance.now();
-  await contender.run(repetitions);
+  const counted = await contender.run(repetitions);
+  if (counted !== undefined) return counted;
   await gpu.finish();
   return performance.now() - start;
 }

@@ -20,7 +20,21 @@ export interface Work {
   readonly count: number;
   /** How they were counted. */
   readonly formula: string;
+  /** What ours really does, where that is another number: its share of the ceiling is counted in these. */
+  readonly executed?: number;
 }
+
+/** Names of peers in the table; `naive` and the rest stand for themselves. */
+const PEERS: Readonly<Record<string, string>> = {
+  tfjs: "TensorFlow.js",
+  ssyrk: "OpenBLAS ssyrk",
+  sgemm: "OpenBLAS sgemm",
+  pytorch: "PyTorch",
+  "pytorch-structured": "PyTorch structured",
+  "pytorch-vmap": "PyTorch vmap(grad)",
+  "pytorch-authors": "the authors' way in PyTorch",
+  "jax-js-vmap": "jax-js vmap(grad)",
+};
 
 /** What one case found. */
 export interface Result {
@@ -30,10 +44,20 @@ export interface Result {
   readonly computed: string;
   /** Sizes worth a field of their own. */
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Variant of the Gram kernel, where one was chosen. */
+  readonly variant?: string;
   readonly work: Work;
   readonly ours: Timing;
-  /** `tfjs`: TensorFlow.js; `naive`: plain loops. */
-  readonly peers: Partial<Readonly<Record<"tfjs" | "naive", Timing>>>;
+  /** By the key in JSON. */
+  readonly peers: Readonly<Record<string, Timing>>;
+}
+
+/** Measured ceilings, by the unit of what stays below them. */
+export interface Ceilings {
+  /** GFLOP/s, a multiply-add counted as two. */
+  readonly gflops: number;
+  /** GB/s from buffer to buffer, bytes read and bytes written counted. */
+  readonly gb_per_s: number;
 }
 
 /** Where and when the figures were taken. */
@@ -44,10 +68,14 @@ export interface Environment {
   readonly commit: string;
   /** `YYYY-MM-DD`. */
   readonly date: string;
+  readonly ceilings: Ceilings;
 }
 
 /** Finds out about the machine and the checkout. */
-export async function describeEnvironment(adapter: string): Promise<Environment> {
+export async function describeEnvironment(
+  adapter: string,
+  ceilings: Ceilings,
+): Promise<Environment> {
   const hash = await git("rev-parse", "--short", "HEAD");
   const dirty = await git("status", "--porcelain") ? "+" : "";
   return {
@@ -55,58 +83,88 @@ export async function describeEnvironment(adapter: string): Promise<Environment>
     deno: Deno.version.deno,
     commit: hash ? hash + dirty : "unknown",
     date: new Date().toISOString().slice(0, 10),
+    ceilings,
   };
 }
 
-/** One line of JSON: speeds as numbers, `peers` in the unit of ours, `ratios` ours divided by a peer's. */
+/**
+ * One line of JSON: speeds as numbers, `peers` in the unit of ours, `ratios` ours divided by a peer's, `ceiling` in the unit of ours and
+ * `share` what ours reaches of it.
+ */
 export function formatJson(result: Result, environment: Environment): string {
   const { sizes, work, ours, peers, ...rest } = result;
+  const { ceilings, ...place } = environment;
   const speed = computeSpeed(work, ours);
   const speeds = mapPeers(peers, (timing) => computeSpeed(work, timing));
+  const limit = findCeiling(result, ceilings);
   return JSON.stringify({
     ...rest,
     ...sizes,
     counted: work.formula,
     ms: round(ours),
     [work.speed]: toDigits(speed),
+    ...limit && { ceiling: toDigits(limit.ceiling), share: toDigits(limit.share) },
     peers: mapPeers(speeds, toDigits),
     ratios: mapPeers(speeds, (peer) => toDigits(speed / peer)),
     peers_ms: mapPeers(peers, round),
-    ...environment,
+    ...place,
   });
 }
 
-/** A Markdown table with the environment below it. */
-export function formatTable(results: readonly Result[], environment: Environment): string {
-  const { adapter, deno, commit, date } = environment;
+/**
+ * A Markdown table with the environment below it.
+ *
+ * @param notes lines below the table: which peers are missing, and why
+ */
+export function formatTable(
+  results: readonly Result[],
+  environment: Environment,
+  notes: Iterable<string>,
+): string {
+  const { adapter, deno, commit, date, ceilings } = environment;
   return [
-    "| case | computed | ms (least to most) | speed | TensorFlow.js | naive |",
-    "| --- | --- | --: | --: | --: | --: |",
-    ...results.map(formatRow),
+    "| case | computed | ms (least to most) | speed | of the ceiling | peers |",
+    "| --- | --- | --: | --: | --: | --- |",
+    ...results.map((result) => formatRow(result, ceilings)),
     "",
     "Medians, each time with the wait for the device. A peer's figure is its speed in the same unit, then how many times as fast ours is.",
+    `Ceilings of the adapter, measured in the same process: ${
+      show(ceilings.gflops)
+    } GFLOP/s of multiply-adds from registers, ${
+      show(ceilings.gb_per_s)
+    } GB/s of a copy from buffer to buffer, read and written.`,
+    ...Array.from(notes, (note) => `\n${note}`),
     "",
     `${adapter}; Deno ${deno}; commit ${commit}; ${date}.`,
   ].join("\n");
 }
 
-function formatRow({ case: name, computed, work, ours, peers }: Result): string {
+function formatRow(result: Result, ceilings: Ceilings): string {
+  const { case: name, computed, variant, work, ours, peers } = result;
   const { label } = SPEEDS[work.speed];
   const speed = computeSpeed(work, ours);
-  const peer = (timing?: Timing) => {
-    if (!timing) return "";
+  const others = Object.entries(peers).map(([peer, timing]) => {
     const other = computeSpeed(work, timing);
-    return `${show(other)}; ${show(speed / other)}x`;
-  };
+    return `${PEERS[peer] ?? peer} ${show(other)} (${show(speed / other)}x)`;
+  });
+  const limit = findCeiling(result, ceilings);
   const cells = [
     name,
-    `${computed} (${work.formula})`,
+    `${computed} (${work.formula}${variant ? `; ${variant}` : ""})`,
     `${show(ours.median)} (${show(ours.min)} to ${show(ours.max)})`,
     `${show(speed)} ${label}`,
-    peer(peers.tfjs),
-    peer(peers.naive),
+    limit ? `${(100 * limit.share).toFixed(0)} %` : "",
+    others.join("; "),
   ];
   return `| ${cells.join(" | ")} |`;
+}
+
+/** The ceiling in the unit of a result, where there is one, and the share that the result reaches. */
+function findCeiling({ work, ours }: Result, ceilings: Ceilings) {
+  if (work.speed !== "gflops" && work.speed !== "gb_per_s") return undefined;
+  const ceiling = ceilings[work.speed];
+  const executed = computeSpeed({ ...work, count: work.executed ?? work.count }, ours);
+  return { ceiling, share: executed / ceiling };
 }
 
 function computeSpeed({ speed, count }: Work, { median }: Timing): number {

@@ -8,6 +8,7 @@
  */
 import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0";
 import manifest from "../deno.json" with { type: "json" };
+import { addBench } from "./commands/bench.ts";
 import { addCluster } from "./commands/cluster.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
@@ -64,6 +65,7 @@ const COMMANDS = [
   addPrune,
   addCompare,
   addRun,
+  addBench,
 ];
 
 function toLine(text: string): string {

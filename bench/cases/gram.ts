@@ -1,9 +1,9 @@
 /** Gram tiles: the products of all packed rows. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { encodeSegments, type RowLayout } from "../../engine/kernel/layout.ts";
-import { pairBlocks, PANEL_ROWS } from "../../engine/kernel/plan.ts";
+import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/kernel/plan.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
-import type { GramVariant } from "../../engine/kernel/variants.ts";
+import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
 import {
   type Bench,
   drawIntegers,
@@ -22,56 +22,178 @@ import {
   recordLaunches,
   useStockFlags,
 } from "../contender.ts";
-import { measure } from "../measure.ts";
+import { measure, type Timing } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
-import type { Result } from "../report.ts";
+import { enterJaxProduct, openJax } from "../peers/jax.ts";
+import { PEER_THREADS, PeerProcess } from "../peers/process.ts";
+import type { Result, Work } from "../report.ts";
 
 /** N and K. */
-const PLAIN = [[1024, 1024], [1024, 3393], [2048, 3393]];
+const SIZES = [[1024, 1024], [1024, 4096], [2048, 2048], [4096, 4096]];
+const QUICK_SIZES = [[512, 1024]];
 /** N. */
 const LENET5 = [1024, 2048];
+/** N and K of the variants. */
+const VARIANT_SIZE = [1024, 2048];
+/** N, and LeNet-5's largest factored segment. */
+const FACTORED = { n: 2048, inputs: 401, outputs: 120 };
 
-/** `gram_tile` over all pairs of panels and over those on and above the diagonal, on plain rows and on LeNet-5's. */
+/** A peer in the same process. */
+type Peer = "tfjs" | "jax-js" | "naive";
+
+/**
+ * `gram_tile` in all its variants.
+ *
+ * `gram`: A·Aᵀ over the pairs of panels on and above the diagonal, which is all that the engine computes; `gram-full`: over all pairs;
+ * `gram-lenet5`: LeNet-5's rows; `gram-variant`: each variant that the adapter runs; `gram-factored`: the same on a factored segment.
+ */
 export async function* benchGram(bench: Bench): AsyncGenerator<Result> {
-  for (const [n, k] of bench.quick ? PLAIN.slice(0, 1) : PLAIN) {
-    yield* benchLayout(bench, layOutPlain(k), n, `A·Aᵀ, N ${group(n)}, K ${group(k)}`);
-  }
-  const lenet5 = layOutLenet5(bench.engine);
-  for (const n of bench.quick ? LENET5.slice(0, 1) : LENET5) {
-    const rows = `LeNet-5's rows, N ${group(n)}, ${group(lenet5.length)} numbers each`;
-    yield* benchLayout(bench, lenet5, n, rows);
-  }
+  const rates = new Map<Peer, number>();
+  for (const [n, k] of bench.quick ? QUICK_SIZES : SIZES) yield* benchPlain(bench, n, k, rates);
+  if (bench.quick) return;
+  for (const n of LENET5) yield* benchLenet5(bench, n);
+  yield* benchVariants(bench);
 }
 
-async function* benchLayout(
+/**
+ * @param rates FLOPs a millisecond of the peers at the sizes before: those that would take too long are left out
+ */
+async function* benchPlain(
   bench: Bench,
-  layout: RowLayout,
   n: number,
-  computed: string,
+  k: number,
+  rates: Map<Peer, number>,
 ): AsyncGenerator<Result> {
   using scratch = new Scratch(bench.gpu);
-  const values = drawIntegers(n, n * layout.length);
-  const variant = await chooseVariant(bench.gpu, layout.length);
-  const matrices = cutMatrices(values, layout);
-  const { all, triangle, ...peers } = await measure(bench, computed, {
-    ...enterKernels(bench, scratch, values, layout, variant),
-    tfjs: enterTensorflow(bench, matrices),
-  });
-  tf.dispose(matrices);
-  const count = 2 * n * n * layout.length;
-  const work = { speed: "gflops", count, formula: "2N²K FLOP" } as const;
-  const result = { case: "gram", sizes: { n, k: layout.length }, work, peers };
-  yield { ...result, computed: `${computed} (${variant.name})`, ours: all };
-  yield { ...result, computed: `${computed}, upper triangle (${variant.name})`, ours: triangle };
+  const computed = `A·Aᵀ, N ${group(n)}, K ${group(k)}`;
+  const values = drawIntegers(n, n * k);
+  const layout = layOutPlain(k);
+  const variant = await chooseVariant(bench.gpu, k);
+  const { enterTile } = stageRows(bench, scratch, values, layout, variant);
+  const work = countWork(n, k);
+  const matrix = tf.tensor2d(values, [n, k]);
+  const peers = await enterPeers(bench, scratch, values, layout, [[matrix]]);
+  for (const [name, rate] of rates) {
+    if (work.full.count / rate <= bench.effort.patienceMs) continue;
+    delete peers[name];
+    bench.note(`${computed}: ${name} is left out, since it would take minutes.`);
+  }
+  await using blas = await enterBlas(bench, values, n, k);
+  const { all, triangle, ssyrk, sgemm, ...others } = await measure(bench, computed, {
+    all: enterTile(false),
+    triangle: enterTile(true),
+    ...peers,
+    ...blas.contenders,
+  } as Contenders<"all" | "triangle" | Peer | "ssyrk" | "sgemm">);
+  matrix.dispose();
+  for (const [name, { median }] of Object.entries(others) as [Peer, Timing][]) {
+    rates.set(name, work.full.count / median);
+  }
+  const result = { sizes: { n, k }, variant: variant.name };
+  yield {
+    ...result,
+    case: "gram",
+    computed: `${computed}, upper triangle`,
+    work: work.triangle,
+    ours: triangle,
+    peers: { ...others, ...ssyrk && { ssyrk } },
+  };
+  yield {
+    ...result,
+    case: "gram-full",
+    computed: `${computed}, both triangles`,
+    work: work.full,
+    ours: all,
+    peers: { ...others, ...sgemm && { sgemm } },
+  };
 }
 
-function enterKernels(
+async function* benchLenet5(bench: Bench, n: number): AsyncGenerator<Result> {
+  using scratch = new Scratch(bench.gpu);
+  const layout = layOutLenet5(bench.engine);
+  const k = layout.length;
+  const computed = `LeNet-5's rows, N ${group(n)}, ${group(k)} numbers each, upper triangle`;
+  const values = drawIntegers(n, n * k);
+  const variant = await chooseVariant(bench.gpu, k);
+  const { enterTile, enterNaive } = stageRows(bench, scratch, values, layout, variant);
+  const matrices = cutMatrices(values, layout);
+  const { ours, ...peers } = await measure(bench, computed, {
+    ours: enterTile(true),
+    tfjs: enterTensorflow(bench, matrices),
+    naive: enterNaive(),
+  });
+  tf.dispose(matrices);
+  const work = countWork(n, k).triangle;
+  yield {
+    case: "gram-lenet5",
+    computed,
+    sizes: { n, k },
+    variant: variant.name,
+    work,
+    ours,
+    peers,
+  };
+}
+
+async function* benchVariants(bench: Bench): AsyncGenerator<Result> {
+  const [n, k] = VARIANT_SIZE;
+  const plain = await timeVariants(bench, n, layOutPlain(k));
+  const work = countWork(n, k).triangle;
+  for (const [name, ours] of plain) {
+    const computed = `A·Aᵀ, N ${group(n)}, K ${group(k)}, upper triangle`;
+    const sizes = { n, k };
+    yield { case: "gram-variant", computed, sizes, variant: name, work, ours, peers: {} };
+  }
+  const { n: count, inputs, outputs } = FACTORED;
+  const length = inputs + outputs;
+  const segments = [{ layer: "fc1", kind: "factored", offset: 0, inputs, outputs }] as const;
+  const factored = await timeVariants(bench, count, { segments, length });
+  const unfactored = new Map(await timeVariants(bench, count, layOutPlain(length)));
+  for (const [name, ours] of factored) {
+    yield {
+      case: "gram-factored",
+      computed: `N ${group(count)}, a factored segment of ${inputs} and ${outputs} numbers, ` +
+        `upper triangle; plain: a plain segment of ${length}`,
+      sizes: { n: count, k: length },
+      variant: name,
+      work: countWork(count, length).triangle,
+      ours,
+      peers: { plain: unfactored.get(name)! },
+    };
+  }
+}
+
+/** Times the upper triangle in every variant that the adapter runs, by name. */
+async function timeVariants(
+  bench: Bench,
+  n: number,
+  layout: RowLayout,
+): Promise<[string, Timing][]> {
+  using scratch = new Scratch(bench.gpu);
+  const values = drawIntegers(n, n * layout.length);
+  const contenders: Record<string, Contender> = {};
+  for (const variant of VARIANTS) {
+    if (!canRun(bench.gpu, variant, layout.length)) continue;
+    const { enterTile } = stageRows(bench, scratch, values, layout, variant);
+    contenders[variant.name] = enterTile(true);
+  }
+  return Object.entries(await measure(bench, "variants", contenders));
+}
+
+/** The product is counted as that of two matrices; half of it is executed where symmetry gives the rest. */
+function countWork(n: number, k: number): Record<"full" | "triangle", Work> {
+  const full = { speed: "gflops", count: 2 * n * n * k, formula: "2N²K FLOP" } as const;
+  return { full, triangle: { ...full, executed: countFlops(k, n) } };
+}
+
+/** Uploads rows once for all contenders that multiply them. */
+function stageRows(
   { gpu }: Bench,
   scratch: Scratch,
   values: Floats,
   layout: RowLayout,
   variant: GramVariant,
-): Contenders<"all" | "triangle" | "naive"> {
+) {
   const { length } = layout;
   const n = values.length / length;
   const table = encodeSegments(layout);
@@ -93,29 +215,75 @@ function enterKernels(
       (commands) => commands.run(variant.kernel, { ...shape, ...params }, buffers, workgroups),
       async () => {
         const product = await readFloats(gpu, tile);
-        return symmetric ? product.map((_, i) => product[upperPlace(i, n)]) : product;
+        return symmetric ? mirrorUpper(product, n) : product;
       },
     );
   };
-  const rows = scratch.upload("rows", values);
-  const gram = scratch.create("naive gram", n * n);
-  const params = { row_count: n, ...shape };
-  return {
-    all: enterTile(false),
-    triangle: enterTile(true),
-    naive: recordLaunches(
+  const enterNaive = (): Contender => {
+    const rows = scratch.upload("rows", values);
+    const gram = scratch.create("naive gram", n * n);
+    const buffers = { rows, segments, gram };
+    return recordLaunches(
       gpu,
       (commands) =>
-        commands.run(naive.gram, params, { rows, segments, gram }, Math.ceil(n * n / 64)),
+        commands.run(naive.gram, { row_count: n, ...shape }, buffers, Math.ceil(n * n / 64)),
       () => readFloats(gpu, gram),
-    ),
+    );
   };
+  return { enterTile, enterNaive };
 }
 
-/** Where number `i` of a symmetric `[n, n]` matrix stands above its diagonal. */
-function upperPlace(i: number, n: number): number {
-  const [row, column] = [Math.floor(i / n), i % n];
-  return row <= column ? i : column * n + row;
+/** The symmetric matrix `[n, n]` whose upper triangle `product` holds. */
+function mirrorUpper(product: ArrayLike<number>, n: number): Floats {
+  return Float32Array.from(product, (_, i) => {
+    const [row, column] = [Math.floor(i / n), i % n];
+    return product[row <= column ? i : column * n + row];
+  });
+}
+
+/** The peers in the same process that there are; a note says which is missing. */
+async function enterPeers(
+  bench: Bench,
+  scratch: Scratch,
+  values: Floats,
+  layout: RowLayout,
+  matrices: readonly tf.Tensor2D[][],
+): Promise<Partial<Record<Peer, Contender>>> {
+  const { enterNaive } = stageRows(bench, scratch, values, layout, VARIANTS[0]);
+  const peers = { tfjs: enterTensorflow(bench, matrices), naive: enterNaive() };
+  if (!await openJax()) {
+    bench.note("jax-js is left out: it finds no WebGPU device.");
+    return peers;
+  }
+  bench.note("jax-js computes on a device of its own on the same adapter.");
+  const { length } = layout;
+  return { ...peers, "jax-js": enterJaxProduct(values, values.length / length, length) };
+}
+
+/** OpenBLAS's two products of the same matrix, if it is on the machine. */
+async function enterBlas(bench: Bench, values: Floats, n: number, k: number) {
+  const stack = new AsyncDisposableStack();
+  const contenders: Partial<Record<"ssyrk" | "sgemm", Contender>> = {};
+  const file = await Deno.makeTempFile({ prefix: "lpntk-bench-" });
+  stack.defer(() => Deno.remove(file));
+  await Deno.writeFile(file, new Uint8Array(values.buffer));
+  for (const routine of ["ssyrk", "sgemm"] as const) {
+    const peer = await PeerProcess.start("blas.py", [routine, String(n), String(k), file]);
+    if (typeof peer === "string") {
+      bench.note(`OpenBLAS is left out: ${peer}.`);
+      break;
+    }
+    stack.use(peer);
+    bench.note(`OpenBLAS computes with its Haswell kernels on ${PEER_THREADS} threads.`);
+    contenders[routine] = {
+      run: (repetitions) => peer.run(repetitions),
+      read: async () => {
+        const product = await peer.read();
+        return routine === "ssyrk" ? mirrorUpper(product, n) : product;
+      },
+    };
+  }
+  return { contenders, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 /** One `matMul` for a plain entry of the segment table, two and their product for a factored one. */

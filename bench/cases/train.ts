@@ -5,8 +5,9 @@ import { loadDataset } from "../../engine/data/named.ts";
 import { lenet5 } from "../../engine/network/models.ts";
 import { toImages } from "../../engine/network/training.ts";
 import { type Bench, group } from "../case.ts";
-import { type Contender, useStockFlags } from "../contender.ts";
+import { type Contender, type Contenders, useStockFlags } from "../contender.ts";
 import { measure } from "../measure.ts";
+import { startPytorch, writeSamples } from "../peers/pytorch.ts";
 import type { Result } from "../report.ts";
 import { StockLenet5 } from "../stock_lenet5.ts";
 
@@ -18,7 +19,8 @@ const RATES = { learningRate: 0.01, momentum: 0.9 };
 const LOSS_ERROR = 1e-4;
 
 /**
- * An epoch of training beside the same network of TensorFlow.js's own operations, which is handed its images on the device.
+ * An epoch of training beside the same network of TensorFlow.js's own operations, which is handed its images on the device, and
+ * beside PyTorch.
  *
  * The first losses are compared. The weights cannot be: on lavapipe TensorFlow.js's filter gradient of 128 such images is wrong, since
  * its loops are longer than the driver lets them run.
@@ -60,13 +62,19 @@ export async function* benchTrain(bench: Bench): AsyncGenerator<Result> {
     },
   };
   const computed = `LeNet-5, an epoch of ${group(IMAGES)} images in batches of ${BATCH}`;
-  const timings = await measure(
+  await using folder = await writeSamples(weights, data);
+  const rates = [RATES.learningRate, RATES.momentum].map(String);
+  const args = [folder.path, String(BATCH), ...rates];
+  await using pytorch = await startPytorch(bench, "train_torch.py", args);
+  const { ours: own, ...peers } = await measure(
     bench,
     computed,
-    { ours, tfjs: useStockFlags(tfjs) },
+    { ours, tfjs: useStockFlags(tfjs), ...pytorch && { pytorch } } as Contenders<
+      "ours" | "tfjs" | "pytorch"
+    >,
     () => LOSS_ERROR,
   );
   tf.dispose(batches.map(({ images, targets }) => [images, targets]));
   const work = { speed: "images_per_s", count: IMAGES, formula: "steps, images and all" } as const;
-  yield { case: "train", computed, work, ours: timings.ours, peers: { tfjs: timings.tfjs } };
+  yield { case: "train", computed, work, ours: own, peers };
 }

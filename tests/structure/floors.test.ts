@@ -15,7 +15,8 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/samples/", 4],
   ["engine/engine.ts", 5],
   ["mod.ts", 6],
-  ["cli/", 7],
+  ["bench/", 7],
+  ["cli/", 8],
 ];
 
 /** Holds the version, which the command line prints. */
@@ -125,7 +126,8 @@ Deno.test("the command line knows the library by its public face alone", () => {
     !(imported === "mod.ts" || imported.startsWith("cli/") || isPackage(imported) ||
       imported === MANIFEST) &&
     // the self-test carries the suite's comparison to the user's adapter
-    !(file === "cli/commands/doctor.ts" && imported.startsWith("tests/oracle/"))
+    !(file === "cli/commands/doctor.ts" && imported.startsWith("tests/oracle/")) &&
+    !(file === "cli/commands/bench.ts" && imported.startsWith("bench/"))
   );
   assert.deepEqual(wrong, []);
 });
@@ -133,7 +135,8 @@ Deno.test("the command line knows the library by its public face alone", () => {
 Deno.test("packages and shaders are known where they belong, and nowhere else", () => {
   const owners: readonly (readonly [imported: RegExp, owner: RegExp])[] = [
     [/^npm:(commander|@commander-js\/)/, /^cli\/(main\.ts$|commands\/)/],
-    [/^npm:@tensorflow\//, /^engine\/(network\/|kernel\/projection\.ts$)/],
+    [/^npm:@tensorflow\//, /^(bench|engine\/network)\/|^engine\/kernel\/projection\.ts$/],
+    [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
     [/^shaders\//, /^engine\/gpu\/kernel_table\.ts$/],
     [/deno\.json$/, /^cli\/main\.ts$/],
   ];
@@ -143,8 +146,8 @@ Deno.test("packages and shaders are known where they belong, and nowhere else", 
   assert.deepEqual(wrong, []);
 });
 
-Deno.test("every file of the engine and of the command line is reached, and every shader", async () => {
-  const folders = ["engine/", "shaders/", ...await exists("cli/main.ts") ? ["cli/"] : []];
+Deno.test("every file of the engine, of the benches and of the command line is reached, and every shader", async () => {
+  const folders = ["engine/", "shaders/", ...await exists("cli/main.ts") ? ["cli/", "bench/"] : []];
   for (const folder of folders) {
     for await (const file of listFiles(folder)) {
       assert.ok(imports.has(file), `nobody imports ${file}`);

@@ -1,0 +1,22 @@
+/**
+ * The cases by the names that they are called by, in the order in which they run.
+ *
+ * @module
+ */
+
+/** Names of all cases. */
+export const CASE_NAMES = [
+  "gram",
+  "self_similarity",
+  "fpc",
+  "project_factored",
+  "filter_gradient",
+  "convolution",
+  "input_gradient",
+  "projection",
+  "train",
+  "end-to-end",
+] as const;
+
+/** Name of a case. */
+export type CaseName = typeof CASE_NAMES[number];

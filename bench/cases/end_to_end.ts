@@ -1,0 +1,148 @@
+/** From weights and images to the finished kernel matrix. @module */
+import { type Dataset, normalise, takeFirst } from "../../engine/data/dataset.ts";
+import { loadDataset } from "../../engine/data/named.ts";
+import { computeGram } from "../../engine/kernel/gram.ts";
+import { lenet5 } from "../../engine/network/models.ts";
+import type { Weights } from "../../engine/network/parameters.ts";
+import { lpntk, signVector } from "../../tests/oracle/kernels.ts";
+import { computeJacobian, lenet5 as lenet5Twin } from "../../tests/oracle/network.ts";
+import { type Bench, type Floats, group } from "../case.ts";
+import type { Contender } from "../contender.ts";
+import { measure } from "../measure.ts";
+import { enterJaxLpntk, openJax } from "../peers/jax.ts";
+import { startPytorch, writeSamples } from "../peers/pytorch.ts";
+import type { Result } from "../report.ts";
+
+/** Samples, and the ways to compute the same matrix with PyTorch that end in minutes. */
+const SIZES = [
+  { count: 200, ways: ["structured", "vmap", "authors"] },
+  { count: 2000, ways: ["structured", "vmap"] },
+  { count: 10_000, ways: ["structured"] },
+] as const;
+
+/** The authors' way takes most of a minute at 200 samples. */
+const QUICK_SIZES = [{ count: 200, ways: ["structured", "vmap"] }] as const;
+
+/** Samples at most of the paths whose cost is that of full Jacobians. */
+const NAIVE_SAMPLES = 20;
+
+/** Largest difference of two matrices, relative to the largest number. */
+const TOLERANCE = 1e-4;
+
+/** The exact lpNTK of LeNet-5: network, projections, Gram matrix on the host. */
+export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
+  const { engine } = bench;
+  const data = await loadSamples(bench);
+  using network = engine.network(lenet5, { seed: 0, classes: data.classes });
+  const weights = await network.weights();
+  if (!bench.quick) yield await benchNaive(bench, weights, takeFirst(data, NAIVE_SAMPLES));
+  for (const { count, ways } of bench.quick ? QUICK_SIZES : SIZES) {
+    if (count > data.labels.length) continue;
+    yield await benchSize(bench, weights, takeFirst(data, count), ways);
+  }
+}
+
+/** MNIST where it is, or else the embedded digits. */
+async function loadSamples(bench: Bench): Promise<Dataset> {
+  const mnist = await loadDataset("mnist", "train").catch(() => undefined);
+  if (mnist) return mnist;
+  bench.note("MNIST is not in $LPNTK_DATA: the embedded digits stand for it.");
+  return await loadDataset("digits", "train");
+}
+
+/** Beside PyTorch. */
+async function benchSize(
+  bench: Bench,
+  weights: Weights,
+  data: Dataset,
+  ways: readonly string[],
+): Promise<Result> {
+  await using folder = await writeSamples(weights, data);
+  const contenders: Record<string, Contender> = {};
+  await using peers = new AsyncDisposableStack();
+  for (const way of ways) {
+    const peer = await startPytorch(bench, "lpntk_torch.py", [way, folder.path]);
+    if (!peer) break;
+    peers.use(peer);
+    contenders[`pytorch-${way}`] = peer;
+  }
+  return await compare(bench, weights, data, contenders);
+}
+
+/** Beside paths that take a full gradient, or Jacobian, of every sample. */
+async function benchNaive(bench: Bench, weights: Weights, data: Dataset): Promise<Result> {
+  const contenders: Record<string, Contender> = { naive: enterTwins(weights, data) };
+  if (await openJax()) contenders["jax-js-vmap"] = enterJax(weights, data);
+  else bench.note("jax-js is left out: it finds no WebGPU device.");
+  return await compare(bench, weights, data, contenders);
+}
+
+async function compare(
+  bench: Bench,
+  weights: Weights,
+  data: Dataset,
+  contenders: Readonly<Record<string, Contender>>,
+): Promise<Result> {
+  const count = data.labels.length;
+  const computed = `lpNTK of LeNet-5, ${group(count)} images of ${data.name}`;
+  const own = enterEngine(bench, weights, data);
+  const matrix = await own.read();
+  const largest = matrix.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const { ours, ...peers } = await measure(
+    bench,
+    computed,
+    { ours: own, ...contenders },
+    () => TOLERANCE * largest,
+  );
+  const work = { speed: "entries_per_s", count: count ** 2, formula: "N² entries" } as const;
+  return { case: "end-to-end", computed, sizes: { n: count }, work, ours, peers };
+}
+
+function enterEngine({ engine }: Bench, weights: Weights, data: Dataset) {
+  const compute = async () => {
+    using network = engine.network(lenet5, weights);
+    using rows = await engine.project(network, data);
+    return await computeGram(rows);
+  };
+  return {
+    run: async (repetitions: number) => {
+      for (let i = 0; i < repetitions; i++) await compute();
+    },
+    read: compute,
+  };
+}
+
+/** Full Jacobians, their eNTK and its signed sum, on the host in float64. */
+function enterTwins(weights: Weights, data: Dataset): Contender {
+  const parameters = new Map(
+    [...weights].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),
+  );
+  const images = {
+    shape: [data.labels.length, ...data.shape],
+    data: Float64Array.from(normaliseAll(data)),
+  };
+  const compute = () => {
+    const jacobian = computeJacobian(lenet5Twin, parameters, images);
+    return lpntk(jacobian, data.labels, jacobian, data.labels).data;
+  };
+  return {
+    run: (repetitions) => {
+      for (let i = 0; i < repetitions; i++) compute();
+    },
+    read: () => Promise.resolve(compute()),
+  };
+}
+
+function enterJax(weights: Weights, data: Dataset): Contender {
+  const count = data.labels.length;
+  const scale = 1 / Math.sqrt(data.classes);
+  const signs = new Float32Array(count * data.classes);
+  data.labels.forEach((label, n) => {
+    signs.set(signVector(label, data.classes).map((sign) => sign * scale), n * data.classes);
+  });
+  return enterJaxLpntk(weights, normaliseAll(data), signs, count);
+}
+
+function normaliseAll(data: Dataset): Floats {
+  return normalise(data, Array.from(data.labels, (_, n) => n));
+}

@@ -1,0 +1,76 @@
+/**
+ * What the adapter can reach: multiply-adds from registers, and bytes of a plain copy.
+ *
+ * @module
+ */
+import type { Gpu } from "../../engine/gpu/device.ts";
+import { Kernel } from "../../engine/gpu/kernel.ts";
+import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
+import { type Contender, recordLaunches } from "../contender.ts";
+import { timeInTurns, type Timing, validate } from "../measure.ts";
+import type { Ceilings } from "../report.ts";
+import fmaChains from "./fma_chains.wgsl" with { type: "text" };
+
+const chains = new Kernel("fma_chains", fmaChains, {
+  params: { iteration_count: "u32", scale: "f32", offset: "f32" },
+  buffers: { totals: "read_write" },
+});
+
+/** Chains of an invocation. */
+const CHAINS = 32;
+const INVOCATIONS = 2 ** 17;
+const ITERATIONS = 1024;
+
+/** Numbers in the buffer that is copied: more than caches hold. */
+const COPIED = 2 ** 25;
+/** Numbers of the copy that are checked. */
+const CHECKED = 1024;
+
+/** Measures both ceilings; the best of some measurements counts. */
+export async function measureCeilings(bench: Bench): Promise<Ceilings> {
+  const { gpu } = bench;
+  using scratch = new Scratch(gpu);
+  const fma = enterChains(gpu, scratch);
+  await validate("multiply-adds", {
+    fma,
+    // a chain that halves and adds one ends at two
+    expected: enterNumbers(new Float32Array(INVOCATIONS).fill(2 * CHAINS)),
+  });
+  const pattern = drawIntegers(1, CHECKED);
+  const copy = enterCopy(gpu, scratch, pattern);
+  await validate("copy", { copy, expected: enterNumbers(pattern) });
+  const timings = await timeInTurns(bench, { fma, copy });
+  const rate = (count: number, { min }: Timing) => count / min / 1e6;
+  return {
+    gflops: rate(2 * CHAINS * INVOCATIONS * ITERATIONS, timings.fma),
+    gb_per_s: rate(2 * 4 * COPIED, timings.copy),
+  };
+}
+
+function enterChains(gpu: Gpu, scratch: Scratch): Contender {
+  const totals = scratch.create("totals", INVOCATIONS);
+  const params = { iteration_count: ITERATIONS, scale: 0.5, offset: 1 };
+  return recordLaunches(
+    gpu,
+    (commands) => commands.run(chains, params, { totals }, INVOCATIONS / 64),
+    () => readFloats(gpu, totals),
+  );
+}
+
+/** A copy whose last numbers are `pattern`. */
+function enterCopy(gpu: Gpu, scratch: Scratch, pattern: Float32Array<ArrayBuffer>): Contender {
+  const from = scratch.create("copied", COPIED);
+  const to = scratch.create("copy", COPIED);
+  const end = 4 * (COPIED - CHECKED);
+  gpu.device.queue.writeBuffer(from, end, pattern);
+  return recordLaunches(
+    gpu,
+    (commands) => commands.copy(from, 0, to, 0, 4 * COPIED),
+    async () => new Float32Array(await gpu.read(to, 4 * CHECKED, end)),
+  );
+}
+
+/** What is known beforehand. */
+function enterNumbers(numbers: Float32Array): Contender {
+  return { run: () => {}, read: () => Promise.resolve(numbers) };
+}

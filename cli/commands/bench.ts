@@ -1,0 +1,21 @@
+/** `lpntk bench`. @module */
+
+import { Argument, type Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { CASE_NAMES } from "../../bench/case_names.ts";
+import { options } from "./shared.ts";
+
+/** Adds the command. */
+export function addBench(program: Command): void {
+  program.command("bench")
+    .description("time the kernels beside their peers")
+    .addArgument(
+      new Argument("[case...]", "what to time, all of it when left out").choices(CASE_NAMES),
+    )
+    .option("--quick", "only the smallest sizes, measured shortly")
+    .addOption(options.json())
+    .action(async (cases, { quick, json }) => {
+      // the peers are large, and no other command needs them
+      const { runBenches } = await import("../../bench/main.ts");
+      await runBenches(cases, { quick, json });
+    });
+}
