@@ -1,0 +1,69 @@
+/** What happens to a shader before it is compiled: loops written out, panels moved to textures. @module */
+import assert from "node:assert/strict";
+import { readFromTexture } from "../../engine/gpu/panels.ts";
+import { unrollLoops } from "../../engine/gpu/unroll.ts";
+
+/** Code without its white space and empty blocks' braces, to compare. */
+function squeeze(code: string): string {
+  return code.replace(/\s+/g, "");
+}
+
+Deno.test("a marked loop becomes its copies, the variable a number wherever it is a word", () => {
+  const code = `a();
+for (var i = 0u; i < 3u; i++) { // unroll
+  if i == 1u { x[i * 4u + hi] = i_; }
+}
+b();
+`;
+  const copy = (i: number) => `{if${i}u==1u{x[${i}u*4u+hi]=i_;}}`;
+  assert.equal(squeeze(unrollLoops(code)), `a();${copy(0)}${copy(1)}${copy(2)}b();`);
+});
+
+Deno.test("marked loops within marked loops are written out from the outside in", () => {
+  const code = `for (var r = 0u; r < 2u; r++) { // unroll
+  let a = f(r);
+  for (var c = 0u; c < 2u; c++) { // unroll
+    s[r * 2u + c] += a;
+  }
+}
+`;
+  const inner = (r: number) => `{s[${r}u*2u+0u]+=a;}{s[${r}u*2u+1u]+=a;}`;
+  const outer = (r: number) => `{leta=f(${r}u);${inner(r)}}`;
+  assert.equal(squeeze(unrollLoops(code)), outer(0) + outer(1));
+});
+
+Deno.test("loops that are not marked stay as they are", () => {
+  const code = "for (var i = 0u; i < 3u; i++) {\n  f(i);\n}\n";
+  assert.equal(unrollLoops(code), code);
+});
+
+for (
+  const [what, code] of [
+    ["a bound that is no number", "for (var i = 0u; i < n; i++) { // unroll\n}\n"],
+    ["another step", "for (var i = 0u; i < 4u; i += 2u) { // unroll\n}\n"],
+    ["a loop that does not end", "for (var i = 0u; i < 4u; i++) { // unroll\n"],
+  ]
+) {
+  Deno.test(`a marked loop with ${what} is refused`, () => {
+    assert.throws(() => unrollLoops(code), SyntaxError);
+  });
+}
+
+const PANELS = `@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
+`;
+
+Deno.test("panels are declared and read as a texture, and nothing else changes", () => {
+  const moved = readFromTexture(PANELS + PANELS.replaceAll("rows", "columns"), "rows");
+  assert.ok(moved.includes("var rows: texture_storage_2d_array<rgba32float, read>;"));
+  assert.ok(moved.includes("return textureLoad(rows, vec2u(quad, k), panel);"));
+  assert.ok(moved.endsWith(PANELS.replaceAll("rows", "columns")));
+});
+
+Deno.test("panels that are read in two places, or in another way, are refused", () => {
+  assert.throws(() => readFromTexture(PANELS + PANELS, "rows"), SyntaxError);
+  assert.throws(() => readFromTexture(PANELS.replace("* 16u", "* 8u"), "rows"), SyntaxError);
+  assert.throws(() => readFromTexture(PANELS, "columns"), SyntaxError);
+});
