@@ -7,12 +7,14 @@
 /** Names of all cases. */
 export const CASE_NAMES = [
   "gram",
+  "epilogues",
   "self_similarity",
   "fpc",
   "project_factored",
   "filter_gradient",
   "convolution",
   "input_gradient",
+  "passes",
   "projection",
   "train",
   "end-to-end",

@@ -10,10 +10,12 @@ import type { Bench, Case } from "./case.ts";
 import { CASE_NAMES, type CaseName } from "./case_names.ts";
 import { benchConvolution } from "./cases/convolution.ts";
 import { benchEndToEnd } from "./cases/end_to_end.ts";
+import { benchEpilogues } from "./cases/epilogues.ts";
 import { benchFilterGradient } from "./cases/filter_gradient.ts";
 import { benchFpc } from "./cases/fpc.ts";
 import { benchGram } from "./cases/gram.ts";
 import { benchInputGradient } from "./cases/input_gradient.ts";
+import { benchPasses } from "./cases/passes.ts";
 import { benchProjectFactored } from "./cases/project_factored.ts";
 import { benchProjection } from "./cases/projection.ts";
 import { benchSelfSimilarity } from "./cases/self_similarity.ts";
@@ -24,12 +26,14 @@ import { describeEnvironment, formatJson, formatTable, type Result } from "./rep
 
 const CASES: Readonly<Record<CaseName, Case>> = {
   gram: benchGram,
+  epilogues: benchEpilogues,
   self_similarity: benchSelfSimilarity,
   fpc: benchFpc,
   project_factored: benchProjectFactored,
   filter_gradient: benchFilterGradient,
   convolution: benchConvolution,
   input_gradient: benchInputGradient,
+  passes: benchPasses,
   projection: benchProjection,
   train: benchTrain,
   "end-to-end": benchEndToEnd,
