@@ -8,7 +8,7 @@
  */
 import { parse, View } from "npm:vega@6.4.0";
 import { compile, type TopLevelSpec } from "npm:vega-lite@6.5.0";
-import { measurePeak } from "../tests/cli/process.ts";
+import { measureCost } from "./process_cost.ts";
 
 const SIZES = [5_000, 10_000, 20_000, 40_000, 60_000];
 
@@ -25,6 +25,14 @@ interface Point {
   readonly peakMebibytes: number;
 }
 
+function prepareLpntk(args: readonly string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", import.meta.resolve("../cli/main.ts"), ...args],
+    stdout: "null",
+    stderr: "piped",
+  });
+}
+
 async function measure(weights: string, sizes: readonly number[]): Promise<Point[]> {
   const points: Point[] = [];
   for (const samples of sizes) {
@@ -32,7 +40,7 @@ async function measure(weights: string, sizes: readonly number[]): Promise<Point
       const out = await Deno.makeTempDir();
       const source = `--model lenet5 --weights ${weights} --data mnist --train-size ${samples}`;
       const args = `${call} ${source} --memory 4GiB --out ${out}/run`.split(" ");
-      const { seconds, peakBytes } = await measurePeak(args, { timeoutMs: 3_600_000 });
+      const { seconds, peakBytes } = await measureCost(prepareLpntk(args));
       await Deno.remove(out, { recursive: true });
       const point = { command, samples, seconds, peakMebibytes: peakBytes / 2 ** 20 };
       console.log(JSON.stringify(point));
@@ -52,7 +60,7 @@ async function draw(points: readonly Point[]): Promise<string> {
         field: "samples",
         type: "quantitative" as const,
         title: "Samples N",
-        scale: { type },
+        scale: { type, nice: false, padding: 8 },
         axis: { values: points.map(({ samples }) => samples), format: "~s" },
       },
       y: { field, type: "quantitative" as const, title, scale: { type } },

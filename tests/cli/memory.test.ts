@@ -2,14 +2,20 @@
 import assert from "node:assert/strict";
 import { createGenerator, drawUniform } from "../../engine/data/random.ts";
 import { writeNpy } from "../../mod.ts";
+import { measureCost } from "../../bench/process_cost.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { fingerprint, measurePeak, readJson, succeed } from "./process.ts";
+import { fingerprint, prepareLpntk, readJson, succeed } from "./process.ts";
 
 /** Samples whose rows take 137 MiB: 4,492 numbers each under the perceptron. */
 const SAMPLES = 8000;
 const SIDE = 64;
 
 const MEBIBYTE = 2 ** 20;
+
+/** The most memory that a call holds, in bytes. */
+async function measurePeak(call: string): Promise<number> {
+  return (await measureCost(prepareLpntk(call.split(" "), { timeoutMs: 300_000 }))).peakBytes;
+}
 
 Deno.test("--memory bounds what the process holds, and changes no answer", async () => {
   await using folder = await openTempFolder();
@@ -28,9 +34,9 @@ Deno.test("--memory bounds what the process holds, and changes no answer", async
   );
   const call = `cluster --model mlp --weights ${path}/a/weights.safetensors --data ${path} ` +
     `--ratio 0.001 --out ${path}`;
-  const { peakBytes: free } = await measurePeak(`${call}/free`.split(" "));
+  const free = await measurePeak(`${call}/free`);
   const budget = 440 * MEBIBYTE;
-  const { peakBytes: bound } = await measurePeak(`${call}/bound --memory ${budget}`.split(" "));
+  const bound = await measurePeak(`${call}/bound --memory ${budget}`);
   const mebibytes = [free, bound].map((bytes) => Math.round(bytes / MEBIBYTE));
   assert.ok(bound > 0 && bound <= budget, `held ${mebibytes[1]} MiB`);
   // elsewhere the rows are in the memory of a card

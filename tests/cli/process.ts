@@ -70,36 +70,6 @@ export function succeed(args: readonly string[], surroundings?: Surroundings): P
   return expectSuccess(prepareLpntk(args, surroundings));
 }
 
-/** What a process took. */
-export interface Cost {
-  /** The most memory that it held, as Linux counts it; 0 elsewhere. */
-  readonly peakBytes: number;
-  /** From its start to its end. */
-  readonly seconds: number;
-}
-
-/** Runs lpntk, which must succeed, and watches what it takes. */
-export async function measurePeak(
-  args: readonly string[],
-  { timeoutMs = 600_000, ...surroundings }: Surroundings = {},
-): Promise<Cost> {
-  const start = performance.now();
-  const child = prepareLpntk(args, { timeoutMs, ...surroundings }).spawn();
-  let peakBytes = 0;
-  const timer = setInterval(() => {
-    try {
-      const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
-      peakBytes = Math.max(peakBytes, 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0));
-    } catch {
-      // it has ended, or this is no Linux
-    }
-  }, 5);
-  const { code, stderr } = await child.output();
-  clearInterval(timer);
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  return { peakBytes, seconds: (performance.now() - start) / 1000 };
-}
-
 /** Reads a `.npy` file that must hold an array of this type and shape. */
 export async function readArray<T extends NpyArray["data"]>(
   path: string,
