@@ -155,7 +155,7 @@ async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
   return await computeGram(rows);
 }
 
-/** Rows of small whole numbers; a third of each belongs to a factored segment where the length is not a power of two. */
+/** Rows of small whole numbers, every panel alike; nine of an odd length belong to a factored segment. */
 async function drawRows(
   gpu: Gpu,
   variant: GramVariant,
