@@ -37,6 +37,9 @@ const MEASUREMENT_MS = 120;
 /** Rows that are read to measure the bandwidth: 32 MiB, more than most caches. */
 const READ_ROWS = 8192;
 
+/** Panels of a measurement that differ from one another. */
+const PANEL_SHIFTS = 64;
+
 /** Measurements of each variant. */
 const ROUNDS = 3;
 
@@ -155,7 +158,7 @@ async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
   return await computeGram(rows);
 }
 
-/** Rows of small whole numbers, every panel alike; nine of an odd length belong to a factored segment. */
+/** Rows of small whole numbers; nine of an odd length belong to a factored segment. */
 async function drawRows(
   gpu: Gpu,
   variant: GramVariant,
@@ -171,15 +174,18 @@ async function drawRows(
       : [],
   ];
   const rows = new Rows(gpu, { segments, length }, count, { variant });
-  const numbers = drawUniform(createGenerator(0), PANEL_ROWS * length, 2.5).map(Math.round);
-  const panel = gpu.upload("panel", numbers);
+  const size = PANEL_ROWS * length;
+  const numbers = drawUniform(createGenerator(0), size + PANEL_SHIFTS, 2.5).map(Math.round);
   const commands = gpu.record();
   for (const block of rows.blocks) {
     for (let first = 0; first < block.panelCount; first++) {
+      // another stretch of the same numbers, so that a panel taken for another is noticed
+      const shift = first % PANEL_SHIFTS;
+      const panel = gpu.upload("panel", numbers.slice(shift, shift + size));
       await rows.write(commands, panel, block, { first, count: 1 });
+      gpu.destroyBuffer(panel);
     }
   }
-  gpu.destroyBuffer(panel);
   return rows;
 }
 
