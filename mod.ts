@@ -48,12 +48,19 @@ export { KernelStore, type Symmetry } from "./engine/kernel/store.ts";
 export { KernelWriter, storeGram, type StoreSettings } from "./engine/kernel/store_writer.ts";
 
 export {
+  add,
+  averagePool,
+  type BatchNormOptions,
   type ConvolutionOptions,
+  type DenseOptions,
   flatten,
+  gelu,
+  globalAverage,
   type Layers,
   maxPool,
   type NetworkDefinition,
   relu,
+  tanh,
 } from "./engine/network/definition.ts";
 export { lenet5, mlp } from "./engine/network/models.ts";
 export type {

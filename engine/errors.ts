@@ -43,8 +43,8 @@ export class DataError extends Error {
 export class WeightsError extends Error {
   override name = "WeightsError";
   constructor(
-    /** The tensor's name in PyTorch's `state_dict`. */
-    readonly tensor: string,
+    /** Names in PyTorch's `state_dict` of all that do not fit. */
+    readonly tensors: readonly string[],
     message: string,
   ) {
     super(message);

@@ -29,6 +29,11 @@ const ELEMENTS = {
     convert: (buffer: ArrayBuffer) => new Float32Array(new Float16Array(buffer)),
   },
   BF16: { sizeBytes: 2, convert: widenBfloat16 },
+  // batch norms count their batches
+  I64: {
+    sizeBytes: 8,
+    convert: (buffer: ArrayBuffer) => Float32Array.from(new BigInt64Array(buffer), Number),
+  },
 };
 
 const LENGTH_BYTES = 8;
@@ -54,12 +59,12 @@ export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
 }
 
 /**
- * Decodes the bytes of a `.safetensors` file into tensors in the order of their data. F64, F16 and
- * BF16 are converted to f32. The result is a copy.
+ * Decodes the bytes of a `.safetensors` file into tensors in the order of their data. F64, F16,
+ * BF16 and I64 are converted to f32. The result is a copy.
  *
  * @param path names the file in errors
  * @throws {FileError} when the bytes are truncated or too many, the header does not describe them,
- * or a tensor is of another type than F32, F64, F16 or BF16
+ * or a tensor is of another type than F32, F64, F16, BF16 or I64
  */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, Tensor> {
   const { entries, dataStart } = decodeHeader(bytes, path);

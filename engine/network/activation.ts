@@ -1,5 +1,5 @@
 /**
- * Relu and max pooling as operations of TensorFlow.js whose kernels are ours.
+ * Activations and poolings. Relu and max pooling are operations of TensorFlow.js whose kernels are ours; the others are its own.
  *
  * @module
  */
@@ -27,13 +27,44 @@ export function relu<T extends tf.Tensor>(x: T): T {
  * @throws {DataError} if the image is smaller than a window.
  */
 export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
-  const [, height, width] = x.shape;
-  if (height < size || width < size) {
-    throw new DataError(
-      `Cannot pool: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
-    );
-  }
+  checkWindow(x, size);
   return tf.engine().runKernel(MAX_POOL, { x }, { size });
+}
+
+/**
+ * The mean over `size` x `size` windows that do not overlap; a remainder at the edge is left out.
+ *
+ * @param x `[N, H, W, C]`
+ * @returns `[N, H / size, W / size, C]`
+ * @throws {DataError} if the image is smaller than a window.
+ */
+export function averagePool(x: tf.Tensor4D, size: number): tf.Tensor4D {
+  checkWindow(x, size);
+  return tf.avgPool(x, size, size, "valid");
+}
+
+/** The mean over all pixels, `[N, H, W, C]` to `[N, C]`. */
+export function globalAverage(x: tf.Tensor4D): tf.Tensor2D {
+  return tf.mean(x, [1, 2]);
+}
+
+/** The hyperbolic tangent, element by element. */
+export function tanh<T extends tf.Tensor>(x: T): T {
+  return tf.tanh(x);
+}
+
+/**
+ * `x (1 + erf(x / sqrt 2)) / 2`, element by element: PyTorch's default. TensorFlow.js's erf is off by up to 1.5e-7.
+ */
+export function gelu<T extends tf.Tensor>(x: T): T {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}
+
+function checkWindow({ shape: [, height, width] }: tf.Tensor4D, size: number): void {
+  if (height >= size && width >= size) return;
+  throw new DataError(
+    `Cannot pool: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
+  );
 }
 
 type Inputs = Record<"x" | "y" | "dy", tf.TensorInfo>;

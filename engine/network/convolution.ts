@@ -97,10 +97,9 @@ export function convolve(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
   bias: tf.Tensor1D | undefined,
-  { stride, pad }: ConvolutionAttributes,
+  attributes: ConvolutionAttributes,
 ): tf.Tensor4D {
-  const inputs: tf.NamedTensorMap = bias ? { x, filter, bias } : { x, filter };
-  return tf.engine().runKernel(FORWARD, inputs, { stride, pad, hasBias: bias !== undefined });
+  return apply(x, filter, bias, attributes);
 }
 
 /**
@@ -111,12 +110,22 @@ export function convolve(
  * @param bias `[O]`
  * @returns `[N, O]`
  */
-export function connect(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor2D {
-  return tf.engine().runKernel(FORWARD, { x, filter: weight, bias }, {
-    stride: 1,
-    pad: 0,
-    hasBias: true,
-  });
+export function connect(
+  x: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  bias: tf.Tensor1D | undefined,
+): tf.Tensor2D {
+  return apply(x, weight, bias, { stride: 1, pad: 0 });
+}
+
+function apply<T extends tf.Tensor>(
+  x: T,
+  filter: T,
+  bias: tf.Tensor1D | undefined,
+  { stride, pad }: ConvolutionAttributes,
+): T {
+  const inputs: tf.NamedTensorMap = bias ? { x, filter, bias } : { x, filter };
+  return tf.engine().runKernel(FORWARD, inputs, { stride, pad, hasBias: bias !== undefined });
 }
 
 /**

@@ -4,8 +4,9 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { DataError } from "../errors.ts";
 
-export { maxPool, relu } from "./activation.ts";
+export { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "./activation.ts";
 
 /** A convolution over a square filter. */
 export interface ConvolutionOptions {
@@ -21,9 +22,21 @@ export interface ConvolutionOptions {
   readonly bias?: boolean;
 }
 
+/** A dense layer. */
+export interface DenseOptions {
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+/** A batch norm that is frozen. */
+export interface BatchNormOptions {
+  /** Added to the variances. Default 1e-5, PyTorch's. */
+  readonly epsilon?: number;
+}
+
 /**
- * The parametric layers, as a definition's `forward` sees them. A name is a prefix in PyTorch's `state_dict` and may be used once: samples
- * must not share a layer's parameters over several places, and must not act on one another.
+ * The layers with parameters, as a definition's `forward` sees them. A name is a prefix in PyTorch's `state_dict` and may be used once:
+ * samples must not share a layer's parameters over several places, and must not act on one another.
  */
 export interface Layers {
   /** Number of classes, for the width of the last layer. */
@@ -31,14 +44,50 @@ export interface Layers {
   /** `[N, H, W, I]` to `[N, H', W', O]`. */
   convolution(name: string, x: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D;
   /** `[N, I]` to `[N, units]`; loaded weights say `units` themselves. */
-  dense(name: string, x: tf.Tensor2D, units: number): tf.Tensor2D;
+  dense(name: string, x: tf.Tensor2D, units: number, options?: DenseOptions): tf.Tensor2D;
+  /**
+   * `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel, `[N, H, W, C]` to the same.
+   *
+   * Frozen: running statistics couple no samples, nothing of it is trained, and it has no part in a signed projection. A new one passes its
+   * input on.
+   */
+  batchNorm(name: string, x: tf.Tensor4D, options?: BatchNormOptions): tf.Tensor4D;
 }
 
-/** A network without its parameters. */
+/**
+ * A network without its parameters.
+ *
+ * ```ts
+ * const mine: NetworkDefinition = {
+ *   name: "mine",
+ *   forward(layers, images) {
+ *     const first = relu(layers.convolution("conv1", images, { filters: 8, size: 3, stride: 2, pad: 1 }));
+ *     const second = layers.convolution("conv2", first, { filters: 8, size: 3, pad: 1, bias: false });
+ *     return layers.dense("fc", globalAverage(relu(add(first, second))), layers.classes);
+ *   },
+ * };
+ * ```
+ */
 export interface NetworkDefinition {
   readonly name: string;
-  /** Images `[N, H, W, C]` to logits `[N, classes]`. */
+  /**
+   * Images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same layers
+   * each time.
+   */
   forward(layers: Layers, images: tf.Tensor4D): tf.Tensor2D;
+}
+
+/**
+ * The sum of two branches, such as a residual block and its shortcut.
+ *
+ * @throws {DataError} if their shapes differ.
+ */
+export function add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T {
+  if (x.shape.join() !== y.shape.join()) {
+    const [first, second] = [x, y].map(({ shape }) => `[${["N", ...shape.slice(1)].join(", ")}]`);
+    throw new DataError(`Cannot add: got ${first} and ${second}, need branches of one shape`);
+  }
+  return tf.add(x, y);
 }
 
 /** `[N, H, W, C]` to `[N, C * H * W]`, in PyTorch's order. */

@@ -5,7 +5,13 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { connect, type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
-import type { ConvolutionOptions, Layers, NetworkDefinition } from "./definition.ts";
+import type {
+  BatchNormOptions,
+  ConvolutionOptions,
+  DenseOptions,
+  Layers,
+  NetworkDefinition,
+} from "./definition.ts";
 import {
   ParameterDrawer,
   type ParameterMaker,
@@ -48,9 +54,24 @@ interface Layer {
   readonly bias: tf.Variable | undefined;
 }
 
+/** A frozen batch norm: its tensors by their names, and what they come to. */
+interface Norm {
+  readonly tensors: Weights;
+  /** `x * scale + shift`, `[C]` each. */
+  readonly scale: tf.Tensor;
+  readonly shift: tf.Tensor;
+}
+
+/** What a definition's passes find by its name, or make. */
+interface Modules {
+  layer(name: string, make: (maker: ParameterMaker) => Layer): Layer;
+  norm(name: string, make: (maker: ParameterMaker) => Norm): Norm;
+}
+
 /** A network that computes. Dispose it to free its parameters. */
 export class Network {
   readonly #layers = new Map<string, Layer>();
+  readonly #norms = new Map<string, Norm>();
   /** Number of logits. */
   readonly classes: number;
 
@@ -58,7 +79,9 @@ export class Network {
    * Builds the parameters in one pass over an empty image. New ones are drawn uniformly within 1/sqrt(inputs), PyTorch's default.
    *
    * @param inputShape of one image, `[H, W, C]`
-   * @throws {WeightsError} if a tensor is missing, superfluous, of another shape than the definition and the images need, or not finite.
+   * @throws {WeightsError} if tensors are missing, superfluous, of another shape than the definition and the images need, or not finite.
+   * @throws {DataError} if the definition cannot take the images, `RangeError` if it uses a name twice or gives no logits, `Error` if it
+   * throws what is no error of ours.
    */
   constructor(
     private readonly tensorflow: Tensorflow,
@@ -66,17 +89,20 @@ export class Network {
     readonly inputShape: readonly [number, number, number],
     source: ParameterSource,
   ) {
-    const maker: ParameterMaker = source instanceof Map
-      ? new ParameterReader(definition.name, source)
-      : new ParameterDrawer(source.seed);
-    const find: Finder = (name, make) => this.#add(name, () => make(maker));
+    const isNew = !(source instanceof Map);
+    const maker: ParameterMaker = isNew
+      ? new ParameterDrawer(source.seed)
+      : new ParameterReader(definition.name, source);
     try {
       this.classes = tf.tidy(() => {
-        const pass = new Pass(source instanceof Map ? 1 : source.classes, find, (_, __, y) => y);
-        const logits = definition.forward(pass, tf.zeros([1, ...inputShape]));
-        return logits.shape[1];
+        const pass = new Pass(isNew ? source.classes : 1, {
+          layer: (name, make) => this.#keep(this.#layers, name, () => make(maker)),
+          norm: (name, make) => this.#keep(this.#norms, name, () => make(maker)),
+        });
+        const logits = this.#forward(pass, tf.zeros([1, ...inputShape]), maker);
+        return checkLogits(definition, logits, isNew ? source.classes : undefined);
       });
-      maker.finish?.();
+      maker.finish("end");
     } catch (error) {
       this.dispose();
       throw error;
@@ -97,7 +123,7 @@ export class Network {
 
   /** Images `[N, H, W, C]` to logits `[N, classes]`, before softmax. */
   logits(images: tf.Tensor4D): tf.Tensor2D {
-    return this.definition.forward(new Pass(this.classes, this.#find, (_, __, y) => y), images);
+    return this.definition.forward(new Pass(this.classes, this.#modules), images);
   }
 
   /**
@@ -111,66 +137,93 @@ export class Network {
    */
   signals(images: tf.Tensor4D, seeds: tf.Tensor2D): LayerSignals[] {
     const layers = this.layers;
-    const inputs = new Map<string, tf.Tensor>();
+    const inputs = new Map<LayerShape, tf.Tensor>();
     const deltas = tf.tidy(() => {
-      const unused = layers.map(({ outputShape }) =>
+      const taps = layers.map(({ outputShape }) =>
         createTap(this.tensorflow, [images.shape[0], ...outputShape])
       );
-      return tf.grads((...taps: tf.Tensor[]) => {
-        const tap: Tap = (layer, input, output) => {
-          inputs.set(layer.name, tf.keep(tf.clone(input)));
-          return tapInto(output, taps[inputs.size - 1]);
-        };
-        const logits = this.definition.forward(new Pass(this.classes, this.#find, tap), images);
+      const tap: Tap = (layer, input, output) => {
+        inputs.set(layer, tf.keep(tf.clone(input)));
+        return tapInto(output, taps[layers.indexOf(layer)]);
+      };
+      const { grads } = tf.engine().gradients(() => {
+        const logits = this.definition.forward(new Pass(this.classes, this.#modules, tap), images);
         return tf.sum(tf.mul(logits, seeds));
-      })(unused);
+      }, taps);
+      // a layer that the logits do not depend on has no gradient
+      return grads.map((delta, i) => delta ?? tf.zeros(taps[i].shape));
     });
-    return layers.map((layer, i) => ({ layer, input: inputs.get(layer.name)!, delta: deltas[i] }));
+    return layers.map((layer, i) => ({ layer, input: inputs.get(layer)!, delta: deltas[i] }));
   }
 
-  /** The parameters by name, in PyTorch's `state_dict` layout. */
+  /** The parameters by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
     const named = [...this.#layers].flatMap(([name, { weight, bias }]) => [
       [`${name}.weight`, weight] as const,
       ...bias ? [[`${name}.bias`, bias] as const] : [],
     ]);
     // all at once: each waits for the device
-    return new Map(
-      await Promise.all(
-        named.map(async ([name, parameter]) => [name, await this.#read(parameter)] as const),
-      ),
+    const parameters = await Promise.all(
+      named.map(async ([name, parameter]) => [name, await this.#read(parameter)] as const),
     );
+    return new Map([
+      ...parameters,
+      ...[...this.#norms.values()].flatMap(({ tensors }) => [...tensors]),
+    ]);
   }
 
   /** Frees the parameters; a second time does nothing. */
   dispose(): void {
     for (const variable of this.variables) variable.dispose();
+    for (const { scale, shift } of this.#norms.values()) tf.dispose([scale, shift]);
     this.#layers.clear();
+    this.#norms.clear();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  readonly #find: Finder = (name) => {
-    const layer = this.#layers.get(name);
-    if (!layer) {
+  readonly #modules: Modules = {
+    layer: (name) => this.#find(this.#layers, name),
+    norm: (name) => this.#find(this.#norms, name),
+  };
+
+  #find<T>(modules: ReadonlyMap<string, T>, name: string): T {
+    const module = modules.get(name);
+    if (!module) {
       throw new ReferenceError(
         `Cannot run ${this.definition.name}: got no layer '${name}'; a definition must use the same layers each time, and none once disposed`,
       );
     }
-    return layer;
-  };
+    return module;
+  }
 
-  #add(name: string, make: () => Layer): Layer {
-    if (this.#layers.has(name)) {
+  #keep<T>(modules: Map<string, T>, name: string, make: () => T): T {
+    if (this.#layers.has(name) || this.#norms.has(name)) {
       throw new RangeError(
         `Cannot build ${this.definition.name}: got two layers '${name}', need a name of its own for each`,
       );
     }
-    const layer = make();
-    this.#layers.set(name, layer);
-    return layer;
+    const module = make();
+    modules.set(name, module);
+    return module;
+  }
+
+  /** The first pass. What fails because weights do not fit is their fault; what the definition throws of its own is said to be its. */
+  #forward(pass: Pass, images: tf.Tensor4D, maker: ParameterMaker): unknown {
+    try {
+      return this.definition.forward(pass, images);
+    } catch (error) {
+      maker.finish("failure");
+      if (error instanceof Error && error.message.startsWith("Cannot ")) throw error;
+      throw new Error(
+        `Cannot build ${this.definition.name}: its forward pass over images [N, ${
+          this.inputShape.join(", ")
+        }] threw ${error}`,
+        { cause: error },
+      );
+    }
   }
 
   async #read(parameter: tf.Variable): Promise<{ shape: number[]; data: Float32Array }> {
@@ -181,8 +234,6 @@ export class Network {
   }
 }
 
-/** Gives a layer's parameters, or makes them from `make`. */
-type Finder = (name: string, make: (maker: ParameterMaker) => Layer) => Layer;
 /** Sees what goes into a layer and what comes out, and may replace the latter. */
 type Tap = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
 
@@ -190,8 +241,8 @@ type Tap = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor
 class Pass implements Layers {
   constructor(
     readonly classes: number,
-    private readonly find: Finder,
-    private readonly tap: Tap,
+    private readonly modules: Modules,
+    private readonly tap: Tap = (_layer, _input, output) => output,
   ) {}
 
   convolution(
@@ -199,7 +250,7 @@ class Pass implements Layers {
     x: tf.Tensor4D,
     { filters, size, stride = 1, pad = 0, bias = true }: ConvolutionOptions,
   ): tf.Tensor4D {
-    const layer = this.find(name, (maker) => {
+    const layer = this.modules.layer(name, (maker) => {
       const wanted = [size, size, x.shape[3], filters];
       return makeLayer(maker, name, wanted, bias, (weight) => {
         const geometry = measureConvolution(x.shape, weight, { stride, pad });
@@ -212,18 +263,90 @@ class Pass implements Layers {
     return this.tap(layer.shape, x, y) as tf.Tensor4D;
   }
 
-  dense(name: string, x: tf.Tensor2D, units: number): tf.Tensor2D {
-    const layer = this.find(
+  dense(
+    name: string,
+    x: tf.Tensor2D,
+    units: number,
+    { bias = true }: DenseOptions = {},
+  ): tf.Tensor2D {
+    const layer = this.modules.layer(
       name,
       (maker) =>
-        makeLayer(maker, name, [x.shape[1], units], true, ([inputs, outputs]) => (
-          { kind: "dense", name, bias: true, inputs, outputs, outputShape: [outputs] }
+        makeLayer(maker, name, [x.shape[1], units], bias, ([inputs, outputs]) => (
+          { kind: "dense", name, bias, inputs, outputs, outputShape: [outputs] }
         )),
     );
     const weight = layer.weight as tf.Tensor as tf.Tensor2D;
-    const y = connect(x, weight, layer.bias as tf.Tensor as tf.Tensor1D);
+    const y = connect(x, weight, layer.bias as tf.Tensor1D | undefined);
     return this.tap(layer.shape, x, y) as tf.Tensor2D;
   }
+
+  batchNorm(
+    name: string,
+    x: tf.Tensor4D,
+    { epsilon = 1e-5 }: BatchNormOptions = {},
+  ): tf.Tensor4D {
+    const { scale, shift } = this.modules.norm(
+      name,
+      (maker) => makeNorm(maker, name, x.shape[3], epsilon),
+    );
+    return tf.add(tf.mul(x, scale), shift);
+  }
+}
+
+/** A batch norm folded as an affine map, in float64 and rounded once. */
+function makeNorm(maker: ParameterMaker, name: string, channels: number, epsilon: number): Norm {
+  const make = (part: string, initial: number) =>
+    [`${name}.${part}`, maker.makeFrozen(`${name}.${part}`, channels, initial)] as const;
+  const tensors = [
+    make("weight", 1),
+    make("bias", 0),
+    make("running_mean", 0),
+    make("running_var", 1),
+  ] as const;
+  const [weight, bias, mean, variance] = tensors.map(([, { data }]) => data);
+  const bad = variance.findIndex((value) => !(value + epsilon > 0));
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot use batch norm '${name}': got running_var ${
+        variance[bad]
+      } at place ${bad}, need more than -${epsilon}`,
+    );
+  }
+  const factor = (c: number) => weight[c] / Math.sqrt(variance[c] + epsilon);
+  const fold = (of: (c: number) => number) =>
+    tf.keep(tf.tensor1d(Float32Array.from({ length: channels }, (_, c) => of(c))));
+  return {
+    tensors: new Map(tensors),
+    scale: fold(factor),
+    shift: fold((c) => bias[c] - mean[c] * factor(c)),
+  };
+}
+
+/**
+ * The number of classes.
+ *
+ * @param wanted what a new network must have
+ * @throws {RangeError} if these are no logits of one image, or of another number of classes.
+ */
+function checkLogits(
+  { name }: NetworkDefinition,
+  logits: unknown,
+  wanted: number | undefined,
+): number {
+  const shape = logits instanceof tf.Tensor ? logits.shape : undefined;
+  const need = `logits [N, ${wanted ?? "classes"}]`;
+  if (!shape || shape.length !== 2 || (wanted !== undefined && shape[1] !== wanted)) {
+    const got = shape ? `[${["N", ...shape.slice(1)].join(", ")}]` : describeValue(logits);
+    throw new RangeError(
+      `Cannot build ${name}: got ${got} from its forward pass, need ${need}`,
+    );
+  }
+  return shape[1];
+}
+
+function describeValue(value: unknown): string {
+  return value instanceof Promise ? "a promise" : value === undefined ? "nothing" : typeof value;
 }
 
 /**

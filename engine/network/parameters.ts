@@ -23,8 +23,14 @@ export interface ParameterMaker {
    * @param fanIn inputs of one output, for the spread of new parameters
    */
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor;
-  /** Called once after the last layer. */
-  finish?(): void;
+  /** Numbers that are not trained, `[size]`; `initial` in a new network. */
+  makeFrozen(name: string, size: number, initial: number): Tensor;
+  /**
+   * Called once after the last layer, or after the one at which the forward pass failed.
+   *
+   * @throws {WeightsError} if the source is not the network's.
+   */
+  finish(reached: "end" | "failure"): void;
 }
 
 /** Draws new parameters uniformly within 1/sqrt(fan in), PyTorch's default. */
@@ -39,53 +45,94 @@ export class ParameterDrawer implements ParameterMaker {
     const count = shape.reduce((product, size) => product * size, 1);
     return tf.tensor(drawUniform(this.#generator, count, 1 / Math.sqrt(fanIn)), [...shape]);
   }
+
+  makeFrozen(_name: string, size: number, initial: number): Tensor {
+    return { shape: [size], data: new Float32Array(size).fill(initial) };
+  }
+
+  finish(): void {}
 }
 
-/** Takes parameters from a `state_dict`, which must hold exactly those that the network asks for. */
+/** A tensor that does not fit, and how it is listed. */
+interface Misfit {
+  readonly kind: "missing" | "misshapen" | "unusable" | "extra";
+  readonly tensor: string;
+  readonly description: string;
+}
+
+/** Misfits of one kind that are listed; the rest is counted. */
+const LISTED_MISFITS = 8;
+
+/**
+ * Takes parameters from a `state_dict`, which must hold exactly those that the network asks for. What does not fit is replaced by zeros
+ * until the end, so that all of it can be listed.
+ */
 export class ParameterReader implements ParameterMaker {
   readonly #unused: Set<string>;
+  readonly #misfits: Misfit[] = [];
 
   constructor(private readonly network: string, private readonly weights: Weights) {
     this.#unused = new Set(weights.keys());
   }
 
   make(name: string, shape: readonly number[]): tf.Tensor {
-    const tensor = this.weights.get(name);
-    if (!tensor) {
-      const held = [...this.weights.keys()].join(", ");
-      throw this.#refuse(name, `no such tensor (the file holds ${held})`, describe(shape));
+    const tensor = this.#take(name, shape);
+    if (tensor) {
+      const axes = TO_TENSORFLOW[tensor.shape.length];
+      return tf.transpose(tf.tensor(tensor.data, tensor.shape), axes);
     }
+    // so that one misfit does not bring about others
+    const told = this.weights.get(name) ?? this.weights.get(name.replace(/weight$/, "bias"));
+    const outputs = told?.shape[0] ?? shape.at(-1)!;
+    return tf.zeros(shape.length === 1 ? [...shape] : [...shape.slice(0, -1), outputs]);
+  }
+
+  makeFrozen(name: string, size: number, initial: number): Tensor {
+    // PyTorch counts batches beside its running statistics
+    this.#unused.delete(name.replace(/\.running_var$/, ".num_batches_tracked"));
+    return this.#take(name, [size]) ??
+      { shape: [size], data: new Float32Array(size).fill(initial) };
+  }
+
+  finish(reached: "end" | "failure"): void {
+    if (reached === "end") {
+      for (const tensor of this.#unused) {
+        this.#misfits.push({ kind: "extra", tensor, description: `'${tensor}'` });
+      }
+    }
+    if (this.#misfits.length === 0) return;
+    const lists = Map.groupBy(this.#misfits, ({ kind }) => kind);
+    const listed = [...lists].map(([kind, misfits]) => {
+      const shown = misfits.slice(0, LISTED_MISFITS).map(({ description }) => description);
+      const rest = misfits.length - shown.length;
+      return `${kind} ${shown.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+    });
+    throw new WeightsError(
+      this.#misfits.map(({ tensor }) => tensor),
+      `Cannot load weights into ${this.network}: got ${
+        listed.join("; ")
+      }; need exactly the network's tensors, in PyTorch's layout`,
+    );
+  }
+
+  /** The tensor of a name, if it fits. */
+  #take(name: string, shape: readonly number[]): Tensor | undefined {
+    const tensor = this.weights.get(name);
+    if (!tensor) return this.#refuse("missing", name, describe(shape));
     this.#unused.delete(name);
-    const axes = TO_TENSORFLOW[tensor.shape.length] ?? [];
-    const found = axes.map((axis) => tensor.shape[axis]);
+    const found = (TO_TENSORFLOW[tensor.shape.length] ?? []).map((axis) => tensor.shape[axis]);
     // the number of outputs is the file's to say, unless it is a bias, whose weight has said it
     const fixed = shape.length === 1 ? shape : shape.slice(0, -1);
     if (found.length !== shape.length || fixed.some((size, axis) => size !== found[axis])) {
-      throw this.#refuse(name, `[${tensor.shape.join(", ")}]`, describe(shape));
+      return this.#refuse("misshapen", name, `[${tensor.shape.join(", ")}] for ${describe(shape)}`);
     }
     const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      throw this.#refuse(name, `${tensor.data[bad]} at place ${bad}`, "finite numbers");
-    }
-    return tf.transpose(tf.tensor(tensor.data, tensor.shape), axes);
+    if (bad < 0) return tensor;
+    return this.#refuse("unusable", name, `with ${tensor.data[bad]} at place ${bad}`);
   }
 
-  finish(): void {
-    const [extra] = this.#unused;
-    if (extra !== undefined) {
-      throw this.#refuse(
-        extra,
-        "a tensor that the network has no layer for",
-        "only its own layers",
-      );
-    }
-  }
-
-  #refuse(name: string, got: string, need: string): WeightsError {
-    return new WeightsError(
-      name,
-      `Cannot load weights into ${this.network}: tensor '${name}': got ${got}, need ${need}`,
-    );
+  #refuse(kind: Misfit["kind"], tensor: string, state: string): undefined {
+    this.#misfits.push({ kind, tensor, description: `'${tensor}' ${state}` });
   }
 }
 

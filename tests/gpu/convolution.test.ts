@@ -51,6 +51,9 @@ const CASES: readonly Case[] = [
   { images: [64, 1, 2, 1], filter: [1, 2, 1, 8], stride: 1, pad: 0 },
   { images: [65, 2, 1, 3], filter: [1, 1, 3, 4], stride: 2, pad: 0 },
   { images: [13, 12, 11, 2], filter: [3, 3, 2, 17], stride: 1, pad: 1 },
+  // what residual networks have: halving convolutions and projection shortcuts, of even and odd sizes
+  { images: [2, 8, 9, 8], filter: [3, 3, 8, 16], stride: 2, pad: 1 },
+  { images: [3, 9, 8, 5], filter: [1, 1, 5, 10], stride: 2, pad: 0 },
 ];
 
 /** More workgroups than one dimension of a dispatch holds. */

@@ -1,21 +1,20 @@
 /** Networks small enough for full Jacobians in float64, with twins that the oracle evaluates. @module */
-import * as tf from "@tensorflow/tfjs-core";
 import { createDataset, type Dataset, normalise } from "../../engine/data/dataset.ts";
 import {
+  add,
+  averagePool,
   type ConvolutionOptions,
   flatten,
+  gelu,
+  globalAverage,
   maxPool,
   type NetworkDefinition,
   relu,
+  tanh,
 } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
-import {
-  computeJacobian,
-  type Jacobian,
-  type Layer,
-  type Weights as TwinWeights,
-} from "../oracle/network.ts";
-import { type Numbers, sizeOf, zeros } from "../oracle/tensor.ts";
+import type { Layer, Weights as TwinWeights } from "../oracle/network.ts";
+import { type Numbers, sizeOf } from "../oracle/tensor.ts";
 import { drawNumbers } from "./open.ts";
 
 /** A network and how the oracle sees it. */
@@ -26,10 +25,6 @@ export interface TinyNetwork {
   /** Its parameters, in PyTorch's layout. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly twin: readonly Layer[];
-  /** The twin's weights, where they are others than the network's. */
-  readonly widen?: (weights: TwinWeights) => TwinWeights;
-  /** Whether a place of one of the twin's parameters is one of the network's; all are when left out. */
-  readonly isOwn?: (name: string, place: readonly number[]) => boolean;
 }
 
 /** A strided convolution without bias, a padded one with, and a dense layer. */
@@ -113,13 +108,7 @@ export function pooled(classes: number): TinyNetwork {
   };
 }
 
-/**
- * A residual block with a strided shortcut, then a dense layer, for images that are not negative.
- *
- * The oracle knows no branches, so its twin carries the image along in two more channels of the first convolution, which relu lets pass,
- * and the second convolution holds the shortcut's weights at the centres of those channels. Parameters of the twin that the block does
- * not have are left out of its Jacobian.
- */
+/** A residual block with a strided shortcut, then a dense layer. */
 export function residual(classes: number): TinyNetwork {
   const [channels, inner, outer] = [2, 3, 4];
   const first: ConvolutionOptions = { filters: inner, size: 3, stride: 2, pad: 1, bias: false };
@@ -135,7 +124,7 @@ export function residual(classes: number): TinyNetwork {
           stride: 2,
           bias: false,
         });
-        return layers.dense("fc", flatten(relu(tf.add(long, short))), layers.classes);
+        return layers.dense("fc", flatten(relu(add(long, short))), layers.classes);
       },
     },
     inputShape: [5, 6, channels],
@@ -149,38 +138,148 @@ export function residual(classes: number): TinyNetwork {
       "fc.bias": [classes],
     },
     twin: [
-      { kind: "conv", name: "conv1", stride: 2, pad: 1 },
-      { kind: "relu" },
-      { kind: "conv", name: "conv2", stride: 1, pad: 1 },
+      {
+        kind: "sum",
+        branches: [
+          [
+            { kind: "conv", name: "conv1", stride: 2, pad: 1 },
+            { kind: "relu" },
+            { kind: "conv", name: "conv2", stride: 1, pad: 1 },
+          ],
+          [{ kind: "conv", name: "shortcut.0", stride: 2, pad: 0 }],
+        ],
+      },
       { kind: "relu" },
       { kind: "flatten" },
       { kind: "dense", name: "fc" },
     ],
-    widen(weights) {
-      const conv1 = zeros([inner + channels, channels, 3, 3]);
-      conv1.data.set(Array.from(weights.get("conv1.weight")!.data));
-      const conv2 = zeros([outer, inner + channels, 3, 3]);
-      const centre = 4;
-      for (let c = 0; c < channels; c++) {
-        conv1.data[((inner + c) * channels + c) * 9 + centre] = 1;
-      }
-      const long = Array.from(weights.get("conv2.weight")!.data);
-      const short = weights.get("shortcut.0.weight")!.data;
-      for (let o = 0; o < outer; o++) {
-        const at = o * (inner + channels) * 9;
-        conv2.data.set(long.slice(o * inner * 9, (o + 1) * inner * 9), at);
-        for (let c = 0; c < channels; c++) {
-          conv2.data[at + (inner + c) * 9 + centre] = short[o * channels + c];
-        }
-      }
-      return new Map([...weights, ["conv1.weight", conv1], ["conv2.weight", conv2]]);
-    },
-    isOwn(name, [output, input, row, column]) {
-      if (name === "conv1.weight") return output < inner;
-      return name !== "conv2.weight" || input < inner || (row === 1 && column === 1);
-    },
   };
 }
+
+/**
+ * Every kind of layer but the smooth activations, at odd sizes: a strided convolution, a frozen batch norm, a block with a projection
+ * shortcut, a block whose shortcut passes its input on, both other poolings, and the sum of two heads, one of them without bias.
+ */
+export function branched(classes: number): TinyNetwork {
+  return {
+    definition: {
+      name: "branched",
+      forward(layers, images) {
+        const stem = layers.convolution("stem", images, {
+          filters: 3,
+          size: 3,
+          stride: 2,
+          pad: 1,
+          bias: false,
+        });
+        const x = relu(layers.batchNorm("norm", stem, { epsilon: EXACT_EPSILON }));
+        const narrow = layers.convolution("block1.conv", x, {
+          filters: 4,
+          size: 3,
+          stride: 2,
+          pad: 1,
+          bias: false,
+        });
+        const projected = layers.convolution("block1.shortcut", x, {
+          filters: 4,
+          size: 1,
+          stride: 2,
+        });
+        const y = relu(add(narrow, projected));
+        const z = add(y, layers.convolution("block2.conv", y, { filters: 4, size: 3, pad: 1 }));
+        const near = layers.dense("head1", flatten(maxPool(averagePool(x, 2), 2)), layers.classes);
+        const far = layers.dense("head2", globalAverage(z), layers.classes, { bias: false });
+        return add(near, far);
+      },
+    },
+    // 4 x 7 after the stem, 2 x 4 in the blocks, so that the average is exact, 2 x 3 and 1 x 1 after the poolings
+    inputShape: [7, 13, 2],
+    classes,
+    shapes: {
+      "stem.weight": [3, 2, 3, 3],
+      "block1.conv.weight": [4, 3, 3, 3],
+      "block1.shortcut.weight": [4, 3, 1, 1],
+      "block1.shortcut.bias": [4],
+      "block2.conv.weight": [4, 4, 3, 3],
+      "block2.conv.bias": [4],
+      "head1.weight": [classes, 3],
+      "head1.bias": [classes],
+      "head2.weight": [classes, 4],
+      "norm.weight": [3],
+      "norm.bias": [3],
+      "norm.running_mean": [3],
+      "norm.running_var": [3],
+    },
+    twin: [
+      { kind: "conv", name: "stem", stride: 2, pad: 1 },
+      { kind: "batchNorm", name: "norm", epsilon: EXACT_EPSILON },
+      { kind: "relu" },
+      {
+        kind: "sum",
+        branches: [
+          [
+            { kind: "averagePool" },
+            { kind: "maxPool" },
+            { kind: "flatten" },
+            { kind: "dense", name: "head1" },
+          ],
+          [
+            {
+              kind: "sum",
+              branches: [
+                [{ kind: "conv", name: "block1.conv", stride: 2, pad: 1 }],
+                [{ kind: "conv", name: "block1.shortcut", stride: 2, pad: 0 }],
+              ],
+            },
+            { kind: "relu" },
+            {
+              kind: "sum",
+              branches: [[], [{ kind: "conv", name: "block2.conv", stride: 1, pad: 1 }]],
+            },
+            { kind: "globalAverage" },
+            { kind: "dense", name: "head2" },
+          ],
+        ],
+      },
+    ],
+  };
+}
+
+/** Tanh and gelu, over a convolution whose stride leaves a remainder. */
+export function smooth(classes: number): TinyNetwork {
+  return {
+    definition: {
+      name: "smooth",
+      forward(layers, images) {
+        const first = tanh(
+          layers.convolution("conv1", images, { filters: 3, size: 3, stride: 3, pad: 1 }),
+        );
+        const second = gelu(layers.dense("fc1", flatten(first), 5, { bias: false }));
+        return layers.dense("fc2", second, layers.classes);
+      },
+    },
+    inputShape: [8, 7, 2],
+    classes,
+    shapes: {
+      "conv1.weight": [3, 2, 3, 3],
+      "conv1.bias": [3],
+      "fc1.weight": [5, 3 * 3 * 3],
+      "fc2.weight": [classes, 5],
+      "fc2.bias": [classes],
+    },
+    twin: [
+      { kind: "conv", name: "conv1", stride: 3, pad: 1 },
+      { kind: "tanh" },
+      { kind: "flatten" },
+      { kind: "dense", name: "fc1" },
+      { kind: "gelu" },
+      { kind: "dense", name: "fc2" },
+    ],
+  };
+}
+
+/** Makes 1 of a variance of 1/4. */
+const EXACT_EPSILON = 0.75;
 
 /** Parameters of 1/2 and -1/2: with small whole pixels and four classes all that follows is exact in f32. */
 export function drawExactWeights({ shapes }: TinyNetwork, seed: number): Weights {
@@ -200,10 +299,13 @@ function makeWeights(
   draw: (size: number, i: number) => Float32Array,
 ): Weights {
   return new Map(
-    Object.entries(shapes).map(([name, shape], i) => [
-      name,
-      { shape: [...shape], data: draw(sizeOf(shape), i) },
-    ]),
+    Object.entries(shapes).map(([name, shape], i) => {
+      const data = draw(sizeOf(shape), i);
+      return [name, {
+        shape: [...shape],
+        data: name.endsWith("running_var") ? data.map((value) => value * value) : data,
+      }];
+    }),
   );
 }
 
@@ -237,29 +339,6 @@ export function toNumbers(data: Dataset): Numbers {
   return { shape: [indices.length, ...data.shape], data: normalise(data, indices) };
 }
 
-/** What the oracle evaluates in place of a network with these weights. */
-export function twinWeights(network: TinyNetwork, weights: TwinWeights): TwinWeights {
-  return network.widen?.(weights) ?? weights;
-}
-
-/** The Jacobian of a network's own parameters, `[N][C][P]`. */
-export function computeOwnJacobian(
-  network: TinyNetwork,
-  weights: TwinWeights,
-  images: Numbers,
-): Jacobian {
-  const widened = twinWeights(network, weights);
-  const jacobian = computeJacobian(network.twin, widened, images);
-  const { isOwn } = network;
-  if (!isOwn) return jacobian;
-  const names = network.twin.flatMap((layer) => "name" in layer ? [layer.name] : []);
-  const kept = names.flatMap((name) => [`${name}.weight`, `${name}.bias`]).flatMap((name) => {
-    const { shape } = widened.get(name) ?? { shape: [0] };
-    return Array.from({ length: sizeOf(shape) }, (_, at) => isOwn(name, locate(at, shape)));
-  });
-  return jacobian.map((logits) => logits.map((gradient) => gradient.filter((_, p) => kept[p])));
-}
-
 /** Every number without its sign. */
 export function absolute({ shape, data }: Numbers): Numbers {
   return { shape, data: Float64Array.from(data, Math.abs) };
@@ -267,7 +346,14 @@ export function absolute({ shape, data }: Numbers): Numbers {
 
 /** The weights of the absolute network: its activations and gradients bound the sums of absolute products of the true one. */
 export function absoluteWeights(weights: TwinWeights): TwinWeights {
-  return new Map([...weights].map(([name, tensor]) => [name, absolute(tensor)]));
+  return new Map(
+    [...weights].map(([name, tensor]) => {
+      const { shape, data } = absolute(tensor);
+      // means are taken off
+      const sign = name.endsWith("running_mean") ? -1 : 1;
+      return [name, { shape, data: Float64Array.from(data, (value) => sign * value) }];
+    }),
+  );
 }
 
 /** A bound on the rounding steps between the weights and a logit: a sum over the inputs of a place and its bias in each layer. */
@@ -284,13 +370,4 @@ export function countSteps({ shapes, inputShape }: TinyNetwork): number {
     (steps, [outputs, ...inputs]) => steps + sizeOf(inputs) + 9 * outputs + sizeOf(inputShape) + 4,
     0,
   );
-}
-
-function locate(at: number, shape: readonly number[]): number[] {
-  let rest = at;
-  return shape.toReversed().map((size) => {
-    const index = rest % size;
-    rest = Math.floor(rest / size);
-    return index;
-  }).reverse();
 }

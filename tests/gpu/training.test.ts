@@ -6,14 +6,13 @@ import type { NetworkDefinition } from "../../engine/network/definition.ts";
 import { flatten } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import type { TrainingOptions } from "../../engine/network/training.ts";
-import { computeLogits, lossAndGradient } from "../oracle/network.ts";
+import { computeJacobian, computeLogits, lossAndGradient } from "../oracle/network.ts";
 import { assertClose, dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
 import { sampleAt } from "../oracle/tensor.ts";
 import { testEngine } from "./open_engine.ts";
 import {
   absolute,
   absoluteWeights,
-  computeOwnJacobian,
   countForwardSteps,
   countSteps,
   drawImages,
@@ -51,8 +50,8 @@ function differentiate(weights: Weights, data: Dataset) {
   const softmaxError = 2 * (3 + 2 * range) * 2 * UNIT_ROUNDOFF + 2 ** -21 + 8 * UNIT_ROUNDOFF;
 
   // the gradient is the mean over samples of softmax - one-hot times the Jacobian; either factor has its error
-  const jacobian = computeOwnJacobian(NETWORK, weights, images);
-  const largeJacobian = computeOwnJacobian(NETWORK, large, largeImages);
+  const jacobian = computeJacobian(NETWORK.twin, weights, images);
+  const largeJacobian = computeJacobian(NETWORK.twin, large, largeImages);
   const count = data.labels.length;
   const seedError = logitError / 2 + softmaxError;
   const error = new Float64Array(jacobian[0][0].length);

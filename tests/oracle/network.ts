@@ -16,8 +16,18 @@ export type Layer =
   | { readonly kind: "dense"; readonly name: string }
   | { readonly kind: "relu" }
   | { readonly kind: "tanh" }
+  /** `x Phi(x)`, by the error function. */
+  | { readonly kind: "gelu" }
   /** 2x2 windows, 2 apart; an odd last row or column is dropped; a tie goes to the window's first pixel, row by row. */
   | { readonly kind: "maxPool" }
+  /** The same windows. */
+  | { readonly kind: "averagePool" }
+  /** To `[N, C]`. */
+  | { readonly kind: "globalAverage" }
+  /** With running statistics, which are not differentiated, nor is the rest of it. */
+  | { readonly kind: "batchNorm"; readonly name: string; readonly epsilon: number }
+  /** The sum of branches that all see the same input; an empty one passes it on. */
+  | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
   /** To `[N, C*H*W]` in the order channel, row, column, as PyTorch flattens NCHW. */
   | { readonly kind: "flatten" };
 
@@ -86,7 +96,7 @@ export function computeJacobian(
     return Array.from(logitsOf(activations), (_, c) => {
       const seed = zeros(activations[steps.length].shape);
       seed.data[c] = 1;
-      return concatenate(runBackward(steps, activations, seed));
+      return concatenate(runBackward(steps, activations, seed).gradients);
     });
   });
 }
@@ -119,7 +129,7 @@ export function lossAndGradient(
     const activations = runForward(steps, image);
     const { loss, gradient } = crossEntropy(logitsOf(activations), labels[n]);
     const seed = { shape: activations[steps.length].shape, data: gradient };
-    runBackward(steps, activations, seed).forEach((parameterGradient, k) =>
+    runBackward(steps, activations, seed).gradients.forEach((parameterGradient, k) =>
       parameterGradient.forEach((value, i) => totals[k].data[i] += value / images.shape[0])
     );
     return loss;
@@ -189,8 +199,21 @@ function bindLayer(layer: Layer, weights: Weights): Step {
       return bindPointwise((v) => v > 0 ? v : 0, (v) => v > 0 ? 1 : 0);
     case "tanh":
       return bindPointwise(Math.tanh, (v) => 1 - Math.tanh(v) ** 2);
+    case "gelu":
+      return bindPointwise(
+        (v) => v * (1 + erf(v * Math.SQRT1_2)) / 2,
+        (v) => (1 + erf(v * Math.SQRT1_2)) / 2 + v * Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI),
+      );
     case "maxPool":
       return maxPool;
+    case "averagePool":
+      return averagePool;
+    case "globalAverage":
+      return globalAverage;
+    case "batchNorm":
+      return bindNorm(layer, weights);
+    case "sum":
+      return bindSum(layer.branches, weights);
     case "flatten":
       return flatten;
   }
@@ -203,12 +226,12 @@ function runForward(steps: readonly Step[], image: Tensor): Tensor[] {
   return activations;
 }
 
-/** The gradient of `seed · logits` over every parameter, in the order of the network. */
+/** The gradient of `seed · logits` over the input and over every parameter, in the order of the network. */
 function runBackward(
   steps: readonly Step[],
   activations: readonly Tensor[],
   seed: Tensor,
-): Float64Array[] {
+): { dx: Tensor; gradients: Float64Array[] } {
   const gradients: Float64Array[][] = [];
   let dy = seed;
   for (let k = steps.length - 1; k >= 0; k--) {
@@ -216,7 +239,7 @@ function runBackward(
     gradients.unshift(step.gradients);
     dy = step.dx;
   }
-  return gradients.flat();
+  return { dx: dy, gradients: gradients.flat() };
 }
 
 /** A layer's weight and, where there is one, its bias, with their names. */
@@ -298,6 +321,64 @@ function bindPointwise(value: (v: number) => number, slope: (v: number) => numbe
   };
 }
 
+/** The error function by a series without cancellation: `2/sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (2n+1)!!`. */
+function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x); // 1 - 2e-17
+  let sum = 0;
+  let term = x;
+  for (let n = 1; sum + term !== sum; n++) {
+    sum += term;
+    term *= 2 * x * x / (2 * n + 1);
+  }
+  return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+}
+
+function bindNorm({ name, epsilon }: { name: string; epsilon: number }, weights: Weights): Step {
+  const [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(
+    (part) => Array.from(weights.get(`${name}.${part}`)!.data),
+  );
+  const factors = weight.map((value, c) => value / Math.sqrt(variance[c] + epsilon));
+  const map = (values: Tensor, f: (value: number, c: number) => number): Tensor => ({
+    shape: values.shape,
+    data: values.data.map((value, i) => f(value, i % factors.length)),
+  });
+  return {
+    parameters: [],
+    forward: (x) => map(x, (value, c) => (value - mean[c]) * factors[c] + bias[c]),
+    backward: (_, dy) => ({ dx: map(dy, (value, c) => value * factors[c]), gradients: [] }),
+  };
+}
+
+function bindSum(branches: readonly (readonly Layer[])[], weights: Weights): Step {
+  const bound = branches.map((branch) => bindNetwork(branch, weights));
+  return {
+    parameters: bound.flatMap((steps) => steps.flatMap(({ parameters }) => parameters)),
+    forward: (x) =>
+      addTensors(bound.map((steps) => {
+        const activations = runForward(steps, x);
+        return activations[steps.length];
+      })),
+    backward(x, dy) {
+      const ends = bound.map((steps) => runBackward(steps, runForward(steps, x), dy));
+      return {
+        dx: addTensors(ends.map(({ dx }) => dx)),
+        gradients: ends.flatMap(({ gradients }) => gradients),
+      };
+    },
+  };
+}
+
+function addTensors(tensors: readonly Tensor[]): Tensor {
+  const sum = zeros(tensors[0].shape);
+  for (const { shape, data } of tensors) {
+    if (shape.join() !== sum.shape.join()) {
+      throw new RangeError(`Cannot add branches: got [${shape}], need [${sum.shape}]`);
+    }
+    data.forEach((value, i) => sum.data[i] += value);
+  }
+  return sum;
+}
+
 const maxPool: Step = {
   parameters: [],
   forward(x) {
@@ -317,6 +398,51 @@ const maxPool: Step = {
 function pooledShapeOf([count, height, width, channels]: readonly number[]): number[] {
   return [count, Math.floor(height / 2), Math.floor(width / 2), channels];
 }
+
+const averagePool: Step = {
+  parameters: [],
+  forward(x) {
+    const y = zeros(pooledShapeOf(x.shape));
+    visitWindows(x, (pixel, position) => y.data[position] += x.data[pixel] / 4);
+    return y;
+  },
+  backward(x, dy) {
+    const dx = zeros(x.shape);
+    visitWindows(x, (pixel, position) => dx.data[pixel] += dy.data[position] / 4);
+    return { dx, gradients: [] };
+  },
+};
+
+/** Every pixel of a 2x2 window of `x` `[1, H, W, C]`, and its window's position, both as indices. */
+function visitWindows({ shape }: Tensor, visit: (pixel: number, position: number) => void): void {
+  const [, height, width, channels] = shape;
+  const [rows, columns] = [Math.floor(height / 2), Math.floor(width / 2)];
+  for (let row = 0; row < 2 * rows; row++) {
+    for (let column = 0; column < 2 * columns; column++) {
+      for (let c = 0; c < channels; c++) {
+        const position = Math.floor(row / 2) * columns + Math.floor(column / 2);
+        visit((row * width + column) * channels + c, position * channels + c);
+      }
+    }
+  }
+}
+
+const globalAverage: Step = {
+  parameters: [],
+  forward({ shape: [count, height, width, channels], data }) {
+    const y = zeros([count, channels]);
+    data.forEach((value, i) => y.data[i % channels] += value / (height * width));
+    return y;
+  },
+  backward({ shape }, dy) {
+    const [, height, width, channels] = shape;
+    const dx = zeros(shape);
+    return {
+      dx: { shape, data: dx.data.map((_, i) => dy.data[i % channels] / (height * width)) },
+      gradients: [],
+    };
+  },
+};
 
 /** For each pooled value, the index in `x` `[1, H, W, C]` of the first largest of its 2x2 window. */
 function largestPixels(x: Tensor): number[] {

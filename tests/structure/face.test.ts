@@ -15,6 +15,8 @@ Deno.test("mod.ts exports these values", () => {
     "NoAdapterError",
     "NonFiniteError",
     "WeightsError",
+    "add",
+    "averagePool",
     "cacheFolder",
     "clusterSamples",
     "computeGram",
@@ -30,6 +32,8 @@ Deno.test("mod.ts exports these values", () => {
     "findNearest",
     "findRedundant",
     "flatten",
+    "gelu",
+    "globalAverage",
     "hashDataset",
     "hashWeights",
     "keepRandom",
@@ -49,6 +53,7 @@ Deno.test("mod.ts exports these values", () => {
     "storeGram",
     "takeFirst",
     "takeSamples",
+    "tanh",
     "writeNpy",
   ]);
 });

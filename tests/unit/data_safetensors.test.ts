@@ -78,7 +78,7 @@ Deno.test("metadata are no tensor", () => {
   assert.equal(decodeSafetensors(bytes, "w").size, 0);
 });
 
-Deno.test("F64, F16 and BF16 are converted to float32", () => {
+Deno.test("F64, F16, BF16 and I64 are converted to float32", () => {
   const f64 = new Uint8Array(Float64Array.of(0.1, -2).buffer);
   const f16 = [0x00, 0x3c, 0x01, 0x00, 0x00, 0xfc]; // 1, the least subnormal, -infinity
   const bf16 = [0x80, 0x3f, 0x49, 0x40]; // 1, 3.140625
@@ -87,8 +87,9 @@ Deno.test("F64, F16 and BF16 are converted to float32", () => {
       f64: describe("F64", [2], 0, 16),
       f16: describe("F16", [3], 16, 22),
       bf16: describe("BF16", [2, 1], 22, 26),
+      "bn1.num_batches_tracked": describe("I64", [], 26, 34),
     },
-    [...f64, ...f16, ...bf16],
+    [...f64, ...f16, ...bf16, ...new Uint8Array(BigInt64Array.of(-3n).buffer)],
   );
   assert.deepEqual(
     decodeSafetensors(bytes, "w"),
@@ -96,6 +97,7 @@ Deno.test("F64, F16 and BF16 are converted to float32", () => {
       ["f64", { shape: [2], data: Float32Array.of(0.1, -2) }],
       ["f16", { shape: [3], data: Float32Array.of(1, 2 ** -24, -Infinity) }],
       ["bf16", { shape: [2, 1], data: Float32Array.of(1, 3.140625) }],
+      ["bn1.num_batches_tracked", { shape: [], data: Float32Array.of(-3) }],
     ]),
   );
 });
@@ -167,8 +169,8 @@ const BROKEN: [what: string, bytes: Uint8Array, message: string][] = [
   ],
   [
     "an integer tensor",
-    encodeByHand({ "bn1.num_batches_tracked": describe("I64", [], 0, 8) }, new Uint8Array(8)),
-    "Cannot read tensor bn1.num_batches_tracked of w: got dtype I64, need one of F32 F64 F16 BF16",
+    encodeByHand({ steps: describe("I32", [], 0, 4) }, new Uint8Array(4)),
+    "Cannot read tensor steps of w: got dtype I32, need one of F32 F64 F16 BF16 I64",
   ],
   [
     "a tensor of too many bytes",

@@ -357,31 +357,105 @@ function smallWeights(): Map<string, Tensor> {
   ]);
 }
 
-Deno.test("every element of a network's Jacobian equals the finite difference, exactly", () => {
-  // Logits are linear in each single parameter as long as no relu or pool switches, and every number here is a multiple
-  // of 2^-42 well below 2^11: so differences are exact in float64, and both sides agree unless something switched.
-  const step = 2 ** -16;
-  const weights = smallWeights();
-  const jacobian = computeJacobian(smallNetwork, weights, smallImages);
-  const logits = computeLogits(smallNetwork, weights, smallImages).data;
-  let p = 0;
-  for (const [name, { data }] of weights) {
-    const gradients: number[] = [];
-    for (let i = 0; i < data.length; i++, p++) {
-      const [above, below] = [step, -step].map((change) => {
-        data[i] += change;
-        const changed = computeLogits(smallNetwork, weights, smallImages).data;
-        data[i] -= change;
-        return [...changed].map((z, k) => (z - logits[k]) / change + 0); // + 0: no negative zeros
-      });
-      assert.deepEqual(above, below, `${name}[${i}] must not sit on a kink`);
-      const gradient = jacobian.flatMap((sample) => sample.map((z) => z[p] + 0));
-      assert.deepEqual(gradient, above, `${name}[${i}]`);
-      gradients.push(...gradient);
+/** A frozen norm, blocks whose shortcut projects and passes on, average pooling, a global average and two heads summed. */
+const branchedNetwork: readonly Layer[] = [
+  { kind: "conv", name: "conv1", stride: 1, pad: 1 },
+  { kind: "batchNorm", name: "norm", epsilon: 0.75 },
+  { kind: "relu" },
+  {
+    kind: "sum",
+    branches: [
+      [{ kind: "averagePool" }, { kind: "flatten" }, { kind: "dense", name: "head1" }],
+      [
+        {
+          kind: "sum",
+          branches: [
+            [{ kind: "conv", name: "long", stride: 3, pad: 0 }, { kind: "relu" }],
+            [{ kind: "conv", name: "short", stride: 3, pad: 0 }],
+          ],
+        },
+        { kind: "sum", branches: [[], [{ kind: "conv", name: "inner", stride: 1, pad: 1 }]] },
+        { kind: "globalAverage" },
+        { kind: "dense", name: "head2" },
+      ],
+    ],
+  },
+];
+
+function branchedWeights(): Map<string, Tensor> {
+  return new Map([
+    ["conv1.weight", fractions([2, 2, 3, 3], 16, 2)],
+    ["head1.weight", fractions([3, 18], 16, 5)],
+    ["long.weight", fractions([3, 2, 2, 2], 16, 4)],
+    ["short.weight", fractions([3, 2, 1, 1], 16, 6)],
+    ["short.bias", fractions([3], 16, 3)],
+    ["inner.weight", fractions([3, 3, 3, 3], 16, 8)],
+    ["head2.weight", fractions([3, 3], 16, 7)],
+    ["norm.weight", tensor([2], [0.5, -1.5])],
+    ["norm.bias", tensor([2], [0.25, 0.5])],
+    ["norm.running_mean", tensor([2], [-0.5, 0.125])],
+    ["norm.running_var", tensor([2], [0.25, 3.25])],
+  ]);
+}
+
+for (
+  const [name, network, weights] of [
+    ["chained", smallNetwork, smallWeights()],
+    ["branched", branchedNetwork, branchedWeights()],
+  ] as const
+) {
+  Deno.test(`every element of a ${name} network's Jacobian equals the finite difference, exactly`, () => {
+    // Logits are linear in each single parameter as long as no relu or pool switches, and every number here is a multiple
+    // of 2^-42 well below 2^11: so differences are exact in float64, and both sides agree unless something switched.
+    const step = 2 ** -16;
+    const jacobian = computeJacobian(network, weights, smallImages);
+    const logits = computeLogits(network, weights, smallImages).data;
+    let p = 0;
+    for (const [name, { data }] of weights) {
+      if (name.startsWith("norm.")) continue; // frozen
+      const gradients: number[] = [];
+      for (let i = 0; i < data.length; i++, p++) {
+        const [above, below] = [step, -step].map((change) => {
+          data[i] += change;
+          const changed = computeLogits(network, weights, smallImages).data;
+          data[i] -= change;
+          return [...changed].map((z, k) => (z - logits[k]) / change + 0); // + 0: no negative zeros
+        });
+        assert.deepEqual(above, below, `${name}[${i}] must not sit on a kink`);
+        const gradient = jacobian.flatMap((sample) => sample.map((z) => z[p] + 0));
+        assert.deepEqual(gradient, above, `${name}[${i}]`);
+        gradients.push(...gradient);
+      }
+      assert.ok(gradients.some((g) => g !== 0), `${name} must matter`);
     }
-    assert.ok(gradients.some((g) => g !== 0), `${name} must matter`);
+    assert.equal(p, jacobian[0][0].length);
+  });
+}
+
+Deno.test("average pooling drops an odd edge, and a global average keeps none", () => {
+  const images = tensor([1, 2, 3, 1], [1, 2, 9, 3, 6, 9]);
+  const pooled: Layer[] = [{ kind: "averagePool" }, { kind: "flatten" }];
+  assert.deepEqual([...computeLogits(pooled, new Map(), images).data], [3]);
+  assert.deepEqual([...computeLogits([{ kind: "globalAverage" }], new Map(), images).data], [5]);
+});
+
+Deno.test("gelu and its slope are x and 1 times the normal distribution's, from tables", () => {
+  const network: Layer[] = [{ kind: "flatten" }, { kind: "dense", name: "fc" }, { kind: "gelu" }];
+  const images = tensor([1, 1, 1, 1], [1]);
+  // x, Phi(x), phi(x)
+  const table = [
+    [0, 0.5, 0.3989422804014327],
+    [1, 0.8413447460685429, 0.24197072451914337],
+    [-2, 0.02275013194817921, 0.05399096651318806],
+    [10, 1, 7.69459862670642e-23],
+  ];
+  for (const [x, below, density] of table) {
+    const weights: Weights = new Map([["fc.weight", tensor([1, 1], [x])]]);
+    const near = (actual: ArrayLike<number>, expected: number) =>
+      assertClose(actual, [expected], () => 1e-14, `at ${x}`);
+    near(computeLogits(network, weights, images).data, x * below);
+    near(computeJacobian(network, weights, images)[0][0], below + x * density);
   }
-  assert.equal(p, jacobian[0][0].length);
 });
 
 Deno.test("the loss of two logits and its gradient are those done by hand", () => {
