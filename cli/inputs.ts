@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import {
   DataError,
   type Dataset,
   type Engine,
+  FileError,
   KernelMatrix,
   type KernelSource,
   KernelStore,
@@ -34,6 +37,49 @@ export function namesStore(path: string): boolean {
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = { lenet5, mlp };
+
+/** Whether `--model` names a file with a network of one's own. */
+export function namesModule(model: string): boolean {
+  return /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
+}
+
+/**
+ * A built-in network, or the default export of a module.
+ *
+ * @throws {FileError} if the module cannot be imported, or exports no network definition.
+ */
+export async function loadDefinition(model: string): Promise<NetworkDefinition> {
+  if (Object.hasOwn(MODELS, model)) return MODELS[model];
+  const fail = (state: string, cause?: unknown) =>
+    new FileError(
+      model,
+      `Cannot use ${model} as a network: got ${state}, need a module whose default export is a NetworkDefinition, { name, forward }`,
+      { cause },
+    );
+  // the import's own error would name the file that imports
+  if (!await isFile(model)) throw fail("no such file");
+  const { default: definition } = await import(pathToFileURL(resolve(model)).href)
+    .catch((cause) => {
+      throw fail(String(cause), cause);
+    });
+  if (definition === undefined) throw fail("no default export");
+  for (const [property, type] of [["name", "string"], ["forward", "function"]] as const) {
+    const got = typeof definition?.[property];
+    if (got !== type) throw fail(`a default export whose ${property} is ${got}`);
+  }
+  return definition;
+}
+
+/** What says which network was used: a built-in one's name, or a module's path and SHA-256. */
+export async function identifyModel(model: string): Promise<string> {
+  if (Object.hasOwn(MODELS, model)) return model;
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(model));
+  return `${model}, SHA-256 ${new Uint8Array(digest).toHex()}`;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
+}
 
 /** Options that choose samples. */
 export interface DataOptions {
@@ -115,13 +161,13 @@ export async function loadTrainingSets(
   };
 }
 
-/** A network of a built-in definition with weights from a file; the caller disposes it. */
+/** A network with weights from a file; the caller disposes it. */
 export async function loadNetwork(
   engine: Engine,
   { model, weights }: Pick<NetworkOptions, "model" | "weights">,
   data: Dataset,
 ): Promise<Network> {
-  return engine.network(MODELS[model], await loadWeights(weights), data.shape);
+  return engine.network(await loadDefinition(model), await loadWeights(weights), data.shape);
 }
 
 /** Signed projections of a data set, with a progress bar; the caller disposes them. */

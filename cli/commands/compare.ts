@@ -9,7 +9,7 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadIndices, loadTrainingSets, MODELS } from "../inputs.ts";
+import { loadDefinition, loadIndices, loadTrainingSets } from "../inputs.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -42,6 +42,7 @@ export function addCompare(program: Command): void {
         out,
         { command: "compare", options: settings },
         async (folder) => {
+          const definition = await loadDefinition(model);
           const { train, test } = await loadTrainingSets(settings);
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => ({
@@ -55,7 +56,7 @@ export function addCompare(program: Command): void {
             "images",
             (onProgress) =>
               trainArms(engine, arms, {
-                definition: MODELS[model],
+                definition,
                 train,
                 test,
                 seeds,

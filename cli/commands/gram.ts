@@ -13,7 +13,14 @@ import {
   storeGram,
   writeNpy,
 } from "../../mod.ts";
-import { loadData, loadNetwork, namesStore, type NetworkOptions, project } from "../inputs.ts";
+import {
+  identifyModel,
+  loadData,
+  loadNetwork,
+  namesStore,
+  type NetworkOptions,
+  project,
+} from "../inputs.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
@@ -152,7 +159,7 @@ async function writeStore(out: string, job: Job, version: string): Promise<Writt
     chunkRows,
     job: {
       kind,
-      model,
+      model: await identifyModel(model),
       weights: hashWeights(await network.weights()),
       rows: describeSamples(left),
       columns: describeSamples(right ?? left),

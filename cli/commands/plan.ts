@@ -2,7 +2,7 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { type Estimate, loadWeights, openEngine, type Segment } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
+import { loadDefinition } from "../inputs.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
 import { options, report } from "./shared.ts";
 import { parseCount, parseRatio, parseShape } from "./values.ts";
@@ -25,7 +25,7 @@ export function addPlan(program: Command): void {
       const { model, weights, samples, others, shape, classes, ratio, perClass } = settings;
       using engine = await openEngine({ memoryBytes: settings.memory });
       const source = weights === undefined ? { seed: 0, classes } : await loadWeights(weights);
-      using network = engine.network(MODELS[model], source, shape);
+      using network = engine.network(await loadDefinition(model), source, shape);
       const estimate = await engine.estimate(network, {
         count: samples,
         others,

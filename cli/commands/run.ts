@@ -16,7 +16,7 @@ import {
   relateSamples,
 } from "../../mod.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
-import { loadTrainingSets, MODELS, project, type TrainingSets } from "../inputs.ts";
+import { loadDefinition, loadTrainingSets, project, type TrainingSets } from "../inputs.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -78,7 +78,7 @@ async function runAll(
 ) {
   const { model, data, ratio, share, seeds, seed } = settings;
   const count = train.labels.length;
-  const definition = MODELS[model];
+  const definition = await loadDefinition(model);
   using network = engine.network(definition, { seed, classes: train.classes }, train.shape);
   const training = await withProgress(
     "training",

@@ -5,12 +5,13 @@
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Schedule, Split } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
 import {
+  MODEL_NAMES,
   parseBatch,
   parseBytes,
   parseCount,
   parseFraction,
+  parseModel,
   parseNotNegative,
   parsePositive,
   parseSeed,
@@ -18,7 +19,11 @@ import {
 
 /** A fresh option each time: commander keeps state in them. */
 export const options = {
-  model: () => new Option("--model <name>", "network").choices(Object.keys(MODELS)),
+  model: () =>
+    new Option(
+      "--model <name>",
+      `network: ${MODEL_NAMES}, or a .ts file whose default export is a NetworkDefinition`,
+    ).argParser(parseModel),
   weights: () => new Option("--weights <file>", "weights, .safetensors in PyTorch's layout"),
   data: () => new Option("--data <name>", "data set: digits, mnist or a folder"),
   kernel: () => new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy"),

@@ -2,7 +2,7 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { encodeSafetensors, openEngine } from "../../mod.ts";
-import { loadTrainingSets, MODELS } from "../inputs.ts";
+import { loadDefinition, loadTrainingSets } from "../inputs.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -26,6 +26,7 @@ export function addTrain(program: Command): void {
     .addOption(options.out("folder for weights.safetensors, metrics.json and difficulty.npy"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
+      const definition = await loadDefinition(settings.model);
       const { train, validation, test } = await loadTrainingSets(settings);
       const { model, seed, lr: learningRate } = settings;
       const summary = await OutputFolder.fill(
@@ -34,7 +35,7 @@ export function addTrain(program: Command): void {
         async (folder) => {
           using engine = await openEngine();
           const source = { seed, classes: train.classes };
-          using network = engine.network(MODELS[model], source, train.shape);
+          using network = engine.network(definition, source, train.shape);
           const result = await withProgress(
             "training",
             "images",

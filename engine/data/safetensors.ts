@@ -133,7 +133,7 @@ function decodeHeader(bytes: Uint8Array, path: string): { entries: Entry[]; data
   const fail = (state: string, cause?: unknown) =>
     new FileError(path, `Cannot read ${path}: ${state}`, { cause });
   // The length alone may look like a pickle (640 is 80 02), so the start of the JSON decides.
-  if (bytes[LENGTH_BYTES] !== 0x7b) throw fail(explainForeignFile(bytes));
+  if (bytes[LENGTH_BYTES] !== 0x7b) throw fail(explainForeignFile(bytes, path));
   const length = Number(
     new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true),
   );
@@ -163,12 +163,14 @@ function compareOffsets(a: Entry, b: Entry): number {
 }
 
 /** What to say about a file that is no safetensors file; most often it is a PyTorch pickle. */
-function explainForeignFile(bytes: Uint8Array): string {
+function explainForeignFile(bytes: Uint8Array, path: string): string {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b; // "PK": torch.save since PyTorch 1.6
   const isPickle = bytes[0] === 0x80;
   if (!isZip && !isPickle) return "got no safetensors header, need a .safetensors file";
-  return "got a PyTorch pickle, need a .safetensors file; convert it in Python: " +
-    `from safetensors.torch import save_file; save_file(torch.load("x.pt"), "x.safetensors")`;
+  const converted = `${path.replace(/\.[^./\\]*$/, "")}.safetensors`;
+  return "got a PyTorch pickle, need a .safetensors file; two lines of Python convert it: " +
+    "`import torch; from safetensors.torch import save_file` and " +
+    `\`save_file(torch.load("${path}", map_location="cpu"), "${converted}")\``;
 }
 
 /** Checks that tensors, sorted by offset, cover the data from end to end without gap or overlap. */

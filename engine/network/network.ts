@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { WeightsError } from "../errors.ts";
 import { connect, type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
 import type {
   BatchNormOptions,
@@ -80,8 +81,8 @@ export class Network {
    *
    * @param inputShape of one image, `[H, W, C]`
    * @throws {WeightsError} if tensors are missing, superfluous, of another shape than the definition and the images need, or not finite.
-   * @throws {DataError} if the definition cannot take the images, `RangeError` if it uses a name twice or gives no logits, `Error` if it
-   * throws what is no error of ours.
+   * @throws {DataError} if the definition cannot take the images, `RangeError` if it uses a name twice, `TypeError` if it gives no
+   * logits, `Error` if it throws what is no error of ours.
    */
   constructor(
     private readonly tensorflow: Tensorflow,
@@ -307,7 +308,8 @@ function makeNorm(maker: ParameterMaker, name: string, channels: number, epsilon
   const [weight, bias, mean, variance] = tensors.map(([, { data }]) => data);
   const bad = variance.findIndex((value) => !(value + epsilon > 0));
   if (bad >= 0) {
-    throw new RangeError(
+    throw new WeightsError(
+      [`${name}.running_var`],
       `Cannot use batch norm '${name}': got running_var ${
         variance[bad]
       } at place ${bad}, need more than -${epsilon}`,
@@ -327,7 +329,7 @@ function makeNorm(maker: ParameterMaker, name: string, channels: number, epsilon
  * The number of classes.
  *
  * @param wanted what a new network must have
- * @throws {RangeError} if these are no logits of one image, or of another number of classes.
+ * @throws {TypeError} if these are no logits of one image, or of another number of classes.
  */
 function checkLogits(
   { name }: NetworkDefinition,
@@ -338,7 +340,7 @@ function checkLogits(
   const need = `logits [N, ${wanted ?? "classes"}]`;
   if (!shape || shape.length !== 2 || (wanted !== undefined && shape[1] !== wanted)) {
     const got = shape ? `[${["N", ...shape.slice(1)].join(", ")}]` : describeValue(logits);
-    throw new RangeError(
+    throw new TypeError(
       `Cannot build ${name}: got ${got} from its forward pass, need ${need}`,
     );
   }

@@ -178,6 +178,7 @@ const CALLS: readonly Mistake[] = [
     [TRAIN, "--seed", "-1", "from 0"],
     [TRAIN, "--seed", "4294967296", "4294967295"], // the generator's seeds have 32 bits
     [TRAIN, "--model", "resnet", "lenet5"],
+    [REDUNDANT, "--model", "resnet", ".ts file"],
     [REDUNDANT, "--kind", "entk", "lpntk"],
     [REDUNDANT, "--split", "validation", "test"],
     [COMPARE, "--seeds", "0", "a positive integer"],
@@ -254,13 +255,34 @@ const FILES: readonly Mistake[] = [
     says: ["train-images-idx3-ubyte", "gzip"],
     spoil: (folder) => writeBytes(folder, "idx/train-images-idx3-ubyte", [0x1f, 0x8b, 8, 0, 0]),
   },
+  ...[
+    module("that is not there", undefined, ["no such file"]),
+    module("without a default export", "export const net = 1;", ["no default export"]),
+    module("that exports something else", "export default { name: 'net' };", ["whose forward is"]),
+    module("that does not parse", "export default {", ["SyntaxError"]),
+    module("that throws", "throw new Error('no luck');", ["no luck"]),
+    module(
+      "whose forward pass throws",
+      "export default { name: 'net', forward() { throw new Error('no way') } };",
+      ["net: its forward pass", "no way"],
+    ),
+    module(
+      "whose forward pass ends elsewhere",
+      "export default { name: 'net', forward: (_, images) => images };",
+      ["net", "need logits [N, 6]"],
+    ),
+  ],
   {
     name: "a PyTorch pickle",
-    call: REDUNDANT,
+    call: REDUNDANT.replace("mlp.safetensors", "model.pt"),
     code: FAILURE,
-    says: ["@/mlp.safetensors", "pickle", "save_file"],
-    spoil: (folder) =>
-      writeBytes(folder, "mlp.safetensors", new TextEncoder().encode("PK\x03\x04")),
+    says: [
+      "@/model.pt",
+      "pickle",
+      "import torch; from safetensors.torch import save_file",
+      'save_file(torch.load("@/model.pt", map_location="cpu"), "@/model.safetensors")',
+    ],
+    spoil: (folder) => writeBytes(folder, "model.pt", new TextEncoder().encode("PK\x03\x04")),
   },
 ];
 
@@ -358,26 +380,26 @@ const CONTENTS: readonly Mistake[] = [
     name: "weights of another model",
     call: REDUNDANT.replace("mlp.s", "lenet5.s"),
     code: FAILURE,
-    says: ["mlp", "'fc1.weight'", "[120, 400]", "[outputs, 784]"],
+    says: ["mlp", "misshapen 'fc1.weight' [120, 400] for [outputs, 784]", "extra 'conv1.weight'"],
   },
   {
     name: "weights of a model with fewer layers",
     call: REDUNDANT.replace("--model mlp", "--model lenet5"),
     code: FAILURE,
-    says: ["lenet5", "'conv1.weight'", "fc1.weight"],
+    says: ["lenet5", "missing 'conv1.weight'", "misshapen 'fc1.weight'"],
   },
   {
     name: "weights with a tensor too many",
     call: REDUNDANT,
     code: FAILURE,
-    says: ["'fc4.bias'"],
+    says: ["extra 'fc4.bias'"],
     spoil: (folder) => writeWeights(folder, "mlp", { ...MLP, "fc4.bias": [10] }),
   },
   ...[NaN, Infinity].map((value) => ({
     name: `a ${value} among the weights`,
     call: REDUNDANT,
     code: FAILURE,
-    says: ["'fc2.weight'", `${value} at place 3`, "finite"],
+    says: [`unusable 'fc2.weight' with ${value} at place 3`],
     spoil: (folder: string) =>
       writeWeights(folder, "mlp", MLP, (name, i) => name === "fc2.weight" && i === 3 ? value : 0.1),
   })),
@@ -633,6 +655,20 @@ function missing(what: string, call: string, name: string, need: string): Mistak
     code: FAILURE,
     says: [name.split("/").at(-1)!, "got no", need],
     spoil: (folder) => Deno.remove(`${folder}/${name}`),
+  };
+}
+
+function module(what: string, source: string | undefined, says: readonly string[]): Mistake {
+  return {
+    name: `a network of one's own ${what}`,
+    call: TRAIN.replace("mlp", "@/net.ts"),
+    code: FAILURE,
+    says: source?.includes("forward:") || source?.includes("forward()")
+      ? says
+      : ["@/net.ts", ...says, "NetworkDefinition"],
+    spoil: async (folder) => {
+      if (source !== undefined) await Deno.writeTextFile(`${folder}/net.ts`, source);
+    },
   };
 }
 

@@ -366,7 +366,7 @@ testEngine(
     const negative = drawWeights(network, 5);
     negative.get("norm.running_var")!.data[1] = -0.8;
     assert.throws(() => build(engine, network, negative), {
-      name: "RangeError",
+      name: "WeightsError",
       message: /'norm': got running_var -0.8\d* at place 1/,
     });
     await Promise.resolve();

@@ -128,8 +128,9 @@ Deno.test("a header of 640 bytes is not taken for a pickle, whose first bytes ar
 });
 
 const PICKLE_MESSAGE =
-  "Cannot read w: got a PyTorch pickle, need a .safetensors file; convert it in Python: " +
-  'from safetensors.torch import save_file; save_file(torch.load("x.pt"), "x.safetensors")';
+  "Cannot read w: got a PyTorch pickle, need a .safetensors file; two lines of Python convert it: " +
+  "`import torch; from safetensors.torch import save_file` and " +
+  '`save_file(torch.load("w", map_location="cpu"), "w.safetensors")`';
 
 const BROKEN: [what: string, bytes: Uint8Array, message: string][] = [
   [

@@ -1,0 +1,78 @@
+/** A network of one's own, from a file, in every command that takes one. @module */
+import assert from "node:assert/strict";
+import { decodeSafetensors } from "../../mod.ts";
+import { openTempFolder } from "../unit/data_fixtures.ts";
+import { finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
+
+const SOURCE = `
+import { add, averagePool, flatten, type NetworkDefinition, relu } from "lpntk";
+
+const mine: NetworkDefinition = {
+  name: "mine",
+  forward(layers, images) {
+    const first = layers.convolution("first", images, { filters: 4, size: 3, stride: 2, pad: 1 });
+    const second = layers.convolution("second", relu(first), { filters: 4, size: 1, bias: false });
+    return layers.dense("last", flatten(averagePool(relu(add(first, second)), 3)), layers.classes);
+  },
+};
+export default mine;
+`;
+
+const SHAPES = {
+  "first.weight": [4, 1, 3, 3],
+  "first.bias": [4],
+  "second.weight": [4, 4, 1, 1],
+  "last.weight": [10, 4 * 4 * 4],
+  "last.bias": [10],
+};
+
+Deno.test("every command takes a network from a file", async () => {
+  await using temp = await openTempFolder();
+  const { path } = temp;
+  await Deno.writeTextFile(`${path}/mine.ts`, SOURCE);
+  const data = ["--data", "digits", "--train-size", "60"];
+  const call = (...args: string[]) => succeed(args, { cwd: path });
+  const training = ["--test-size", "30", "--epochs", "1", "--batch", "16"];
+
+  await call("train", "--model", "./mine.ts", ...data, ...training, "--out", "trained");
+  const weights = decodeSafetensors(
+    await Deno.readFile(`${path}/trained/weights.safetensors`),
+    "weights",
+  );
+  assert.deepEqual(
+    Object.fromEntries([...weights].map(([name, { shape }]) => [name, shape])),
+    SHAPES,
+  );
+
+  const source = ["--model", "mine.ts", "--weights", "trained/weights.safetensors", ...data];
+  await call("gram", ...source, "--out", "K.npy");
+  await call("gram", ...source, "--out", "K.zarr");
+  const kernel = await readArray(`${path}/K.npy`, Float32Array, [60, 60]);
+  const { attributes } = await readJson(`${path}/K.zarr/zarr.json`);
+  assert.match(JSON.stringify(attributes), /"model":"mine\.ts, SHA-256 [0-9a-f]{64}"/);
+  await call("redundant", ...source, "--out", "redundant");
+  assert.deepEqual(
+    [...await readArray(`${path}/redundant/redundant.npy`, Uint8Array, [60])],
+    Array.from({ length: 60 }, (_, i) => {
+      const row = kernel.subarray(60 * i, 60 * i + 60);
+      return Number(row.some((similarity) => similarity > row[i]));
+    }),
+  );
+  await call("relate", ...source, "--out", "relations");
+  await call("cluster", ...source, "--out", "clusters");
+  await call("prune", ...source, "--method", "redundant", "--out", "kept");
+  const arms = ["--arm", "full", "--seeds", "1"];
+  await call("compare", "--model", "./mine.ts", ...data, ...training, ...arms, "--out", "compared");
+  await call("run", "--model", "./mine.ts", ...data, ...training, "--seeds", "2", "--out", "run");
+  assert.equal((await readJson(`${path}/run/summary.json`)).model, "./mine.ts");
+  const plan = await call("plan", "--model", "./mine.ts", "--samples", "60");
+  assert.match(plan, /first +40, contracted\n +second +16, contracted\n +last +65 \+ 10, factored/);
+
+  // a store of another network is not gone on with, though the weights fit
+  await Deno.writeTextFile(`${path}/mine.ts`, SOURCE.replace("relu(first)", "first"));
+  const { code, stderr } = await finish(
+    prepareLpntk(["gram", ...source, "--out", "K.zarr"], { cwd: path }),
+  );
+  assert.equal(code, 1);
+  assert.match(stderr, /model/);
+});
