@@ -62,7 +62,16 @@ export {
   relu,
   tanh,
 } from "./engine/network/definition.ts";
-export { lenet5, mlp } from "./engine/network/models.ts";
+export {
+  createResnet,
+  lenet5,
+  lenetLarge,
+  mlp,
+  resnet18,
+  resnet18Narrow,
+  resnet8,
+  type ResnetOptions,
+} from "./engine/network/models.ts";
 export type {
   LayerShape,
   LayerSignals,

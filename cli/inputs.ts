@@ -14,6 +14,7 @@ import {
   type KernelSource,
   KernelStore,
   lenet5,
+  lenetLarge,
   loadDataset,
   loadWeights,
   mlp,
@@ -21,6 +22,9 @@ import {
   type NetworkDefinition,
   openEngine,
   readNpy,
+  resnet18,
+  resnet18Narrow,
+  resnet8,
   type Rows,
   type Split,
   type StoredKernel,
@@ -36,7 +40,9 @@ export function namesStore(path: string): boolean {
 }
 
 /** The built-in networks by the name that `--model` takes. */
-export const MODELS: Readonly<Record<string, NetworkDefinition>> = { lenet5, mlp };
+export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
+  [lenet5, lenetLarge, mlp, resnet8, resnet18, resnet18Narrow].map((model) => [model.name, model]),
+);
 
 /** Whether `--model` names a file with a network of one's own. */
 export function namesModule(model: string): boolean {

@@ -27,6 +27,8 @@ import {
 export interface ProjectOptions {
   /** `lpntk` (default), `pntk`, or an array `[N, C]` f32 of seeds. */
   readonly seeds?: Seeds;
+  /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
+  readonly layers?: readonly string[];
   readonly onProgress?: OnProgress;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
   readonly tileRows?: number;
@@ -103,12 +105,13 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", onProgress, tileRows }: ProjectOptions = {},
+    { seeds = "lpntk", layers, onProgress, tileRows }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
     return await projectRows(this.#tensorflow, network, data, {
       seeds,
+      layers,
       memoryBytes,
       blockRows: tileRows,
       onProgress,

@@ -9,7 +9,7 @@ import type { Commands } from "../gpu/commands.ts";
 import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { LayerSignals, Network } from "../network/network.ts";
+import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit, toImages } from "../network/training.ts";
 import { countTaps, layOutRow, measureSegment, type RowLayout } from "./layout.ts";
@@ -27,6 +27,8 @@ export type Seeds = "lpntk" | "pntk" | Float32Array;
 /** How to project. */
 export interface ProjectionOptions {
   readonly seeds: Seeds;
+  /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
+  readonly layers?: readonly string[];
   /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
   readonly memoryBytes?: number;
   /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
@@ -38,20 +40,21 @@ export interface ProjectionOptions {
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer.
  *
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, blocks are no whole panels
- * or the memory budget is too small, `NonFiniteError` if a projection overflows; the message names the sample and the layer.
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, there is no layer of a
+ * name, blocks are no whole panels or the memory budget is too small, `NonFiniteError` if a projection overflows; the message names the sample and the layer.
  */
 export async function projectRows(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  { seeds, memoryBytes, blockRows: wantedRows, onProgress }: ProjectionOptions,
+  { seeds, layers, memoryBytes, blockRows: wantedRows, onProgress }: ProjectionOptions,
 ): Promise<Rows> {
   const count = data.labels.length;
   checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (wantedRows !== undefined) checkBlockRows(data, wantedRows);
-  const layout = layOutRow(network.layers);
+  const chosen = chooseLayers(network, layers);
+  const layout = layOutRow(chosen);
   const largest = Math.max(
     ...network.layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1)),
   );
@@ -83,9 +86,10 @@ export async function projectRows(
       const seed = tf.tensor2d(values, [indices.length, network.classes]);
       const signals = network.signals(toImages(data, indices), seed);
       if (first === 0) commands.clear(staging);
-      signals.forEach((signal, i) => {
-        packLayer(tensorflow, commands, signal, layout, i, staging, first);
-      });
+      for (const signal of signals) {
+        const index = chosen.indexOf(signal.layer);
+        if (index >= 0) packLayer(tensorflow, commands, signal, layout, index, staging, first);
+      }
       tensorflow.flush();
       commands.submit();
       for (const { input, delta } of signals) tf.dispose([input, delta]);
@@ -119,6 +123,20 @@ export async function projectRows(
     const panel = new Float32Array(await gpu.read(staging, 4 * PANEL_ROWS * layout.length));
     throw explainNonFinite(data, error.sample, layout, panel);
   }
+}
+
+/** The layers of these names, in the network's order. */
+function chooseLayers(network: Network, names: readonly string[] | undefined): LayerShape[] {
+  const all = network.layers;
+  const unknown = names?.find((name) => !all.some((layer) => layer.name === name));
+  if (unknown !== undefined || names?.length === 0) {
+    throw new RangeError(
+      `Cannot project through layers of ${network.definition.name}: got ${
+        unknown ?? "none"
+      }, need some of ${all.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  return names ? all.filter(({ name }) => names.includes(name)) : all;
 }
 
 /** Says in which layer a projection is not finite, or that its square is not: `panel` holds it as its first row. */

@@ -428,6 +428,27 @@ testEngine(
   },
 );
 
+testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine) => {
+  const network = branched(4);
+  using built = build(engine, network, drawExactWeights(network, 1));
+  const data = drawImages(network, 5, 3);
+  const names = built.layers.map(({ name }) => name);
+  const whole = await kernelOf(engine, built, data);
+  const sum = new Float32Array(whole.length);
+  for (const layers of [names.slice(1, 3), [names[0]], names.slice(3).reverse()]) {
+    const part = await kernelOf(engine, built, data, { layers });
+    assert.ok(part.some((value) => value !== 0));
+    part.forEach((value, i) => sum[i] += value);
+  }
+  assert.deepEqual(sum, whole);
+  for (const layers of [[], ["stem", "norm"]]) {
+    await assert.rejects(engine.project(built, data, { layers }), {
+      name: "RangeError",
+      message: /branched: got (none|norm), need some of stem, block1.conv, /,
+    });
+  }
+});
+
 testEngine("a layer that the logits do not depend on adds nothing to a kernel", async (engine) => {
   const network = strided(3);
   const { definition } = network;

@@ -32,16 +32,23 @@ export function testEngine(name: string, run: (engine: Engine) => Promise<void>)
   });
 }
 
+/** What a kernel is of. */
+export interface KernelOptions {
+  readonly seeds?: Seeds;
+  readonly others?: Dataset;
+  readonly layers?: readonly string[];
+}
+
 /** The kernel of one data set with itself, or with another, `[N, N']` f32. */
 export async function kernelOf(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { seeds, others }: { seeds?: Seeds; others?: Dataset } = {},
+  { seeds, others, layers }: KernelOptions = {},
 ): Promise<Float32Array> {
-  using rows = await engine.project(network, data, { seeds });
+  using rows = await engine.project(network, data, { seeds, layers });
   if (!others) return await computeGram(rows);
-  using columns = await engine.project(network, others, { seeds });
+  using columns = await engine.project(network, others, { seeds, layers });
   return await computeGram(rows, columns);
 }
 
@@ -50,13 +57,14 @@ export async function entkOf(
   engine: Engine,
   network: Network,
   data: Dataset,
+  kernel: typeof kernelOf = kernelOf,
 ): Promise<Float32Array> {
   const { classes } = network;
   const rows = data.labels.length * classes;
   const places = Array.from({ length: rows }, (_, i) => Math.floor(i / classes));
   const seeds = new Float32Array(rows * classes);
   for (let i = 0; i < rows; i++) seeds[i * classes + i % classes] = 1;
-  const matrix = await kernelOf(engine, network, takeSamples(data, places), { seeds });
+  const matrix = await kernel(engine, network, takeSamples(data, places), { seeds });
   const entk = new Float32Array(rows * rows);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < rows; column++) {

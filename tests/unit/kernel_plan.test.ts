@@ -1,6 +1,7 @@
 /** Plans: arithmetic without a device. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { encodeSegments } from "../../engine/kernel/layout.ts";
 import {
   BASE_BYTES,
   countFlops,
@@ -106,4 +107,28 @@ Deno.test("rows longer than a kernel's loop may be are refused", () => {
   const request = { count: 1, bindingBytes: 2 ** 31 };
   assert.doesNotThrow(() => planRows({ ...request, rowLength: 65_000 }));
   assert.throws(() => planRows({ ...request, rowLength: 65_001 }), RangeError);
+});
+
+Deno.test("plain neighbours are cut into entries of at most 4,096 numbers, so that long sums keep their digits", () => {
+  const plain = (layer: string, offset: number, length: number) =>
+    ({ layer, kind: "plain", offset, length }) as const;
+  const layout = {
+    segments: [
+      plain("a", 0, 4000),
+      plain("b", 4000, 4292),
+      { layer: "c", kind: "factored", offset: 8292, inputs: 5000, outputs: 10 } as const,
+      plain("d", 13302, 4096),
+    ],
+    length: 17398,
+  };
+  assert.deepEqual(
+    [...encodeSegments(layout)],
+    [
+      [0, 4096, 0, 0],
+      [4096, 4096, 0, 0],
+      [8192, 100, 0, 0],
+      [8292, 5000, 13292, 10],
+      [13302, 4096, 0, 0],
+    ].flat(),
+  );
 });
