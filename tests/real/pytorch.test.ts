@@ -1,0 +1,127 @@
+/**
+ * Weights that go to PyTorch and come back: names, layouts and logits.
+ *
+ * Without PyTorch on the machine this test is left out.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { createDataset, type Dataset, normalise } from "../../engine/data/dataset.ts";
+import { readNpy, writeNpy } from "../../engine/data/npy.ts";
+import { encodeSafetensors, loadWeights } from "../../engine/data/safetensors.ts";
+import {
+  averagePool,
+  flatten,
+  gelu,
+  type NetworkDefinition,
+  tanh,
+} from "../../engine/network/definition.ts";
+import { lenet5, lenetLarge, resnet18Narrow, resnet8 } from "../../engine/network/models.ts";
+import { testEngine } from "../gpu/open_engine.ts";
+import { assertClose } from "../oracle/numbers.ts";
+import { permute } from "../oracle/tensor.ts";
+import { openTempFolder } from "../unit/data_fixtures.ts";
+
+const SCRIPT = fileURLToPath(new URL("pytorch.py", import.meta.url));
+
+/** The interpreter on the path, and the system's, which knows the system's packages. */
+const INTERPRETERS = ["python3", "/usr/bin/python3"];
+
+/** The largest error of a logit, as with the golden ones. */
+const LOGITS = 1e-4;
+
+async function runPython(interpreter: string, ...args: string[]) {
+  const { success, stderr } = await new Deno.Command(interpreter, {
+    args,
+    stdout: "null",
+    stderr: "piped",
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+  }).output();
+  return { success, complaint: new TextDecoder().decode(stderr) };
+}
+
+async function findPython(): Promise<string | undefined> {
+  for (const interpreter of INTERPRETERS) {
+    const found = await runPython(interpreter, "-c", "import torch, numpy").catch(() => undefined);
+    if (found?.success) return interpreter;
+  }
+}
+
+const python = await findPython();
+if (!python) console.log("Python has no PyTorch here: no weights go to it and come back");
+
+/** What the other networks do not have. */
+const normed: NetworkDefinition = {
+  name: "normed",
+  forward(layers, images) {
+    const x = layers.convolution("conv", images, { filters: 5, size: 3, stride: 2 });
+    const pooled = averagePool(tanh(layers.batchNorm("norm", x)), 2);
+    return layers.dense("fc", flatten(gelu(pooled)), layers.classes, { bias: false });
+  },
+};
+
+const NETWORKS = [
+  { definition: lenet5, shape: [28, 28, 1] },
+  { definition: lenetLarge, shape: [28, 28, 1] },
+  { definition: resnet8, shape: [32, 32, 3] },
+  { definition: resnet18Narrow, shape: [32, 32, 3] },
+  { definition: normed, shape: [32, 32, 3] },
+] as const;
+
+const COUNT = 3;
+
+function drawImages(shape: readonly [number, number, number]): Dataset {
+  const length = COUNT * shape[0] * shape[1] * shape[2];
+  return createDataset({
+    name: "drawn",
+    split: "train",
+    images: Uint8Array.from({ length }, (_, i) => (i * i + 7 * i) % 251),
+    labels: new Uint8Array(COUNT),
+    shape,
+    classes: 10,
+    mean: [0.5],
+    std: [0.25],
+  });
+}
+
+if (!python) Deno.test.ignore("weights go to PyTorch and come back", () => {});
+else {
+  testEngine(
+    "weights go to PyTorch, load with strict=True, give its logits, and come back",
+    async (engine) => {
+      await using temp = await openTempFolder();
+      const networks = NETWORKS.map(({ definition, shape }) => ({
+        name: definition.name,
+        network: engine.network(definition, { seed: 1, classes: 10 }, shape),
+        data: drawImages(shape),
+      }));
+      try {
+        for (const { name, network, data } of networks) {
+          const weights = await network.weights();
+          // statistics as training leaves them
+          weights.get("norm.running_mean")?.data.forEach((_, i, all) => all[i] = i / 10 - 0.2);
+          weights.get("norm.running_var")?.data.forEach((_, i, all) => all[i] = 0.1 + i);
+          await Deno.writeFile(`${temp.path}/${name}.safetensors`, encodeSafetensors(weights));
+          const images = { shape: [COUNT, ...data.shape], data: normalise(data, [0, 1, 2]) };
+          const { shape, data: pixels } = permute(images, [0, 3, 1, 2]);
+          await writeNpy(`${temp.path}/${name}_images.npy`, Float32Array.from(pixels), [...shape]);
+        }
+        const { success, complaint } = await runPython(python, SCRIPT, temp.path);
+        assert.ok(success, complaint);
+        for (const { name, network, data } of networks) {
+          const sent = await loadWeights(`${temp.path}/${name}.safetensors`);
+          const returned = await loadWeights(`${temp.path}/${name}_torch.safetensors`);
+          using again = engine.network(network.definition, returned, data.shape);
+          const kept = await again.weights();
+          assert.deepEqual(new Map([...kept].sort()), new Map([...sent].sort()), name);
+          const expected = await readNpy(`${temp.path}/${name}_logits.npy`);
+          const logits = await engine.logits(again, data);
+          assertClose(logits, Array.from(expected.data, Number), () => LOGITS, name);
+        }
+      } finally {
+        for (const { network } of networks) network.dispose();
+      }
+    },
+  );
+}
