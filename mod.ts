@@ -26,9 +26,10 @@ export {
   takeSamples,
 } from "./engine/data/dataset.ts";
 export { drawDigits } from "./engine/data/digits.ts";
-export { fetchDataset } from "./engine/data/fetch.ts";
+export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
-export { readMnist } from "./engine/data/mnist.ts";
+export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
+export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { cacheFolder, loadDataset } from "./engine/data/named.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";

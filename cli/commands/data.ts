@@ -10,7 +10,9 @@ export function addData(program: Command): void {
     .description("data sets on disk")
     .command("fetch")
     .description("download a data set to LPNTK_DATA or the cache folder, checked by its checksum")
-    .addArgument(new Argument("<name>", "data set").choices(["mnist"] as const))
+    .addArgument(new Argument("<name>", "data set").choices(
+      ["mnist", "fashion-mnist", "cifar10", "cifar100"] as const,
+    ))
     .addOption(new Option("--mirror <url>", "where to download from"))
     .action(async (name, { mirror }) => {
       const folder = await withProgress(

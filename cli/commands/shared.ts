@@ -25,7 +25,11 @@ export const options = {
       `network: ${MODEL_NAMES}, or a .ts file whose default export is a NetworkDefinition`,
     ).argParser(parseModel),
   weights: () => new Option("--weights <file>", "weights, .safetensors in PyTorch's layout"),
-  data: () => new Option("--data <name>", "data set: digits, mnist or a folder"),
+  data: () =>
+    new Option(
+      "--data <name>",
+      "data set: digits, mnist, fashion-mnist, cifar10, cifar100 or a folder",
+    ),
   kernel: () => new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy"),
   labels: () => new Option("--labels <file>", "labels of a stored kernel, .npy [N]"),
   kind: () =>

@@ -1,68 +1,104 @@
 /** Downloading data sets, checked against known checksums. @module */
 
+import { createHash } from "node:crypto";
 import { FileError } from "../errors.ts";
-import { exists, readBytes, writeWhole } from "./file.ts";
-import { MNIST_FILES } from "./mnist.ts";
+import { CIFAR10, CIFAR100, unpackCifar } from "./cifar.ts";
+import { exists, explainWrite, measureFile, PARTIAL } from "./file.ts";
+import { IDX_FILES } from "./mnist.ts";
 import { chooseDataFolder } from "./named.ts";
 
 /** A file to download. */
 export interface RemoteFile {
   /** Name on the mirror and in the folder. */
-  name: string;
-  sizeBytes: number;
-  /** In lower-case hexadecimal digits. */
-  sha256: string;
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** What its publisher gives, in lower-case hexadecimal digits. */
+  readonly checksum: { readonly algorithm: keyof typeof ALGORITHMS; readonly digest: string };
 }
 
 /** Called as bytes arrive; files that were there already count as arrived. */
 export type ReportProgress = (doneBytes: number, totalBytes: number) => void;
 
-const MNIST_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/";
+const ALGORITHMS = { sha256: "SHA-256", md5: "MD5" };
 
-const MNIST_DOWNLOADS: readonly RemoteFile[] = [
-  {
-    name: `${MNIST_FILES.train.images}.gz`,
-    sizeBytes: 9_912_422,
-    sha256: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+/** Connections that a file may take; each but the first goes on where the one before broke. */
+const CONNECTIONS = 8;
+
+/** A data set that can be downloaded. */
+export type RemoteName = "mnist" | "fashion-mnist" | "cifar10" | "cifar100";
+
+/** A data set on a mirror. */
+interface RemoteDataset {
+  readonly mirror: string;
+  readonly files: readonly RemoteFile[];
+  /** Makes of the files what readers want. */
+  readonly unpack?: (folder: string) => Promise<void>;
+}
+
+const DATASETS: Record<RemoteName, RemoteDataset> = {
+  mnist: {
+    mirror: "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    files: listIdx("sha256", [
+      [9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"],
+      [28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"],
+      [1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"],
+      [4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"],
+    ]),
   },
-  {
-    name: `${MNIST_FILES.train.labels}.gz`,
-    sizeBytes: 28_881,
-    sha256: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+  "fashion-mnist": {
+    mirror: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    files: listIdx("md5", [
+      [26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"],
+      [29_515, "25c81989df183df01b3e8a0aad5dffbe"],
+      [4_422_102, "bef4ecab320f06d8554ea6380940ec79"],
+      [5_148, "bb300cfdad3c16e7a12a480ee83cd310"],
+    ]),
   },
-  {
-    name: `${MNIST_FILES.test.images}.gz`,
-    sizeBytes: 1_648_877,
-    sha256: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+  cifar10: {
+    mirror: "https://www.cs.toronto.edu/~kriz/",
+    files: [{
+      name: CIFAR10.archive,
+      sizeBytes: 170_052_171,
+      checksum: { algorithm: "md5", digest: "c32a1d4ab5d03f1284b67883e8d87530" },
+    }],
+    unpack: (folder) => unpackCifar(CIFAR10, folder),
   },
-  {
-    name: `${MNIST_FILES.test.labels}.gz`,
-    sizeBytes: 4_542,
-    sha256: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+  cifar100: {
+    mirror: "https://www.cs.toronto.edu/~kriz/",
+    files: [{
+      name: CIFAR100.archive,
+      sizeBytes: 168_513_733,
+      checksum: { algorithm: "md5", digest: "03b5dce01913d631647c71ecec9e9cb8" },
+    }],
+    unpack: (folder) => unpackCifar(CIFAR100, folder),
   },
-];
+};
 
 /**
- * Downloads a data set: 12 MB for MNIST. Files that are there with the right checksum are kept.
+ * Downloads a data set: 12 MB for MNIST, 31 MB for Fashion-MNIST, 170 MB for CIFAR-10 and for CIFAR-100, which are unpacked beside their
+ * archive. Files that are there with the right checksum are kept.
  *
- * @param options.folder where to; by default `$LPNTK_DATA/mnist`, or `mnist` in the cache folder
+ * @param options.folder where to; by default the data set's folder in `$LPNTK_DATA`, or in the cache folder
  * @param options.mirror URL of the folder to download from
  * @returns the folder
  * @throws {FileError} when a file cannot be downloaded, or is not the one that the checksum asks
  * for
  */
 export async function fetchDataset(
-  name: "mnist",
+  name: RemoteName,
   options: { folder?: string; mirror?: string; onProgress?: ReportProgress } = {},
 ): Promise<string> {
-  const { folder = chooseDataFolder(name), mirror = MNIST_MIRROR, onProgress } = options;
-  await fetchFiles(MNIST_DOWNLOADS, mirror, folder, onProgress);
+  const dataset = DATASETS[name];
+  const { folder = chooseDataFolder(name), mirror = dataset.mirror, onProgress } = options;
+  await fetchFiles(dataset.files, mirror, folder, onProgress);
+  await dataset.unpack?.(folder);
   return folder;
 }
 
 /**
  * Downloads files into a folder, one after the other. A file appears under its name only when it is
- * whole and its checksum is right.
+ * whole and its checksum is right. Where a connection breaks, another goes on from there; what has come when none does stays as
+ * `NAME.partial`, with which the next call goes on.
  *
  * @param mirror URL of the folder to download from
  * @throws {FileError} when a file cannot be downloaded, or is not the one that its checksum asks
@@ -79,13 +115,147 @@ export async function fetchFiles(
   let done = 0;
   for (const file of files) {
     const path = `${folder}/${file.name}`;
-    if (!await holdsFile(path, file)) {
+    if (!await exists(path) || await hash(path, file) !== file.checksum.digest) {
       const url = `${mirror.replace(/\/$/, "")}/${file.name}`;
-      const bytes = await download(url, file, (received) => onProgress(done + received, total));
-      await writeWhole(path, bytes);
+      const download = new Download(url, file, path);
+      await download.run((received) => onProgress(done + received, total));
     }
     done += file.sizeBytes;
     onProgress(done, total);
+  }
+}
+
+/** One file on its way. */
+class Download {
+  readonly #partial: string;
+
+  constructor(
+    private readonly url: string,
+    private readonly file: RemoteFile,
+    private readonly path: string,
+  ) {
+    this.#partial = `${path}${PARTIAL}`;
+  }
+
+  async run(onReceived: (sizeBytes: number) => void): Promise<void> {
+    const { algorithm, digest } = this.file.checksum;
+    const isResumed = await this.#measure() > 0;
+    await this.#receiveAll(onReceived);
+    const found = await hash(this.#partial, this.file);
+    if (found === digest) {
+      await Deno.rename(this.#partial, this.path).catch((cause) => {
+        throw explainWrite(this.path, cause);
+      });
+      return;
+    }
+    await Deno.remove(this.#partial);
+    // what an earlier call left may have been of another file
+    if (isResumed) return await this.run(onReceived);
+    throw this.#fail(`got ${ALGORITHMS[algorithm]} ${found}, need ${digest}`);
+  }
+
+  /** Connects until all bytes are there. */
+  async #receiveAll(onReceived: (sizeBytes: number) => void): Promise<void> {
+    const { sizeBytes } = this.file;
+    let furthest = 0;
+    for (let connection = 1;; connection++) {
+      const from = await this.#measure();
+      if (from === sizeBytes) return;
+      const state = await this.#receive(from, onReceived);
+      const received = await this.#measure();
+      if (received === sizeBytes) return;
+      // a mirror that begins anew each time, or sends nothing more, gets no further
+      if (connection === CONNECTIONS || received <= Math.max(from, furthest)) {
+        throw this.#fail(
+          `got ${state}, need ${sizeBytes} bytes; what came is kept, and the same call goes on from there`,
+        );
+      }
+      furthest = received;
+    }
+  }
+
+  /**
+   * Adds what one connection brings to the partial file.
+   *
+   * @param from bytes that it holds
+   * @returns how the connection ended
+   */
+  async #receive(from: number, onReceived: (sizeBytes: number) => void): Promise<string> {
+    const { body, offset } = await this.#connect(from);
+    const { sizeBytes } = this.file;
+    let received = offset;
+    using partial = await this.#openPartial(offset);
+    const reader = body.getReader();
+    for (;;) {
+      const { done, value, cause } = await reader.read()
+        .catch((cause) => ({ done: true, value: undefined, cause }) as const)
+        .then((read) => ({ cause: undefined, ...read }));
+      if (cause !== undefined) {
+        return `a broken connection (${explain(cause)}) after ${received} bytes`;
+      }
+      if (done) return `${received} bytes`;
+      received += value.length;
+      if (received > sizeBytes) {
+        await reader.cancel();
+        await Deno.remove(this.#partial);
+        throw this.#fail(`got more than ${sizeBytes} bytes, need ${sizeBytes} bytes`);
+      }
+      await writeAll(partial, value, this.#partial);
+      onReceived(received);
+    }
+  }
+
+  /** The bytes from a place on, or from the beginning where the mirror does not go on. */
+  async #connect(from: number): Promise<{ body: ReadableStream<Uint8Array>; offset: number }> {
+    const headers: HeadersInit = from > 0 ? { Range: `bytes=${from}-` } : {};
+    let response: Response;
+    try {
+      response = await fetch(this.url, { headers });
+    } catch (cause) {
+      throw this.#fail(
+        `got no connection (${explain(cause)}), need network access or another mirror`,
+        cause,
+      );
+    }
+    const { status, body } = response;
+    const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
+    if (status === 206 && Number(start) === from && body) return { body, offset: from };
+    if (status === 200 && body) return { body, offset: 0 };
+    await body?.cancel();
+    // another part than was asked for, or none: from the beginning
+    if (from > 0 && (status === 206 || status === 416)) return await this.#connect(0);
+    throw this.#fail(`got HTTP status ${status}, need 200`);
+  }
+
+  async #openPartial(offset: number): Promise<Deno.FsFile> {
+    try {
+      const file = await Deno.open(this.#partial, { write: true, create: true });
+      await file.truncate(offset);
+      await file.seek(offset, Deno.SeekMode.Start);
+      return file;
+    } catch (cause) {
+      throw explainWrite(this.#partial, cause);
+    }
+  }
+
+  /** Bytes of the partial file, which is removed where it is too long to be one. */
+  async #measure(): Promise<number> {
+    const size = await measureFile(this.#partial) ?? 0;
+    if (size <= this.file.sizeBytes) return size;
+    await Deno.remove(this.#partial);
+    return 0;
+  }
+
+  #fail(state: string, cause?: unknown): FileError {
+    return new FileError(this.url, `Cannot download ${this.url}: ${state}`, { cause });
+  }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array, path: string): Promise<void> {
+  try {
+    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  } catch (cause) {
+    throw explainWrite(path, cause);
   }
 }
 
@@ -97,70 +267,24 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function holdsFile(path: string, file: RemoteFile): Promise<boolean> {
-  if (!await exists(path)) return false;
-  return await hash(await readBytes(path, "a downloaded file")) === file.sha256;
+/** A file's checksum, without holding the file in memory. */
+async function hash(path: string, { checksum: { algorithm } }: RemoteFile): Promise<string> {
+  const digest = createHash(algorithm);
+  const file = await Deno.open(path);
+  for await (const bytes of file.readable) digest.update(bytes);
+  return digest.digest("hex");
 }
 
-/** The bytes of a URL, whole and of the right checksum. */
-async function download(
-  url: string,
-  file: RemoteFile,
-  onReceived: (sizeBytes: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await receive(await open(url), url, file.sizeBytes, onReceived);
-  const sha256 = await hash(bytes);
-  if (sha256 === file.sha256) return bytes;
-  throw new FileError(url, `Cannot download ${url}: got SHA-256 ${sha256}, need ${file.sha256}`);
-}
-
-async function open(url: string): Promise<ReadableStream<Uint8Array>> {
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new FileError(
-      url,
-      `Cannot download ${url}: got no connection (${explain(cause)}), need network access or ` +
-        "another mirror",
-      { cause },
-    );
-  }
-  if (response.status === 200 && response.body) return response.body;
-  await response.body?.cancel();
-  throw new FileError(url, `Cannot download ${url}: got HTTP status ${response.status}, need 200`);
-}
-
-async function receive(
-  body: ReadableStream<Uint8Array>,
-  url: string,
-  sizeBytes: number,
-  onReceived: (sizeBytes: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const fail = (state: string, cause?: unknown) =>
-    new FileError(url, `Cannot download ${url}: got ${state}, need ${sizeBytes} bytes`, { cause });
-  const bytes = new Uint8Array(sizeBytes);
-  const reader = body.getReader();
-  let received = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch((cause) => {
-      throw fail(`a broken connection (${explain(cause)}) after ${received} bytes`, cause);
+/** The four IDX files with their sizes and checksums: images and labels to learn from, then to judge by. */
+function listIdx(
+  algorithm: RemoteFile["checksum"]["algorithm"],
+  known: readonly (readonly [sizeBytes: number, digest: string])[],
+): RemoteFile[] {
+  return Object.values(IDX_FILES).flatMap(({ images, labels }) => [images, labels])
+    .map((name, i) => {
+      const [sizeBytes, digest] = known[i];
+      return { name: `${name}.gz`, sizeBytes, checksum: { algorithm, digest } };
     });
-    if (done) break;
-    if (received + value.length > sizeBytes) {
-      await reader.cancel();
-      throw fail(`more than ${sizeBytes} bytes`);
-    }
-    bytes.set(value, received);
-    received += value.length;
-    onReceived(received);
-  }
-  if (received < sizeBytes) throw fail(`${received} bytes`);
-  return bytes;
-}
-
-async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 function explain(cause: unknown): string {

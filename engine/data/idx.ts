@@ -6,6 +6,7 @@
 
 import { FileError } from "../errors.ts";
 import { readBytes } from "./file.ts";
+import { gunzip, isGzip } from "./gzip.ts";
 import { countElements } from "./shape.ts";
 
 const UNSIGNED_BYTE = 0x08;
@@ -25,22 +26,7 @@ export interface IdxArray {
  */
 export async function readIdx(path: string): Promise<IdxArray> {
   const bytes = await readBytes(path, "an IDX file, plain or gzip");
-  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  return decodeIdx(isGzip ? await gunzip(bytes, path) : bytes, path);
-}
-
-async function gunzip(bytes: Uint8Array<ArrayBuffer>, path: string): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  try {
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  } catch (cause) {
-    const state = cause instanceof Error ? cause.message : String(cause);
-    throw new FileError(
-      path,
-      `Cannot read ${path}: got broken gzip (${state}), need the whole file; fetch it again`,
-      { cause },
-    );
-  }
+  return decodeIdx(isGzip(bytes) ? await gunzip(bytes, path) : bytes, path);
 }
 
 function decodeIdx(bytes: Uint8Array, path: string): IdxArray {

@@ -1,7 +1,8 @@
 /**
- * MNIST, and data sets in its form, from its four IDX files.
+ * MNIST and Fashion-MNIST, and data sets in their form, from four IDX files.
  *
  * @see LeCun, Cortes, Burges: The MNIST database of handwritten digits
+ * @see Xiao, Rasul, Vollgraf: Fashion-MNIST
  * @module
  */
 
@@ -13,10 +14,26 @@ import type { IdxArray } from "./idx.ts";
 import { readIdx } from "./idx.ts";
 
 /** Names of the IDX files; each may carry `.gz`. */
-export const MNIST_FILES = {
+export const IDX_FILES = {
   train: { images: "train-images-idx3-ubyte", labels: "train-labels-idx1-ubyte" },
   test: { images: "t10k-images-idx3-ubyte", labels: "t10k-labels-idx1-ubyte" },
 } as const;
+
+/** One of the two. */
+interface IdxForm {
+  readonly name: "mnist" | "fashion-mnist";
+  readonly title: string;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+const MNIST: IdxForm = { name: "mnist", title: "MNIST", mean: [0.1307], std: [0.3081] };
+const FASHION: IdxForm = {
+  name: "fashion-mnist",
+  title: "Fashion-MNIST",
+  mean: [0.286],
+  std: [0.353],
+};
 
 /**
  * Reads one split of MNIST: 60,000 or 10,000 grey images of 28 x 28, 10 classes. Takes some
@@ -27,32 +44,47 @@ export const MNIST_FILES = {
  * @throws {DataError} when images and labels do not fit
  */
 export async function readMnist(folder: string, split: Split): Promise<Dataset> {
-  const images = await readRanked(folder, MNIST_FILES[split].images, 3);
-  const labels = await readRanked(folder, MNIST_FILES[split].labels, 1);
+  return await readForm(MNIST, folder, split);
+}
+
+/** {@link readMnist} of Fashion-MNIST, which has the same files under the same names. */
+export async function readFashionMnist(folder: string, split: Split): Promise<Dataset> {
+  return await readForm(FASHION, folder, split);
+}
+
+/** Whether the folder holds the images of this split, plain or gzip. */
+export async function holdsIdx(folder: string, split: Split): Promise<boolean> {
+  return await findFile(folder, IDX_FILES[split].images) !== undefined;
+}
+
+async function readForm(form: IdxForm, folder: string, split: Split): Promise<Dataset> {
+  const images = await readRanked(form, folder, IDX_FILES[split].images, 3);
+  const labels = await readRanked(form, folder, IDX_FILES[split].labels, 1);
   return createDataset({
-    name: "mnist",
+    name: form.name,
     split,
     images: images.data,
     labels: labels.data,
     shape: [images.shape[1], images.shape[2], 1],
     classes: 10,
-    mean: [0.1307],
-    std: [0.3081],
+    mean: form.mean,
+    std: form.std,
   });
 }
 
-/** Whether the folder holds the images of this split, plain or gzip. */
-export async function holdsMnist(folder: string, split: Split): Promise<boolean> {
-  return await findFile(folder, MNIST_FILES[split].images) !== undefined;
-}
-
-async function readRanked(folder: string, name: string, rank: number): Promise<IdxArray> {
+async function readRanked(
+  form: IdxForm,
+  folder: string,
+  name: string,
+  rank: number,
+): Promise<IdxArray> {
   const path = await findFile(folder, name);
   if (path === undefined) {
     throw new FileError(
       folder,
-      `Cannot read MNIST: got no ${name} or ${name}.gz in ${folder}, need the four IDX files; ` +
-        "run `lpntk data fetch mnist` or point LPNTK_DATA at the folder that holds mnist/",
+      `Cannot read ${form.title}: got no ${name} or ${name}.gz in ${folder}, need the four IDX ` +
+        `files; run \`lpntk data fetch ${form.name}\` or point LPNTK_DATA at the folder that ` +
+        `holds ${form.name}/`,
     );
   }
   const array = await readIdx(path);

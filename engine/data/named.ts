@@ -1,23 +1,44 @@
 /** Finding data sets by name or path. @module */
 
 import { FileError } from "../errors.ts";
+import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawDigits } from "./digits.ts";
 import { exists } from "./file.ts";
 import { readFolder } from "./folder.ts";
-import { holdsMnist, MNIST_FILES, readMnist } from "./mnist.ts";
+import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
 
-const READERS: Record<string, (split: Split) => Dataset | Promise<Dataset>> = {
-  digits: (split) => drawDigits(split),
-  mnist: async (split) => await readMnist(await findMnist(split), split),
-};
+/** A data set with a name and files. */
+interface KnownDataset {
+  /** Where it may be in `$LPNTK_DATA` or the cache folder; the first is the folder for downloads. */
+  readonly places: readonly [string, ...string[]];
+  holds(place: string, split: Split): Promise<boolean>;
+  read(place: string, split: Split): Promise<Dataset>;
+}
+
+const KNOWN = {
+  mnist: { places: ["mnist"], holds: holdsIdx, read: readMnist },
+  "fashion-mnist": { places: ["fashion-mnist"], holds: holdsIdx, read: readFashionMnist },
+  cifar10: knowCifar(CIFAR10, "cifar-10-batches-bin"),
+  cifar100: knowCifar(CIFAR100, "cifar-100-binary"),
+} satisfies Record<string, KnownDataset>;
+
+const NAMES = ["digits", ...Object.keys(KNOWN)];
+
+function knowCifar(form: CifarForm, folder: string): KnownDataset {
+  return {
+    places: [folder, form.archive],
+    holds: (place, split) => holdsCifar(form, place, split),
+    read: (place, split) => readCifar(form, place, split),
+  };
+}
 
 /**
  * Loads one split of a data set.
  *
- * @param name `digits` (drawn, nothing to download), `mnist` (from `$LPNTK_DATA/mnist`, or else
- * from the cache folder), or a folder with `images.npy` and `labels.npy` or with the IDX files of
- * MNIST; a folder that has a known name is written `./mnist`
+ * @param name `digits` (drawn, nothing to download), `mnist`, `fashion-mnist`, `cifar10` or `cifar100` (from `$LPNTK_DATA`, or else
+ * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, or with the binary batches or the
+ * archive of CIFAR-10 or CIFAR-100; a folder that has a known name is written `./mnist`
  * @param options.size keeps only the first samples
  * @throws {RangeError} when a name without `/` is neither known nor a folder, or the split holds fewer than `size` samples
  * @throws {FileError} when files are missing or broken
@@ -33,18 +54,27 @@ export async function loadDataset(
 }
 
 async function readWhole(name: string, split: Split): Promise<Dataset> {
-  if (Object.hasOwn(READERS, name)) return await READERS[name](split);
+  if (name === "digits") return drawDigits(split);
+  if (isKnown(name)) return await KNOWN[name].read(await findKnown(name, split), split);
   if (!await exists(name)) throw explainMissing(name);
   if (await exists(`${name}/images.npy`) || await exists(`${name}/test_images.npy`)) {
     return await readFolder(name, split);
   }
-  if (await holdsMnist(name, split)) return { ...await readMnist(name, split), name };
-  const { images } = MNIST_FILES[split];
+  for (const { holds, read } of [KNOWN.mnist, KNOWN.cifar10, KNOWN.cifar100]) {
+    if (await holds(name, split)) return { ...await read(name, split), name };
+  }
+  const { images } = IDX_FILES[split];
+  const batches = [CIFAR10, CIFAR100].map(({ files, archive }) => `${files[split][0]}, ${archive}`);
   throw new FileError(
     name,
-    `Cannot load data set ${name}: got none of images.npy, ${images}, ${images}.gz in it, need ` +
-      "arrays of NumPy or the IDX files of MNIST",
+    `Cannot load data set ${name}: got none of images.npy, ${images}, ${images}.gz, ` +
+      `${batches.join(", ")} in it, need arrays of NumPy, the IDX files of MNIST, or the binary ` +
+      "batches of CIFAR",
   );
+}
+
+function isKnown(name: string): name is keyof typeof KNOWN {
+  return Object.hasOwn(KNOWN, name);
 }
 
 /**
@@ -76,25 +106,31 @@ export function chooseCacheFolder(
 }
 
 /** The folder of a named data set: in `$LPNTK_DATA` when that is set, else in the cache folder. */
-export function chooseDataFolder(name: string): string {
-  return `${Deno.env.get("LPNTK_DATA") || cacheFolder()}/${name}`;
+export function chooseDataFolder(name: keyof typeof KNOWN): string {
+  return `${Deno.env.get("LPNTK_DATA") || cacheFolder()}/${KNOWN[name].places[0]}`;
 }
 
-async function findMnist(split: Split): Promise<string> {
-  const preferred = chooseDataFolder("mnist");
-  if (await holdsMnist(preferred, split)) return preferred;
-  const cached = `${cacheFolder()}/mnist`;
-  return await holdsMnist(cached, split) ? cached : preferred;
+async function findKnown(name: keyof typeof KNOWN, split: Split): Promise<string> {
+  const { places, holds } = KNOWN[name];
+  const data = Deno.env.get("LPNTK_DATA");
+  const roots = data ? [() => data, cacheFolder] : [cacheFolder];
+  for (const root of roots) {
+    for (const place of places) {
+      if (await holds(`${root()}/${place}`, split)) return `${root()}/${place}`;
+    }
+  }
+  return chooseDataFolder(name);
 }
 
 function explainMissing(name: string): Error {
   if (/[/\\]/.test(name)) {
     return new FileError(name, `Cannot load data set ${name}: got no such folder, need one`);
   }
-  const known = Object.keys(READERS);
-  const nearest = known.find((other) => measureEditDistance(name, other) <= 2);
+  const distances = new Map(NAMES.map((known) => [known, measureEditDistance(name, known)]));
+  const [nearest] = NAMES.filter((known) => distances.get(known)! <= 2)
+    .sort((a, b) => distances.get(a)! - distances.get(b)!);
   return new RangeError(
-    `Cannot load data set ${name}: got an unknown name, need ${known.join(", ")} or a folder` +
+    `Cannot load data set ${name}: got an unknown name, need ${NAMES.join(", ")} or a folder` +
       (nearest ? `; did you mean ${nearest}?` : ""),
   );
 }

@@ -113,7 +113,7 @@ function convolve(
 }
 
 /** ResNet-18 for 32 x 32 images, as the authors have it: 11,164,362 parameters with three channels and ten classes. */
-export const resnet18 = createResnet({
+export const resnet18: NetworkDefinition = createResnet({
   name: "resnet18",
   widths: [64, 128, 256, 512],
   blocks: 2,
@@ -121,7 +121,7 @@ export const resnet18 = createResnet({
 });
 
 /** {@linkcode resnet18} at an eighth of its width: 175,202 parameters. */
-export const resnet18Narrow = createResnet({
+export const resnet18Narrow: NetworkDefinition = createResnet({
   name: "resnet18_narrow",
   widths: [8, 16, 32, 64],
   blocks: 2,
@@ -129,7 +129,7 @@ export const resnet18Narrow = createResnet({
 });
 
 /** A residual network of eight layers (He et al., 2016) that trains in minutes on two CPU cores: 43,726 parameters. */
-export const resnet8 = createResnet({
+export const resnet8: NetworkDefinition = createResnet({
   name: "resnet8",
   widths: [12, 24, 48],
   blocks: 1,

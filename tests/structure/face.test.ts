@@ -4,6 +4,8 @@ import * as face from "../../mod.ts";
 
 Deno.test("mod.ts exports these values", () => {
   assert.deepEqual(Object.keys(face).sort(), [
+    "CIFAR10",
+    "CIFAR100",
     "DataError",
     "DeviceError",
     "Engine",
@@ -47,6 +49,8 @@ Deno.test("mod.ts exports these values", () => {
     "mlp",
     "openEngine",
     "pruneHeads",
+    "readCifar",
+    "readFashionMnist",
     "readFolder",
     "readMnist",
     "readNpy",

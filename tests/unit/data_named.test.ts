@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { encodeNpy } from "../../engine/data/npy.ts";
 import { chooseCacheFolder, loadDataset } from "../../engine/data/named.ts";
-import { encodeIdx, openTempFolder } from "./data_fixtures.ts";
+import { createTar } from "npm:nanotar@0.3.0";
+import { encodeIdx, gzip, openTempFolder } from "./data_fixtures.ts";
 
 async function writeMnist(folder: string, label: number): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
@@ -10,15 +11,15 @@ async function writeMnist(folder: string, label: number): Promise<void> {
 }
 
 /**
- * Loads MNIST in a process of its own, because the environment is one for all tests; gives label or
+ * Loads a data set in a process of its own, because the environment is one for all tests; gives label or
  * error. The process sets its variables itself: Deno keeps its own cache in XDG_CACHE_HOME.
  */
-async function loadMnistWith(env: Record<string, string>): Promise<string> {
+async function loadWith(env: Record<string, string>, data: string): Promise<string> {
   const script = `
     import { loadDataset } from "${new URL("../../engine/data/named.ts", import.meta.url)}";
     Deno.env.delete("LPNTK_DATA");
     for (const [name, value] of Object.entries(${JSON.stringify(env)})) Deno.env.set(name, value);
-    try { console.log((await loadDataset("mnist", "train")).labels[0]); }
+    try { console.log((await loadDataset("${data}", "train")).labels[0]); }
     catch (error) { console.log(error.message); }`;
   const process = new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-lock", script],
@@ -56,7 +57,9 @@ Deno.test("a folder with neither is a FileError that lists what was looked for",
     path: folder.path,
     message:
       `Cannot load data set ${folder.path}: got none of images.npy, t10k-images-idx3-ubyte, ` +
-      "t10k-images-idx3-ubyte.gz in it, need arrays of NumPy or the IDX files of MNIST",
+      "t10k-images-idx3-ubyte.gz, test_batch.bin, cifar-10-binary.tar.gz, test.bin, " +
+      "cifar-100-binary.tar.gz in it, need arrays of NumPy, the IDX files of MNIST, or the binary " +
+      "batches of CIFAR",
   });
 });
 
@@ -73,7 +76,8 @@ Deno.test("a path that is no folder is a FileError", async () => {
 });
 
 Deno.test("an unknown name is a RangeError that names a known one within two letters", async () => {
-  const need = "got an unknown name, need digits, mnist or a folder";
+  const need =
+    "got an unknown name, need digits, mnist, fashion-mnist, cifar10, cifar100 or a folder";
   const hints = {
     mnsit: "; did you mean mnist?",
     minst: "; did you mean mnist?",
@@ -81,8 +85,10 @@ Deno.test("an unknown name is a RangeError that names a known one within two let
     digit: "; did you mean digits?",
     fingits: "; did you mean digits?",
     mnxyz: "",
-    cifar: "",
-    "fashion-mnist": "",
+    cifar: "; did you mean cifar10?",
+    "cifar-100": "; did you mean cifar100?",
+    "fashion_mnist": "; did you mean fashion-mnist?",
+    imagenet: "",
     toString: "",
   };
   for (const [name, hint] of Object.entries(hints)) {
@@ -98,14 +104,31 @@ Deno.test("MNIST is looked for in LPNTK_DATA first, then in the cache folder", a
   const home = `${folder.path}/home`;
   const caches: Record<string, string> = { XDG_CACHE_HOME: home, HOME: home, LOCALAPPDATA: home };
   const env = { ...caches, LPNTK_DATA: `${folder.path}/data` };
-  const missing = await loadMnistWith(env);
+  const missing = await loadWith(env, "mnist");
   assert.ok(missing.includes(`in ${env.LPNTK_DATA}/mnist, need the four IDX files`), missing);
   const cache = chooseCacheFolder(Deno.build.os, (name) => caches[name]);
   await writeMnist(`${cache}/mnist`, 1);
-  assert.equal(await loadMnistWith(env), "1");
+  assert.equal(await loadWith(env, "mnist"), "1");
   await writeMnist(`${folder.path}/data/mnist`, 2);
-  assert.equal(await loadMnistWith(env), "2");
-  assert.equal(await loadMnistWith(caches), "1");
+  assert.equal(await loadWith(env, "mnist"), "2");
+  assert.equal(await loadWith(caches, "mnist"), "1");
+});
+
+Deno.test("every data set with a name is found in its own folder, CIFAR's archives as they are", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  const env = { LPNTK_DATA: path, HOME: path, XDG_CACHE_HOME: path, LOCALAPPDATA: path };
+  const record = (...labels: number[]) => Uint8Array.from([...labels, ...new Uint8Array(3072)]);
+  await writeMnist(`${path}/mnist`, 1);
+  await writeMnist(`${path}/fashion-mnist`, 2);
+  await Deno.mkdir(`${path}/cifar-10-batches-bin`);
+  await Deno.writeFile(`${path}/cifar-10-batches-bin/data_batch_1.bin`, record(3));
+  const tar = createTar([{ name: "cifar-100-binary/train.bin", data: record(9, 44) }]);
+  await Deno.writeFile(`${path}/cifar-100-binary.tar.gz`, await gzip(tar));
+  const found = ["mnist", "fashion-mnist", "cifar10", "cifar100"].map((name) =>
+    loadWith(env, name)
+  );
+  assert.deepEqual(await Promise.all(found), ["1", "2", "3", "44"]);
 });
 
 Deno.test("the cache folder follows the custom of the operating system", () => {
