@@ -78,6 +78,7 @@ export type TrainingFlags = {
   readonly weightDecay: number;
   readonly batch: number | "full";
   readonly schedule: Schedule;
+  readonly augment?: true;
 };
 
 /** Adds a command that works on a kernel: that of a network over samples, or a stored one. */
@@ -124,7 +125,8 @@ export function addTrainingOptions<A extends unknown[], O extends OptionValues>(
     .addOption(
       new Option("--schedule <name>", "learning-rate schedule")
         .choices(["constant", "step", "cosine"] as const).default("constant" as const),
-    );
+    )
+    .option("--augment", "move and mirror the training samples at random, in every epoch anew");
   return extended as unknown as Command<A, O & TrainingFlags>;
 }
 

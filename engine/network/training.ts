@@ -4,7 +4,8 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { type Dataset, normalise } from "../data/dataset.ts";
+import { cropAndFlip } from "../data/augmentation.ts";
+import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation } from "../data/random.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
@@ -30,8 +31,10 @@ export interface TrainingOptions {
   readonly weightDecay?: number;
   /** Default `constant`. */
   readonly schedule?: Schedule;
-  /** Order of the samples. Default 0. */
+  /** Order of the samples, and how they are augmented. Default 0. */
   readonly seed?: number;
+  /** Move and mirror the samples of each step at random, `cropAndFlip`. Default false. */
+  readonly augment?: boolean;
   /** Judged after every epoch; the weights that do best on it are kept. Without it the last ones are. */
   readonly validation?: Dataset;
   /** Judged after every epoch, and never chosen by. */
@@ -72,6 +75,7 @@ const STEPS_PER_WAIT = 32;
 const JUDGE_BATCH = 512;
 
 const ORDER_STREAM = 2;
+const AUGMENTATION_STREAM = 3;
 
 /**
  * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
@@ -93,6 +97,7 @@ export async function trainNetwork(
   for (const set of [data, validation, test]) if (set) checkFit(network, set);
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
   const generator = createGenerator(seed, ORDER_STREAM);
+  const augmentation = settings.augment ? createGenerator(seed, AUGMENTATION_STREAM) : undefined;
   const difficulty = new Float32Array(count);
   const metrics: EpochMetrics[] = [];
   let best: { epoch: number; accuracy: number; weights: Weights } | undefined;
@@ -107,7 +112,10 @@ export async function trainNetwork(
       const order = drawPermutation(generator, count);
       for (let first = 0, step = 1; first < count; first += batch, step++) {
         const indices = order.subarray(first, Math.min(first + batch, count));
-        takeStep(tensorflow, network, data, indices, losses, first, velocities, {
+        const samples = augmentation
+          ? cropAndFlip(data, indices, augmentation)
+          : takeSamples(data, indices);
+        takeStep(tensorflow, network, samples, losses, first, velocities, {
           learning_rate: learningRate,
           momentum,
           weight_decay: settings.weightDecay,
@@ -238,6 +246,7 @@ const DEFAULTS = {
   weightDecay: 0,
   schedule: "constant" as Schedule,
   seed: 0,
+  augment: false,
 };
 
 /** The weights, which the last step may have blown up after its loss was taken. */
@@ -258,22 +267,22 @@ async function readFiniteWeights(network: Network, epoch: number): Promise<Weigh
 function takeStep(
   tensorflow: Tensorflow,
   network: Network,
-  data: Dataset,
-  indices: Int32Array,
+  samples: Dataset,
   losses: GPUBuffer,
   first: number,
   velocities: readonly GPUBuffer[],
   rates: Readonly<Record<"learning_rate" | "momentum" | "weight_decay", number>>,
 ): void {
   tf.tidy(() => {
-    const images = toImages(data, indices);
-    const labels = tf.tensor1d(Float32Array.from(indices, (index) => data.labels[index]));
+    const count = samples.labels.length;
+    const images = toImages(samples, samples.labels.map((_, i) => i));
+    const labels = tf.tensor1d(Float32Array.from(samples.labels));
     const { variables } = network;
     const { value, grads } = tf.engine().gradients(
       () => computeCrossEntropy(network.logits(images), labels),
       variables,
       // of the mean
-      tf.fill([indices.length], 1 / indices.length),
+      tf.fill([count], 1 / count),
     );
     const sampleLosses = tensorflow.bufferOf(value);
     // a layer that the logits do not depend on has no gradient
@@ -289,7 +298,7 @@ function takeStep(
     );
     tensorflow.flush();
     const commands = tensorflow.gpu.record();
-    commands.copy(sampleLosses, 0, losses, first * 4, indices.length * 4);
+    commands.copy(sampleLosses, 0, losses, first * 4, count * 4);
     for (const { count, ...buffers } of updates) {
       commands.run(kernels.momentum_step, { count, ...rates }, buffers, Math.ceil(count / 64));
     }

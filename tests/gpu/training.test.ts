@@ -295,3 +295,14 @@ testEngine("training options out of range are refused", async (engine) => {
     );
   }
 });
+
+testEngine("augmented training is drawn from the seed", async (engine) => {
+  const data = drawImages(NETWORK, 9, 50);
+  const options = { epochs: 2, batch: 4, learningRate: 0.01, augment: true };
+  const run = (seed: number, augment = true) =>
+    train(engine, drawWeights(NETWORK, 3), data, { ...options, augment, seed });
+  const first = await run(1);
+  assert.deepEqual((await run(1)).weights, first.weights);
+  assert.notDeepEqual((await run(2)).weights, first.weights);
+  assert.notDeepEqual((await run(1, false)).weights, first.weights);
+});

@@ -123,7 +123,7 @@ class Normed(nn.Module):
 NETWORKS = {
     "lenet5": LeNet5,
     "lenet_large": LeNetLarge,
-    "resnet8": lambda: ResNet((12, 24, 48), 1, lambda x: F.adaptive_avg_pool2d(x, 1)),
+    "resnet8": lambda: ResNet((16, 24, 48), 1, lambda x: F.adaptive_avg_pool2d(x, 1)),
     "resnet18_narrow": lambda: ResNet((8, 16, 32, 64), 2, lambda x: F.avg_pool2d(x, 4)),
     "normed": Normed,
 }

@@ -1,0 +1,41 @@
+/**
+ * Crop and flip, the augmentation that CIFAR's networks are trained with.
+ *
+ * @module
+ */
+import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
+import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
+import { type Dataset, takeSamples } from "./dataset.ts";
+
+/** Black pixels on every side of which a crop is taken. */
+const PAD = 4;
+
+/**
+ * The samples of the given indices, copied, each moved by up to 4 pixels in both directions, with black where it left, and mirrored left to
+ * right every other time.
+ *
+ * @param generator moves on by three numbers a sample
+ * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
+ */
+export function cropAndFlip(
+  data: Dataset,
+  indices: ArrayLike<number>,
+  generator: RandomGenerator,
+): Dataset {
+  const samples = takeSamples(data, indices);
+  const [height, width, channels] = data.shape;
+  const moved = new Uint8Array(samples.images.length);
+  for (let n = 0; n < indices.length; n++) {
+    const down = uniformInt(generator, -PAD, PAD);
+    const right = uniformInt(generator, -PAD, PAD);
+    const isFlipped = uniformInt(generator, 0, 1) === 1;
+    for (let row = Math.max(0, down); row < Math.min(height, height + down); row++) {
+      for (let column = Math.max(0, right); column < Math.min(width, width + right); column++) {
+        const from = ((n * height + row - down) * width + column - right) * channels;
+        const to = (n * height + row) * width + (isFlipped ? width - 1 - column : column);
+        moved.set(samples.images.subarray(from, from + channels), to * channels);
+      }
+    }
+  }
+  return { ...samples, images: moved };
+}
