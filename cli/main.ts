@@ -14,6 +14,7 @@ import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addGram } from "./commands/gram.ts";
+import { addNeighbours } from "./commands/neighbours.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addRedundant } from "./commands/redundant.ts";
@@ -62,6 +63,7 @@ const COMMANDS = [
   addRedundant,
   addRelate,
   addCluster,
+  addNeighbours,
   addPrune,
   addCompare,
   addRun,

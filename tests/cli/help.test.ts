@@ -15,6 +15,7 @@ gram --model --weights --data --kind --split --train-size --test-size --cross --
 redundant --model --weights --data --kind --split --train-size --test-size --kernel --memory --out --json --help
 relate --model --weights --data --kind --split --train-size --test-size --kernel --memory --threshold --epsilon --sample --out --json --help
 cluster --model --weights --data --kind --split --train-size --test-size --kernel --memory --labels --ratio --per-class --out --json --help
+neighbours --model --weights --data --kind --train-size --test --top --memory --out --json --help
 prune --model --weights --data --kind --split --train-size --test-size --kernel --memory --method --labels --share --ratio --per-class --seed --out --json --help
 compare --model --data --train-size --test-size --arm --seeds --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 run --model --data --train-size --test-size --ratio --share --seeds --memory --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help

@@ -60,6 +60,7 @@ Deno.test("every command takes a network from a file", async () => {
   );
   await call("relate", ...source, "--out", "relations");
   await call("cluster", ...source, "--out", "clusters");
+  await call("neighbours", ...source, "--test", "3", "--out", "near");
   await call("prune", ...source, "--method", "redundant", "--out", "kept");
   const arms = ["--arm", "full", "--seeds", "1"];
   await call("compare", "--model", "./mine.ts", ...data, ...training, ...arms, "--out", "compared");

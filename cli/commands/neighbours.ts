@@ -1,0 +1,127 @@
+/** `lpntk neighbours`. @module */
+
+import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
+import { loadData, loadNetwork, project } from "../inputs.ts";
+import { OutputFolder } from "../output.ts";
+import { drawSamples } from "../report/figure.ts";
+import { pictureSample } from "../report/sample.ts";
+import { options, report } from "./shared.ts";
+import { parseCount, parseIndex } from "./values.ts";
+
+/** Adds the command. */
+export function addNeighbours(program: Command): void {
+  program.command("neighbours")
+    .description("list the training samples that help and hurt a test sample most")
+    .addOption(options.model().makeOptionMandatory())
+    .addOption(options.weights().makeOptionMandatory())
+    .addOption(options.data().makeOptionMandatory())
+    .addOption(options.kind())
+    .addOption(options.trainSize())
+    .requiredOption("--test <i>", "index of the test sample", parseIndex)
+    .option("--top <k>", "training samples of either sort", parseCount, 10)
+    .addOption(options.memory())
+    .addOption(options.out("folder for summary.json, similarity.npy and neighbours.svg"))
+    .addOption(options.json())
+    .action(async ({ out, json, ...settings }) => {
+      const { model, data, kind, test, top } = settings;
+      const summary = await OutputFolder.fill(
+        out,
+        { command: "neighbours", options: settings },
+        async (folder) => {
+          const train = await loadData(settings);
+          const judged = takeSamples(await loadData({ data, split: "test" }), [test]);
+          using engine = await openEngine({ memoryBytes: settings.memory });
+          using network = await loadNetwork(engine, settings, train);
+          const logits = await engine.logits(network, judged);
+          using row = await project(engine, network, judged, kind);
+          using columns = await project(engine, network, train, kind);
+          const similarity = await computeGram(row, columns);
+          const [self] = await computeGram(row);
+          const label = judged.labels[0];
+          const neighbours = rankNeighbours(similarity, train, top);
+          const summary = {
+            model,
+            data,
+            kind,
+            adapter: engine.adapter.name,
+            test: {
+              sample: test,
+              label,
+              predicted: logits.indexOf(Math.max(...logits)),
+              selfSimilarity: self,
+            },
+            samples: train.labels.length,
+            ...neighbours,
+          };
+          await folder.writeNpy("similarity.npy", similarity, [1, similarity.length]);
+          const pictures = (found: readonly Neighbour[]) =>
+            found.map(({ sample, label, similarity }) =>
+              pictureSample(
+                train,
+                sample,
+                `${label} (#${sample}) ${formatShare(similarity / self)}`,
+              )
+            );
+          const rows = [
+            {
+              caption: "Test sample",
+              images: [pictureSample(judged, 0, `${label} (#${test})`)],
+            },
+            {
+              caption: "Helps it most, of its self-similarity",
+              images: pictures(neighbours.helps),
+            },
+            {
+              caption: "Hurts it most, of its self-similarity",
+              images: pictures(neighbours.hurts),
+            },
+          ].filter(({ images }) => images.length > 0);
+          const title = `Test sample ${test} of ${data} under ${model}`;
+          await folder.writeText("neighbours.svg", drawSamples(rows, title));
+          await folder.writeJson("summary.json", summary);
+          return summary;
+        },
+      );
+      const { label, predicted, selfSimilarity } = summary.test;
+      const list = (found: readonly Neighbour[]) =>
+        found.map(({ sample, label, similarity }) =>
+          `  #${sample}, label ${label}: ${formatShare(similarity / selfSimilarity)}`
+        );
+      report(json, summary, [
+        `test sample ${test}: label ${label}, taken for ${predicted}, self-similarity ${
+          selfSimilarity.toPrecision(4)
+        }`,
+        `help it most, of ${summary.samples} training samples, in shares of its self-similarity:`,
+        ...list(summary.helps),
+        summary.hurts.length > 0 ? "hurt it most:" : "none hurts it",
+        ...list(summary.hurts),
+        `wrote ${out}`,
+      ]);
+    });
+}
+
+/** A training sample and its kernel with the test sample. */
+interface Neighbour {
+  readonly sample: number;
+  readonly label: number;
+  readonly similarity: number;
+}
+
+/** Those of the largest positive similarity, and those of the most negative; on a tie the lower index first. */
+function rankNeighbours(similarity: Float32Array, { labels }: Dataset, top: number) {
+  const all = Array.from(
+    similarity,
+    (value, sample): Neighbour => ({ sample, label: labels[sample], similarity: value }),
+  ).sort((a, b) => b.similarity - a.similarity || a.sample - b.sample);
+  return {
+    helps: all.filter(({ similarity }) => similarity > 0).slice(0, top),
+    hurts: all.filter(({ similarity }) => similarity < 0)
+      .sort((a, b) => a.similarity - b.similarity || a.sample - b.sample).slice(0, top),
+  };
+}
+
+/** 0.123 as `+12.3%`. */
+function formatShare(share: number): string {
+  return `${share > 0 ? "+" : ""}${(share * 100).toFixed(1)}%`;
+}
