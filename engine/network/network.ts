@@ -122,6 +122,14 @@ export class Network {
     );
   }
 
+  /** Images of one pass at most, so that the images and every layer's output fit the device's largest binding. */
+  get batchLimit(): number {
+    const shapes = [this.inputShape, ...this.layers.map(({ outputShape }) => outputShape)];
+    const largest = Math.max(...shapes.map((shape) => shape.reduce((a, b) => a * b, 1)));
+    const { maxStorageBufferBindingSize } = this.tensorflow.gpu.device.limits;
+    return Math.floor(maxStorageBufferBindingSize / (4 * largest));
+  }
+
   /** Images `[N, H, W, C]` to logits `[N, classes]`, before softmax. */
   logits(images: tf.Tensor4D): tf.Tensor2D {
     return this.definition.forward(new Pass(this.classes, this.#modules), images);

@@ -71,7 +71,7 @@ export interface TrainingResult {
 /** Steps between waits for the device: they keep the host from running far ahead, and cost 12 ms in Deno. */
 const STEPS_PER_WAIT = 32;
 
-/** Images of one forward pass when judging. */
+/** Images of one forward pass at most when judging. */
 const JUDGE_BATCH = 512;
 
 const ORDER_STREAM = 2;
@@ -82,7 +82,8 @@ const AUGMENTATION_STREAM = 3;
  *
  * The same seed gives the same weights on the same adapter.
  *
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range, `NonFiniteError` if it diverges.
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range or a batch too large
+ * for the device, `NonFiniteError` if it diverges.
  */
 export async function trainNetwork(
   tensorflow: Tensorflow,
@@ -96,6 +97,11 @@ export async function trainNetwork(
   checkSettings(settings);
   for (const set of [data, validation, test]) if (set) checkFit(network, set);
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
+  if (batch > network.batchLimit) {
+    throw new RangeError(
+      `Cannot train ${network.definition.name}: got batches of ${batch}, need at most ${network.batchLimit} for its largest layer on this device`,
+    );
+  }
   const generator = createGenerator(seed, ORDER_STREAM);
   const augmentation = settings.augment ? createGenerator(seed, AUGMENTATION_STREAM) : undefined;
   const difficulty = new Float32Array(count);
@@ -191,8 +197,14 @@ export async function computeLogits(
   checkFit(network, data);
   const count = data.labels.length;
   const all = new Float32Array(count * network.classes);
-  for (let first = 0; first < count; first += JUDGE_BATCH) {
-    const samples = Math.min(JUDGE_BATCH, count - first);
+  const batch = Math.min(JUDGE_BATCH, network.batchLimit);
+  if (batch < 1) {
+    throw new RangeError(
+      `Cannot run ${network.definition.name}: got a layer whose output for one image is beyond the device's largest binding, need a smaller image or layer`,
+    );
+  }
+  for (let first = 0; first < count; first += batch) {
+    const samples = Math.min(batch, count - first);
     const indices = Int32Array.from({ length: samples }, (_, i) => first + i);
     const logits = tf.tidy(() => network.logits(toImages(data, indices)));
     all.set(await tensorflow.read(logits), first * network.classes);

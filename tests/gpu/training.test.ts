@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createDataset, type Dataset, takeSamples } from "../../engine/data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { NetworkDefinition } from "../../engine/network/definition.ts";
-import { flatten } from "../../engine/network/definition.ts";
+import { flatten, globalAverage, relu } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import type { TrainingOptions } from "../../engine/network/training.ts";
 import { computeJacobian, computeLogits, lossAndGradient } from "../oracle/network.ts";
@@ -306,3 +306,43 @@ testEngine("augmented training is drawn from the seed", async (engine) => {
   assert.notDeepEqual((await run(2)).weights, first.weights);
   assert.notDeepEqual((await run(1, false)).weights, first.weights);
 });
+
+testEngine(
+  "a wide layer makes the batches smaller, and one too large to train with is refused",
+  async (engine) => {
+    const side = 128;
+    const wide: NetworkDefinition = {
+      name: "wide",
+      forward(layers, images) {
+        const x = layers.convolution("conv", images, { filters: 48, size: 1 });
+        return layers.dense("fc", globalAverage(relu(x)), layers.classes);
+      },
+    };
+    using network = engine.network(wide, { seed: 1, classes: 3 }, [side, side, 1]);
+    const { maxStorageBufferBindingSize } = engine.limits;
+    const limit = Math.floor(maxStorageBufferBindingSize / (4 * 48 * side * side));
+    assert.equal(network.batchLimit, limit);
+    const count = limit + 3;
+    const images = Uint8Array.from({ length: count * side * side }, (_, i) => i * i % 251);
+    const labels = Uint8Array.from({ length: count }, (_, i) => i % 3);
+    const shape = [side, side, 1] as const;
+    const data = createDataset({
+      name: "large",
+      split: "train",
+      images,
+      labels,
+      shape,
+      classes: 3,
+      mean: [0],
+      std: [1],
+    });
+    await assert.rejects(engine.train(network, data, { batch: "full" }), {
+      name: "RangeError",
+      message:
+        `Cannot train wide: got batches of ${count}, need at most ${limit} for its largest layer on this device`,
+    });
+    const all = await engine.logits(network, data);
+    const last = await engine.logits(network, takeSamples(data, [count - 1]));
+    assert.deepEqual(all.subarray(-3), last);
+  },
+);
