@@ -81,7 +81,7 @@ export class Network {
    *
    * @param inputShape of one image, `[H, W, C]`
    * @throws {WeightsError} if tensors are missing, superfluous, of another shape than the definition and the images need, or not finite.
-   * @throws {DataError} if the definition cannot take the images, `RangeError` if it uses a name twice, `TypeError` if it gives no
+   * @throws {DataError} if the definition cannot take the images or the device its layers, `RangeError` if it uses a name twice, `TypeError` if it gives no
    * logits, `Error` if it throws what is no error of ours.
    */
   constructor(
@@ -91,9 +91,10 @@ export class Network {
     source: ParameterSource,
   ) {
     const isNew = !(source instanceof Map);
+    const { maxStorageBufferBindingSize } = tensorflow.gpu.device.limits;
     const maker: ParameterMaker = isNew
-      ? new ParameterDrawer(source.seed)
-      : new ParameterReader(definition.name, source);
+      ? new ParameterDrawer(source.seed, maxStorageBufferBindingSize)
+      : new ParameterReader(definition.name, source, maxStorageBufferBindingSize);
     try {
       this.classes = tf.tidy(() => {
         const pass = new Pass(isNew ? source.classes : 1, {

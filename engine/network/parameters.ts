@@ -10,7 +10,8 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Tensor } from "../data/safetensors.ts";
-import { WeightsError } from "../errors.ts";
+import { countElements } from "../data/shape.ts";
+import { DataError, WeightsError } from "../errors.ts";
 
 /** Parameters by name in PyTorch's `state_dict` layout, float32. */
 export type Weights = Map<string, Tensor>;
@@ -21,6 +22,7 @@ export interface ParameterMaker {
    * @param name in the `state_dict`, for example `conv1.weight`
    * @param shape in TensorFlow.js's order; a source that knows better replaces the last, the number of outputs
    * @param fanIn inputs of one output, for the spread of new parameters
+   * @throws {DataError} if the device cannot bind it
    */
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor;
   /** Numbers that are not trained, `[size]`; `initial` in a new network. */
@@ -37,12 +39,14 @@ export interface ParameterMaker {
 export class ParameterDrawer implements ParameterMaker {
   readonly #generator: RandomGenerator;
 
-  constructor(seed: number) {
+  /** @param bindingBytes the largest binding of the device */
+  constructor(seed: number, private readonly bindingBytes: number) {
     this.#generator = createGenerator(seed, PARAMETER_STREAM);
   }
 
-  make(_name: string, shape: readonly number[], fanIn: number): tf.Tensor {
-    const count = shape.reduce((product, size) => product * size, 1);
+  make(name: string, shape: readonly number[], fanIn: number): tf.Tensor {
+    checkSize(name, shape, this.bindingBytes);
+    const count = countElements(shape);
     return tf.tensor(drawUniform(this.#generator, count, 1 / Math.sqrt(fanIn)), [...shape]);
   }
 
@@ -71,13 +75,19 @@ export class ParameterReader implements ParameterMaker {
   readonly #unused: Set<string>;
   readonly #misfits: Misfit[] = [];
 
-  constructor(private readonly network: string, private readonly weights: Weights) {
+  /** @param bindingBytes the largest binding of the device */
+  constructor(
+    private readonly network: string,
+    private readonly weights: Weights,
+    private readonly bindingBytes: number,
+  ) {
     this.#unused = new Set(weights.keys());
   }
 
   make(name: string, shape: readonly number[]): tf.Tensor {
     const tensor = this.#take(name, shape);
     if (tensor) {
+      checkSize(name, tensor.shape, this.bindingBytes);
       const axes = TO_TENSORFLOW[tensor.shape.length];
       return tf.transpose(tf.tensor(tensor.data, tensor.shape), axes);
     }
@@ -134,6 +144,17 @@ export class ParameterReader implements ParameterMaker {
   #refuse(kind: Misfit["kind"], tensor: string, state: string): undefined {
     this.#misfits.push({ kind, tensor, description: `'${tensor}' ${state}` });
   }
+}
+
+/** @throws {DataError} if the device cannot bind a parameter. */
+function checkSize(name: string, shape: readonly number[], bindingBytes: number): void {
+  const count = countElements(shape);
+  if (4 * count <= bindingBytes) return;
+  throw new DataError(
+    `Cannot hold ${name} [${shape.join(", ")}]: got ${count} numbers, need at most ${
+      Math.floor(bindingBytes / 4)
+    } on this device`,
+  );
 }
 
 /** A parameter in PyTorch's layout. */

@@ -484,6 +484,11 @@ testEngine("what a definition gets wrong is said to be its fault", async (engine
       const small = layers.convolution("b", images, { filters: 2, size: 3 });
       return add(wide, small) as never;
     }, /^Cannot add: got \[N, 8, 7, 2\] and \[N, 6, 5, 2\]/],
+    [
+      (layers, images) =>
+        layers.dense("fc", flatten(images), engine.limits.maxStorageBufferBindingSize / 4),
+      /^Cannot hold fc.weight \[112, \d+\]: got \d+ numbers, need at most \d+ on this device/,
+    ],
     [(layers, images) => {
       layers.batchNorm("a", images);
       return layers.dense("a", flatten(images), 3);
