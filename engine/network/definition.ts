@@ -52,6 +52,11 @@ export interface Layers {
    * input on.
    */
   batchNorm(name: string, x: tf.Tensor4D, options?: BatchNormOptions): tf.Tensor4D;
+  /**
+   * In a training step numbers are set to 0 at random, a `share` of them, and the others divided by `1 - share`; everywhere else, and so in
+   * kernels, `x` as it is.
+   */
+  dropout<T extends tf.Tensor>(x: T, share: number): T;
 }
 
 /**

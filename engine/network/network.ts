@@ -4,6 +4,8 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32";
+import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { WeightsError } from "../errors.ts";
 import { connect, type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
 import type {
@@ -131,9 +133,13 @@ export class Network {
     return Math.floor(maxStorageBufferBindingSize / (4 * largest));
   }
 
-  /** Images `[N, H, W, C]` to logits `[N, classes]`, before softmax. */
-  logits(images: tf.Tensor4D): tf.Tensor2D {
-    return this.definition.forward(new Pass(this.classes, this.#modules), images);
+  /**
+   * Images `[N, H, W, C]` to logits `[N, classes]`, before softmax.
+   *
+   * @param noise draws what a training step drops; without it nothing is dropped
+   */
+  logits(images: tf.Tensor4D, noise?: RandomGenerator): tf.Tensor2D {
+    return this.definition.forward(new Pass(this.classes, this.#modules, { noise }), images);
   }
 
   /**
@@ -157,7 +163,10 @@ export class Network {
         return tapInto(output, taps[layers.indexOf(layer)]);
       };
       const { grads } = tf.engine().gradients(() => {
-        const logits = this.definition.forward(new Pass(this.classes, this.#modules, tap), images);
+        const logits = this.definition.forward(
+          new Pass(this.classes, this.#modules, { tap }),
+          images,
+        );
         return tf.sum(tf.mul(logits, seeds));
       }, taps);
       // a layer that the logits do not depend on has no gradient
@@ -247,13 +256,24 @@ export class Network {
 /** Sees what goes into a layer and what comes out, and may replace the latter. */
 type Tap = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
 
+interface PassOptions {
+  readonly tap?: Tap;
+  readonly noise?: RandomGenerator;
+}
+
 /** One pass through a definition. */
 class Pass implements Layers {
+  readonly #tap: Tap;
+  readonly #noise: RandomGenerator | undefined;
+
   constructor(
     readonly classes: number,
     private readonly modules: Modules,
-    private readonly tap: Tap = (_layer, _input, output) => output,
-  ) {}
+    { tap = (_layer, _input, output) => output, noise }: PassOptions = {},
+  ) {
+    this.#tap = tap;
+    this.#noise = noise;
+  }
 
   convolution(
     name: string,
@@ -270,7 +290,7 @@ class Pass implements Layers {
     });
     const filter = layer.weight as tf.Tensor as tf.Tensor4D;
     const y = convolve(x, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
-    return this.tap(layer.shape, x, y) as tf.Tensor4D;
+    return this.#tap(layer.shape, x, y) as tf.Tensor4D;
   }
 
   dense(
@@ -288,7 +308,7 @@ class Pass implements Layers {
     );
     const weight = layer.weight as tf.Tensor as tf.Tensor2D;
     const y = connect(x, weight, layer.bias as tf.Tensor1D | undefined);
-    return this.tap(layer.shape, x, y) as tf.Tensor2D;
+    return this.#tap(layer.shape, x, y) as tf.Tensor2D;
   }
 
   batchNorm(
@@ -301,6 +321,14 @@ class Pass implements Layers {
       (maker) => makeNorm(maker, name, x.shape[3], epsilon),
     );
     return tf.add(tf.mul(x, scale), shift);
+  }
+
+  dropout<T extends tf.Tensor>(x: T, share: number): T {
+    const noise = this.#noise;
+    if (!noise) return x;
+    const kept = 1 / (1 - share);
+    const factors = new Float32Array(x.size).map(() => uniformFloat32(noise) < share ? 0 : kept);
+    return tf.mul(x, tf.tensor(factors, x.shape));
   }
 }
 

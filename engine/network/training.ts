@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation } from "../data/random.ts";
@@ -31,7 +32,7 @@ export interface TrainingOptions {
   readonly weightDecay?: number;
   /** Default `constant`. */
   readonly schedule?: Schedule;
-  /** Order of the samples, and how they are augmented. Default 0. */
+  /** Order of the samples, how they are augmented, and what is dropped. Default 0. */
   readonly seed?: number;
   /** Move and mirror the samples of each step at random, `cropAndFlip`. Default false. */
   readonly augment?: boolean;
@@ -76,6 +77,7 @@ const JUDGE_BATCH = 512;
 
 const ORDER_STREAM = 2;
 const AUGMENTATION_STREAM = 3;
+const DROPOUT_STREAM = 4;
 
 /**
  * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
@@ -104,6 +106,7 @@ export async function trainNetwork(
   }
   const generator = createGenerator(seed, ORDER_STREAM);
   const augmentation = settings.augment ? createGenerator(seed, AUGMENTATION_STREAM) : undefined;
+  const noise = createGenerator(seed, DROPOUT_STREAM);
   const difficulty = new Float32Array(count);
   const metrics: EpochMetrics[] = [];
   let best: { epoch: number; accuracy: number; weights: Weights } | undefined;
@@ -121,7 +124,7 @@ export async function trainNetwork(
         const samples = augmentation
           ? cropAndFlip(data, indices, augmentation)
           : takeSamples(data, indices);
-        takeStep(tensorflow, network, samples, losses, first, velocities, {
+        takeStep(tensorflow, network, samples, noise, losses, first, velocities, {
           learning_rate: learningRate,
           momentum,
           weight_decay: settings.weightDecay,
@@ -280,6 +283,7 @@ function takeStep(
   tensorflow: Tensorflow,
   network: Network,
   samples: Dataset,
+  noise: RandomGenerator,
   losses: GPUBuffer,
   first: number,
   velocities: readonly GPUBuffer[],
@@ -291,7 +295,7 @@ function takeStep(
     const labels = tf.tensor1d(Float32Array.from(samples.labels));
     const { variables } = network;
     const { value, grads } = tf.engine().gradients(
-      () => computeCrossEntropy(network.logits(images), labels),
+      () => computeCrossEntropy(network.logits(images, noise), labels),
       variables,
       // of the mean
       tf.fill([count], 1 / count),

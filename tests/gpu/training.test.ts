@@ -1,5 +1,6 @@
 /** Training steps against the oracle's gradients, and what training keeps and counts. @module */
 import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs-core";
 import { createDataset, type Dataset, takeSamples } from "../../engine/data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { NetworkDefinition } from "../../engine/network/definition.ts";
@@ -9,7 +10,7 @@ import type { TrainingOptions } from "../../engine/network/training.ts";
 import { computeJacobian, computeLogits, lossAndGradient } from "../oracle/network.ts";
 import { assertClose, dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
 import { sampleAt } from "../oracle/tensor.ts";
-import { testEngine } from "./open_engine.ts";
+import { kernelOf, testEngine } from "./open_engine.ts";
 import {
   absolute,
   absoluteWeights,
@@ -344,5 +345,54 @@ testEngine(
     const all = await engine.logits(network, data);
     const last = await engine.logits(network, takeSamples(data, [count - 1]));
     assert.deepEqual(all.subarray(-3), last);
+  },
+);
+
+testEngine(
+  "dropout drops its share in training steps, from the seed, and nothing elsewhere",
+  async (engine) => {
+    const [side, share] = [40, 0.25];
+    let seen: tf.Tensor | undefined;
+    const define = (isDropping: boolean): NetworkDefinition => ({
+      name: "dropping",
+      forward(layers, images) {
+        const x = flatten(images);
+        const y = isDropping ? layers.dropout(x, share) : x;
+        if (isDropping && images.shape[0] === 8) seen = tf.keep(tf.clone(y));
+        return layers.dense("fc", y, layers.classes);
+      },
+    });
+    const data = createDataset({
+      name: "ones",
+      split: "train",
+      images: new Uint8Array(8 * side * side).fill(1),
+      labels: Uint8Array.from({ length: 8 }, (_, i) => i % 2),
+      shape: [side, side, 1],
+      classes: 2,
+      mean: [0],
+      std: [1 / 255],
+    });
+    const train = async (seed: number) => {
+      using network = engine.network(define(true), { seed: 1, classes: 2 }, data.shape);
+      const { weights } = await engine.train(network, data, { epochs: 1, seed });
+      const passed = await seen!.data();
+      seen!.dispose();
+      return { weights, passed };
+    };
+    const { weights, passed } = await train(1);
+    const dropped = passed.filter((value) => value === 0).length;
+    const count = 8 * side * side;
+    // five standard deviations of a binomial count
+    const slack = 5 * Math.sqrt(count * share * (1 - share));
+    assert.ok(Math.abs(dropped - count * share) < slack, `${dropped} of ${count} dropped`);
+    assert.ok(passed.every((value) => value === 0 || value === Math.fround(1 / (1 - share))));
+    assert.deepEqual((await train(1)).weights, weights);
+    assert.notDeepEqual((await train(2)).weights, weights);
+
+    using dropping = engine.network(define(true), weights, data.shape);
+    using plain = engine.network(define(false), weights, data.shape);
+    const few = takeSamples(data, [0, 1, 2]);
+    assert.deepEqual(await engine.logits(dropping, few), await engine.logits(plain, few));
+    assert.deepEqual(await kernelOf(engine, dropping, few), await kernelOf(engine, plain, few));
   },
 );
