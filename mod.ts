@@ -37,6 +37,7 @@ export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
+export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
 export type { Seeds } from "./engine/kernel/projection.ts";
 export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";

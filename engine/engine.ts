@@ -14,6 +14,7 @@ import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { Network, type ParameterSource } from "./network/network.ts";
+import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
 import {
   computeLogits,
@@ -116,12 +117,16 @@ export class Engine {
   }
 
   /**
-   * How fast the adapter runs each variant of the Gram kernel, measured once and remembered in the cache folder.
+   * How fast the adapter runs each variant of the Gram kernel, and how fast it reads what passes read, measured once and remembered in the
+   * cache folder.
    *
    * @param options.fresh measure again
    */
-  async tune(options?: { readonly fresh?: boolean }): Promise<Tuning> {
-    return await tune(this.#gpu, options);
+  async tune(
+    options?: { readonly fresh?: boolean },
+  ): Promise<Tuning & { readonly staged: StagedTimes }> {
+    const staged = await chooseStaged(this.#gpu, options);
+    return { ...await tune(this.#gpu, options), staged };
   }
 
   /**
@@ -157,6 +162,7 @@ export class Engine {
 export async function openEngine(options?: EngineOptions): Promise<Engine> {
   const gpu = await Gpu.open();
   try {
+    await chooseStaged(gpu);
     return new Engine(gpu, await Tensorflow.bind(gpu), options);
   } catch (error) {
     gpu.dispose();

@@ -23,7 +23,7 @@ const NONE = 0xffffffffu;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> segments: array<vec4u>;   // a's offset and length, d's offset and length (0: plain)
-@group(0) @binding(3) var centroids: texture_storage_2d<rgba32float, read>;  // staged
+@group(0) @binding(3) var<storage, read> centroids: array<vec4f>;  // staged
 @group(0) @binding(4) var<storage, read> newest: array<u32>;       // [group_count] sample, or NONE
 @group(0) @binding(5) var<storage, read> group_of: array<u32>;     // or NONE for samples that are left out
 @group(0) @binding(6) var<storage, read_write> best: array<f32>;   // similarity to the own centroid; f32's largest in centroids, its
@@ -37,7 +37,7 @@ fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
 // Numbers k to k + 3 of a group's centroid; k a multiple of 4.
 fn load_centroid(group: u32, k: u32) -> vec4f {
   let i = group * ((params.row_length + 3u) / 4u) + k / 4u;
-  return textureLoad(centroids, vec2u(i % 1024u, i / 1024u));
+  return centroids[i];
 }
 
 // Products of eight rows, quads `quad` and `quad + 8` of a panel, each with the centroid of its group.

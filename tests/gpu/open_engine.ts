@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
+import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { Seeds } from "../../engine/kernel/projection.ts";
 import type { Network } from "../../engine/network/network.ts";
@@ -16,6 +17,7 @@ Deno.test.afterAll(async () => (await opened)?.engine.dispose());
 /** An engine whose device can be asked what is alive; `openEngine` keeps it to itself. */
 async function openEngine() {
   const gpu = await Gpu.open();
+  await chooseStaged(gpu);
   gpu.record(); // the first recording makes the parameter buffer, which stays
   return { gpu, engine: new Engine(gpu, await Tensorflow.bind(gpu)) };
 }

@@ -1,6 +1,7 @@
 /** Choosing a variant: measured, remembered for the adapter, and measured again when the memory is of no use. @module */
 import assert from "node:assert/strict";
 import { Gpu } from "../../engine/gpu/device.ts";
+import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import { chooseVariant, tune, type Tuning } from "../../engine/kernel/tuning.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../engine/kernel/variants.ts";
 import { expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
@@ -62,6 +63,31 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
     await Deno.writeTextFile(file, "{ broken");
     await withGpu(async (gpu) => assert.ok(Object.keys((await tune(gpu)).rates).length > 0));
     assert.equal(Object.keys(JSON.parse(await Deno.readTextFile(file))).length, 1);
+  });
+});
+
+Deno.test("staged operands are read where that is faster, and the choice is remembered", async () => {
+  await withCache(async (file) => {
+    await withGpu(async (gpu) => {
+      gpu.record(); // makes the parameter buffer, which stays
+      const before = gpu.liveBuffers;
+      const times = await chooseStaged(gpu);
+      assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
+      assert.equal(gpu.staged, times.texture < times.buffer ? "texture" : "buffer");
+    });
+    const [key] = Object.keys(JSON.parse(await Deno.readTextFile(file)));
+    for (
+      const [staged, times] of [
+        ["buffer", { buffer: 1, texture: 2 }],
+        ["texture", { buffer: 2, texture: 1 }],
+      ] as const
+    ) {
+      await Deno.writeTextFile(file, JSON.stringify({ [key]: times }));
+      await withGpu(async (gpu) => {
+        assert.deepEqual(await chooseStaged(gpu), times);
+        assert.equal(gpu.staged, staged);
+      });
+    }
   });
 });
 
