@@ -25,6 +25,7 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
+export { writeWhole } from "./engine/data/file.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";

@@ -42,6 +42,7 @@ export interface EngineOptions {
 export class Engine {
   readonly #gpu: Gpu;
   readonly #tensorflow: Tensorflow;
+  readonly #gramVariants = new Set<string>();
 
   /** Use `openEngine`. */
   constructor(gpu: Gpu, tensorflow: Tensorflow, private readonly options: EngineOptions = {}) {
@@ -52,6 +53,11 @@ export class Engine {
   /** The adapter as its driver names it. */
   get adapter(): AdapterDescription {
     return this.#gpu.adapter;
+  }
+
+  /** Variants of the Gram kernel that this engine's rows were laid out for, by name: for the record of what computed a result. */
+  get gramVariants(): readonly string[] {
+    return [...this.#gramVariants];
   }
 
   /** The device's limits. */
@@ -107,12 +113,14 @@ export class Engine {
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
-    return await projectRows(this.#tensorflow, network, data, {
+    const rows = await projectRows(this.#tensorflow, network, data, {
       seeds,
       memoryBytes,
       blockRows: tileRows,
       onProgress,
     });
+    this.#gramVariants.add(rows.variant.name);
+    return rows;
   }
 
   /**

@@ -23,7 +23,7 @@ export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
   /**
    * Runs it.
    *
-   * @throws {RangeError} before any work, if settings that are each in range do not go together.
+   * @throws {SettingError} before any work, if settings that are each in range do not go together, or with the data.
    */
   run(run: Run<z.output<Schema>>): Promise<Findings>;
 }
@@ -36,14 +36,17 @@ export interface Run<Settings> {
   data(split: Split, size?: number): Promise<Dataset>;
   /**
    * The value of a piece of work: done once, kept in the run folder as JSON, and read from there when the run goes on after a stop.
-   * What is returned is always what went through JSON.
+   * What is returned is always what went through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.
    *
    * @param name unlike any other step's; becomes a file name
    */
   step<T>(name: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T>;
   /** The same for weights, kept as safetensors. */
   weights(name: string, work: (onProgress: OnProgress) => Promise<Weights>): Promise<Weights>;
-  /** Records a part that failed to train (a loss that is not finite, accuracy at chance): said in the report, left out of every mean. */
+  /**
+   * Records a part that failed to train (a loss that is not finite, accuracy at chance): said in the report, left out of every mean. Call it
+   * outside of steps, on what they returned: a step that is done already does not run again.
+   */
   exclude(part: string, reason: string): void;
 }
 
@@ -92,4 +95,17 @@ export interface Claim {
   readonly verdict: Verdict;
   /** How the verdict was reached, so that a reader can check it from `ours`. */
   readonly rule: string;
+}
+
+/** A setting that is in range by itself but does not go with another one, or with the data. */
+export class SettingError extends RangeError {
+  override name = "SettingError";
+  constructor(
+    /** The setting's key. */
+    readonly key: string,
+    /** What it needs to be, for example `at most trainSize`. */
+    readonly need: string,
+  ) {
+    super(`Cannot run: need ${key} ${need}`);
+  }
 }

@@ -50,5 +50,6 @@ Deno.test("mod.ts exports these values", () => {
     "takeFirst",
     "takeSamples",
     "writeNpy",
+    "writeWhole",
   ]);
 });

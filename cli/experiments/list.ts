@@ -1,0 +1,12 @@
+/**
+ * Every experiment, in the order in which `lpntk experiment list` shows them.
+ *
+ * @module
+ */
+import type { Experiment } from "./experiment.ts";
+import { extreme } from "./extreme.ts";
+
+/** The experiments. */
+export const EXPERIMENTS: readonly Experiment[] = [
+  extreme,
+];
