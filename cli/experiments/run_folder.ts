@@ -59,6 +59,8 @@ export class RunFolder {
     private readonly experiment: Experiment,
     private readonly settings: Settings,
     private readonly lock: Deno.FsFile,
+    /** Whether nothing was there before. */
+    private readonly isFresh: boolean,
   ) {}
 
   /**
@@ -71,7 +73,8 @@ export class RunFolder {
     const config = encodeConfig(experiment.name, settings);
     await refuseOtherRun(path, config);
     const lock = await takeLock(path);
-    const folder = new RunFolder(path, experiment, settings, lock);
+    const isFresh = !await isFile(`${path}/${CONFIG}`);
+    const folder = new RunFolder(path, experiment, settings, lock, isFresh);
     try {
       await removePartials(path);
       await folder.#write(CONFIG, config);
@@ -86,7 +89,7 @@ export class RunFolder {
   /**
    * Runs the experiment and writes what it found; steps that are done already are not done again.
    *
-   * @throws {SettingError} if settings do not go together; nothing stays of a folder in which no step is done, whatever the failure.
+   * @throws {SettingError} if settings do not go together; nothing stays of a new folder in which no step was done, whatever the failure.
    */
   async run(engine: Engine): Promise<Report> {
     const { experiment, settings } = this;
@@ -225,7 +228,7 @@ export class RunFolder {
 
   async #removeIfUndone(): Promise<void> {
     const steps = await listNames(`${this.path}/${STEPS}`) ?? [];
-    if (steps.length === 0) await Deno.remove(this.path, { recursive: true });
+    if (this.isFresh && steps.length === 0) await Deno.remove(this.path, { recursive: true });
   }
 }
 

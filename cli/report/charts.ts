@@ -77,7 +77,7 @@ export async function drawLines(
   if (hasBands && band === undefined) refuse(title, "bands without a name", "what they are");
   const isMarked = markPoints ?? lines.every(({ points }) => points.length <= 30);
   const domain = [...lines.keys()];
-  const vertical = describeAxis("y", y, heights);
+  const vertical = describeAxis("y", y, heights, TITLE_ABOVE);
   const point = { filled: true, size: 36, opacity: 1 };
   return await render({
     ...CHART,
@@ -269,16 +269,32 @@ function head(title: string, names: readonly string[], subtitle = "") {
   };
 }
 
-function describeAxis(field: string, { title, scale, domain }: Axis, values: readonly number[]) {
+/** The vertical axis' title lies above the plot: upright beside it, a long one would be higher than that. */
+const TITLE_ABOVE = {
+  titleAngle: 0,
+  titleAlign: "left",
+  titleBaseline: "bottom",
+  titleX: 0,
+  titleY: -8,
+} as const;
+
+function describeAxis(
+  field: string,
+  { title, scale, domain }: Axis,
+  values: readonly number[],
+  look: object = {},
+) {
   if (scale === "log") {
     const [min, max] = domain ?? [Math.min(...values), Math.max(...values)];
-    return describeLogAxis(field, title, [min, max]);
+    const axis = describeLogAxis(field, title, [min, max]);
+    return { ...axis, axis: { ...axis.axis, ...look } };
   }
   return {
     field,
     title,
     type: "quantitative" as const,
     scale: domain ? { domain: [...domain], nice: false } : { zero: false },
+    axis: look,
   };
 }
 

@@ -152,7 +152,7 @@ function renderPairs(pairs: Readonly<Record<string, unknown>>): string {
 }
 
 const STYLE = `
-body { margin: 0 auto; padding: 1rem; max-width: 60rem; font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: white; }
+body { overflow-wrap: anywhere; margin: 0 auto; padding: 1rem; max-width: 60rem; font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: white; }
 h1 { margin: 0; }
 h2 { margin-top: 2rem; border-bottom: 1px solid #ccc; }
 h3 { margin: 0; font-size: 1rem; }
@@ -164,13 +164,13 @@ header p { margin: 0.2rem 0; color: #444; }
 .not { color: #555; border-style: dotted !important; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.1rem 0.8rem; margin: 0.4rem 0 0; }
 dt { color: #555; }
-dd { margin: 0; overflow-wrap: anywhere; }
+dd { margin: 0; }
 figure { margin: 1rem 0; break-inside: avoid; overflow-x: auto; }
 figure svg { max-width: 100%; height: auto; }
 figcaption, caption { text-align: left; color: #444; font-size: 0.9rem; }
 .table { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.9rem; }
-th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: left; }
+th, td { overflow-wrap: normal; padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: left; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-@media print { body { max-width: none; padding: 0; font-size: 10pt; } .table, figure { overflow: visible; } }
+@media print { body { max-width: none; padding: 0; font-size: 10pt; } .table, figure { overflow: visible; } th, td { overflow-wrap: anywhere; } }
 `;
