@@ -56,6 +56,7 @@ export {
   type NetworkDefinition,
   relu,
 } from "./engine/network/definition.ts";
+export type { EnsembleOptions, EnsembleResult } from "./engine/network/ensemble.ts";
 export { lenet5, mlp } from "./engine/network/models.ts";
 export type {
   LayerShape,
@@ -88,4 +89,5 @@ export {
   type RelationOptions,
   type Relations,
 } from "./engine/samples/relations.ts";
+export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

@@ -13,6 +13,7 @@ import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
+import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
 import { Network, type ParameterSource } from "./network/network.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
 import {
@@ -83,6 +84,17 @@ export class Engine {
   async train(network: Network, data: Dataset, options?: TrainingOptions): Promise<TrainingResult> {
     this.#gpu.check();
     return await trainNetwork(this.#tensorflow, network, data, options);
+  }
+
+  /** Trains a model on each of many subsets of one size, all from the network's parameters, which stay as they are. */
+  async trainEnsemble(
+    network: Network,
+    data: Dataset,
+    subsets: readonly ArrayLike<number>[],
+    options?: EnsembleOptions,
+  ): Promise<EnsembleResult> {
+    this.#gpu.check();
+    return await trainEnsemble(this.#tensorflow, network, data, subsets, options);
   }
 
   /** Logits before softmax, `[N, classes]` f32, row-major. */

@@ -4,9 +4,11 @@
  * @module
  */
 import type { Experiment } from "./experiment.ts";
+import { difficulty } from "./difficulty.ts";
 import { extreme } from "./extreme.ts";
 
 /** The experiments. */
 export const EXPERIMENTS: readonly Experiment[] = [
+  difficulty,
   extreme,
 ];

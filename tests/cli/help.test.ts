@@ -20,6 +20,7 @@ compare --model --data --train-size --test-size --arm --seeds --epochs --lr --mo
 run --model --data --train-size --test-size --ratio --share --seeds --memory --seed --epochs --lr --momentum --weight-decay --batch --schedule --out --json --help
 experiment --help
 experiment list --help
+experiment difficulty --config --quick --paper --out --json --help
 experiment extreme --config --quick --paper --out --json --help
 bench --quick --json --help
 `.trim();

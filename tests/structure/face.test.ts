@@ -46,6 +46,7 @@ Deno.test("mod.ts exports these values", () => {
     "readNpy",
     "relateSamples",
     "relu",
+    "splitRandom",
     "storeGram",
     "takeFirst",
     "takeSamples",
