@@ -63,7 +63,7 @@ export const difficulty: Experiment<typeof SETTINGS> = {
       if (size >= count || count % size !== 0) {
         throw new SettingError(
           "subsetSizes",
-          `sizes that divide ${count} samples, and are less: ${size} is not`,
+          `sizes below ${count} that divide it: ${size} does not`,
         );
       }
     }
@@ -186,14 +186,17 @@ async function report(
         })),
       },
       {
-        name: "difficulty",
+        name: "difficulty_by_sample",
         caption: "Each sample's difficulty (loss summed over the epochs, nats)",
         rows: Array.from(samples.labels, (label, i) => ({
           sample: i,
           class: label,
-          [`whole, ${count} (nats)`]: whole[i],
+          "whole set (nats)": whole[i],
           ...Object.fromEntries(
-            comparisons.map(({ size, difficulties }) => [`X = ${size} (nats)`, difficulties[i]]),
+            comparisons.map(({ size, difficulties }) => [
+              `subsets of ${size} (nats)`,
+              difficulties[i],
+            ]),
           ),
         })),
       },
