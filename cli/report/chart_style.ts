@@ -113,8 +113,8 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
-/** Vega fits title, plot and legend into the size by what the pass before took; the third changes nothing. */
-const LAYOUT_PASSES = 3;
+/** Vega fits title, plot and legend into the size by what the pass before took: the first goes by a guess. */
+const LAYOUT_PASSES = 2;
 
 /** Draws a chart as SVG. */
 export async function render(spec: TopLevelSpec): Promise<string> {

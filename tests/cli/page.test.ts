@@ -40,7 +40,14 @@ async function drawFigures() {
       ...axes,
     }),
   };
-  return Object.entries(svgs).map(([name, svg]) => ({ name, caption: IMAGE, svg }));
+  // as other programs draw: two figures that call different things by one name
+  const clipped = (width: number) =>
+    `<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="90">` +
+    `<clipPath id="clip0"><rect width="${width}" height="90"/></clipPath>` +
+    `<rect width="${width}" height="90" clip-path="url(#clip0)"/></svg>`;
+  return Object.entries({ ...svgs, wide: clipped(400), narrow: clipped(200) }).map((
+    [name, svg],
+  ) => ({ name, caption: IMAGE, svg }));
 }
 
 async function drawPage(): Promise<string> {
@@ -92,7 +99,7 @@ function checkView(view: PageView, path: string): void {
   assert.equal(view.hacked, false);
   assert.deepEqual(view.doubledIds, []);
   assert.ok(view.overflow <= 0, `${view.overflow} pixels wider than the window`);
-  assert.equal(view.figures.length, 6);
+  assert.equal(view.figures.length, 8);
   for (const { width, height, lostTexts } of view.figures) {
     assert.ok(width > 100 && height > 50, `${width} x ${height}`);
     assert.deepEqual(lostTexts, []);
