@@ -75,12 +75,19 @@ Deno.test("difficulty: rho is that of the difficulties in the table, for each si
   assert.deepEqual(columns.class, [0, 1, 2].flatMap((label) => Array(8).fill(label)));
   const { rho } = await readJson(`${out}/metrics.json`);
   assert.deepEqual(rho.map(({ size }: { size: number }) => size), [12, 2, 1]);
-  for (const { size, value, low, high } of rho) {
+  const withoutClass = (values: readonly number[]) =>
+    values.map((value, i) => {
+      const own = values.filter((_, j) => columns.class[j] === columns.class[i]);
+      return value - own.reduce((sum, other) => sum + other, 0) / own.length;
+    });
+  for (const { size, value, low, high, withinClasses } of rho) {
     const own = columns[`subsets of ${size} (nats)`];
     assert.ok(own.every((difficulty) => difficulty > 0));
     const expected = computeRho(columns["whole set (nats)"], own);
     assert.ok(Math.abs(value - expected) < 1e-12, `${size}: ${value}, ${expected}`);
     assert.ok(low < value && value < high);
+    const within = computeRho(withoutClass(columns["whole set (nats)"]), withoutClass(own));
+    assert.ok(Math.abs(withinClasses.value - within) < 1e-12, `${size}: ${within}`);
   }
 });
 
