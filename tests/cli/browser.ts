@@ -1,6 +1,6 @@
 /** Chromium, for the tests that open a page as a reader does. @module */
-import type { Browser } from "playwright-core";
-import { chromium } from "playwright-core";
+import assert from "node:assert/strict";
+import { type Browser, chromium } from "playwright-core";
 
 /** Names under which systems install it; `setup.sh` looks for the same. */
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
@@ -85,6 +85,19 @@ export async function viewPage(
     return { requests, complaints, ...view };
   } finally {
     await context.close();
+  }
+}
+
+/** Holds that a page asked for nothing but itself, complained of nothing, fits its window and shows every figure with all its text. */
+export function assertReadable(view: PageView, path: string): void {
+  // a picture in the page has an address too, of its own bytes
+  assert.deepEqual(view.requests.filter((url) => !url.startsWith("data:")), [`file://${path}`]);
+  assert.deepEqual(view.complaints, []);
+  assert.deepEqual(view.doubledIds, []);
+  assert.ok(view.overflow <= 0, `${view.overflow} pixels wider than the window`);
+  for (const { width, height, lostTexts } of view.figures) {
+    assert.ok(width > 100 && height > 50, `${width} x ${height}`);
+    assert.deepEqual(lostTexts, []);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The experiments extreme and difficulty at a tiny size, on the digits that come with the program. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
+import { assertReadable, openBrowser, viewPage } from "./browser.ts";
 import { finish, prepareLpntk, readJson, succeed } from "./process.ts";
 
 const TIMEOUT_MS = 300_000;
@@ -16,6 +17,21 @@ async function openRuns(experiment: string) {
   return { ...folder, out, prepare };
 }
 
+/** Opens the page of a run as its reader does. */
+async function checkPage(out: string, figures: number): Promise<void> {
+  const path = await Deno.realPath(`${out}/index.html`);
+  const browser = await openBrowser();
+  try {
+    for (const width of [1280, 360]) {
+      const view = await viewPage(browser, path, { width });
+      assertReadable(view, path);
+      assert.equal(view.figures.length, figures);
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
 type Losses = readonly (readonly [number, number])[];
 
 Deno.test("extreme: what a pair does follows from what the other case's pair did", async () => {
@@ -23,6 +39,7 @@ Deno.test("extreme: what a pair does follows from what the other case's pair did
   await succeed(await folder.prepare("images = 3\nrounds = 4\nseed = 5"), {
     timeoutMs: TIMEOUT_MS,
   });
+  await checkPage(folder.out, 1);
   const { pairs, difficulties } = await readJson(`${folder.out}/metrics.json`);
   for (const image of [0, 1, 2]) {
     const [same, different] = ["same label", "different labels"].map((name) => pairs[name][image]);
@@ -71,6 +88,7 @@ Deno.test("difficulty: rho is that of the difficulties in the table, for each si
   await using folder = await openRuns("difficulty");
   const { out, prepare } = folder;
   await succeed(await prepare(`${DIFFICULTY}subsetSizes = [2, 12, 1]`), { timeoutMs: TIMEOUT_MS });
+  await checkPage(out, 2);
   const columns = await readColumns(`${out}/difficulty_by_sample.csv`);
   assert.deepEqual(columns.class, [0, 1, 2].flatMap((label) => Array(8).fill(label)));
   const { rho } = await readJson(`${out}/metrics.json`);

@@ -5,7 +5,7 @@ import { drawSamples } from "../../cli/report/contact_sheet.ts";
 import { drawAccuracy, drawClusterSizes } from "../../cli/report/figure.ts";
 import { renderPage } from "../../cli/report/page.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { openBrowser, type PageView, viewPage } from "./browser.ts";
+import { assertReadable, openBrowser, type PageView, viewPage } from "./browser.ts";
 
 /** Names that try to be more than text. */
 const HOSTILE = [
@@ -93,17 +93,9 @@ Deno.test("the page shows everything in a browser, asks for nothing else and run
 });
 
 function checkView(view: PageView, path: string): void {
-  // a picture in the page has an address too, of its own bytes
-  assert.deepEqual(view.requests.filter((url) => !url.startsWith("data:")), [`file://${path}`]);
-  assert.deepEqual(view.complaints, []);
+  assertReadable(view, path);
   assert.equal(view.hacked, false);
-  assert.deepEqual(view.doubledIds, []);
-  assert.ok(view.overflow <= 0, `${view.overflow} pixels wider than the window`);
   assert.equal(view.figures.length, 8);
-  for (const { width, height, lostTexts } of view.figures) {
-    assert.ok(width > 100 && height > 50, `${width} x ${height}`);
-    assert.deepEqual(lostTexts, []);
-  }
   for (const text of HOSTILE) assert.ok(view.text.includes(text), text);
   for (const text of ["0.3333", "12345", "differs", "agrees"]) {
     assert.ok(view.text.includes(text), text);
