@@ -33,7 +33,7 @@ const STEPS = "steps";
 const LOCK = ".lock";
 
 /** What a run is computed by and from. */
-interface Environment {
+type Environment = {
   readonly lpntk: string;
   readonly deno: string;
   readonly adapter: string;
@@ -43,7 +43,7 @@ interface Environment {
   readonly gramVariants: string[];
   /** SHA-256 by split and size. */
   readonly data: Record<string, string>;
-}
+};
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -102,7 +102,7 @@ export class RunFolder {
         settings,
         findings,
         excluded: this.#excluded,
-        environments: this.#environments as unknown as Report["environments"],
+        environments: this.#environments,
       };
       await this.#writeReport(report);
       return report;
@@ -132,9 +132,7 @@ export class RunFolder {
       this.#names.add(file);
       const path = `${this.path}/${name}`;
       if (!await isFile(path)) {
-        this.#isWorking = true;
-        const value = await withProgress(file.replace(/\.\w+$/, ""), "steps", work);
-        this.#isWorking = false;
+        const value = await this.#work(file.replace(/\.\w+$/, ""), work);
         await this.#saveEnvironment(engine, environment);
         await this.#write(name, encode(value));
       }
@@ -159,6 +157,16 @@ export class RunFolder {
         this.#excluded.push({ part, reason });
       },
     };
+  }
+
+  /** Does a step's work; an experiment may catch its failure, and go on. */
+  async #work<T>(label: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+    this.#isWorking = true;
+    try {
+      return await withProgress(label, "steps", work);
+    } finally {
+      this.#isWorking = false;
+    }
   }
 
   /** The environment's record: the earlier one of the same machine and versions, or a new one. */
@@ -189,7 +197,7 @@ export class RunFolder {
   /** @throws {FileError} if the samples are not those that the run began with. */
   async #load(split: Split, size: number | undefined, { data }: Environment): Promise<Dataset> {
     const name = String(this.settings.data);
-    const whole = await loadData({ data: name, split });
+    const whole = await loadWhole(name, split);
     const count = whole.labels.length;
     if (size !== undefined && size > count) {
       const key = Object.keys(this.settings).find((key) => this.settings[key] === size);
@@ -232,6 +240,16 @@ export class RunFolder {
   }
 }
 
+/** @throws {SettingError} if there is no such data set. */
+async function loadWhole(data: string, split: Split): Promise<Dataset> {
+  try {
+    return await loadData({ data, split });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SettingError("data", /need (.*)$/.exec(error.message)?.[1] ?? error.message);
+  }
+}
+
 /** The page of a run. */
 export const PAGE = "index.html";
 
@@ -256,9 +274,11 @@ async function refuseOtherRun(path: string, config: string): Promise<void> {
   const ours = parse(config);
   const theirs = tryParse(recorded);
   const keys = [...Object.keys(ours), ...Object.keys(theirs)];
-  const [theirValue, ourValue, key] = keys
+  const difference = keys
     .map((key) => [JSON.stringify(theirs[key]), JSON.stringify(ours[key]), key])
-    .find(([a, b]) => a !== b) ?? ["as written by hand", "as lpntk writes it", CONFIG];
+    .find(([a, b]) => a !== b);
+  if (difference === undefined) return;
+  const [theirValue, ourValue, key] = difference;
   throw new FileError(
     path,
     `Cannot go on with ${path}: got a run with ${key} ${theirValue ?? "unset"}, now ${
