@@ -36,6 +36,7 @@ export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine
 export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
+export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { Seeds } from "./engine/kernel/projection.ts";
@@ -62,9 +63,10 @@ export type {
   LayerShape,
   LayerSignals,
   Network,
+  NewParameters,
   ParameterSource,
 } from "./engine/network/network.ts";
-export type { Weights } from "./engine/network/parameters.ts";
+export type { Initialisation, Weights } from "./engine/network/parameters.ts";
 export type {
   EpochMetrics,
   Schedule,
@@ -78,6 +80,11 @@ export {
   clusterSamples,
   countMembers,
 } from "./engine/samples/fpc.ts";
+export {
+  type BatchStep,
+  findForgotten,
+  predictProbabilities,
+} from "./engine/samples/forgetting.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
 export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
 export { findRedundant } from "./engine/samples/redundancy.ts";

@@ -26,7 +26,7 @@ import {
 
 /** How to project. */
 export interface ProjectOptions {
-  /** `lpntk` (default), `pntk`, or an array `[N, C]` f32 of seeds. */
+  /** `lpntk` (default), `pntk`, `entk` (C rows a sample, for `computeEntk`), or an array `[N, C]` f32 of seeds. */
   readonly seeds?: Seeds;
   readonly onProgress?: OnProgress;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
