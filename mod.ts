@@ -83,6 +83,7 @@ export {
 export {
   type BatchStep,
   findForgotten,
+  predictLogits,
   predictProbabilities,
 } from "./engine/samples/forgetting.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
