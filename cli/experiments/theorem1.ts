@@ -20,7 +20,7 @@ import {
   takeSamples,
 } from "../../mod.ts";
 import { drawLines, type Line } from "../report/charts.ts";
-import { type Estimate, fitSlope, summarise } from "../report/statistics.ts";
+import { type Estimate, estimateMean, fitSlope, summarise } from "../report/statistics.ts";
 import { type Claim, type Experiment, type Run, SettingError, type Table } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection, claimNumber } from "./verdict.ts";
@@ -29,8 +29,11 @@ const SETTINGS = z.strictObject({
   data: setting.data(),
   /** First samples of the training set, from which the pairs are taken. */
   trainSize: setting.count().default(500),
-  /** Height and width of the pixels that become one, the largest: the widths have to outgrow the inputs before they show where they tend. */
-  pool: setting.count().default(4),
+  /**
+   * Height and width of the pixels that become one, the largest: where a network has more inputs than units its first layer outweighs the
+   * others, and no width is large. 28 x 28 pixels become 16 inputs, fewer than the smallest width.
+   */
+  pool: setting.count().default(7),
   /** Samples of each class. */
   perClass: setting.count().min(2).default(2),
   /** Widths of the last hidden layer. */
@@ -77,6 +80,8 @@ type Measure = keyof typeof MEASURES;
 interface Sighting {
   readonly growth: Growth;
   readonly width: number;
+  /** Number of the network among those of its width, from 0. */
+  readonly network: number;
   readonly distances: Distances;
 }
 
@@ -90,7 +95,7 @@ export const theorem1: Experiment<typeof SETTINGS> = {
   paper: {},
 
   async run(run) {
-    const { widths, fitFrom, networks } = run.settings;
+    const { widths, fitFrom, networks, pool } = run.settings;
     checkWidths(widths, fitFrom);
     const data = await chooseSamples(run);
     const sightings: Sighting[] = [];
@@ -100,7 +105,9 @@ export const theorem1: Experiment<typeof SETTINGS> = {
           `${growth}-${width}`,
           (onProgress) => measureNetworks(run, data, growth, width, onProgress),
         );
-        sightings.push(...found.map((distances) => ({ growth, width, distances })));
+        sightings.push(
+          ...found.map((distances, network) => ({ growth, width, network, distances })),
+        );
       }
     }
     const fitted = sightings.filter(({ width }) => width >= fitFrom);
@@ -124,7 +131,7 @@ export const theorem1: Experiment<typeof SETTINGS> = {
         `Networks of two hidden layers with relu, weights from N(0, 1 / inputs) and biases of 0 (LeCun), untrained; ${networks} at each width. ` +
         `"all": both hidden layers have the width; "last": the first one keeps ${
           Math.min(...widths)
-        }. ` +
+        }. Images are pooled by ${pool} x ${pool}, so that they have fewer pixels than layers have units. Slopes and limits are fitted from width ${fitFrom} on. ` +
         `${data.labels.length} samples, ${run.settings.perClass} of each class; pairs of different samples.`,
         "The paper states the theorem without an experiment, and leaves open how wide the other layers are. Its bound has a constant alpha, the largest entry of the last hidden layer's kernel, " +
         "which grows with the width where all layers do.",
@@ -282,21 +289,19 @@ function listPoints(
 
 /**
  * What the relative distance of lpNTK for pairs of two labels tends to: its square is `floor^2 + b / width`, so that the square times the
- * width is a line over the width, with the slope `floor^2`.
+ * width is a line over the width, with the slope `floor^2`. The i-th networks of all widths give one line, and these the interval.
  */
 function fitFloor(sightings: readonly Sighting[], growth: Growth): Estimate {
-  const points = sightings.filter((sighting) => sighting.growth === growth).map(
-    ({ width, distances }) => ({
-      width,
-      square: distances.lpntk["two labels"].relativeSquare,
-    }),
+  const own = sightings.filter((sighting) => sighting.growth === growth);
+  const lines = Map.groupBy(own, ({ network }) => network).values().map((points) =>
+    fitSlope(
+      points.map(({ width }) => width),
+      points.map(({ width, distances }) => width * distances.lpntk["two labels"].relativeSquare),
+    )!.value
   );
-  const line = fitSlope(
-    points.map(({ width }) => width),
-    points.map(({ width, square }) => width * square),
-  )!;
+  const square = estimateMean([...lines]);
   const root = (square: number) => Math.sqrt(Math.max(0, square));
-  return { value: root(line.value), low: root(line.low!), high: root(line.high!) };
+  return { value: root(square.value), low: root(square.low!), high: root(square.high!) };
 }
 
 function tabulateSlopes(slopes: readonly Slope[], overAll: readonly Slope[], from: number): Table {
@@ -419,7 +424,7 @@ function judge(slopes: readonly Slope[], floors: readonly Floor[], classes: numb
           grows[growth]
         }: the relative distance tends to ${reading}`,
         paper: paper as number,
-        ours: { value, low: low!, high: high!, interval: "95% interval of the limit" },
+        ours: { value, low: low!, high: high!, interval: "95% interval over networks" },
         differences: [],
       })
     )

@@ -22,6 +22,8 @@ experiment --help
 experiment list --help
 experiment difficulty --config --quick --paper --out --json --help
 experiment extreme --config --quick --paper --out --json --help
+experiment forgetting --config --quick --paper --out --json --help
+experiment theorem1 --config --quick --paper --out --json --help
 bench --quick --json --help
 `.trim();
 
