@@ -6,7 +6,6 @@
 import { ConfusionMatrix } from "npm:ml-confusion-matrix@2.0.0";
 import { z } from "npm:zod@4.6.7";
 import {
-  type BatchStep,
   computeEntk,
   computeGram,
   type Dataset,
@@ -24,7 +23,14 @@ import {
 import { MODELS } from "../inputs.ts";
 import { drawBars, drawLines } from "../report/charts.ts";
 import { summarise } from "../report/statistics.ts";
-import { type Claim, type Experiment, type Run, SettingError, type Table } from "./experiment.ts";
+import {
+  type Claim,
+  type Experiment,
+  type Findings,
+  type Run,
+  SettingError,
+  type Table,
+} from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection, claimNumber, listDifferences } from "./verdict.ts";
 
@@ -33,12 +39,15 @@ const SETTINGS = z.strictObject({
   model: setting.model().default("lenet5"),
   /** First samples of the training set. */
   trainSize: setting.count().default(25_600),
-  /** Epochs before the first iteration that is watched, at the same rate: they lead into the middle of training. */
+  /** Epochs before the first iteration that is watched: they lead into the middle of training. */
   epochsBefore: setting.count().default(1),
+  /** Learning rate of those, for the mean of a batch's losses: what 5e-4 is for the sum of 128. */
+  learningRateBefore: setting.positive().default(0.064),
   /** Batches of training samples that are watched, whole, in every iteration. */
   batches: setting.count().min(2).default(10),
   batchSize: setting.count().default(128),
   iterations: setting.count().default(30),
+  /** Of the iterations that are watched. */
   learningRate: setting.positive().default(5e-4),
   /** Whether a batch's loss is the sum of its samples' or their mean, which takes a batchSize-th of the step. */
   loss: z.enum(["sum", "mean"]).default("sum"),
@@ -49,14 +58,13 @@ type Settings = z.output<typeof SETTINGS>;
 
 const KERNELS = ["eNTK", "lpNTK"] as const;
 
-/** From where on the prediction is linear: up to the logits, or as equation 1 has it up to the probabilities. */
-const FORMS = { logits: predictLogits, probabilities: predictProbabilities } as const;
-const FORM_NAMES = ["logits", "probabilities"] as const;
+/** What is predicted to first order: the logits, or as equation 1 has it the probabilities. */
+const FORMS = [["logits", predictLogits], ["probabilities", predictProbabilities]] as const;
 
 /** How an event is predicted. */
-type Predictor = `${typeof KERNELS[number]}, ${keyof typeof FORMS}`;
+type Predictor = `${typeof KERNELS[number]}, ${typeof FORMS[number][0]}`;
 const PREDICTORS = KERNELS.flatMap((kernel) =>
-  FORM_NAMES.map((form): Predictor => `${kernel}, ${form}`)
+  FORMS.map(([form]): Predictor => `${kernel}, ${form}`)
 );
 
 /** Events of one batch of watched samples in one iteration. */
@@ -132,15 +140,12 @@ export const forgetting: Experiment<typeof SETTINGS> = {
         ),
       );
     }
-    if (found[0].accuracy <= 1.5 / data.classes) {
-      run.exclude(
-        "the network",
-        `accuracy ${found[0].accuracy.toFixed(3)} before the first iteration, chance is ${
-          1 / data.classes
-        }`,
-      );
-    }
-    return await conclude(run.settings, found);
+    const [{ accuracy }] = found;
+    const failure = accuracy <= 1.5 / data.classes
+      ? `accuracy ${accuracy.toFixed(3)} before the first iteration, chance is ${1 / data.classes}`
+      : undefined;
+    if (failure !== undefined) run.exclude("the network", failure);
+    return await conclude(run.settings, found, failure);
   },
 };
 
@@ -154,13 +159,13 @@ async function trainBefore(
   data: Dataset,
   onProgress: OnProgress,
 ): Promise<Weights> {
-  const { model, epochsBefore, batchSize, seed } = settings;
+  const { model, epochsBefore, learningRateBefore, batchSize, seed } = settings;
   const source = { seed, classes: data.classes };
   using network = engine.network(MODELS[model], source, data.shape);
   const { weights } = await engine.train(network, data, {
     epochs: epochsBefore,
     batch: batchSize,
-    learningRate: scaleRate(settings),
+    learningRate: learningRateBefore,
     momentum: 0,
     weightDecay: 0,
     seed,
@@ -219,8 +224,8 @@ async function predictStep(
     const happened = findForgotten(logits, await engine.logits(moved, part), part.labels);
     const kernels = await computeKernels(engine, network, part, { full, signed });
     for (const kernel of KERNELS) {
-      for (const form of FORM_NAMES) {
-        const predicted = FORMS[form](kernels[kernel], { logits, ...step } satisfies BatchStep);
+      for (const [form, predict] of FORMS) {
+        const predicted = predict(kernels[kernel], { logits, ...step });
         tallies[`${kernel}, ${form}`].push(
           tally(happened, findForgotten(logits, predicted, part.labels)),
         );
@@ -300,22 +305,27 @@ function average({ batches }: Outcome, key: keyof Scores) {
   return summarise(batches.map((scores) => scores[key]).filter((value) => value !== null));
 }
 
-async function conclude(settings: Settings, found: readonly Iteration[]) {
+/** @param failure why nothing can be claimed of the network */
+async function conclude(
+  settings: Settings,
+  found: readonly Iteration[],
+  failure: string | undefined,
+): Promise<Findings> {
   const outcomes = PREDICTORS.map((predictor) => collect(predictor, found));
   const { happened: events } = outcomes[0];
   return {
     metrics: { events, accuracy: found.map(({ accuracy }) => accuracy), outcomes },
     tables: [tabulateScores(outcomes), tabulateIterations(found)],
     figures: [await drawScores(outcomes), await drawEvents(found)],
-    claims: judge(settings, outcomes, events),
+    claims: judge(settings, outcomes, failure ?? countTooFew(events)),
     notes: [
       `${events} events among ${settings.batches} x ${settings.batchSize} training samples over ${settings.iterations} iterations, each a step on a random batch of ${settings.batchSize}. ` +
       `Scores are taken for each watched batch over all iterations; mean and standard deviation are over these ${settings.batches}.`,
-      `The batch's loss is the ${settings.loss} of its samples' (setting loss). At 5e-4 a mean takes a 128th of the step that a sum takes, and a handful of samples are forgotten; ` +
+      `The batch's loss is the ${settings.loss} of its samples' (setting loss). At one rate a mean takes a ${settings.batchSize}th of the step that a sum takes, and hardly a sample is forgotten; ` +
       "the paper does not say which it used, but saw more than 5,000 events. Momentum and weight decay are off, before and while it watches: the first-order formula knows neither.",
       "logits: z + eta sum K (p - q), judged by the largest logit. probabilities: q + eta A sum K (p - q), equation 1 as it stands. Both are first-order in the weights; equation 1 makes the softmax linear too, " +
       "which understates a large change of a confident prediction.",
-      "eNTK: exact blocks of 10 x 10 for each pair, none contracted beforehand. lpNTK: the scalar kappa of the two labelled samples in place of K, as kappa I (theorem 1).",
+      "eNTK: the exact block of K x K numbers for each pair, none contracted beforehand. lpNTK: the scalar kappa of the two labelled samples in place of K, as kappa I (theorem 1).",
     ],
   };
 }
@@ -406,12 +416,20 @@ async function drawEvents(found: readonly Iteration[]) {
   };
 }
 
-function judge(settings: Settings, outcomes: readonly Outcome[], events: number): Claim[] {
+function countTooFew(events: number): string | undefined {
+  return events < ENOUGH_EVENTS ? `${events} events, need ${ENOUGH_EVENTS}` : undefined;
+}
+
+/** @param unable why this run cannot tell */
+function judge(
+  settings: Settings,
+  outcomes: readonly Outcome[],
+  unable: string | undefined,
+): Claim[] {
   const find = (predictor: Predictor) =>
     outcomes.find((outcome) => outcome.predictor === predictor)!;
   const equation1 = find("eNTK, probabilities");
-  const tooFew = events < ENOUGH_EVENTS ? `${events} events, need ${ENOUGH_EVENTS}` : undefined;
-  const differences = [...listDifferences(settings, PAPER_SETTINGS), ...tooFew ? [tooFew] : []];
+  const differences = [...listDifferences(settings, PAPER_SETTINGS), ...unable ? [unable] : []];
   const table1 = SCORES.map((key) => {
     const [paper, deviation] = PAPER[key];
     return claimNumber({
@@ -429,17 +447,17 @@ function judge(settings: Settings, outcomes: readonly Outcome[], events: number)
     ["eNTK, logits", "the first-order change of the logits, with the eNTK, predicts forgetting"],
     ["lpNTK, logits", "lpNTK times the identity in place of the eNTK predicts it too"],
   ] as const).map(([predictor, what]) => {
-    const { all: { precision, recall, f1 } } = find(predictor);
+    const { happened, all: { precision, recall, f1 } } = find(predictor);
     const show = (value: number | null) => value === null ? "none" : value.toFixed(3);
     return claimDirection({
       what,
       paper: "can accurately predict forgetting events",
       ours: `precision ${show(precision)}, recall ${show(recall)}, F1 ${
         show(f1)
-      } of ${events} events`,
+      } of ${happened} events`,
       need: "F1 over all events is at least 0.9",
       holds: f1 !== null && f1 >= 0.9,
-      unable: tooFew,
+      unable,
     });
   });
   return [...table1, ...accurate];

@@ -31,6 +31,7 @@ const FORGETTING = {
   model: "mlp",
   trainSize: 96,
   epochsBefore: 2,
+  learningRateBefore: 0.125,
   batches: 2,
   batchSize: 16,
   iterations: 3,
@@ -95,7 +96,7 @@ Deno.test("forgetting: scores are those of the counted events, and a summed loss
 
 Deno.test("forgetting: a network at chance is left out, and nothing is claimed of it", async () => {
   await using folder = await openTempFolder();
-  const settings = { ...FORGETTING, epochsBefore: 1, learningRate: 1e-9, iterations: 1 };
+  const settings = { ...FORGETTING, epochsBefore: 1, learningRateBefore: 1e-9, iterations: 1 };
   const { metrics, claims, text } = await complete(folder.path, "forgetting", settings, "a");
   const [{ part, reason }] = metrics.excluded;
   assert.equal(part, "the network");
@@ -143,9 +144,9 @@ Deno.test("settings that do not go together stop an experiment at their line, be
     [
       "forgetting",
       { ...FORGETTING, batches: 7 },
-      /line 5: got batches = 7, need at most 6 of that size$/,
+      /line 6: got batches = 7, need at most 6 of that size$/,
     ],
-    ["forgetting", { ...FORGETTING, loss: "average" }, /line 8: got loss = "average", need /],
+    ["forgetting", { ...FORGETTING, loss: "average" }, /line 9: got loss = "average", need /],
     [
       "theorem1",
       { ...THEOREM, fitFrom: 32 },
