@@ -20,7 +20,7 @@ import { loadTrainingSets, MODELS, project, type TrainingSets } from "../inputs.
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { drawSamples, type SampleRow } from "../report/figure.ts";
+import { drawSamples, type SampleRow } from "../report/contact_sheet.ts";
 import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";
 import { addTrainingOptions, formatShare, options, report, SMALL_SET } from "./shared.ts";

@@ -1,5 +1,6 @@
 /** Finding data sets by name or path. @module */
 
+import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { FileError } from "../errors.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawDigits } from "./digits.ts";
@@ -92,25 +93,9 @@ function explainMissing(name: string): Error {
     return new FileError(name, `Cannot load data set ${name}: got no such folder, need one`);
   }
   const known = Object.keys(READERS);
-  const nearest = known.find((other) => measureEditDistance(name, other) <= 2);
+  const nearest = known.find((other) => distance(name, other) <= 2);
   return new RangeError(
     `Cannot load data set ${name}: got an unknown name, need ${known.join(", ")} or a folder` +
       (nearest ? `; did you mean ${nearest}?` : ""),
   );
-}
-
-/**
- * Levenshtein distance: insertions, deletions and replacements that turn one word into the other.
- */
-function measureEditDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + Number(a[i - 1] !== b[j - 1]);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

@@ -7,6 +7,7 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { connect, type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
 import type { ConvolutionOptions, Layers, NetworkDefinition } from "./definition.ts";
 import {
+  type Initialisation,
   ParameterDrawer,
   type ParameterMaker,
   ParameterReader,
@@ -38,8 +39,16 @@ export interface LayerSignals {
   readonly delta: tf.Tensor;
 }
 
-/** The weights of a trained network, or a new one's seed and number of classes. */
-export type ParameterSource = Weights | { readonly seed: number; readonly classes: number };
+/** The weights of a trained network, or what a new one's are drawn by. */
+export type ParameterSource = Weights | NewParameters;
+
+/** How to draw the parameters of a new network. */
+export interface NewParameters {
+  readonly seed: number;
+  readonly classes: number;
+  /** Default `uniform`. */
+  readonly initialisation?: Initialisation;
+}
 
 /** A parametric layer with its parameters. */
 interface Layer {
@@ -55,7 +64,7 @@ export class Network {
   readonly classes: number;
 
   /**
-   * Builds the parameters in one pass over an empty image. New ones are drawn uniformly within 1/sqrt(inputs), PyTorch's default.
+   * Builds the parameters in one pass over an empty image.
    *
    * @param inputShape of one image, `[H, W, C]`
    * @throws {WeightsError} if a tensor is missing, superfluous, of another shape than the definition and the images need, or not finite.
@@ -68,7 +77,7 @@ export class Network {
   ) {
     const maker: ParameterMaker = source instanceof Map
       ? new ParameterReader(definition.name, source)
-      : new ParameterDrawer(source.seed);
+      : new ParameterDrawer(source.seed, source.initialisation ?? "uniform");
     const find: Finder = (name, make) => this.#add(name, () => make(maker));
     try {
       this.classes = tf.tidy(() => {
