@@ -25,6 +25,7 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
+export { writeWhole } from "./engine/data/file.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
@@ -36,8 +37,10 @@ export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine
 export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
+export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
+export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
 export type { Seeds } from "./engine/kernel/projection.ts";
 export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
@@ -63,6 +66,7 @@ export {
   relu,
   tanh,
 } from "./engine/network/definition.ts";
+export type { EnsembleOptions, EnsembleResult } from "./engine/network/ensemble.ts";
 export {
   createResnet,
   lenet5,
@@ -77,9 +81,10 @@ export type {
   LayerShape,
   LayerSignals,
   Network,
+  NewParameters,
   ParameterSource,
 } from "./engine/network/network.ts";
-export type { Weights } from "./engine/network/parameters.ts";
+export type { Initialisation, Weights } from "./engine/network/parameters.ts";
 export type {
   EpochMetrics,
   Schedule,
@@ -93,6 +98,12 @@ export {
   clusterSamples,
   countMembers,
 } from "./engine/samples/fpc.ts";
+export {
+  type BatchStep,
+  findForgotten,
+  predictLogits,
+  predictProbabilities,
+} from "./engine/samples/forgetting.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
 export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
 export { findRedundant } from "./engine/samples/redundancy.ts";
@@ -104,4 +115,5 @@ export {
   type RelationOptions,
   type Relations,
 } from "./engine/samples/relations.ts";
+export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

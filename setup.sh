@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts in place what lpntk needs (Deno, and on Linux a Vulkan driver), then runs one task of it.
+# Puts in place what lpntk needs (Deno, on Linux a Vulkan driver, for the tests a Chromium), then runs one task of it.
 # A Deno of its own goes into ./.deno where the machine has no fitting one; system packages (the driver, and
 # npm where nothing else can fetch Deno) are installed with consent. What is there already is left alone, so
 # running it again is cheap.
@@ -18,8 +18,8 @@ Commands:
   test    check formatting, lint and types, and run every test
   help    show this text
 
-Both install what is missing first: Deno into ./.deno, and a Vulkan driver through apt (after asking, where
-someone is there to be asked). Arguments are passed on to the task.
+Both install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
+be asked) a Vulkan driver and, for the tests, Chromium. Arguments are passed on to the task.
 END
 }
 
@@ -134,6 +134,14 @@ ensure_adapter() {
   say "Deno $(deno eval --no-config 'console.log(Deno.version.deno)'), adapter: $adapter"
 }
 
+# The tests open the reports' pages in a real browser.
+ensure_browser() {
+  for name in chromium chromium-browser google-chrome; do
+    if has "$name"; then return; fi
+  done
+  install_packages chromium
+}
+
 case ${1-} in
   demo | test) ;;
   help | -h | --help) usage; exit ;;
@@ -157,6 +165,7 @@ ensure_adapter
 
 command=$1
 shift
+[ "$command" != test ] || ensure_browser
 case $command in
   demo) exec deno task lpntk run --data digits --out runs/demo "$@" ;;
   test) exec deno task ok "$@" ;;

@@ -9,6 +9,8 @@ import type { Gpu } from "../engine/gpu/device.ts";
 import type { Operands } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/kernel/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/kernel/plan.ts";
+import { Rows } from "../engine/kernel/rows.ts";
+import { chooseVariant } from "../engine/kernel/tuning.ts";
 import { lenet5 } from "../engine/network/models.ts";
 import type { Tensorflow } from "../engine/network/tensorflow.ts";
 import type { Stopwatch } from "./measure.ts";
@@ -82,6 +84,21 @@ export function packPanels(rows: Floats, length: number): Floats {
     for (let k = 0; k < length; k++) panels[at + k * PANEL_ROWS] = rows[n * length + k];
   }
   return panels;
+}
+
+/** Rows `[count, length]` where the engine would keep them on this adapter; the caller disposes them. */
+export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
+  const variant = await chooseVariant(gpu, layout.length);
+  const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
+  for (const block of rows.blocks) {
+    const { firstRow, rowCount, panelCount } = block;
+    const first = firstRow * layout.length;
+    const own = values.subarray(first, first + rowCount * layout.length);
+    using scratch = new Scratch(gpu);
+    const staged = scratch.upload("rows", packPanels(own, layout.length));
+    await rows.write(gpu.record(), staged, block, { first: 0, count: panelCount });
+  }
+  return rows;
 }
 
 /** The first `count` of packed rows, as `[count, length]`, row-major. */

@@ -5,6 +5,7 @@
  */
 import { Engine } from "../engine/engine.ts";
 import { Gpu } from "../engine/gpu/device.ts";
+import { chooseStaged } from "../engine/kernel/staged_operands.ts";
 import { Tensorflow } from "../engine/network/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
 import { CASE_NAMES, type CaseName } from "./case_names.ts";
@@ -53,6 +54,7 @@ export async function runBenches(
   { json = false, quick = false }: BenchOptions,
 ): Promise<void> {
   const gpu = await Gpu.open();
+  await chooseStaged(gpu);
   using engine = new Engine(gpu, await Tensorflow.bind(gpu));
   const notes = new Set<string>();
   const bench: Bench = {

@@ -13,6 +13,7 @@ import {
   type TrainingOptions,
 } from "../mod.ts";
 import type { OutputFolder } from "./output.ts";
+import { encodeCsv } from "./report/csv.ts";
 import { drawAccuracy } from "./report/figure.ts";
 import { compareMeans, type MeanComparison, summarise } from "./report/statistics.ts";
 
@@ -106,13 +107,12 @@ export async function writeComparison(
 ): Promise<void> {
   const lines = results.flatMap(({ name, samples, runs }) =>
     runs.flatMap((epochs, seed) =>
-      epochs.map(({ epoch, trainLoss, testAccuracy, seconds }) =>
-        [quote(name), samples, seed, epoch, trainLoss, testAccuracy, seconds].join(",")
-      )
+      epochs.map(({ epoch, trainLoss, testAccuracy, seconds }) => (
+        { arm: name, samples, seed, epoch, trainLoss, testAccuracy, seconds }
+      ))
     )
   );
-  const header = "arm,samples,seed,epoch,trainLoss,testAccuracy,seconds";
-  await folder.writeText("accuracy.csv", `${[header, ...lines].join("\n")}\n`);
+  await folder.writeText("accuracy.csv", encodeCsv(lines));
   const arms = results.map(({ name, runs }) => ({
     name,
     accuracy: runs.map((epochs) => epochs.map(({ testAccuracy }) => testAccuracy!)),
@@ -133,9 +133,4 @@ export function describeArms(arms: readonly ArmSummary[]): string[] {
       p!.toPrecision(2)
     }`;
   });
-}
-
-/** A field of a CSV file. */
-function quote(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -13,6 +13,7 @@ import { addCluster } from "./commands/cluster.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExperiment } from "./commands/experiment.ts";
 import { addGram } from "./commands/gram.ts";
 import { addNeighbours } from "./commands/neighbours.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -67,6 +68,7 @@ const COMMANDS = [
   addPrune,
   addCompare,
   addRun,
+  addExperiment,
   addBench,
 ];
 

@@ -13,7 +13,9 @@ import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
+import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
 import { Network, type ParameterSource } from "./network/network.ts";
+import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
 import {
   computeLogits,
@@ -25,7 +27,7 @@ import {
 
 /** How to project. */
 export interface ProjectOptions {
-  /** `lpntk` (default), `pntk`, or an array `[N, C]` f32 of seeds. */
+  /** `lpntk` (default), `pntk`, `entk` (C rows a sample, for `computeEntk`), or an array `[N, C]` f32 of seeds. */
   readonly seeds?: Seeds;
   /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
@@ -44,6 +46,7 @@ export interface EngineOptions {
 export class Engine {
   readonly #gpu: Gpu;
   readonly #tensorflow: Tensorflow;
+  readonly #gramVariants = new Set<string>();
 
   /** Use `openEngine`. */
   constructor(gpu: Gpu, tensorflow: Tensorflow, private readonly options: EngineOptions = {}) {
@@ -54,6 +57,11 @@ export class Engine {
   /** The adapter as its driver names it. */
   get adapter(): AdapterDescription {
     return this.#gpu.adapter;
+  }
+
+  /** Variants of the Gram kernel that this engine's rows were laid out for, by name: for the record of what computed a result. */
+  get gramVariants(): readonly string[] {
+    return [...this.#gramVariants];
   }
 
   /** The device's limits. */
@@ -79,6 +87,17 @@ export class Engine {
   async train(network: Network, data: Dataset, options?: TrainingOptions): Promise<TrainingResult> {
     this.#gpu.check();
     return await trainNetwork(this.#tensorflow, network, data, options);
+  }
+
+  /** Trains a model on each of many subsets of one size, all from the network's parameters, which stay as they are. */
+  async trainEnsemble(
+    network: Network,
+    data: Dataset,
+    subsets: readonly ArrayLike<number>[],
+    options?: EnsembleOptions,
+  ): Promise<EnsembleResult> {
+    this.#gpu.check();
+    return await trainEnsemble(this.#tensorflow, network, data, subsets, options);
   }
 
   /** Logits before softmax, `[N, classes]` f32, row-major. */
@@ -109,22 +128,28 @@ export class Engine {
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
-    return await projectRows(this.#tensorflow, network, data, {
+    const rows = await projectRows(this.#tensorflow, network, data, {
       seeds,
       layers,
       memoryBytes,
       blockRows: tileRows,
       onProgress,
     });
+    this.#gramVariants.add(rows.variant.name);
+    return rows;
   }
 
   /**
-   * How fast the adapter runs each variant of the Gram kernel, measured once and remembered in the cache folder.
+   * How fast the adapter runs each variant of the Gram kernel, and how fast it reads what passes read, measured once and remembered in the
+   * cache folder.
    *
    * @param options.fresh measure again
    */
-  async tune(options?: { readonly fresh?: boolean }): Promise<Tuning> {
-    return await tune(this.#gpu, options);
+  async tune(
+    options?: { readonly fresh?: boolean },
+  ): Promise<Tuning & { readonly staged: StagedTimes }> {
+    const staged = await chooseStaged(this.#gpu, options);
+    return { ...await tune(this.#gpu, options), staged };
   }
 
   /**
@@ -160,6 +185,7 @@ export class Engine {
 export async function openEngine(options?: EngineOptions): Promise<Engine> {
   const gpu = await Gpu.open();
   try {
+    await chooseStaged(gpu);
     return new Engine(gpu, await Tensorflow.bind(gpu), options);
   } catch (error) {
     gpu.dispose();

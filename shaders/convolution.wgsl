@@ -26,8 +26,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var filters: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var<storage, read> inputs: array<f32>;
+@group(0) @binding(2) var<storage, read> filters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> outputs: array<f32>;
 
 // An output position: sample, row and column.
@@ -60,7 +60,7 @@ fn meet(spread: vec4i, size: i32, per_gap: f32) -> Meeting {
 }
 
 fn read_input(at: i32) -> f32 {
-  return textureLoad(inputs, vec2i(at & 4095, at >> 12)).x;
+  return inputs[at];
 }
 
 fn read_inputs(at: vec4i, inside: vec4<bool>) -> vec4f {
@@ -69,7 +69,7 @@ fn read_inputs(at: vec4i, inside: vec4<bool>) -> vec4f {
 }
 
 fn read_filter(at: i32) -> vec4f {
-  return textureLoad(filters, vec2i(at & 1023, at >> 10));
+  return filters[at];
 }
 
 // Adds a (x) w: four positions by four channels.

@@ -12,12 +12,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var logits: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var labels: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<f32>;
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
 
 fn read_logit(at: u32) -> f32 {
-  return textureLoad(logits, vec2u(at & 4095u, at >> 12u)).x;
+  return logits[at];
 }
 
 @compute @workgroup_size(64)
@@ -38,6 +38,6 @@ fn main(
   for (var c = 0u; c < params.classes; c++) {
     sum += exp(read_logit(first + c) - largest);
   }
-  let label = u32(textureLoad(labels, vec2u(n & 4095u, n >> 12u)).x);
+  let label = u32(labels[n]);
   losses[n] = log(sum) - (read_logit(first + label) - largest);
 }

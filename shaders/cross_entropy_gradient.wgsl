@@ -12,13 +12,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var logits: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var labels: texture_storage_2d<r32float, read>;
-@group(0) @binding(3) var deltas: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<f32>;
+@group(0) @binding(3) var<storage, read> deltas: array<f32>;
 @group(0) @binding(4) var<storage, read_write> gradients: array<f32>;
 
 fn read_logit(at: u32) -> f32 {
-  return textureLoad(logits, vec2u(at & 4095u, at >> 12u)).x;
+  return logits[at];
 }
 
 @compute @workgroup_size(64)
@@ -39,9 +39,8 @@ fn main(
   for (var c = 0u; c < params.classes; c++) {
     sum += exp(read_logit(first + c) - largest);
   }
-  let place = vec2u(n & 4095u, n >> 12u);
-  let label = u32(textureLoad(labels, place).x);
-  let delta = textureLoad(deltas, place).x;
+  let label = u32(labels[n]);
+  let delta = deltas[n];
   for (var c = 0u; c < params.classes; c++) {
     let share = exp(read_logit(first + c) - largest) / sum;
     gradients[first + c] = delta * (share - select(0.0, 1.0, c == label));

@@ -33,8 +33,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var deltas: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> inputs: array<f32>;
+@group(0) @binding(2) var<storage, read> deltas: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
 // Four taps: offsets of row and column against the output position, and the channel.
@@ -58,7 +58,7 @@ fn locate_taps(first: i32) -> Taps {
 }
 
 fn read_input(at: i32) -> f32 {
-  return textureLoad(inputs, vec2i(at & 4095, at >> 12)).x;
+  return inputs[at];
 }
 
 // What four taps see of row y at column x; the bias's input is 1 wherever the image ends.
@@ -72,7 +72,7 @@ fn read_inputs(taps: Taps, n: i32, y: i32, x: i32) -> vec4f {
 }
 
 fn read_delta(at: i32) -> f32 {
-  return textureLoad(deltas, vec2i(at & 4095, at >> 12)).x;
+  return deltas[at];
 }
 
 fn read_deltas(at: vec4i) -> vec4f {

@@ -1,10 +1,11 @@
 // Farthest-point clustering, second third of a step: every sample that is strictly more similar to its group's newest centroid than to
 // its own centroid moves to the newest cluster (algorithm 3 of the paper, lines 11 to 15).
 //
-// One workgroup serves four panels of 64 rows; one invocation four rows, whose similarity to the centroid sums the segments in the order
-// of gram_tile.wgsl, so that rows and a stored kernel of the same device cluster alike.
-// Dispatch: ceil(panel_count / 4) workgroups, once for each block.
-// Layout: rows hold panels of 64 packed rows, k-major; centroids [row_length, group_count]; best, cluster and group_of [N].
+// One workgroup serves eight panels of 64 rows; one invocation eight rows, so that eight neighbours read a panel from end to end. A row's
+// similarity to the centroid sums the segments in the order of gram_tile.wgsl: rows and a stored kernel of the same device cluster alike.
+// Dispatch: ceil(panel_count / 8) workgroups, once for each block.
+// Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length rounded up to
+//         a multiple of 4]; best, cluster and group_of [N].
 // Tails: rows beyond row_count do nothing.
 // Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
@@ -22,7 +23,7 @@ const NONE = 0xffffffffu;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> segments: array<vec4u>;   // a's offset and length, d's offset and length (0: plain)
-@group(0) @binding(3) var centroids: texture_storage_2d<r32float, read>;  // staged
+@group(0) @binding(3) var<storage, read> centroids: array<vec4f>;  // staged
 @group(0) @binding(4) var<storage, read> newest: array<u32>;       // [group_count] sample, or NONE
 @group(0) @binding(5) var<storage, read> group_of: array<u32>;     // or NONE for samples that are left out
 @group(0) @binding(6) var<storage, read_write> best: array<f32>;   // similarity to the own centroid; f32's largest in centroids, its
@@ -33,31 +34,58 @@ fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
   return rows[(panel * params.row_length + k) * 16u + quad];
 }
 
-fn load_centroid(i: u32) -> f32 {
-  return textureLoad(centroids, vec2u(i % 4096u, i / 4096u)).x;
+// Numbers k to k + 3 of a group's centroid; k a multiple of 4.
+fn load_centroid(group: u32, k: u32) -> vec4f {
+  let i = group * ((params.row_length + 3u) / 4u) + k / 4u;
+  return centroids[i];
 }
 
-// Products of four rows, each with the centroid of its group.
-fn sum_products(panel: u32, quad: u32, groups: vec4u, offset: u32, length: u32) -> vec4f {
-  var sum = vec4f();
+// Products of eight rows, quads `quad` and `quad + 8` of a panel, each with the centroid of its group.
+fn sum_products(panel: u32, quad: u32, groups: array<vec4u, 2>, offset: u32, length: u32) -> array<vec4f, 2> {
+  var sum: array<vec4f, 2>;
   let end = offset + length;
+  // four lines at a time, from where the centroids' quads begin
+  let start = min((offset + 3u) / 4u * 4u, end);
   var k = offset;
+  for (; k < start; k++) { sum = add_line(sum, panel, quad, groups, k); }
   if params.group_count == 1u {
-    // one centroid serves four rows, and four lines are read at a time
+    // one centroid serves all rows
     for (; k + 4u <= end; k += 4u) {
-      var a: array<vec4f, 4>;
+      let c = load_centroid(0u, k);
       for (var u = 0u; u < 4u; u++) { // unroll
-        a[u] = load_rows(panel, k + u, quad);
-      }
-      for (var u = 0u; u < 4u; u++) { // unroll
-        sum = fma(vec4f(load_centroid(k + u)), a[u], sum);
+        for (var h = 0u; h < 2u; h++) { // unroll
+          sum[h] = fma(vec4f(c[u]), load_rows(panel, k + u, quad + 8u * h), sum[h]);
+        }
       }
     }
   }
-  for (; k < end; k++) {
-    let at = groups + k * params.group_count;
-    let c = vec4f(load_centroid(at.x), load_centroid(at.y), load_centroid(at.z), load_centroid(at.w));
-    sum = fma(c, load_rows(panel, k, quad), sum);
+  for (; k + 4u <= end; k += 4u) {
+    for (var h = 0u; h < 2u; h++) { // unroll
+      let x = load_centroid(groups[h].x, k);
+      let y = load_centroid(groups[h].y, k);
+      let z = load_centroid(groups[h].z, k);
+      let w = load_centroid(groups[h].w, k);
+      for (var u = 0u; u < 4u; u++) { // unroll
+        sum[h] = fma(vec4f(x[u], y[u], z[u], w[u]), load_rows(panel, k + u, quad + 8u * h), sum[h]);
+      }
+    }
+  }
+  for (; k < end; k++) { sum = add_line(sum, panel, quad, groups, k); }
+  return sum;
+}
+
+// Adds the products of one line.
+fn add_line(before: array<vec4f, 2>, panel: u32, quad: u32, groups: array<vec4u, 2>, k: u32) -> array<vec4f, 2> {
+  var sum = before;
+  let first = k / 4u * 4u;
+  for (var h = 0u; h < 2u; h++) { // unroll
+    let c = vec4f(
+      load_centroid(groups[h].x, first)[k % 4u],
+      load_centroid(groups[h].y, first)[k % 4u],
+      load_centroid(groups[h].z, first)[k % 4u],
+      load_centroid(groups[h].w, first)[k % 4u],
+    );
+    sum[h] = fma(c, load_rows(panel, k, quad + 8u * h), sum[h]);
   }
   return sum;
 }
@@ -68,34 +96,42 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (workgroup.x + workgroup.y * workgroups.x) * 256u + lane * 4u;
+  let panel = (workgroup.x + workgroup.y * workgroups.x) * 8u + lane / 8u;
+  let quad = lane % 8u;
+  let first = panel * 64u + quad * 4u;
   if first >= params.row_count { return; }
-  let sample = params.first_row + first;
-  let last = params.first_row + params.row_count - 1u;
-  let own = vec4u(
-    group_of[sample],
-    group_of[min(sample + 1u, last)],
-    group_of[min(sample + 2u, last)],
-    group_of[min(sample + 3u, last)],
-  );
-  let groups = min(own, vec4u(params.group_count - 1u));
-  let panel = first / 64u;
-  let quad = (first % 64u) / 4u;
-
-  var sum = vec4f();
+  let last = params.row_count - 1u;
+  var own: array<vec4u, 2>;
+  var groups: array<vec4u, 2>;
+  var sum: array<vec4f, 2>;
+  for (var h = 0u; h < 2u; h++) { // unroll
+    for (var i = 0u; i < 4u; i++) { // unroll
+      own[h][i] = group_of[params.first_row + min(first + 32u * h + i, last)];
+    }
+    groups[h] = min(own[h], vec4u(params.group_count - 1u));
+  }
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
     let a = sum_products(panel, quad, groups, segment.x, segment.y);
     if segment.w == 0u {
-      sum += a;
+      for (var h = 0u; h < 2u; h++) { // unroll
+        sum[h] += a[h];
+      }
     } else {
-      sum = fma(a, sum_products(panel, quad, groups, segment.z, segment.w), sum);
+      let d = sum_products(panel, quad, groups, segment.z, segment.w);
+      for (var h = 0u; h < 2u; h++) { // unroll
+        sum[h] = fma(a[h], d[h], sum[h]);
+      }
     }
   }
-  for (var i = 0u; i < min(4u, params.row_count - first); i++) {
-    if own[i] != NONE && newest[groups[i]] != NONE && sum[i] > best[sample + i] {
-      best[sample + i] = sum[i];
-      cluster[sample + i] = params.step;
+  for (var h = 0u; h < 2u; h++) { // unroll
+    for (var i = 0u; i < 4u; i++) { // unroll
+      let row = first + 32u * h + i;
+      let sample = params.first_row + row;
+      if row <= last && own[h][i] != NONE && newest[groups[h][i]] != NONE && sum[h][i] > best[sample] {
+        best[sample] = sum[h][i];
+        cluster[sample] = params.step;
+      }
     }
   }
 }

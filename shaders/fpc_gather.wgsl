@@ -2,7 +2,7 @@
 //
 // One invocation copies one number of one group's centroid; a centroid in another block, or none, is left alone.
 // Dispatch: ceil(group_count * row_length / 64) workgroups, once for each block.
-// Layout: rows hold panels of 64 packed rows, k-major; centroids [row_length, group_count].
+// Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length rounded up to a multiple of 4].
 // Tails: invocations beyond the last number do nothing.
 // Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
@@ -35,5 +35,5 @@ fn main(
   if sample < params.first_row || sample - params.first_row >= params.row_count { return; }
   let row = sample - params.first_row;
   let k = index % params.row_length;
-  centroids[k * params.group_count + group] = load_rows(row / 64u, k, (row % 64u) / 4u)[row % 4u];
+  centroids[group * ((params.row_length + 3u) / 4u * 4u) + k] = load_rows(row / 64u, k, (row % 64u) / 4u)[row % 4u];
 }

@@ -1,12 +1,13 @@
 // Gram tile by subgroups: what gram_tile.wgsl computes, where eight neighbouring invocations can pass one another what they read.
 // Lavapipe is fastest this way, on panels in textures.
 //
-// One workgroup computes 32 x 32 numbers, a quarter of a pair of panels; one invocation 32 rows of 4 columns. Each reads four rows and
-// four columns of a line; the rows then go from lane to lane. Four lines are read at a time, so that a sum is touched a quarter as often.
-// Dispatch: 4 * pair_count workgroups.
+// One workgroup computes 32 x 64 numbers, half of a pair of panels; one invocation 32 rows of 4 columns. Each reads four rows and four
+// columns of a line; the rows then go from lane to lane. Four lines are read at a time, so that a sum is touched a quarter as often.
+// Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where both halves read the same rows.
+// Dispatch: 2 * pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * column_panels numbers a row.
-// Needs: subgroups of at least 8 invocations; its loops unrolled, since the lane of a broadcast must be a constant.
+// Needs: subgroups of at least 8 neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
 
@@ -33,19 +34,18 @@ fn load_columns(panel: u32, k: u32, quad: u32) -> vec4f {
   return columns[(panel * params.row_length + k) * 16u + quad];
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(16)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let index = group.x + group.y * groups.x;
-  if index >= params.pair_count * 4u { return; }
-  let pair = pairs[index / 4u];
-  let row_quad = (index & 2u) * 4u;                // of the first row
-  let column_quad = (index & 1u) * 8u + lane;
+  if index >= params.pair_count * 2u { return; }
+  let pair = pairs[index / 2u];
+  let row_quad = (index & 1u) * 8u;                // of the first row
   let stride = params.column_panels * 16u;
-  let at = (pair.x * 64u + row_quad * 4u) * stride + pair.y * 16u + column_quad;
+  let at = (pair.x * 64u + row_quad * 4u) * stride + pair.y * 16u + local;
 
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
@@ -64,8 +64,8 @@ fn main(
         var a: array<vec4f, 4>;
         var b: array<vec4f, 4>;
         for (var u = 0u; u < 4u; u++) { // unroll
-          a[u] = load_rows(pair.x, min(k + u, end - 1u), row_quad + lane);
-          b[u] = select(vec4f(), load_columns(pair.y, min(k + u, end - 1u), column_quad), k + u < end);
+          a[u] = load_rows(pair.x, min(k + u, end - 1u), row_quad + local % 8u);
+          b[u] = select(vec4f(), load_columns(pair.y, min(k + u, end - 1u), local), k + u < end);
         }
         for (var q = 0u; q < 8u; q++) { // unroll
           for (var i = 0u; i < 4u; i++) { // unroll

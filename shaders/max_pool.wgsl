@@ -16,11 +16,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> inputs: array<f32>;
 @group(0) @binding(2) var<storage, read_write> outputs: array<f32>;
 
 fn read_input(at: u32) -> f32 {
-  return textureLoad(inputs, vec2u(at & 4095u, at >> 12u)).x;
+  return inputs[at];
 }
 
 @compute @workgroup_size(64)

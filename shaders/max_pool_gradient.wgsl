@@ -15,12 +15,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var deltas: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> inputs: array<f32>;
+@group(0) @binding(2) var<storage, read> deltas: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
 fn read_input(at: u32) -> f32 {
-  return textureLoad(inputs, vec2u(at & 4095u, at >> 12u)).x;
+  return inputs[at];
 }
 
 @compute @workgroup_size(64)
@@ -60,7 +60,7 @@ fn main(
       }
     }
     let at = delta_at + c;
-    let delta = textureLoad(deltas, vec2u(at & 4095u, at >> 12u)).x;
+    let delta = deltas[at];
     for (var r = 0u; r < min(size, params.in_height - y * size); r++) {
       for (var s = 0u; s < min(size, params.in_width - x * size); s++) {
         let is_place = is_whole && r * size + s == place;

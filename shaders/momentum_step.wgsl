@@ -15,7 +15,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var gradients: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> gradients: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(3) var<storage, read_write> velocities: array<f32>;
 
@@ -27,7 +27,7 @@ fn main(
 ) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
   if index >= params.count { return; }
-  let gradient = textureLoad(gradients, vec2u(index & 4095u, index >> 12u)).x;
+  let gradient = gradients[index];
   let weight = weights[index];
   let velocity = params.momentum * velocities[index] + (gradient + params.weight_decay * weight);
   velocities[index] = velocity;

@@ -20,8 +20,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var filters: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var bias: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> filters: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> packed: array<f32>;
 
 @compute @workgroup_size(64)
@@ -45,8 +45,8 @@ fn main(
   let kept = tap * outer + column;
   let turned = ((places - 1u - place) * params.in_channels + column) * params.out_channels + channel;
   let at = select(kept, turned, is_transposed);
-  let weight = textureLoad(filters, vec2u(at & 4095u, at >> 12u)).x;
-  let own_bias = textureLoad(bias, vec2u(column & 4095u, column >> 12u)).x;
+  let weight = filters[at];
+  let own_bias = bias[column];
   let is_bias = tap == places * inner;
   let last = select(0.0, own_bias, params.has_bias == 1u);
   packed[index] = select(0.0, select(weight, last, is_bias), column < outer);

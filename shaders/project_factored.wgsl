@@ -18,7 +18,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var values: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> rows: array<f32>;
 
 @compute @workgroup_size(64)
@@ -32,7 +32,7 @@ fn main(
   let sample = index % params.sample_count;
   if k >= params.length + params.bias { return; }
   let source = sample * params.length + min(k, params.length - 1u);
-  let value = textureLoad(values, vec2u(source & 4095u, source >> 12u)).x;
+  let value = values[source];
   let row = params.first_row + sample;
   let at = ((row / 64u) * params.row_length + params.offset + k) * 64u + row % 64u;
   rows[at] = select(value, 1.0, k == params.length);

@@ -11,7 +11,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var inputs: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> inputs: array<f32>;
 @group(0) @binding(2) var<storage, read_write> outputs: array<f32>;
 
 @compute @workgroup_size(64)
@@ -22,7 +22,7 @@ fn main(
 ) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
   if index >= params.count { return; }
-  let value = textureLoad(inputs, vec2u(index & 4095u, index >> 12u)).x;
+  let value = inputs[index];
   // not max: a NaN stays one
   outputs[index] = select(value, 0.0, value < 0.0);
 }

@@ -11,8 +11,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var outputs: texture_storage_2d<r32float, read>;
-@group(0) @binding(2) var deltas: texture_storage_2d<r32float, read>;
+@group(0) @binding(1) var<storage, read> outputs: array<f32>;
+@group(0) @binding(2) var<storage, read> deltas: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
 @compute @workgroup_size(64)
@@ -23,7 +23,6 @@ fn main(
 ) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
   if index >= params.count { return; }
-  let place = vec2u(index & 4095u, index >> 12u);
-  let delta = textureLoad(deltas, place).x;
-  gradients[index] = select(0.0, delta, textureLoad(outputs, place).x > 0.0);
+  let delta = deltas[index];
+  gradients[index] = select(0.0, delta, outputs[index] > 0.0);
 }

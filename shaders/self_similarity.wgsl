@@ -1,7 +1,7 @@
 // Self-similarity: similarity[n] = kappa(n, n) = |phi(n)|^2, with the segments of gram_tile.wgsl and in its order of summation.
 //
-// One workgroup computes four panels of 64 rows; one invocation four rows.
-// Dispatch: ceil(panel_count / 4) workgroups.
+// One workgroup computes eight panels of 64 rows; one invocation eight rows, so that eight neighbours read a panel from end to end.
+// Dispatch: ceil(panel_count / 8) workgroups.
 // Layout: rows hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 // Tails: rows are padded to whole panels; the output holds a place for each padded row.
 // Float64 twin: tests/oracle/layers.ts, gramRows (its diagonal).
@@ -22,23 +22,25 @@ fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
   return rows[(panel * params.row_length + k) * 16u + quad];
 }
 
-fn sum_squares(panel: u32, quad: u32, offset: u32, length: u32) -> vec4f {
-  var sum = vec4f();
+// Sums of eight rows, quads `quad` and `quad + 8` of a panel.
+fn sum_squares(panel: u32, quad: u32, offset: u32, length: u32) -> array<vec4f, 2> {
+  var sum: array<vec4f, 2>;
   let end = offset + length;
   var k = offset;
-  // four lines are read at a time
+  // four lines at a time
   for (; k + 4u <= end; k += 4u) {
-    var a: array<vec4f, 4>;
     for (var u = 0u; u < 4u; u++) { // unroll
-      a[u] = load_rows(panel, k + u, quad);
-    }
-    for (var u = 0u; u < 4u; u++) { // unroll
-      sum = fma(a[u], a[u], sum);
+      for (var h = 0u; h < 2u; h++) { // unroll
+        let a = load_rows(panel, k + u, quad + 8u * h);
+        sum[h] = fma(a, a, sum[h]);
+      }
     }
   }
   for (; k < end; k++) {
-    let a = load_rows(panel, k, quad);
-    sum = fma(a, a, sum);
+    for (var h = 0u; h < 2u; h++) { // unroll
+      let a = load_rows(panel, k, quad + 8u * h);
+      sum[h] = fma(a, a, sum[h]);
+    }
   }
   return sum;
 }
@@ -49,18 +51,25 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let panel = (group.x + group.y * groups.x) * 4u + lane / 16u;
-  let quad = lane % 16u;
+  let panel = (group.x + group.y * groups.x) * 8u + lane / 8u;
+  let quad = lane % 8u;
   if panel >= params.panel_count { return; }
-  var sum = vec4f();
+  var sum: array<vec4f, 2>;
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
     let a = sum_squares(panel, quad, segment.x, segment.y);
     if segment.w == 0u {
-      sum += a;
+      for (var h = 0u; h < 2u; h++) { // unroll
+        sum[h] += a[h];
+      }
     } else {
-      sum = fma(a, sum_squares(panel, quad, segment.z, segment.w), sum);
+      let d = sum_squares(panel, quad, segment.z, segment.w);
+      for (var h = 0u; h < 2u; h++) { // unroll
+        sum[h] = fma(a[h], d[h], sum[h]);
+      }
     }
   }
-  similarity[(params.first_panel + panel) * 16u + quad] = sum;
+  for (var h = 0u; h < 2u; h++) { // unroll
+    similarity[(params.first_panel + panel) * 16u + quad + 8u * h] = sum[h];
+  }
 }

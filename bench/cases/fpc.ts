@@ -1,18 +1,16 @@
 /** Farthest-point clustering over packed rows, step by step. @module */
 import type { Commands } from "../../engine/gpu/commands.ts";
-import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import type { RowLayout } from "../../engine/kernel/layout.ts";
-import { Rows } from "../../engine/kernel/rows.ts";
-import { chooseVariant } from "../../engine/kernel/tuning.ts";
+import type { Rows } from "../../engine/kernel/rows.ts";
 import {
   type Bench,
   drawIntegers,
   type Floats,
   group,
   layOutLenet5,
-  packPanels,
   Scratch,
+  uploadRows,
 } from "../case.ts";
 import type { Contender } from "../contender.ts";
 import { measure } from "../measure.ts";
@@ -49,20 +47,6 @@ export async function* benchFpc(bench: Bench): AsyncGenerator<Result> {
   yield { case: "fpc", computed, work, ours, peers };
 }
 
-async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
-  const variant = await chooseVariant(gpu, layout.length);
-  const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
-  for (const block of rows.blocks) {
-    const { firstRow, rowCount, panelCount } = block;
-    const first = firstRow * layout.length;
-    const own = values.subarray(first, first + rowCount * layout.length);
-    using scratch = new Scratch(gpu);
-    const staged = scratch.upload("rows", packPanels(own, layout.length));
-    await rows.write(gpu.record(), staged, block, { first: 0, count: panelCount });
-  }
-  return rows;
-}
-
 function enterKernels(rows: Rows, scratch: Scratch): Contender {
   const { gpu, count } = rows;
   const state = {
@@ -72,7 +56,7 @@ function enterKernels(rows: Rows, scratch: Scratch): Contender {
     cluster: scratch.create("cluster", count),
     group_of: scratch.create("groups", count),
     centroid_counts: scratch.upload("centroid counts", Uint32Array.of(STEP_LIMIT)),
-    centroids: scratch.create("centroids", rows.layout.length),
+    centroids: scratch.create("centroids", Math.ceil(rows.layout.length / 4) * 4),
   };
   const best = new Float32Array(count).fill(-LARGEST);
   best[0] = LARGEST;
@@ -126,7 +110,7 @@ function recordMoves(commands: Commands, rows: Rows, state: State, step: number)
       kernels.fpc_assign,
       { row_length, segment_count, group_count: 1, first_row, row_count, step },
       { ...state, segments, rows: rows.bind(commands, block) },
-      Math.ceil(panelCount / 4),
+      Math.ceil(panelCount / 8),
     );
   }
 }

@@ -1,15 +1,14 @@
 /** Self-similarity of packed rows. @module */
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { encodeSegments } from "../../engine/kernel/layout.ts";
 import { PANEL_ROWS } from "../../engine/kernel/plan.ts";
 import {
   type Bench,
   drawIntegers,
   group,
   layOutLenet5,
-  packPanels,
   readFloats,
   Scratch,
+  uploadRows,
 } from "../case.ts";
 import { recordLaunches } from "../contender.ts";
 import { measure } from "../measure.ts";
@@ -25,11 +24,9 @@ export async function* benchSelfSimilarity(bench: Bench): AsyncGenerator<Result>
   const layout = layOutLenet5(engine);
   const row_length = layout.length;
   const values = drawIntegers(1, SAMPLES * row_length);
+  using panels = await uploadRows(gpu, layout, values);
+  const { segments, segmentCount: segment_count, blocks: [block] } = panels;
   const rows = scratch.upload("rows", values);
-  const panels = scratch.upload("panels", packPanels(values, row_length));
-  const table = encodeSegments(layout);
-  const segments = scratch.upload("segments", table);
-  const segment_count = table.length / 4;
   const similarity = scratch.create("similarity", SAMPLES);
   const naiveSimilarity = scratch.create("naive similarity", SAMPLES);
   const computed = `LeNet-5's rows, N ${group(SAMPLES)}, ${group(row_length)} numbers each`;
@@ -40,8 +37,8 @@ export async function* benchSelfSimilarity(bench: Bench): AsyncGenerator<Result>
         commands.run(
           kernels.self_similarity,
           { row_length, segment_count, panel_count: SAMPLES / PANEL_ROWS, first_panel: 0 },
-          { rows: panels, segments, similarity },
-          SAMPLES / PANEL_ROWS / 4,
+          { rows: panels.bind(commands, block), segments, similarity },
+          SAMPLES / PANEL_ROWS / 8,
         ),
       () => readFloats(gpu, similarity),
     ),

@@ -66,7 +66,7 @@ const STEP = {
 export function addDoctor(program: Command): void {
   program.command("doctor")
     .description("show the adapter, time its Gram kernels and test every kernel against float64")
-    .option("--retune", "time the Gram kernels again, instead of what the cache folder remembers")
+    .option("--retune", "time the kernels again, instead of what the cache folder remembers")
     .addOption(options.json())
     .action(async ({ retune, json }) => {
       using engine = await openEngine();
@@ -86,6 +86,11 @@ export function addDoctor(program: Command): void {
         ),
         ...Object.entries(tuning.bandwidths).map(([operands, bandwidth]) =>
           `reading rows in ${operands}s ${bandwidth.toFixed(1).padStart(6)} GB/s`
+        ),
+        ...Object.entries(tuning.staged).map(([operands, ms]) =>
+          `a convolution from ${operands}s   ${ms.toFixed(1).padStart(6)} ms${
+            ms === Math.min(...Object.values(tuning.staged)) ? ", chosen" : ""
+          }`
         ),
         ...checks.map(({ kernels, error, passed }) =>
           `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(84)} error ${error.toExponential(1)}`

@@ -20,7 +20,7 @@ import { loadDefinition, loadTrainingSets, project, type TrainingSets } from "..
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { drawSamples, type SampleRow } from "../report/figure.ts";
+import { drawSamples, type SampleRow } from "../report/contact_sheet.ts";
 import { pictureSample } from "../report/sample.ts";
 import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dataset } from "../../mod.ts";
-import type { SampleImage } from "./figure.ts";
+import type { SampleImage } from "./contact_sheet.ts";
 
 /**
  * A sample's picture.

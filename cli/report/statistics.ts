@@ -1,10 +1,11 @@
 /**
- * Statistics of a report: means, spreads, and the t-test of the paper's section 4.2. A number that does
- * not exist is `null`, never NaN, so that a result goes through JSON unchanged.
+ * Statistics of a report: means and spreads, the t-test of the paper's section 4.2, correlation, slopes, and how well a score ranks. A
+ * number that does not exist is `null`, never NaN, so that a result goes through JSON unchanged.
  *
  * @module
  */
 
+import jStat from "npm:jstat@1.9.6";
 import ttest from "npm:ttest@4.0.0";
 
 /** The package brings no types; this is the part of it that is called here. */
@@ -42,12 +43,7 @@ export interface MeanComparison {
  * @throws {RangeError} a value is NaN or infinite
  */
 export function summarise(values: number[]): Summary {
-  const broken = values.findIndex((value) => !Number.isFinite(value));
-  if (broken >= 0) {
-    throw new RangeError(
-      `Cannot summarise values: got ${values[broken]} at index ${broken}, need finite numbers`,
-    );
-  }
+  checkFinite("summarise values", values);
   if (values.length === 0) return { mean: null, standardDeviation: null };
   // A running mean, unlike sum / n, is exact for equal values: their deviation is 0, not 1e-17.
   const mean = values.reduce((mean, value, i) => mean + (value - mean) / (i + 1), 0);
@@ -87,4 +83,145 @@ export function compareMeans(a: number[], b: number[]): MeanComparison {
     meanDifference,
     effectSize: meanDifference / Math.sqrt(squares / degreesOfFreedom),
   };
+}
+
+/** A number between the ends of its 95% confidence interval. */
+export interface Estimate {
+  readonly value: number;
+  /** `null`, like `high`, where there are too few values for an interval. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/**
+ * Mean of independent values, with the 95% interval by Student's t (which needs 2 values).
+ *
+ * @throws {RangeError} no value, or one that is not finite
+ */
+export function estimateMean(values: readonly number[]): Estimate {
+  const { mean, standardDeviation } = summarise([...values]);
+  if (mean === null) throw new RangeError("Cannot estimate a mean: got no value, need at least 1");
+  if (standardDeviation === null) return { value: mean, low: null, high: null };
+  const [low, high] = jStat.tci(mean, 0.05, standardDeviation, values.length);
+  return { value: mean, low, high };
+}
+
+/**
+ * Pearson's correlation of `x` and `y`, with the 95% interval by Fisher's transformation (which needs 4 pairs, and takes both to be normal).
+ *
+ * @returns `null` where one of them does not vary
+ * @throws {RangeError} fewer than 2 pairs, other numbers of `x` than of `y`, or a value that is not finite
+ */
+export function correlate(x: readonly number[], y: readonly number[]): Estimate | null {
+  checkPairs("correlate", x, y, 2);
+  if (isConstant(x) || isConstant(y)) return null;
+  // rounding may lead out of the range
+  const value = Math.max(-1, Math.min(1, jStat.corrcoeff(x, y)));
+  if (x.length < 4) return { value, low: null, high: null };
+  const reach = jStat.normal.inv(0.975, 0, 1) / Math.sqrt(x.length - 3);
+  const [low, high] = [-reach, reach].map((step) => Math.tanh(Math.atanh(value) + step));
+  return { value, low, high };
+}
+
+/**
+ * Slope of the least-squares line of `y` over `x`, with the 95% interval by Student's t (which needs 3 points).
+ *
+ * @returns `null` where `x` does not vary
+ * @throws {RangeError} fewer than 2 points, other numbers of `x` than of `y`, or a value that is not finite
+ */
+export function fitSlope(x: readonly number[], y: readonly number[]): Estimate | null {
+  checkPairs("fit a slope", x, y, 2);
+  if (isConstant(x)) return null;
+  const { coef, t } = jStat.models.ols(y, x.map((value) => [1, value]));
+  if (x.length < 3) return { value: coef[1], low: null, high: null };
+  const [low, high] = t.interval95[1];
+  return { value: coef[1], low, high };
+}
+
+/**
+ * Area under the receiver operating characteristic: the chance that a positive has a higher score than a negative, half of it for equal scores.
+ *
+ * @param scores `[N]`, higher for what should be positive
+ * @param positives `[N]`
+ * @returns 0 to 1; `null` without a positive or without a negative
+ * @throws {RangeError} other numbers of scores than of positives, or a score that is not finite
+ */
+export function measureAuroc(
+  scores: readonly number[],
+  positives: readonly boolean[],
+): number | null {
+  checkScores("measure an AUROC", scores, positives);
+  const count = positives.filter(Boolean).length;
+  const pairs = count * (scores.length - count);
+  if (pairs === 0) return null;
+  // of equal scores each gets their mean rank
+  const ranks: number[] = jStat.rank(scores);
+  const sum = ranks.reduce((total, rank, i) => total + (positives[i] ? rank : 0), 0);
+  return (sum - count * (count + 1) / 2) / pairs;
+}
+
+/**
+ * Share of positives among the `k` highest scores; where equal scores stand across the edge, the share to be expected of them.
+ *
+ * @throws {RangeError} `k` is not from 1 to N, other numbers of scores than of positives, or a score that is not finite
+ */
+export function measurePrecision(
+  scores: readonly number[],
+  positives: readonly boolean[],
+  k: number,
+): number {
+  checkScores("measure precision", scores, positives);
+  if (!(Number.isInteger(k) && k >= 1 && k <= scores.length)) {
+    throw new RangeError(
+      `Cannot measure precision: got k ${k}, need an integer in 1..${scores.length}`,
+    );
+  }
+  const edge = scores.toSorted((a, b) => b - a)[k - 1];
+  const countIn = (wanted: (score: number) => boolean) => {
+    const inside = positives.filter((_, i) => wanted(scores[i]));
+    return { all: inside.length, positive: inside.filter(Boolean).length };
+  };
+  const above = countIn((score) => score > edge);
+  const level = countIn((score) => score === edge);
+  return (above.positive + (k - above.all) * level.positive / level.all) / k;
+}
+
+function isConstant(values: readonly number[]): boolean {
+  return values.every((value) => value === values[0]);
+}
+
+function checkPairs(
+  action: string,
+  x: readonly number[],
+  y: readonly number[],
+  least: number,
+): void {
+  if (x.length !== y.length || x.length < least) {
+    throw new RangeError(
+      `Cannot ${action}: got ${x.length} and ${y.length} values, need as many of both, at least ${least}`,
+    );
+  }
+  for (const values of [x, y]) checkFinite(action, values);
+}
+
+function checkScores(
+  action: string,
+  scores: readonly number[],
+  positives: readonly boolean[],
+): void {
+  if (scores.length !== positives.length) {
+    throw new RangeError(
+      `Cannot ${action}: got ${scores.length} scores and ${positives.length} positives, need as many of both`,
+    );
+  }
+  checkFinite(action, scores);
+}
+
+function checkFinite(action: string, values: readonly number[]): void {
+  const broken = values.findIndex((value) => !Number.isFinite(value));
+  if (broken >= 0) {
+    throw new RangeError(
+      `Cannot ${action}: got ${values[broken]} at index ${broken}, need finite numbers`,
+    );
+  }
 }

@@ -1,5 +1,6 @@
 /** Finding data sets by name or path. @module */
 
+import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { FileError } from "../errors.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
@@ -126,27 +127,11 @@ function explainMissing(name: string): Error {
   if (/[/\\]/.test(name)) {
     return new FileError(name, `Cannot load data set ${name}: got no such folder, need one`);
   }
-  const distances = new Map(NAMES.map((known) => [known, measureEditDistance(name, known)]));
+  const distances = new Map(NAMES.map((known) => [known, distance(name, known)]));
   const [nearest] = NAMES.filter((known) => distances.get(known)! <= 2)
     .sort((a, b) => distances.get(a)! - distances.get(b)!);
   return new RangeError(
     `Cannot load data set ${name}: got an unknown name, need ${NAMES.join(", ")} or a folder` +
       (nearest ? `; did you mean ${nearest}?` : ""),
   );
-}
-
-/**
- * Levenshtein distance: insertions, deletions and replacements that turn one word into the other.
- */
-function measureEditDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + Number(a[i - 1] !== b[j - 1]);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

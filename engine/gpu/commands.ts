@@ -38,8 +38,9 @@ export class Commands {
   constructor(
     private readonly device: GPUDevice,
     private readonly arena: UniformArena,
-    private readonly staging: Staging,
-    private readonly pipelineOf: (kernel: Kernel, operands: Operands) => GPUComputePipeline,
+    /** Copies operands that are read faster from textures; none where buffers are as fast. */
+    private readonly staging: Staging | undefined,
+    private readonly pipelineOf: (kernel: Kernel, panels: Operands) => GPUComputePipeline,
     private readonly destination?: Destination,
   ) {
     const slots = destination ? 1 : arena.buffer.size / arena.slotBytes;
@@ -48,7 +49,7 @@ export class Commands {
 
   /**
    * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than 65,535 are spread over
-   * y, where the last row may hold numbers beyond the count. Operands that the kernel reads through textures are copied there first.
+   * y, where the last row may hold numbers beyond the count. Operands that are staged are copied first.
    *
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
@@ -75,8 +76,8 @@ export class Commands {
         { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
         ...kernel.buffers.map(([name, access], index) => ({
           binding: index + 1,
-          resource: isStaged(access)
-            ? this.#stage(index, access, buffers[name] as GPUBuffer)
+          resource: this.staging && isStaged(access)
+            ? this.#stage(this.staging, index, access, buffers[name] as GPUBuffer)
             : this.#bind(buffers[name], kernel.name, name),
         })),
       ],
@@ -137,9 +138,14 @@ export class Commands {
     this.#slots = 0;
   }
 
-  #stage(operand: number, format: StagedFormat, buffer: GPUBuffer): GPUTextureView {
+  #stage(
+    staging: Staging,
+    operand: number,
+    format: StagedFormat,
+    buffer: GPUBuffer,
+  ): GPUTextureView {
     this.#endPass();
-    return this.staging.stage(this.#encode(), operand, format, buffer);
+    return staging.stage(this.#encode(), operand, format, buffer);
   }
 
   #encode(): GPUCommandEncoder {

@@ -5,7 +5,7 @@
  */
 import { DeviceError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
-import type { BufferBindings, Kernel, ParamValues } from "./kernel.ts";
+import type { BufferBindings, Kernel, ParamValues, Places } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { Staging } from "./staging.ts";
 
@@ -46,14 +46,14 @@ const NO_ADAPTER =
  */
 export class Gpu {
   readonly #live = new Set<GPUBuffer | GPUTexture>();
-  readonly #pipelines = {
-    buffer: new Map<Kernel, GPUComputePipeline>(),
-    texture: new Map<Kernel, GPUComputePipeline>(),
-  };
+  /** By the places of panels and of staged operands. */
+  readonly #pipelines = new Map<string, Map<Kernel, GPUComputePipeline>>();
   /** Of recordings, and of launches that somebody else submits. */
   #arenas: readonly [UniformArena, UniformArena] | undefined;
   #launches = 0;
   #staging: Staging | undefined;
+  /** Where launches recorded from now on read staged operands; `engine/kernel/staged_operands.ts` chooses. */
+  staged: Operands = "buffer";
   #failure: Error | undefined;
   #disposed = false;
 
@@ -305,23 +305,22 @@ export class Gpu {
   }
 
   #startCommands(arena: UniformArena, destination?: Destination): Commands {
-    this.#staging ??= new Staging(this.device);
+    const { staged } = this;
     return new Commands(
       this.device,
       arena,
-      this.#staging,
-      (kernel, operands) => this.#pipeline(kernel, operands),
+      staged === "texture" ? this.#staging ??= new Staging(this.device) : undefined,
+      (kernel, panels) => this.#pipeline(kernel, { panels, staged }),
       destination,
     );
   }
 
-  #pipeline(kernel: Kernel, operands: Operands): GPUComputePipeline {
-    const pipelines = this.#pipelines[operands];
+  #pipeline(kernel: Kernel, places: Places): GPUComputePipeline {
+    const key = `${places.panels} ${places.staged}`;
+    let pipelines = this.#pipelines.get(key);
+    if (!pipelines) this.#pipelines.set(key, pipelines = new Map());
     let pipeline = pipelines.get(kernel);
-    if (!pipeline) {
-      pipeline = kernel.createPipeline(this.device, operands);
-      pipelines.set(kernel, pipeline);
-    }
+    if (!pipeline) pipelines.set(kernel, pipeline = kernel.createPipeline(this.device, places));
     return pipeline;
   }
 

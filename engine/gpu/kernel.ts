@@ -4,14 +4,14 @@
  * @module
  */
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
-import type { StagedFormat } from "./staging.ts";
+import { readFromCopy, type StagedFormat } from "./staging.ts";
 import { unrollLoops } from "./unroll.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
 /**
  * How a kernel uses a buffer: as a storage buffer; as `panels`, which are only read, and may stand in a texture instead (`panels.ts`); or read
- * only, staged as a texture of that format (`staging.ts`).
+ * only, if that is faster from a copy in a texture of that format (`staging.ts`).
  */
 export type Access = "read" | "read_write" | "panels" | StagedFormat;
 
@@ -25,6 +25,12 @@ export interface KernelDeclaration<P extends string, B extends string> {
 export type ParamValues<P extends string> = Readonly<Record<P, number>>;
 /** Buffers of a kernel, by name; panels all in buffers, or all in textures. */
 export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer | GPUTexture>>;
+
+/** Where a launch reads from: its panels, and the operands that may be staged. */
+export interface Places {
+  readonly panels: Operands;
+  readonly staged: Operands;
+}
 
 /** One shader with the explicit layout that its launches must match. */
 export class Kernel<P extends string = string, B extends string = string> {
@@ -56,19 +62,20 @@ export class Kernel<P extends string = string, B extends string = string> {
   }
 
   /**
-   * The WGSL that the device compiles: loops marked `// unroll` written out, and panels read from where they stand.
+   * The WGSL that the device compiles: loops marked `// unroll` written out, and operands read from where they stand.
    *
-   * @throws {SyntaxError} if the shader does not read its panels in the one way that can be moved to textures.
+   * @throws {SyntaxError} if the shader does not read an operand in the one way that can be moved to textures.
    */
-  expand(operands: Operands): string {
-    const source = unrollLoops(this.source);
-    if (operands === "buffer") return source;
-    const panels = this.buffers.filter(([, access]) => access === "panels");
-    return panels.reduce((code, [name]) => readFromTexture(code, name), source);
+  expand({ panels, staged }: Places): string {
+    return this.buffers.reduce((code, [name, access]) => {
+      if (access === "panels" && panels === "texture") return readFromTexture(code, name);
+      if (isStaged(access) && staged === "texture") return readFromCopy(code, name, access);
+      return code;
+    }, unrollLoops(this.source));
   }
 
   /** Compiles the shader; a mistake in it surfaces as the device's error. */
-  createPipeline(device: GPUDevice, operands: Operands): GPUComputePipeline {
+  createPipeline(device: GPUDevice, places: Places): GPUComputePipeline {
     const label = this.name;
     const layout = device.createBindGroupLayout({
       label,
@@ -81,7 +88,7 @@ export class Kernel<P extends string = string, B extends string = string> {
         ...this.buffers.map(([, access], index): GPUBindGroupLayoutEntry => ({
           binding: index + 1,
           visibility: GPUShaderStage.COMPUTE,
-          ...describeOperand(access, operands),
+          ...describeOperand(access, places),
         })),
       ],
     });
@@ -89,20 +96,25 @@ export class Kernel<P extends string = string, B extends string = string> {
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: {
-        module: device.createShaderModule({ label, code: this.expand(operands) }),
+        module: device.createShaderModule({ label, code: this.expand(places) }),
         entryPoint: "main",
       },
     });
   }
 }
 
-/** Whether a launch reads a copy in a texture. */
+/** Whether a launch may read a copy in a texture. */
 export function isStaged(access: Access): access is StagedFormat {
   return access === "r32float" || access === "rgba32float";
 }
 
-function describeOperand(access: Access, operands: Operands): Partial<GPUBindGroupLayoutEntry> {
-  if (isStaged(access)) return { storageTexture: { access: "read-only", format: access } };
-  if (access === "panels" && operands === "texture") return { storageTexture: PANEL_TEXTURE };
+function describeOperand(
+  access: Access,
+  { panels, staged }: Places,
+): Partial<GPUBindGroupLayoutEntry> {
+  if (isStaged(access) && staged === "texture") {
+    return { storageTexture: { access: "read-only", format: access } };
+  }
+  if (access === "panels" && panels === "texture") return { storageTexture: PANEL_TEXTURE };
   return { buffer: { type: access === "read_write" ? "storage" : "read-only-storage" } };
 }

@@ -186,7 +186,7 @@ export const kernels = {
     buffers: {
       rows: "panels",
       segments: "read",
-      centroids: "r32float",
+      centroids: "rgba32float",
       newest: "read",
       group_of: "read",
       best: "read_write",

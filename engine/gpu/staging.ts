@@ -1,8 +1,9 @@
 /**
- * Buffers as kernels read them through textures.
+ * Buffers as kernels read them through textures, where that is faster.
  *
  * A CPU driver reads a storage buffer lane by lane, each behind a test, and a texture without one: ten times as fast and more. Buffers stay
- * the one form in which numbers are kept; a texture is a copy, made just before the launch that reads it.
+ * the one form in which numbers are kept; a texture is a copy, made just before the launch that reads it. On a GPU the copy would be all
+ * that it gives: `engine/kernel/staged_operands.ts` finds out which holds.
  *
  * @module
  */
@@ -10,8 +11,48 @@
 /** A staged operand: number i of a buffer is texel `(i % 4096, i / 4096)`, or one of the four of texel `(i / 4 % 1024, i / 4096)`. */
 export type StagedFormat = "r32float" | "rgba32float";
 
-const NUMBERS_PER_ROW = 4096;
-const ROW_BYTES = NUMBERS_PER_ROW * 4;
+const ROW_BYTES = 4096 * 4;
+
+/** What a shader declares an operand as, and how it reads element `i` of a copy. */
+const ELEMENTS = {
+  r32float: {
+    type: "f32",
+    read: (name, i) => `textureLoad(${name}, vec2(${i} & 4095, ${i} >> 12)).x`,
+  },
+  rgba32float: {
+    type: "vec4f",
+    read: (name, i) => `textureLoad(${name}, vec2(${i} & 1023, ${i} >> 10))`,
+  },
+} as const satisfies Record<
+  StagedFormat,
+  { type: string; read: (name: string, i: string) => string }
+>;
+
+/**
+ * A shader that reads the operand `name` from a copy in a texture instead of its buffer.
+ *
+ * @throws {SyntaxError} if the shader does not declare it once, or reads it at anything but a variable, as in `name[at]`.
+ */
+export function readFromCopy(source: string, name: string, format: StagedFormat): string {
+  const { type, read } = ELEMENTS[format];
+  const declaration = `var<storage, read> ${name}: array<${type}>;`;
+  const parts = source.split(declaration);
+  if (parts.length !== 2) {
+    throw new SyntaxError(
+      `Cannot read '${name}' from a texture: got '${declaration}' ${
+        parts.length - 1
+      } times in the shader, need it once`,
+    );
+  }
+  const [before, after] = parts;
+  const moved = after.replace(new RegExp(`\\b${name}\\[([^\\]]*)\\]`, "g"), (text, index) => {
+    if (/^\w+$/.test(index)) return read(name, index);
+    throw new SyntaxError(
+      `Cannot read '${name}' from a texture: got '${text}', need a variable in the brackets`,
+    );
+  });
+  return `${before}var ${name}: texture_storage_2d<${format}, read>;${moved}`;
+}
 
 /** Textures that launches copy their operands into, one after another: the queue runs each copy after the launch before it. */
 export class Staging {

@@ -20,9 +20,9 @@ import { chooseVariant } from "./tuning.ts";
 
 /**
  * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
- * `[N, C]` f32, row-major, is used as it stands: one-hot rows give rows of the eNTK.
+ * `[N, C]` f32, row-major, is used as it stands. `entk` gives C rows a sample, one for each of its logits alone.
  */
-export type Seeds = "lpntk" | "pntk" | Float32Array;
+export type Seeds = "lpntk" | "pntk" | "entk" | Float32Array;
 
 /** How to project. */
 export interface ProjectionOptions {
@@ -49,7 +49,8 @@ export async function projectRows(
   data: Dataset,
   { seeds, layers, memoryBytes, blockRows: wantedRows, onProgress }: ProjectionOptions,
 ): Promise<Rows> {
-  const count = data.labels.length;
+  const rowsPerSample = seeds === "entk" ? network.classes : 1;
+  const count = data.labels.length * rowsPerSample;
   checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (wantedRows !== undefined) checkBlockRows(data, wantedRows);
@@ -78,13 +79,14 @@ export async function projectRows(
     memoryBytes,
     usedBytes: gpu.liveBytes,
   });
-  const rows = new Rows(gpu, layout, count, { variant, blockRows, residence });
+  const rows = new Rows(gpu, layout, count, { variant, blockRows, residence, rowsPerSample });
   const commands = gpu.record();
   const stage = (indices: Int32Array, first: number) =>
     tf.tidy(() => {
       const values = drawSeeds(data, seeds, network.classes, indices);
       const seed = tf.tensor2d(values, [indices.length, network.classes]);
-      const signals = network.signals(toImages(data, indices), seed);
+      const samples = indices.map((row) => Math.floor(row / rowsPerSample));
+      const signals = network.signals(toImages(data, samples), seed);
       if (first === 0) commands.clear(staging);
       for (const signal of signals) {
         const index = chosen.indexOf(signal.layer);
@@ -97,11 +99,11 @@ export async function projectRows(
   try {
     for (const block of rows.blocks) {
       for (let first = 0; first < block.rowCount; first += batch) {
-        const samples = Math.min(batch, block.rowCount - first);
+        const size = Math.min(batch, block.rowCount - first);
         const at = block.firstRow + first;
-        const indices = Int32Array.from({ length: samples }, (_, i) => at + i);
+        const indices = Int32Array.from({ length: size }, (_, i) => at + i);
         stage(indices, first % height);
-        const end = first + samples;
+        const end = first + size;
         if (end % height === 0 || end === block.rowCount) {
           const begin = Math.floor((end - 1) / height) * height;
           await rows.write(commands, staging, block, {
@@ -109,7 +111,7 @@ export async function projectRows(
             count: padRows(end - begin) / PANEL_ROWS,
           });
         }
-        if (await pace.step()) onProgress?.(at + samples, count);
+        if (await pace.step()) onProgress?.(at + size, count);
       }
     }
     onProgress?.(count, count);
@@ -121,7 +123,7 @@ export async function projectRows(
     if (!(error instanceof NonFiniteError && error.sample !== undefined)) throw error;
     stage(Int32Array.of(error.sample), 0);
     const panel = new Float32Array(await gpu.read(staging, 4 * PANEL_ROWS * layout.length));
-    throw explainNonFinite(data, error.sample, layout, panel);
+    throw explainNonFinite(data, Math.floor(error.sample / rowsPerSample), layout, panel);
   }
 }
 
@@ -221,7 +223,7 @@ function packLayer(
   }
 }
 
-/** Seeds `[B, C]` of some samples. */
+/** Seeds `[B, C]` of some rows. */
 function drawSeeds(
   data: Dataset,
   seeds: Seeds,
@@ -231,8 +233,12 @@ function drawSeeds(
   if (typeof seeds !== "string") {
     return seeds.subarray(indices[0] * classes, (indices.at(-1)! + 1) * classes);
   }
-  const scale = 1 / Math.sqrt(classes);
   const drawn = new Float32Array(indices.length * classes);
+  if (seeds === "entk") {
+    indices.forEach((row, i) => drawn[i * classes + row % classes] = 1);
+    return drawn;
+  }
+  const scale = 1 / Math.sqrt(classes);
   drawn.fill(seeds === "lpntk" ? -scale : scale);
   indices.forEach((sample, i) => drawn[i * classes + data.labels[sample]] = scale);
   return drawn;

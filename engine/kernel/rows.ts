@@ -27,6 +27,8 @@ export interface RowsOptions {
   readonly blockRows?: number;
   /** Default: the device. */
   readonly residence?: RowPlan["residence"];
+  /** Neighbouring rows that belong to one sample. Default 1. */
+  readonly rowsPerSample?: number;
 }
 
 /** A place on the device and the block that stands there. */
@@ -37,12 +39,14 @@ interface Slot {
 
 /**
  * The signed projections of N samples, packed: `[N, length]` f32 in blocks. Dispose them to free the memory, `4 * length * N` bytes rounded
- * up to 64 rows; in a file two blocks of that are on the device, and one in the host's memory.
+ * up to 64 rows; in a file two blocks of that are on the device, and one in the host's memory. Rows of the eNTK are C for each sample.
  */
 export class Rows {
   readonly blocks: readonly RowBlock[];
   readonly variant: GramVariant;
   readonly residence: RowPlan["residence"];
+  /** 1, or C where a sample has a row for each of its logits. */
+  readonly rowsPerSample: number;
   /** The layout as the kernels read it, `[segmentCount, 4]` u32. */
   readonly segments: GPUBuffer;
   readonly segmentCount: number;
@@ -59,10 +63,12 @@ export class Rows {
       variant = PLAIN_VARIANT,
       blockRows = planBlockRows(layout.length, gpu.device.limits.maxStorageBufferBindingSize),
       residence = "device",
+      rowsPerSample = 1,
     }: RowsOptions = {},
   ) {
     this.variant = variant;
     this.residence = residence;
+    this.rowsPerSample = rowsPerSample;
     const blocks: RowBlock[] = [];
     for (let firstRow = 0; firstRow < count; firstRow += blockRows) {
       const rowCount = Math.min(blockRows, count - firstRow);

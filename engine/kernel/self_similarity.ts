@@ -49,7 +49,7 @@ export function submitSelfSimilarity(rows: Rows): GPUBuffer {
         first_panel: firstRow / PANEL_ROWS,
       },
       { rows: rows.bind(commands, block), segments, similarity: buffer },
-      Math.ceil(panelCount / 4),
+      Math.ceil(panelCount / 8),
     );
   }
   commands.submit();

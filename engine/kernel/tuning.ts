@@ -4,9 +4,9 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { cacheFolder } from "../data/named.ts";
 import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { type Measurement, recall } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
 import { countFlops, PANEL_ROWS } from "./plan.ts";
@@ -43,7 +43,19 @@ const PANEL_SHIFTS = 64;
 /** Measurements of each variant. */
 const ROUNDS = 3;
 
-const tunings = new WeakMap<Gpu, Promise<Tuning>>();
+const TUNING: Measurement<Tuning> = {
+  name: "gram tiles",
+  shaders: VARIANTS.map(({ kernel, operands }) =>
+    kernel.expand({ panels: operands, staged: "buffer" })
+  ),
+  schema: z.object({
+    rates: z.record(z.string(), z.number().positive()),
+    size: z.tuple([z.number(), z.number()]),
+    bandwidths: z.object({ buffer: z.number().positive(), texture: z.number().positive() })
+      .partial(),
+  }),
+  measure: measureVariants,
+};
 
 /**
  * The fastest variant for rows of `rowLength` numbers on a device; the first call for an adapter takes some seconds.
@@ -59,27 +71,11 @@ export async function chooseVariant(gpu: Gpu, rowLength: number): Promise<GramVa
 /**
  * The rates of all variants on a device: those remembered for its adapter, driver, Deno and shaders, or else measured.
  *
- * @param fresh measure again whatever is remembered
+ * @param options.fresh measure again whatever is remembered
  * @throws {DeviceError} if the device fails.
  */
-export function tune(gpu: Gpu, { fresh = false } = {}): Promise<Tuning> {
-  let tuning = fresh ? undefined : tunings.get(gpu);
-  if (!tuning) {
-    tuning = findTuning(gpu, fresh);
-    tunings.set(gpu, tuning);
-    // a failure is not remembered
-    tuning.catch(() => tunings.delete(gpu));
-  }
-  return tuning;
-}
-
-async function findTuning(gpu: Gpu, fresh: boolean): Promise<Tuning> {
-  const key = await describe(gpu);
-  const remembered = fresh ? undefined : (await readMemory())[key];
-  if (remembered) return remembered;
-  const tuning = await measureVariants(gpu);
-  await writeMemory({ ...await readMemory(), [key]: tuning });
-  return tuning;
+export function tune(gpu: Gpu, options?: { readonly fresh?: boolean }): Promise<Tuning> {
+  return recall(gpu, TUNING, options);
 }
 
 async function measureVariants(gpu: Gpu): Promise<Tuning> {
@@ -122,17 +118,22 @@ async function chooseSize(gpu: Gpu): Promise<number> {
   return SIZES.at(-1)!;
 }
 
-/** Milliseconds of a symmetric product by a variant that has been compiled: the mean of as many as drown the wait for the device, which takes some 12. */
+/** Milliseconds of a symmetric product by a variant: the mean of as many as drown the wait for the device, which takes some 12. */
 async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Promise<number> {
   using rows = await drawRows(gpu, variant, size, LENGTH);
   using sweep = new TileSweep(rows, rows);
   const commands = gpu.record();
-  for (let count = 1;; count *= 2) {
+  const measure = async (count: number) => {
     const start = performance.now();
     for (let i = 0; i < count; i++) sweep.record(commands, 0);
     commands.submit();
     await gpu.finish();
-    const milliseconds = performance.now() - start;
+    return performance.now() - start;
+  };
+  // lavapipe compiles a pipeline again for textures of another size, for half a second
+  await measure(1);
+  for (let count = 1;; count *= 2) {
+    const milliseconds = await measure(count);
     if (milliseconds > MEASUREMENT_MS) return milliseconds / count;
   }
 }
@@ -187,48 +188,4 @@ async function drawRows(
     }
   }
   return rows;
-}
-
-/** What a measurement holds for. */
-async function describe({ adapter, device }: Gpu): Promise<string> {
-  const sources = VARIANTS.map(({ kernel, operands }) => kernel.expand(operands)).join();
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sources));
-  const shaders = new Uint8Array(digest).toHex().slice(0, 12);
-  const features = [...device.features].sort().join(" ");
-  return `${adapter.vendor} ${adapter.name}; ${features}; Deno ${Deno.version.deno}; shaders ${shaders}`;
-}
-
-const MEMORY = z.record(
-  z.string(),
-  z.object({
-    rates: z.record(z.string(), z.number().positive()),
-    size: z.tuple([z.number(), z.number()]),
-    bandwidths: z.object({ buffer: z.number().positive(), texture: z.number().positive() })
-      .partial(),
-  }),
-);
-
-/** Tunings by what they hold for; none where the file cannot be read, since they can be had again. */
-async function readMemory(): Promise<Record<string, Tuning>> {
-  try {
-    return MEMORY.parse(JSON.parse(await Deno.readTextFile(memoryFile())));
-  } catch {
-    return {};
-  }
-}
-
-/** Writes the file whole; where it cannot be written the next process measures again. */
-async function writeMemory(memory: Record<string, Tuning>): Promise<void> {
-  try {
-    await Deno.mkdir(cacheFolder(), { recursive: true });
-    const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
-    await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
-    await Deno.rename(partial, memoryFile());
-  } catch {
-    // as said above
-  }
-}
-
-function memoryFile(): string {
-  return `${cacheFolder()}/tuning.json`;
 }

@@ -28,7 +28,7 @@ export interface GramVariant {
 
 const KERNELS = [
   { name: "plain", kernel: kernels.gram_tile, side: 1, workgroups: 1 },
-  { name: "subgroup", kernel: kernels.gram_tile_subgroup, side: 1, workgroups: 4 },
+  { name: "subgroup", kernel: kernels.gram_tile_subgroup, side: 1, workgroups: 2 },
   { name: "shared", kernel: kernels.gram_tile_shared, side: 2, workgroups: 1 },
 ] as const;
 

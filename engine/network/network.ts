@@ -16,6 +16,7 @@ import type {
   NetworkDefinition,
 } from "./definition.ts";
 import {
+  type Initialisation,
   ParameterDrawer,
   type ParameterMaker,
   ParameterReader,
@@ -47,8 +48,16 @@ export interface LayerSignals {
   readonly delta: tf.Tensor;
 }
 
-/** The weights of a trained network, or a new one's seed and number of classes. */
-export type ParameterSource = Weights | { readonly seed: number; readonly classes: number };
+/** The weights of a trained network, or what a new one's are drawn by. */
+export type ParameterSource = Weights | NewParameters;
+
+/** How to draw the parameters of a new network. */
+export interface NewParameters {
+  readonly seed: number;
+  readonly classes: number;
+  /** Default `uniform`. */
+  readonly initialisation?: Initialisation;
+}
 
 /** A parametric layer with its parameters. */
 interface Layer {
@@ -79,7 +88,7 @@ export class Network {
   readonly classes: number;
 
   /**
-   * Builds the parameters in one pass over an empty image. New ones are drawn uniformly within 1/sqrt(inputs), PyTorch's default.
+   * Builds the parameters in one pass over an empty image.
    *
    * @param inputShape of one image, `[H, W, C]`
    * @throws {WeightsError} if tensors are missing, superfluous, of another shape than the definition and the images need, or not finite.
@@ -95,7 +104,11 @@ export class Network {
     const isNew = !(source instanceof Map);
     const { maxStorageBufferBindingSize } = tensorflow.gpu.device.limits;
     const maker: ParameterMaker = isNew
-      ? new ParameterDrawer(source.seed, maxStorageBufferBindingSize)
+      ? new ParameterDrawer(
+        source.seed,
+        source.initialisation ?? "uniform",
+        maxStorageBufferBindingSize,
+      )
       : new ParameterReader(definition.name, source, maxStorageBufferBindingSize);
     try {
       this.classes = tf.tidy(() => {

@@ -7,6 +7,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Tensor } from "../data/safetensors.ts";
@@ -35,17 +36,32 @@ export interface ParameterMaker {
   finish(reached: "end" | "failure"): void;
 }
 
-/** Draws new parameters uniformly within 1/sqrt(fan in), PyTorch's default. */
+/**
+ * How new parameters are drawn: `uniform` within 1/sqrt(fan in), PyTorch's default; or `lecun`, weights from N(0, 1/fan in) and biases of 0
+ * (LeCun et al., 1998; theorem 1).
+ */
+export type Initialisation = "uniform" | "lecun";
+
+/** Draws new parameters. */
 export class ParameterDrawer implements ParameterMaker {
   readonly #generator: RandomGenerator;
 
   /** @param bindingBytes the largest binding of the device */
-  constructor(seed: number, private readonly bindingBytes: number) {
+  constructor(
+    seed: number,
+    private readonly initialisation: Initialisation,
+    private readonly bindingBytes: number,
+  ) {
     this.#generator = createGenerator(seed, PARAMETER_STREAM);
   }
 
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor {
     checkSize(name, shape, this.bindingBytes);
+    if (this.initialisation === "lecun") {
+      if (shape.length === 1) return tf.zeros([...shape]);
+      const seed = uniformInt(this.#generator, 0, 2 ** 31 - 1);
+      return tf.randomNormal([...shape], 0, 1 / Math.sqrt(fanIn), "float32", seed);
+    }
     const count = countElements(shape);
     return tf.tensor(drawUniform(this.#generator, count, 1 / Math.sqrt(fanIn)), [...shape]);
   }

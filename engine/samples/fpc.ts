@@ -192,7 +192,9 @@ async function clusterRows(
     const centroid_counts = own(
       gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
     );
-    const centroids = own(gpu.createBuffer("centroids", groups.length * layout.length * 4));
+    const centroids = own(
+      gpu.createBuffer("centroids", groups.length * Math.ceil(layout.length / 4) * 16),
+    );
     const commands = gpu.record();
     const pace = new Pace(gpu);
     for (let step = 0; step < steps; step++) {
@@ -237,7 +239,7 @@ async function clusterRows(
             best,
             cluster,
           },
-          Math.ceil(block.panelCount / 4),
+          Math.ceil(block.panelCount / 8),
         );
       }
       commands.submit();

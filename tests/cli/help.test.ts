@@ -19,6 +19,12 @@ neighbours --model --weights --data --kind --train-size --test --top --memory --
 prune --model --weights --data --kind --split --train-size --test-size --kernel --memory --method --labels --share --ratio --per-class --seed --out --json --help
 compare --model --data --train-size --test-size --arm --seeds --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 run --model --data --train-size --test-size --ratio --share --seeds --memory --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
+experiment --help
+experiment list --help
+experiment difficulty --config --quick --paper --out --json --help
+experiment extreme --config --quick --paper --out --json --help
+experiment forgetting --config --quick --paper --out --json --help
+experiment theorem1 --config --quick --paper --out --json --help
 bench --quick --json --help
 `.trim();
 

@@ -4,7 +4,16 @@ import { createGenerator, drawUniform } from "../../engine/data/random.ts";
 import { writeNpy } from "../../mod.ts";
 import { measureCost } from "../../bench/process_cost.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { fingerprint, prepareLpntk, readJson, succeed } from "./process.ts";
+import { canMount, openDisk } from "./disk.ts";
+import {
+  assertRefused,
+  fingerprint,
+  finish,
+  listFolder,
+  prepareLpntk,
+  readJson,
+  succeed,
+} from "./process.ts";
 
 /** Samples whose rows take 137 MiB: 4,492 numbers each under the perceptron. */
 const SAMPLES = 8000;
@@ -12,14 +21,16 @@ const SIDE = 64;
 
 const MEBIBYTE = 2 ** 20;
 
+/** So little that the rows go to a file. */
+const BUDGET = 440 * MEBIBYTE;
+
 /** The most memory that a call holds, in bytes. */
 async function measurePeak(call: string): Promise<number> {
   return (await measureCost(prepareLpntk(call.split(" "), { timeoutMs: 300_000 }))).peakBytes;
 }
 
-Deno.test("--memory bounds what the process holds, and changes no answer", async () => {
-  await using folder = await openTempFolder();
-  const { path } = folder;
+/** Writes a data set and weights, and says how to cluster it. */
+async function prepare(path: string): Promise<string> {
   const pixels = drawUniform(createGenerator(1), SAMPLES * SIDE * SIDE, 127);
   const images = Uint8Array.from(pixels, (value) => value + 128);
   const labels = Uint8Array.from({ length: SAMPLES }, (_, n) => n % 10);
@@ -32,13 +43,18 @@ Deno.test("--memory bounds what the process holds, and changes no answer", async
   await succeed(
     `train --model mlp --data ${path} --train-size 64 --epochs 1 --out ${path}/a`.split(" "),
   );
-  const call = `cluster --model mlp --weights ${path}/a/weights.safetensors --data ${path} ` +
+  return `cluster --model mlp --weights ${path}/a/weights.safetensors --data ${path} ` +
     `--ratio 0.001 --out ${path}`;
+}
+
+Deno.test("--memory bounds what the process holds, and changes no answer", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  const call = await prepare(path);
   const free = await measurePeak(`${call}/free`);
-  const budget = 440 * MEBIBYTE;
-  const bound = await measurePeak(`${call}/bound --memory ${budget}`);
+  const bound = await measurePeak(`${call}/bound --memory ${BUDGET}`);
   const mebibytes = [free, bound].map((bytes) => Math.round(bytes / MEBIBYTE));
-  assert.ok(bound > 0 && bound <= budget, `held ${mebibytes[1]} MiB`);
+  assert.ok(bound > 0 && bound <= BUDGET, `held ${mebibytes[1]} MiB`);
   // elsewhere the rows are in the memory of a card
   const adapter = await navigator.gpu.requestAdapter();
   if (/llvmpipe/.test(adapter!.info.description)) {
@@ -52,4 +68,21 @@ Deno.test("--memory bounds what the process holds, and changes no answer", async
   for (const name of ["centroids.npy", "assignment.npy"]) {
     assert.equal(answers[0][name], answers[1][name]);
   }
+});
+
+Deno.test("a full disk under the rows ends a run with one line, and leaves nothing", {
+  ignore: !canMount,
+}, async () => {
+  await using folder = await openTempFolder();
+  const call = await prepare(folder.path);
+  await using disk = (await openDisk("20m"))!;
+  const outcome = await finish(
+    prepareLpntk(`${call}/bound --memory ${BUDGET}`.split(" "), {
+      env: { TMPDIR: disk.path },
+      timeoutMs: 300_000,
+    }),
+  );
+  assertRefused(outcome, "Cannot write rows to", disk.path, "No space left", "TMPDIR", "--memory");
+  assert.deepEqual(await listFolder(disk.path), []);
+  await assert.rejects(Deno.stat(`${folder.path}/bound`), Deno.errors.NotFound);
 });

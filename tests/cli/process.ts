@@ -70,6 +70,13 @@ export function succeed(args: readonly string[], surroundings?: Surroundings): P
   return expectSuccess(prepareLpntk(args, surroundings));
 }
 
+/** Asserts that a command failed with exit code 1 and one line that holds all of `says`. */
+export function assertRefused({ code, stdout, stderr }: Outcome, ...says: readonly string[]): void {
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
+  assert.match(stderr, /^lpntk: [^\n]+\n$/);
+  for (const part of says) assert.ok(stderr.includes(part), stderr);
+}
+
 /** Reads a `.npy` file that must hold an array of this type and shape. */
 export async function readArray<T extends NpyArray["data"]>(
   path: string,

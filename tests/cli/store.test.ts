@@ -8,13 +8,14 @@ import {
   loadWeights,
   type Weights,
 } from "../../mod.ts";
+import { canMount, mount, openDisk } from "./disk.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { listChunkFiles, readBySpecification } from "../unit/store_fixtures.ts";
 import {
+  assertRefused,
   fingerprint,
   finish,
   listFolder,
-  type Outcome,
   prepareLpntk,
   readArray,
   readJson,
@@ -103,12 +104,6 @@ async function refuse(
   const outcome = await finish(prepareLpntk(args));
   assertRefused(outcome, ...says);
   assert.deepEqual(await fingerprint(folder), before);
-}
-
-function assertRefused({ code, stdout, stderr }: Outcome, ...says: readonly string[]): void {
-  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
-  assert.match(stderr, /^lpntk: [^\n]+\n$/);
-  for (const part of says) assert.ok(stderr.includes(part), stderr);
 }
 
 /** Every chunk's bytes by their digest. */
@@ -302,34 +297,6 @@ testStore("a corrupt chunk is named, and --repair computes it again", async (fro
 });
 
 // Disks
-
-/** A disk in memory, which needs the right to mount. */
-async function openDisk(size: string): Promise<AsyncDisposable & { path: string } | undefined> {
-  const path = await Deno.makeTempDir();
-  const disk = {
-    path,
-    async [Symbol.asyncDispose]() {
-      await mount("umount", path);
-      await Deno.remove(path);
-    },
-  };
-  if (await mount("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path)) return disk;
-  await Deno.remove(path);
-}
-
-/** Whether a command of mount's succeeds. */
-async function mount(command: string, ...args: string[]): Promise<boolean> {
-  const process = new Deno.Command(command, { args, stdout: "null", stderr: "null" });
-  return await process.output().then(({ success }) => success, () => false);
-}
-
-const canMount = await (async () => {
-  await using disk = await openDisk("64k");
-  return disk !== undefined;
-})();
-if (!canMount) {
-  console.log("No disk can be mounted: no store is written to a full or read-only one");
-}
 
 testStore(
   "a full disk ends a run with one line, and the run goes on when there is room",

@@ -20,10 +20,16 @@ const MANY_GROUPS = 65_535 + 3;
 const NONE = 0xffffffff;
 const LARGEST = 3.4028234663852886e38;
 
-/** Numbers `[a][b]` as `[b][a]`. */
-function transpose(numbers: readonly number[], width: number): number[] {
-  const height = numbers.length / width;
-  return numbers.map((_, i) => numbers[i % height * width + Math.floor(i / height)]);
+/** Rows one after another, each in whole quads; what is beyond its end is `filler`. */
+function packCentroids(
+  rows: readonly ArrayLike<number>[],
+  filler: number,
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from(rows.flatMap((row) => {
+    const quads = new Float32Array(Math.ceil(row.length / 4) * 4).fill(filler);
+    quads.set(row);
+    return [...quads];
+  }));
 }
 
 // fpc_gather
@@ -47,21 +53,21 @@ for (
         {
           rows: packPanels(rows, rowLength),
           newest: new Uint32Array(newest),
-          centroids: { unfilled: newest.length * rowLength },
+          centroids: { unfilled: newest.length * Math.ceil(rowLength / 4) * 4 },
         },
         Math.ceil(newest.length * rowLength / 64),
         operands,
       );
       const absent = new Float32Array(rowLength).fill(NaN);
-      const gathered = newest.flatMap((sample) => [...rows[sample - first_row] ?? absent]);
-      const expected = transpose(gathered, rowLength);
+      const gathered = newest.map((sample) => rows[sample - first_row] ?? absent);
+      const expected = packCentroids(gathered, NaN);
       assertOutput(centroids, expected, () => 0, "centroids");
     },
   );
 }
 
 testGpu("fpc_gather numbers more than 65,535 workgroups", async (gpu) => {
-  const [rowLength, groups] = [MANY_GROUPS, 64];
+  const [rowLength, groups] = [4 * Math.ceil(MANY_GROUPS / 4), 64];
   const rows = drawIntegers(1, 64 * rowLength); // one panel: row n is every 64th number
   const newest = Uint32Array.from({ length: groups }, (_, group) => (group * 7) % 64);
   const { centroids } = await launchTwice(
@@ -69,9 +75,9 @@ testGpu("fpc_gather numbers more than 65,535 workgroups", async (gpu) => {
     kernels.fpc_gather,
     { row_length: rowLength, group_count: groups, first_row: 0, row_count: 64 },
     { rows, newest, centroids: { unfilled: groups * rowLength } },
-    MANY_GROUPS,
+    rowLength,
   );
-  const expected = rows.map((_, i) => rows[Math.floor(i / groups) * 64 + newest[i % groups]]);
+  const expected = rows.map((_, i) => rows[i % rowLength * 64 + newest[Math.floor(i / rowLength)]]);
   assertOutput(centroids, expected, () => 0, "centroids");
 });
 
@@ -87,12 +93,14 @@ for (
     [131, 1, "texture"],
     [131, 3, "texture"],
     [300, 3, "buffer"],
+    [577, 1, "buffer"],
+    [577, 3, "texture"],
   ] as const
 ) {
   testGpu(
     `fpc_assign moves what is strictly closer among ${rowCount} rows of ${groupCount} groups in a ${operands}`,
     async (gpu) => {
-      const layout = layOut(3, [2, 2], 1);
+      const layout = layOut(3, [2, 6], 11);
       const first_row = 64;
       const step = 9;
       const total = first_row + Math.ceil(rowCount / 64) * 64 + 7;
@@ -127,15 +135,13 @@ for (
         {
           rows: packPanels(rows, layout.length),
           segments,
-          centroids: Float32Array.from(
-            transpose(centroids.flatMap((row) => [...row]), layout.length),
-          ),
+          centroids: packCentroids(centroids, 0),
           newest,
           group_of: groups,
           best,
           cluster,
         },
-        Math.ceil(rowCount / 256),
+        Math.ceil(rowCount / 512),
         operands,
       );
       const [expectedBest, expectedCluster] = [best.slice(), cluster.slice()];
@@ -153,7 +159,8 @@ for (
 }
 
 testGpu("fpc_assign numbers more than 65,535 workgroups", async (gpu) => {
-  const rows = drawIntegers(1, MANY_GROUPS * 256);
+  // as many rows as the least binding holds; the last workgroups have none
+  const rows = drawIntegers(1, 65_000 * 512);
   const { best, cluster } = await launchTwice(
     gpu,
     kernels.fpc_assign,
@@ -168,7 +175,7 @@ testGpu("fpc_assign numbers more than 65,535 workgroups", async (gpu) => {
     {
       rows,
       segments: encodeSegments(layOut(1)),
-      centroids: Float32Array.of(2),
+      centroids: Float32Array.of(2, 0, 0, 0),
       newest: Uint32Array.of(0),
       group_of: new Uint32Array(rows.length),
       best: new Float32Array(rows.length),

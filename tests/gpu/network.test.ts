@@ -93,6 +93,12 @@ for (const { network, levels, seed } of EXACT) {
       const cross = entk(jacobian, testJacobian);
       assertClose(await entkOf(engine, built, train), full.data, exactly, "eNTK");
       assertClose(
+        await entkOf(engine, built, train, test),
+        cross.data,
+        exactly,
+        "eNTK with other samples",
+      );
+      assertClose(
         await kernelOf(engine, built, train),
         contractEntk(full, signs(train), signs(train)).data,
         exactly,
@@ -204,7 +210,7 @@ for (const { network, seed } of FRACTIONS) {
 }
 
 testEngine(
-  "the eNTK contracts to the lpNTK, which is symmetric, semi-definite and |phi|^2 on the diagonal",
+  "the eNTK contracts to the pNTK, and to the lpNTK, which is symmetric, semi-definite and |phi|^2 on the diagonal",
   async (engine) => {
     const cases = fc.record({
       make: fc.constantFrom(strided, pooled, residual, branched),
@@ -220,12 +226,9 @@ testEngine(
         using built = build(engine, network, weights);
         using rows = await engine.project(built, data);
         const kernel = await computeGram(rows);
-        const full = await entkOf(engine, built, data);
-
-        const signs = Array.from(data.labels, (label) => signVector(label, classes));
         const shape = [count, count, classes, classes];
-        const contracted =
-          contractEntk({ shape, data: Float64Array.from(full) }, signs, signs).data;
+        const full = { shape, data: Float64Array.from(await entkOf(engine, built, data)) };
+
         const largest = computeJacobian(
           network.twin,
           absoluteWeights(weights),
@@ -234,7 +237,11 @@ testEngine(
         const magnitude = gramOf(seedRows(largest, plainSeeds(count, classes))).value;
         const length = 2 * countSteps(network) + largest[0][0].length;
         const bound = (i: number) => dotBound(2 * length, magnitude[i]);
-        assertClose(kernel, contracted, bound, "contracted eNTK");
+        const signs = Array.from(data.labels, (label) => signVector(label, classes));
+        assertClose(kernel, contractEntk(full, signs, signs).data, bound, "signed eNTK");
+        const ones = signs.map((sign) => sign.map(Math.abs));
+        const plain = await kernelOf(engine, built, data, { seeds: "pntk" });
+        assertClose(plain, contractEntk(full, ones, ones).data, bound, "summed eNTK");
 
         const self = await computeSelfSimilarity(rows);
         for (let n = 0; n < count; n++) {
@@ -292,6 +299,34 @@ testEngine(
       // of 50 uniform numbers the largest stays under 0.8 of their bound once in 70,000 times
       assert.ok(largest <= bound && largest > 0.8 * bound, `${name}: ${largest}, not ${bound}`);
     }
+  },
+);
+
+testEngine(
+  "LeCun's new weights are normal with variance 1 / inputs, the same for the same seed",
+  async (engine) => {
+    const { definition, inputShape } = strided(5000);
+    const draw = async (seed: number) => {
+      const source = { seed, classes: 5000, initialisation: "lecun" } as const;
+      using network = engine.network(definition, source, inputShape);
+      return await network.weights();
+    };
+    const weights = await draw(1);
+    assert.deepEqual(await draw(1), weights);
+    assert.notDeepEqual(await draw(2), weights);
+    const { data } = weights.get("fc.weight")!;
+    const moment = (power: number) =>
+      data.reduce((sum, value) => sum + (value * Math.sqrt(30)) ** power, 0) / data.length;
+    // of standard normal numbers: 0, 1, 0, 3, each mean within five of its standard errors
+    for (const [power, mean, variance] of [[1, 0, 1], [2, 1, 2], [3, 0, 15], [4, 3, 96]]) {
+      const error = Math.abs(moment(power) - mean);
+      assert.ok(error < 5 * Math.sqrt(variance / data.length), `moment ${power}: off by ${error}`);
+    }
+    for (const name of ["conv2.bias", "fc.bias"]) {
+      assert.ok(weights.get(name)!.data.every((value) => value === 0), name);
+    }
+    const convolution = weights.get("conv1.weight")!.data;
+    assert.ok(new Set(convolution).size === convolution.length, "drawn more than once");
   },
 );
 

@@ -62,11 +62,15 @@ export interface Output {
 /** Numbers behind the end of a buffer, which the kernel must leave alone. */
 const SLACK = 256;
 
-/** What stands in an unfilled buffer at the first launch, and at the second: a NaN and some 1e30. */
-const GARBAGE = [0x7fc0dead, 0x7149f2ca];
+/** Two launches: what stands in an unfilled buffer, a NaN and some 1e30, and where staged operands are read. */
+const LAUNCHES = [
+  { garbage: 0x7fc0dead, staged: "buffer" },
+  { garbage: 0x7149f2ca, staged: "texture" },
+] as const;
 
 /**
- * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch.
+ * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch; the second time operands
+ * that may be staged are read from copies in textures.
  *
  * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
  * @returns the buffers that the kernel may write
@@ -81,7 +85,7 @@ export async function launchTwice<P extends string, B extends string>(
   operands: Operands = "buffer",
 ): Promise<Record<B, Output>> {
   const [before, after] = await Promise.all(
-    GARBAGE.map((garbage) => launch(gpu, kernel, params, contents, workgroups, operands, garbage)),
+    LAUNCHES.map((setting) => launch(gpu, kernel, params, contents, workgroups, operands, setting)),
   );
   return Object.fromEntries(
     after.map(([name, bits], index) => {
@@ -105,7 +109,7 @@ async function launch<P extends string, B extends string>(
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
   operands: Operands,
-  garbage: number,
+  { garbage, staged }: typeof LAUNCHES[number],
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
@@ -116,6 +120,7 @@ async function launch<P extends string, B extends string>(
       : gpu.upload(name, data);
     return [name, stack.adopt(operand, (buffer) => gpu.destroyBuffer(buffer))];
   })) as BufferBindings<B>;
+  gpu.staged = staged;
   const commands = gpu.record();
   commands.run(kernel, params, buffers, workgroups);
   commands.submit();
@@ -155,7 +160,7 @@ function compare(kernel: string, name: string, before: Uint32Array, after: Uint3
   const written = new Uint8Array(after.length);
   for (let i = 0; i < after.length; i++) {
     if (before[i] === after[i]) written[i] = 1;
-    else if (before[i] !== GARBAGE[0] || after[i] !== GARBAGE[1]) {
+    else if (before[i] !== LAUNCHES[0].garbage || after[i] !== LAUNCHES[1].garbage) {
       throw new Error(`${kernel} is not deterministic: element ${i} of ${name} differs`);
     }
   }

@@ -1,11 +1,13 @@
 /** One engine a file for the tests that run networks, and kernels by one call. @module */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
-import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";
+import type { Dataset } from "../../engine/data/dataset.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
+import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { Seeds } from "../../engine/kernel/projection.ts";
+import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { Tensorflow } from "../../engine/network/tensorflow.ts";
 
@@ -16,6 +18,7 @@ Deno.test.afterAll(async () => (await opened)?.engine.dispose());
 /** An engine whose device can be asked what is alive; `openEngine` keeps it to itself. */
 async function openEngine() {
   const gpu = await Gpu.open();
+  await chooseStaged(gpu);
   gpu.record(); // the first recording makes the parameter buffer, which stays
   return { gpu, engine: new Engine(gpu, await Tensorflow.bind(gpu)) };
 }
@@ -52,26 +55,16 @@ export async function kernelOf(
   return await computeGram(rows, columns);
 }
 
-/** The eNTK of a data set with itself, `[N, N, C, C]` f32: every sample once for each class, with one-hot seeds. */
+/** The eNTK of one data set with itself, or with another, `[N, N', C, C]` f32. */
 export async function entkOf(
   engine: Engine,
   network: Network,
   data: Dataset,
-  kernel: typeof kernelOf = kernelOf,
+  others?: Dataset,
+  layers?: readonly string[],
 ): Promise<Float32Array> {
-  const { classes } = network;
-  const rows = data.labels.length * classes;
-  const places = Array.from({ length: rows }, (_, i) => Math.floor(i / classes));
-  const seeds = new Float32Array(rows * classes);
-  for (let i = 0; i < rows; i++) seeds[i * classes + i % classes] = 1;
-  const matrix = await kernel(engine, network, takeSamples(data, places), { seeds });
-  const entk = new Float32Array(rows * rows);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < rows; column++) {
-      const pair = places[row] * data.labels.length + places[column];
-      const at = (pair * classes + row % classes) * classes + column % classes;
-      entk[at] = matrix[row * rows + column];
-    }
-  }
-  return entk;
+  using rows = await engine.project(network, data, { seeds: "entk", layers });
+  if (!others) return await computeEntk(rows);
+  using columns = await engine.project(network, others, { seeds: "entk", layers });
+  return await computeEntk(rows, columns);
 }

@@ -1,8 +1,10 @@
 /** Choosing a variant: measured, remembered for the adapter, and measured again when the memory is of no use. @module */
 import assert from "node:assert/strict";
 import { Gpu } from "../../engine/gpu/device.ts";
-import { chooseVariant, tune } from "../../engine/kernel/tuning.ts";
+import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
+import { chooseVariant, tune, type Tuning } from "../../engine/kernel/tuning.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../engine/kernel/variants.ts";
+import { expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 
 /** Runs a job with a cache folder of its own. */
@@ -62,6 +64,60 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
     await withGpu(async (gpu) => assert.ok(Object.keys((await tune(gpu)).rates).length > 0));
     assert.equal(Object.keys(JSON.parse(await Deno.readTextFile(file))).length, 1);
   });
+});
+
+Deno.test("staged operands are read where that is faster, and the choice is remembered", async () => {
+  await withCache(async (file) => {
+    await withGpu(async (gpu) => {
+      gpu.record(); // makes the parameter buffer, which stays
+      const before = gpu.liveBuffers;
+      const times = await chooseStaged(gpu);
+      assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
+      assert.equal(gpu.staged, times.texture < times.buffer ? "texture" : "buffer");
+    });
+    const [key] = Object.keys(JSON.parse(await Deno.readTextFile(file)));
+    for (
+      const [staged, times] of [
+        ["buffer", { buffer: 1, texture: 2 }],
+        ["texture", { buffer: 2, texture: 1 }],
+      ] as const
+    ) {
+      await Deno.writeTextFile(file, JSON.stringify({ [key]: times }));
+      await withGpu(async (gpu) => {
+        assert.deepEqual(await chooseStaged(gpu), times);
+        assert.equal(gpu.staged, staged);
+      });
+    }
+  });
+});
+
+/** Prints two tunings of one device, each measured. */
+const TUNE_TWICE = `
+import { Gpu } from "${ROOT}/engine/gpu/device.ts";
+import { tune } from "${ROOT}/engine/kernel/tuning.ts";
+const gpu = await Gpu.open();
+console.log(JSON.stringify([await tune(gpu, { fresh: true }), await tune(gpu, { fresh: true })]));
+gpu.dispose();
+`;
+
+Deno.test("a first tuning is not slowed by compiling", async () => {
+  await using folder = await openTempFolder();
+  // Deno keeps its own cache where it is; the driver remembers nothing
+  const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
+  const env = {
+    DENO_DIR: denoDir,
+    XDG_CACHE_HOME: folder.path,
+    MESA_SHADER_CACHE_DISABLE: "true",
+  };
+  const output = await expectSuccess(prepareDeno(["eval", TUNE_TWICE], { env }));
+  const [first, second]: Tuning[] = JSON.parse(output);
+  for (const [name, rate] of Object.entries(second.rates)) {
+    // a variant that is behind is measured once: room for the machine's own noise, far from the 50 times of a compilation
+    assert.ok(
+      first.rates[name] > rate / 8,
+      `${name}: ${first.rates[name]} GFLOP/s at first, then ${rate}`,
+    );
+  }
 });
 
 Deno.test("rows that are too high for a texture are multiplied from buffers", async () => {

@@ -16,7 +16,7 @@ import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples, type RelationCounts } from "../../engine/samples/relations.ts";
 import { KernelMatrix, type KernelSource } from "../../engine/samples/source.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { entkOf, kernelOf, type KernelOptions, testEngine } from "../gpu/open_engine.ts";
+import { entkOf, kernelOf, testEngine } from "../gpu/open_engine.ts";
 import { assertClose } from "../oracle/numbers.ts";
 import { permute } from "../oracle/tensor.ts";
 
@@ -160,24 +160,19 @@ testGolden("analysis_ties30: answers from a stored kernel full of ties agree exa
 const PARTS = ["conv1 layer1 layer2 layer3", "layer4.0.conv1", "layer4.0.conv2 layer4.0.shortcut"]
   .concat(["layer4.1.conv1", "layer4.1.conv2 linear"]).map((names) => names.split(" "));
 
-/** A kernel as the sum of its layers' kernels, rounded once. */
-async function kernelInParts(
-  engine: Engine,
+/** A sum over parts of the network's layers, rounded once. */
+async function sumParts(
   network: Network,
-  data: Dataset,
-  options?: KernelOptions,
+  compute: (layers: readonly string[]) => Promise<Float32Array>,
 ): Promise<Float32Array> {
   const names = network.layers.map(({ name }) => name);
   const parts = PARTS.map((prefixes) =>
     names.filter((name) => prefixes.some((prefix) => `${name}.`.startsWith(`${prefix}.`)))
   );
   assert.deepEqual(parts.flat(), names);
-  const sum = new Float64Array(data.labels.length * (options?.others ?? data).labels.length);
-  for (const layers of parts) {
-    const part = await kernelOf(engine, network, data, { ...options, layers });
-    part.forEach((value, i) => sum[i] += value);
-  }
-  return Float32Array.from(sum);
+  const kernels: Float32Array[] = [];
+  for (const layers of parts) kernels.push(await compute(layers));
+  return kernels[0].map((_, i) => kernels.reduce((sum, kernel) => sum + kernel[i], 0));
 }
 
 testGolden(
@@ -190,18 +185,21 @@ testGolden(
     await golden.assertLogits("logits", await engine.logits(network, data));
     await golden.assertLogits("test_logits", await engine.logits(network, others));
     for (const seeds of ["lpntk", "pntk"] as const) {
-      const kernel = await kernelInParts(engine, network, data, { seeds });
+      const compute = (others?: Dataset) =>
+        sumParts(network, (layers) => kernelOf(engine, network, data, { seeds, others, layers }));
+      const kernel = await compute();
       await golden.assertKernel(seeds, kernel);
-      await golden.assertKernel(
-        `${seeds}_cross`,
-        await kernelInParts(engine, network, data, { seeds, others }),
-      );
+      await golden.assertKernel(`${seeds}_cross`, await compute(others));
       const source = new KernelMatrix(kernel, data.labels.length);
       await golden.assertIntegers(`redundant_${seeds}`, await findRedundant(source));
       if (seeds === "lpntk") await golden.assertAnalysis(source);
     }
     const { entk_n } = await golden.readMeta();
-    const entk = await entkOf(engine, network, takeFirst(data, entk_n), kernelInParts);
+    const few = takeFirst(data, entk_n);
+    const entk = await sumParts(
+      network,
+      (layers) => entkOf(engine, network, few, undefined, layers),
+    );
     await golden.assertKernel("entk", entk);
   },
 );

@@ -1,7 +1,8 @@
 /** Each shader against the kernel table, its header and the device's compiler. @module */
 import assert from "node:assert/strict";
-import { isStaged } from "../../engine/gpu/kernel.ts";
+import { type Access, isStaged } from "../../engine/gpu/kernel.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
+import type { Operands } from "../../engine/gpu/panels.ts";
 import { testGpu } from "../gpu/open.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -16,7 +17,7 @@ const MAX_INVOCATIONS = 256;
 interface Binding {
   readonly group: number;
   readonly binding: number;
-  /** What stands in `var<...>`, or a texture's type. */
+  /** What stands in `var<...>`. */
   readonly kind: string;
   readonly name: string;
 }
@@ -31,11 +32,11 @@ function parseParams(wgsl: string): [string, string][] {
 }
 
 function parseBindings(wgsl: string): Binding[] {
-  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var(?:<([^>]*)>)?\s*(\w+)\s*:\s*([^;]+);/g;
-  return [...wgsl.matchAll(pattern)].map(([, group, binding, space, name, type]) => ({
+  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]*)>\s*(\w+)\s*:/g;
+  return [...wgsl.matchAll(pattern)].map(([, group, binding, space, name]) => ({
     group: Number(group),
     binding: Number(binding),
-    kind: (space ?? type).replace(/\s/g, ""),
+    kind: space.replace(/\s/g, ""),
     name,
   }));
 }
@@ -67,9 +68,7 @@ for (const [stem, kernel] of Object.entries(kernels)) {
       ...kernel.buffers.map(([name, access], index) => ({
         group: 0,
         binding: index + 1,
-        kind: isStaged(access)
-          ? `texture_storage_2d<${access},read>`
-          : `storage,${access === "panels" ? "read" : access}`,
+        kind: `storage,${access === "read_write" ? access : "read"}`,
         name,
       })),
     ];
@@ -98,14 +97,18 @@ for (const [stem, kernel] of Object.entries(kernels)) {
   });
 
   testGpu(`${stem}: compiles without a message`, async (gpu) => {
-    const hasPanels = kernel.buffers.some(([, access]) => access === "panels");
-    for (const operands of hasPanels ? ["buffer", "texture"] as const : ["buffer"] as const) {
-      const code = kernel.expand(operands);
+    const choose = (applies: (access: Access) => boolean): Operands[] =>
+      kernel.buffers.some(([, access]) => applies(access)) ? ["buffer", "texture"] : ["buffer"];
+    const places = choose((access) => access === "panels").flatMap((panels) =>
+      choose(isStaged).map((staged) => ({ panels, staged }))
+    );
+    for (const place of places) {
+      const code = kernel.expand(place);
       const module = gpu.device.createShaderModule({ label: stem, code });
       const { messages } = await module.getCompilationInfo();
       assert.deepEqual(messages.map(({ message, lineNum }) => `${lineNum}: ${message}`), []);
       gpu.device.pushErrorScope("validation");
-      kernel.createPipeline(gpu.device, operands);
+      kernel.createPipeline(gpu.device, place);
       assert.equal((await gpu.device.popErrorScope())?.message, undefined);
     }
   });

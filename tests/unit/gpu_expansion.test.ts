@@ -1,6 +1,7 @@
 /** What happens to a shader before it is compiled: loops written out, panels moved to textures. @module */
 import assert from "node:assert/strict";
 import { readFromTexture } from "../../engine/gpu/panels.ts";
+import { readFromCopy } from "../../engine/gpu/staging.ts";
 import { unrollLoops } from "../../engine/gpu/unroll.ts";
 
 /** Code without its white space and empty blocks' braces, to compare. */
@@ -66,4 +67,29 @@ Deno.test("panels that are read in two places, or in another way, are refused", 
   assert.throws(() => readFromTexture(PANELS + PANELS, "rows"), SyntaxError);
   assert.throws(() => readFromTexture(PANELS.replace("* 16u", "* 8u"), "rows"), SyntaxError);
   assert.throws(() => readFromTexture(PANELS, "columns"), SyntaxError);
+});
+
+const OPERANDS = `@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> xy: array<vec4f>;
+fn f(at: i32) -> f32 { return x[at] + x[b] + xy[at].z; }
+`;
+
+Deno.test("staged numbers and quads are declared and read as textures, and nothing else changes", () => {
+  const moved = readFromCopy(readFromCopy(OPERANDS, "x", "r32float"), "xy", "rgba32float");
+  assert.equal(
+    moved,
+    `@group(0) @binding(1) var x: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var xy: texture_storage_2d<rgba32float, read>;
+fn f(at: i32) -> f32 { return textureLoad(x, vec2(at & 4095, at >> 12)).x + textureLoad(x, vec2(b & 4095, b >> 12)).x + textureLoad(xy, vec2(at & 1023, at >> 10)).z; }
+`,
+  );
+});
+
+Deno.test("staged operands that are declared as something else, or read at an expression, are refused", () => {
+  assert.throws(() => readFromCopy(OPERANDS, "x", "rgba32float"), SyntaxError);
+  assert.throws(() => readFromCopy(OPERANDS, "y", "r32float"), SyntaxError);
+  assert.throws(
+    () => readFromCopy(OPERANDS.replace("x[b]", "x[b + 1]"), "x", "r32float"),
+    SyntaxError,
+  );
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decode } from "fast-png";
-import { drawAccuracy, drawClusterSizes, drawSamples } from "../../cli/report/figure.ts";
+import { drawSamples } from "../../cli/report/contact_sheet.ts";
+import { drawAccuracy, drawClusterSizes } from "../../cli/report/figure.ts";
 
 const TAG_AND_TEXT = /<((?:"[^"<]*"|[^"<>])*)>([^<]*)/g;
 

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compareMeans, summarise } from "../../cli/report/statistics.ts";
+import {
+  compareMeans,
+  correlate,
+  estimateMean,
+  fitSlope,
+  measureAuroc,
+  measurePrecision,
+  summarise,
+} from "../../cli/report/statistics.ts";
 
 /** 32 units of round-off: some thirty operations on small integers, which are exact. */
 const ROUND_OFF = 2 ** -48;
@@ -107,4 +115,91 @@ Deno.test("NaN and infinity among the values are refused, with their place", () 
     assert.throws(() => summarise([1, broken]), new RangeError(message));
     assert.throws(() => compareMeans([1, 2], [1, broken, 3]), new RangeError(message));
   }
+});
+
+Deno.test("Pearson's rho and its interval are those that another library gives", () => {
+  // @stdlib/stats-pcorrtest 0.2.3
+  const estimate = correlate([1, 2, 3, 4, 5, 9], [2, 1, 4, 3, 5, 2])!;
+  assertClose(estimate.value, 0.1441153384245784);
+  // its normal quantile is good to some 1e-9
+  assertClose(estimate.low, -0.7558488314465656, 1e-8);
+  assertClose(estimate.high, 0.8556062541955003, 1e-8);
+});
+
+Deno.test("rho is 1 for a rising line, -1 for a falling one, and nothing for a constant", () => {
+  const x = [0.1, 0.2, 0.3, 0.7, 0.9];
+  assert.deepEqual(correlate(x, x), { value: 1, low: 1, high: 1 });
+  assertClose(correlate(x, x.map((value) => 3 - 2 * value))!.value, -1);
+  assert.equal(correlate(x, x.map(() => 4)), null);
+  assert.deepEqual(correlate([1, 2, 3], [1, 3, 2]), { value: 0.5, low: null, high: null });
+});
+
+Deno.test("a slope and its interval are those worked out by hand", () => {
+  // x̄ = 3, Sxx = 10, Sxy = 19.9, SSR = 0.107: se = sqrt(0.107 / 3 / 10), t(0.975, 3) = 3.18244630528371
+  const slope = fitSlope([1, 2, 3, 4, 5], [2.1, 3.9, 6.2, 7.8, 10.1])!;
+  const reach = 3.18244630528371 * Math.sqrt(0.107 / 30);
+  assertClose(slope.value, 1.99, 1e-13);
+  assertClose(slope.low, 1.99 - reach, 1e-8);
+  assertClose(slope.high, 1.99 + reach, 1e-8);
+});
+
+Deno.test("a mean's interval is the one worked out by hand", () => {
+  // s = sqrt(10 / 4), t(0.975, 4) = 2.7764451051977987
+  const reach = 2.7764451051977987 * Math.sqrt(2.5 / 5);
+  const { value, low, high } = estimateMean([1, 2, 3, 4, 5]);
+  assert.equal(value, 3);
+  assertClose(low, 3 - reach, 1e-8);
+  assertClose(high, 3 + reach, 1e-8);
+  assert.deepEqual(estimateMean([7]), { value: 7, low: null, high: null });
+  assert.deepEqual(estimateMean([7, 7, 7]), { value: 7, low: 7, high: 7 });
+  assert.throws(() => estimateMean([]), /got no value/);
+  assert.throws(() => estimateMean([1, NaN]), /got NaN at index 1/);
+});
+
+Deno.test("a power law's slope on logarithms is its power, and a vertical line has none", () => {
+  const widths = [32, 64, 128, 256, 512];
+  const slope = fitSlope(
+    widths.map(Math.log),
+    widths.map((width) => Math.log(7 / Math.sqrt(width))),
+  )!;
+  assert.ok(Math.abs(slope.value + 0.5) < 1e-12, `${slope.value}`);
+  assert.equal(fitSlope([2, 2, 2], [1, 2, 3]), null);
+});
+
+Deno.test("AUROC counts the pairs that are in order, half of those that are level", () => {
+  const scored = fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.boolean()), {
+    maxLength: 30,
+  });
+  fc.assert(fc.property(scored, (pairs) => {
+    const [high, low] = [true, false].map((wanted) =>
+      pairs.filter(([, positive]) => positive === wanted).map(([score]) => score)
+    );
+    const total = high.flatMap((a) => low.map((b): number => a > b ? 1 : a === b ? 0.5 : 0))
+      .reduce((sum, value) => sum + value, 0);
+    const auroc = measureAuroc(
+      pairs.map(([score]) => score),
+      pairs.map(([, positive]) => positive),
+    );
+    if (high.length * low.length === 0) assert.equal(auroc, null);
+    else assert.equal(auroc, total / (high.length * low.length));
+  }));
+});
+
+Deno.test("precision at k is the share of positives among the best k, shared out among level scores", () => {
+  const scores = [5, 4, 4, 4, 1];
+  const positives = [true, false, true, true, false];
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map((k) => measurePrecision(scores, positives, k)),
+    [1, (1 + 2 / 3) / 2, (1 + 4 / 3) / 3, 3 / 4, 3 / 5],
+  );
+  assert.throws(() => measurePrecision(scores, positives, 6), /got k 6, need an integer in 1..5$/);
+});
+
+Deno.test("statistics of pairs refuse numbers that are not finite, and halves of pairs", () => {
+  for (const statistic of [correlate, fitSlope]) {
+    assert.throws(() => statistic([1, NaN], [1, 2]), /got NaN at index 1, need finite numbers$/);
+    assert.throws(() => statistic([1, 2], [1]), /got 2 and 1 values, need as many of both/);
+  }
+  assert.throws(() => measureAuroc([1], []), /got 1 scores and 0 positives/);
+  assert.throws(() => measureAuroc([Infinity], [true]), /got Infinity at index 0/);
 });

@@ -1,0 +1,94 @@
+/** `lpntk experiment`. @module */
+
+import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
+import { openEngine } from "../../mod.ts";
+import { type Base, type Config, readConfig } from "../experiments/config.ts";
+import { type Experiment, SettingError } from "../experiments/experiment.ts";
+import { EXPERIMENTS } from "../experiments/list.ts";
+import { PAGE, RunFolder } from "../experiments/run_folder.ts";
+import type { Report } from "../report/page.ts";
+import { UsageError } from "../usage.ts";
+import { options, report } from "./shared.ts";
+
+/** Adds the command, with a sub-command for each experiment. */
+export function addExperiment(program: Command): void {
+  const command = program.command("experiment")
+    .description("rerun an experiment of the paper, and compare what it finds with the paper");
+  command.command("list")
+    .description("the experiments, and where each stands in the paper")
+    .action(() => {
+      const width = Math.max(...EXPERIMENTS.map(({ name }) => name.length));
+      for (const { name, source, about } of EXPERIMENTS) {
+        console.log(`${name.padEnd(width)}  ${about} (${source})`);
+      }
+    });
+  for (const experiment of EXPERIMENTS) addOne(command, experiment);
+}
+
+function addOne(parent: Command, experiment: Experiment): void {
+  parent.command(experiment.name)
+    .description(`${experiment.about} (${experiment.source})`)
+    .option("--config <file>", "settings as TOML; a run's own config.toml repeats it")
+    .addOption(
+      new Option("--quick", "start from settings for three minutes on two CPU cores")
+        .conflicts("paper"),
+    )
+    .option("--paper", "start from the paper's settings")
+    .addOption(options.out("folder of the run; one that was cut off goes on"))
+    .addOption(options.json())
+    .addHelpText("after", `\nSettings and their defaults:\n${describeSettings(experiment)}`)
+    .action(async ({ config: path, quick, paper, out, json }) => {
+      const base: Base = quick ? "quick" : paper ? "paper" : "default";
+      const file = path === undefined ? undefined : { path, text: await readText(path) };
+      const config = readConfig(experiment, base, file);
+      using folder = await RunFolder.open(out, experiment, config.settings);
+      using engine = await openEngine();
+      const result = await folder.run(engine).catch((error) => {
+        throw placeError(error, config);
+      });
+      const { name, findings, excluded } = result;
+      report(json, { name, out, claims: findings.claims, excluded }, [
+        ...describe(result),
+        `wrote ${out}/${PAGE}`,
+      ]);
+    });
+}
+
+/** A line for each setting, `epochs = 30`. */
+function describeSettings({ settings }: Experiment): string {
+  const defaults = settings.parse({});
+  return Object.entries(defaults)
+    .map(([key, value]) => `  ${key} = ${JSON.stringify(value)}\n`).join("");
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Settings that do not go together, with the line at fault. */
+function placeError(error: unknown, { settings, locate }: Config): unknown {
+  if (!(error instanceof SettingError)) return error;
+  const { key, need } = error;
+  return new UsageError(
+    `Cannot use ${locate(key)}: got ${key} = ${JSON.stringify(settings[key])}, need ${need}`,
+    { cause: error },
+  );
+}
+
+/** What was found, claim by claim. */
+function describe({ findings, excluded }: Report): string[] {
+  return [
+    ...findings.claims.flatMap(({ what, paper, ours, verdict, rule }) => [
+      `${what}: ${verdict}`,
+      `  paper: ${paper}`,
+      `  ours:  ${ours}`,
+      `  rule:  ${rule}`,
+    ]),
+    ...excluded.map(({ part, reason }) => `left out: ${part}: ${reason}`),
+    ...findings.notes.map((note) => `note: ${note}`),
+  ];
+}

@@ -1,0 +1,114 @@
+/**
+ * Configuration of an experiment: TOML whose keys are the experiment's settings, checked before any work.
+ *
+ * @module
+ */
+import { closest, distance } from "npm:fastest-levenshtein@1.0.16";
+import { parse, stringify, TomlError } from "npm:smol-toml@1.9.1";
+import type { z } from "npm:zod@4.6.7";
+import { UsageError } from "../usage.ts";
+import type { Experiment } from "./experiment.ts";
+
+/** Settings to start from, which a file's keys override. */
+export type Base = "default" | "quick" | "paper";
+
+/** A configuration file. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Settings of an experiment, and where each came from. */
+export interface Config {
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Where a setting stands, for an error: `quick.toml, line 3`, or the base that it came from. */
+  locate(key: string): string;
+}
+
+/** Key of a configuration file that names the experiment; optional, and in every file that a run writes. */
+const EXPERIMENT = "experiment";
+
+/**
+ * The settings of an experiment: those of the base, overridden by the file's.
+ *
+ * @throws {UsageError} if the file is not TOML, has an unknown key or a value that the experiment cannot take; the message names the line.
+ */
+export function readConfig(experiment: Experiment, base: Base, file?: ConfigFile): Config {
+  const named = file === undefined ? {} : parseToml(file);
+  const locate = (key: string) =>
+    file !== undefined && Object.hasOwn(named, key)
+      ? `${file.path}, line ${findLine(file.text, key)}`
+      : `${base} settings of ${experiment.name}`;
+  const { [EXPERIMENT]: name = experiment.name, ...own } = named;
+  if (name !== experiment.name) {
+    throw new UsageError(
+      `Cannot use ${locate(EXPERIMENT)}: got experiment ${
+        JSON.stringify(name)
+      }, need ${experiment.name}`,
+    );
+  }
+  const given = { ...base === "default" ? {} : experiment[base], ...own };
+  const { data, error } = experiment.settings.strict().safeParse(given);
+  if (error) throw refuse(error.issues[0], given, Object.keys(experiment.settings.shape), locate);
+  return { settings: data, locate };
+}
+
+/** A configuration as TOML, every setting in it, the same text for the same settings. */
+export function encodeConfig(
+  experiment: string,
+  settings: Readonly<Record<string, unknown>>,
+): string {
+  return stringify({ [EXPERIMENT]: experiment, ...settings });
+}
+
+function parseToml({ path, text }: ConfigFile): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const [reason] = cause.message.replace(/^Invalid TOML document: /, "").split("\n");
+    throw new UsageError(`Cannot use ${path}, line ${cause.line}: ${reason}`, { cause });
+  }
+}
+
+/** Line of a key's statement, from 1: the first one after the longest beginning of the text that is TOML without the key. */
+function findLine(text: string, key: string): number {
+  const lines = text.split("\n");
+  let before = 0;
+  for (let count = 1; count <= lines.length; count++) {
+    const names = tryParse(lines.slice(0, count).join("\n"));
+    if (names === undefined) continue;
+    if (Object.hasOwn(names, key)) break;
+    before = count;
+  }
+  return before + 1;
+}
+
+function tryParse(text: string): Record<string, unknown> | undefined {
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(
+  issue: z.core.$ZodIssue,
+  given: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  locate: Config["locate"],
+): UsageError {
+  if (issue.code === "unrecognized_keys") {
+    const [key] = issue.keys;
+    const nearest = closest(key, known);
+    const hint = distance(key, nearest) <= key.length / 2 ? `; did you mean ${nearest}?` : "";
+    return new UsageError(
+      `Cannot use ${locate(key)}: got an unknown key ${key}, need ${known.join(", ")}${hint}`,
+    );
+  }
+  const [key] = issue.path.map(String);
+  const need = /expected (.*?)(?:, received .*)?$/.exec(issue.message)?.[1] ?? issue.message;
+  return new UsageError(
+    `Cannot use ${locate(key)}: got ${key} = ${JSON.stringify(given[key])}, need ${need}`,
+  );
+}

@@ -1,0 +1,111 @@
+/**
+ * What an experiment is: settings, work in steps that can be resumed, and findings that are judged by a stated rule.
+ *
+ * @module
+ */
+import type { z } from "npm:zod@4.6.7";
+import type { Dataset, Engine, OnProgress, Split, Weights } from "../../mod.ts";
+
+/** One experiment of the paper, or of ours. */
+export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
+  /** As it is called on the command line. */
+  readonly name: string;
+  /** Where it stands in the paper, for example `section 3.2, algorithm 1, figure 1`. */
+  readonly source: string;
+  /** One line for `lpntk experiment list`. */
+  readonly about: string;
+  /** Every setting with its default: a strict zod object whose keys all have defaults. */
+  readonly settings: Schema;
+  /** Settings that end within three minutes on two CPU cores. */
+  readonly quick: Partial<z.input<Schema>>;
+  /** The paper's setting. */
+  readonly paper: Partial<z.input<Schema>>;
+  /**
+   * Runs it.
+   *
+   * @throws {SettingError} before any work, if settings that are each in range do not go together, or with the data.
+   */
+  run(run: Run<z.output<Schema>>): Promise<Findings>;
+}
+
+/** What an experiment works with. */
+export interface Run<Settings> {
+  readonly settings: Settings;
+  readonly engine: Engine;
+  /** Samples of the data set that the settings name; their hash goes into the record. */
+  data(split: Split, size?: number): Promise<Dataset>;
+  /**
+   * The value of a piece of work: done once, kept in the run folder as JSON, and read from there when the run goes on after a stop.
+   * What is returned is always what went through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.
+   *
+   * @param name unlike any other step's; becomes a file name
+   */
+  step<T>(name: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T>;
+  /** The same for weights, kept as safetensors. */
+  weights(name: string, work: (onProgress: OnProgress) => Promise<Weights>): Promise<Weights>;
+  /**
+   * Records a part that failed to train (a loss that is not finite, accuracy at chance): said in the report, left out of every mean. Call it
+   * outside of steps, on what they returned: a step that is done already does not run again.
+   */
+  exclude(part: string, reason: string): void;
+}
+
+/** What an experiment found. */
+export interface Findings {
+  /** Goes into `metrics.json`. */
+  readonly metrics: Readonly<Record<string, unknown>>;
+  /** Each becomes a CSV file and a table of the page. */
+  readonly tables: readonly Table[];
+  /** Each becomes an SVG file, a PNG file and a figure of the page. */
+  readonly figures: readonly Figure[];
+  /** What the paper says beside what was found. */
+  readonly claims: readonly Claim[];
+  /** What a reader must know to judge this, in plain words. */
+  readonly notes: readonly string[];
+}
+
+/** A table. */
+export interface Table {
+  /** A file name without extension. */
+  readonly name: string;
+  readonly caption: string;
+  /** Every row has the same keys, which head the columns; units stand in the keys. */
+  readonly rows: readonly Readonly<Record<string, string | number | boolean | null>>[];
+}
+
+/** A figure. */
+export interface Figure {
+  /** A file name without extension. */
+  readonly name: string;
+  readonly caption: string;
+  readonly svg: string;
+}
+
+/** Whether a finding agrees with the paper. */
+export type Verdict = "agrees" | "differs" | "not comparable at this size";
+
+/** One statement of the paper beside ours, with a verdict by a rule that was stated before. */
+export interface Claim {
+  /** What is claimed, for example `rho falls as subsets shrink`. */
+  readonly what: string;
+  /** As the paper reports it. */
+  readonly paper: string;
+  /** As found here, with its interval or deviation. */
+  readonly ours: string;
+  readonly verdict: Verdict;
+  /** How the verdict was reached, so that a reader can check it from `ours`. */
+  readonly rule: string;
+}
+
+/** A setting that is in range by itself but does not go with another one, or with the data. */
+export class SettingError extends RangeError {
+  override name = "SettingError";
+  constructor(
+    /** The setting's key. */
+    readonly key: string,
+    /** What it needs to be, for example `at most trainSize`. */
+    readonly need: string,
+  ) {
+    super(`Cannot run: need ${key} ${need}`);
+  }
+}

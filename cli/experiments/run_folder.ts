@@ -1,0 +1,375 @@
+/**
+ * The folder of one run of an experiment: what it was asked to do, where, every step that is done, and what it found.
+ *
+ * @module
+ */
+import { parse } from "npm:smol-toml@1.9.1";
+import manifest from "../../deno.json" with { type: "json" };
+import {
+  type Dataset,
+  encodeSafetensors,
+  type Engine,
+  FileError,
+  hashDataset,
+  loadWeights,
+  type OnProgress,
+  type Split,
+  takeFirst,
+  type Weights,
+  writeWhole,
+} from "../../mod.ts";
+import { loadData } from "../inputs.ts";
+import { withProgress } from "../progress.ts";
+import { encodeCsv } from "../report/csv.ts";
+import { type Exclusion, renderPage, type Report } from "../report/page.ts";
+import { renderPng } from "../report/png.ts";
+import { encodeConfig } from "./config.ts";
+import { type Experiment, type Run, SettingError } from "./experiment.ts";
+
+const CONFIG = "config.toml";
+const ENVIRONMENT = "environment.json";
+const STEPS = "steps";
+/** Stays in the folder, empty; its lock is the operating system's, and ends with the process however that ends. */
+const LOCK = ".lock";
+
+/** What a run is computed by and from. */
+type Environment = {
+  readonly lpntk: string;
+  readonly deno: string;
+  readonly adapter: string;
+  readonly system: string;
+  readonly cores: number;
+  /** Variants of the Gram kernel. */
+  readonly gramVariants: string[];
+  /** SHA-256 by split and size. */
+  readonly data: Record<string, string>;
+};
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** An open folder; dispose it to let others in. */
+export class RunFolder {
+  readonly #names = new Set<string>();
+  readonly #excluded: Exclusion[] = [];
+  #environments: Environment[] = [];
+  #isWorking = false;
+
+  private constructor(
+    readonly path: string,
+    private readonly experiment: Experiment,
+    private readonly settings: Settings,
+    private readonly lock: Deno.FsFile,
+    /** Whether nothing was there before. */
+    private readonly isFresh: boolean,
+  ) {}
+
+  /**
+   * Opens a new folder, or one of the same experiment and settings to go on with.
+   *
+   * @throws {FileError} if it holds anything else, or another process is at work in it.
+   */
+  static async open(path: string, experiment: Experiment, settings: Settings): Promise<RunFolder> {
+    await refuseOtherContents(path);
+    const config = encodeConfig(experiment.name, settings);
+    await refuseOtherRun(path, config);
+    const lock = await takeLock(path);
+    const isFresh = !await isFile(`${path}/${CONFIG}`);
+    const folder = new RunFolder(path, experiment, settings, lock, isFresh);
+    try {
+      await removePartials(path);
+      await folder.#write(CONFIG, config);
+      folder.#environments = await readEnvironments(`${path}/${ENVIRONMENT}`);
+      return folder;
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs the experiment and writes what it found; steps that are done already are not done again.
+   *
+   * @throws {SettingError} if settings do not go together; nothing stays of a new folder in which no step was done, whatever the failure.
+   */
+  async run(engine: Engine): Promise<Report> {
+    const { experiment, settings } = this;
+    try {
+      const environment = this.#enter(engine);
+      const findings = await experiment.run(this.#offer(engine, environment));
+      await this.#saveEnvironment(engine, environment);
+      const report = {
+        ...experiment,
+        settings,
+        findings,
+        excluded: this.#excluded,
+        environments: this.#environments,
+      };
+      await this.#writeReport(report);
+      return report;
+    } catch (error) {
+      await this.#removeIfUndone();
+      throw error;
+    }
+  }
+
+  /** Lets other processes in. */
+  [Symbol.dispose](): void {
+    this.lock.close();
+  }
+
+  /** What an experiment works with. */
+  #offer(engine: Engine, environment: Environment): Run<Settings> {
+    const keep = async <T>(
+      file: string,
+      work: (onProgress: OnProgress) => Promise<T>,
+      encode: (value: T) => Uint8Array,
+      read: (path: string) => Promise<T>,
+    ): Promise<T> => {
+      const name = `${STEPS}/${file}`;
+      if (!/^[\w.-]+$/.test(file) || this.#names.has(file)) {
+        throw new RangeError(`Cannot begin step ${file}: need a file name of its own`);
+      }
+      this.#names.add(file);
+      const path = `${this.path}/${name}`;
+      if (!await isFile(path)) {
+        const value = await this.#work(file.replace(/\.\w+$/, ""), work);
+        await this.#saveEnvironment(engine, environment);
+        await this.#write(name, encode(value));
+      }
+      return await read(path);
+    };
+    return {
+      settings: this.settings,
+      engine,
+      data: (split, size) => this.#load(split, size, environment),
+      step: (name, work) => keep(`${name}.json`, work, (value) => encodeJson(value), readJson),
+      weights: (name, work) =>
+        keep<Weights>(
+          `${name}.safetensors`,
+          work,
+          (weights) => encodeSafetensors(weights),
+          (path) => loadWeights(path),
+        ),
+      exclude: (part, reason) => {
+        if (this.#isWorking) {
+          throw new Error(`Cannot exclude ${part} within a step: it would be forgotten`);
+        }
+        this.#excluded.push({ part, reason });
+      },
+    };
+  }
+
+  /** Does a step's work; an experiment may catch its failure, and go on. */
+  async #work<T>(label: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+    this.#isWorking = true;
+    try {
+      return await withProgress(label, "steps", work);
+    } finally {
+      this.#isWorking = false;
+    }
+  }
+
+  /** The environment's record: the earlier one of the same machine and versions, or a new one. */
+  #enter(engine: Engine): Environment {
+    const here = {
+      lpntk: manifest.version,
+      deno: Deno.version.deno,
+      adapter: engine.adapter.name,
+      system: `${Deno.build.os} ${Deno.build.arch}`,
+      cores: navigator.hardwareConcurrency,
+    };
+    const known = this.#environments.find((other) =>
+      Object.entries(here).every(([key, value]) => other[key as keyof typeof here] === value)
+    );
+    if (known) return known;
+    const fresh = { ...here, gramVariants: [], data: {} };
+    this.#environments.push(fresh);
+    return fresh;
+  }
+
+  async #saveEnvironment(engine: Engine, { gramVariants }: Environment): Promise<void> {
+    for (const name of engine.gramVariants) {
+      if (!gramVariants.includes(name)) gramVariants.push(name);
+    }
+    await this.#write(ENVIRONMENT, encodeJson(this.#environments));
+  }
+
+  /** @throws {FileError} if the samples are not those that the run began with. */
+  async #load(split: Split, size: number | undefined, { data }: Environment): Promise<Dataset> {
+    const name = String(this.settings.data);
+    const whole = await loadWhole(name, split);
+    const count = whole.labels.length;
+    if (size !== undefined && size > count) {
+      const key = Object.keys(this.settings).find((key) => this.settings[key] === size);
+      throw new SettingError(key ?? "data", `at most ${count}, the samples of ${name} (${split})`);
+    }
+    const samples = size === undefined ? whole : takeFirst(whole, size);
+    const hash = hashDataset(samples);
+    const key = `${split} ${samples.labels.length}`;
+    const earlier = this.#environments.find((other) => (other.data[key] ?? hash) !== hash);
+    if (earlier) {
+      throw new FileError(
+        this.path,
+        `Cannot go on with ${this.path}: got other samples in ${name} (${split}) than the run began with, need the same; choose another --out`,
+      );
+    }
+    data[key] = hash;
+    return samples;
+  }
+
+  async #writeReport(report: Report): Promise<void> {
+    const { metrics, claims, tables, figures } = report.findings;
+    await this.#write("metrics.json", encodeJson({ ...metrics, excluded: this.#excluded }));
+    await this.#write("claims.json", encodeJson(claims));
+    for (const { name, rows } of tables) await this.#write(`${name}.csv`, encodeCsv(rows));
+    for (const { name, svg } of figures) {
+      await this.#write(`${name}.svg`, svg);
+      await this.#write(`${name}.png`, await renderPng(svg));
+    }
+    await this.#write(PAGE, renderPage(report));
+  }
+
+  #write(name: string, content: string | Uint8Array): Promise<void> {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    return writeWhole(`${this.path}/${name}`, bytes);
+  }
+
+  async #removeIfUndone(): Promise<void> {
+    const steps = await listNames(`${this.path}/${STEPS}`) ?? [];
+    if (this.isFresh && steps.length === 0) await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** @throws {SettingError} if there is no such data set. */
+async function loadWhole(data: string, split: Split): Promise<Dataset> {
+  try {
+    return await loadData({ data, split });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SettingError("data", /need (.*)$/.exec(error.message)?.[1] ?? error.message);
+  }
+}
+
+/** The page of a run. */
+export const PAGE = "index.html";
+
+async function refuseOtherContents(path: string): Promise<void> {
+  const entry = await Deno.stat(path).catch(() => undefined);
+  if (!entry) return;
+  const names = entry.isDirectory ? await listNames(path) ?? [] : [];
+  const isOurs = names.includes(CONFIG) || names.every((name) => name === LOCK || isPartial(name));
+  if (entry.isDirectory && isOurs) return;
+  throw new FileError(
+    path,
+    `Cannot write ${path}: got a ${
+      entry.isDirectory ? "folder that no experiment wrote" : "file"
+    }, need a new folder; choose another --out`,
+  );
+}
+
+/** Refuses a folder with another configuration; the message names the first key that differs. */
+async function refuseOtherRun(path: string, config: string): Promise<void> {
+  const recorded = await Deno.readTextFile(`${path}/${CONFIG}`).catch(() => undefined);
+  if (recorded === undefined || recorded === config) return;
+  const ours = parse(config);
+  const theirs = tryParse(recorded);
+  const keys = [...Object.keys(ours), ...Object.keys(theirs)];
+  const difference = keys
+    .map((key) => [JSON.stringify(theirs[key]), JSON.stringify(ours[key]), key])
+    .find(([a, b]) => a !== b);
+  if (difference === undefined) return;
+  const [theirValue, ourValue, key] = difference;
+  throw new FileError(
+    path,
+    `Cannot go on with ${path}: got a run with ${key} ${theirValue ?? "unset"}, now ${
+      ourValue ?? "unset"
+    }; choose another --out or remove it`,
+  );
+}
+
+function tryParse(text: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch {
+    return {};
+  }
+}
+
+async function takeLock(path: string): Promise<Deno.FsFile> {
+  let lock: Deno.FsFile;
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    lock = await Deno.open(`${path}/${LOCK}`, { write: true, create: true });
+  } catch (cause) {
+    throw new FileError(path, `Cannot write ${path}: ${(cause as Error).message}`, { cause });
+  }
+  if (await lock.tryLock(true)) return lock;
+  lock.close();
+  throw new FileError(
+    path,
+    `Cannot write ${path}: got a run that another process is at work on, need it free; wait for that process to end`,
+  );
+}
+
+/** Removes what a killed process had begun to write. */
+async function removePartials(path: string): Promise<void> {
+  for (const folder of [path, `${path}/${STEPS}`]) {
+    for (const name of await listNames(folder) ?? []) {
+      if (isPartial(name)) await Deno.remove(`${folder}/${name}`);
+    }
+  }
+}
+
+function isPartial(name: string): boolean {
+  return name.endsWith(".partial");
+}
+
+/** Names in a folder, or undefined where there is none. */
+async function listNames(path: string): Promise<string[] | undefined> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.isFile === true;
+}
+
+async function readEnvironments(path: string): Promise<Environment[]> {
+  return await isFile(path) ? await readJson<Environment[]>(path) : [];
+}
+
+async function readJson<T>(path: string): Promise<T> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (cause) {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: ${(cause as Error).message}; remove it to compute it again`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Indented JSON.
+ *
+ * @throws {TypeError} if JSON would lose something: numbers that are not finite, typed arrays.
+ */
+function encodeJson(value: unknown): Uint8Array {
+  const text = JSON.stringify(value ?? null, (key, inner) => {
+    const isLost = typeof inner === "number" && !Number.isFinite(inner);
+    if (isLost || ArrayBuffer.isView(inner) || inner instanceof Map) {
+      throw new TypeError(
+        `Cannot keep '${key}': got ${
+          isLost ? inner : inner.constructor.name
+        }, need plain arrays and finite numbers`,
+      );
+    }
+    return inner;
+  }, 2);
+  return new TextEncoder().encode(`${text}\n`);
+}

@@ -1,0 +1,79 @@
+/**
+ * The empirical neural tangent kernel in vector-output form, between small sets of samples.
+ *
+ * @module
+ */
+import type { OnProgress } from "../gpu/pace.ts";
+import { computeTiles } from "./gram.ts";
+import { formatMebibytes } from "./plan.ts";
+import type { Rows } from "./rows.ts";
+
+/** Numbers of an eNTK at most, 2 GiB: what one array holds everywhere. */
+const MAX_NUMBERS = 2 ** 29;
+
+/**
+ * `eNTK[n, m, i, j] = dz_i(x_n)/dw . dz_j(x'_m)/dw` (section 2.1), from which `lpNTK = (1/C) sum_ij s_i s'_j eNTK_ij` (equation 3).
+ *
+ * ```ts
+ * using rows = await engine.project(network, data, { seeds: "entk" });
+ * const entk = await computeEntk(rows);
+ * ```
+ *
+ * Costs `2 N N' C^2 * length` FLOP, half of it when symmetric; holds one tile beside the result.
+ *
+ * @param rows of N samples, projected with the seeds `entk`
+ * @param columns the same of N' samples
+ * @returns `[N, N', C, C]` f32, row-major; bit for bit its own transpose when both sides are the same
+ * @throws {RangeError} if rows were projected with other seeds, come from networks of different layers, or the kernel is larger than 2 GiB.
+ */
+export async function computeEntk(
+  rows: Rows,
+  columns: Rows = rows,
+  onProgress?: OnProgress,
+): Promise<Float32Array<ArrayBuffer>> {
+  checkSides(rows, columns);
+  const classes = rows.rowsPerSample;
+  const entk = new Float32Array(rows.count * columns.count);
+  // the place of a pair of rows is a sum of what each side adds
+  const add = (count: number, block: number, step: number) =>
+    Int32Array.from(
+      { length: count },
+      (_, row) => Math.floor(row / classes) * block + row % classes * step,
+    );
+  const fromRow = add(rows.count, columns.count * classes, classes);
+  const fromColumn = add(columns.count, classes * classes, 1);
+  for await (const tile of computeTiles(rows, columns, onProgress)) {
+    const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
+    for (let i = 0; i < rowCount; i++) {
+      for (let j = 0; j < columnCount; j++) {
+        const [row, column] = [firstRow + i, firstColumn + j];
+        const value = values[i * stride + j];
+        entk[fromRow[row] + fromColumn[column]] = value;
+        if (mirrored) entk[fromRow[column] + fromColumn[row]] = value;
+      }
+    }
+  }
+  return entk;
+}
+
+function checkSides(rows: Rows, columns: Rows): void {
+  const classes = rows.rowsPerSample;
+  if (classes === 1 || columns.rowsPerSample !== classes) {
+    throw new RangeError(
+      `Cannot compute an eNTK: got ${classes} and ${columns.rowsPerSample} rows a sample, need one for each class on both sides; ` +
+        `project with the seeds 'entk'`,
+    );
+  }
+  const numbers = rows.count * columns.count;
+  if (numbers > MAX_NUMBERS) {
+    const [count, others] = [rows, columns].map((side) => side.count / classes);
+    const side = Math.floor(Math.sqrt(MAX_NUMBERS) / classes);
+    throw new RangeError(
+      `Cannot compute an eNTK of ${count} x ${others} samples with ${classes} classes: got ${
+        formatMebibytes(4 * numbers)
+      }, need at most ${
+        formatMebibytes(4 * MAX_NUMBERS)
+      }, which ${side} x ${side} samples take; compute it in parts`,
+    );
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Where an adapter reads staged operands faster: from their buffers, or from copies in textures. Measured once, and remembered.
+ *
+ * @module
+ */
+import { z } from "npm:zod@4.6.7";
+import type { Gpu } from "../gpu/device.ts";
+import { kernels } from "../gpu/kernel_table.ts";
+import { type Measurement, recall } from "./measured.ts";
+import type { Operands } from "../gpu/panels.ts";
+
+/** Milliseconds of a convolution, the copies among them, by where its operands are read. */
+export type StagedTimes = Readonly<Record<Operands, number>>;
+
+/** LeNet-5's second convolution of 128 images. */
+const CONVOLUTION = {
+  sample_count: 128,
+  in_height: 14,
+  in_width: 14,
+  in_channels: 6,
+  out_height: 10,
+  out_width: 10,
+  out_channels: 16,
+  kernel_height: 5,
+  kernel_width: 5,
+  stride: 1,
+  gap: 1,
+  pad_top: 0,
+  pad_left: 0,
+} as const;
+
+/** Time of one measurement at least. */
+const MEASUREMENT_MS = 60;
+
+const { convolution } = kernels;
+
+const STAGED_TIMES: Measurement<StagedTimes> = {
+  name: "staged operands",
+  shaders: [convolution.source],
+  schema: z.object({ buffer: z.number().positive(), texture: z.number().positive() }),
+  measure: async (gpu) => ({
+    buffer: await measureConvolution(gpu, "buffer"),
+    texture: await measureConvolution(gpu, "texture"),
+  }),
+};
+
+/**
+ * Lets a device read staged operands where that is faster.
+ *
+ * @param fresh measure again whatever is remembered
+ * @returns what was measured
+ * @throws {DeviceError} if the device fails.
+ */
+export async function chooseStaged(gpu: Gpu, options?: { fresh?: boolean }): Promise<StagedTimes> {
+  const times = await recall(gpu, STAGED_TIMES, options);
+  gpu.staged = times.texture < times.buffer ? "texture" : "buffer";
+  return times;
+}
+
+/** Milliseconds of one launch: the mean of as many as drown the wait for the device, which takes some 12. */
+async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
+  const { sample_count, in_height, in_width, in_channels } = CONVOLUTION;
+  const { out_height, out_width, out_channels, kernel_height, kernel_width } = CONVOLUTION;
+  const positions = sample_count * out_height * out_width;
+  const octets = Math.ceil(out_channels / 8);
+  const inputs = gpu.createBuffer("inputs", sample_count * in_height * in_width * in_channels * 4);
+  const taps = kernel_height * kernel_width * in_channels + 1; // the last is the bias
+  const filters = gpu.createBuffer("filters", taps * octets * 8 * 4);
+  const outputs = gpu.createBuffer("outputs", positions * out_channels * 4);
+  const before = gpu.staged;
+  gpu.staged = staged;
+  try {
+    const commands = gpu.record();
+    const measure = async (count: number) => {
+      const start = performance.now();
+      for (let i = 0; i < count; i++) {
+        const groups = Math.ceil(Math.ceil(positions / 8) * octets / 64);
+        commands.run(convolution, CONVOLUTION, { inputs, filters, outputs }, groups);
+      }
+      commands.submit();
+      await gpu.finish();
+      return performance.now() - start;
+    };
+    await measure(1); // compiles
+    for (let count = 1;; count *= 2) {
+      const milliseconds = await measure(count);
+      if (milliseconds > MEASUREMENT_MS) return milliseconds / count;
+    }
+  } finally {
+    gpu.staged = before;
+    for (const buffer of [inputs, filters, outputs]) gpu.destroyBuffer(buffer);
+  }
+}

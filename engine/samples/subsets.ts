@@ -1,0 +1,27 @@
+/**
+ * Splits of a data set into subsets.
+ *
+ * @module
+ */
+import { createGenerator, drawPermutation } from "../data/random.ts";
+
+const SPLIT_STREAM = 1 << 20;
+
+/**
+ * Splits samples at random into subsets of one size (appendix D.2).
+ *
+ * @returns `count / size` lists, which hold every sample from 0 to `count - 1` once
+ * @throws {RangeError} if `size` is not a divisor of `count`.
+ */
+export function splitRandom(count: number, size: number, seed = 0): Int32Array<ArrayBuffer>[] {
+  if (!(Number.isInteger(count / size) && Number.isInteger(size) && size >= 1)) {
+    throw new RangeError(
+      `Cannot split ${count} samples: got subsets of ${size}, need a divisor of ${count}`,
+    );
+  }
+  const order = drawPermutation(createGenerator(seed, SPLIT_STREAM), count);
+  return Array.from(
+    { length: count / size },
+    (_, i) => order.slice(i * size, (i + 1) * size),
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * The quick settings of extreme and difficulty on real MNIST: what has to hold at that size.
+ *
+ * LPNTK_DATA names the folder that holds `mnist/`; without it the tests are left out.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { readJson, succeed } from "../cli/process.ts";
+import { openTempFolder } from "../unit/data_fixtures.ts";
+
+const ignore = !Deno.env.get("LPNTK_DATA");
+if (ignore) console.log("LPNTK_DATA is not set: no experiment runs on real MNIST");
+
+/** Several times the three minutes that quick settings are made for. */
+const TIMEOUT_MS = 15 * 60_000;
+
+async function runQuick(experiment: string) {
+  await using folder = await openTempFolder();
+  const out = `${folder.path}/${experiment}`;
+  await succeed(["experiment", experiment, "--quick", "--out", out], { timeoutMs: TIMEOUT_MS });
+  const claims: { what: string; ours: string; verdict: string }[] = await readJson(
+    `${out}/claims.json`,
+  );
+  return { metrics: await readJson(`${out}/metrics.json`), claims };
+}
+
+Deno.test({
+  name: "all that appendix D.1 says of two samples with one image is so",
+  ignore,
+  async fn() {
+    const { claims } = await runQuick("extreme");
+    assert.equal(claims.length, 5);
+    for (const { what, ours, verdict } of claims) {
+      assert.equal(verdict, "agrees", `${what}: ${ours}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "difficulty on the whole set has the less to do with that on subsets the smaller they are",
+  ignore,
+  async fn() {
+    const { metrics } = await runQuick("difficulty");
+    assert.deepEqual(metrics.excluded, []);
+    const rho = new Map<number, { value: number; low: number; high: number }>(
+      metrics.rho.map(({ size, ...own }: { size: number }) => [size, own]),
+    );
+    // Half of the samples see nearly what all of them see.
+    assert.ok(rho.get(200)!.value > 0.9, JSON.stringify(metrics.rho));
+    // Down to ten samples the intervals lie apart, one below the other. Below ten they overlap, and so are not held to an order: which
+    // classes a subset happens to hold matters more there than how many samples it has.
+    for (const [larger, smaller] of [[200, 40], [40, 10], [200, 1]]) {
+      const [above, below] = [rho.get(larger)!, rho.get(smaller)!];
+      assert.ok(below.high < above.low, `${larger}, ${smaller}: ${JSON.stringify(metrics.rho)}`);
+    }
+  },
+});

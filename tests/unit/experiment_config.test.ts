@@ -1,0 +1,116 @@
+/** Configuration files of experiments: what overrides what, and that every mistake is told with its line. @module */
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { encodeConfig, readConfig } from "../../cli/experiments/config.ts";
+import type { Experiment } from "../../cli/experiments/experiment.ts";
+import * as setting from "../../cli/experiments/settings.ts";
+
+const SETTINGS = z.strictObject({
+  data: setting.data(),
+  epochs: setting.count().default(30),
+  learningRate: setting.positive().default(0.1),
+  sizes: z.array(setting.count()).min(1).default([1, 5]),
+  model: setting.model().default("mlp"),
+});
+
+const experiment: Experiment<typeof SETTINGS> = {
+  name: "trial",
+  source: "section 0",
+  about: "nothing",
+  settings: SETTINGS,
+  quick: { epochs: 3 },
+  paper: { epochs: 300, sizes: [1, 5, 10] },
+  run: () => Promise.reject(new Error("not run")),
+};
+
+const read = (base: "default" | "quick" | "paper", text?: string) =>
+  readConfig(experiment, base, text === undefined ? undefined : { path: "c.toml", text });
+
+const DEFAULTS = {
+  data: "mnist",
+  epochs: 30,
+  learningRate: 0.1,
+  sizes: [1, 5],
+  model: "mlp",
+};
+
+Deno.test("settings are the defaults, the base's over them, and the file's over those", () => {
+  assert.deepEqual(read("default").settings, DEFAULTS);
+  assert.deepEqual(read("quick").settings, { ...DEFAULTS, epochs: 3 });
+  const { settings } = read("paper", "epochs = 7\nlearningRate = 5e-4");
+  assert.deepEqual(settings, { ...DEFAULTS, sizes: [1, 5, 10], epochs: 7, learningRate: 5e-4 });
+});
+
+Deno.test("a configuration that was written is read as it was, whatever the base", () => {
+  const { settings } = read("paper", 'data = "./a \\"folder\\""\nlearningRate = 1e-7');
+  assert.deepEqual(read("quick", encodeConfig("trial", settings)).settings, settings);
+});
+
+const MISTAKES: readonly (readonly [name: string, text: string, says: string])[] = [
+  [
+    "an unknown key",
+    "data = 'digits'\n\nepoch = 3\n",
+    "Cannot use c.toml, line 3: got an unknown key epoch, need data, epochs, learningRate, sizes, model; did you mean epochs?",
+  ],
+  [
+    "a key that is like none",
+    "hidden = 3",
+    "Cannot use c.toml, line 1: got an unknown key hidden, need data, epochs, learningRate, sizes, model",
+  ],
+  [
+    "a wrong type",
+    "# one\nlearningRate = '0.1'",
+    'Cannot use c.toml, line 2: got learningRate = "0.1", need number',
+  ],
+  [
+    "an impossible size",
+    "epochs = 0",
+    "Cannot use c.toml, line 1: got epochs = 0, need number to be >=1",
+  ],
+  [
+    "a size that is not whole",
+    "epochs = 1.5",
+    "Cannot use c.toml, line 1: got epochs = 1.5, need int",
+  ],
+  [
+    "a choice that there is not",
+    'epochs = 1\nmodel = "resnet"',
+    'Cannot use c.toml, line 2: got model = "resnet", need one of "lenet5"|"mlp"',
+  ],
+  [
+    "a mistake in an array over several lines, by its first",
+    'data = "digits"\nsizes = [\n  1,\n  0,\n]\nepochs = 3',
+    "Cannot use c.toml, line 2: got sizes = [1,0], need number to be >=1",
+  ],
+  [
+    "a key that only stands in a text",
+    'data = """\nepochs = 0\n"""\nepochs = -1',
+    "Cannot use c.toml, line 4: got epochs = -1, need number to be >=1",
+  ],
+  [
+    "another experiment's",
+    'epochs = 1\nexperiment = "noise"',
+    'Cannot use c.toml, line 2: got experiment "noise", need trial',
+  ],
+  ["no TOML", "epochs = 1\nepochs == 2", "Cannot use c.toml, line 2: "],
+];
+
+for (const [name, text, says] of MISTAKES) {
+  Deno.test(`a configuration with ${name} is refused with its line`, () => {
+    assert.throws(() => read("default", text), (error: Error) => {
+      assert.equal(error.name, "UsageError");
+      assert.ok(
+        says.endsWith(" ") ? error.message.startsWith(says) : error.message === says,
+        error.message,
+      );
+      return !error.message.includes("\n");
+    });
+  });
+}
+
+Deno.test("where a setting stands is told by line, or by the base that it came from", () => {
+  const { locate } = read("quick", "# a\nsizes = [\n1]\nlearningRate = 1");
+  assert.equal(locate("sizes"), "c.toml, line 2");
+  assert.equal(locate("learningRate"), "c.toml, line 4");
+  assert.equal(locate("epochs"), "quick settings of trial");
+});
