@@ -75,7 +75,7 @@ const MISTAKES: readonly (readonly [name: string, text: string, says: string])[]
   [
     "a choice that there is not",
     'epochs = 1\nmodel = "resnet"',
-    'Cannot use c.toml, line 2: got model = "resnet", need one of "lenet5"|"mlp"',
+    'Cannot use c.toml, line 2: got model = "resnet", need one of "lenet5"|"lenet_large"|"mlp"|"resnet8"|"resnet18"|"resnet18_narrow"',
   ],
   [
     "a mistake in an array over several lines, by its first",
