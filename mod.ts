@@ -72,6 +72,7 @@ export type {
   TrainingResult,
 } from "./engine/network/training.ts";
 
+export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
 export {
   type ClusterOptions,
   type Clusters,
@@ -90,4 +91,5 @@ export {
   type Relations,
 } from "./engine/samples/relations.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
+export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
