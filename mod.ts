@@ -29,6 +29,7 @@ export { writeWhole } from "./engine/data/file.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
+export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { readMnist } from "./engine/data/mnist.ts";
 export { cacheFolder, loadDataset } from "./engine/data/named.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";

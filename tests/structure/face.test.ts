@@ -31,6 +31,7 @@ Deno.test("mod.ts exports these values", () => {
     "findNearest",
     "findRedundant",
     "flatten",
+    "flipLabels",
     "hashDataset",
     "hashWeights",
     "keepRandom",
