@@ -15,8 +15,8 @@ export interface NoisyDataset {
   readonly flipped: Int32Array<ArrayBuffer>;
 }
 
-/** Apart from the other uses of a seed. */
-const NOISE_STREAM = 5;
+/** Below the other uses of a seed, of which pruning counts its own upwards. */
+const NOISE_STREAM = -2;
 
 /**
  * Gives a share of the samples, rounded to a whole number of them, a wrong label: which samples, and which of the other classes, is drawn
