@@ -5,10 +5,14 @@
  */
 import type { Experiment } from "./experiment.ts";
 import { difficulty } from "./difficulty.ts";
+import { control } from "./control.ts";
+import { noise } from "./noise.ts";
 import { extreme } from "./extreme.ts";
 
 /** The experiments. */
 export const EXPERIMENTS: readonly Experiment[] = [
   difficulty,
   extreme,
+  control,
+  noise,
 ];
