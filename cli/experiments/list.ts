@@ -5,6 +5,7 @@
  */
 import type { Experiment } from "./experiment.ts";
 import { difficulty } from "./difficulty.ts";
+import { clusters } from "./clusters.ts";
 import { control } from "./control.ts";
 import { noise } from "./noise.ts";
 import { extreme } from "./extreme.ts";
@@ -12,6 +13,7 @@ import { extreme } from "./extreme.ts";
 /** The experiments. */
 export const EXPERIMENTS: readonly Experiment[] = [
   difficulty,
+  clusters,
   extreme,
   control,
   noise,
