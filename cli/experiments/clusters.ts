@@ -19,7 +19,7 @@ import { type Estimate, summarise } from "../report/statistics.ts";
 import type { Claim, Experiment, Run } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { type Trained, trainOnce } from "./training.ts";
-import { claimDirection, claimNumber, listDifferences } from "./verdict.ts";
+import { claimDirection, claimNumber, claimSide, listDifferences } from "./verdict.ts";
 
 const SETTINGS = z.strictObject({
   data: setting.data(),
@@ -255,24 +255,23 @@ function judgeDivision(
   differences: readonly string[],
   share: number,
 ): Claim[] {
-  const percent = (value: number) => `${(100 * value).toFixed(1)}%`;
+  const percent = (value: number) => `${Math.round(1000 * value) / 10}%`;
   const other = differences.length > 0 ? differences.join(", ") : undefined;
   const { "beside the head of several": several, "of one sample": single } = countSizes(
     sizes,
     headCount,
   );
-  const compare = (part: Part, side: "above" | "below") => {
-    const { low, high } = part.inHead;
-    return {
-      ours: `${formatInterval(part.inHead)} of them, ${all.toFixed(3)} of all samples (${
-        part.expected.toFixed(3)
-      } expected by their classes)`,
-      need:
-        `the 95% interval (Clopper and Pearson) lies ${side} the head's share of all samples, differs if it lies on the other side`,
-      holds: side === "above" ? low! > all : high! < all,
-      unable: low! <= all && all <= high! ? "the interval holds that share" : undefined,
-    };
-  };
+  const compare = ({ inHead, expected }: Part, side: "above" | "below") => ({
+    paper: "samples in the largest clusters are easier to learn",
+    ours: `${formatInterval(inHead)} of them, ${all.toFixed(3)} of all samples (${
+      expected.toFixed(3)
+    } expected by their classes)`,
+    estimate: inHead,
+    interval: "95% interval (Clopper and Pearson)",
+    side,
+    bound: all,
+    boundName: "the head's share of all samples",
+  });
   const claims = [
     claimDirection({
       what: `${name}: most samples are in the head`,
@@ -289,14 +288,12 @@ function judgeDivision(
       holds: several >= 5 && several <= 20,
       unable: other,
     }),
-    claimDirection({
+    claimSide({
       what: `${name}: the ${percent(share)} easiest are in the head more often than others`,
-      paper: "samples in the largest clusters are easier to learn",
       ...compare(easiest, "above"),
     }),
-    claimDirection({
+    claimSide({
       what: `${name}: the ${percent(share)} hardest are in the head less often than others`,
-      paper: "samples in the largest clusters are easier to learn",
       ...compare(hardest, "below"),
     }),
   ];

@@ -24,7 +24,7 @@ import { type Estimate, summarise } from "../report/statistics.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { trainOnce } from "./training.ts";
-import { claimDirection } from "./verdict.ts";
+import { claimDirection, claimSide } from "./verdict.ts";
 
 const SETTINGS = z.strictObject({
   data: setting.data(),
@@ -73,6 +73,9 @@ interface Watched {
   readonly arms: Readonly<Record<Arm, Company & { readonly difficulty: readonly number[] }>>;
 }
 
+/** How ratios of difficulties are judged. */
+const JUDGED = { interval: "95% interval of the ratio over targets", bound: 1 } as const;
+
 /** The authors' own extra. */
 export const control: Experiment<typeof SETTINGS> = {
   name: "control",
@@ -92,7 +95,6 @@ export const control: Experiment<typeof SETTINGS> = {
       `${formatInterval(ratios[arm])} times as hard as with random samples; mean relation ${
         relation(arm).toFixed(2)
       }`;
-    const few = watched.length < 2 ? `${watched.length} target, need 2` : undefined;
     return {
       metrics: { ratios, relations: mapArms(relation) },
       tables: [{
@@ -125,7 +127,7 @@ export const control: Experiment<typeof SETTINGS> = {
             {
               title: `Difficulty with ${settings.added} added samples, relative to random ones`,
               x: { title: "Difficulty over that with random samples (1: no change)" },
-              whiskers: few === undefined ? "95% interval over targets" : undefined,
+              whiskers: watched.length > 1 ? "95% interval over targets" : undefined,
             },
           ),
         },
@@ -136,22 +138,24 @@ export const control: Experiment<typeof SETTINGS> = {
         },
       ],
       claims: [
-        claimDirection({
+        claimSide({
           what: "interchangeable samples make a sample easier",
           paper: "an update on one makes predictions on the other more accurate",
           ours: ours("interchangeable"),
-          need: "the 95% interval of the ratio lies below 1",
-          holds: ratios.interchangeable.high! < 1,
-          unable: few,
+          ...JUDGED,
+          estimate: ratios.interchangeable,
+          side: "below",
         }),
-        claimDirection({
+        claimSide({
           what: "contradictory samples make a sample harder",
           paper: "an update on one makes predictions on the other worse",
           ours: ours("contradictory"),
-          need: "the 95% interval of the ratio lies above 1",
-          holds: ratios.contradictory.low! > 1,
-          unable: few ??
-            (relation("contradictory") < 0 ? undefined : "the pool holds no contradictory samples"),
+          ...JUDGED,
+          estimate: ratios.contradictory,
+          side: "above",
+          unable: relation("contradictory") < 0
+            ? undefined
+            : "the pool holds no contradictory samples",
         }),
         claimDirection({
           what: "unrelated samples lie between the two",
@@ -160,7 +164,6 @@ export const control: Experiment<typeof SETTINGS> = {
           need: "the ratio lies between the other two",
           holds: ratios.interchangeable.value < ratios.unrelated.value &&
             ratios.unrelated.value < ratios.contradictory.value,
-          unable: few,
         }),
       ],
       notes: [

@@ -27,7 +27,7 @@ import { type Estimate, measureAuroc, measurePrecision } from "../report/statist
 import { type Experiment, type Figure, type Run, SettingError } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { type Trained, trainOnce } from "./training.ts";
-import { claimDirection } from "./verdict.ts";
+import { claimDirection, claimSide } from "./verdict.ts";
 
 const SETTINGS = z.strictObject({
   data: setting.data(),
@@ -133,11 +133,10 @@ export const noise: Experiment<typeof SETTINGS> = {
     const at = (epochs: number) => judgements.filter((judgement) => judgement.epochs === epochs);
     const rankings = checkpoints.map((epochs) => rank(epochs, at(epochs)));
     const [first, last] = [rankings[0], rankings.at(-1)!];
-    const few = first.count < 2 ? `${first.count} seed, need 2` : undefined;
     const suspects = await explainSuspects(run, judgements[0]);
     const compare = ({ auroc, epochs }: Ranking, score: Score, other: Score) => {
       const difference = estimateMean(auroc[score].map((value, i) => value - auroc[other][i]));
-      return claimDirection({
+      return claimSide({
         what: `after ${epochs} epochs, '${SCORES[score].name}' ranks better than '${
           SCORES[other].name
         }'`,
@@ -145,9 +144,8 @@ export const noise: Experiment<typeof SETTINGS> = {
         ours: `AUROC ${formatInterval(estimateRate(auroc[score]), 4)} against ${
           formatInterval(estimateRate(auroc[other]), 4)
         }; difference ${formatInterval(difference, 4)}`,
-        need: ABOVE_0,
-        holds: difference.low! > 0,
-        unable: few ?? explainUndecided(difference),
+        estimate: difference,
+        ...ABOVE_0,
       });
     };
     const suggestions = estimateMean(
@@ -219,16 +217,15 @@ export const noise: Experiment<typeof SETTINGS> = {
           compare(ranking, "candidate", "summedLoss"),
           compare(ranking, "candidateAndSummed", "summedLoss"),
         ]),
-        claimDirection({
+        claimSide({
           what:
             `after ${last.epochs} epochs, the kernel suggests right labels more often than logits`,
           paper: "not in the paper; a question of ours",
           ours: `${formatInterval(estimateRate(last.right.candidate))} of flipped samples against ${
             formatInterval(estimateRate(last.right.logits))
           }`,
-          need: ABOVE_0,
-          holds: suggestions.low! > 0,
-          unable: few ?? explainUndecided(suggestions),
+          estimate: suggestions,
+          ...ABOVE_0,
         }),
       ],
       notes: [
@@ -244,15 +241,12 @@ export const noise: Experiment<typeof SETTINGS> = {
   },
 };
 
-const ABOVE_0 =
-  "the 95% interval of the difference over seeds lies above 0, differs if it lies below";
-
-/** Why a difference is neither. */
-function explainUndecided({ low, high }: Estimate): string | undefined {
-  return low! <= 0 && high! >= 0
-    ? "the interval holds 0, so that these seeds cannot tell"
-    : undefined;
-}
+/** How differences between two rankings are judged. */
+const ABOVE_0 = {
+  interval: "95% interval of the difference over seeds",
+  side: "above",
+  bound: 0,
+} as const;
 
 function checkSettings({ checkpoints, neighbours, suspects, trainSize, share }: Settings): void {
   if (checkpoints.some((epochs, i) => i > 0 && epochs <= checkpoints[i - 1])) {
@@ -491,7 +485,7 @@ function estimateRate(values: readonly number[]): Estimate {
 
 /** An estimate in three columns of a table. */
 function spread(name: string, { value, low, high }: Estimate) {
-  return { [name]: value, [`${name}, low`]: low, [`${name}, high`]: high };
+  return { [name]: value, [`${name}: low`]: low, [`${name}: high`]: high };
 }
 
 async function drawRanking({ epochs, count, auroc }: Ranking): Promise<Figure> {
