@@ -16,12 +16,14 @@ import {
   flipLabels,
   type Network,
   NonFiniteError,
+  type OnProgress,
+  type Rows,
   scoreLogits,
   takeSamples,
 } from "../../mod.ts";
 import { MODELS } from "../inputs.ts";
 import { drawBars } from "../report/charts.ts";
-import { drawSamples, type SampleImage } from "../report/contact_sheet.ts";
+import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { estimateMean, formatInterval } from "../report/intervals.ts";
 import { type Estimate, measureAuroc, measurePrecision } from "../report/statistics.ts";
 import { type Experiment, type Figure, type Run, SettingError } from "./experiment.ts";
@@ -291,7 +293,7 @@ async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
       using network = engine.network(MODELS[model], trained.weights, data.shape);
       const judged = await run.step(
         `scores-${seed}-${epochs}`,
-        () => judge(engine, network, data, summed, settings),
+        (onProgress) => judge(engine, network, data, summed, settings, onProgress),
       );
       const testAccuracy = trained.epochs.at(-1)!.testAccuracy!;
       judgements.push({ ...judged, seed, epochs, testAccuracy, noisy, trained });
@@ -307,6 +309,7 @@ async function judge(
   data: Dataset,
   summedLoss: Float64Array,
   { neighbours }: Settings,
+  onProgress: OnProgress,
 ): Promise<Judged> {
   const { labels, classes } = data;
   const logits = await engine.logits(network, data);
@@ -317,7 +320,7 @@ async function judge(
   })();
   using rows = await engine.project(network, data, { normalise: true });
   const cosine = await averageByClass(rows, labels, classes);
-  const candidate = await tryLabels(engine, network, data, cosine);
+  const candidate = await tryLabels(engine, network, data, cosine, onProgress);
   const votes = await countVotes(rows, labels, neighbours);
   const own = (means: Float64Array) =>
     Array.from(labels, (label, i) => orNothing(means[i * classes + label]));
@@ -362,6 +365,7 @@ async function tryLabels(
   network: Network,
   data: Dataset,
   cosine: Float64Array,
+  onProgress: OnProgress,
 ): Promise<Float64Array> {
   const { labels, classes } = data;
   const means = new Float64Array(labels.length * classes).fill(NaN);
@@ -377,6 +381,7 @@ async function tryLabels(
       const at = i * classes + label;
       means[at] = given === label ? cosine[at] : products[i] / Math.sqrt(self[i]);
     });
+    onProgress(label + 1, classes);
   }
   return means;
 }
@@ -387,7 +392,7 @@ function relabel(data: Dataset, label: number): Dataset {
 
 /** Cosines of each sample's nearest, those of another label less those of its own. */
 async function countVotes(
-  rows: Parameters<typeof findNearest>[0],
+  rows: Rows,
   labels: ArrayLike<number>,
   size: number,
 ): Promise<number[]> {
@@ -547,7 +552,7 @@ async function explainSuspects(
 }
 
 function drawSuspects({ data, truth }: Noisy, suspects: readonly Suspect[]): string {
-  const draw = (sample: number, caption: string) => drawSample(data, sample, caption);
+  const draw = (sample: number, caption: string) => pictureSample(data, sample, caption);
   const show = ({ sample, cosine }: Witness) =>
     draw(sample, `${data.labels[sample]}, cos ${cosine.toFixed(2)}`);
   return drawSamples(
@@ -563,11 +568,4 @@ function drawSuspects({ data, truth }: Noisy, suspects: readonly Suspect[]): str
     })),
     "Suspects, and why",
   );
-}
-
-function drawSample(data: Dataset, sample: number, caption: string): SampleImage {
-  const [height, width, channels] = data.shape;
-  const size = height * width * channels;
-  const pixels = data.images.slice(sample * size, (sample + 1) * size);
-  return { pixels, height, width, channels, caption };
 }

@@ -194,12 +194,15 @@ Deno.test("settings that do not go together are told before any work", async () 
   }
 });
 
-Deno.test("networks that diverge are excluded, and a run without any other says so", async () => {
+Deno.test("networks that diverge or learn nothing are excluded, and a run without any other says so", async () => {
   await using folder = await openTempFolder();
-  const config = CLUSTERS.replace("learningRate = 0.05", "learningRate = 1e20");
-  const { code, stderr } = await finish(
-    prepareLpntk(await call(folder.path, "clusters", config), { timeoutMs: TIMEOUT_MS }),
-  );
-  assert.equal(code, 1);
-  assert.equal(stderr, "lpntk: Cannot cluster: no network learnt anything\n");
+  for (const [out, rate] of [["diverged", "1e20"], ["idle", "1e-9"]]) {
+    const config = CLUSTERS.replace("learningRate = 0.05", `learningRate = ${rate}`);
+    const args = await call(folder.path, "clusters", config, out);
+    const { code, stderr } = await finish(prepareLpntk(args, { timeoutMs: TIMEOUT_MS }));
+    assert.equal(code, 1);
+    assert.equal(stderr, "lpntk: Cannot cluster: no network learnt anything\n");
+    const { failure } = await readJson(`${folder.path}/${out}/steps/training-0.json`);
+    assert.equal(failure === null, out === "idle");
+  }
 });
