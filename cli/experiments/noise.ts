@@ -133,7 +133,8 @@ export const noise: Experiment<typeof SETTINGS> = {
     const judgements = await judgeSeeds(run);
     const { checkpoints, share } = settings;
     const at = (epochs: number) => judgements.filter((judgement) => judgement.epochs === epochs);
-    const rankings = checkpoints.map((epochs) => rank(epochs, at(epochs)));
+    const rankings = checkpoints.map((epochs) => rank(epochs, at(epochs)))
+      .filter(({ count }) => count > 0);
     const [first, last] = [rankings[0], rankings.at(-1)!];
     const suspects = await explainSuspects(run, judgements[0]);
     const compare = ({ auroc, epochs }: Ranking, score: Score, other: Score) => {
