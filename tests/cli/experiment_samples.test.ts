@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { drawDigits, flipLabels } from "../../mod.ts";
+import { checkPage } from "./browser.ts";
 import { fingerprint, finish, prepareLpntk, readJson, succeed } from "./process.ts";
 
 const TIMEOUT_MS = 300_000;
@@ -46,6 +47,7 @@ function countAuroc(scores: number[], isPositive: (i: number) => boolean): numbe
 Deno.test("noise ranks what it says it ranks, and a run that lost steps ends as it did", async () => {
   await using folder = await openTempFolder();
   const out = await run(folder.path, "noise", NOISE);
+  await checkPage(out, 3);
   const table = await readCsv(`${out}/rankings.csv`);
   assert.equal(table.length, 2 * 10);
   for (const epochs of [3, 5]) {
@@ -106,6 +108,7 @@ Deno.test("noise ranks what it says it ranks, and a run that lost steps ends as 
 Deno.test("clusters counts the easy and the hard in the head", async () => {
   await using folder = await openTempFolder();
   const out = await run(folder.path, "clusters", CLUSTERS);
+  await checkPage(out, 2);
   const trainings = await Promise.all(
     [0, 1].map((seed) => readJson(`${out}/steps/training-${seed}.json`)),
   );
@@ -139,6 +142,7 @@ Deno.test("clusters counts the easy and the hard in the head", async () => {
 Deno.test("control adds what it says, never a target or the base, and takes the ratios of means", async () => {
   await using folder = await openTempFolder();
   const out = await run(folder.path, "control", CONTROL);
+  await checkPage(out, 2);
   const steps = [...Deno.readDirSync(`${out}/steps`)].filter(({ name }) =>
     name.startsWith("target-")
   );
