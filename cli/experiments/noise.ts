@@ -237,7 +237,7 @@ export const noise: Experiment<typeof SETTINGS> = {
         "What the kernel adds is the why: the samples that contradict a suspect, the class it resembles, and the label it should have.",
         "'Best other label' asks the kernel once with each label: a signed projection depends on the label through its sign vector, so a sample is compared with a class as if it belonged there.",
         "Contradiction is weak among ten classes: for different labels the product of two sign vectors is (C - 4)/C of that for equal ones, still positive. A suspect's cosines to its contradicting samples are near 0, far from the -1/2 of appendix C.",
-        "Which scores are compared was settled on other flips and seeds than these.",
+        "Which scores are compared was settled on other flips than these.",
         "Weights after later checkpoints go on from the earlier ones, with the momentum at rest.",
       ],
     };
