@@ -29,6 +29,7 @@ export { writeWhole } from "./engine/data/file.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
+export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { readMnist } from "./engine/data/mnist.ts";
 export { cacheFolder, loadDataset } from "./engine/data/named.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";
@@ -75,6 +76,7 @@ export type {
   TrainingResult,
 } from "./engine/network/training.ts";
 
+export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
 export {
   type ClusterOptions,
   type Clusters,
@@ -99,4 +101,5 @@ export {
   type Relations,
 } from "./engine/samples/relations.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
+export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

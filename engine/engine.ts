@@ -29,6 +29,8 @@ import {
 export interface ProjectOptions {
   /** `lpntk` (default), `pntk`, `entk` (C rows a sample, for `computeEntk`), or an array `[N, C]` f32 of seeds. */
   readonly seeds?: Seeds;
+  /** Scales every row by `1 / sqrt(kappa(x, x))`: the kernel's entries are cosines, 1 on the diagonal up to rounding. Default: no. */
+  readonly normalise?: boolean;
   readonly onProgress?: OnProgress;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
   readonly tileRows?: number;
@@ -122,12 +124,13 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", onProgress, tileRows }: ProjectOptions = {},
+    { seeds = "lpntk", normalise, onProgress, tileRows }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
     const rows = await projectRows(this.#tensorflow, network, data, {
       seeds,
+      normalise,
       memoryBytes,
       blockRows: tileRows,
       onProgress,

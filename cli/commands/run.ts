@@ -20,7 +20,7 @@ import { loadTrainingSets, MODELS, project, type TrainingSets } from "../inputs.
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { drawSamples, type SampleRow } from "../report/contact_sheet.ts";
+import { drawSamples, pictureSample, type SampleRow } from "../report/contact_sheet.ts";
 import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";
 import { addTrainingOptions, formatShare, options, report, SMALL_SET } from "./shared.ts";
@@ -167,7 +167,9 @@ function pickSamples(
     wanted: (sample: number) => boolean,
   ) => ({
     caption,
-    images: pickByClass(data, samples.filter(wanted)).map((sample) => drawSample(data, sample)),
+    images: pickByClass(data, samples.filter(wanted)).map((sample) =>
+      pictureSample(data, sample, `${data.labels[sample]} (#${sample})`)
+    ),
   });
   return [
     row("In the largest cluster of its class", all, (i) => heads.has(assignment[i])),
@@ -185,18 +187,6 @@ function pickByClass(data: Dataset, samples: readonly number[]): number[] {
     if (!first.has(label)) first.set(label, sample);
   }
   return [...first.entries()].sort(([a], [b]) => a - b).map(([, sample]) => sample);
-}
-
-function drawSample(data: Dataset, sample: number) {
-  const [height, width, channels] = data.shape;
-  const size = height * width * channels;
-  return {
-    pixels: data.images.slice(sample * size, (sample + 1) * size),
-    height,
-    width,
-    channels,
-    caption: `${data.labels[sample]} (#${sample})`,
-  };
 }
 
 function describe(summary: Awaited<ReturnType<typeof runAll>>): string[] {
