@@ -31,6 +31,7 @@ export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
 export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
+export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { cacheFolder, loadDataset } from "./engine/data/named.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
@@ -92,6 +93,7 @@ export type {
   TrainingResult,
 } from "./engine/network/training.ts";
 
+export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
 export {
   type ClusterOptions,
   type Clusters,
@@ -116,4 +118,5 @@ export {
   type Relations,
 } from "./engine/samples/relations.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
+export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

@@ -31,6 +31,8 @@ export interface ProjectOptions {
   readonly seeds?: Seeds;
   /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
+  /** Scales every row by `1 / sqrt(kappa(x, x))`: the kernel's entries are cosines, 1 on the diagonal up to rounding. Default: no. */
+  readonly normalise?: boolean;
   readonly onProgress?: OnProgress;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
   readonly tileRows?: number;
@@ -124,13 +126,14 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", layers, onProgress, tileRows }: ProjectOptions = {},
+    { seeds = "lpntk", layers, normalise, onProgress, tileRows }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
     const rows = await projectRows(this.#tensorflow, network, data, {
       seeds,
       layers,
+      normalise,
       memoryBytes,
       blockRows: tileRows,
       onProgress,

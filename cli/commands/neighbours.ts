@@ -4,8 +4,7 @@ import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
 import { loadData, loadNetwork, project } from "../inputs.ts";
 import { OutputFolder } from "../output.ts";
-import { drawSamples } from "../report/contact_sheet.ts";
-import { pictureSample } from "../report/sample.ts";
+import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { options, report } from "./shared.ts";
 import { parseCount, parseIndex } from "./values.ts";
 

@@ -20,8 +20,7 @@ import { loadDefinition, loadTrainingSets, project, type TrainingSets } from "..
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { drawSamples, type SampleRow } from "../report/contact_sheet.ts";
-import { pictureSample } from "../report/sample.ts";
+import { drawSamples, pictureSample, type SampleRow } from "../report/contact_sheet.ts";
 import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";
 import { addTrainingOptions, formatShare, options, report, SMALL_SET } from "./shared.ts";
@@ -168,7 +167,9 @@ function pickSamples(
     wanted: (sample: number) => boolean,
   ) => ({
     caption,
-    images: pickByClass(data, samples.filter(wanted)).map((sample) => pictureSample(data, sample)),
+    images: pickByClass(data, samples.filter(wanted)).map((sample) =>
+      pictureSample(data, sample, `${data.labels[sample]} (#${sample})`)
+    ),
   });
   return [
     row("In the largest cluster of its class", all, (i) => heads.has(assignment[i])),

@@ -19,7 +19,7 @@ import {
 import { MODELS } from "../inputs.ts";
 import { drawLines, type LinePoint } from "../report/charts.ts";
 import { summarise } from "../report/statistics.ts";
-import type { Experiment, Run } from "./experiment.ts";
+import type { Claim, Experiment, Run } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection } from "./verdict.ts";
 
@@ -74,8 +74,6 @@ export const extreme: Experiment<typeof SETTINGS> = {
       const tail = losses.slice(-Math.ceil(losses.length / 10)).flat();
       return summarise(tail).mean!;
     });
-    const count = (runs: readonly PairRun[], wanted: Relation) =>
-      runs.filter(({ relation }) => relation === wanted).length;
     const every = same.length;
     const later = difficulties.same.filter(([first, second]) => second < first).length;
     const harder =
@@ -83,7 +81,7 @@ export const extreme: Experiment<typeof SETTINGS> = {
         Math.min(...pair) > Math.max(...difficulties.same[i])
       ).length;
     const stuck = last.filter((loss) => loss >= CHANCE).length;
-    const of = (n: number) => `${n} of ${every} pairs`;
+    const of = (n: number) => sayShare(n, every);
     const mean = (values: number[]) => summarise(values).mean!.toFixed(2);
     return {
       metrics: { difficulties, lastLosses: last, pairs },
@@ -113,20 +111,14 @@ export const extreme: Experiment<typeof SETTINGS> = {
           ),
           {
             title: "Two samples of one image, learnt in turn",
-            x: { title: "Round" },
+            x: { title: "Round", isWhole: true },
             y: { title: "Loss before the update (nats)" },
             band: `± 1 standard deviation over ${every} images`,
           },
         ),
       }],
       claims: [
-        claimDirection({
-          what: "two samples of one image and one label are interchangeable",
-          paper: "interchangeable",
-          ours: of(count(same, "interchangeable")),
-          need: "every pair is interchangeable",
-          holds: count(same, "interchangeable") === every,
-        }),
+        claimRelation("two samples of one image and one label", same, "interchangeable"),
         claimDirection({
           what: "of those two, the one that appears later is easy",
           paper: "the later one is counted as easy",
@@ -136,13 +128,7 @@ export const extreme: Experiment<typeof SETTINGS> = {
           need: "the second has the smaller difficulty in every pair",
           holds: later === every,
         }),
-        claimDirection({
-          what: "two samples of one image and two labels are contradictory",
-          paper: "completely contradictory",
-          ours: of(count(different, "contradictory")),
-          need: "every pair is contradictory",
-          holds: count(different, "contradictory") === every,
-        }),
+        claimRelation("two samples of one image and two labels", different, "contradictory"),
         claimDirection({
           what: "both of those two are difficult",
           paper: "both are difficult",
@@ -170,6 +156,22 @@ export const extreme: Experiment<typeof SETTINGS> = {
     };
   },
 };
+
+/** What the paper says of every pair: its relation, for any network. */
+function claimRelation(what: string, runs: readonly PairRun[], wanted: Relation): Claim {
+  const found = runs.filter(({ relation }) => relation === wanted).length;
+  return claimDirection({
+    what: `${what} are ${wanted}`,
+    paper: wanted,
+    ours: sayShare(found, runs.length),
+    need: `every pair is ${wanted}`,
+    holds: found === runs.length,
+  });
+}
+
+function sayShare(count: number, every: number): string {
+  return `${count} of ${every} pairs`;
+}
 
 /** Loss of a guess between two classes, in nats. */
 const CHANCE = Math.log(2);

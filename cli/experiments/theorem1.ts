@@ -20,7 +20,8 @@ import {
   takeSamples,
 } from "../../mod.ts";
 import { drawLines, type Line } from "../report/charts.ts";
-import { type Estimate, estimateMean, fitSlope, summarise } from "../report/statistics.ts";
+import { estimateMean } from "../report/intervals.ts";
+import { type Estimate, fitSlope, summarise } from "../report/statistics.ts";
 import { type Claim, type Experiment, type Run, SettingError, type Table } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection, claimNumber } from "./verdict.ts";

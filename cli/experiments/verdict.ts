@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Estimate } from "../report/statistics.ts";
 import type { Claim, Verdict } from "./experiment.ts";
 
 /** A statement of the paper that has a direction and no number, such as `rho falls as subsets shrink`. */
@@ -29,6 +30,35 @@ export function claimDirection(
     return { what, paper, ours, verdict: INCOMPARABLE, rule: `${rule}; here: ${unable}` };
   }
   return { what, paper, ours, verdict: decide(holds), rule };
+}
+
+/** A statement that some number lies above or below another, such as `the difference lies above 0`. */
+export interface SideClaim extends Pick<DirectionClaim, "what" | "paper" | "ours" | "unable"> {
+  readonly estimate: Estimate;
+  /** What the estimate's interval is, for example `95% interval of the difference over seeds`. */
+  readonly interval: string;
+  readonly side: "above" | "below";
+  readonly bound: number;
+  /** What the bound is; default: the number itself. */
+  readonly boundName?: string;
+}
+
+/** Judges a side by the interval: comparable at any size, unless the bound lies within the interval, or there is none. */
+export function claimSide(
+  { estimate: { low, high }, interval, side, bound, boundName = `${bound}`, unable, ...claim }:
+    SideClaim,
+): Claim {
+  const undecided = low === null || high === null
+    ? "too few values for an interval"
+    : low <= bound && bound <= high
+    ? `${boundName} lies within it`
+    : undefined;
+  return claimDirection({
+    ...claim,
+    need: `the ${interval} lies ${side} ${boundName}, differs if it lies on the other side`,
+    holds: side === "above" ? low! > bound : high! < bound,
+    unable: unable ?? undecided,
+  });
 }
 
 /** A number of the paper. */

@@ -23,6 +23,8 @@ export interface Axis {
   readonly scale?: "linear" | "log";
   /** Default: what the values need. */
   readonly domain?: readonly [number, number];
+  /** Whether the values are whole numbers; then the ticks are too. */
+  readonly isWhole?: boolean;
 }
 
 /** One line. */
@@ -280,7 +282,7 @@ const TITLE_ABOVE = {
 
 function describeAxis(
   field: string,
-  { title, scale, domain }: Axis,
+  { title, scale, domain, isWhole }: Axis,
   values: readonly number[],
   look: object = {},
 ) {
@@ -293,8 +295,8 @@ function describeAxis(
     field,
     title,
     type: "quantitative" as const,
-    scale: domain ? { domain: [...domain], nice: false } : { zero: false },
-    axis: look,
+    scale: domain ? { domain: [...domain], nice: false, padding: 8 } : { zero: false },
+    axis: { ...isWhole && { tickMinStep: 1, format: "d" }, ...look },
   };
 }
 

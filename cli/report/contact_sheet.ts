@@ -4,6 +4,7 @@
  * @module
  */
 import { encode } from "npm:fast-png@8.0.0";
+import type { Dataset } from "../../mod.ts";
 import { LETTER_WIDTH } from "./chart_style.ts";
 import { escapeMarkup } from "./markup.ts";
 
@@ -27,6 +28,14 @@ export interface SampleRow {
   caption: string;
   /** From left to right. */
   images: SampleImage[];
+}
+
+/** A sample of a data set as a picture. */
+export function pictureSample(data: Dataset, sample: number, caption: string): SampleImage {
+  const [height, width, channels] = data.shape;
+  const size = height * width * channels;
+  const pixels = data.images.slice(sample * size, (sample + 1) * size);
+  return { pixels, height, width, channels, caption };
 }
 
 /** Side of the square that a sample is fitted into, and the space around things, in SVG units. */

@@ -3,14 +3,8 @@
  *
  * @module
  */
-import {
-  CHART,
-  COLORS,
-  countLegendColumns,
-  DASHES,
-  describeLogAxis,
-  render,
-} from "./chart_style.ts";
+import { CHART, COLORS, describeLogAxis, render } from "./chart_style.ts";
+import { drawLines, type LinePoint } from "./charts.ts";
 import { summarise } from "./statistics.ts";
 
 /** One way to train, and how well it did. */
@@ -30,62 +24,22 @@ export interface Arm {
  * is not a finite number
  */
 export async function drawAccuracy(arms: Arm[], title: string): Promise<string> {
-  const names = arms.map((arm) => arm.name);
-  if (names.length === 0) throw new RangeError("Cannot draw accuracy: got no arm, need at least 1");
-  const values = arms.flatMap(({ name, accuracy }, i) => tabulateAccuracy(accuracy, name, i));
-  const domain = [...arms.keys()];
-  const lastEpoch = Math.max(...values.map((value) => value.epoch));
-  return await render({
-    ...CHART,
-    title: { text: { expr: "title" }, subtitle: "Mean over seeds; band: ± 1 standard deviation" },
-    // As literals, some texts ("toString", "valueOf") meet an object's own keys inside Vega and break it.
-    params: [{ name: "title", value: title }, { name: "names", value: names }],
-    data: { values },
-    encoding: {
-      x: {
-        field: "epoch",
-        type: "quantitative",
-        title: "Epoch",
-        scale: { domain: [1, lastEpoch], nice: false, padding: 8 },
-        axis: { tickMinStep: 1, format: "d", grid: false },
-      },
-      color: {
-        field: "arm",
-        type: "nominal",
-        scale: { domain, range: COLORS },
-        legend: { columns: countLegendColumns(names), labelExpr: "names[datum.value]" },
-      },
-    },
-    layer: [
-      {
-        mark: { type: "area", opacity: 0.18 },
-        encoding: {
-          y: {
-            field: "low",
-            type: "quantitative",
-            title: "Test accuracy (%)",
-            scale: { zero: false },
-          },
-          y2: { field: "high" },
-        },
-      },
-      {
-        mark: { type: "line", strokeWidth: 2 },
-        encoding: {
-          y: { field: "mean", type: "quantitative" },
-          strokeDash: { field: "arm", type: "nominal", scale: { domain, range: DASHES } },
-        },
-      },
-      {
-        mark: { type: "point", filled: true, size: 30, opacity: 1 },
-        encoding: { y: { field: "mean", type: "quantitative" } },
-      },
-    ],
+  if (arms.length === 0) throw new RangeError("Cannot draw accuracy: got no arm, need at least 1");
+  const lines = arms.map(({ name, accuracy }) => ({
+    name,
+    points: summariseAccuracy(accuracy, name),
+  }));
+  const lastEpoch = Math.max(...lines.map(({ points }) => points.length));
+  return await drawLines(lines, {
+    title,
+    x: { title: "Epoch", domain: [1, lastEpoch], isWhole: true },
+    y: { title: "Test accuracy (%)" },
+    band: "± 1 standard deviation over seeds, around the mean",
   });
 }
 
-/** One record an epoch: its mean over the seeds and the band's edges, in percent. */
-function tabulateAccuracy(accuracy: number[][], name: string, arm: number) {
+/** The mean over the seeds by epoch and the band's edges, in percent. */
+function summariseAccuracy(accuracy: number[][], name: string): LinePoint[] {
   const epochs = accuracy[0]?.length ?? 0;
   if (epochs === 0) {
     throw new RangeError(`Cannot draw accuracy: got no epoch in arm "${name}", need at least 1`);
@@ -101,7 +55,7 @@ function tabulateAccuracy(accuracy: number[][], name: string, arm: number) {
     const { mean, standardDeviation } = summarise(accuracy.map((seed) => 100 * seed[i]));
     const low = Math.max(0, mean! - (standardDeviation ?? 0));
     const high = Math.min(100, mean! + (standardDeviation ?? 0));
-    return { arm, epoch: i + 1, mean, low, high };
+    return { x: i + 1, y: mean!, low, high };
   });
 }
 

@@ -94,19 +94,6 @@ export interface Estimate {
 }
 
 /**
- * Mean of independent values, with the 95% interval by Student's t (which needs 2 values).
- *
- * @throws {RangeError} no value, or one that is not finite
- */
-export function estimateMean(values: readonly number[]): Estimate {
-  const { mean, standardDeviation } = summarise([...values]);
-  if (mean === null) throw new RangeError("Cannot estimate a mean: got no value, need at least 1");
-  if (standardDeviation === null) return { value: mean, low: null, high: null };
-  const [low, high] = jStat.tci(mean, 0.05, standardDeviation, values.length);
-  return { value: mean, low, high };
-}
-
-/**
  * Pearson's correlation of `x` and `y`, with the 95% interval by Fisher's transformation (which needs 4 pairs, and takes both to be normal).
  *
  * @returns `null` where one of them does not vary

@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import type { Commands } from "../gpu/commands.ts";
-import { NonFiniteError } from "../errors.ts";
+import { DataError, NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
@@ -29,6 +29,8 @@ export interface ProjectionOptions {
   readonly seeds: Seeds;
   /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
+  /** Scales every row by `1 / sqrt(kappa(x, x))`, so that products of rows are cosines. Default: no. */
+  readonly normalise?: boolean;
   /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
   readonly memoryBytes?: number;
   /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
@@ -37,13 +39,55 @@ export interface ProjectionOptions {
 }
 
 /**
- * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer.
+ * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer; normalised
+ * rows take the passes twice, since a row is linear in its seed and its length is known only after the first.
  *
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if seeds do not fit the data set, there is no layer of a
- * name, blocks are no whole panels or the memory budget is too small, `NonFiniteError` if a projection overflows; the message names the sample and the layer.
+ * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if seeds do not
+ * fit the data set, there is no layer of a name, blocks are no whole panels or the memory budget is too small, `NonFiniteError` if a projection overflows; the message
+ * names the sample and the layer.
  */
 export async function projectRows(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+  options: ProjectionOptions,
+): Promise<Rows> {
+  if (!options.normalise) return await projectSeeds(tensorflow, network, data, options);
+  const { seeds, onProgress } = options;
+  const pass = (seeds: Seeds, passesBefore: number) =>
+    projectSeeds(tensorflow, network, data, {
+      ...options,
+      seeds,
+      onProgress: (done, total) => onProgress?.(passesBefore * total + done, 2 * total),
+    });
+  const similarity = await (async () => {
+    using rows = await pass(seeds, 0);
+    return await computeSelfSimilarity(rows);
+  })();
+  return await pass(scaleSeeds(data, seeds, network.classes, similarity), 1);
+}
+
+/** Seeds of rows of length 1, given the squared lengths of the rows of `seeds`. */
+function scaleSeeds(
+  data: Dataset,
+  seeds: Seeds,
+  classes: number,
+  similarity: Float32Array,
+): Float32Array {
+  const zero = similarity.indexOf(0);
+  if (zero >= 0) {
+    throw new DataError(
+      `Cannot normalise ${data.name}: got a signed projection of zeros for sample ${zero}, need one that has a direction`,
+    );
+  }
+  const all = Int32Array.from(data.labels.keys());
+  return drawSeeds(data, seeds, classes, all).map((seed, i) =>
+    seed / Math.sqrt(similarity[Math.floor(i / classes)])
+  );
+}
+
+async function projectSeeds(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,

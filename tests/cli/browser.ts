@@ -116,3 +116,18 @@ const LOOK = `(() => {
   const overflow = document.documentElement.scrollWidth - innerWidth;
   return { text: document.body.innerText, overflow, figures, doubledIds, hacked: "hacked" in globalThis };
 })()`;
+
+/** Opens the page of the run in folder `out` as its reader does, in a wide and in a narrow window. */
+export async function checkPage(out: string, figures: number): Promise<void> {
+  const path = await Deno.realPath(`${out}/index.html`);
+  const browser = await openBrowser();
+  try {
+    for (const width of [1280, 360]) {
+      const view = await viewPage(browser, path, { width });
+      assertReadable(view, path);
+      assert.equal(view.figures.length, figures);
+    }
+  } finally {
+    await browser.close();
+  }
+}

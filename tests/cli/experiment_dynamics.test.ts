@@ -1,7 +1,7 @@
 /** The experiments extreme and difficulty at a tiny size, on the digits that come with the program. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { assertReadable, openBrowser, viewPage } from "./browser.ts";
+import { checkPage } from "./browser.ts";
 import { finish, prepareLpntk, readJson, succeed } from "./process.ts";
 
 const TIMEOUT_MS = 300_000;
@@ -15,21 +15,6 @@ async function openRuns(experiment: string) {
     return ["experiment", experiment, "--config", `${folder.path}/c.toml`, "--out", out];
   };
   return { ...folder, out, prepare };
-}
-
-/** Opens the page of a run as its reader does. */
-async function checkPage(out: string, figures: number): Promise<void> {
-  const path = await Deno.realPath(`${out}/index.html`);
-  const browser = await openBrowser();
-  try {
-    for (const width of [1280, 360]) {
-      const view = await viewPage(browser, path, { width });
-      assertReadable(view, path);
-      assert.equal(view.figures.length, figures);
-    }
-  } finally {
-    await browser.close();
-  }
 }
 
 type Losses = readonly (readonly [number, number])[];

@@ -22,9 +22,12 @@ run --model --data --train-size --test-size --ratio --share --seeds --memory --s
 experiment --help
 experiment list --help
 experiment difficulty --config --quick --paper --out --json --help
-experiment extreme --config --quick --paper --out --json --help
 experiment forgetting --config --quick --paper --out --json --help
+experiment clusters --config --quick --paper --out --json --help
 experiment theorem1 --config --quick --paper --out --json --help
+experiment extreme --config --quick --paper --out --json --help
+experiment control --config --quick --paper --out --json --help
+experiment noise --config --quick --paper --out --json --help
 bench --quick --json --help
 `.trim();
 

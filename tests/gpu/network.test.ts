@@ -209,6 +209,73 @@ for (const { network, seed } of FRACTIONS) {
   );
 }
 
+for (const { network, seed } of FRACTIONS) {
+  testEngine(
+    `${network.definition.name}: normalised rows multiply to cosines of full Jacobians`,
+    async (engine) => {
+      const weights = drawWeights(network, seed);
+      const data = drawImages(network, 5, 251);
+      using built = build(engine, network, weights);
+      const jacobian = computeJacobian(network.twin, weights, toNumbers(data));
+      const largest = computeJacobian(
+        network.twin,
+        absoluteWeights(weights),
+        absolute(toNumbers(data)),
+      );
+      const plain = plainSeeds(5, network.classes);
+      const magnitudes = gramOf(seedRows(largest, plain)).value;
+      // 4 more: the seed's scale is rounded, and multiplied in, on both sides
+      const length = 2 * countSteps(network) + jacobian[0][0].length + 4;
+      const scaled = plain.map((seed, n) => Float32Array.from(seed, (value) => value * (n + 1)));
+      const [own, ...seeds] = [
+        signedSeeds(data.labels, network.classes),
+        plain,
+        scaled,
+      ];
+      const cases = [
+        { seeds: "lpntk" as const, drawn: own },
+        { seeds: "pntk" as const, drawn: seeds[0] },
+        { seeds: Float32Array.from(scaled.flatMap((seed) => [...seed])), drawn: seeds[1] },
+      ];
+      for (const { seeds, drawn } of cases) {
+        const exact = gramOf(seedRows(jacobian, drawn)).value;
+        const bounds = magnitudes.map((m, i) =>
+          typeof seeds === "string" ? m : m * (Math.floor(i / 5) + 1) * (i % 5 + 1)
+        );
+        const self = [0, 1, 2, 3, 4].map((n) => exact[n * 6]);
+        // a relative error e of a self-similarity, up to 1/2, changes the row's scale by no more than e
+        const errors = self.map((value, n) => dotBound(length, bounds[n * 6]) / value);
+        assert.ok(Math.max(...errors) < 0.5, `${errors}`);
+        const progress: [number, number][] = [];
+        using rows = await engine.project(built, data, {
+          seeds,
+          normalise: true,
+          onProgress: (...step) => progress.push(step),
+        });
+        const norm = (i: number) => Math.sqrt(self[Math.floor(i / 5)] * self[i % 5]);
+        assertClose(
+          await computeGram(rows),
+          exact.map((value, i) => value / norm(i)),
+          (i) => dotBound(length, bounds[i]) / norm(i) + errors[Math.floor(i / 5)] + errors[i % 5],
+          "cosines",
+        );
+        assert.deepEqual(progress.at(-1), [10, 10]);
+      }
+    },
+  );
+}
+
+testEngine("a projection of zeros has no direction, and is named", async (engine) => {
+  const network = strided(3);
+  using built = build(engine, network, drawWeights(network, 7));
+  const data = drawImages(network, 70, 251);
+  const seeds = new Float32Array(70 * 3).fill(1, 0, 69 * 3);
+  await assert.rejects(
+    engine.project(built, data, { seeds, normalise: true }),
+    { name: "DataError", message: /zeros for sample 69,/ },
+  );
+});
+
 testEngine(
   "the eNTK contracts to the pNTK, and to the lpNTK, which is symmetric, semi-definite and |phi|^2 on the diagonal",
   async (engine) => {

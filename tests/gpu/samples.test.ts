@@ -6,6 +6,7 @@ import { computeGram, computeTiles } from "../../engine/kernel/gram.ts";
 import type { Rows } from "../../engine/kernel/rows.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { canRun, VARIANTS } from "../../engine/kernel/variants.ts";
+import { averageByClass } from "../../engine/samples/class_similarity.ts";
 import { type ClusterOptions, clusterSamples, countMembers } from "../../engine/samples/fpc.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
@@ -13,6 +14,7 @@ import { KernelMatrix } from "../../engine/samples/source.ts";
 import { gramRows } from "../oracle/layers.ts";
 import {
   centroidCount,
+  classMeans,
   type Clusters,
   farthestPointClusters,
   farthestPointClustersPerClass,
@@ -290,6 +292,44 @@ testGpu(
     assert.deepEqual([...centroids], [0, 1, 2]);
     assert.deepEqual([...assignment], [0, 1, 2, ...Array(67).fill(0)]);
     assert.deepEqual(heads, [0]);
+  },
+);
+
+// Classes
+
+for (const count of FEW_COUNTS) {
+  testGpu(
+    `mean similarities of ${count} rows to each class are exact, from tiles of any size and a stored kernel`,
+    async (gpu) => {
+      const numbers = drawTies(count, count);
+      const labels = numbers.map((_, n) => n * n % 5 % 3); // 0 and 1; nothing has label 2
+      const kappa = gramRows(numbers, numbers, LAYOUT.segments).value;
+      const expected = classMeans(kappa, count, labels, 3);
+      for (const blockRows of [64, 256]) {
+        using rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows });
+        assert.deepEqual([...await averageByClass(rows, labels, 3)], expected);
+      }
+      const stored = new KernelMatrix(Float64Array.from(kappa), count);
+      assert.deepEqual([...await averageByClass(stored, labels, 3)], expected);
+    },
+  );
+}
+
+testGpu(
+  "65 rows are averaged over the classes of 131 others, which leave none out",
+  async (gpu) => {
+    const [left, right] = [drawTies(1, 65), drawTies(2, 131)];
+    using rows = await uploadRows(gpu, LAYOUT, left, { blockRows: 64 });
+    using columns = await uploadRows(gpu, LAYOUT, right, { blockRows: 128 });
+    const labels = right.map((_, n) => n % 3);
+    const kappa = gramRows(left, right, LAYOUT.segments).value;
+    assert.deepEqual(
+      [...await averageByClass(rows, labels, 3, { columns })],
+      classMeans(kappa, 65, labels, 3, () => false),
+    );
+    for (const wrong of [labels.slice(1), labels.with(7, 3), labels.with(7, -1)]) {
+      await assert.rejects(averageByClass(rows, wrong, 3, { columns }), DataError);
+    }
   },
 );
 

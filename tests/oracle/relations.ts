@@ -49,6 +49,25 @@ export function nearestSamples(
   });
 }
 
+/**
+ * Each sample's mean similarity to the other samples of each class, `[N, classes]`, NaN for none; `kappa` `[N, M]` with `labels` `[M]`, where
+ * `isSame` says which column is the row itself.
+ */
+export function classMeans(
+  kappa: ArrayLike<number>,
+  count: number,
+  labels: ArrayLike<number>,
+  classes: number,
+  isSame: (row: number, column: number) => boolean = (row, column) => row === column,
+): number[] {
+  return Array.from({ length: count * classes }, (_, at) => {
+    const [row, label] = [Math.floor(at / classes), at % classes];
+    const columns = Array.from({ length: labels.length }, (_, j) => j)
+      .filter((j) => labels[j] === label && !isSame(row, j));
+    return columns.reduce((sum, j) => sum + kappa[row * labels.length + j], 0) / columns.length;
+  });
+}
+
 /** How many pairs of samples stand in which relation. */
 export interface RelationCounts {
   interchangeable: number;

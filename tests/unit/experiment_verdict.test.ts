@@ -1,6 +1,11 @@
 /** The rules of verdicts. @module */
 import assert from "node:assert/strict";
-import { claimDirection, claimNumber, listDifferences } from "../../cli/experiments/verdict.ts";
+import {
+  claimDirection,
+  claimNumber,
+  claimSide,
+  listDifferences,
+} from "../../cli/experiments/verdict.ts";
 
 const direction = { what: "w", paper: "falls", ours: "fell", need: "it falls" };
 
@@ -73,4 +78,29 @@ Deno.test("a number at other sizes is not judged, however near it is", () => {
   });
   assert.equal(claim.verdict, "not comparable at this size");
   assert.match(claim.rule, /here: samples 400 instead of 2000$/);
+});
+
+Deno.test("a side is judged by the interval's ends, and not where the bound lies within or there is no interval", () => {
+  const judge = (low: number | null, high: number | null, side: "above" | "below") => {
+    const { verdict, rule } = claimSide({
+      what: "w",
+      paper: "p",
+      ours: "o",
+      estimate: { value: 0, low, high },
+      interval: "95% interval over seeds",
+      side,
+      bound: 1,
+      boundName: "chance",
+    });
+    assert.match(rule, new RegExp(`the 95% interval over seeds lies ${side} chance, differs if`));
+    return verdict;
+  };
+  const unable = "not comparable at this size";
+  const cases = [[1.1, 2, "agrees", "differs"], [0, 0.9, "differs", "agrees"]] as const;
+  for (const [low, high, above, below] of cases) {
+    assert.deepEqual([judge(low, high, "above"), judge(low, high, "below")], [above, below]);
+  }
+  for (const [low, high] of [[0.9, 1.1], [1, 2], [0, 1], [null, null]]) {
+    assert.deepEqual([judge(low, high, "above"), judge(low, high, "below")], [unable, unable]);
+  }
 });

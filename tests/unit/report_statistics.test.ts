@@ -3,7 +3,6 @@ import fc from "fast-check";
 import {
   compareMeans,
   correlate,
-  estimateMean,
   fitSlope,
   measureAuroc,
   measurePrecision,
@@ -141,19 +140,6 @@ Deno.test("a slope and its interval are those worked out by hand", () => {
   assertClose(slope.value, 1.99, 1e-13);
   assertClose(slope.low, 1.99 - reach, 1e-8);
   assertClose(slope.high, 1.99 + reach, 1e-8);
-});
-
-Deno.test("a mean's interval is the one worked out by hand", () => {
-  // s = sqrt(10 / 4), t(0.975, 4) = 2.7764451051977987
-  const reach = 2.7764451051977987 * Math.sqrt(2.5 / 5);
-  const { value, low, high } = estimateMean([1, 2, 3, 4, 5]);
-  assert.equal(value, 3);
-  assertClose(low, 3 - reach, 1e-8);
-  assertClose(high, 3 + reach, 1e-8);
-  assert.deepEqual(estimateMean([7]), { value: 7, low: null, high: null });
-  assert.deepEqual(estimateMean([7, 7, 7]), { value: 7, low: 7, high: 7 });
-  assert.throws(() => estimateMean([]), /got no value/);
-  assert.throws(() => estimateMean([1, NaN]), /got NaN at index 1/);
 });
 
 Deno.test("a power law's slope on logarithms is its power, and a vertical line has none", () => {

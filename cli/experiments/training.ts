@@ -1,0 +1,82 @@
+/**
+ * Networks that experiments train, each once: what training recorded and the weights stay in the run folder.
+ *
+ * @module
+ */
+import {
+  type Dataset,
+  type EpochMetrics,
+  NonFiniteError,
+  type OnProgress,
+  type TrainingOptions,
+  type TrainingResult,
+  type Weights,
+} from "../../mod.ts";
+import { MODELS } from "../inputs.ts";
+import type { Run } from "./experiment.ts";
+
+/** What training left. */
+export interface Trained {
+  readonly weights: Weights;
+  readonly epochs: readonly EpochMetrics[];
+  readonly bestEpoch: number;
+  /** Each sample's cross-entropy summed over the epochs (section 3.2), in nats. */
+  readonly difficulty: readonly number[];
+}
+
+/** What is trained, and how. */
+export interface TrainingRequest extends TrainingOptions {
+  /** Unlike any other training's of the run. */
+  readonly name: string;
+  readonly model: string;
+  readonly data: Dataset;
+  readonly seed: number;
+  /** Weights to go on from; new ones from the seed where there are none. */
+  readonly from?: Weights;
+}
+
+/** Above this share of right answers times the number of classes, a network has learnt something. */
+const CHANCE = 1.5;
+
+/**
+ * Trains a network, or reads what an earlier process trained.
+ *
+ * @returns `undefined` where it diverged, or its last accuracy on the test or validation set is at chance; it is then excluded from the run.
+ */
+export async function trainOnce(
+  run: Run<unknown>,
+  { name, model, data, seed, from, ...options }: TrainingRequest,
+): Promise<Trained | undefined> {
+  const train = async (onProgress: OnProgress): Promise<TrainingResult> => {
+    const source = from ?? { seed, classes: data.classes };
+    using network = run.engine.network(MODELS[model], source, data.shape);
+    return await run.engine.train(network, data, { ...options, seed, onProgress });
+  };
+  let weights: Weights | undefined;
+  const record = await run.step(`training-${name}`, async (onProgress) => {
+    try {
+      const result = await train(onProgress);
+      weights = result.weights;
+      const { epochs, bestEpoch, difficulty } = result;
+      return { epochs, bestEpoch, difficulty: Array.from(difficulty), failure: null };
+    } catch (error) {
+      if (!(error instanceof NonFiniteError)) throw error;
+      return { epochs: [], bestEpoch: 0, difficulty: [], failure: error.message };
+    }
+  });
+  const { epochs, bestEpoch, difficulty, failure } = record;
+  const last = epochs.at(-1);
+  const accuracy = last?.testAccuracy ?? last?.validationAccuracy ?? 1;
+  const reason = failure ??
+    (accuracy * data.classes < CHANCE ? `accuracy ${accuracy}, at chance` : undefined);
+  if (reason !== undefined) {
+    run.exclude(name, reason);
+    return undefined;
+  }
+  // a process may have been stopped between the two; training again ends with the same weights
+  const kept = await run.weights(
+    `weights-${name}`,
+    async (onProgress) => weights ?? (await train(onProgress)).weights,
+  );
+  return { weights: kept, epochs, bestEpoch, difficulty };
+}

@@ -1,0 +1,45 @@
+/**
+ * Label noise of a known share.
+ *
+ * @module
+ */
+import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
+import type { Dataset } from "./dataset.ts";
+import { createGenerator, drawPermutation } from "./random.ts";
+
+/** A data set with wrong labels, and where they are. */
+export interface NoisyDataset {
+  /** The same images; borrows them. */
+  readonly data: Dataset;
+  /** Samples whose labels are wrong, in increasing order. */
+  readonly flipped: Int32Array<ArrayBuffer>;
+}
+
+/** Below the other uses of a seed, of which pruning counts its own upwards. */
+const NOISE_STREAM = -2;
+
+/**
+ * Gives a share of the samples, rounded to a whole number of them, a wrong label: which samples, and which of the other classes, is drawn
+ * uniformly; the same for the same seed.
+ *
+ * @throws {RangeError} if the share is outside [0, 1], or there is no other class.
+ */
+export function flipLabels(data: Dataset, share: number, seed = 0): NoisyDataset {
+  const { name, classes } = data;
+  if (!(share >= 0 && share <= 1)) {
+    throw new RangeError(
+      `Cannot flip labels of ${name}: got share ${share}, need a number from 0 to 1`,
+    );
+  }
+  if (classes < 2) {
+    throw new RangeError(`Cannot flip labels of ${name}: got 1 class, need another to flip to`);
+  }
+  const generator = createGenerator(seed, NOISE_STREAM);
+  const count = Math.round(share * data.labels.length);
+  const flipped = drawPermutation(generator, data.labels.length).slice(0, count).sort();
+  const labels = data.labels.slice();
+  for (const sample of flipped) {
+    labels[sample] = (labels[sample] + uniformInt(generator, 1, classes - 1)) % classes;
+  }
+  return { data: { ...data, labels }, flipped };
+}

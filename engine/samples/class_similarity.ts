@@ -1,0 +1,74 @@
+/**
+ * How much each sample resembles each class.
+ *
+ * @module
+ */
+import { DataError } from "../errors.ts";
+import type { OnProgress } from "../gpu/pace.ts";
+import { computeTiles } from "../kernel/gram.ts";
+import { Rows } from "../kernel/rows.ts";
+import { countSamples, type KernelSource, readTiles } from "./source.ts";
+
+/** How to average. */
+export interface ClassSimilarityOptions {
+  /** Samples of another set, whose classes are averaged over instead. Only for rows, which theirs are multiplied with. */
+  readonly columns?: Rows;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * Each sample's mean `kappa` to the samples of each class, itself left out: `[N, classes]` f64, row-major; NaN where the class has no other
+ * sample.
+ *
+ * The matrix is visited tile by tile and never stored; from rows each tile is read back, which beside its product is nothing.
+ *
+ * @param labels of the samples that are averaged over
+ * @throws {DataError} if the labels are not one for each sample, in `0 .. classes - 1`.
+ */
+export async function averageByClass(
+  source: KernelSource,
+  labels: ArrayLike<number>,
+  classes: number,
+  { columns, onProgress }: ClassSimilarityOptions = {},
+): Promise<Float64Array<ArrayBuffer>> {
+  checkLabels(labels, columns ? columns.count : countSamples(source), classes);
+  const sums = new Float64Array(countSamples(source) * classes);
+  const counts = new Float64Array(sums.length);
+  const tiles = source instanceof Rows
+    ? computeTiles(source, columns, onProgress)
+    : readTiles(source, onProgress);
+  for await (const tile of tiles) {
+    const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
+    const add = (sample: number, other: number, similarity: number) => {
+      if (sample === other && !columns) return;
+      const place = sample * classes + labels[other];
+      sums[place] += similarity;
+      counts[place]++;
+    };
+    for (let i = 0; i < rowCount; i++) {
+      for (let j = 0; j < columnCount; j++) {
+        const similarity = values[i * stride + j];
+        add(firstRow + i, firstColumn + j, similarity);
+        if (mirrored) add(firstColumn + j, firstRow + i, similarity);
+      }
+    }
+  }
+  return sums.map((sum, i) => sum / counts[i]);
+}
+
+function checkLabels(labels: ArrayLike<number>, count: number, classes: number): void {
+  if (labels.length !== count) {
+    throw new DataError(
+      `Cannot average by class: got ${labels.length} labels, need ${count}, one for each sample`,
+    );
+  }
+  for (let i = 0; i < count; i++) {
+    if (!(Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < classes)) {
+      throw new DataError(
+        `Cannot average by class: got label ${
+          labels[i]
+        } for sample ${i}, need an integer from 0 to ${classes - 1}`,
+      );
+    }
+  }
+}
