@@ -166,7 +166,6 @@ const FRACTIONS = [
   { network: strided(3), seed: 3 },
   { network: pooled(7), seed: 11 },
   { network: residual(10), seed: 3 },
-  { network: branched(3), seed: 3 },
 ];
 
 for (const { network, seed } of FRACTIONS) {
@@ -504,31 +503,31 @@ testEngine("a batch norm's count of batches is read over", async (engine) => {
   assert.deepEqual(await engine.logits(again, data), await engine.logits(built, data));
 });
 
-testEngine(
-  "tanh and gelu: logits and kernels agree with the twin, and the same call gives the same bits",
-  async (engine) => {
-    const network = smooth(3);
-    const weights = drawWeights(network, 5);
-    const data = drawImages(network, 5, 9);
-    using built = build(engine, network, weights);
-    const near = (actual: Float32Array, expected: Float64Array, label: string) => {
-      const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-      // what the golden kernels are held to; erf alone is off by 1.5e-7
-      assertClose(actual, expected, () => 1e-5 * largest, label);
-    };
-    const images = toNumbers(data);
-    near(
-      await engine.logits(built, data),
-      computeLogits(network.twin, weights, images).data,
-      "logits",
-    );
-    const jacobian = computeJacobian(network.twin, weights, images);
-    assertAlive(jacobian);
-    const full = await entkOf(engine, built, data);
-    near(full, entk(jacobian, jacobian).data, "eNTK");
-    assert.deepEqual(await entkOf(engine, built, data), full);
-  },
-);
+// Bounds from absolute networks say nothing of curves, and little of networks as deep as `branched`.
+// The seeds are of networks that are alive.
+for (const [network, seed] of [[smooth(3), 5], [branched(3), 3]] as const) {
+  testEngine(
+    `${network.definition.name}: logits and eNTK are near the twin's, and the same call gives the same bits`,
+    async (engine) => {
+      const weights = drawWeights(network, seed);
+      const data = drawImages(network, 5, 9);
+      using built = build(engine, network, weights);
+      const near = (actual: Float32Array, expected: Float64Array, label: string) => {
+        const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+        // what the golden kernels are held to; erf alone is off by 1.5e-7
+        assertClose(actual, expected, () => 1e-5 * largest, label);
+      };
+      const images = toNumbers(data);
+      const logits = computeLogits(network.twin, weights, images);
+      near(await engine.logits(built, data), logits.data, "logits");
+      const jacobian = computeJacobian(network.twin, weights, images);
+      assertAlive(jacobian);
+      const full = await entkOf(engine, built, data);
+      near(full, entk(jacobian, jacobian).data, "eNTK");
+      assert.deepEqual(await entkOf(engine, built, data), full);
+    },
+  );
+}
 
 testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine) => {
   const network = branched(4);
