@@ -80,7 +80,11 @@ export {
 } from "./engine/samples/fpc.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
 export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
-export { findRedundant } from "./engine/samples/redundancy.ts";
+export {
+  findRedundant,
+  type RedundancyOptions,
+  type RedundancyRule,
+} from "./engine/samples/redundancy.ts";
 export {
   type Partner,
   relateSamples,

@@ -93,7 +93,7 @@ async function runAll(
   const flags = await withProgress(
     "finding redundant samples",
     "tiles",
-    (onProgress) => findRedundant(rows, onProgress),
+    (onProgress) => findRedundant(rows, {}, onProgress),
   );
   const { counts } = await withProgress(
     "relating",
