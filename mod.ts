@@ -79,7 +79,8 @@ export {
   countMembers,
 } from "./engine/samples/fpc.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
-export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
+export { chooseCenters } from "./engine/samples/k_center.ts";
+export { keepHighest, keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
 export {
   findRedundant,
   type RedundancyOptions,
