@@ -94,5 +94,6 @@ export {
   type RelationOptions,
   type Relations,
 } from "./engine/samples/relations.ts";
+export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

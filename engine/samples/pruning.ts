@@ -21,7 +21,7 @@ export function keepUnflagged(flags: ArrayLike<number>): Int32Array<ArrayBuffer>
  * @throws {RangeError} if the share is outside [0, 1].
  */
 export function pruneHeads(
-  { assignment, heads }: Clusters,
+  { assignment, heads }: Pick<Clusters, "assignment" | "heads">,
   share: number,
   seed = 0,
 ): Int32Array<ArrayBuffer> {

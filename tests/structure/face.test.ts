@@ -48,6 +48,7 @@ Deno.test("mod.ts exports these values", () => {
     "readNpy",
     "relateSamples",
     "relu",
+    "scoreLogits",
     "splitRandom",
     "storeGram",
     "takeFirst",

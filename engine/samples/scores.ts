@@ -1,0 +1,50 @@
+/**
+ * Scores of samples from one forward pass.
+ *
+ * @module
+ */
+
+/** What one forward pass says of each sample. */
+export interface Scores {
+  /** Cross-entropy `-log q_y`, `[N]` f64, in nats. */
+  readonly loss: Float64Array<ArrayBuffer>;
+  /** Error norm `|q - onehot(y)|_2` (EL2N), `[N]` f64, from 0 to sqrt(2). */
+  readonly el2n: Float64Array<ArrayBuffer>;
+}
+
+/**
+ * Scores samples by their logits, with `q` the softmax, in float64.
+ *
+ * @param logits `[N, C]` f32, row-major
+ * @param labels `[N]`, each in `0 .. C - 1`
+ * @throws {RangeError} if there is no whole number of logits for each label, or no logit of a label.
+ */
+export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Scores {
+  const count = labels.length;
+  const classes = logits.length / count;
+  if (!Number.isInteger(classes) || classes < 1) {
+    throw new RangeError(
+      `Cannot score samples: got ${logits.length} logits for ${count} labels, need as many for each`,
+    );
+  }
+  const loss = new Float64Array(count);
+  const el2n = new Float64Array(count);
+  for (let n = 0; n < count; n++) {
+    const row = Float64Array.from(logits.subarray(n * classes, (n + 1) * classes));
+    const label = labels[n];
+    if (!(label in row)) {
+      throw new RangeError(
+        `Cannot score samples: got label ${label} for sample ${n}, need an integer from 0 to ${
+          classes - 1
+        }`,
+      );
+    }
+    // shifted by the largest, the exponentials stay finite
+    const largest = row.reduce((a, b) => Math.max(a, b));
+    const exponentials = row.map((logit) => Math.exp(logit - largest));
+    const total = exponentials.reduce((sum, value) => sum + value, 0);
+    loss[n] = Math.log(total) - (row[label] - largest);
+    el2n[n] = Math.hypot(...exponentials.map((value, c) => value / total - Number(c === label)));
+  }
+  return { loss, el2n };
+}
