@@ -1,0 +1,121 @@
+/** Arms of an experiment on a real engine: what is trained, kept and left out. @module */
+import assert from "node:assert/strict";
+import type { Run } from "../../cli/experiments/experiment.ts";
+import {
+  loadSubsetData,
+  type SubsetSettings,
+  trainKernelNetwork,
+  trainSubsetArms,
+} from "../../cli/experiments/subsets.ts";
+import { redundancy } from "../../cli/experiments/redundancy.ts";
+import { drawDigits } from "../../engine/data/digits.ts";
+import { takeSamples } from "../../engine/data/dataset.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { mlp } from "../../engine/network/models.ts";
+import { keepRandom } from "../../engine/samples/pruning.ts";
+import { testEngine } from "./open_engine.ts";
+
+const SETTINGS = redundancy.settings.parse({
+  data: "digits",
+  model: "mlp",
+  trainSize: 200,
+  validationSize: 100,
+  testSize: 100,
+  kernelEpochs: 8,
+  seeds: 2,
+  epochs: 4,
+  batch: 16,
+});
+
+/** A run that keeps its steps in memory, as JSON. */
+function openRun(engine: Engine, settings: SubsetSettings) {
+  const excluded: { part: string; reason: string }[] = [];
+  const steps = new Map<string, string>();
+  const run: Run<SubsetSettings> = {
+    settings,
+    engine,
+    data: (split, size) => Promise.resolve(drawDigits(split, { size })),
+    async step(name, work) {
+      assert.match(name, /^[\w.-]+$/);
+      assert.ok(!steps.has(name), name);
+      steps.set(name, JSON.stringify(await work(() => {})));
+      return JSON.parse(steps.get(name)!);
+    },
+    weights: (_, work) => work(() => {}),
+    exclude: (part, reason) => excluded.push({ part, reason }),
+  };
+  return { run, steps, excluded };
+}
+
+testEngine("training and validation samples are different ones, in order", async (engine) => {
+  const { run } = openRun(engine, SETTINGS);
+  const { train, validation, test } = await loadSubsetData(run);
+  const whole = drawDigits("train", { size: 300 });
+  assert.deepEqual(train.images, whole.images.subarray(0, 200 * 784));
+  assert.deepEqual(validation.images, whole.images.subarray(200 * 784));
+  assert.deepEqual(validation.labels, whole.labels.subarray(200));
+  assert.equal(test.split, "test");
+});
+
+testEngine(
+  "the kernel's weights are those that do best on the validation samples",
+  async (engine) => {
+    const { run } = openRun(engine, SETTINGS);
+    const { train, validation, test } = await loadSubsetData(run);
+    const weights = await trainKernelNetwork(run, { train, validation, test });
+    const { kernelEpochs: epochs, batch, learningRate, momentum, seed } = SETTINGS;
+    using network = engine.network(mlp, { seed, classes: 10 }, train.shape);
+    const options = { epochs, batch, learningRate, momentum, seed, validation };
+    const result = await engine.train(network, train, options);
+    assert.deepEqual(weights, result.weights);
+    const accuracies = result.epochs.map(({ validationAccuracy }) => validationAccuracy!);
+    using kept = engine.network(mlp, weights, train.shape);
+    assert.equal(await engine.accuracy(kept, validation), Math.max(...accuracies));
+  },
+);
+
+const ARMS = [
+  { name: "whole" },
+  { name: "a part, drawn", keep: (seed: number) => keepRandom(200, 60, seed) },
+];
+
+testEngine("every arm is trained with every seed, on samples of that seed", async (engine) => {
+  const { run, steps, excluded } = openRun(engine, SETTINGS);
+  const data = await loadSubsetData(run);
+  const results = await trainSubsetArms(run, data, ARMS);
+  assert.deepEqual(excluded, []);
+  assert.deepEqual(results.map(({ name, samples }) => [name, samples]), [["whole", 200], [
+    "a part, drawn",
+    60,
+  ]]);
+  assert.equal(steps.size, 4);
+  for (const { runs } of results) {
+    assert.deepEqual(runs.map(({ seed }) => seed), [0, 1]);
+    for (const { epochs } of runs) assert.equal(epochs.length, SETTINGS.epochs);
+  }
+  // one of them by hand
+  const { epochs, batch, learningRate, momentum } = SETTINGS;
+  using network = engine.network(mlp, { seed: 1, classes: 10 }, data.train.shape);
+  const part = takeSamples(data.train, keepRandom(200, 60, 1));
+  const options = { epochs, batch, learningRate, momentum, seed: 1, test: data.test };
+  const expected = await engine.train(network, part, options);
+  assert.deepEqual(
+    results[1].runs[1].epochs.map(({ trainLoss, testAccuracy }) => [trainLoss, testAccuracy]),
+    expected.epochs.map(({ trainLoss, testAccuracy }) => [trainLoss, testAccuracy]),
+  );
+});
+
+testEngine("runs that diverge or stay at chance are left out, and said to be", async (engine) => {
+  for (
+    const [learningRate, reason] of [[1e30, /got loss|got NaN/], [1e-30, /at chance/]] as const
+  ) {
+    const { run, excluded } = openRun(engine, { ...SETTINGS, learningRate });
+    const results = await trainSubsetArms(run, await loadSubsetData(run), ARMS);
+    assert.deepEqual(results.map(({ runs }) => runs), [[], []]);
+    assert.deepEqual(
+      excluded.map(({ part }) => part),
+      ["whole, seed 0", "a part, drawn, seed 0", "whole, seed 1", "a part, drawn, seed 1"],
+    );
+    for (const one of excluded) assert.match(one.reason, reason);
+  }
+});
