@@ -38,10 +38,13 @@ export interface ComparisonSettings extends ArmSettings {
   readonly seeds: number;
 }
 
+/** One epoch of a run; without its time where a record must be the same again. */
+export type ArmEpoch = Omit<EpochMetrics, "seconds"> & Partial<Pick<EpochMetrics, "seconds">>;
+
 /** One run of an arm. */
 export interface ArmRun {
   readonly seed: number;
-  readonly epochs: readonly EpochMetrics[];
+  readonly epochs: readonly ArmEpoch[];
 }
 
 /** One arm's runs. */
@@ -134,9 +137,15 @@ export function listFinalAccuracies({ runs }: ArmResult): number[] {
 export function tabulateRuns(results: readonly ArmResult[]) {
   return results.flatMap(({ name, samples, runs }) =>
     runs.flatMap(({ seed, epochs }) =>
-      epochs.map(({ epoch, trainLoss, testAccuracy, seconds }) => (
-        { arm: name, samples, seed, epoch, trainLoss, testAccuracy, seconds }
-      ))
+      epochs.map(({ epoch, trainLoss, testAccuracy, seconds }) => ({
+        arm: name,
+        samples,
+        seed,
+        epoch,
+        trainLoss,
+        testAccuracy,
+        ...seconds !== undefined && { seconds },
+      }))
     )
   );
 }

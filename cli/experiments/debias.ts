@@ -67,8 +67,9 @@ export const debias: Experiment<typeof SETTINGS> = {
   source: "section 4.3, figure 3",
   about: "prune redundant samples and a tenth of the largest clusters, beside other scores",
   settings: SETTINGS,
-  quick: { ...QUICK_SUBSET_SETTINGS, scoreSeeds: 1 },
-  paper: { ...PAPER_SUBSET_SETTINGS, perClass: false, scoreSeeds: 10 },
+  // as in `redundancy`
+  quick: { ...QUICK_SUBSET_SETTINGS, rule: "later", scoreSeeds: 1, seeds: 2 },
+  paper: { ...PAPER_SUBSET_SETTINGS, rule: "later", scoreSeeds: 10 },
 
   async run(run) {
     const { settings } = run;

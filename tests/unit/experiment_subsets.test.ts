@@ -17,7 +17,6 @@ function makeArm(name: string, accuracies: readonly number[]): ArmResult {
       trainLoss: 1,
       validationAccuracy: null,
       testAccuracy: accuracy,
-      seconds: 1,
     })),
   }));
   return { name, samples: 100, runs };
@@ -77,7 +76,7 @@ Deno.test("tables hold every arm and every epoch, and say nothing where there is
   assert.deepEqual(arms.rows.map(({ runs }) => runs), [2, 0]);
   assert.deepEqual(arms.rows.map((row) => row["accuracy (%)"]), [62.5, null]);
   assert.deepEqual(
-    epochs.rows.map((row) => [row.arm, row.seed, row.epoch, row["test accuracy"]]),
-    [["a", 0, 1, 0.1], ["a", 0, 2, 0.5], ["a", 1, 1, 0.1], ["a", 1, 2, 0.75]],
+    epochs.rows.map((row) => [row.arm, row.seed, row.epoch, row["test accuracy (%)"]]),
+    [["a", 0, 1, 10], ["a", 0, 2, 50], ["a", 1, 1, 10], ["a", 1, 2, 75]],
   );
 });
