@@ -22,7 +22,9 @@ import { MODELS } from "../inputs.ts";
 import type { Experiment, Run } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import {
+  chooseTraining,
   claimTest,
+  DEGREES_NOTE,
   formatPercent,
   loadSubsetData,
   type Pair,
@@ -31,6 +33,7 @@ import {
   SUBSET_SETTINGS,
   tabulateArms,
   tabulateTests,
+  titleSubsets,
   trainKernelNetwork,
   trainSubsetArms,
 } from "./subsets.ts";
@@ -120,13 +123,13 @@ export const debias: Experiment<typeof SETTINGS> = {
           name: "accuracy",
           caption:
             `Test accuracy over the epochs on the whole training set and on ${size} samples, chosen by lpNTK and at random`,
-          svg: await drawArms(results.slice(0, 3), describeTitle(settings)),
+          svg: await drawArms(results.slice(0, 3), titleSubsets(settings)),
         },
         {
           name: "accuracy_scores",
           caption:
             `Test accuracy over the epochs on ${size} samples, chosen by lpNTK and by the scores of others`,
-          svg: await drawArms(results.slice(1), describeTitle(settings)),
+          svg: await drawArms(results.slice(1), titleSubsets(settings)),
         },
       ],
       claims: [
@@ -160,16 +163,12 @@ export const debias: Experiment<typeof SETTINGS> = {
           settings.perClass ? "largest clusters of the classes" : "largest cluster"
         } of the rest hold ${formatPercent(head / rest.length)}.`,
         `EL2N and GraNd are averaged over ${settings.scoreSeeds} networks after ${settings.scoreEpochs} epochs, forgetting events over as many networks' whole training; samples that were never right count as forgotten most. K-center greedy covers the penultimate layer's features of the kernel's network.`,
-        "Scores keep their highest samples, ties drawn at random; every choice but lpNTK's first step has exactly as many samples as lpNTK's.",
-        "The paper gives 19 degrees of freedom for two times 10 runs; a two-sample t-test with pooled variance has 18.",
+        "EL2N, GraNd and forgetting events keep the samples that score highest, ties drawn at random; every arm but the whole has as many samples as lpNTK's.",
+        DEGREES_NOTE,
       ],
     };
   },
 };
-
-function describeTitle({ model, trainSize, data }: Settings): string {
-  return `${model} on ${trainSize} samples of ${data}`;
-}
 
 /** What is left of the training set, and its clusters. */
 interface Rest {
@@ -203,14 +202,14 @@ async function scoreSamples(
   { engine, settings, step }: Run<Settings>,
   train: Dataset,
 ): Promise<Record<Score, number[]>> {
-  const { model, epochs, batch, learningRate, momentum, scoreSeeds, scoreEpochs } = settings;
+  const { model, epochs, scoreSeeds, scoreEpochs } = settings;
   const parts: Record<Score, number[]>[] = [];
   for (let seed = 0; seed < scoreSeeds; seed++) {
     const build = () => {
       const source = { seed: SCORE_SEED + seed, classes: train.classes };
       return engine.network(MODELS[model], source, train.shape);
     };
-    const training = { batch, learningRate, momentum, seed: SCORE_SEED + seed };
+    const training = { ...chooseTraining(settings), seed: SCORE_SEED + seed };
     const early = await step(`scores_seed_${seed}`, async (onProgress) => {
       using network = build();
       await engine.train(network, train, { ...training, epochs: scoreEpochs, onProgress });
@@ -227,7 +226,10 @@ async function scoreSamples(
     parts.push({ ...early, forgettings: forgettings.map((events) => events ?? Infinity) });
   }
   const average = (score: Score) =>
-    Array.from(train.labels, (_, n) => parts.reduce((sum, part) => sum + part[score][n], 0));
+    Array.from(
+      train.labels,
+      (_, n) => parts.reduce((sum, part) => sum + part[score][n], 0) / scoreSeeds,
+    );
   return {
     el2n: average("el2n"),
     grand: average("grand"),

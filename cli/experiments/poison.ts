@@ -19,6 +19,7 @@ import {
   SUBSET_SETTINGS,
   tabulateArms,
   tabulateTests,
+  titleSubsets,
   trainKernelNetwork,
   trainSubsetArms,
 } from "./subsets.ts";
@@ -70,7 +71,7 @@ export const poison: Experiment<typeof SETTINGS> = {
       nameArm(share, "head"),
       nameArm(share, "everything"),
     ]);
-    const title = `${settings.model} on a share of ${trainSize} samples of ${settings.data}`;
+    const title = titleSubsets(settings);
     const counts = Array.from({ length: data.train.classes }, () => 0);
     for (const sample of head) counts[data.train.labels[sample]]++;
     const where = settings.perClass ? "the classes' largest clusters" : "the largest cluster";

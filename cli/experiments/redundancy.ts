@@ -10,6 +10,7 @@ import { MODELS } from "../inputs.ts";
 import type { Experiment, Run } from "./experiment.ts";
 import {
   claimTest,
+  DEGREES_NOTE,
   formatPercent,
   loadSubsetData,
   PAPER_SUBSET_SETTINGS,
@@ -18,6 +19,7 @@ import {
   type SubsetData,
   tabulateArms,
   tabulateTests,
+  titleSubsets,
   trainKernelNetwork,
   trainSubsetArms,
 } from "./subsets.ts";
@@ -67,7 +69,7 @@ export const redundancy: Experiment<typeof SETTINGS> = {
     ];
     const results = await trainSubsetArms(run, data, arms);
     const [whole, lpntk, lpntkRandom, pntk, pntkRandom] = arms.map(({ name }) => name);
-    const title = `${settings.model} on ${count} samples of ${settings.data}`;
+    const title = titleSubsets(settings);
     const draw = async (kind: Kind, names: readonly string[]) => ({
       name: `accuracy_${kind}`,
       caption:
@@ -135,7 +137,7 @@ export const redundancy: Experiment<typeof SETTINGS> = {
         `Redundant under lpNTK are ${describeShare("any")} by the text's rule 'any' and ${
           describeShare("later")
         } by the authors' rule 'later'; this run trains on what '${settings.rule}' leaves.`,
-        "The paper gives 19 degrees of freedom for two times 10 runs; a two-sample t-test with pooled variance has 18.",
+        DEGREES_NOTE,
         "Every arm trains for the same number of epochs, as in the paper: smaller sets take fewer steps.",
         "Random subsets are drawn anew for each seed; the redundant samples are those of one kernel.",
       ],
