@@ -17,7 +17,7 @@ import {
   scoreLogits,
   type Weights,
 } from "../../mod.ts";
-import { type Arm, drawArms } from "../comparison.ts";
+import type { Arm } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
 import type { Experiment, Run } from "./experiment.ts";
 import * as setting from "./settings.ts";
@@ -25,6 +25,7 @@ import {
   chooseTraining,
   claimTest,
   DEGREES_NOTE,
+  drawSubsets,
   formatPercent,
   loadSubsetData,
   type Pair,
@@ -33,7 +34,6 @@ import {
   SUBSET_SETTINGS,
   tabulateArms,
   tabulateTests,
-  titleSubsets,
   trainKernelNetwork,
   trainSubsetArms,
 } from "./subsets.ts";
@@ -119,18 +119,14 @@ export const debias: Experiment<typeof SETTINGS> = {
         ...tabulateArms(results),
       ],
       figures: [
-        {
+        ...await drawSubsets(results.slice(0, 3), settings, {
           name: "accuracy",
-          caption:
-            `Test accuracy over the epochs on the whole training set and on ${size} samples, chosen by lpNTK and at random`,
-          svg: await drawArms(results.slice(0, 3), titleSubsets(settings)),
-        },
-        {
+          what: `on the whole training set and on ${size} samples, chosen by lpNTK and at random`,
+        }),
+        ...await drawSubsets(results.slice(1), settings, {
           name: "accuracy_scores",
-          caption:
-            `Test accuracy over the epochs on ${size} samples, chosen by lpNTK and by the scores of others`,
-          svg: await drawArms(results.slice(1), titleSubsets(settings)),
-        },
+          what: `on ${size} samples, chosen by lpNTK, at random and by the scores of others`,
+        }),
       ],
       claims: [
         claimTest(results, {

@@ -5,12 +5,13 @@
  */
 import { z } from "npm:zod@4.6.7";
 import { clusterSamples, type Dataset, keepRandom, type Weights } from "../../mod.ts";
-import { type Arm, drawArms } from "../comparison.ts";
+import type { Arm } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import {
   claimTest,
+  drawSubsets,
   formatPercent,
   loadSubsetData,
   type Pair,
@@ -19,7 +20,6 @@ import {
   SUBSET_SETTINGS,
   tabulateArms,
   tabulateTests,
-  titleSubsets,
   trainKernelNetwork,
   trainSubsetArms,
 } from "./subsets.ts";
@@ -71,10 +71,17 @@ export const poison: Experiment<typeof SETTINGS> = {
       nameArm(share, "head"),
       nameArm(share, "everything"),
     ]);
-    const title = titleSubsets(settings);
     const counts = Array.from({ length: data.train.classes }, () => 0);
     for (const sample of head) counts[data.train.labels[sample]]++;
     const where = settings.perClass ? "the classes' largest clusters" : "the largest cluster";
+    const figures = await Promise.all(
+      shares.map((share, i) =>
+        drawSubsets(results.slice(2 * i, 2 * i + 2), settings, {
+          name: `accuracy_${formatShare(share)}`,
+          what: `on ${sizes[i]} samples, from ${where} and from everything`,
+        })
+      ),
+    );
     return {
       metrics: { samples: trainSize, head: head.length, results },
       tables: [
@@ -86,13 +93,7 @@ export const poison: Experiment<typeof SETTINGS> = {
           rows: counts.map((samples, label) => ({ class: label, samples })),
         },
       ],
-      figures: await Promise.all(shares.map(async (share, i) => ({
-        name: `accuracy_${formatShare(share)}`,
-        caption: `Test accuracy over the epochs on ${
-          sizes[i]
-        } samples, from ${where} and from everything`,
-        svg: await drawArms(results.slice(2 * i, 2 * i + 2), title),
-      }))),
+      figures: figures.flat(),
       claims: pairs.map((pair, i) =>
         claimTest(results, {
           what: `${formatShare(shares[i])}% from the head teach more than as many from everything`,

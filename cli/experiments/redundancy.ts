@@ -5,12 +5,13 @@
  */
 import { z } from "npm:zod@4.6.7";
 import { findRedundant, keepRandom, keepUnflagged, type RedundancyRule } from "../../mod.ts";
-import { type Arm, drawArms } from "../comparison.ts";
+import type { Arm } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
 import type { Experiment, Run } from "./experiment.ts";
 import {
   claimTest,
   DEGREES_NOTE,
+  drawSubsets,
   formatPercent,
   loadSubsetData,
   PAPER_SUBSET_SETTINGS,
@@ -19,7 +20,6 @@ import {
   type SubsetData,
   tabulateArms,
   tabulateTests,
-  titleSubsets,
   trainKernelNetwork,
   trainSubsetArms,
 } from "./subsets.ts";
@@ -69,15 +69,13 @@ export const redundancy: Experiment<typeof SETTINGS> = {
     ];
     const results = await trainSubsetArms(run, data, arms);
     const [whole, lpntk, lpntkRandom, pntk, pntkRandom] = arms.map(({ name }) => name);
-    const title = titleSubsets(settings);
-    const draw = async (kind: Kind, names: readonly string[]) => ({
-      name: `accuracy_${kind}`,
-      caption:
-        `Test accuracy over the epochs on the whole training set, without the samples that are redundant under ${
+    const draw = (kind: Kind, names: readonly string[]) =>
+      drawSubsets(results.filter(({ name }) => names.includes(name)), settings, {
+        name: `accuracy_${kind}`,
+        what: `on the whole training set, without the samples that are redundant under ${
           NAMES[kind]
         }, and on as many drawn at random`,
-      svg: await drawArms(results.filter(({ name }) => names.includes(name)), title),
-    });
+      });
     const rows = KINDS.flatMap((kind) =>
       RULES.map((rule) => {
         const left = kept[kind][rule].length;
@@ -110,8 +108,8 @@ export const redundancy: Experiment<typeof SETTINGS> = {
         ...tabulateArms(results),
       ],
       figures: [
-        await draw("lpntk", [whole, lpntk, lpntkRandom]),
-        await draw("pntk", [whole, pntk, pntkRandom]),
+        ...await draw("lpntk", [whole, lpntk, lpntkRandom]),
+        ...await draw("pntk", [whole, pntk, pntkRandom]),
       ],
       claims: [
         claimTest(results, {

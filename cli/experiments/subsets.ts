@@ -12,13 +12,14 @@ import {
   type ArmRun,
   type ArmSettings,
   countArmSamples,
+  drawArms,
   listFinalAccuracies,
   tabulateRuns,
   trainArm,
 } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
 import { compareMeans, type MeanComparison, summarise } from "../report/statistics.ts";
-import type { Claim, Run, Table } from "./experiment.ts";
+import type { Claim, Figure, Run, Table } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection } from "./verdict.ts";
 
@@ -161,13 +162,26 @@ function describeChance({ epochs }: ArmRun, { labels, classes }: Dataset): strin
   }`;
 }
 
-/** Title of a figure: `lenet5 on 10000 samples of mnist, and on parts of them`. */
-export function titleSubsets({ model, trainSize, data }: SubsetSettings): string {
-  return `${model} on ${trainSize} samples of ${data}, and on parts of them`;
+/** Test accuracy of some arms over the epochs, with a band a standard deviation wide on either side; no figure where no run is left. */
+export async function drawSubsets(
+  results: readonly ArmResult[],
+  { model, trainSize, data }: SubsetSettings,
+  { name, what }: { readonly name: string; readonly what: string },
+): Promise<Figure[]> {
+  if (results.every(({ runs }) => runs.length === 0)) return [];
+  const title = `${model} on ${trainSize} samples of ${data}, and on parts of them`;
+  const caption = `Test accuracy over the epochs ${what}`;
+  return [{ name, caption, svg: await drawArms(results, title) }];
 }
 
-/** Final accuracy of each arm, and every run, as tables. */
+/** Final accuracy of each arm, and every run where there is one, as tables. */
 export function tabulateArms(results: readonly ArmResult[]): Table[] {
+  const epochs = tabulateRuns(results).map(({ trainLoss, testAccuracy, ...row }) => ({
+    ...row,
+    "training loss (nats)": trainLoss,
+    "test accuracy (%)": scale(testAccuracy),
+  }));
+  const accuracy = { name: "accuracy", caption: "Every epoch of every run", rows: epochs };
   return [
     {
       name: "arms",
@@ -183,15 +197,7 @@ export function tabulateArms(results: readonly ArmResult[]): Table[] {
         };
       }),
     },
-    {
-      name: "accuracy",
-      caption: "Every epoch of every run",
-      rows: tabulateRuns(results).map(({ trainLoss, testAccuracy, ...row }) => ({
-        ...row,
-        "training loss (nats)": trainLoss,
-        "test accuracy (%)": scale(testAccuracy),
-      })),
-    },
+    ...epochs.length > 0 ? [accuracy] : [],
   ];
 }
 

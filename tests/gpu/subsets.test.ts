@@ -7,6 +7,7 @@ import {
   trainKernelNetwork,
   trainSubsetArms,
 } from "../../cli/experiments/subsets.ts";
+import { poison } from "../../cli/experiments/poison.ts";
 import { redundancy } from "../../cli/experiments/redundancy.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import { takeSamples } from "../../engine/data/dataset.ts";
@@ -15,7 +16,7 @@ import { mlp } from "../../engine/network/models.ts";
 import { keepRandom } from "../../engine/samples/pruning.ts";
 import { testEngine } from "./open_engine.ts";
 
-const SETTINGS = redundancy.settings.parse({
+const SMALL = {
   data: "digits",
   model: "mlp",
   trainSize: 200,
@@ -25,13 +26,15 @@ const SETTINGS = redundancy.settings.parse({
   seeds: 2,
   epochs: 4,
   batch: 16,
-});
+};
+
+const SETTINGS = redundancy.settings.parse(SMALL);
 
 /** A run that keeps its steps in memory, as JSON. */
-function openRun(engine: Engine, settings: SubsetSettings) {
+function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Settings) {
   const excluded: { part: string; reason: string }[] = [];
   const steps = new Map<string, string>();
-  const run: Run<SubsetSettings> = {
+  const run: Run<Settings> = {
     settings,
     engine,
     data: (split, size) => Promise.resolve(drawDigits(split, { size })),
@@ -118,4 +121,14 @@ testEngine("runs that diverge or stay at chance are left out, and said to be", a
     );
     for (const one of excluded) assert.match(one.reason, reason);
   }
+});
+
+testEngine("an experiment of which no run is left is told all the same", async (engine) => {
+  const settings = poison.settings.parse({ ...SMALL, epochs: 1, shares: [0.01] });
+  const { run, excluded } = openRun(engine, settings);
+  const { tables, figures, claims } = await poison.run(run);
+  assert.equal(excluded.length, 4);
+  assert.deepEqual(figures, []);
+  assert.ok(tables.every(({ rows }) => rows.length > 0));
+  assert.deepEqual(claims.map(({ verdict }) => verdict), ["not comparable at this size"]);
 });
