@@ -21,6 +21,9 @@ run --model --data --train-size --test-size --ratio --share --seeds --memory --s
 experiment --help
 experiment list --help
 experiment difficulty --config --quick --paper --out --json --help
+experiment redundancy --config --quick --paper --out --json --help
+experiment debias --config --quick --paper --out --json --help
+experiment poison --config --quick --paper --out --json --help
 experiment extreme --config --quick --paper --out --json --help
 bench --quick --json --help
 `.trim();
