@@ -61,8 +61,11 @@ function computePredictionErrors(
     const largest = row.reduce((a, b) => Math.max(a, b));
     const exponentials = row.map((logit) => Math.exp(logit - largest));
     const total = exponentials.reduce((sum, value) => sum + value);
-    errors.set(exponentials.map((value) => value / total), n * classes);
-    errors[n * classes + labels[n]] -= 1;
+    // rounded after the subtraction, which would leave nothing of a small error
+    errors.set(
+      exponentials.map((value, c) => value / total - Number(c === labels[n])),
+      n * classes,
+    );
   }
   return errors;
 }
