@@ -19,7 +19,7 @@ import {
 } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
 import { compareMeans, type MeanComparison, summarise } from "../report/statistics.ts";
-import type { Claim, Figure, Run, Table } from "./experiment.ts";
+import { type Claim, type Figure, type Run, SettingError, type Table } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection } from "./verdict.ts";
 
@@ -79,10 +79,23 @@ export interface SubsetData {
   readonly test: Dataset;
 }
 
-/** The first `trainSize` training samples, the `validationSize` that follow them, and the first `testSize` test samples. */
+/**
+ * The first `trainSize` training samples, the `validationSize` that follow them, and the first `testSize` test samples.
+ *
+ * @throws {SettingError} if the data set holds fewer.
+ */
 export async function loadSubsetData(run: Run<SubsetSettings>): Promise<SubsetData> {
   const { trainSize, validationSize, testSize } = run.settings;
-  const whole = await run.data("train", trainSize + validationSize);
+  const whole = await run.data("train");
+  const count = whole.labels.length;
+  if (trainSize + validationSize > count) {
+    throw new SettingError(
+      "trainSize",
+      `at most ${
+        count - validationSize
+      }: ${whole.name} holds ${count} samples, ${validationSize} of them for validation`,
+    );
+  }
   const held = Array.from({ length: validationSize }, (_, i) => trainSize + i);
   return {
     train: takeFirst(whole, trainSize),

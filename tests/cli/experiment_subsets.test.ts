@@ -32,6 +32,7 @@ async function openRun(name: string, more = "") {
   return {
     ...folder,
     out,
+    config,
     call: ["experiment", name, "--config", config, "--out", out],
     /** Another command on the network whose kernel chose. */
     analyse: async (...args: string[]) => {
@@ -101,9 +102,14 @@ Deno.test("poison draws from exactly the head that `cluster` finds", async () =>
   assert.deepEqual(sizes, [10, 10, 40, 40]);
 });
 
-Deno.test("shares that leave no sample are refused before any work, with their line", async () => {
+Deno.test("sizes that do not go together are refused before any work, with their line", async () => {
   await using run = await openRun("poison", "shares = [0.05, 0.001]\n");
   const { code, stderr } = await finish(prepareLpntk(run.call, SURROUNDINGS));
   assert.equal(code, 2);
   assert.match(stderr, /c\.toml, line 11: got shares = \[0\.05,0\.001\], need /);
+
+  await Deno.writeTextFile(run.config, CONFIG.replace(/trainSize = .*/, "trainSize = 3980"));
+  const large = await finish(prepareLpntk(run.call, SURROUNDINGS));
+  assert.equal(large.code, 2);
+  assert.match(large.stderr, /c\.toml, line 4: got trainSize = 3980, need at most 3950: /);
 });
