@@ -87,3 +87,20 @@ Deno.test({
     assert.ok(lpntk > accuracyOf("whole") - 4);
   },
 });
+
+Deno.test({
+  name: "a share of the head teaches as much as the same share of everything",
+  ignore,
+  async fn() {
+    const { metrics, accuracyOf } = await runQuick("poison");
+    assert.ok(metrics.head > 0.5 * metrics.samples, `${metrics.head}`);
+    const [small, large] = [1, 5].map((share) =>
+      ["the head", "everything"].map((from) => accuracyOf(`${share}% from ${from}`))
+    );
+    // five times the samples: 20 points and more were seen
+    for (const i of [0, 1]) assert.ok(large[i] > small[i] + 10, `${large[i]}, ${small[i]}`);
+    // that the head teaches more does not show at 40 and 200 samples: -1 and 2 points were seen at 200, of runs that leave a standard
+    // error of 1.7
+    assert.ok(Math.abs(large[0] - large[1]) < 6, `${large}`);
+  },
+});
