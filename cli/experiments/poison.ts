@@ -50,8 +50,8 @@ export const poison: Experiment<typeof SETTINGS> = {
     const { settings } = run;
     const { trainSize, shares } = settings;
     const sizes = shares.map((share) => Math.floor(share * trainSize));
-    if (sizes.includes(0)) {
-      throw new SettingError("shares", `at least one sample of ${trainSize} each`);
+    if (sizes.includes(0) || new Set(shares).size < shares.length) {
+      throw new SettingError("shares", `different ones of at least one sample of ${trainSize}`);
     }
     const data = await loadSubsetData(run);
     const weights = await trainKernelNetwork(run, data);

@@ -57,8 +57,6 @@ export const PAPER_SUBSET_SETTINGS = {
   kernelEpochs: 50,
   seeds: 10,
   epochs: 50,
-  batch: 128,
-  learningRate: 0.05,
 } as const;
 
 /** Quick settings of them. */

@@ -103,10 +103,13 @@ Deno.test("poison draws from exactly the head that `cluster` finds", async () =>
 });
 
 Deno.test("sizes that do not go together are refused before any work, with their line", async () => {
-  await using run = await openRun("poison", "shares = [0.05, 0.001]\n");
-  const { code, stderr } = await finish(prepareLpntk(run.call, SURROUNDINGS));
-  assert.equal(code, 2);
-  assert.match(stderr, /c\.toml, line 11: got shares = \[0\.05,0\.001\], need /);
+  await using run = await openRun("poison");
+  for (const shares of ["[0.05,0.001]", "[0.1,0.1]"]) {
+    await Deno.writeTextFile(run.config, `${CONFIG}shares = ${shares}\n`);
+    const { code, stderr } = await finish(prepareLpntk(run.call, SURROUNDINGS));
+    assert.equal(code, 2);
+    assert.ok(stderr.includes(`c.toml, line 11: got shares = ${shares}, need `), stderr);
+  }
 
   await Deno.writeTextFile(run.config, CONFIG.replace(/trainSize = .*/, "trainSize = 3980"));
   const large = await finish(prepareLpntk(run.call, SURROUNDINGS));
