@@ -1,5 +1,6 @@
 /** Arms of an experiment on a real engine: what is trained, kept and left out. @module */
 import assert from "node:assert/strict";
+import { debias } from "../../cli/experiments/debias.ts";
 import type { Run } from "../../cli/experiments/experiment.ts";
 import {
   loadSubsetData,
@@ -10,9 +11,11 @@ import {
 import { poison } from "../../cli/experiments/poison.ts";
 import { redundancy } from "../../cli/experiments/redundancy.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
-import { takeSamples } from "../../engine/data/dataset.ts";
+import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { mlp } from "../../engine/network/models.ts";
+import type { Network } from "../../engine/network/network.ts";
+import type { TrainingOptions } from "../../engine/network/training.ts";
 import { keepRandom } from "../../engine/samples/pruning.ts";
 import { testEngine } from "./open_engine.ts";
 
@@ -132,3 +135,75 @@ testEngine("an experiment of which no run is left is told all the same", async (
   assert.ok(tables.every(({ rows }) => rows.length > 0));
   assert.deepEqual(claims.map(({ verdict }) => verdict), ["not comparable at this size"]);
 });
+
+/** The engine, and the training sets that it was given, each as indices into the first 200 digits. */
+function watchTraining(engine: Engine) {
+  const whole = drawDigits("train", { size: 200 });
+  const keyOf = ({ images }: Dataset, n: number) =>
+    images.subarray(n * 784, (n + 1) * 784).toBase64();
+  const places = new Map(Array.from(whole.labels, (_, n) => [keyOf(whole, n), n]));
+  const trained: number[][] = [];
+  const watched = {
+    network: engine.network.bind(engine),
+    project: engine.project.bind(engine),
+    logits: engine.logits.bind(engine),
+    features: engine.features.bind(engine),
+    gradientNorms: engine.gradientNorms.bind(engine),
+    train(network: Network, data: Dataset, options?: TrainingOptions) {
+      trained.push(Array.from(data.labels, (_, n) => places.get(keyOf(data, n))!));
+      return engine.train(network, data, options);
+    },
+  };
+  return { engine: watched as unknown as Engine, trained };
+}
+
+testEngine("poison trains on samples of the head, and on samples of everything", async (engine) => {
+  const settings = poison.settings.parse({ ...SMALL, epochs: 1, shares: [0.2], ratio: 0.3 });
+  const watched = watchTraining(engine);
+  const { run, steps } = openRun(watched.engine, settings);
+  await poison.run(run);
+  const head = new Set<number>(JSON.parse(steps.get("head")!));
+  assert.ok(head.size < 190, `${head.size}`);
+  const [, ...arms] = watched.trained; // the first is the kernel's network
+  assert.deepEqual(arms.map(({ length }) => length), [40, 40, 40, 40]);
+  for (const i of [0, 2]) assert.ok(arms[i].every((sample) => head.has(sample)));
+  for (const i of [1, 3]) assert.ok(arms[i].some((sample) => !head.has(sample)));
+  assert.notDeepEqual(arms[0], arms[2]);
+  assert.notDeepEqual(arms[1], arms[3]);
+});
+
+testEngine(
+  "debias trains on what lpNTK leaves, and on what each score puts first",
+  async (engine) => {
+    const settings = debias.settings.parse({ ...SMALL, seeds: 1, scoreSeeds: 2, share: 0.3 });
+    const watched = watchTraining(engine);
+    const { run, steps } = openRun(watched.engine, settings);
+    await debias.run(run);
+    const read = (step: string) => JSON.parse(steps.get(step)!);
+    const [whole, lpntk, random, el2n, grand, forgotten, centers] = watched.trained.slice(-7);
+    assert.deepEqual(whole, [...Array(200).keys()]);
+    const size = lpntk.length;
+    for (const arm of [random, el2n, grand, forgotten, centers]) {
+      assert.equal(
+        new Set(arm).size,
+        size,
+      );
+    }
+    const { rest } = read("clusters");
+    assert.ok(size < rest.length && lpntk.every((sample) => rest.includes(sample)));
+    assert.deepEqual(centers, read("centers"));
+    const sum = (pick: (seed: number) => (number | null)[]) =>
+      pick(0).map((value, n) => (value ?? Infinity) + (pick(1)[n] ?? Infinity));
+    for (
+      const [arm, scores] of [
+        [el2n, sum((seed) => read(`scores_seed_${seed}`).el2n)],
+        [grand, sum((seed) => read(`scores_seed_${seed}`).grand)],
+        [forgotten, sum((seed) => read(`forgettings_seed_${seed}`))],
+      ] as const
+    ) {
+      const least = Math.min(...arm.map((sample) => scores[sample]));
+      assert.ok(scores.every((score, n) => arm.includes(n) || score <= least));
+      assert.ok(new Set(scores).size > 1 && arm.some((sample) => scores[sample] > least));
+    }
+  },
+);
