@@ -109,6 +109,17 @@ export class Network {
     return this.definition.forward(new Pass(this.classes, this.#find, (_, __, y) => y), images);
   }
 
+  /** Images `[N, H, W, C]` to what goes into the last parametric layer, `[N, D]`: the penultimate layer's features. */
+  features(images: tf.Tensor4D): tf.Tensor2D {
+    let last!: tf.Tensor;
+    const tap: Tap = (_, input, output) => {
+      last = input;
+      return output;
+    };
+    this.definition.forward(new Pass(this.classes, this.#find, tap), images);
+    return tf.reshape(last, [images.shape[0], -1]);
+  }
+
   /**
    * Every layer's inputs and deltas for the sum over samples of `seeds[n] . logits[n]`.
    *
