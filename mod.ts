@@ -107,8 +107,13 @@ export {
   predictProbabilities,
 } from "./engine/samples/forgetting.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
-export { keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
-export { findRedundant } from "./engine/samples/redundancy.ts";
+export { chooseCenters } from "./engine/samples/k_center.ts";
+export { keepHighest, keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
+export {
+  findRedundant,
+  type RedundancyOptions,
+  type RedundancyRule,
+} from "./engine/samples/redundancy.ts";
 export {
   type Partner,
   relateSamples,
@@ -117,6 +122,6 @@ export {
   type RelationOptions,
   type Relations,
 } from "./engine/samples/relations.ts";
-export { splitRandom } from "./engine/samples/subsets.ts";
 export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
+export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";

@@ -20,55 +20,84 @@ import { compareMeans, type MeanComparison, summarise } from "./report/statistic
 /** Samples to train on, by name. */
 export interface Arm {
   readonly name: string;
-  /** Indices into the training set, or all of it. */
-  readonly keep: ArrayLike<number> | undefined;
+  /** Indices into the training set for each seed, as many for all of them; the whole set when left out. */
+  readonly keep?: (seed: number) => ArrayLike<number>;
 }
 
-/** What every run of a comparison shares. */
-export interface ComparisonSettings {
+/** What every run of an arm shares with those of the others. */
+export interface ArmSettings {
   readonly definition: NetworkDefinition;
   readonly train: Dataset;
   readonly test: Dataset;
+  readonly training: TrainingOptions;
+}
+
+/** What every run of a comparison shares. */
+export interface ComparisonSettings extends ArmSettings {
   /** Seeds 0 .. seeds - 1, each for the first weights and the order of the samples. */
   readonly seeds: number;
-  readonly training: TrainingOptions;
+}
+
+/** One epoch of a run; without its time where a record must be the same again. */
+export type ArmEpoch = Omit<EpochMetrics, "seconds"> & Partial<Pick<EpochMetrics, "seconds">>;
+
+/** One run of an arm. */
+export interface ArmRun {
+  readonly seed: number;
+  readonly epochs: readonly ArmEpoch[];
 }
 
 /** One arm's runs. */
 export interface ArmResult {
   readonly name: string;
   readonly samples: number;
-  /** `[seed][epoch]`. */
-  readonly runs: readonly (readonly EpochMetrics[])[];
+  readonly runs: readonly ArmRun[];
+}
+
+/** Number of samples that an arm trains on. */
+export function countArmSamples({ keep }: Arm, train: Dataset): number {
+  return keep ? keep(0).length : train.labels.length;
+}
+
+/** Trains an arm with one seed. */
+export async function trainArm(
+  engine: Engine,
+  { keep }: Arm,
+  seed: number,
+  { definition, train, test, training }: ArmSettings,
+  onProgress?: OnProgress,
+): Promise<ArmRun> {
+  const samples = keep ? takeSamples(train, keep(seed)) : train;
+  using network = engine.network(definition, { seed, classes: train.classes }, train.shape);
+  const { epochs } = await engine.train(network, samples, { ...training, seed, test, onProgress });
+  return { seed, epochs };
 }
 
 /** Trains every arm with every seed; the arms take turns, so that an interruption of the machine falls on all of them. */
 export async function trainArms(
   engine: Engine,
   arms: readonly Arm[],
-  { definition, train, test, seeds, training }: ComparisonSettings,
+  settings: ComparisonSettings,
   onProgress?: OnProgress,
 ): Promise<ArmResult[]> {
-  const sets = arms.map(({ keep }) => keep ? takeSamples(train, keep) : train);
+  const { train, seeds, training } = settings;
   const { epochs = 1 } = training;
-  const total = seeds * epochs * sets.reduce((sum, set) => sum + set.labels.length, 0);
-  const runs: (readonly EpochMetrics[])[][] = arms.map(() => []);
+  const results = arms.map((arm) => ({
+    name: arm.name,
+    samples: countArmSamples(arm, train),
+    runs: [] as ArmRun[],
+  }));
+  const total = seeds * epochs * results.reduce((sum, { samples }) => sum + samples, 0);
   let done = 0;
   for (let seed = 0; seed < seeds; seed++) {
-    for (const [i, set] of sets.entries()) {
-      using network = engine.network(definition, { seed, classes: train.classes }, train.shape);
+    for (const [i, { samples, runs }] of results.entries()) {
       const before = done;
-      const result = await engine.train(network, set, {
-        ...training,
-        seed,
-        test,
-        onProgress: (seen) => onProgress?.(before + seen, total),
-      });
-      done += epochs * set.labels.length;
-      runs[i].push(result.epochs);
+      const onSeen = (seen: number) => onProgress?.(before + seen, total);
+      runs.push(await trainArm(engine, arms[i], seed, settings, onSeen));
+      done += epochs * samples;
     }
   }
-  return arms.map(({ name }, i) => ({ name, samples: sets[i].labels.length, runs: runs[i] }));
+  return results;
 }
 
 /** An arm's final test accuracy over the seeds, and the t-test of the first arm against it. */
@@ -85,7 +114,7 @@ export interface ArmSummary {
 
 /** Summarises the arms by the test accuracy after their last epoch. */
 export function summariseArms(results: readonly ArmResult[]): ArmSummary[] {
-  const finals = results.map(({ runs }) => runs.map((epochs) => epochs.at(-1)!.testAccuracy!));
+  const finals = results.map(listFinalAccuracies);
   return results.map(({ name, samples }, i) => {
     const { mean, standardDeviation } = summarise(finals[i]);
     return {
@@ -99,25 +128,45 @@ export function summariseArms(results: readonly ArmResult[]): ArmSummary[] {
   });
 }
 
+/** An arm's test accuracy after the last epoch of each run, 0 to 1. */
+export function listFinalAccuracies({ runs }: ArmResult): number[] {
+  return runs.map(({ epochs }) => epochs.at(-1)!.testAccuracy!);
+}
+
+/** A row for every epoch of every run. */
+export function tabulateRuns(results: readonly ArmResult[]) {
+  return results.flatMap(({ name, samples, runs }) =>
+    runs.flatMap(({ seed, epochs }) =>
+      epochs.map(({ epoch, trainLoss, testAccuracy, seconds }) => ({
+        arm: name,
+        samples,
+        seed,
+        epoch,
+        trainLoss,
+        testAccuracy,
+        ...seconds !== undefined && { seconds },
+      }))
+    )
+  );
+}
+
+/** Test accuracy over the epochs; an arm without a run is left out. */
+export async function drawArms(results: readonly ArmResult[], title: string): Promise<string> {
+  const drawn = results.filter(({ runs }) => runs.length > 0).map(({ name, runs }) => ({
+    name,
+    accuracy: runs.map(({ epochs }) => epochs.map(({ testAccuracy }) => testAccuracy!)),
+  }));
+  return await drawAccuracy(drawn, title);
+}
+
 /** Writes `accuracy.csv`, one line an epoch, and `accuracy.svg`. */
 export async function writeComparison(
   folder: OutputFolder,
   results: readonly ArmResult[],
   title: string,
 ): Promise<void> {
-  const lines = results.flatMap(({ name, samples, runs }) =>
-    runs.flatMap((epochs, seed) =>
-      epochs.map(({ epoch, trainLoss, testAccuracy, seconds }) => (
-        { arm: name, samples, seed, epoch, trainLoss, testAccuracy, seconds }
-      ))
-    )
-  );
-  await folder.writeText("accuracy.csv", encodeCsv(lines));
-  const arms = results.map(({ name, runs }) => ({
-    name,
-    accuracy: runs.map((epochs) => epochs.map(({ testAccuracy }) => testAccuracy!)),
-  }));
-  await folder.writeText("accuracy.svg", await drawAccuracy(arms, title));
+  await folder.writeText("accuracy.csv", encodeCsv(tabulateRuns(results)));
+  await folder.writeText("accuracy.svg", await drawArms(results, title));
 }
 
 /** A line for each arm. */

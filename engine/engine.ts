@@ -18,12 +18,14 @@ import { Network, type ParameterSource } from "./network/network.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
 import {
+  computeFeatures,
   computeLogits,
   measureAccuracy,
   type TrainingOptions,
   type TrainingResult,
   trainNetwork,
 } from "./network/training.ts";
+import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */
 export interface ProjectOptions {
@@ -106,6 +108,22 @@ export class Engine {
   async logits(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
     this.#gpu.check();
     return await computeLogits(this.#tensorflow, network, data);
+  }
+
+  /** The penultimate layer's features, `[N, D]` f32, row-major. */
+  async features(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
+    this.#gpu.check();
+    return await computeFeatures(this.#tensorflow, network, data);
+  }
+
+  /** The norm of each sample's own gradient of the loss (GraNd), `[N]` f32. */
+  async gradientNorms(
+    network: Network,
+    data: Dataset,
+    onProgress?: OnProgress,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    this.#gpu.check();
+    return await computeGradientNorms(this.#tensorflow, network, data, onProgress);
   }
 
   /** Share of samples that the network labels right, 0 to 1. */

@@ -1,5 +1,6 @@
-// Row maximum, an epilogue of a Gram tile: folds max over x' != x of kappa(x, x') into one number a sample. A sample is redundant when its
-// maximum is above its self-similarity (section 4.2 of the paper), so the matrix itself is never kept.
+// Row maximum, an epilogue of a Gram tile: folds max over x' != x of kappa(x, x') into one number a sample, or over the x' that come after x
+// when later is 1. A sample is redundant when its maximum is above its self-similarity (section 4.2 of the paper), so the matrix itself is
+// never kept.
 //
 // One workgroup serves a pair of panels, 64 x 64 numbers; one invocation one of its columns, then one of its rows.
 // Dispatch: pair_count workgroups.
@@ -15,6 +16,7 @@ struct Params {
   row_count: u32,
   first_column: u32,
   column_count: u32,
+  later: u32,          // 1: only samples that come later in the data set are compared with
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -44,11 +46,12 @@ fn main(
   let stride = params.column_panels * 64u;
   let is_diagonal = params.first_row + row == params.first_column + column;
 
-  if lane < width {
+  // above the diagonal the samples of the columns come after those of the rows
+  if lane < width && (is_diagonal || params.later == 0u) {
     var largest = LEAST;
     var compared = false;
     for (var i = 0u; i < height; i++) {
-      if is_diagonal && i == lane { continue; }
+      if is_diagonal && (i == lane || (i < lane && params.later == 1u)) { continue; }
       largest = max(largest, tile[(row + i) * stride + column + lane]);
       compared = true;
     }

@@ -50,7 +50,7 @@ export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
       (commands) =>
         commands.run(
           kernels.tile_maximum,
-          { pair_count, ...place },
+          { pair_count, ...place, later: 0 },
           { tile, pairs, maximum },
           pair_count,
         ),

@@ -45,10 +45,11 @@ export function addCompare(program: Command): void {
           const definition = await loadDefinition(model);
           const { train, test } = await loadTrainingSets(settings);
           const arms = await Promise.all(
-            named.map(async ({ name, file }): Promise<Arm> => ({
-              name,
-              keep: file === undefined ? undefined : await loadIndices(file, train.labels.length),
-            })),
+            named.map(async ({ name, file }): Promise<Arm> => {
+              if (file === undefined) return { name };
+              const indices = await loadIndices(file, train.labels.length);
+              return { name, keep: () => indices };
+            }),
           );
           using engine = await openEngine();
           const results = await withProgress(

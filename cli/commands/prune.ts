@@ -89,7 +89,7 @@ function choose(settings: PruneSettings): Promise<Kept> {
     const flags = await withProgress(
       "comparing",
       "tiles",
-      (onProgress) => findRedundant(kernel, onProgress),
+      (onProgress) => findRedundant(kernel, {}, onProgress),
     );
     return { keep: keepUnflagged(flags), count };
   });

@@ -1,6 +1,6 @@
 /** `lpntk redundant`. @module */
 
-import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import { findRedundant } from "../../mod.ts";
 import { withSource } from "../inputs.ts";
 import { OutputFolder } from "../output.ts";
@@ -14,21 +14,28 @@ export function addRedundant(program: Command): void {
     "redundant",
     "find redundant samples: another sample resembles them more than they do themselves",
   )
+    .addOption(
+      new Option(
+        "--rule <rule>",
+        "compare with any other sample, or with later ones alone as the authors' code does",
+      ).choices(["any", "later"] as const).default("any" as const),
+    )
     .addOption(options.out("folder for redundant.npy and summary.json"))
     .addOption(options.json())
-    .action(async ({ out, json, ...settings }) => {
+    .action(async ({ out, json, rule, ...settings }) => {
       const summary = await OutputFolder.fill(
         out,
-        { command: "redundant", options: settings },
+        { command: "redundant", options: { ...settings, rule } },
         (folder) =>
           withSource(settings, async ({ kernel, count, origin }) => {
             const flags = await withProgress(
               "comparing",
               "tiles",
-              (onProgress) => findRedundant(kernel, onProgress),
+              (onProgress) => findRedundant(kernel, { rule }, onProgress),
             );
             const redundant = flags.reduce((sum, flag) => sum + flag, 0);
-            const summary = { samples: count, redundant, share: redundant / count, ...origin };
+            const share = redundant / count;
+            const summary = { samples: count, rule, redundant, share, ...origin };
             await folder.writeNpy("redundant.npy", flags, [count]);
             await folder.writeJson("summary.json", summary);
             return summary;

@@ -93,7 +93,7 @@ async function runAll(
   const flags = await withProgress(
     "finding redundant samples",
     "tiles",
-    (onProgress) => findRedundant(rows, onProgress),
+    (onProgress) => findRedundant(rows, {}, onProgress),
   );
   const { counts } = await withProgress(
     "relating",
@@ -115,9 +115,9 @@ async function runAll(
   await folder.writeText("samples.svg", drawSamples(sheet, `Samples of ${data} under ${model}`));
 
   const arms = [
-    { name: "full", keep: undefined },
-    { name: "pruned", keep },
-    { name: "random", keep: keepRandom(count, keep.length, seed) },
+    { name: "full" },
+    { name: "pruned", keep: () => keep },
+    { name: "random", keep: () => keepRandom(count, keep.length, seed) },
   ];
   const results = await withProgress(
     "comparing",

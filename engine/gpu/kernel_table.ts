@@ -205,7 +205,7 @@ export const kernels = {
     },
   }),
   tile_maximum: new Kernel("tile_maximum", tileMaximum, {
-    params: { pair_count: "u32", column_panels: "u32", ...place },
+    params: { pair_count: "u32", column_panels: "u32", ...place, later: "u32" },
     buffers: { tile: "read", pairs: "read", maximum: "read_write" },
   }),
   tile_relations: new Kernel("tile_relations", tileRelations, {

@@ -155,6 +155,17 @@ export class Network {
     return this.definition.forward(new Pass(this.classes, this.#modules, { noise }), images);
   }
 
+  /** Images `[N, H, W, C]` to what goes into the last parametric layer, `[N, D]`: the penultimate layer's features. */
+  features(images: tf.Tensor4D): tf.Tensor2D {
+    let last!: tf.Tensor;
+    const tap: Tap = (_, input, output) => {
+      last = input;
+      return output;
+    };
+    this.definition.forward(new Pass(this.classes, this.#modules, { tap }), images);
+    return tf.reshape(last, [images.shape[0], -1]);
+  }
+
   /**
    * Every layer's inputs and deltas for the sum over samples of `seeds[n] . logits[n]`.
    *

@@ -10,6 +10,7 @@ import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation } from "../data/random.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
 import type { Weights } from "./parameters.ts";
@@ -67,6 +68,11 @@ export interface TrainingResult {
   readonly weights: Weights;
   /** Learning difficulty: each sample's cross-entropy summed over the epochs (section 3.2), `[N]` f32, in nats. */
   readonly difficulty: Float32Array<ArrayBuffer>;
+  /**
+   * How often each sample went from right to wrong between the forward passes of one epoch and the next (Toneva et al., 2019, "An empirical
+   * study of example forgetting during deep neural network learning"), `[N]` f32; `Infinity` where it was never right.
+   */
+  readonly forgettings: Float32Array<ArrayBuffer>;
 }
 
 /** Steps between waits for the device: they keep the host from running far ahead, and cost 12 ms in Deno. */
@@ -108,9 +114,13 @@ export async function trainNetwork(
   const augmentation = settings.augment ? createGenerator(seed, AUGMENTATION_STREAM) : undefined;
   const noise = createGenerator(seed, DROPOUT_STREAM);
   const difficulty = new Float32Array(count);
+  const forgetting = new ForgettingCounter(count);
   const metrics: EpochMetrics[] = [];
   let best: { epoch: number; accuracy: number; weights: Weights } | undefined;
-  const losses = tensorflow.gpu.createBuffer("losses", count * 4);
+  const seen = {
+    losses: tensorflow.gpu.createBuffer("losses", count * 4),
+    logits: tensorflow.gpu.createBuffer("logits", count * network.classes * 4),
+  };
   const velocities = network.variables.map(({ name, size }) =>
     tensorflow.gpu.createBuffer(`velocity of ${name}`, size * 4)
   );
@@ -124,18 +134,19 @@ export async function trainNetwork(
         const samples = augmentation
           ? cropAndFlip(data, indices, augmentation)
           : takeSamples(data, indices);
-        takeStep(tensorflow, network, samples, noise, losses, first, velocities, {
+        takeStep(tensorflow, network, samples, noise, seen, first, velocities, {
           learning_rate: learningRate,
           momentum,
           weight_decay: settings.weightDecay,
         });
         if (step % STEPS_PER_WAIT === 0 || first + batch >= count) {
           await tensorflow.gpu.finish();
-          const seen = (epoch - 1) * count + first + indices.length;
-          options.onProgress?.(seen, epochs * count);
+          const done = (epoch - 1) * count + first + indices.length;
+          options.onProgress?.(done, epochs * count);
         }
       }
-      const epochLosses = new Float32Array(await tensorflow.gpu.read(losses));
+      const epochLosses = new Float32Array(await tensorflow.gpu.read(seen.losses));
+      const epochLogits = new Float32Array(await tensorflow.gpu.read(seen.logits));
       const seconds = (performance.now() - start) / 1000;
       const trainLoss = epochLosses.reduce((sum, loss) => sum + loss, 0) / count;
       if (!Number.isFinite(trainLoss)) {
@@ -143,7 +154,11 @@ export async function trainNetwork(
           `Cannot train ${network.definition.name}: got loss ${trainLoss} in epoch ${epoch}; lower the learning rate, ${learningRate} now`,
         );
       }
-      order.forEach((sample, i) => difficulty[sample] += epochLosses[i]);
+      const predicted = predictLabels(epochLogits, network.classes);
+      order.forEach((sample, i) => {
+        difficulty[sample] += epochLosses[i];
+        forgetting.add(sample, predicted[i] === data.labels[sample]);
+      });
       const judge = (set?: Dataset) => set ? measureAccuracy(tensorflow, network, set) : null;
       const validationAccuracy = await judge(validation);
       const testAccuracy = await judge(test);
@@ -166,9 +181,17 @@ export async function trainNetwork(
       }
     }
   } finally {
-    for (const buffer of [losses, ...velocities]) tensorflow.gpu.destroyBuffer(buffer);
+    for (const buffer of [seen.losses, seen.logits, ...velocities]) {
+      tensorflow.gpu.destroyBuffer(buffer);
+    }
   }
-  return { epochs: metrics, bestEpoch: best!.epoch, weights: best!.weights, difficulty };
+  return {
+    epochs: metrics,
+    bestEpoch: best!.epoch,
+    weights: best!.weights,
+    difficulty,
+    forgettings: forgetting.scores,
+  };
 }
 
 /** Share of samples whose largest logit is their label's, 0 to 1. */
@@ -178,13 +201,17 @@ export async function measureAccuracy(
   data: Dataset,
 ): Promise<number> {
   const logits = await computeLogits(tensorflow, network, data);
-  const { classes } = network;
-  let right = 0;
-  data.labels.forEach((label, n) => {
+  const predicted = predictLabels(logits, network.classes);
+  const right = predicted.filter((label, n) => label === data.labels[n]);
+  return right.length / data.labels.length;
+}
+
+/** The label of each sample's largest logit, the lower on a tie, `[N]`, from logits `[N, classes]`. */
+function predictLabels(logits: Float32Array, classes: number): Int32Array {
+  return new Int32Array(logits.length / classes).map((_, n) => {
     const row = logits.subarray(n * classes, (n + 1) * classes);
-    if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === label) right++;
+    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
   });
-  return right / data.labels.length;
 }
 
 /**
@@ -197,27 +224,56 @@ export async function computeLogits(
   network: Network,
   data: Dataset,
 ): Promise<Float32Array<ArrayBuffer>> {
+  return await passAll(tensorflow, network, data, "logit", (images) => network.logits(images));
+}
+
+/**
+ * What goes into the last parametric layer: the penultimate layer's features, `[N, D]` f32, row-major.
+ *
+ * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
+ */
+export async function computeFeatures(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+): Promise<Float32Array<ArrayBuffer>> {
+  return await passAll(tensorflow, network, data, "feature", (images) => network.features(images));
+}
+
+/** What a forward pass gives for every sample, `[N, D]` f32; `what` names one of its numbers. */
+async function passAll(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+  what: string,
+  pass: (images: tf.Tensor4D) => tf.Tensor2D,
+): Promise<Float32Array<ArrayBuffer>> {
   checkFit(network, data);
   const count = data.labels.length;
-  const all = new Float32Array(count * network.classes);
   const batch = Math.min(JUDGE_BATCH, network.batchLimit);
   if (batch < 1) {
     throw new RangeError(
       `Cannot run ${network.definition.name}: got a layer whose output for one image is beyond the device's largest binding, need a smaller image or layer`,
     );
   }
+  let all = new Float32Array();
+  let width = 0;
   for (let first = 0; first < count; first += batch) {
     const samples = Math.min(batch, count - first);
     const indices = Int32Array.from({ length: samples }, (_, i) => first + i);
-    const logits = tf.tidy(() => network.logits(toImages(data, indices)));
-    all.set(await tensorflow.read(logits), first * network.classes);
-    logits.dispose();
+    const output = tf.tidy(() => pass(toImages(data, indices)));
+    if (first === 0) {
+      width = output.shape[1];
+      all = new Float32Array(count * width);
+    }
+    all.set(await tensorflow.read(output), first * width);
+    output.dispose();
   }
-  const bad = all.findIndex((logit) => !Number.isFinite(logit));
+  const bad = all.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     throw new NonFiniteError(
-      `Cannot judge ${network.definition.name}: got logit ${all[bad]} for sample ${
-        Math.floor(bad / network.classes)
+      `Cannot judge ${network.definition.name}: got ${what} ${all[bad]} for sample ${
+        Math.floor(bad / width)
       }, need finite numbers; if training led here, lower the learning rate`,
     );
   }
@@ -278,13 +334,21 @@ async function readFiniteWeights(network: Network, epoch: number): Promise<Weigh
   return weights;
 }
 
-/** One step of SGD on some samples, in place; their losses go to `losses[first ...]`. */
+/** What an epoch's own forward passes gave, in the order of its samples. */
+interface Seen {
+  /** `[N]`. */
+  readonly losses: GPUBuffer;
+  /** `[N, classes]`. */
+  readonly logits: GPUBuffer;
+}
+
+/** One step of SGD on some samples, in place; their losses and logits go to `seen`, from `first` on. */
 function takeStep(
   tensorflow: Tensorflow,
   network: Network,
   samples: Dataset,
   noise: RandomGenerator,
-  losses: GPUBuffer,
+  seen: Seen,
   first: number,
   velocities: readonly GPUBuffer[],
   rates: Readonly<Record<"learning_rate" | "momentum" | "weight_decay", number>>,
@@ -293,14 +357,15 @@ function takeStep(
     const count = samples.labels.length;
     const images = toImages(samples, samples.labels.map((_, i) => i));
     const labels = tf.tensor1d(Float32Array.from(samples.labels));
-    const { variables } = network;
+    const { variables, classes } = network;
+    let logits!: tf.Tensor2D;
     const { value, grads } = tf.engine().gradients(
-      () => computeCrossEntropy(network.logits(images, noise), labels),
+      () => computeCrossEntropy(logits = tf.keep(network.logits(images, noise)), labels),
       variables,
       // of the mean
       tf.fill([count], 1 / count),
     );
-    const sampleLosses = tensorflow.bufferOf(value);
+    const [sampleLosses, sampleLogits] = [value, logits].map((t) => tensorflow.bufferOf(t));
     // a layer that the logits do not depend on has no gradient
     const updates = variables.flatMap((variable, i) =>
       grads[i]
@@ -314,11 +379,15 @@ function takeStep(
     );
     tensorflow.flush();
     const commands = tensorflow.gpu.record();
-    commands.copy(sampleLosses, 0, losses, first * 4, count * 4);
+    const copy = (from: GPUBuffer, to: GPUBuffer, width: number) =>
+      commands.copy(from, 0, to, first * width * 4, count * width * 4);
+    copy(sampleLosses, seen.losses, 1);
+    copy(sampleLogits, seen.logits, classes);
     for (const { count, ...buffers } of updates) {
       commands.run(kernels.momentum_step, { count, ...rates }, buffers, Math.ceil(count / 64));
     }
     commands.submit();
+    logits.dispose();
   });
 }
 

@@ -21,7 +21,7 @@ export function keepUnflagged(flags: ArrayLike<number>): Int32Array<ArrayBuffer>
  * @throws {RangeError} if the share is outside [0, 1].
  */
 export function pruneHeads(
-  { assignment, heads }: Clusters,
+  { assignment, heads }: Pick<Clusters, "assignment" | "heads">,
   share: number,
   seed = 0,
 ): Int32Array<ArrayBuffer> {
@@ -39,22 +39,45 @@ export function pruneHeads(
 }
 
 /**
+ * Keeps the `size` samples of the highest scores, which may be infinite; a tie at the border is drawn at random.
+ *
+ * @throws {RangeError} if `size` is not an integer from 1 to the number of scores, or a score is NaN.
+ */
+export function keepHighest(
+  scores: ArrayLike<number>,
+  size: number,
+  seed = 0,
+): Int32Array<ArrayBuffer> {
+  checkSize(scores.length, size, "the highest scores");
+  const bad = Array.from(scores).findIndex(Number.isNaN);
+  if (bad >= 0) {
+    throw new RangeError(`Cannot keep the highest scores: got NaN for sample ${bad}, need numbers`);
+  }
+  const drawn = drawPermutation(createGenerator(seed, PRUNE_STREAM), scores.length);
+  // compared, not subtracted: infinite scores have no difference
+  drawn.sort((a, b) => Number(scores[b] > scores[a]) - Number(scores[b] < scores[a]));
+  return drawn.slice(0, size).sort();
+}
+
+/**
  * Keeps `size` samples at random.
  *
  * @throws {RangeError} if `size` is not an integer from 1 to `count`.
  */
 export function keepRandom(count: number, size: number, seed = 0): Int32Array<ArrayBuffer> {
-  if (!(Number.isInteger(size) && size >= 1 && size <= count)) {
-    throw new RangeError(
-      `Cannot keep random samples: got ${size}, need an integer from 1 to ${count}`,
-    );
-  }
+  checkSize(count, size, "random samples");
   return Int32Array.from(choose([...Array(count).keys()], size, seed, 0)).sort();
 }
 
 function choose(samples: readonly number[], size: number, seed: number, part: number): number[] {
   const order = drawPermutation(createGenerator(seed, PRUNE_STREAM + part), samples.length);
   return [...order.subarray(0, size)].map((i) => samples[i]);
+}
+
+function checkSize(count: number, size: number, what: string): void {
+  if (!(Number.isInteger(size) && size >= 1 && size <= count)) {
+    throw new RangeError(`Cannot keep ${what}: got ${size}, need an integer from 1 to ${count}`);
+  }
 }
 
 function checkShare(share: number): void {

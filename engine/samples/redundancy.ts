@@ -10,6 +10,18 @@ import { Rows } from "../kernel/rows.ts";
 import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
 
 /**
+ * Which samples a sample is compared with: `any` other, as the paper's text says, or only the `later` ones of the data set, as the authors'
+ * code does. Of two samples that make each other redundant the later rule removes the first alone; what it removes depends on the order.
+ */
+export type RedundancyRule = "any" | "later";
+
+/** What makes a sample redundant. */
+export interface RedundancyOptions {
+  /** Default `any`. */
+  readonly rule?: RedundancyRule;
+}
+
+/**
  * Flags every sample x for which some other sample x' has `kappa(x, x') > kappa(x, x)`, strictly.
  *
  * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device.
@@ -19,11 +31,12 @@ import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "
  */
 export async function findRedundant(
   source: KernelSource,
+  { rule = "any" }: RedundancyOptions = {},
   onProgress?: OnProgress,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const self = await readSelfSimilarity(source);
   if (source instanceof Rows) {
-    const maxima = await computeMaxima(source, onProgress);
+    const maxima = await computeMaxima(source, rule, onProgress);
     return Uint8Array.from(maxima, (maximum, i) => Number(maximum > self[i]));
   }
   const redundant = new Uint8Array(countSamples(source));
@@ -33,19 +46,20 @@ export async function findRedundant(
       const row = firstRow + i;
       for (let j = 0; j < columnCount; j++) {
         const column = firstColumn + j;
-        if (row === column) continue;
+        if (rule === "later" ? column <= row : column === row) continue;
         const similarity = values[i * stride + j];
         if (similarity > self[row]) redundant[row] = 1;
-        if (mirrored && similarity > self[column]) redundant[column] = 1;
+        if (mirrored && rule === "any" && similarity > self[column]) redundant[column] = 1;
       }
     }
   }
   return redundant;
 }
 
-/** Each sample's largest similarity to another, `[N]` f32; `-Infinity` where there is no other. */
+/** Each sample's largest similarity to another that the rule compares it with, `[N]` f32; `-Infinity` where there is none. */
 async function computeMaxima(
   rows: Rows,
+  rule: RedundancyRule,
   onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { gpu, count } = rows;
@@ -56,7 +70,7 @@ async function computeMaxima(
       (commands, { tile, pairs, pairCount, place }) =>
         commands.run(
           kernels.tile_maximum,
-          { pair_count: pairCount, ...place },
+          { pair_count: pairCount, ...place, later: Number(rule === "later") },
           { tile, pairs, maximum },
           pairCount,
         ),

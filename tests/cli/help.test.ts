@@ -12,7 +12,7 @@ data fetch <name> --mirror --help
 plan --model --weights --samples --others --shape --classes --ratio --per-class --memory --json --help
 train --model --data --train-size --test-size --validation-size --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 gram --model --weights --data --kind --split --train-size --test-size --cross --full --repair --memory --out --json --help
-redundant --model --weights --data --kind --split --train-size --test-size --kernel --memory --out --json --help
+redundant --model --weights --data --kind --split --train-size --test-size --kernel --memory --rule --out --json --help
 relate --model --weights --data --kind --split --train-size --test-size --kernel --memory --threshold --epsilon --sample --out --json --help
 cluster --model --weights --data --kind --split --train-size --test-size --kernel --memory --labels --ratio --per-class --out --json --help
 neighbours --model --weights --data --kind --train-size --test --top --memory --out --json --help
@@ -24,6 +24,9 @@ experiment list --help
 experiment difficulty --config --quick --paper --out --json --help
 experiment forgetting --config --quick --paper --out --json --help
 experiment clusters --config --quick --paper --out --json --help
+experiment redundancy --config --quick --paper --out --json --help
+experiment debias --config --quick --paper --out --json --help
+experiment poison --config --quick --paper --out --json --help
 experiment theorem1 --config --quick --paper --out --json --help
 experiment extreme --config --quick --paper --out --json --help
 experiment control --config --quick --paper --out --json --help

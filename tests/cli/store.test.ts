@@ -127,6 +127,7 @@ testStore(
     const labels = ["--labels", `${from}/data/labels.npy`];
     const analyses: readonly (readonly [string, readonly string[], readonly string[]])[] = [
       ["redundant", [], ["redundant.npy", "summary.json"]],
+      ["redundant", ["--rule", "later"], ["redundant.npy", "summary.json"]],
       ["relate", ["--sample", "1030"], ["summary.json"]],
       ["cluster", [...labels, "--per-class"], ["centroids.npy", "assignment.npy", "summary.json"]],
       ["prune", ["--method", "head"], ["keep.npy", "summary.json"]],

@@ -52,25 +52,28 @@ for (const count of COUNTS) {
     for (let p = 0; p < panels; p++) for (let q = p; q < panels; q++) pairs.push(p, q);
     const [first, before] = [3, 0.05];
     const start = new Uint32Array(first + count).fill(toOrdered(before));
-    const { maximum } = await launchTwice(
-      gpu,
-      kernels.tile_maximum,
-      {
-        pair_count: pairs.length / 2,
-        column_panels: panels,
-        first_row: first,
-        row_count: count,
-        first_column: first,
-        column_count: count,
-      },
-      { tile, pairs: Uint32Array.from(pairs), maximum: start },
-      pairs.length / 2,
-    );
-    const expected = start.slice();
-    rowMaxima(kappa, count).forEach((value, i) => {
-      expected[first + i] = toOrdered(Math.max(value, before));
-    });
-    assert.deepEqual(maximum.integers, expected);
+    for (const rule of ["any", "later"] as const) {
+      const { maximum } = await launchTwice(
+        gpu,
+        kernels.tile_maximum,
+        {
+          pair_count: pairs.length / 2,
+          column_panels: panels,
+          first_row: first,
+          row_count: count,
+          first_column: first,
+          column_count: count,
+          later: Number(rule === "later"),
+        },
+        { tile, pairs: Uint32Array.from(pairs), maximum: start },
+        pairs.length / 2,
+      );
+      const expected = start.slice();
+      rowMaxima(kappa, count, rule).forEach((value, i) => {
+        expected[first + i] = toOrdered(Math.max(value, before));
+      });
+      assert.deepEqual(maximum.integers, expected, rule);
+    }
   });
 
   for (const blockRows of [64, 128, 256]) {
@@ -81,7 +84,9 @@ for (const count of COUNTS) {
         const variant = VARIANTS.findLast((v) => canRun(gpu, v, LAYOUT.length));
         using rows = await uploadRows(gpu, LAYOUT, drawTies(count, count), { variant, blockRows });
         const kappa = await computeGram(rows);
-        assert.deepEqual(await findRedundant(rows), redundant(kappa, count));
+        for (const rule of ["any", "later"] as const) {
+          assert.deepEqual(await findRedundant(rows, { rule }), redundant(kappa, count, rule));
+        }
         const thresholds = { threshold: 0.5, tolerance: 0.125 };
         const { counts } = await relateSamples(rows, { threshold: 0.5, epsilon: 0.125 });
         assert.deepEqual(counts, relatePairs(kappa, count, thresholds).counts);

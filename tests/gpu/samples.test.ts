@@ -217,6 +217,8 @@ for (const count of FEW_COUNTS) {
     const sample = count >> 1;
     for (const source of sources) {
       assert.deepEqual(await findRedundant(source), redundant(kappa, count));
+      const later = await findRedundant(source, { rule: "later" });
+      assert.deepEqual(later, redundant(kappa, count, "later"));
       const { counts, partners } = await relateSamples(source, { sample });
       assert.deepEqual(counts, expected.counts);
       assert.deepEqual(

@@ -53,7 +53,12 @@ for (const count of [1, 63, 64, 65, 131, 200]) {
           // one chunk in memory, so that every other comes from disk again
           for (const cacheBytes of [undefined, 1]) {
             const store = await KernelStore.open(path, { cacheBytes });
-            assert.deepEqual(await findRedundant(store), await findRedundant(matrix));
+            for (const rule of ["any", "later"] as const) {
+              assert.deepEqual(
+                await findRedundant(store, { rule }),
+                await findRedundant(matrix, { rule }),
+              );
+            }
             const thresholds = { threshold: 0.6, epsilon: 0.2, sample: count >> 1 };
             const related = await relateSamples(store, thresholds);
             assert.deepEqual(related, await relateSamples(matrix, thresholds));

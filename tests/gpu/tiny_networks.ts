@@ -13,8 +13,15 @@ import {
   tanh,
 } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
-import type { Layer, Weights as TwinWeights } from "../oracle/network.ts";
-import { type Numbers, sizeOf } from "../oracle/tensor.ts";
+import {
+  computeJacobian,
+  computeLogits,
+  type Layer,
+  lossAndGradient,
+  type Weights as TwinWeights,
+} from "../oracle/network.ts";
+import { dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
+import { type Numbers, sampleAt, sizeOf } from "../oracle/tensor.ts";
 import { drawNumbers } from "./open.ts";
 
 /** A network and how the oracle sees it. */
@@ -370,4 +377,50 @@ export function countSteps({ shapes, inputShape }: TinyNetwork): number {
     (steps, [outputs, ...inputs]) => steps + sizeOf(inputs) + 9 * outputs + sizeOf(inputShape) + 4,
     0,
   );
+}
+
+/** The gradient of a network's mean loss over all parameters one after another, each sample's loss, and how far float32 may be from them. */
+export function differentiateLoss(network: TinyNetwork, weights: Weights, data: Dataset) {
+  const images = toNumbers(data);
+  const { gradients } = lossAndGradient(network.twin, weights, images, data.labels);
+  const losses = Array.from(
+    data.labels,
+    (label, n) => lossAndGradient(network.twin, weights, sampleAt(images, n), [label]).loss,
+  );
+  const [large, largeImages] = [absoluteWeights(weights), absolute(images)];
+  const logits = computeLogits(network.twin, weights, images).data;
+  const largestLogit = Math.max(...computeLogits(network.twin, large, largeImages).data);
+  const logitError = dotBound(countForwardSteps(network), largestLogit);
+  // WGSL: exp is off by up to 3 + 2 |x| units in the last place, of 2 round-offs each, and log by 2^-21
+  const range = Math.max(...logits) - Math.min(...logits);
+  const softmaxError = 2 * (3 + 2 * range) * 2 * UNIT_ROUNDOFF + 2 ** -21 + 8 * UNIT_ROUNDOFF;
+
+  // the gradient is the mean over samples of softmax - one-hot times the Jacobian; either factor has its error
+  const jacobian = computeJacobian(network.twin, weights, images);
+  const largeJacobian = computeJacobian(network.twin, large, largeImages);
+  const count = data.labels.length;
+  const seedError = logitError / 2 + softmaxError;
+  const error = new Float64Array(jacobian[0][0].length);
+  for (let n = 0; n < count; n++) {
+    for (let c = 0; c < network.classes; c++) {
+      const own = logits.subarray(n * network.classes, (n + 1) * network.classes);
+      const softmax = Math.exp(own[c]) / own.reduce((sum, z) => sum + Math.exp(z), 0);
+      const seed = Math.abs(softmax - (c === data.labels[n] ? 1 : 0)) + seedError;
+      for (let p = 0; p < error.length; p++) {
+        error[p] += seedError * Math.abs(jacobian[n][c][p]) / count;
+        error[p] += dotBound(countSteps(network) + count, seed * largeJacobian[n][c][p]) / count;
+      }
+    }
+  }
+  return {
+    gradient: concatenate(gradients),
+    error,
+    losses,
+    lossError: 2 * logitError + softmaxError,
+  };
+}
+
+/** The numbers of all tensors, one after another. */
+export function concatenate(tensors: ReadonlyMap<string, { data: ArrayLike<number> }>): number[] {
+  return [...tensors.values()].flatMap(({ data }) => Array.from(data));
 }

@@ -7,15 +7,14 @@ import type { NetworkDefinition } from "../../engine/network/definition.ts";
 import { flatten, globalAverage, relu } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import type { TrainingOptions } from "../../engine/network/training.ts";
-import { computeJacobian, computeLogits, lossAndGradient } from "../oracle/network.ts";
-import { assertClose, dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
-import { sampleAt } from "../oracle/tensor.ts";
+import { computeLogits } from "../oracle/network.ts";
+import { assertClose, dotBound } from "../oracle/numbers.ts";
+import { countForgettings } from "../oracle/pruning.ts";
+import { drawNumbers } from "./open.ts";
 import { kernelOf, testEngine } from "./open_engine.ts";
 import {
-  absolute,
-  absoluteWeights,
-  countForwardSteps,
-  countSteps,
+  concatenate,
+  differentiateLoss,
   drawImages,
   drawWeights,
   strided,
@@ -34,51 +33,6 @@ async function train(engine: Engine, weights: Weights, data: Dataset, options: T
   return await engine.train(network, data, options);
 }
 
-/** The gradient of the mean loss over all parameters one after another, each sample's loss, and how far float32 may be from them. */
-function differentiate(weights: Weights, data: Dataset) {
-  const images = toNumbers(data);
-  const { gradients } = lossAndGradient(NETWORK.twin, weights, images, data.labels);
-  const losses = Array.from(
-    data.labels,
-    (label, n) => lossAndGradient(NETWORK.twin, weights, sampleAt(images, n), [label]).loss,
-  );
-  const [large, largeImages] = [absoluteWeights(weights), absolute(images)];
-  const logits = computeLogits(NETWORK.twin, weights, images).data;
-  const largestLogit = Math.max(...computeLogits(NETWORK.twin, large, largeImages).data);
-  const logitError = dotBound(countForwardSteps(NETWORK), largestLogit);
-  // WGSL: exp is off by up to 3 + 2 |x| units in the last place, of 2 round-offs each, and log by 2^-21
-  const range = Math.max(...logits) - Math.min(...logits);
-  const softmaxError = 2 * (3 + 2 * range) * 2 * UNIT_ROUNDOFF + 2 ** -21 + 8 * UNIT_ROUNDOFF;
-
-  // the gradient is the mean over samples of softmax - one-hot times the Jacobian; either factor has its error
-  const jacobian = computeJacobian(NETWORK.twin, weights, images);
-  const largeJacobian = computeJacobian(NETWORK.twin, large, largeImages);
-  const count = data.labels.length;
-  const seedError = logitError / 2 + softmaxError;
-  const error = new Float64Array(jacobian[0][0].length);
-  for (let n = 0; n < count; n++) {
-    for (let c = 0; c < NETWORK.classes; c++) {
-      const own = logits.subarray(n * NETWORK.classes, (n + 1) * NETWORK.classes);
-      const softmax = Math.exp(own[c]) / own.reduce((sum, z) => sum + Math.exp(z), 0);
-      const seed = Math.abs(softmax - (c === data.labels[n] ? 1 : 0)) + seedError;
-      for (let p = 0; p < error.length; p++) {
-        error[p] += seedError * Math.abs(jacobian[n][c][p]) / count;
-        error[p] += dotBound(countSteps(NETWORK) + count, seed * largeJacobian[n][c][p]) / count;
-      }
-    }
-  }
-  return {
-    gradient: concatenate(gradients),
-    error,
-    losses,
-    lossError: 2 * logitError + softmaxError,
-  };
-}
-
-function concatenate(tensors: ReadonlyMap<string, { data: ArrayLike<number> }>): number[] {
-  return [...tensors.values()].flatMap(({ data }) => Array.from(data));
-}
-
 for (const [momentum, weightDecay] of [[0, 0], [0.9, 0], [0.9, 0.1]]) {
   testEngine(
     `two steps with momentum ${momentum} and weight decay ${weightDecay} follow the oracle's gradient`,
@@ -88,7 +42,7 @@ for (const [momentum, weightDecay] of [[0, 0], [0.9, 0], [0.9, 0.1]]) {
       const one = await train(engine, before, data, { ...options, epochs: 1 });
       const two = await train(engine, before, data, { ...options, epochs: 2 });
       const [first, second] = [before, one.weights].map((weights) => {
-        const found = differentiate(weights, data);
+        const found = differentiateLoss(NETWORK, weights, data);
         const decayed = concatenate(weights).map((w, i) => found.gradient[i] + weightDecay * w);
         return { ...found, decayed };
       });
@@ -140,7 +94,7 @@ testEngine(
   "difficulty sums each sample's own loss over the epochs, in whatever order they come",
   async (engine) => {
     const [weights, data] = [drawWeights(NETWORK, 3), drawImages(NETWORK, 7, 5)];
-    const { losses, lossError } = differentiate(weights, data);
+    const { losses, lossError } = differentiateLoss(NETWORK, weights, data);
     // steps so small that no weight moves
     const options = { epochs: 3, batch: 2, learningRate: 1e-30, seed: 5 };
     const { difficulty, weights: after, epochs } = await train(engine, weights, data, options);
@@ -190,6 +144,45 @@ const wrong: Weights = new Map([
   ["fc.weight", { shape: [2, 2], data: Float32Array.of(-1, 1, 1, -1) }],
   ["fc.bias", { shape: [2], data: Float32Array.of(0, 0) }],
 ]);
+
+testEngine("forgetting events are those of the epochs' own forward passes", async (engine) => {
+  // pixels that say nothing of the labels, and steps so long that samples are forgotten again and again
+  const count = 23;
+  const data = createDataset({
+    ...drawPair([0, 1]),
+    images: Uint8Array.from(drawNumbers(1, 4 * count), (number) => 127 * (1 + number)),
+    labels: Array.from({ length: count }, (_, n) => n === 7 ? 2 : n * n % 3),
+    shape: [2, 2, 1],
+    classes: 3,
+  });
+  const twin = [{ kind: "flatten" }, { kind: "dense", name: "fc" }] as const;
+  const before: Weights = new Map([
+    ["fc.weight", { shape: [3, 4], data: drawNumbers(2, 12) }],
+    ["fc.bias", { shape: [3], data: drawNumbers(3, 3) }],
+  ]);
+  const trainFor = async (epochs: number) => {
+    using network = engine.network(linear, before, data.shape);
+    return await engine.train(network, data, { batch: "full", learningRate: 2, epochs });
+  };
+
+  const epochs = 8;
+  const right: boolean[][] = [];
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const weights = epoch === 0 ? before : (await trainFor(epoch)).weights;
+    const { data: logits } = computeLogits(twin, weights, toNumbers(data));
+    // no pixel is above 1
+    const rounding = dotBound(5, concatenate(weights).reduce((sum, w) => sum + Math.abs(w), 0));
+    right.push(Array.from(data.labels, (label, n) => {
+      const row = Array.from(logits.subarray(n * 3, n * 3 + 3));
+      const [first, second] = row.toSorted((a, b) => b - a);
+      assert.ok(first - second > 2 * rounding, "an answer hangs on rounding");
+      return row.indexOf(first) === label;
+    }));
+  }
+  const expected = countForgettings(right);
+  for (const events of [0, 1, 2, Infinity]) assert.ok(expected.includes(events), `${expected}`);
+  assert.deepEqual([...(await trainFor(epochs)).forgettings], expected);
+});
 
 testEngine(
   "the weights that do best on the validation set are kept, whatever the test set says",

@@ -14,7 +14,7 @@
 export function redundant(
   kappa: ArrayLike<number>,
   count: number,
-  rule: "all" | "later" = "all",
+  rule: "any" | "later" = "any",
 ): Uint8Array {
   const flags = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
@@ -25,11 +25,15 @@ export function redundant(
   return flags;
 }
 
-/** Each sample's largest similarity to another, `[N]`; `-Infinity` where there is no other. */
-export function rowMaxima(kappa: ArrayLike<number>, count: number): Float64Array {
+/** Each sample's largest similarity to another, or to a later one, `[N]`; `-Infinity` where there is none. */
+export function rowMaxima(
+  kappa: ArrayLike<number>,
+  count: number,
+  rule: "any" | "later" = "any",
+): Float64Array {
   const maxima = new Float64Array(count).fill(-Infinity);
   for (let i = 0; i < count; i++) {
-    for (let j = 0; j < count; j++) {
+    for (let j = rule === "later" ? i + 1 : 0; j < count; j++) {
       if (j !== i) maxima[i] = Math.max(maxima[i], kappa[i * count + j]);
     }
   }

@@ -47,10 +47,11 @@ Deno.test({
       metrics.rho.map(({ size, ...own }: { size: number }) => [size, own]),
     );
     // Half of the samples see nearly what all of them see.
-    assert.ok(rho.get(200)!.value > 0.9, JSON.stringify(metrics.rho));
-    // Down to ten samples the intervals lie apart, one below the other. Below ten they overlap, and so are not held to an order: which
-    // classes a subset happens to hold matters more there than how many samples it has.
-    for (const [larger, smaller] of [[200, 40], [40, 10], [200, 1]]) {
+    assert.ok(rho.get(1000)!.value > 0.9, JSON.stringify(metrics.rho));
+    // Down to ten samples the intervals lie apart, one below the other. Below ten they are not held to an order: the loss before anything is
+    // learnt, which all models share, and the classes that a subset happens to hold weigh more there than its size. In 30 epochs rho at one
+    // sample is even above that at five.
+    for (const [larger, smaller] of [[1000, 200], [200, 40], [40, 10], [1000, 1]]) {
       const [above, below] = [rho.get(larger)!, rho.get(smaller)!];
       assert.ok(below.high < above.low, `${larger}, ${smaller}: ${JSON.stringify(metrics.rho)}`);
     }

@@ -1,0 +1,71 @@
+/**
+ * The norm of each sample's own gradient.
+ *
+ * @module
+ */
+import { type Dataset, takeSamples } from "../data/dataset.ts";
+import type { OnProgress } from "../gpu/pace.ts";
+import { projectRows } from "../kernel/projection.ts";
+import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
+import type { Network } from "../network/network.ts";
+import type { Tensorflow } from "../network/tensorflow.ts";
+import { computeLogits } from "../network/training.ts";
+
+/** Samples whose rows are held together. */
+const PART = 4096;
+
+/**
+ * GraNd: the norm of the gradient of each sample's own cross-entropy over all parameters, `|dz/dw^T (softmax(z) - onehot(y))|` (Paul,
+ * Ganguli and Dziugaite, 2021, "Deep learning on a data diet", definition 2.1). The paper takes it early in training and averages it over
+ * networks of several seeds.
+ *
+ * A sample's packed row seeded with its prediction error is that gradient, and its self-similarity the squared norm. Costs a forward pass
+ * and a projection; holds the rows of 4,096 samples.
+ *
+ * @returns `[N]` f32
+ * @throws {DataError} if images or labels do not fit the network, `NonFiniteError` if a gradient overflows.
+ */
+export async function computeGradientNorms(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+  onProgress?: OnProgress,
+): Promise<Float32Array<ArrayBuffer>> {
+  const count = data.labels.length;
+  const { classes } = network;
+  const logits = await computeLogits(tensorflow, network, data);
+  const seeds = computePredictionErrors(logits, data.labels);
+  const norms = new Float32Array(count);
+  for (let first = 0; first < count; first += PART) {
+    const size = Math.min(PART, count - first);
+    const part = takeSamples(data, Int32Array.from({ length: size }, (_, i) => first + i));
+    using rows = await projectRows(tensorflow, network, part, {
+      seeds: seeds.subarray(first * classes, (first + size) * classes),
+    });
+    norms.set((await computeSelfSimilarity(rows)).map(Math.sqrt), first);
+    onProgress?.(first + size, count);
+  }
+  return norms;
+}
+
+/** How far each prediction is from its label, `softmax(z) - onehot(y)`: the gradient of its cross-entropy for the logits, `[N, C]` f32. */
+function computePredictionErrors(
+  logits: Float32Array,
+  labels: ArrayLike<number>,
+): Float32Array<ArrayBuffer> {
+  const classes = logits.length / labels.length;
+  const errors = new Float32Array(logits.length);
+  for (let n = 0; n < labels.length; n++) {
+    const row = Float64Array.from(logits.subarray(n * classes, (n + 1) * classes));
+    // exponents of at most 0 cannot overflow
+    const largest = row.reduce((a, b) => Math.max(a, b));
+    const exponentials = row.map((logit) => Math.exp(logit - largest));
+    const total = exponentials.reduce((sum, value) => sum + value);
+    // rounded after the subtraction, which would leave nothing of a small error
+    errors.set(
+      exponentials.map((value, c) => value / total - Number(c === labels[n])),
+      n * classes,
+    );
+  }
+  return errors;
+}
