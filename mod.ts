@@ -107,5 +107,4 @@ export {
 } from "./engine/samples/relations.ts";
 export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
-export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
