@@ -19,6 +19,7 @@ import {
 } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
+import { formatPercent } from "../report/statistics.ts";
 import type { Experiment, Run } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import {
@@ -26,7 +27,6 @@ import {
   claimTest,
   DEGREES_NOTE,
   drawSubsets,
-  formatPercent,
   loadSubsetData,
   type Pair,
   PAPER_SUBSET_SETTINGS,

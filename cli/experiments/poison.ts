@@ -7,12 +7,12 @@ import { z } from "npm:zod@4.6.7";
 import { clusterSamples, type Dataset, keepRandom, type Weights } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
+import { formatPercent } from "../report/statistics.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import {
   claimTest,
   drawSubsets,
-  formatPercent,
   loadSubsetData,
   type Pair,
   PAPER_SUBSET_SETTINGS,

@@ -7,12 +7,12 @@ import { z } from "npm:zod@4.6.7";
 import { findRedundant, keepRandom, keepUnflagged, type RedundancyRule } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
+import { formatPercent } from "../report/statistics.ts";
 import type { Experiment, Run } from "./experiment.ts";
 import {
   claimTest,
   DEGREES_NOTE,
   drawSubsets,
-  formatPercent,
   loadSubsetData,
   PAPER_SUBSET_SETTINGS,
   QUICK_SUBSET_SETTINGS,

@@ -18,9 +18,15 @@ import {
   trainArm,
 } from "../comparison.ts";
 import { MODELS } from "../inputs.ts";
-import { compareMeans, type MeanComparison, summarise } from "../report/statistics.ts";
+import {
+  compareMeans,
+  formatPercent,
+  type MeanComparison,
+  summarise,
+} from "../report/statistics.ts";
 import { type Claim, type Figure, type Run, SettingError, type Table } from "./experiment.ts";
 import * as setting from "./settings.ts";
+import { describeChance } from "./training.ts";
 import { claimDirection } from "./verdict.ts";
 
 /** Settings of data, of the network whose kernel chooses, and of the networks that are compared. */
@@ -152,25 +158,14 @@ export async function trainSubsetArms(
           return { failure: error.message };
         }
       });
-      const failure = "failure" in outcome ? outcome.failure : describeChance(outcome, test);
+      const failure = "failure" in outcome
+        ? outcome.failure
+        : describeChance(outcome.epochs.at(-1)!.testAccuracy!, test);
       if (failure !== undefined) run.exclude(`${arm.name}, seed ${seed}`, failure);
       else results[i].runs.push(outcome as ArmRun);
     }
   }
   return results;
-}
-
-/** Says that a run ended no better than by always naming the largest class: no more than 3 standard errors above its share. */
-function describeChance({ epochs }: ArmRun, { labels, classes }: Dataset): string | undefined {
-  const counts = Array.from({ length: classes }, () => 0);
-  for (const label of labels) counts[label]++;
-  const share = Math.max(...counts) / labels.length;
-  const chance = share + 3 * Math.sqrt(share * (1 - share) / labels.length);
-  const accuracy = epochs.at(-1)!.testAccuracy!;
-  if (accuracy > chance) return undefined;
-  return `accuracy at chance: ${formatPercent(accuracy)} after the last epoch, need more than ${
-    formatPercent(chance)
-  }`;
 }
 
 /** Test accuracy of some arms over the epochs, with a band a standard deviation wide on either side; no figure where no run is left. */
@@ -293,11 +288,6 @@ export function claimTest(
       ? `no significant difference in ${runs} runs an arm, which counts from ${PAPER_RUNS} on`
       : undefined,
   });
-}
-
-/** 0.123 as `12.30 %`. */
-export function formatPercent(share: number | null): string {
-  return share === null ? "-" : `${(100 * share).toFixed(2)} %`;
 }
 
 function findFinals(results: readonly ArmResult[], name: string): number[] {

@@ -13,6 +13,7 @@ import {
   type Weights,
 } from "../../mod.ts";
 import { MODELS } from "../inputs.ts";
+import { formatPercent } from "../report/statistics.ts";
 import type { Run } from "./experiment.ts";
 
 /** What training left. */
@@ -35,8 +36,24 @@ export interface TrainingRequest extends TrainingOptions {
   readonly from?: Weights;
 }
 
-/** Above this share of right answers times the number of classes, a network has learnt something. */
-const CHANCE = 1.5;
+/**
+ * Says that a network does no better than by always naming the largest class: no more than 3 standard errors above its share.
+ *
+ * @param accuracy share of right answers, 0 to 1
+ */
+export function describeChance(
+  accuracy: number,
+  { labels, classes }: Dataset,
+): string | undefined {
+  const counts = Array.from({ length: classes }, () => 0);
+  for (const label of labels) counts[label]++;
+  const share = Math.max(...counts) / labels.length;
+  const chance = share + 3 * Math.sqrt(share * (1 - share) / labels.length);
+  if (accuracy > chance) return undefined;
+  return `accuracy at chance: ${formatPercent(accuracy)} after the last epoch, need more than ${
+    formatPercent(chance)
+  }`;
+}
 
 /**
  * Trains a network, or reads what an earlier process trained.
@@ -66,9 +83,9 @@ export async function trainOnce(
   });
   const { epochs, bestEpoch, difficulty, failure } = record;
   const last = epochs.at(-1);
-  const accuracy = last?.testAccuracy ?? last?.validationAccuracy ?? 1;
-  const reason = failure ??
-    (accuracy * data.classes < CHANCE ? `accuracy ${accuracy}, at chance` : undefined);
+  const judged = options.test ?? options.validation;
+  const accuracy = options.test ? last?.testAccuracy : last?.validationAccuracy;
+  const reason = failure ?? (judged && describeChance(accuracy!, judged));
   if (reason !== undefined) {
     run.exclude(name, reason);
     return undefined;

@@ -212,3 +212,8 @@ function checkFinite(action: string, values: readonly number[]): void {
     );
   }
 }
+
+/** 0.123 as `12.30 %`. */
+export function formatPercent(share: number | null): string {
+  return share === null ? "-" : `${(100 * share).toFixed(2)} %`;
+}

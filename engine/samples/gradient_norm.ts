@@ -10,6 +10,7 @@ import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import type { Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { computeLogits } from "../network/training.ts";
+import { computePredictionErrors } from "./scores.ts";
 
 /** Samples whose rows are held together. */
 const PART = 4096;
@@ -46,26 +47,4 @@ export async function computeGradientNorms(
     onProgress?.(first + size, count);
   }
   return norms;
-}
-
-/** How far each prediction is from its label, `softmax(z) - onehot(y)`: the gradient of its cross-entropy for the logits, `[N, C]` f32. */
-function computePredictionErrors(
-  logits: Float32Array,
-  labels: ArrayLike<number>,
-): Float32Array<ArrayBuffer> {
-  const classes = logits.length / labels.length;
-  const errors = new Float32Array(logits.length);
-  for (let n = 0; n < labels.length; n++) {
-    const row = Float64Array.from(logits.subarray(n * classes, (n + 1) * classes));
-    // exponents of at most 0 cannot overflow
-    const largest = row.reduce((a, b) => Math.max(a, b));
-    const exponentials = row.map((logit) => Math.exp(logit - largest));
-    const total = exponentials.reduce((sum, value) => sum + value);
-    // rounded after the subtraction, which would leave nothing of a small error
-    errors.set(
-      exponentials.map((value, c) => value / total - Number(c === labels[n])),
-      n * classes,
-    );
-  }
-  return errors;
 }

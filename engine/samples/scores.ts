@@ -30,21 +30,44 @@ export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Sc
   const loss = new Float64Array(count);
   const el2n = new Float64Array(count);
   for (let n = 0; n < count; n++) {
-    const row = Float64Array.from(logits.subarray(n * classes, (n + 1) * classes));
     const label = labels[n];
-    if (!(label in row)) {
+    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
       throw new RangeError(
         `Cannot score samples: got label ${label} for sample ${n}, need an integer from 0 to ${
           classes - 1
         }`,
       );
     }
-    // shifted by the largest, the exponentials stay finite
-    const largest = row.reduce((a, b) => Math.max(a, b));
-    const exponentials = row.map((logit) => Math.exp(logit - largest));
-    const total = exponentials.reduce((sum, value) => sum + value, 0);
+    const row = logits.subarray(n * classes, (n + 1) * classes);
+    const { largest, total, error } = predict(row, label);
     loss[n] = Math.log(total) - (row[label] - largest);
-    el2n[n] = Math.hypot(...exponentials.map((value, c) => value / total - Number(c === label)));
+    el2n[n] = Math.hypot(...error);
   }
   return { loss, el2n };
+}
+
+/** How far each prediction is from its label, `softmax(z) - onehot(y)`: the gradient of its cross-entropy for the logits, `[N, C]` f32. */
+export function computePredictionErrors(
+  logits: Float32Array,
+  labels: ArrayLike<number>,
+): Float32Array<ArrayBuffer> {
+  const classes = logits.length / labels.length;
+  const errors = new Float32Array(logits.length);
+  for (let n = 0; n < labels.length; n++) {
+    const row = logits.subarray(n * classes, (n + 1) * classes);
+    // rounded after the subtraction, which would leave nothing of a small error
+    errors.set(predict(row, labels[n]).error, n * classes);
+  }
+  return errors;
+}
+
+/** One sample's `softmax(z) - onehot(y)` in float64, and the sum of exponentials of its logits less the largest. */
+function predict(logits: Float32Array, label: number) {
+  const row = Float64Array.from(logits);
+  // exponents of at most 0 cannot overflow
+  const largest = row.reduce((a, b) => Math.max(a, b));
+  const exponentials = row.map((logit) => Math.exp(logit - largest));
+  const total = exponentials.reduce((sum, value) => sum + value, 0);
+  const error = exponentials.map((value, c) => value / total - Number(c === label));
+  return { largest, total, error };
 }
