@@ -2,7 +2,7 @@
 // Lavapipe is fastest this way, on panels in textures.
 //
 // One workgroup computes 32 x 64 numbers, half of a pair of panels; one invocation 32 rows of 4 columns. Each reads four rows and four
-// columns of a line; the rows then go from lane to lane. Four lines are read at a time, so that a sum is touched a quarter as often.
+// columns of a line; the rows then go from lane to lane. Eight lines are read at a time, so that a sum is touched an eighth as often.
 // Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where both halves read the same rows.
 // Dispatch: 2 * pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
@@ -60,16 +60,16 @@ fn main(
       }
       let start = select(segment.x, segment.z, side == 1u);
       let end = start + select(segment.y, segment.w, side == 1u);
-      for (var k = start; k < end; k += 4u) {
-        var a: array<vec4f, 4>;
-        var b: array<vec4f, 4>;
-        for (var u = 0u; u < 4u; u++) { // unroll
+      for (var k = start; k < end; k += 8u) {
+        var a: array<vec4f, 8>;
+        var b: array<vec4f, 8>;
+        for (var u = 0u; u < 8u; u++) { // unroll
           a[u] = load_rows(pair.x, min(k + u, end - 1u), row_quad + local % 8u);
           b[u] = select(vec4f(), load_columns(pair.y, min(k + u, end - 1u), local), k + u < end);
         }
         for (var q = 0u; q < 8u; q++) { // unroll
           for (var i = 0u; i < 4u; i++) { // unroll
-            for (var u = 0u; u < 4u; u++) { // unroll
+            for (var u = 0u; u < 8u; u++) { // unroll
               sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[u][i], q)), b[u], sum[q * 4u + i]);
             }
           }
