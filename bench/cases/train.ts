@@ -13,7 +13,7 @@ import { StockLenet5 } from "../stock_lenet5.ts";
 
 const BATCH = 128;
 /** As many that what an epoch begins and ends with counts as little as in one of MNIST's 60,000. */
-const IMAGES = 32 * BATCH;
+const IMAGES = 30 * BATCH;
 const QUICK_IMAGES = 4 * BATCH;
 const RATES = { learningRate: 0.01, momentum: 0.9 };
 
