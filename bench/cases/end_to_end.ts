@@ -92,10 +92,10 @@ async function compare(
   const matrix = await own.read();
   const largest = matrix.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const tolerance = TOLERANCE * largest;
-  const forgiving = Object.entries(contenders).map(([name, { run, read }]) =>
+  const forgiving = Object.entries(contenders).map(([name, contender]) =>
     [name, {
-      run,
-      read: async () => leaveOutTies(await read(), matrix, count, tolerance),
+      run: (repetitions: number) => contender.run(repetitions),
+      read: async () => leaveOutTies(await contender.read(), matrix, count, tolerance),
     }] as const
   );
   const { ours, ...peers } = await measure(
