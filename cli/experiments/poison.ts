@@ -43,7 +43,7 @@ export const poison: Experiment<typeof SETTINGS> = {
   source: "appendix E.2, figure 7",
   about: "train on 1% and 5% of the data, from the largest cluster against from everything",
   settings: SETTINGS,
-  quick: { ...QUICK_SUBSET_SETTINGS, trainSize: 4_000, seeds: 6, epochs: 20, batch: 16 },
+  quick: { ...QUICK_SUBSET_SETTINGS, trainSize: 4_000, seeds: 4, epochs: 20, batch: 16 },
   paper: { ...PAPER_SUBSET_SETTINGS, epochs: 100 },
 
   async run(run) {

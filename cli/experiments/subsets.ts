@@ -72,7 +72,7 @@ export const QUICK_SUBSET_SETTINGS = {
   testSize: 500,
   kernelEpochs: 12,
   seeds: 3,
-  epochs: 15,
+  epochs: 12,
   batch: 32,
 } as const;
 
