@@ -41,6 +41,32 @@ export function recall<T>(
   return value;
 }
 
+/**
+ * Milliseconds of one repetition: the mean of as many as drown the wait for the device, which takes some 12.
+ *
+ * @param leastMs time of the whole at least
+ * @param submit submits so many repetitions
+ * @throws {DeviceError} if the device fails.
+ */
+export async function timeRepetitions(
+  gpu: Gpu,
+  leastMs: number,
+  submit: (count: number) => void,
+): Promise<number> {
+  const measure = async (count: number) => {
+    const start = performance.now();
+    submit(count);
+    await gpu.finish();
+    return performance.now() - start;
+  };
+  // lavapipe compiles a pipeline again for textures of another size, for half a second
+  await measure(1);
+  for (let count = 1;; count *= 2) {
+    const milliseconds = await measure(count);
+    if (milliseconds > leastMs) return milliseconds / count;
+  }
+}
+
 async function find<T>(gpu: Gpu, measurement: Measurement<T>, fresh: boolean): Promise<T> {
   const key = await describe(gpu, measurement);
   const remembered = fresh ? undefined : measurement.schema.safeParse((await readMemory())[key]);

@@ -6,7 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { type Measurement, recall } from "./measured.ts";
+import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 
 /** Milliseconds of a convolution, the copies among them, by where its operands are read. */
@@ -57,7 +57,7 @@ export async function chooseStaged(gpu: Gpu, options?: { fresh?: boolean }): Pro
   return times;
 }
 
-/** Milliseconds of one launch: the mean of as many as drown the wait for the device, which takes some 12. */
+/** Milliseconds of one launch. */
 async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
   const { sample_count, in_height, in_width, in_channels } = CONVOLUTION;
   const { out_height, out_width, out_channels, kernel_height, kernel_width } = CONVOLUTION;
@@ -71,21 +71,13 @@ async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
   gpu.staged = staged;
   try {
     const commands = gpu.record();
-    const measure = async (count: number) => {
-      const start = performance.now();
+    const groups = Math.ceil(Math.ceil(positions / 8) * octets / 64);
+    return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
       for (let i = 0; i < count; i++) {
-        const groups = Math.ceil(Math.ceil(positions / 8) * octets / 64);
         commands.run(convolution, CONVOLUTION, { inputs, filters, outputs }, groups);
       }
       commands.submit();
-      await gpu.finish();
-      return performance.now() - start;
-    };
-    await measure(1); // compiles
-    for (let count = 1;; count *= 2) {
-      const milliseconds = await measure(count);
-      if (milliseconds > MEASUREMENT_MS) return milliseconds / count;
-    }
+    });
   } finally {
     gpu.staged = before;
     for (const buffer of [inputs, filters, outputs]) gpu.destroyBuffer(buffer);

@@ -6,7 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Measurement, recall } from "./measured.ts";
+import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
 import { countFlops, PANEL_ROWS } from "./plan.ts";
@@ -118,39 +118,24 @@ async function chooseSize(gpu: Gpu): Promise<number> {
   return SIZES.at(-1)!;
 }
 
-/** Milliseconds of a symmetric product by a variant: the mean of as many as drown the wait for the device, which takes some 12. */
+/** Milliseconds of a symmetric product by a variant. */
 async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Promise<number> {
   using rows = await drawRows(gpu, variant, size, LENGTH);
   using sweep = new TileSweep(rows, rows);
   const commands = gpu.record();
-  const measure = async (count: number) => {
-    const start = performance.now();
+  return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
     for (let i = 0; i < count; i++) sweep.record(commands, 0);
     commands.submit();
-    await gpu.finish();
-    return performance.now() - start;
-  };
-  // lavapipe compiles a pipeline again for textures of another size, for half a second
-  await measure(1);
-  for (let count = 1;; count *= 2) {
-    const milliseconds = await measure(count);
-    if (milliseconds > MEASUREMENT_MS) return milliseconds / count;
-  }
+  });
 }
 
 /** GB/s of reading rows once, one panel after another, as clustering does. */
 async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number> {
   using rows = await drawRows(gpu, variant, READ_ROWS, LENGTH);
-  for (let passes = 1;; passes *= 2) {
-    const start = performance.now();
+  const milliseconds = await timeRepetitions(gpu, MEASUREMENT_MS, (passes) => {
     for (let pass = 0; pass < passes; pass++) gpu.destroyBuffer(submitSelfSimilarity(rows));
-    await gpu.finish();
-    const milliseconds = performance.now() - start;
-    // the first pass compiles, and the wait itself takes some 12 ms
-    if (passes > 1 && milliseconds > MEASUREMENT_MS) {
-      return 4 * READ_ROWS * LENGTH * passes / milliseconds / 1e6;
-    }
-  }
+  });
+  return 4 * READ_ROWS * LENGTH / milliseconds / 1e6;
 }
 
 /** A small product with a factored segment and awkward lengths, which every variant must get right. */
