@@ -6,24 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { readJson, succeed } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
-
-const ignore = !Deno.env.get("LPNTK_DATA");
-if (ignore) console.log("LPNTK_DATA is not set: no experiment runs on real MNIST");
-
-/** Several times the three minutes that quick settings are made for. */
-const TIMEOUT_MS = 15 * 60_000;
-
-async function runQuick(experiment: string) {
-  await using folder = await openTempFolder();
-  const out = `${folder.path}/${experiment}`;
-  await succeed(["experiment", experiment, "--quick", "--out", out], { timeoutMs: TIMEOUT_MS });
-  const claims: { what: string; ours: string; verdict: string }[] = await readJson(
-    `${out}/claims.json`,
-  );
-  return { metrics: await readJson(`${out}/metrics.json`), claims };
-}
+import { ignore, runQuick } from "./quick.ts";
 
 Deno.test({
   name: "all that appendix D.1 says of two samples with one image is so",

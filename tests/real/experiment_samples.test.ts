@@ -6,34 +6,22 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { readJson, succeed } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { ignore, runQuick } from "./quick.ts";
 
-const ignore = !Deno.env.get("LPNTK_DATA");
-if (ignore) console.log("LPNTK_DATA is not set: no experiment runs on real MNIST");
-
-/** Several times the three minutes that quick settings are made for. */
-const TIMEOUT_MS = 15 * 60_000;
-
-async function runQuick(experiment: string) {
-  await using folder = await openTempFolder();
-  const out = `${folder.path}/${experiment}`;
-  await succeed(["experiment", experiment, "--quick", "--out", out], { timeoutMs: TIMEOUT_MS });
-  const claims: { what: string; ours: string; verdict: string }[] = await readJson(
-    `${out}/claims.json`,
-  );
+async function runAgreeing(experiment: string) {
+  const { metrics, claims } = await runQuick(experiment);
   const assertAgrees = (what: string) => {
     const claim = claims.find((claim) => claim.what === what);
     assert.equal(claim?.verdict, "agrees", `${what}: ${claim?.ours}`);
   };
-  return { metrics: await readJson(`${out}/metrics.json`), assertAgrees };
+  return { metrics, assertAgrees };
 }
 
 Deno.test({
   name: "most samples are in the heads of their classes, the easiest more and the hardest less",
   ignore,
   async fn() {
-    const { assertAgrees } = await runQuick("clusters");
+    const { assertAgrees } = await runAgreeing("clusters");
     const plain = "plain kernel, per class:";
     assertAgrees(`${plain} most samples are in the head`);
     assertAgrees(`${plain} the 10% easiest are in the head more often than others`);
@@ -50,7 +38,7 @@ Deno.test({
     "the kernel finds flipped labels with an AUROC of 0.95 and more, and puts most of them right",
   ignore,
   async fn() {
-    const { metrics, assertAgrees } = await runQuick("noise");
+    const { metrics, assertAgrees } = await runAgreeing("noise");
     assertAgrees("after 10 epochs, 'own class, cosine' finds wrong labels");
     const [{ auroc, suggestions }] = metrics.rankings;
     const values = ["own", "candidate", "neighbours", "loss", "summedLoss"] as const;
@@ -65,7 +53,7 @@ Deno.test({
   name: "interchangeable company makes a sample easier to learn, contradictory company harder",
   ignore,
   async fn() {
-    const { assertAgrees } = await runQuick("control");
+    const { assertAgrees } = await runAgreeing("control");
     assertAgrees("interchangeable samples make a sample easier");
     assertAgrees("contradictory samples make a sample harder");
     assertAgrees("unrelated samples lie between the two");

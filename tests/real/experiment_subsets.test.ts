@@ -6,14 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { readJson, succeed } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
-
-const ignore = !Deno.env.get("LPNTK_DATA");
-if (ignore) console.log("LPNTK_DATA is not set: no experiment runs on real MNIST");
-
-/** Several times the three minutes that quick settings are made for. */
-const TIMEOUT_MS = 15 * 60_000;
+import { ignore, runQuick } from "./quick.ts";
 
 interface Result {
   readonly name: string;
@@ -21,12 +14,8 @@ interface Result {
   readonly runs: readonly { readonly epochs: readonly { readonly testAccuracy: number }[] }[];
 }
 
-async function runQuick(experiment: string) {
-  await using folder = await openTempFolder();
-  const out = `${folder.path}/${experiment}`;
-  await succeed(["experiment", experiment, "--quick", "--out", out], { timeoutMs: TIMEOUT_MS });
-  const metrics = await readJson(`${out}/metrics.json`);
-  const claims: { what: string; verdict: string }[] = await readJson(`${out}/claims.json`);
+async function runArms(experiment: string) {
+  const { metrics, claims } = await runQuick(experiment);
   const results: Result[] = metrics.results;
   assert.deepEqual(metrics.excluded, []);
   return {
@@ -46,7 +35,7 @@ Deno.test({
     "what lpNTK calls redundant can go at no more cost than as many at random, what pNTK does cannot",
   ignore,
   async fn() {
-    const { metrics, verdictOf, accuracyOf } = await runQuick("redundancy");
+    const { metrics, verdictOf, accuracyOf } = await runArms("redundancy");
     const share = (kernel: string, rule: string): number =>
       metrics.redundant.find((row: { kernel: string; rule: string }) =>
         row.kernel === kernel && row.rule === rule
@@ -75,7 +64,7 @@ Deno.test({
   name: "lpNTK's pruning costs little where pruning by EL2N or GraNd costs ten points",
   ignore,
   async fn() {
-    const { metrics, accuracyOf } = await runQuick("debias");
+    const { metrics, accuracyOf } = await runArms("debias");
     assert.ok(metrics.head > 0.5 * metrics.notRedundant, `${metrics.head}`);
     assert.ok(metrics.kept < metrics.notRedundant);
     const lpntk = accuracyOf("lpNTK");
@@ -92,7 +81,7 @@ Deno.test({
   name: "a share of the head teaches as much as the same share of everything",
   ignore,
   async fn() {
-    const { metrics, accuracyOf } = await runQuick("poison");
+    const { metrics, accuracyOf } = await runArms("poison");
     assert.ok(metrics.head > 0.5 * metrics.samples, `${metrics.head}`);
     const [small, large] = [1, 5].map((share) =>
       ["the head", "everything"].map((from) => accuracyOf(`${share}% from ${from}`))

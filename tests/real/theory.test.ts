@@ -6,21 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { readJson, succeed } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
-
-const ignore = !Deno.env.get("LPNTK_DATA");
-if (ignore) console.log("LPNTK_DATA is not set: no theory is tried on real MNIST");
-
-/** Three minutes on two CPU cores that have nothing else to do. */
-const TIMEOUT_MS = 20 * 60_000;
-
-async function runQuick(name: string) {
-  await using folder = await openTempFolder();
-  const out = `${folder.path}/${name}`;
-  await succeed(["experiment", name, "--quick", "--out", out], { timeoutMs: TIMEOUT_MS });
-  return await readJson(`${out}/metrics.json`);
-}
+import { ignore, runQuick } from "./quick.ts";
 
 interface Scores {
   precision: number;
@@ -33,7 +19,7 @@ Deno.test({
     "forgetting on MNIST: the eNTK's change of the logits finds it; equation 1 understates it; lpNTK does not do",
   ignore,
   async fn() {
-    const { events, outcomes, excluded } = await runQuick("forgetting");
+    const { metrics: { events, outcomes, excluded } } = await runQuick("forgetting");
     assert.deepEqual(excluded, []);
     assert.ok(events >= 100, `${events} events`);
     const find = (predictor: string): Scores =>
@@ -54,7 +40,7 @@ Deno.test({
     "theorem1 on MNIST: the slope -1/2 for pairs of one label, the floor 4 / K for two, and equation 4 as written fails",
   ignore,
   async fn() {
-    const { slopes, floors } = await runQuick("theorem1");
+    const { metrics: { slopes, floors } } = await runQuick("theorem1");
     const find = (measure: string, pairs: string, kernel = "lpntk") =>
       slopes.find((slope: Record<string, unknown>) =>
         slope.growth === "all" && slope.measure === measure && slope.pairs === pairs &&
