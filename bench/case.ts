@@ -86,9 +86,9 @@ export function packPanels(rows: Floats, length: number): Floats {
   return panels;
 }
 
-/** Rows `[count, length]` where the engine would keep them on this adapter; the caller disposes them. */
+/** Rows `[count, length]` of one slice where the engine would keep them on this adapter; the caller disposes them. */
 export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
-  const variant = await chooseVariant(gpu, layout.length);
+  const variant = await chooseVariant(gpu, layout);
   const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
   for (const block of rows.blocks) {
     const { firstRow, rowCount, panelCount } = block;
@@ -96,7 +96,10 @@ export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): P
     const own = values.subarray(first, first + rowCount * layout.length);
     using scratch = new Scratch(gpu);
     const staged = scratch.upload("rows", packPanels(own, layout.length));
-    await rows.write(gpu.record(), staged, block, { first: 0, count: panelCount });
+    await rows.write(gpu.record(), staged, [block, rows.slices[0]], {
+      first: 0,
+      count: panelCount,
+    });
   }
   return rows;
 }

@@ -12,6 +12,7 @@ import { planChunkRows } from "./kernel/plan.ts";
 import { projectRows, type Seeds } from "./kernel/projection.ts";
 import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
+import { measureBinding } from "./kernel/variants.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
 import { Network, type ParameterSource } from "./network/network.ts";
@@ -134,10 +135,7 @@ export class Engine {
 
   /** Rows and columns of a stored tile of this network's kernels: 1,024, or what the device can bind. */
   planChunkRows(network: Network): number {
-    return planChunkRows(
-      layOutRow(network.layers).length,
-      this.limits.maxStorageBufferBindingSize,
-    );
+    return planChunkRows(layOutRow(network.layers), measureBinding(this.#gpu, "buffer"));
   }
 
   /** Signed projections of every sample (equation 3), packed on the device. The caller disposes them. */

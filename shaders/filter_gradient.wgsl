@@ -3,11 +3,12 @@
 // line); with several it is a split of the gradient of a training step.
 //
 // One invocation computes 8 filter taps x 8 output channels of one group of samples; a tap is one (row, column, input channel).
-// Dispatch: ceil(group_count * ceil((tap_count + bias) / 8) * ceil(out_channels / 8) / 64) workgroups.
+// A launch may compute a part of the numbers only, as where a row is cut into slices: those from `first` on and before `end`.
+// Dispatch: ceil(group_count * ceil(taps / 8) * ceil(out_channels / 8) / 64) workgroups, for the taps that have such numbers.
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
 //         Number k = tap * out_channels + channel of group g is written to
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * number_stride.
-// Tails: taps and channels beyond the end are computed from clamped places and not stored.
+// Tails: taps and channels beyond the ends are computed from clamped places and not stored.
 // Float64 twin: tests/oracle/layers.ts, projectPlain and convFilterGradient.
 
 struct Params {
@@ -22,8 +23,9 @@ struct Params {
   out_width: i32,
   out_channels: i32,
   kernel_width: i32,
-  tap_count: i32,      // kernel_height * kernel_width * in_channels
-  bias: i32,           // 1: one more tap, of ones
+  tap_count: i32,      // kernel_height * kernel_width * in_channels; the bias's is one more, of ones
+  first: i32,          // number of the gradient
+  end: i32,
   stride: i32,
   pad: i32,
   panel_stride: i32,
@@ -89,20 +91,23 @@ fn accumulate(sums: mat4x4f, a: vec4f, d: vec4f) -> mat4x4f {
   );
 }
 
+fn put(at: i32, k: i32, value: f32) {
+  if k >= params.first && k < params.end { gradients[at + k * params.number_stride] = value; }
+}
+
 fn store(group: i32, tap: i32, channel: i32, low: vec4f, high: vec4f) {
-  if tap >= params.tap_count + params.bias { return; }
   let g = group + params.first_group;
-  let at = (g / 64) * params.panel_stride + (g % 64) * params.group_stride
-    + (params.offset + tap * params.out_channels + channel) * params.number_stride;
+  let at = (g / 64) * params.panel_stride + (g % 64) * params.group_stride + params.offset * params.number_stride;
+  let k = tap * params.out_channels + channel;
   let count = params.out_channels - channel;
-  gradients[at] = low.x;
-  if count > 1 { gradients[at + params.number_stride] = low.y; }
-  if count > 2 { gradients[at + 2 * params.number_stride] = low.z; }
-  if count > 3 { gradients[at + 3 * params.number_stride] = low.w; }
-  if count > 4 { gradients[at + 4 * params.number_stride] = high.x; }
-  if count > 5 { gradients[at + 5 * params.number_stride] = high.y; }
-  if count > 6 { gradients[at + 6 * params.number_stride] = high.z; }
-  if count > 7 { gradients[at + 7 * params.number_stride] = high.w; }
+  put(at, k, low.x);
+  if count > 1 { put(at, k + 1, low.y); }
+  if count > 2 { put(at, k + 2, low.z); }
+  if count > 3 { put(at, k + 3, low.w); }
+  if count > 4 { put(at, k + 4, high.x); }
+  if count > 5 { put(at, k + 5, high.y); }
+  if count > 6 { put(at, k + 6, high.z); }
+  if count > 7 { put(at, k + 7, high.w); }
 }
 
 @compute @workgroup_size(64)
@@ -113,10 +118,12 @@ fn main(
 ) {
   let index = i32((workgroup.x + workgroup.y * workgroups.x) * 64u + lane);
   let channel_octets = (params.out_channels + 7) / 8;
-  let tap_octets = (params.tap_count + params.bias + 7) / 8;
+  let first_tap = params.first / params.out_channels;
+  let end_tap = (params.end + params.out_channels - 1) / params.out_channels;
+  let tap_octets = (end_tap - first_tap + 7) / 8;
   let group = index / (channel_octets * tap_octets);
   if group >= params.group_count { return; }
-  let tap = ((index / channel_octets) % tap_octets) * 8;
+  let tap = first_tap + ((index / channel_octets) % tap_octets) * 8;
   let channel = (index % channel_octets) * 8;
 
   let taps0 = locate_taps(tap);

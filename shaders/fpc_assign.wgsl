@@ -16,6 +16,8 @@ struct Params {
   first_row: u32,      // of this block
   row_count: u32,      // in this block
   step: u32,           // number of the newest cluster within its group
+  continues: u32,      // 1: adds to the similarities that earlier slices of the rows have left
+  ends: u32,           // 1: the last slice, which decides; the others leave similarities
 }
 
 const NONE = 0xffffffffu;
@@ -29,6 +31,7 @@ const NONE = 0xffffffffu;
 @group(0) @binding(6) var<storage, read_write> best: array<f32>;   // similarity to the own centroid; f32's largest in centroids, its
                                                                    // least before the first step
 @group(0) @binding(7) var<storage, read_write> cluster: array<u32>;
+@group(0) @binding(8) var<storage, read_write> similarity: array<f32>;  // [N] to the newest centroid, between slices
 
 fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
   return rows[(panel * params.row_length + k) * 16u + quad];
@@ -109,6 +112,11 @@ fn main(
       own[h][i] = group_of[params.first_row + min(first + 32u * h + i, last)];
     }
     groups[h] = min(own[h], vec4u(params.group_count - 1u));
+    if params.continues == 1u {
+      for (var i = 0u; i < 4u; i++) { // unroll
+        sum[h][i] = similarity[params.first_row + min(first + 32u * h + i, last)];
+      }
+    }
   }
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
@@ -128,7 +136,8 @@ fn main(
     for (var i = 0u; i < 4u; i++) { // unroll
       let row = first + 32u * h + i;
       let sample = params.first_row + row;
-      if row <= last && own[h][i] != NONE && newest[groups[h][i]] != NONE && sum[h][i] > best[sample] {
+      if params.ends == 0u && row <= last { similarity[sample] = sum[h][i]; }
+      if params.ends == 1u && row <= last && own[h][i] != NONE && newest[groups[h][i]] != NONE && sum[h][i] > best[sample] {
         best[sample] = sum[h][i];
         cluster[sample] = params.step;
       }

@@ -11,11 +11,12 @@
 // Float64 twin: tests/oracle/layers.ts, gramRows.
 
 struct Params {
-  row_length: u32,     // numbers in a packed row
+  row_length: u32,     // numbers of a packed row that are bound
   segment_count: u32,
   pair_count: u32,
   row_panels: u32,
   column_panels: u32,
+  continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -74,7 +75,7 @@ fn main(
     }
     for (var i = 0u; i < 8u; i++) { // unroll
       for (var c = 0u; c < 2u; c++) { // unroll
-        let before = select(tile[at + i * stride + c * 8u], vec4f(), s == 0u);
+        let before = select(tile[at + i * stride + c * 8u], vec4f(), s + params.continues == 0u);
         let product = fma(held[i * 2u + c], sum[i * 2u + c], before);
         tile[at + i * stride + c * 8u] = select(before + sum[i * 2u + c], product, factored);
       }

@@ -10,11 +10,12 @@
 // Float64 twin: tests/oracle/layers.ts, gramRows.
 
 struct Params {
-  row_length: u32,     // numbers in a packed row
+  row_length: u32,     // numbers of a packed row that are bound
   segment_count: u32,
   pair_count: u32,
   row_panels: u32,
   column_panels: u32,
+  continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -103,7 +104,7 @@ fn main(
         if pair.x * 2u + r < params.row_panels && pair.y * 2u + c < params.column_panels {
           let at = ((pair.x * 2u + r) * 64u + y * 4u) * stride + (pair.y * 2u + c) * 16u + x;
           for (var i = 0u; i < 4u; i++) { // unroll
-            let before = select(tile[at + i * stride], vec4f(), s == 0u);
+            let before = select(tile[at + i * stride], vec4f(), s + params.continues == 0u);
             let product = fma(held[r * 8u + i * 2u + c], sum[r * 8u + i * 2u + c], before);
             tile[at + i * stride] = select(before + sum[r * 8u + i * 2u + c], product, factored);
           }

@@ -12,11 +12,12 @@
 // Float64 twin: tests/oracle/layers.ts, gramRows.
 
 struct Params {
-  row_length: u32,     // numbers in a packed row
+  row_length: u32,     // numbers of a packed row that are bound
   segment_count: u32,
   pair_count: u32,
   row_panels: u32,
   column_panels: u32,
+  continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -77,7 +78,7 @@ fn main(
       }
     }
     for (var i = 0u; i < 32u; i++) { // unroll
-      let before = select(tile[at + i * stride], vec4f(), s == 0u);
+      let before = select(tile[at + i * stride], vec4f(), s + params.continues == 0u);
       tile[at + i * stride] = select(before + sum[i], fma(held[i], sum[i], before), factored);
     }
   }

@@ -11,6 +11,7 @@ struct Params {
   segment_count: u32,
   panel_count: u32,
   first_panel: u32,    // where this block's rows begin in the output
+  continues: u32,      // 1: adds to what earlier slices of the rows have left there
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -54,7 +55,11 @@ fn main(
   let panel = (group.x + group.y * groups.x) * 8u + lane / 8u;
   let quad = lane % 8u;
   if panel >= params.panel_count { return; }
+  let at = (params.first_panel + panel) * 16u + quad;
   var sum: array<vec4f, 2>;
+  for (var h = 0u; h < 2u; h++) { // unroll
+    sum[h] = select(vec4f(), similarity[at + 8u * h], params.continues == 1u);
+  }
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
     let a = sum_squares(panel, quad, segment.x, segment.y);
@@ -70,6 +75,6 @@ fn main(
     }
   }
   for (var h = 0u; h < 2u; h++) { // unroll
-    similarity[(params.first_panel + panel) * 16u + quad + 8u * h] = sum[h];
+    similarity[at + 8u * h] = sum[h];
   }
 }

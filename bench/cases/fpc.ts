@@ -55,6 +55,7 @@ function enterKernels(rows: Rows, scratch: Scratch): Contender {
     best: scratch.create("best", count),
     cluster: scratch.create("cluster", count),
     group_of: scratch.create("groups", count),
+    similarity: scratch.create("similarity", count),
     centroid_counts: scratch.upload("centroid counts", Uint32Array.of(STEP_LIMIT)),
     centroids: scratch.create("centroids", Math.ceil(rows.layout.length / 4) * 4),
   };
@@ -90,17 +91,21 @@ function enterKernels(rows: Rows, scratch: Scratch): Contender {
 }
 
 /** Buffers of `fpc_gather` and `fpc_assign`, but for those of the rows. */
-type State = Record<"newest" | "centroids" | "group_of" | "best" | "cluster", GPUBuffer>;
+type State = Record<
+  "newest" | "centroids" | "group_of" | "best" | "cluster" | "similarity",
+  GPUBuffer
+>;
 
 /** Moves whoever is more similar to the newest centroid than to its own. */
 function recordMoves(commands: Commands, rows: Rows, state: State, step: number): void {
-  const { layout: { length: row_length }, segments, segmentCount: segment_count } = rows;
+  const [slice] = rows.slices;
+  const { length: row_length, segments, segmentCount: segment_count } = slice;
   for (const block of rows.blocks) {
     const { firstRow: first_row, rowCount: row_count } = block;
     commands.run(
       kernels.fpc_gather,
       { row_length, group_count: 1, first_row, row_count },
-      { ...state, rows: rows.bind(commands, block) },
+      { ...state, rows: rows.bind(commands, [block, slice]) },
       Math.ceil(row_length / 64),
     );
   }
@@ -108,8 +113,17 @@ function recordMoves(commands: Commands, rows: Rows, state: State, step: number)
     const { firstRow: first_row, rowCount: row_count, panelCount } = block;
     commands.run(
       kernels.fpc_assign,
-      { row_length, segment_count, group_count: 1, first_row, row_count, step },
-      { ...state, segments, rows: rows.bind(commands, block) },
+      {
+        row_length,
+        segment_count,
+        group_count: 1,
+        first_row,
+        row_count,
+        step,
+        continues: 0,
+        ends: 1,
+      },
+      { ...state, segments, rows: rows.bind(commands, [block, slice]) },
       Math.ceil(panelCount / 8),
     );
   }

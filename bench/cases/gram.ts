@@ -1,6 +1,6 @@
 /** Gram tiles: the products of all packed rows. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { encodeSegments, type RowLayout } from "../../engine/kernel/layout.ts";
+import { measureLongestEntry, type RowLayout, sliceRow } from "../../engine/kernel/layout.ts";
 import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/kernel/plan.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
@@ -68,7 +68,7 @@ async function* benchPlain(
   const computed = `A·Aᵀ, N ${group(n)}, K ${group(k)}`;
   const values = drawIntegers(n, n * k);
   const layout = layOutPlain(k);
-  const variant = await chooseVariant(bench.gpu, k);
+  const variant = await chooseVariant(bench.gpu, layout);
   const { enterTile } = stageRows(bench, scratch, values, layout, variant);
   const work = countWork(n, k);
   const matrix = tf.tensor2d(values, [n, k]);
@@ -114,7 +114,7 @@ async function* benchLenet5(bench: Bench, n: number): AsyncGenerator<Result> {
   const k = layout.length;
   const computed = `LeNet-5's rows, N ${group(n)}, ${group(k)} numbers each, upper triangle`;
   const values = drawIntegers(n, n * k);
-  const variant = await chooseVariant(bench.gpu, k);
+  const variant = await chooseVariant(bench.gpu, layout);
   const { enterTile, enterNaive } = stageRows(bench, scratch, values, layout, variant);
   const matrices = cutMatrices(values, layout);
   const { ours, ...peers } = await measure(bench, computed, {
@@ -173,7 +173,7 @@ async function timeVariants(
   const values = drawIntegers(n, n * layout.length);
   const contenders: Record<string, Contender> = {};
   for (const variant of VARIANTS) {
-    if (!canRun(bench.gpu, variant, layout.length)) continue;
+    if (!canRun(bench.gpu, variant, measureLongestEntry(layout))) continue;
     const { enterTile } = stageRows(bench, scratch, values, layout, variant);
     contenders[variant.name] = enterTile(true);
   }
@@ -196,7 +196,7 @@ function stageRows(
 ) {
   const { length } = layout;
   const n = values.length / length;
-  const table = encodeSegments(layout);
+  const table = sliceRow(layout, Infinity)[0].table;
   const segments = scratch.upload("segments", table);
   const shape = { row_length: length, segment_count: table.length / 4 };
   const panels = scratch.uploadPanels(packPanels(values, length), variant.operands, length);
@@ -207,7 +207,12 @@ function stageRows(
     const numbers = Uint32Array.from(listed.flatMap(({ row, column }) => [row, column]));
     const pairs = scratch.upload("pairs", numbers);
     const tile = scratch.create("tile", n * n);
-    const params = { pair_count: listed.length, row_panels: height, column_panels: height };
+    const params = {
+      pair_count: listed.length,
+      row_panels: height,
+      column_panels: height,
+      continues: 0,
+    };
     const buffers = { rows: panels, columns: panels, segments, pairs, tile };
     const workgroups = listed.length * variant.workgroups;
     return recordLaunches(
@@ -299,7 +304,7 @@ function enterTensorflow({ tensorflow }: Bench, matrices: readonly tf.Tensor2D[]
 function cutMatrices(values: Floats, layout: RowLayout): tf.Tensor2D[][] {
   const rows = tf.tensor2d(values, [values.length / layout.length, layout.length]);
   const cut = (offset: number, length: number) => tf.slice(rows, [0, offset], [-1, length]);
-  const table = encodeSegments(layout);
+  const table = sliceRow(layout, Infinity)[0].table;
   const matrices: tf.Tensor2D[][] = [];
   for (let at = 0; at < table.length; at += 4) {
     const [offset, length, deltaOffset, deltaLength] = table.subarray(at, at + 4);

@@ -25,7 +25,8 @@ export async function* benchSelfSimilarity(bench: Bench): AsyncGenerator<Result>
   const row_length = layout.length;
   const values = drawIntegers(1, SAMPLES * row_length);
   using panels = await uploadRows(gpu, layout, values);
-  const { segments, segmentCount: segment_count, blocks: [block] } = panels;
+  const { blocks: [block], slices: [slice] } = panels;
+  const { segments, segmentCount: segment_count } = slice;
   const rows = scratch.upload("rows", values);
   const similarity = scratch.create("similarity", SAMPLES);
   const naiveSimilarity = scratch.create("naive similarity", SAMPLES);
@@ -36,8 +37,14 @@ export async function* benchSelfSimilarity(bench: Bench): AsyncGenerator<Result>
       (commands) =>
         commands.run(
           kernels.self_similarity,
-          { row_length, segment_count, panel_count: SAMPLES / PANEL_ROWS, first_panel: 0 },
-          { rows: panels.bind(commands, block), segments, similarity },
+          {
+            row_length,
+            segment_count,
+            panel_count: SAMPLES / PANEL_ROWS,
+            first_panel: 0,
+            continues: 0,
+          },
+          { rows: panels.bind(commands, [block, slice]), segments, similarity },
           SAMPLES / PANEL_ROWS / 8,
         ),
       () => readFloats(gpu, similarity),

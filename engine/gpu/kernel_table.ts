@@ -52,6 +52,7 @@ const gram = {
     pair_count: "u32",
     row_panels: "u32",
     column_panels: "u32",
+    continues: "u32",
   },
   buffers: {
     rows: "panels",
@@ -105,7 +106,8 @@ export const kernels = {
       ...image,
       kernel_width: "i32",
       tap_count: "i32",
-      bias: "i32",
+      first: "i32",
+      end: "i32",
       stride: "i32",
       pad: "i32",
       panel_stride: "i32",
@@ -167,7 +169,13 @@ export const kernels = {
   gram_tile_shared: new Kernel("gram_tile_shared", gramTileShared, gram),
   gram_tile_subgroup: new Kernel("gram_tile_subgroup", gramTileSubgroup, gram),
   self_similarity: new Kernel("self_similarity", selfSimilarity, {
-    params: { row_length: "u32", segment_count: "u32", panel_count: "u32", first_panel: "u32" },
+    params: {
+      row_length: "u32",
+      segment_count: "u32",
+      panel_count: "u32",
+      first_panel: "u32",
+      continues: "u32",
+    },
     buffers: { rows: "panels", segments: "read", similarity: "read_write" },
   }),
   fpc_gather: new Kernel("fpc_gather", fpcGather, {
@@ -182,6 +190,8 @@ export const kernels = {
       first_row: "u32",
       row_count: "u32",
       step: "u32",
+      continues: "u32",
+      ends: "u32",
     },
     buffers: {
       rows: "panels",
@@ -191,6 +201,7 @@ export const kernels = {
       group_of: "read",
       best: "read_write",
       cluster: "read_write",
+      similarity: "read_write",
     },
   }),
   fpc_select: new Kernel("fpc_select", fpcSelect, {

@@ -8,6 +8,7 @@ import type { LayerShape } from "../network/network.ts";
 import { layOutRow, type RowLayout } from "./layout.ts";
 import { countFlops, pairBlocks, planRows, type RowPlan } from "./plan.ts";
 import { chooseVariant, tune } from "./tuning.ts";
+import { measureBinding } from "./variants.ts";
 
 /** What an estimate is made for. */
 export interface EstimateRequest {
@@ -56,14 +57,13 @@ export async function estimateJob(
   { count, others, ratio = 0.1, groups = 1, memoryBytes }: EstimateRequest,
 ): Promise<Estimate> {
   const layout = layOutRow(layers);
-  const variant = await chooseVariant(gpu, layout.length);
+  const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
-  const { maxStorageBufferBindingSize: bindingBytes } = gpu.device.limits;
   // both sides of a rectangular kernel are held at once
   const rows = planRows({
     count: count + (others ?? 0),
-    rowLength: layout.length,
-    bindingBytes,
+    layout,
+    binding: measureBinding(gpu, variant.operands),
     memoryBytes,
   });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);

@@ -136,7 +136,7 @@ function uploadPairs(gpu: Gpu, pairs: readonly BlockPair[]): PairList {
   return { buffer: gpu.upload("pairs", numbers), count: pairs.length };
 }
 
-/** Records the products of some pairs of panels of two blocks. */
+/** Records the products of some pairs of panels of two blocks, slice by slice. */
 function recordProduct(
   commands: Commands,
   [rows, left]: readonly [Rows, RowBlock],
@@ -144,25 +144,29 @@ function recordProduct(
   pairs: PairList,
   tile: GPUBuffer,
 ): void {
-  const { variant, layout, segments, segmentCount } = rows;
-  commands.run(
-    variant.kernel,
-    {
-      row_length: layout.length,
-      segment_count: segmentCount,
-      pair_count: pairs.count,
-      row_panels: left.panelCount,
-      column_panels: right.panelCount,
-    },
-    {
-      rows: rows.bind(commands, left),
-      columns: columns.bind(commands, right),
-      segments,
-      pairs: pairs.buffer,
-      tile,
-    },
-    pairs.count * variant.workgroups,
-  );
+  const { variant, slices } = rows;
+  for (const slice of slices) {
+    const { length, segments, segmentCount, index } = slice;
+    commands.run(
+      variant.kernel,
+      {
+        row_length: length,
+        segment_count: segmentCount,
+        pair_count: pairs.count,
+        row_panels: left.panelCount,
+        column_panels: right.panelCount,
+        continues: index > 0 ? 1 : 0,
+      },
+      {
+        rows: rows.bind(commands, [left, slice]),
+        columns: columns.bind(commands, [right, columns.slices[index]]),
+        segments,
+        pairs: pairs.buffer,
+        tile,
+      },
+      pairs.count * variant.workgroups,
+    );
+  }
 }
 
 /**

@@ -62,6 +62,20 @@ export function measureSegment(segment: Segment): number {
   return segment.kind === "plain" ? segment.length : segment.inputs + segment.outputs;
 }
 
+/** Neighbouring numbers of a row that a kernel reads in one launch. */
+export interface RowSlice {
+  /** Number of the slice, from 0. */
+  readonly index: number;
+  /** First number in the row. */
+  readonly offset: number;
+  readonly length: number;
+  /**
+   * The segment table that the kernels read, `[entries, 4]` u32: offset in the slice and length of `a`, offset and length of `d`; a plain
+   * entry has no `d`.
+   */
+  readonly table: Uint32Array<ArrayBuffer>;
+}
+
 /**
  * Numbers of a plain entry at most. Kernels sum an entry number by number and then add up entries, so that the error of a long row grows
  * with the longer of the two sums: a self-similarity of 40,000 squares in one sum was off by 2e-5.
@@ -69,11 +83,44 @@ export function measureSegment(segment: Segment): number {
 const ENTRY_LENGTH = 4096;
 
 /**
- * The segment table that the kernels read: `[segments, 4]` u32, offset and length of `a`, offset and length of `d`; a plain segment has no
- * `d`, and what neighbours of that kind hold together is cut into entries anew.
+ * Cuts rows into slices of at most `limit` numbers; one entry more than that is a slice of its own. Entries do not depend on the limit, and
+ * kernels add them up one by one: products of rows are the same to the last bit wherever they are cut.
  */
-export function encodeSegments({ segments }: RowLayout): Uint32Array<ArrayBuffer> {
-  const entries: number[][] = [];
+export function sliceRow(layout: RowLayout, limit: number): RowSlice[] {
+  const slices: { offset: number; length: number; entries: Entry[] }[] = [];
+  for (const entry of listEntries(layout)) {
+    const [offset, inputs, , outputs] = entry;
+    const length = inputs + outputs;
+    const last = slices.at(-1);
+    if (last && offset + length - last.offset <= limit) {
+      last.entries.push(entry);
+      last.length = offset + length - last.offset;
+    } else {
+      slices.push({ offset, length, entries: [entry] });
+    }
+  }
+  return slices.map(({ offset, length, entries }, index) => {
+    const table = entries.flatMap(([a, inputs, d, outputs]) => [
+      a - offset,
+      inputs,
+      outputs > 0 ? d - offset : 0,
+      outputs,
+    ]);
+    return { index, offset, length, table: new Uint32Array(table) };
+  });
+}
+
+/** Numbers of the longest entry, which a slice holds whole. */
+export function measureLongestEntry(layout: RowLayout): number {
+  return Math.max(...listEntries(layout).map(([, length, , outputs]) => length + outputs));
+}
+
+/** Offset in the row and length of `a`, offset and length of `d`. */
+type Entry = readonly [number, number, number, number];
+
+/** What the kernels sum one by one; what plain neighbours hold together is cut anew. */
+function listEntries({ segments }: RowLayout): Entry[] {
+  const entries: [number, number, number, number][] = [];
   for (const segment of segments) {
     const last = entries.at(-1);
     if (segment.kind === "factored") {
@@ -85,14 +132,15 @@ export function encodeSegments({ segments }: RowLayout): Uint32Array<ArrayBuffer
       entries.push([segment.offset, segment.length, 0, 0]);
     }
   }
-  return new Uint32Array(entries.flatMap(cutEntry).flat());
+  return entries.flatMap(cutEntry);
 }
 
-function cutEntry([offset, length, ...delta]: number[]): number[][] {
-  if (delta[1] > 0) return [[offset, length, ...delta]];
+function cutEntry(entry: Entry): Entry[] {
+  const [offset, length, , outputs] = entry;
+  if (outputs > 0) return [entry];
   return Array.from({ length: Math.ceil(length / ENTRY_LENGTH) }, (_, i) => {
     const done = i * ENTRY_LENGTH;
-    return [offset + done, Math.min(length - done, ENTRY_LENGTH), ...delta];
+    return [offset + done, Math.min(length - done, ENTRY_LENGTH), 0, 0];
   });
 }
 

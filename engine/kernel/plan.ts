@@ -4,15 +4,10 @@
  * @module
  */
 import { PANEL_COLUMNS } from "../gpu/panels.ts";
+import { measureLongestEntry, type RowLayout, sliceRow } from "./layout.ts";
 
 /** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
 export const PANEL_ROWS = PANEL_COLUMNS;
-
-/**
- * Numbers of a row at most: lavapipe silently ends all loops of an invocation after 65,535 steps together, and a kernel takes a step for
- * each number of a row.
- */
-const MAX_ROW_LENGTH = 65_000;
 
 /** Rows of one block at most: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
@@ -34,14 +29,19 @@ export function padRows(rows: number): number {
   return Math.ceil(rows / PANEL_ROWS) * PANEL_ROWS;
 }
 
+/** What one binding of packed rows holds at most. */
+export interface BindingLimits {
+  readonly bytes: number;
+  /** Numbers of a row. */
+  readonly lines: number;
+}
+
 /** What a plan is made for. */
 export interface PlanRequest {
   /** Samples. */
   readonly count: number;
-  /** Numbers in a packed row. */
-  readonly rowLength: number;
-  /** The largest binding of the device, in bytes. */
-  readonly bindingBytes: number;
+  readonly layout: RowLayout;
+  readonly binding: BindingLimits;
   /** Rows of a block, in whole panels. Default: the largest that fit. */
   readonly blockRows?: number;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
@@ -55,7 +55,9 @@ export interface RowPlan {
   /** Rows of one block, in whole panels; a tile is a pair of blocks. */
   readonly blockRows: number;
   readonly blockCount: number;
-  /** Whether the rows stay on the device, or in a file from which two blocks at a time are read. */
+  /** Parts of a row, each bound by itself. */
+  readonly sliceCount: number;
+  /** Whether the rows stay on the device, or in a file from which two slices of blocks at a time are read. */
   readonly residence: "device" | "file";
   /** Bytes of all rows. */
   readonly rowBytes: number;
@@ -72,26 +74,36 @@ export interface RowPlan {
  * needed.
  */
 export function planRows(
-  { count, rowLength, bindingBytes, blockRows, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
+  { count, layout, binding, blockRows, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
 ): RowPlan {
-  const largest = Math.min(planBlockRows(rowLength, bindingBytes), padRows(count));
-  const sizes = blockRows === undefined ? halve(largest) : [Math.min(blockRows, padRows(count))];
-  const rowBytes = 4 * rowLength * padRows(count);
+  const largest = Math.min(planBlockRows(layout, binding), padRows(count));
+  const sizes = blockRows === undefined ? halve(largest) : [Math.min(blockRows, largest)];
+  const slices = sliceRow(layout, planSliceLength(layout, binding));
+  const longest = Math.max(...slices.map(({ length }) => length));
+  const rowBytes = 4 * layout.length * padRows(count);
   const plans = (["device", "file"] as const).flatMap((residence) =>
     sizes.map((blockRows): RowPlan => {
       const tileBytes = 4 * blockRows * blockRows;
-      // a block on its way from a file stands in the host's memory once more, and once in the queue's
-      const heldBytes = residence === "device" ? rowBytes : 4 * 4 * blockRows * rowLength;
+      // a slice on its way from a file stands in the host's memory once more, and once in the queue's
+      const heldBytes = residence === "device" ? rowBytes : 4 * 4 * blockRows * longest;
       const peakBytes = BASE_BYTES + usedBytes + heldBytes + 3 * tileBytes;
       const blockCount = Math.ceil(count / blockRows);
-      return { blockRows, blockCount, residence, rowBytes, tileBytes, peakBytes };
+      return {
+        blockRows,
+        blockCount,
+        sliceCount: slices.length,
+        residence,
+        rowBytes,
+        tileBytes,
+        peakBytes,
+      };
     })
   );
   const fitting = plans.find(({ peakBytes }) => peakBytes <= memoryBytes);
   if (fitting) return fitting;
   const least = Math.min(...plans.map(({ peakBytes }) => peakBytes));
   throw new RangeError(
-    `Cannot plan ${count} rows of ${rowLength} numbers: got a memory budget of ${
+    `Cannot plan ${count} rows of ${layout.length} numbers: got a memory budget of ${
       formatMebibytes(memoryBytes)
     }, need at least ${formatMebibytes(least)}; raise --memory`,
   );
@@ -112,25 +124,26 @@ function halve(rows: number): number[] {
 /**
  * Rows of one block: as many as the device can bind, in whole panels.
  *
- * @param rowLength numbers in a packed row
- * @param bindingBytes the largest binding of the device
- * @throws {RangeError} if a row is too long for a kernel's loop, or not even one panel can be bound.
+ * @throws {RangeError} if not even one panel of the longest entry of a row can be bound.
  */
-export function planBlockRows(rowLength: number, bindingBytes: number): number {
-  if (rowLength > MAX_ROW_LENGTH) {
-    throw new RangeError(
-      `Cannot multiply packed rows of ${rowLength} numbers: need at most ${MAX_ROW_LENGTH}, beyond which some drivers end a loop silently`,
-    );
-  }
-  const panels = Math.floor(bindingBytes / (4 * PANEL_ROWS * rowLength));
+export function planBlockRows(layout: RowLayout, { bytes, lines }: BindingLimits): number {
+  const longest = measureLongestEntry(layout);
+  const panels = longest > lines ? 0 : Math.floor(bytes / (4 * PANEL_ROWS * longest));
   if (panels < 1) {
     throw new RangeError(
-      `Cannot hold packed rows of ${rowLength} numbers: got bindings of at most ${bindingBytes} bytes on this device, ` +
-        `need ${4 * PANEL_ROWS * rowLength}`,
+      `Cannot hold packed rows: got ${longest} numbers that belong together, need at most ${
+        Math.min(lines, Math.floor(bytes / (4 * PANEL_ROWS)))
+      } on this device; leave that layer out with 'layers', or make it narrower`,
     );
   }
-  const tileSide = Math.floor(Math.sqrt(bindingBytes / 4) / PANEL_ROWS) * PANEL_ROWS;
+  const tileSide = Math.floor(Math.sqrt(bytes / 4) / PANEL_ROWS) * PANEL_ROWS;
   return Math.min(panels * PANEL_ROWS, tileSide, BLOCK_ROWS);
+}
+
+/** Numbers of a row that the device can bind at once in the largest block; the same for all rows of a layout, so that any two multiply. */
+export function planSliceLength(layout: RowLayout, binding: BindingLimits): number {
+  const { bytes, lines } = binding;
+  return Math.min(lines, Math.floor(bytes / (4 * planBlockRows(layout, binding))));
 }
 
 /** FLOPs of a kernel matrix: `2 N N' K`; when symmetric those of the panels on and above the diagonal. */
@@ -140,12 +153,12 @@ export function countFlops(rowLength: number, count: number, others?: number): n
 }
 
 /**
- * Rows and columns of a stored chunk of a kernel with rows of `rowLength` numbers: the device computes it as one tile.
+ * Rows and columns of a stored chunk of a kernel: the device computes it as one tile.
  *
  * @throws {RangeError} if not even one panel can be bound.
  */
-export function planChunkRows(rowLength: number, bindingBytes: number): number {
-  return Math.min(planBlockRows(rowLength, bindingBytes), CHUNK_ROWS);
+export function planChunkRows(layout: RowLayout, binding: BindingLimits): number {
+  return Math.min(planBlockRows(layout, binding), CHUNK_ROWS);
 }
 
 /**

@@ -12,11 +12,19 @@ import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit, toImages } from "../network/training.ts";
-import { countTaps, layOutRow, measureSegment, type RowLayout } from "./layout.ts";
+import {
+  countTaps,
+  layOutRow,
+  measureSegment,
+  type RowLayout,
+  type RowSlice,
+  type Segment,
+} from "./layout.ts";
 import { padRows, PANEL_ROWS, planBatch, planRows } from "./plan.ts";
-import { Rows } from "./rows.ts";
+import { type BoundSlice, Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
+import { measureBinding } from "./variants.ts";
 
 /**
  * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
@@ -103,59 +111,73 @@ async function projectSeeds(
   const largest = Math.max(
     ...network.layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1)),
   );
-  const limit = tensorflow.gpu.device.limits.maxStorageBufferBindingSize;
-  const batch = planBatch(largest, limit);
   const { gpu } = tensorflow;
-  const variant = await chooseVariant(gpu, layout.length);
-  // whole panels, filled batch by batch before they go to their place
-  const height = Math.max(batch, PANEL_ROWS);
-  using stack = new DisposableStack();
-  const staging = stack.adopt(
-    gpu.createBuffer("staged rows", 4 * height * layout.length),
-    (buffer) => gpu.destroyBuffer(buffer),
-  );
-  const pace = new Pace(gpu);
+  const batch = planBatch(largest, gpu.device.limits.maxStorageBufferBindingSize);
+  const variant = await chooseVariant(gpu, layout);
   const { blockRows, residence } = planRows({
     count,
-    rowLength: layout.length,
-    bindingBytes: limit,
+    layout,
+    binding: measureBinding(gpu, variant.operands),
     blockRows: wantedRows,
     memoryBytes,
     usedBytes: gpu.liveBytes,
   });
+  using stack = new DisposableStack();
   const rows = new Rows(gpu, layout, count, { variant, blockRows, residence, rowsPerSample });
+  // whole panels, filled batch by batch before they go to their place
+  const height = Math.max(batch, PANEL_ROWS);
+  const longest = Math.max(...rows.slices.map(({ length }) => length));
+  const staging = stack.adopt(
+    gpu.createBuffer("staged rows", 4 * height * longest),
+    (buffer) => gpu.destroyBuffer(buffer),
+  );
+  const pace = new Pace(gpu);
   const commands = gpu.record();
-  const stage = (indices: Int32Array, first: number) =>
-    tf.tidy(() => {
-      const values = drawSeeds(data, seeds, network.classes, indices);
-      const seed = tf.tensor2d(values, [indices.length, network.classes]);
-      const samples = indices.map((row) => Math.floor(row / rowsPerSample));
-      const signals = network.signals(toImages(data, samples), seed);
-      if (first === 0) commands.clear(staging);
-      for (const signal of signals) {
-        const index = chosen.indexOf(signal.layer);
-        if (index >= 0) packLayer(tensorflow, commands, signal, layout, index, staging, first);
-      }
-      tensorflow.flush();
-      commands.submit();
-      for (const { input, delta } of signals) tf.dispose([input, delta]);
-    });
+  const pass = (indices: Int32Array): LayerSignals[] => {
+    const values = drawSeeds(data, seeds, network.classes, indices);
+    const seed = tf.tensor2d(values, [indices.length, network.classes]);
+    const samples = indices.map((row) => Math.floor(row / rowsPerSample));
+    const images = toImages(data, samples);
+    const signals = network.signals(images, seed);
+    tf.dispose([seed, images]);
+    return signals;
+  };
+  const stage = (signals: readonly LayerSignals[], slice: BoundSlice, first: number) => {
+    if (first === 0) commands.clear(staging);
+    for (const signal of signals) {
+      const segment = layout.segments[chosen.indexOf(signal.layer)];
+      if (segment) packLayer(tensorflow, commands, signal, segment, slice, staging, first);
+    }
+    tensorflow.flush();
+    commands.submit();
+  };
+  const dispose = (signals: readonly LayerSignals[]) => {
+    for (const { input, delta } of signals) tf.dispose([input, delta]);
+  };
+  // a pass serves all slices where it fills whole panels; smaller ones are repeated for each slice
+  const turns = batch >= PANEL_ROWS ? [rows.slices] : rows.slices.map((slice) => [slice]);
   try {
     for (const block of rows.blocks) {
-      for (let first = 0; first < block.rowCount; first += batch) {
-        const size = Math.min(batch, block.rowCount - first);
-        const at = block.firstRow + first;
-        const indices = Int32Array.from({ length: size }, (_, i) => at + i);
-        stage(indices, first % height);
-        const end = first + size;
-        if (end % height === 0 || end === block.rowCount) {
-          const begin = Math.floor((end - 1) / height) * height;
-          await rows.write(commands, staging, block, {
-            first: begin / PANEL_ROWS,
-            count: padRows(end - begin) / PANEL_ROWS,
-          });
+      for (const [turn, slices] of turns.entries()) {
+        for (let first = 0; first < block.rowCount; first += batch) {
+          const size = Math.min(batch, block.rowCount - first);
+          const at = block.firstRow + first;
+          const signals = pass(Int32Array.from({ length: size }, (_, i) => at + i));
+          const end = first + size;
+          for (const slice of slices) {
+            stage(signals, slice, first % height);
+            if (end % height === 0 || end === block.rowCount) {
+              const begin = Math.floor((end - 1) / height) * height;
+              await rows.write(commands, staging, [block, slice], {
+                first: begin / PANEL_ROWS,
+                count: padRows(end - begin) / PANEL_ROWS,
+              });
+            }
+          }
+          dispose(signals);
+          const done = block.firstRow + (turn * block.rowCount + end) / turns.length;
+          if (await pace.step()) onProgress?.(Math.floor(done), count);
         }
-        if (await pace.step()) onProgress?.(at + size, count);
       }
     }
     onProgress?.(count, count);
@@ -165,9 +187,15 @@ async function projectSeeds(
   } catch (error) {
     rows.dispose();
     if (!(error instanceof NonFiniteError && error.sample !== undefined)) throw error;
-    stage(Int32Array.of(error.sample), 0);
-    const panel = new Float32Array(await gpu.read(staging, 4 * PANEL_ROWS * layout.length));
-    throw explainNonFinite(data, Math.floor(error.sample / rowsPerSample), layout, panel);
+    const signals = pass(Int32Array.of(error.sample));
+    const row = new Float32Array(layout.length);
+    for (const slice of rows.slices) {
+      stage(signals, slice, 0);
+      const panel = new Float32Array(await gpu.read(staging, 4 * PANEL_ROWS * slice.length));
+      for (let k = 0; k < slice.length; k++) row[slice.offset + k] = panel[k * PANEL_ROWS];
+    }
+    dispose(signals);
+    throw explainNonFinite(data, Math.floor(error.sample / rowsPerSample), layout, row);
   }
 }
 
@@ -185,16 +213,16 @@ function chooseLayers(network: Network, names: readonly string[] | undefined): L
   return names ? all.filter(({ name }) => names.includes(name)) : all;
 }
 
-/** Says in which layer a projection is not finite, or that its square is not: `panel` holds it as its first row. */
+/** Says in which layer a projection is not finite, or that its square is not. */
 function explainNonFinite(
   data: Dataset,
   sample: number,
   layout: RowLayout,
-  panel: Float32Array,
+  row: Float32Array,
 ): NonFiniteError {
   for (const segment of layout.segments) {
     for (let k = segment.offset; k < segment.offset + measureSegment(segment); k++) {
-      const value = panel[k * PANEL_ROWS];
+      const value = row[k];
       if (!Number.isFinite(value)) {
         return new NonFiniteError(
           `Cannot project ${data.name}: got ${value} in layer ${segment.layer} of sample ${sample}, need finite numbers`,
@@ -210,42 +238,38 @@ function explainNonFinite(
   );
 }
 
-/** Records the launches that write one layer's segment of `samples` rows, `first` rows into a block. */
+/** Records the launches that write a slice of one layer's segment of `samples` rows, `first` rows into a block. */
 function packLayer(
   tensorflow: Tensorflow,
   commands: Commands,
   { layer, input, delta }: LayerSignals,
-  layout: RowLayout,
-  index: number,
+  segment: Segment,
+  slice: RowSlice,
   rows: GPUBuffer,
   first: number,
 ): void {
-  const segment = layout.segments[index];
   const samples = input.shape[0];
-  const inputs = tensorflow.bufferOf(input);
-  const deltas = tensorflow.bufferOf(delta);
   const bias = layer.bias ? 1 : 0;
+  const row_length = slice.length;
+  const offset = segment.offset - slice.offset;
   if (layer.kind === "dense" && segment.kind === "factored") {
-    const { offset } = segment;
-    const copy = (values: GPUBuffer, length: number, bias: number, offset: number) =>
+    if (offset < 0 || offset >= slice.length) return;
+    const copy = (values: tf.Tensor, length: number, bias: number, offset: number) =>
       commands.run(
         kernels.project_factored,
-        {
-          sample_count: samples,
-          length,
-          bias,
-          first_row: first,
-          row_length: layout.length,
-          offset,
-        },
-        { values, rows },
+        { sample_count: samples, length, bias, first_row: first, row_length, offset },
+        { values: tensorflow.bufferOf(values), rows },
         Math.ceil(samples * (length + bias) / 64),
       );
-    copy(inputs, layer.inputs, bias, offset);
-    copy(deltas, layer.outputs, 0, offset + segment.inputs);
+    copy(input, layer.inputs, bias, offset);
+    copy(delta, layer.outputs, 0, offset + segment.inputs);
   } else if (layer.kind === "convolution") {
     const { geometry } = layer;
-    const taps = countTaps(geometry);
+    const begin = Math.max(0, -offset);
+    const end = Math.min(measureSegment(segment), slice.length - offset);
+    if (begin >= end) return;
+    const taps = Math.ceil(end / geometry.out_channels) -
+      Math.floor(begin / geometry.out_channels);
     commands.run(
       kernels.filter_gradient,
       {
@@ -254,15 +278,16 @@ function packLayer(
         group_samples: 1,
         first_group: first,
         ...geometry,
-        tap_count: taps,
-        bias,
-        panel_stride: layout.length * PANEL_ROWS,
+        tap_count: countTaps(geometry),
+        first: begin,
+        end,
+        panel_stride: row_length * PANEL_ROWS,
         group_stride: 1,
         number_stride: PANEL_ROWS,
-        offset: segment.offset,
+        offset,
       },
-      { inputs, deltas, gradients: rows },
-      Math.ceil(samples * Math.ceil((taps + bias) / 8) * Math.ceil(geometry.out_channels / 8) / 64),
+      { inputs: tensorflow.bufferOf(input), deltas: tensorflow.bufferOf(delta), gradients: rows },
+      Math.ceil(samples * Math.ceil(taps / 8) * Math.ceil(geometry.out_channels / 8) / 64),
     );
   }
 }

@@ -13,10 +13,10 @@ export class RowFile {
   #isOpen = true;
 
   /**
-   * @param panelBytes bytes of one panel
+   * @param lineBytes bytes of one line of a panel
    * @throws {FileError} if there is no room for temporary files.
    */
-  constructor(private readonly panelBytes: number) {
+  constructor(private readonly lineBytes: number) {
     this.#path = attempt(
       "make a file for rows in",
       tempFolder(),
@@ -31,22 +31,22 @@ export class RowFile {
     if (Deno.build.os !== "windows") Deno.removeSync(this.#path);
   }
 
-  /** Writes whole panels from panel `first` on. */
+  /** Writes whole lines from line `first` on. */
   write(first: number, bytes: Uint8Array): void {
     attempt("write rows to", this.#path, () => {
-      this.#file.seekSync(first * this.panelBytes, Deno.SeekMode.Start);
+      this.#file.seekSync(first * this.lineBytes, Deno.SeekMode.Start);
       for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
     });
   }
 
-  /** Reads `count` panels from panel `first` on; what is returned is good until the next read. */
+  /** Reads `count` lines from line `first` on; what is returned is good until the next read. */
   read(first: number, count: number): Float32Array<ArrayBuffer> {
-    const length = count * this.panelBytes / 4;
+    const length = count * this.lineBytes / 4;
     if (this.#block.length < length) this.#block = new Float32Array(length);
     const numbers = this.#block.subarray(0, length);
     const bytes = new Uint8Array(numbers.buffer, 0, numbers.byteLength);
     attempt("read rows from", this.#path, () => {
-      this.#file.seekSync(first * this.panelBytes, Deno.SeekMode.Start);
+      this.#file.seekSync(first * this.lineBytes, Deno.SeekMode.Start);
       for (let at = 0; at < bytes.length;) {
         const read = this.#file.readSync(bytes.subarray(at));
         if (read === null) throw new Error(`got ${at} bytes, need ${bytes.length}`);

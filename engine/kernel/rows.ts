@@ -5,12 +5,12 @@
  */
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { encodeSegments, type RowLayout } from "./layout.ts";
-import { padRows, PANEL_ROWS, planBlockRows, type RowPlan } from "./plan.ts";
+import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
+import { padRows, PANEL_ROWS, planBlockRows, planSliceLength, type RowPlan } from "./plan.ts";
 import { RowFile } from "./row_file.ts";
-import { type GramVariant, PLAIN_VARIANT } from "./variants.ts";
+import { type GramVariant, measureBinding, PLAIN_VARIANT } from "./variants.ts";
 
-/** Neighbouring rows that a kernel can bind at once. */
+/** Neighbouring rows that a kernel binds at once. */
 export interface RowBlock {
   /** Number of the block, from 0. */
   readonly index: number;
@@ -19,38 +19,48 @@ export interface RowBlock {
   readonly panelCount: number;
 }
 
+/** Numbers of the rows that a kernel binds at once, with their segment table on the device. */
+export interface BoundSlice extends RowSlice {
+  readonly segments: GPUBuffer;
+  readonly segmentCount: number;
+}
+
+/** What a kernel binds: some rows, and some numbers of them. */
+export type Place = readonly [block: RowBlock, slice: BoundSlice];
+
 /** How rows are kept. */
 export interface RowsOptions {
   /** What multiplies them, which says where they stand. Default: the variant that runs everywhere. */
   readonly variant?: GramVariant;
   /** Rows of one block, in whole panels of 64. Default: as many as the device can bind. */
   readonly blockRows?: number;
+  /** Numbers of a row that are bound at once, at most. Default: as many as the device can bind. */
+  readonly sliceLength?: number;
   /** Default: the device. */
   readonly residence?: RowPlan["residence"];
   /** Neighbouring rows that belong to one sample. Default 1. */
   readonly rowsPerSample?: number;
 }
 
-/** A place on the device and the block that stands there. */
+/** Room on the device, and what stands there. */
 interface Slot {
   readonly panels: GPUBuffer | GPUTexture;
-  block: RowBlock | undefined;
+  place: Place | undefined;
 }
 
 /**
- * The signed projections of N samples, packed: `[N, length]` f32 in blocks. Dispose them to free the memory, `4 * length * N` bytes rounded
- * up to 64 rows; in a file two blocks of that are on the device, and one in the host's memory. Rows of the eNTK are C for each sample.
+ * The signed projections of N samples, packed: `[N, length]` f32 in blocks of rows and slices of their numbers. Dispose them to free the
+ * memory, `4 * length * N` bytes rounded up to 64 rows; in a file one slice of two blocks is on the device, and one of one in the host's
+ * memory. Rows of the eNTK are C for each sample.
  */
 export class Rows {
   readonly blocks: readonly RowBlock[];
+  readonly slices: readonly BoundSlice[];
   readonly variant: GramVariant;
   readonly residence: RowPlan["residence"];
   /** 1, or C where a sample has a row for each of its logits. */
   readonly rowsPerSample: number;
-  /** The layout as the kernels read it, `[segmentCount, 4]` u32. */
-  readonly segments: GPUBuffer;
-  readonly segmentCount: number;
-  /** A slot for each block; with a file two for all, the one that was asked for last at the end. */
+  /** A slot for each place, slice by slice; with a file two for all, the one that was asked for last at the end. */
   readonly #slots: Slot[];
   readonly #file: RowFile | undefined;
 
@@ -59,16 +69,15 @@ export class Rows {
     readonly gpu: Gpu,
     readonly layout: RowLayout,
     readonly count: number,
-    {
-      variant = PLAIN_VARIANT,
-      blockRows = planBlockRows(layout.length, gpu.device.limits.maxStorageBufferBindingSize),
-      residence = "device",
-      rowsPerSample = 1,
-    }: RowsOptions = {},
+    options: RowsOptions = {},
   ) {
+    const { variant = PLAIN_VARIANT, residence = "device", rowsPerSample = 1 } = options;
     this.variant = variant;
     this.residence = residence;
     this.rowsPerSample = rowsPerSample;
+    const binding = measureBinding(gpu, variant.operands);
+    const { blockRows = planBlockRows(layout, binding) } = options;
+    const { sliceLength = planSliceLength(layout, binding) } = options;
     const blocks: RowBlock[] = [];
     for (let firstRow = 0; firstRow < count; firstRow += blockRows) {
       const rowCount = Math.min(blockRows, count - firstRow);
@@ -76,68 +85,81 @@ export class Rows {
       blocks.push({ index: blocks.length, firstRow, rowCount, panelCount });
     }
     this.blocks = blocks;
-    const isFiled = residence === "file" && blocks.length > 2;
-    this.#file = isFiled ? new RowFile(4 * PANEL_ROWS * layout.length) : undefined;
-    const held = isFiled ? [blocks[0], blocks[0]] : blocks;
-    this.#slots = held.map(({ firstRow, panelCount }, i) => ({
-      panels: gpu.createPanels(`rows ${firstRow}`, variant.operands, layout.length, panelCount),
-      block: isFiled ? undefined : blocks[i],
+    this.slices = sliceRow(layout, sliceLength).map((slice) => ({
+      ...slice,
+      segments: gpu.upload("segments", slice.table),
+      segmentCount: slice.table.length / 4,
     }));
-    const table = encodeSegments(layout);
-    this.segments = gpu.upload("segments", table);
-    this.segmentCount = table.length / 4;
+    const isFiled = residence === "file" && blocks.length * this.slices.length > 2;
+    this.#file = isFiled ? new RowFile(4 * PANEL_ROWS) : undefined;
+    const places = this.slices.flatMap((slice) => blocks.map((block): Place => [block, slice]));
+    const longest = Math.max(...this.slices.map(({ length }) => length));
+    const create = (lines: number, { firstRow, panelCount }: RowBlock) =>
+      gpu.createPanels(`rows ${firstRow}`, variant.operands, lines, panelCount);
+    this.#slots = isFiled
+      ? [0, 1].map(() => ({ panels: create(longest, blocks[0]), place: undefined }))
+      : places.map((place) => ({ panels: create(place[1].length, place[0]), place }));
   }
 
   /**
-   * A block where kernels can read it: panels of 64 rows (`gpu/panels.ts`), a line for each number of a row, f32, zeros after the last row.
-   * It stays until two other blocks have been bound.
+   * A slice of a block where kernels can read it: panels of 64 rows (`gpu/panels.ts`), a line for each number of the slice, f32, zeros after
+   * the last row. It stays until two other places have been bound.
    *
-   * @param commands what has been recorded to read other blocks, which is submitted before one of them has to make room
+   * @param commands what has been recorded to read other places, which is submitted before one of them has to make room
    */
-  bind(commands: Commands, block: RowBlock): GPUBuffer | GPUTexture {
-    if (!this.#file) return this.#slots[block.index].panels;
-    const at = this.#slots.findIndex((slot) => slot.block === block);
+  bind(commands: Commands, place: Place): GPUBuffer | GPUTexture {
+    const [block, slice] = place;
+    const file = this.#file;
+    if (!file) return this.#slots[slice.index * this.blocks.length + block.index].panels;
+    const at = this.#slots.findIndex(({ place }) => place?.[0] === block && place[1] === slice);
     const [slot] = this.#slots.splice(Math.max(at, 0), 1);
     this.#slots.push(slot);
-    if (slot.block !== block) {
+    if (at < 0) {
       commands.submit();
-      const numbers = this.#file.read(block.firstRow / PANEL_ROWS, block.panelCount);
-      this.gpu.writePanels(slot.panels, numbers, this.layout.length);
-      slot.block = block;
+      const numbers = file.read(this.#locate(place, 0), block.panelCount * slice.length);
+      this.gpu.writePanels(slot.panels, numbers, slice.length);
+      slot.place = place;
     }
     return slot.panels;
   }
 
   /**
-   * Puts the first `count` panels of a buffer in their place, `first` panels into a block, after what `commands` has recorded; submits it.
+   * Puts the first `count` panels of a buffer, as high as the slice is long, in their place, `first` panels into a block, after what
+   * `commands` has recorded; submits it.
    *
    * @throws {FileError} if the rows are kept in a file, and it cannot be written.
    */
   async write(
     commands: Commands,
     staged: GPUBuffer,
-    block: RowBlock,
+    place: Place,
     { first, count }: { first: number; count: number },
   ): Promise<void> {
-    const height = this.layout.length;
+    const height = place[1].length;
     if (!this.#file) {
-      commands.copyPanels(staged, this.#slots[block.index].panels, { height, first, count });
+      commands.copyPanels(staged, this.bind(commands, place), { height, first, count });
       commands.submit();
       return;
     }
     commands.submit();
     const panels = await this.gpu.read(staged, 4 * PANEL_ROWS * height * count);
-    this.#file.write(block.firstRow / PANEL_ROWS + first, new Uint8Array(panels));
+    this.#file.write(this.#locate(place, first), new Uint8Array(panels));
   }
 
   /** Frees the rows; a second time does nothing. */
   dispose(): void {
     for (const { panels } of this.#slots) this.gpu.destroyBuffer(panels);
-    this.gpu.destroyBuffer(this.segments);
+    for (const { segments } of this.slices) this.gpu.destroyBuffer(segments);
     this.#file?.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Line of the file where a panel of a place begins: all panels of a slice stand together. */
+  #locate([{ firstRow }, { offset, length }]: Place, panel: number): number {
+    const panels = padRows(this.count) / PANEL_ROWS;
+    return offset * panels + (firstRow / PANEL_ROWS + panel) * length;
   }
 }

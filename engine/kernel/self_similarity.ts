@@ -35,22 +35,26 @@ export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<Ar
 
 /** Submits the computation of all self-similarities, `[N]` f32 in whole panels; the caller destroys the buffer. */
 export function submitSelfSimilarity(rows: Rows): GPUBuffer {
-  const { gpu, layout, segments, segmentCount, count } = rows;
+  const { gpu, count, blocks, slices } = rows;
   const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
   const commands = gpu.record();
-  for (const block of rows.blocks) {
-    const { panelCount, firstRow } = block;
-    commands.run(
-      kernels.self_similarity,
-      {
-        row_length: layout.length,
-        segment_count: segmentCount,
-        panel_count: panelCount,
-        first_panel: firstRow / PANEL_ROWS,
-      },
-      { rows: rows.bind(commands, block), segments, similarity: buffer },
-      Math.ceil(panelCount / 8),
-    );
+  for (const slice of slices) {
+    for (const block of blocks) {
+      const { panelCount, firstRow } = block;
+      const { segments, segmentCount } = slice;
+      commands.run(
+        kernels.self_similarity,
+        {
+          row_length: slice.length,
+          segment_count: segmentCount,
+          panel_count: panelCount,
+          first_panel: firstRow / PANEL_ROWS,
+          continues: slice.index > 0 ? 1 : 0,
+        },
+        { rows: rows.bind(commands, [block, slice]), segments, similarity: buffer },
+        Math.ceil(panelCount / 8),
+      );
+    }
   }
   commands.submit();
   return buffer;

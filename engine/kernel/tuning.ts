@@ -9,6 +9,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
+import { measureLongestEntry, type RowLayout } from "./layout.ts";
 import { countFlops, PANEL_ROWS } from "./plan.ts";
 import { Rows } from "./rows.ts";
 import { submitSelfSimilarity } from "./self_similarity.ts";
@@ -58,14 +59,15 @@ const TUNING: Measurement<Tuning> = {
 };
 
 /**
- * The fastest variant for rows of `rowLength` numbers on a device; the first call for an adapter takes some seconds.
+ * The fastest variant for packed rows on a device; the first call for an adapter takes some seconds.
  *
  * @throws {DeviceError} if the device fails.
  */
-export async function chooseVariant(gpu: Gpu, rowLength: number): Promise<GramVariant> {
+export async function chooseVariant(gpu: Gpu, layout: RowLayout): Promise<GramVariant> {
   const { rates } = await tune(gpu);
   const ranked = Object.keys(rates).map((name) => VARIANTS.find((v) => v.name === name)!);
-  return ranked.find((variant) => canRun(gpu, variant, rowLength)) ?? PLAIN_VARIANT;
+  const longest = measureLongestEntry(layout);
+  return ranked.find((variant) => canRun(gpu, variant, longest)) ?? PLAIN_VARIANT;
 }
 
 /**
@@ -163,12 +165,13 @@ async function drawRows(
   const size = PANEL_ROWS * length;
   const numbers = drawUniform(createGenerator(0), size + PANEL_SHIFTS, 2.5).map(Math.round);
   const commands = gpu.record();
+  const [slice] = rows.slices;
   for (const block of rows.blocks) {
     for (let first = 0; first < block.panelCount; first++) {
       // another stretch of the same numbers, so that a panel taken for another is noticed
       const shift = first % PANEL_SHIFTS;
       const panel = gpu.upload("panel", numbers.slice(shift, shift + size));
-      await rows.write(commands, panel, block, { first, count: 1 });
+      await rows.write(commands, panel, [block, slice], { first, count: 1 });
       gpu.destroyBuffer(panel);
     }
   }

@@ -7,10 +7,11 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import type { Operands } from "../gpu/panels.ts";
+import type { BindingLimits } from "./plan.ts";
 
 /** What the variants' kernels are given. */
 type GramKernel = Kernel<
-  "row_length" | "segment_count" | "pair_count" | "row_panels" | "column_panels",
+  "row_length" | "segment_count" | "pair_count" | "row_panels" | "column_panels" | "continues",
   "rows" | "columns" | "segments" | "pairs" | "tile"
 >;
 
@@ -48,12 +49,27 @@ const SUBGROUP_LANES = 8;
 const SHARED_INVOCATIONS = 256;
 const SHARED_BYTES = 8192;
 
-/** Whether a device can run a variant on rows of `rowLength` numbers. */
-export function canRun({ device, adapter }: Gpu, variant: GramVariant, rowLength: number): boolean {
-  const { limits, features } = device;
-  if (variant.operands === "texture" && rowLength > limits.maxTextureDimension2D) return false;
+/**
+ * Numbers of a row in one launch at most: lavapipe silently ends all loops of an invocation after 65,535 steps together, and a kernel takes
+ * a step for each number of a row.
+ */
+const LAUNCH_LENGTH = 65_000;
+
+/** What a device can bind of packed rows that stand in buffers or textures. */
+export function measureBinding({ device: { limits } }: Gpu, operands: Operands): BindingLimits {
+  const lines = operands === "texture" ? limits.maxTextureDimension2D : Infinity;
+  return {
+    bytes: limits.maxStorageBufferBindingSize,
+    lines: Math.min(lines, LAUNCH_LENGTH),
+  };
+}
+
+/** Whether a device can run a variant on rows with entries of up to `longest` numbers. */
+export function canRun(gpu: Gpu, variant: GramVariant, longest: number): boolean {
+  const { limits, features } = gpu.device;
+  if (longest > measureBinding(gpu, variant.operands).lines) return false;
   if (variant.kernel === kernels.gram_tile_subgroup) {
-    return features.has("subgroups") && adapter.subgroupMinSize >= SUBGROUP_LANES;
+    return features.has("subgroups") && gpu.adapter.subgroupMinSize >= SUBGROUP_LANES;
   }
   if (variant.kernel === kernels.gram_tile_shared) {
     return limits.maxComputeInvocationsPerWorkgroup >= SHARED_INVOCATIONS &&

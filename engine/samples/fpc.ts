@@ -171,7 +171,7 @@ async function clusterRows(
   self: ArrayLike<number>,
   onProgress?: OnProgress,
 ): Promise<Part[]> {
-  const { gpu, layout, segments, segmentCount, count, blocks } = rows;
+  const { gpu, count, blocks, slices } = rows;
   const steps = Math.max(...groups.map((group) => group.clusterCount));
   const first = groups.map((group) => findFirstCentroid(group, self));
   const groupOf = new Uint32Array(count).fill(NONE);
@@ -192,8 +192,10 @@ async function clusterRows(
     const centroid_counts = own(
       gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
     );
+    const similarity = own(gpu.createBuffer("similarity", count * 4));
+    const longest = Math.max(...slices.map(({ length }) => length));
     const centroids = own(
-      gpu.createBuffer("centroids", groups.length * Math.ceil(layout.length / 4) * 16),
+      gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16),
     );
     const commands = gpu.record();
     const pace = new Pace(gpu);
@@ -206,41 +208,43 @@ async function clusterRows(
           groups.length,
         );
       }
-      for (const block of blocks) {
-        commands.run(
-          kernels.fpc_gather,
-          {
-            row_length: layout.length,
-            group_count: groups.length,
-            first_row: block.firstRow,
-            row_count: block.rowCount,
-          },
-          { rows: rows.bind(commands, block), newest, centroids },
-          Math.ceil(groups.length * layout.length / 64),
-        );
-      }
-      for (const block of blocks) {
-        commands.run(
-          kernels.fpc_assign,
-          {
-            row_length: layout.length,
-            segment_count: segmentCount,
-            group_count: groups.length,
-            first_row: block.firstRow,
-            row_count: block.rowCount,
-            step,
-          },
-          {
-            rows: rows.bind(commands, block),
-            segments,
-            centroids,
-            newest,
-            group_of,
-            best,
-            cluster,
-          },
-          Math.ceil(block.panelCount / 8),
-        );
+      for (const slice of slices) {
+        const { length: row_length, segments, segmentCount } = slice;
+        for (const block of blocks) {
+          const { firstRow: first_row, rowCount: row_count } = block;
+          commands.run(
+            kernels.fpc_gather,
+            { row_length, group_count: groups.length, first_row, row_count },
+            { rows: rows.bind(commands, [block, slice]), newest, centroids },
+            Math.ceil(groups.length * row_length / 64),
+          );
+        }
+        for (const block of blocks) {
+          commands.run(
+            kernels.fpc_assign,
+            {
+              row_length,
+              segment_count: segmentCount,
+              group_count: groups.length,
+              first_row: block.firstRow,
+              row_count: block.rowCount,
+              step,
+              continues: slice.index > 0 ? 1 : 0,
+              ends: slice.index === slices.length - 1 ? 1 : 0,
+            },
+            {
+              rows: rows.bind(commands, [block, slice]),
+              segments,
+              centroids,
+              newest,
+              group_of,
+              best,
+              cluster,
+              similarity,
+            },
+            Math.ceil(block.panelCount / 8),
+          );
+        }
       }
       commands.submit();
       if (await pace.step()) onProgress?.(step + 1, steps);

@@ -149,7 +149,8 @@ function launchInputGradient(gpu: Gpu, conv: Case, dy: Floats, w: Numbers) {
 interface Placement {
   readonly group_samples: number;
   readonly first_group: number;
-  readonly bias: 0 | 1;
+  readonly first: number;
+  readonly end: number;
   readonly panel_stride: number;
   readonly group_stride: number;
   readonly number_stride: number;
@@ -167,8 +168,9 @@ function launchFilterGradient(
   const { kernel_height, ...sizes } = measure(conv);
   const tap_count = kernel_height * sizes.kernel_width * sizes.in_channels;
   const group_count = Math.ceil(sizes.sample_count / placement.group_samples);
-  const tiles = group_count * Math.ceil((tap_count + placement.bias) / 8) *
-    Math.ceil(sizes.out_channels / 8);
+  const taps = Math.ceil(placement.end / sizes.out_channels) -
+    Math.floor(placement.first / sizes.out_channels);
+  const tiles = group_count * Math.ceil(taps / 8) * Math.ceil(sizes.out_channels / 8);
   return launchTwice(
     gpu,
     kernels.filter_gradient,
@@ -229,25 +231,28 @@ CASES.forEach((conv, seed) => {
     const rows = project(x, dy);
     const magnitude = project(absolute(x), absolute(dy));
     const [count, size] = rows.shape;
-    // a segment in the middle of longer rows, the first of which belong to an earlier batch
-    const offset = 3;
-    const rowLength = size + 5;
-    const first = [1, 63, 64, 61][seed % 4];
-    const place = (index: number) => {
-      const row = first + Math.floor(index / size);
-      return (Math.floor(row / 64) * rowLength + offset + index % size) * 64 + row % 64;
-    };
-    const length = Math.ceil((first + count) / 64) * 64 * rowLength;
+    // a segment, or a slice of one, in the middle of longer rows, the first of which belong to an earlier batch
+    const [first, end] = seed % 3 === 0 ? [0, size] : [Math.floor(size / 3), size - seed % 3 + 1];
+    const offset = 3 - first;
+    const rowLength = end - first + 5;
+    const firstRow = [1, 63, 64, 61][seed % 4];
+    const place = (row: number, k: number) =>
+      (Math.floor(row / 64) * rowLength + offset + k) * 64 + row % 64;
+    const length = Math.ceil((firstRow + count) / 64) * 64 * rowLength;
     const expected = new Float64Array(length).fill(NaN);
     const bounds = new Float64Array(length);
     rows.data.forEach((value, index) => {
-      expected[place(index)] = value;
-      bounds[place(index)] = dotBound(dy.shape[1] * dy.shape[2] + 1, magnitude.data[index]);
+      const k = index % size;
+      if (k < first || k >= end) return;
+      const at = place(firstRow + Math.floor(index / size), k);
+      expected[at] = value;
+      bounds[at] = dotBound(dy.shape[1] * dy.shape[2] + 1, magnitude.data[index]);
     });
     const { gradients } = await launchFilterGradient(gpu, conv, x.data, dy.data, {
       group_samples: 1,
-      first_group: first,
-      bias: bias ? 1 : 0,
+      first_group: firstRow,
+      first,
+      end,
       panel_stride: 64 * rowLength,
       group_stride: 1,
       number_stride: 64,
@@ -283,7 +288,8 @@ CASES.forEach((conv, seed) => {
     const { gradients } = await launchFilterGradient(gpu, conv, x.data, dy.data, {
       group_samples,
       first_group: 0,
-      bias: 1,
+      first: 0,
+      end: size,
       panel_stride: 64 * size,
       group_stride: size,
       number_stride: 1,
@@ -392,7 +398,8 @@ testGpu("filter_gradient numbers more than 65,535 workgroups", async (gpu) => {
   const { gradients } = await launchFilterGradient(gpu, many, x, dy, {
     group_samples: 1,
     first_group: 0,
-    bias: 0,
+    first: 0,
+    end: 1,
     panel_stride: 64,
     group_stride: 1,
     number_stride: 1,

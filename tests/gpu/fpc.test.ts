@@ -1,7 +1,7 @@
 /** The three kernels of farthest-point clustering, one by one; their twin is compared through `clusterSamples` in samples.test.ts. @module */
 import assert from "node:assert/strict";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { encodeSegments } from "../../engine/kernel/layout.ts";
+import { sliceRow } from "../../engine/kernel/layout.ts";
 import { gramRows } from "../oracle/layers.ts";
 import {
   assertOutput,
@@ -120,7 +120,7 @@ for (
         return [-1, 0, 1, LARGEST][Math.floor(n / 4) % 4] + (inBlock ? similarity(n) : 0);
       });
       const cluster = Uint32Array.from({ length: total }, (_, n) => n % 5);
-      const segments = encodeSegments(layout);
+      const segments = sliceRow(layout, Infinity)[0].table;
       const outputs = await launchTwice(
         gpu,
         kernels.fpc_assign,
@@ -131,6 +131,8 @@ for (
           first_row,
           row_count: rowCount,
           step,
+          continues: 0,
+          ends: 1,
         },
         {
           rows: packPanels(rows, layout.length),
@@ -140,6 +142,7 @@ for (
           group_of: groups,
           best,
           cluster,
+          similarity: new Float32Array(total),
         },
         Math.ceil(rowCount / 512),
         operands,
@@ -171,15 +174,18 @@ testGpu("fpc_assign numbers more than 65,535 workgroups", async (gpu) => {
       first_row: 0,
       row_count: rows.length,
       step: 4,
+      continues: 0,
+      ends: 1,
     },
     {
       rows,
-      segments: encodeSegments(layOut(1)),
+      segments: sliceRow(layOut(1), Infinity)[0].table,
       centroids: Float32Array.of(2, 0, 0, 0),
       newest: Uint32Array.of(0),
       group_of: new Uint32Array(rows.length),
       best: new Float32Array(rows.length),
       cluster: new Uint32Array(rows.length).fill(3),
+      similarity: new Float32Array(1),
     },
     MANY_GROUPS,
   );

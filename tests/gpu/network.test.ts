@@ -7,7 +7,7 @@ import { type Engine, openEngine } from "../../engine/engine.ts";
 import { DataError, NonFiniteError, WeightsError } from "../../engine/errors.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
-import { add, flatten, type NetworkDefinition } from "../../engine/network/definition.ts";
+import { add, flatten, type NetworkDefinition, relu } from "../../engine/network/definition.ts";
 import type { Network } from "../../engine/network/network.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import {
@@ -40,6 +40,7 @@ import {
   strided,
   type TinyNetwork,
   toNumbers,
+  wide,
 } from "./tiny_networks.ts";
 
 function build(engine: Engine, network: TinyNetwork, weights: Weights): Network {
@@ -138,6 +139,41 @@ testEngine("more samples than one batch are projected exactly", async (engine) =
 });
 
 testEngine(
+  "passes of fewer images than a panel fill long rows, batch by batch and slice by slice",
+  async (engine) => {
+    const definition: NetworkDefinition = {
+      name: "large",
+      forward(layers, images) {
+        const first = relu(layers.convolution("conv1", images, { filters: 16, size: 1 }));
+        const second = layers.convolution("conv2", first, { filters: 12, size: 7, stride: 40 });
+        return layers.dense("fc", flatten(second), layers.classes);
+      },
+    };
+    const inputShape = [200, 200, 1] as const;
+    using network = engine.network(definition, { seed: 1, classes: 2 }, inputShape);
+    const data = drawImages({ inputShape, classes: 2 }, 34, 251);
+    using rows = await engine.project(network, data);
+    assert.ok(rows.slices.length > 1, "one slice only");
+    const kernel = await computeGram(rows);
+    // a pass of 32 images at most, each part then in one
+    const size = Math.min(32, network.batchLimit);
+    const parts = [size, 34 - size].map((count, i) =>
+      takeSamples(data, Array.from({ length: count }, (_, n) => i * size + n))
+    );
+    using left = await engine.project(network, parts[0]);
+    using right = await engine.project(network, parts[1]);
+    const place = (matrix: Float32Array, width: number, row: number, column: number) =>
+      matrix.forEach((value, i) => {
+        const at = (row + Math.floor(i / width)) * 34 + column + i % width;
+        assert.equal(value, kernel[at], `${at}`);
+      });
+    place(await computeGram(left), size, 0, 0);
+    place(await computeGram(left, right), 34 - size, 0, size);
+    place(await computeGram(right), 34 - size, size, size);
+  },
+);
+
+testEngine(
   "rows come in tiles of the size that is asked for, with the same kernel",
   async (engine) => {
     const network = strided(4);
@@ -168,7 +204,7 @@ const FRACTIONS = [
   { network: residual(10), seed: 3 },
 ];
 
-for (const { network, seed } of FRACTIONS) {
+for (const { network, seed } of [...FRACTIONS, { network: wide(3), seed: 5 }]) {
   const { name } = network.definition;
 
   testEngine(
@@ -610,7 +646,9 @@ testEngine("training leaves a batch norm as it is", async (engine) => {
   const before = await built.weights();
   const { weights } = await engine.train(built, drawImages(network, 9, 5), { epochs: 2, batch: 4 });
   for (const [name, { data }] of before) {
-    const compare = name.startsWith("norm.") ? assert.deepEqual : assert.notDeepEqual;
+    const compare: typeof assert.deepEqual = name.startsWith("norm.")
+      ? assert.deepEqual
+      : assert.notDeepEqual;
     compare(weights.get(name)!.data, data, name);
   }
   assert.deepEqual([...before.get("norm.running_var")!.data], [1, 1, 1]);

@@ -242,9 +242,14 @@ export async function uploadRows(
   const rows = new Rows(gpu, layout, numbers.length, options);
   for (const block of rows.blocks) {
     const own = numbers.slice(block.firstRow, block.firstRow + block.rowCount);
-    const staged = gpu.upload("panels", packPanels(own, layout.length));
-    await rows.write(gpu.record(), staged, block, { first: 0, count: block.panelCount });
-    gpu.destroyBuffer(staged);
+    for (const slice of rows.slices) {
+      const part = own.map((row) =>
+        Array.from({ length: slice.length }, (_, k) => row[slice.offset + k])
+      );
+      const staged = gpu.upload("panels", packPanels(part, slice.length));
+      await rows.write(gpu.record(), staged, [block, slice], { first: 0, count: block.panelCount });
+      gpu.destroyBuffer(staged);
+    }
   }
   return rows;
 }

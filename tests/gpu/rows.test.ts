@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { encodeSegments, type RowLayout } from "../../engine/kernel/layout.ts";
+import { type RowLayout, sliceRow } from "../../engine/kernel/layout.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
 import { type Gram, gramRows, projectFactored } from "../oracle/layers.ts";
@@ -137,7 +137,7 @@ function pairUp({ pairs }: TileCase, side: number): (readonly [number, number])[
 function testVariant(variant: GramVariant, name: string, run: (gpu: Gpu) => Promise<void>): void {
   testGpu(`gram tiles (${variant.name}) ${name}`, async (gpu) => {
     if (canRun(gpu, variant, 1)) await run(gpu);
-    else assert.notEqual(await chooseVariant(gpu, 1), variant);
+    else assert.notEqual(await chooseVariant(gpu, layOut(1)), variant);
   });
 }
 
@@ -151,7 +151,7 @@ for (const variant of VARIANTS) {
         const left = drawRows(1, layout, rowPanels * 64);
         const right = drawRows(2, layout, columnPanels * 64);
         const pairs = pairUp(tileCase, side);
-        const segments = encodeSegments(layout);
+        const segments = sliceRow(layout, Infinity)[0].table;
         const { tile } = await launchTwice(
           gpu,
           kernel,
@@ -161,6 +161,7 @@ for (const variant of VARIANTS) {
             pair_count: pairs.length,
             row_panels: rowPanels,
             column_panels: columnPanels,
+            continues: 0,
           },
           {
             rows: packPanels(left, layout.length),
@@ -191,11 +192,18 @@ for (const variant of VARIANTS) {
     const { tile } = await launchTwice(
       gpu,
       kernel,
-      { row_length: length, segment_count: 2, pair_count: 1, row_panels: 1, column_panels: 1 },
+      {
+        row_length: length,
+        segment_count: 2,
+        pair_count: 1,
+        row_panels: 1,
+        column_panels: 1,
+        continues: 0,
+      },
       {
         rows: packed,
         columns: packed,
-        segments: encodeSegments(layout),
+        segments: sliceRow(layout, Infinity)[0].table,
         pairs: Uint32Array.of(0, 0),
         tile: { unfilled: 64 * 64 },
       },
@@ -238,11 +246,12 @@ for (const variant of VARIANTS.filter(({ operands }) => operands === "buffer")) 
         pair_count: MANY_GROUPS,
         row_panels: count / 64,
         column_panels: count / 64,
+        continues: 0,
       },
       {
         rows: packPanels(left, 1),
         columns: packPanels(right, 1),
-        segments: encodeSegments(layout),
+        segments: sliceRow(layout, Infinity)[0].table,
         pairs,
         tile: { unfilled: count * count },
       },
@@ -262,7 +271,7 @@ for (const [kind, layout] of Object.entries(LAYOUTS)) {
     const name = `${panels} panels of ${kind} in a ${operands}, from place ${first_row} on`;
     testGpu(`self_similarity agrees with its twin on ${name}`, async (gpu) => {
       const rows = drawRows(panels, layout, panels * 64);
-      const segments = encodeSegments(layout);
+      const segments = sliceRow(layout, Infinity)[0].table;
       const unfilled = first_row + rows.length + 8;
       const { similarity } = await launchTwice(
         gpu,
@@ -272,6 +281,7 @@ for (const [kind, layout] of Object.entries(LAYOUTS)) {
           segment_count: segments.length / 4,
           panel_count: panels,
           first_panel,
+          continues: 0,
         },
         { rows: packPanels(rows, layout.length), segments, similarity: { unfilled } },
         Math.ceil(panels / 8),
@@ -296,10 +306,10 @@ testGpu("self_similarity numbers more than 65,535 workgroups", async (gpu) => {
   const { similarity } = await launchTwice(
     gpu,
     kernels.self_similarity,
-    { row_length: 1, segment_count: 1, panel_count, first_panel: 0 },
+    { row_length: 1, segment_count: 1, panel_count, first_panel: 0, continues: 0 },
     {
       rows,
-      segments: encodeSegments(layOut(1)),
+      segments: sliceRow(layOut(1), Infinity)[0].table,
       similarity: { unfilled: rows.length },
     },
     MANY_GROUPS,

@@ -1,5 +1,6 @@
 /** Gram matrices, redundancy, relations and clusters from rows: against the twins, and against a stored kernel bit for bit. @module */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { DataError, NonFiniteError } from "../../engine/errors.ts";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { computeGram, computeTiles } from "../../engine/kernel/gram.ts";
@@ -84,7 +85,7 @@ for (const count of COUNTS) {
 
 for (const variant of VARIANTS) {
   testGpu(
-    `${variant.name} gives the same answers on 200 rows bit for bit, in blocks of any size and from a file`,
+    `${variant.name} gives the same answers on 200 rows bit for bit, in blocks and slices of any size and from a file`,
     async (gpu) => {
       if (!canRun(gpu, variant, LAYOUT.length)) return; // never chosen there, as rows.test.ts holds
       const [numbers, others] = [drawRows(1, 200), drawRows(2, 65)];
@@ -100,16 +101,21 @@ for (const variant of VARIANTS) {
         await findRedundant(rows),
       ];
       const expected = await answer(plain, plainOthers);
-      for (
-        const [blockRows, residence] of [[64, "device"], [128, "device"], [256, "device"], [
-          64,
-          "file",
-        ]] as const
-      ) {
-        const options = { variant, blockRows, residence };
+      const ways: [number, "device" | "file", sliceLength?: number][] = [
+        [64, "device"],
+        [128, "device", 7],
+        [256, "device", 1],
+        [64, "file"],
+        [128, "file", 12],
+        [256, "file", 1],
+      ];
+      for (const [blockRows, residence, sliceLength] of ways) {
+        const options = { variant, blockRows, residence, sliceLength };
         using rows = await uploadRows(gpu, LAYOUT, numbers, options);
         using columns = await uploadRows(gpu, LAYOUT, others, options);
-        assert.deepEqual(await answer(rows, columns), expected, `${blockRows} rows, ${residence}`);
+        const name = `${blockRows} rows, ${residence}, slices of ${sliceLength}`;
+        assert.equal(rows.slices.length, { 1: 4, 7: 3, 12: 2 }[sliceLength!] ?? 1, name);
+        assert.ok(isDeepStrictEqual(await answer(rows, columns), expected), name);
       }
     },
   );

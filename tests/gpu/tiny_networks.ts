@@ -115,6 +115,41 @@ export function pooled(classes: number): TinyNetwork {
   };
 }
 
+/** So many filters that a packed row is longer than what one launch reads: a layer of 17,328 parameters between two small ones. */
+export function wide(classes: number): TinyNetwork {
+  return {
+    definition: {
+      name: "wide",
+      forward(layers, images) {
+        const first = layers.convolution("conv1", images, { filters: 40, size: 1 });
+        const second = layers.convolution("conv2", first, {
+          filters: 48,
+          size: 3,
+          stride: 2,
+          pad: 1,
+        });
+        return layers.dense("fc", flatten(second), layers.classes);
+      },
+    },
+    inputShape: [3, 4, 2],
+    classes,
+    shapes: {
+      "conv1.weight": [40, 2, 1, 1],
+      "conv1.bias": [40],
+      "conv2.weight": [48, 40, 3, 3],
+      "conv2.bias": [48],
+      "fc.weight": [classes, 48 * 2 * 2],
+      "fc.bias": [classes],
+    },
+    twin: [
+      { kind: "conv", name: "conv1", stride: 1, pad: 0 },
+      { kind: "conv", name: "conv2", stride: 2, pad: 1 },
+      { kind: "flatten" },
+      { kind: "dense", name: "fc" },
+    ],
+  };
+}
+
 /** A residual block with a strided shortcut, then a dense layer. */
 export function residual(classes: number): TinyNetwork {
   const [channels, inner, outer] = [2, 3, 4];
@@ -318,7 +353,7 @@ function makeWeights(
 
 /** Images of `levels` grey values at most, which networks see as the whole numbers 0, 1, ...; no two pixels near one another are alike. */
 export function drawImages(
-  { inputShape, classes }: TinyNetwork,
+  { inputShape, classes }: Pick<TinyNetwork, "inputShape" | "classes">,
   count: number,
   levels: number,
 ): Dataset {

@@ -4,6 +4,7 @@ import { Gpu } from "../../engine/gpu/device.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import { chooseVariant, tune, type Tuning } from "../../engine/kernel/tuning.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../engine/kernel/variants.ts";
+import { layOut } from "./open.ts";
 import { expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 
@@ -41,7 +42,7 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
         name
       );
       assert.deepEqual(Object.keys(tuning.rates).sort(), names.sort());
-      const chosen = await chooseVariant(gpu, 1024);
+      const chosen = await chooseVariant(gpu, layOut(1024));
       assert.equal(chosen.name, Object.keys(tuning.rates)[0]);
       return tuning;
     });
@@ -53,7 +54,9 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
     assert.deepEqual(memory[key], tuning);
     const forced = { [key]: { ...tuning, rates: { [PLAIN_VARIANT.name]: 1 } } };
     await Deno.writeTextFile(file, JSON.stringify(forced));
-    await withGpu(async (gpu) => assert.equal(await chooseVariant(gpu, 1024), PLAIN_VARIANT));
+    await withGpu(async (gpu) =>
+      assert.equal(await chooseVariant(gpu, layOut(1024)), PLAIN_VARIANT)
+    );
 
     await withGpu(async (gpu) => {
       const fresh = await tune(gpu, { fresh: true });
@@ -123,6 +126,6 @@ Deno.test("a first tuning is not slowed by compiling", async () => {
 Deno.test("rows that are too high for a texture are multiplied from buffers", async () => {
   await withGpu(async (gpu) => {
     const height = gpu.device.limits.maxTextureDimension2D;
-    assert.equal((await chooseVariant(gpu, height + 1)).operands, "buffer");
+    assert.equal((await chooseVariant(gpu, layOut([height, 1]))).operands, "buffer");
   });
 });

@@ -1,7 +1,12 @@
 /** Plans: arithmetic without a device. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeSegments } from "../../engine/kernel/layout.ts";
+import {
+  type RowLayout,
+  type RowSlice,
+  type Segment,
+  sliceRow,
+} from "../../engine/kernel/layout.ts";
 import {
   BASE_BYTES,
   countFlops,
@@ -13,9 +18,22 @@ import {
 } from "../../engine/kernel/plan.ts";
 
 const MEBIBYTE = 2 ** 20;
-const BINDING = 128 * MEBIBYTE;
+const BINDING = { bytes: 128 * MEBIBYTE, lines: 8192 };
+
+const plain = (length: number, offset = 0): Segment => ({
+  layer: "plain",
+  kind: "plain",
+  offset,
+  length,
+});
+const layPlain = (length: number): RowLayout => ({ segments: [plain(length)], length });
+const layFactored = (inputs: number, outputs: number): RowLayout => ({
+  segments: [{ layer: "dense", kind: "factored", offset: 0, inputs, outputs }],
+  length: inputs + outputs,
+});
+
 /** LeNet-5 on the whole of MNIST. */
-const MNIST = { count: 60_000, rowLength: 3393, bindingBytes: BINDING };
+const MNIST = { count: 60_000, layout: layPlain(3393), binding: BINDING };
 
 Deno.test("without a budget blocks are as large as may be, and rows stay on the device", () => {
   const plan = planRows(MNIST);
@@ -49,20 +67,21 @@ Deno.test("a budget that cannot be kept says how much is needed", () => {
 Deno.test("whatever is planned fits the budget and the device, and covers every row", () => {
   fc.assert(fc.property(
     fc.integer({ min: 1, max: 200_000 }),
-    fc.integer({ min: 1, max: 65_000 }),
+    fc.integer({ min: 1, max: 200_000 }),
     fc.integer({ min: 400, max: 20_000 }),
-    (count, rowLength, mebibytes) => {
+    (count, length, mebibytes) => {
       const memoryBytes = mebibytes * MEBIBYTE;
       let plan;
       try {
-        plan = planRows({ count, rowLength, bindingBytes: BINDING, memoryBytes });
+        plan = planRows({ count, layout: layPlain(length), binding: BINDING, memoryBytes });
       } catch (error) {
         assert.ok(error instanceof RangeError);
         return;
       }
       assert.ok(plan.peakBytes <= memoryBytes);
       assert.equal(plan.blockRows % PANEL_ROWS, 0);
-      assert.ok(4 * plan.blockRows * rowLength <= BINDING && plan.tileBytes <= BINDING);
+      assert.ok(plan.tileBytes <= BINDING.bytes);
+      assert.ok(plan.sliceCount >= length / BINDING.lines);
       assert.ok(plan.blockRows * plan.blockCount >= count);
       assert.ok(plan.blockRows * (plan.blockCount - 1) < count);
     },
@@ -87,42 +106,79 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
 });
 
 for (
-  const [rowLength, bindingBytes, chunkRows, what] of [
-    [3_393, 2 ** 27, 1024, "LeNet-5 on the smallest device"],
-    [3_393, 2 ** 31, 1024, "LeNet-5 on a large one"],
-    [51_264, 2 ** 27, 640, "rows of which a device binds 10 panels"],
-    [10, 64 * 64 * 4, 64, "a device that binds a tile of one panel"],
+  const [layout, bytes, chunkRows, what] of [
+    [layPlain(3_393), 2 ** 27, 1024, "LeNet-5 on the smallest device"],
+    [layPlain(11_000_000), 2 ** 27, 1024, "ResNet-18 there"],
+    [layFactored(50_000, 1_264), 2 ** 27, 640, "a dense layer of which a device binds 10 panels"],
+    [layPlain(10), 64 * 64 * 4, 64, "a device that binds a tile of one panel"],
   ] as const
 ) {
   Deno.test(`chunks of ${chunkRows} rows for ${what}`, () => {
-    assert.equal(planChunkRows(rowLength, bindingBytes), chunkRows);
+    assert.equal(planChunkRows(layout, { bytes, lines: 65_000 }), chunkRows);
   });
 }
 
-Deno.test("rows of which not one panel can be bound have no chunks", () => {
-  assert.throws(() => planChunkRows(1_000_000, 2 ** 27), RangeError);
+Deno.test("a dense layer of which not one panel can be bound is refused, whatever stands in the way", () => {
+  const layout = layFactored(40_000, 10_001);
+  const limits = [{ bytes: 2 ** 40, lines: 50_000 }, { bytes: 4 * 64 * 50_000, lines: 2 ** 40 }];
+  for (const binding of limits) {
+    assert.throws(() => planChunkRows(layout, binding), {
+      name: "RangeError",
+      message: /got 50001 numbers that belong together, need at most 50000 on this device/,
+    });
+  }
+  assert.doesNotThrow(() => planChunkRows(layout, { bytes: 2 ** 40, lines: 50_001 }));
 });
 
-Deno.test("rows longer than a kernel's loop may be are refused", () => {
-  const request = { count: 1, bindingBytes: 2 ** 31 };
-  assert.doesNotThrow(() => planRows({ ...request, rowLength: 65_000 }));
-  assert.throws(() => planRows({ ...request, rowLength: 65_001 }), RangeError);
+Deno.test("slices hold whole entries, as many as fit, and together the row", () => {
+  fc.assert(fc.property(
+    fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 }),
+    fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
+    fc.integer({ min: 1, max: 30_000 }),
+    (sizes, isFactored, limit) => {
+      let length = 0;
+      const segments = sizes.map((size, i): Segment => {
+        const offset = length;
+        length += size + (isFactored[i] ? 3 : 0);
+        return isFactored[i]
+          ? { layer: `${i}`, kind: "factored", offset, inputs: size, outputs: 3 }
+          : { ...plain(size, offset), layer: `${i}` };
+      });
+      const [whole] = sliceRow({ segments, length }, Infinity);
+      const slices = sliceRow({ segments, length }, limit);
+      const entries = (slice: RowSlice) =>
+        Array.from({ length: slice.table.length / 4 }, (_, i) => {
+          const [a, inputs, d, outputs] = slice.table.subarray(4 * i);
+          return [a + slice.offset, inputs, outputs > 0 ? d + slice.offset : 0, outputs];
+        });
+      assert.deepEqual(slices.flatMap(entries), entries(whole));
+      let end = 0;
+      for (const [i, slice] of slices.entries()) {
+        assert.equal(slice.index, i);
+        assert.equal(slice.offset, end);
+        end += slice.length;
+        const [first, inputs, , outputs] = entries(slice)[0];
+        assert.ok(slice.length <= limit || slice.table.length === 4);
+        const before = slices[i - 1];
+        assert.ok(!before || first + inputs + outputs - before.offset > limit);
+      }
+      assert.equal(end, length);
+    },
+  ));
 });
 
 Deno.test("plain neighbours are cut into entries of at most 4,096 numbers, so that long sums keep their digits", () => {
-  const plain = (layer: string, offset: number, length: number) =>
-    ({ layer, kind: "plain", offset, length }) as const;
   const layout = {
     segments: [
-      plain("a", 0, 4000),
-      plain("b", 4000, 4292),
+      plain(4000),
+      plain(4292, 4000),
       { layer: "c", kind: "factored", offset: 8292, inputs: 5000, outputs: 10 } as const,
-      plain("d", 13302, 4096),
+      plain(4096, 13302),
     ],
     length: 17398,
   };
   assert.deepEqual(
-    [...encodeSegments(layout)],
+    [...sliceRow(layout, Infinity)[0].table],
     [
       [0, 4096, 0, 0],
       [4096, 4096, 0, 0],
