@@ -42,7 +42,7 @@ export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
-export type { Seeds } from "./engine/kernel/projection.ts";
+export type { Seeds } from "./engine/kernel/projector.ts";
 export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
 export type { RowPlan } from "./engine/kernel/plan.ts";

@@ -96,10 +96,8 @@ export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): P
     const own = values.subarray(first, first + rowCount * layout.length);
     using scratch = new Scratch(gpu);
     const staged = scratch.upload("rows", packPanels(own, layout.length));
-    await rows.write(gpu.record(), staged, [block, rows.slices[0]], {
-      first: 0,
-      count: panelCount,
-    });
+    const [slice] = rows.slices;
+    await rows.write(gpu.record(), block, { slice, panels: staged, first: 0, count: panelCount });
   }
   return rows;
 }

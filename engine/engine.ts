@@ -8,8 +8,9 @@ import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { layOutRow } from "./kernel/layout.ts";
-import { planChunkRows } from "./kernel/plan.ts";
-import { projectRows, type Seeds } from "./kernel/projection.ts";
+import { planChunkRows, type Residence } from "./kernel/plan.ts";
+import { projectRows } from "./kernel/projection.ts";
+import type { Seeds } from "./kernel/projector.ts";
 import type { Rows } from "./kernel/rows.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./kernel/variants.ts";
@@ -39,6 +40,11 @@ export interface ProjectOptions {
   readonly onProgress?: OnProgress;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
   readonly tileRows?: number;
+  /**
+   * Where the rows stay: on the `device`, in a `file`, or nowhere, `recomputed` for every tile. Default: the first place where they fit
+   * the memory budget.
+   */
+  readonly residence?: Residence;
 }
 
 /** How to open an engine. */
@@ -142,7 +148,7 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", layers, normalise, onProgress, tileRows }: ProjectOptions = {},
+    { seeds = "lpntk", layers, normalise, onProgress, tileRows, residence }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
@@ -152,6 +158,7 @@ export class Engine {
       normalise,
       memoryBytes,
       blockRows: tileRows,
+      residence,
       onProgress,
     });
     this.#gramVariants.add(rows.variant.name);

@@ -6,7 +6,15 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { LayerShape } from "../network/network.ts";
 import { layOutRow, type RowLayout } from "./layout.ts";
-import { countFlops, pairBlocks, planRows, type RowPlan } from "./plan.ts";
+import {
+  countFlops,
+  measureLongestSlice,
+  pairBlocks,
+  planPass,
+  planRows,
+  type RowPlan,
+} from "./plan.ts";
+import { measureFreeBytes } from "./row_file.ts";
 import { chooseVariant, tune } from "./tuning.ts";
 import { measureBinding } from "./variants.ts";
 
@@ -59,12 +67,16 @@ export async function estimateJob(
   const layout = layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
+  const binding = measureBinding(gpu, variant.operands);
+  const longest = measureLongestSlice(layout, binding);
   // both sides of a rectangular kernel are held at once
   const rows = planRows({
     count: count + (others ?? 0),
     layout,
-    binding: measureBinding(gpu, variant.operands),
+    binding,
     memoryBytes,
+    usedBytes: planPass({ layers, longest, binding, memoryBytes }).bytes,
+    fileBytes: measureFreeBytes(),
   });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);
   const flops = countFlops(layout.length, count, others);

@@ -4,7 +4,8 @@
  * @module
  */
 import { PANEL_COLUMNS } from "../gpu/panels.ts";
-import { measureLongestEntry, type RowLayout, sliceRow } from "./layout.ts";
+import type { LayerShape } from "../network/network.ts";
+import { measureLongestEntry, type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
 
 /** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
 export const PANEL_ROWS = PANEL_COLUMNS;
@@ -17,6 +18,9 @@ const CHUNK_ROWS = 1024;
 
 /** Images of one forward and backward pass at most. */
 const BATCH_SAMPLES = 256;
+
+/** Numbers that a pass holds for each number of a layer's output: its input and delta, and what TensorFlow.js keeps and recycles. */
+const PASS_COPIES = 4;
 
 /**
  * What a process holds beside rows and tiles: Deno, TensorFlow.js, compiled kernels, 60,000 images of MNIST and the forward and backward
@@ -48,7 +52,17 @@ export interface PlanRequest {
   readonly memoryBytes?: number;
   /** What they hold already beside the base, in bytes. Default 0. */
   readonly usedBytes?: number;
+  /** Room for files, in bytes. Default: no bound. */
+  readonly fileBytes?: number;
+  /** Where the rows must stay. Default: the first place where they fit. */
+  readonly residence?: Residence;
 }
+
+/**
+ * Where rows stay: on the device, or in a file from which a slice of two blocks at a time is read, or nowhere: the slices of two blocks are
+ * then computed anew, as many as fit, whenever a tile needs them.
+ */
+export type Residence = "device" | "file" | "recomputed";
 
 /** How the rows of a data set are kept and multiplied. */
 export interface RowPlan {
@@ -57,8 +71,11 @@ export interface RowPlan {
   readonly blockCount: number;
   /** Parts of a row, each bound by itself. */
   readonly sliceCount: number;
-  /** Whether the rows stay on the device, or in a file from which two slices of blocks at a time are read. */
-  readonly residence: "device" | "file";
+  readonly residence: Residence;
+  /** Numbers of a row that stand on the device together. */
+  readonly heldLength: number;
+  /** Times that a sample goes through the network, on average, for a symmetric kernel. */
+  readonly passes: number;
   /** Bytes of all rows. */
   readonly rowBytes: number;
   /** Bytes of one tile on the device; a tile that is read back takes twice as much on the host. */
@@ -68,45 +85,88 @@ export interface RowPlan {
 }
 
 /**
- * Chooses the largest blocks that fit, and keeps the rows on the device if any block size lets them.
+ * Chooses where rows stay, the device before a file before nowhere, and the largest blocks that fit; where rows are recomputed, those that
+ * take the fewest passes.
  *
  * @throws {RangeError} if not even one panel can be bound, or the budget is too small for a panel at a time; the message says what is
  * needed.
  */
-export function planRows(
-  { count, layout, binding, blockRows, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
-): RowPlan {
+export function planRows(request: PlanRequest): RowPlan {
+  const { count, layout, binding, memoryBytes = Infinity, fileBytes = Infinity } = request;
   const largest = Math.min(planBlockRows(layout, binding), padRows(count));
-  const sizes = blockRows === undefined ? halve(largest) : [Math.min(blockRows, largest)];
+  const sizes = request.blockRows === undefined
+    ? halve(largest)
+    : [Math.min(request.blockRows, largest)];
   const slices = sliceRow(layout, planSliceLength(layout, binding));
-  const longest = Math.max(...slices.map(({ length }) => length));
-  const rowBytes = 4 * layout.length * padRows(count);
-  const plans = (["device", "file"] as const).flatMap((residence) =>
-    sizes.map((blockRows): RowPlan => {
-      const tileBytes = 4 * blockRows * blockRows;
-      // a slice on its way from a file stands in the host's memory once more, and once in the queue's
-      const heldBytes = residence === "device" ? rowBytes : 4 * 4 * blockRows * longest;
-      const peakBytes = BASE_BYTES + usedBytes + heldBytes + 3 * tileBytes;
-      const blockCount = Math.ceil(count / blockRows);
-      return {
-        blockRows,
-        blockCount,
-        sliceCount: slices.length,
-        residence,
-        rowBytes,
-        tileBytes,
-        peakBytes,
-      };
-    })
+  const plans = RESIDENCES.flatMap((residence) =>
+    sizes.map((blockRows) => planResidence(request, slices, residence, blockRows))
   );
-  const fitting = plans.find(({ peakBytes }) => peakBytes <= memoryBytes);
-  if (fitting) return fitting;
+  const isFitting = ({ residence, rowBytes, peakBytes }: RowPlan) =>
+    residence === (request.residence ?? residence) && peakBytes <= memoryBytes &&
+    (residence !== "file" || rowBytes <= fileBytes);
+  const fitting = plans.filter(isFitting);
+  const best = fitting[0]?.residence === "recomputed"
+    ? fitting.reduce((best, plan) => plan.passes < best.passes ? plan : best)
+    : fitting[0];
+  if (best) return best;
   const least = Math.min(...plans.map(({ peakBytes }) => peakBytes));
   throw new RangeError(
     `Cannot plan ${count} rows of ${layout.length} numbers: got a memory budget of ${
       formatMebibytes(memoryBytes)
     }, need at least ${formatMebibytes(least)}; raise --memory`,
   );
+}
+
+const RESIDENCES: readonly Residence[] = ["device", "file", "recomputed"];
+
+function planResidence(
+  { count, layout, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
+  slices: readonly RowSlice[],
+  residence: Residence,
+  blockRows: number,
+): RowPlan {
+  const rowBytes = 4 * layout.length * padRows(count);
+  const tileBytes = 4 * blockRows * blockRows;
+  const fixedBytes = BASE_BYTES + usedBytes + 3 * tileBytes;
+  const blockCount = Math.ceil(count / blockRows);
+  const longest = findLongest(slices);
+  const plan = { blockRows, blockCount, sliceCount: slices.length, residence, rowBytes, tileBytes };
+  if (residence === "device") {
+    const peakBytes = fixedBytes + rowBytes;
+    return { ...plan, heldLength: layout.length, passes: 1, peakBytes };
+  }
+  if (residence === "file") {
+    // a slice on its way from a file stands in the host's memory once more, and once in the queue's
+    const peakBytes = fixedBytes + 4 * 4 * blockRows * longest;
+    return { ...plan, heldLength: longest, passes: 1, peakBytes };
+  }
+  const room = Math.floor((memoryBytes - fixedBytes) / (2 * 4 * blockRows));
+  const heldLength = Math.min(layout.length, Math.max(room, longest));
+  const groups = groupSlices(slices, heldLength).length;
+  // a block that is held whole serves a line of tiles; once more all are needed for the self-similarities
+  const fills = groups === 1 ? blockCount * (blockCount + 1) / 2 : groups * blockCount * blockCount;
+  const passes = groups + fills * blockRows / count;
+  return { ...plan, heldLength, passes, peakBytes: fixedBytes + 2 * 4 * blockRows * heldLength };
+}
+
+/** Numbers of the longest slice of a row. */
+export function measureLongestSlice(layout: RowLayout, binding: BindingLimits): number {
+  return findLongest(sliceRow(layout, planSliceLength(layout, binding)));
+}
+
+function findLongest(slices: readonly RowSlice[]): number {
+  return Math.max(...slices.map(({ length }) => length));
+}
+
+/** Neighbouring slices of at most `heldLength` numbers together; one that is longer stands alone. */
+export function groupSlices<T extends RowSlice>(slices: readonly T[], heldLength: number): T[][] {
+  const groups: T[][] = [];
+  for (const slice of slices) {
+    const last = groups.at(-1);
+    if (last && slice.offset + slice.length - last[0].offset <= heldLength) last.push(slice);
+    else groups.push([slice]);
+  }
+  return groups;
 }
 
 /** `1,234 MiB`, rounded up. */
@@ -161,25 +221,57 @@ export function planChunkRows(layout: RowLayout, binding: BindingLimits): number
   return Math.min(planBlockRows(layout, binding), CHUNK_ROWS);
 }
 
+/** What a pass is planned for. */
+export interface PassRequest {
+  /** All layers of the network. */
+  readonly layers: readonly Pick<LayerShape, "outputShape">[];
+  /** Numbers of the longest slice of a row. */
+  readonly longest: number;
+  readonly binding: BindingLimits;
+  /** What the process and the device may hold together, in bytes. Default: no bound. */
+  readonly memoryBytes?: number;
+}
+
+/** A forward and backward pass, and the panels where its rows are staged. */
+export interface PassPlan {
+  /** Images at most: whole panels, or a panel in equal parts. */
+  readonly batch: number;
+  /** Bytes that the device holds at most. */
+  readonly bytes: number;
+}
+
 /**
- * Images of one forward and backward pass: fewer where a layer's output would not fit a binding. Whole panels, or a panel in equal parts.
+ * Images of one forward and backward pass: fewer where a layer's output would not fit a binding, or all of them a quarter of the budget.
  *
- * @param largestOutput numbers in the largest output of a layer for one image
  * @throws {RangeError} if one image does not fit.
  */
-export function planBatch(largestOutput: number, bindingBytes: number): number {
-  const samples = Math.floor(bindingBytes / (4 * largestOutput));
-  if (samples < 1) {
+export function planPass(
+  { layers, longest, binding, memoryBytes = Infinity }: PassRequest,
+): PassPlan {
+  const outputs = layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1));
+  const largest = Math.max(...outputs);
+  const imageBytes = PASS_COPIES * 4 * outputs.reduce((a, b) => a + b);
+  const bindable = Math.floor(binding.bytes / (4 * largest));
+  if (bindable < 1) {
     throw new RangeError(
-      `Cannot run the network: got a layer with ${largestOutput} numbers an image, need at most ${
-        Math.floor(bindingBytes / 4)
+      `Cannot run the network: got a layer with ${largest} numbers an image, need at most ${
+        Math.floor(binding.bytes / 4)
       } on this device`,
     );
   }
-  const batch = Math.min(samples, BATCH_SAMPLES);
-  return batch >= PANEL_ROWS
-    ? Math.floor(batch / PANEL_ROWS) * PANEL_ROWS
-    : 2 ** Math.floor(Math.log2(batch));
+  const affordable = Math.floor(memoryBytes / 4 / imageBytes);
+  if (affordable < 1) {
+    throw new RangeError(
+      `Cannot run the network: got a memory budget of ${
+        formatMebibytes(memoryBytes)
+      }, need at least ${formatMebibytes(4 * imageBytes)} for a pass of one image; raise --memory`,
+    );
+  }
+  const most = Math.min(bindable, affordable, BATCH_SAMPLES);
+  const batch = most >= PANEL_ROWS
+    ? Math.floor(most / PANEL_ROWS) * PANEL_ROWS
+    : 2 ** Math.floor(Math.log2(most));
+  return { batch, bytes: batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest };
 }
 
 /** One pair of blocks of a Gram matrix. */

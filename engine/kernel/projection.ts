@@ -3,34 +3,20 @@
  *
  * @module
  */
-import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
-import type { Commands } from "../gpu/commands.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
-import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
+import type { LayerShape, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
-import { checkFit, toImages } from "../network/training.ts";
-import {
-  countTaps,
-  layOutRow,
-  measureSegment,
-  type RowLayout,
-  type RowSlice,
-  type Segment,
-} from "./layout.ts";
-import { padRows, PANEL_ROWS, planBatch, planRows } from "./plan.ts";
-import { type BoundSlice, Rows } from "./rows.ts";
+import { checkFit } from "../network/training.ts";
+import { layOutRow } from "./layout.ts";
+import { measureLongestSlice, PANEL_ROWS, planPass, planRows, type Residence } from "./plan.ts";
+import { drawSeeds, Projector, type Seeds } from "./projector.ts";
+import { measureFreeBytes } from "./row_file.ts";
+import { Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
 import { measureBinding } from "./variants.ts";
-
-/**
- * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
- * `[N, C]` f32, row-major, is used as it stands. `entk` gives C rows a sample, one for each of its logits alone.
- */
-export type Seeds = "lpntk" | "pntk" | "entk" | Float32Array;
 
 /** How to project. */
 export interface ProjectionOptions {
@@ -43,6 +29,8 @@ export interface ProjectionOptions {
   readonly memoryBytes?: number;
   /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
   readonly blockRows?: number;
+  /** Where the rows stay. Default: the first place where they fit, the device before a file before being computed anew. */
+  readonly residence?: Residence;
   readonly onProgress?: OnProgress;
 }
 
@@ -99,103 +87,69 @@ async function projectSeeds(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  { seeds, layers, memoryBytes, blockRows: wantedRows, onProgress }: ProjectionOptions,
+  options: ProjectionOptions,
 ): Promise<Rows> {
+  const { seeds, layers, memoryBytes, onProgress } = options;
   const rowsPerSample = seeds === "entk" ? network.classes : 1;
   const count = data.labels.length * rowsPerSample;
   checkFit(network, data);
   checkSeeds(network, data, seeds);
-  if (wantedRows !== undefined) checkBlockRows(data, wantedRows);
+  if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
+  const { gpu } = tensorflow;
   const chosen = chooseLayers(network, layers);
   const layout = layOutRow(chosen);
-  const largest = Math.max(
-    ...network.layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1)),
-  );
-  const { gpu } = tensorflow;
-  const batch = planBatch(largest, gpu.device.limits.maxStorageBufferBindingSize);
   const variant = await chooseVariant(gpu, layout);
-  const { blockRows, residence } = planRows({
+  const binding = measureBinding(gpu, variant.operands);
+  const longest = measureLongestSlice(layout, binding);
+  const pass = planPass({ layers: network.layers, longest, binding, memoryBytes });
+  const plan = planRows({
     count,
     layout,
-    binding: measureBinding(gpu, variant.operands),
-    blockRows: wantedRows,
+    binding,
+    blockRows: options.blockRows,
     memoryBytes,
-    usedBytes: gpu.liveBytes,
+    usedBytes: gpu.liveBytes + pass.bytes,
+    fileBytes: measureFreeBytes(),
+    residence: options.residence,
   });
-  using stack = new DisposableStack();
-  const rows = new Rows(gpu, layout, count, { variant, blockRows, residence, rowsPerSample });
-  // whole panels, filled batch by batch before they go to their place
-  const height = Math.max(batch, PANEL_ROWS);
-  const longest = Math.max(...rows.slices.map(({ length }) => length));
-  const staging = stack.adopt(
-    gpu.createBuffer("staged rows", 4 * height * longest),
-    (buffer) => gpu.destroyBuffer(buffer),
-  );
+  const { blockRows, residence, heldLength } = plan;
+  const source = new Projector(tensorflow, network, data, {
+    seeds,
+    chosen,
+    layout,
+    batch: pass.batch,
+    longest,
+  });
+  const rows = new Rows(gpu, layout, count, {
+    variant,
+    blockRows,
+    rowsPerSample,
+    ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
+  });
   const pace = new Pace(gpu);
   const commands = gpu.record();
-  const pass = (indices: Int32Array): LayerSignals[] => {
-    const values = drawSeeds(data, seeds, network.classes, indices);
-    const seed = tf.tensor2d(values, [indices.length, network.classes]);
-    const samples = indices.map((row) => Math.floor(row / rowsPerSample));
-    const images = toImages(data, samples);
-    const signals = network.signals(images, seed);
-    tf.dispose([seed, images]);
-    return signals;
-  };
-  const stage = (signals: readonly LayerSignals[], slice: BoundSlice, first: number) => {
-    if (first === 0) commands.clear(staging);
-    for (const signal of signals) {
-      const segment = layout.segments[chosen.indexOf(signal.layer)];
-      if (segment) packLayer(tensorflow, commands, signal, segment, slice, staging, first);
-    }
-    tensorflow.flush();
-    commands.submit();
-  };
-  const dispose = (signals: readonly LayerSignals[]) => {
-    for (const { input, delta } of signals) tf.dispose([input, delta]);
-  };
-  // a pass serves all slices where it fills whole panels; smaller ones are repeated for each slice
-  const turns = batch >= PANEL_ROWS ? [rows.slices] : rows.slices.map((slice) => [slice]);
   try {
-    for (const block of rows.blocks) {
-      for (const [turn, slices] of turns.entries()) {
-        for (let first = 0; first < block.rowCount; first += batch) {
-          const size = Math.min(batch, block.rowCount - first);
-          const at = block.firstRow + first;
-          const signals = pass(Int32Array.from({ length: size }, (_, i) => at + i));
-          const end = first + size;
-          for (const slice of slices) {
-            stage(signals, slice, first % height);
-            if (end % height === 0 || end === block.rowCount) {
-              const begin = Math.floor((end - 1) / height) * height;
-              await rows.write(commands, staging, [block, slice], {
-                first: begin / PANEL_ROWS,
-                count: padRows(end - begin) / PANEL_ROWS,
-              });
-            }
-          }
-          dispose(signals);
-          const done = block.firstRow + (turn * block.rowCount + end) / turns.length;
-          if (await pace.step()) onProgress?.(Math.floor(done), count);
+    if (residence !== "recomputed") {
+      for (const block of rows.blocks) {
+        for (const staged of source.fill(block, rows.slices)) {
+          await rows.write(commands, block, staged);
+          const done = block.firstRow +
+            Math.min(block.rowCount, PANEL_ROWS * (staged.first + staged.count));
+          if (await pace.step()) onProgress?.(done, count);
         }
       }
     }
-    onProgress?.(count, count);
     // one not finite anywhere in a row shows here, before it spreads; products of rows are no larger than these
     await computeSelfSimilarity(rows);
+    onProgress?.(count, count);
+    if (residence !== "recomputed") source.dispose();
     return rows;
   } catch (error) {
+    const isExplained = !(error instanceof NonFiniteError && error.sample !== undefined);
+    const cause = isExplained ? error : await source.explain(error.sample, rows.slices);
     rows.dispose();
-    if (!(error instanceof NonFiniteError && error.sample !== undefined)) throw error;
-    const signals = pass(Int32Array.of(error.sample));
-    const row = new Float32Array(layout.length);
-    for (const slice of rows.slices) {
-      stage(signals, slice, 0);
-      const panel = new Float32Array(await gpu.read(staging, 4 * PANEL_ROWS * slice.length));
-      for (let k = 0; k < slice.length; k++) row[slice.offset + k] = panel[k * PANEL_ROWS];
-    }
-    dispose(signals);
-    throw explainNonFinite(data, Math.floor(error.sample / rowsPerSample), layout, row);
+    source.dispose();
+    throw cause;
   }
 }
 
@@ -211,106 +165,6 @@ function chooseLayers(network: Network, names: readonly string[] | undefined): L
     );
   }
   return names ? all.filter(({ name }) => names.includes(name)) : all;
-}
-
-/** Says in which layer a projection is not finite, or that its square is not. */
-function explainNonFinite(
-  data: Dataset,
-  sample: number,
-  layout: RowLayout,
-  row: Float32Array,
-): NonFiniteError {
-  for (const segment of layout.segments) {
-    for (let k = segment.offset; k < segment.offset + measureSegment(segment); k++) {
-      const value = row[k];
-      if (!Number.isFinite(value)) {
-        return new NonFiniteError(
-          `Cannot project ${data.name}: got ${value} in layer ${segment.layer} of sample ${sample}, need finite numbers`,
-          sample,
-          segment.layer,
-        );
-      }
-    }
-  }
-  return new NonFiniteError(
-    `Cannot project ${data.name}: got a signed projection of sample ${sample} whose square is beyond float32, need smaller weights`,
-    sample,
-  );
-}
-
-/** Records the launches that write a slice of one layer's segment of `samples` rows, `first` rows into a block. */
-function packLayer(
-  tensorflow: Tensorflow,
-  commands: Commands,
-  { layer, input, delta }: LayerSignals,
-  segment: Segment,
-  slice: RowSlice,
-  rows: GPUBuffer,
-  first: number,
-): void {
-  const samples = input.shape[0];
-  const bias = layer.bias ? 1 : 0;
-  const row_length = slice.length;
-  const offset = segment.offset - slice.offset;
-  if (layer.kind === "dense" && segment.kind === "factored") {
-    if (offset < 0 || offset >= slice.length) return;
-    const copy = (values: tf.Tensor, length: number, bias: number, offset: number) =>
-      commands.run(
-        kernels.project_factored,
-        { sample_count: samples, length, bias, first_row: first, row_length, offset },
-        { values: tensorflow.bufferOf(values), rows },
-        Math.ceil(samples * (length + bias) / 64),
-      );
-    copy(input, layer.inputs, bias, offset);
-    copy(delta, layer.outputs, 0, offset + segment.inputs);
-  } else if (layer.kind === "convolution") {
-    const { geometry } = layer;
-    const begin = Math.max(0, -offset);
-    const end = Math.min(measureSegment(segment), slice.length - offset);
-    if (begin >= end) return;
-    const taps = Math.ceil(end / geometry.out_channels) -
-      Math.floor(begin / geometry.out_channels);
-    commands.run(
-      kernels.filter_gradient,
-      {
-        sample_count: samples,
-        group_count: samples,
-        group_samples: 1,
-        first_group: first,
-        ...geometry,
-        tap_count: countTaps(geometry),
-        first: begin,
-        end,
-        panel_stride: row_length * PANEL_ROWS,
-        group_stride: 1,
-        number_stride: PANEL_ROWS,
-        offset,
-      },
-      { inputs: tensorflow.bufferOf(input), deltas: tensorflow.bufferOf(delta), gradients: rows },
-      Math.ceil(samples * Math.ceil(taps / 8) * Math.ceil(geometry.out_channels / 8) / 64),
-    );
-  }
-}
-
-/** Seeds `[B, C]` of some rows. */
-function drawSeeds(
-  data: Dataset,
-  seeds: Seeds,
-  classes: number,
-  indices: Int32Array,
-): Float32Array {
-  if (typeof seeds !== "string") {
-    return seeds.subarray(indices[0] * classes, (indices.at(-1)! + 1) * classes);
-  }
-  const drawn = new Float32Array(indices.length * classes);
-  if (seeds === "entk") {
-    indices.forEach((row, i) => drawn[i * classes + row % classes] = 1);
-    return drawn;
-  }
-  const scale = 1 / Math.sqrt(classes);
-  drawn.fill(seeds === "lpntk" ? -scale : scale);
-  indices.forEach((sample, i) => drawn[i * classes + data.labels[sample]] = scale);
-  return drawn;
 }
 
 function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {

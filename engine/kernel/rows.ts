@@ -6,7 +6,14 @@
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
-import { padRows, PANEL_ROWS, planBlockRows, planSliceLength, type RowPlan } from "./plan.ts";
+import {
+  groupSlices,
+  padRows,
+  PANEL_ROWS,
+  planBlockRows,
+  planSliceLength,
+  type Residence,
+} from "./plan.ts";
 import { RowFile } from "./row_file.ts";
 import { type GramVariant, measureBinding, PLAIN_VARIANT } from "./variants.ts";
 
@@ -37,32 +44,54 @@ export interface RowsOptions {
   /** Numbers of a row that are bound at once, at most. Default: as many as the device can bind. */
   readonly sliceLength?: number;
   /** Default: the device. */
-  readonly residence?: RowPlan["residence"];
+  readonly residence?: Exclude<Residence, "recomputed">;
+  /** What computes rows that stay nowhere, and how much of them stands on the device together; disposed with the rows. */
+  readonly recompute?: { readonly source: RowSource; readonly heldLength: number };
   /** Neighbouring rows that belong to one sample. Default 1. */
   readonly rowsPerSample?: number;
 }
 
-/** Room on the device, and what stands there. */
+/** Computes packed rows. */
+export interface RowSource extends Disposable {
+  /** Submits the computation of some slices of a block, part by part; a part stands staged until the next one is asked for. */
+  fill(block: RowBlock, slices: readonly BoundSlice[]): Iterable<StagedPanels>;
+}
+
+/** Panels on their way to their place. */
+export interface StagedPanels {
+  readonly slice: BoundSlice;
+  readonly panels: GPUBuffer;
+  /** The first of them in the block, and how many. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Room on the device for a group of slices of a block, and what stands there. */
 interface Slot {
-  readonly panels: GPUBuffer | GPUTexture;
-  place: Place | undefined;
+  readonly panels: readonly (GPUBuffer | GPUTexture)[];
+  block: RowBlock | undefined;
+  group: readonly BoundSlice[] | undefined;
 }
 
 /**
  * The signed projections of N samples, packed: `[N, length]` f32 in blocks of rows and slices of their numbers. Dispose them to free the
  * memory, `4 * length * N` bytes rounded up to 64 rows; in a file one slice of two blocks is on the device, and one of one in the host's
- * memory. Rows of the eNTK are C for each sample.
+ * memory; recomputed, some slices of two blocks are on the device, and the network and the data must live as long as the rows. Rows of the
+ * eNTK are C for each sample.
  */
 export class Rows {
   readonly blocks: readonly RowBlock[];
   readonly slices: readonly BoundSlice[];
   readonly variant: GramVariant;
-  readonly residence: RowPlan["residence"];
+  readonly residence: Residence;
   /** 1, or C where a sample has a row for each of its logits. */
   readonly rowsPerSample: number;
-  /** A slot for each place, slice by slice; with a file two for all, the one that was asked for last at the end. */
+  /** Slices that stand on the device together. */
+  readonly #groups: readonly (readonly BoundSlice[])[];
+  /** A slot for each block, or two for all, the one that was asked for last at the end. */
   readonly #slots: Slot[];
   readonly #file: RowFile | undefined;
+  readonly #source: RowSource | undefined;
 
   /** Allocates rows of zeros. */
   constructor(
@@ -71,9 +100,9 @@ export class Rows {
     readonly count: number,
     options: RowsOptions = {},
   ) {
-    const { variant = PLAIN_VARIANT, residence = "device", rowsPerSample = 1 } = options;
+    const { variant = PLAIN_VARIANT, residence = "device", recompute, rowsPerSample = 1 } = options;
     this.variant = variant;
-    this.residence = residence;
+    this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;
     const binding = measureBinding(gpu, variant.operands);
     const { blockRows = planBlockRows(layout, binding) } = options;
@@ -90,15 +119,23 @@ export class Rows {
       segments: gpu.upload("segments", slice.table),
       segmentCount: slice.table.length / 4,
     }));
-    const isFiled = residence === "file" && blocks.length * this.slices.length > 2;
+    const isFiled = this.residence === "file" && blocks.length * this.slices.length > 2;
     this.#file = isFiled ? new RowFile(4 * PANEL_ROWS) : undefined;
-    const places = this.slices.flatMap((slice) => blocks.map((block): Place => [block, slice]));
-    const longest = Math.max(...this.slices.map(({ length }) => length));
-    const create = (lines: number, { firstRow, panelCount }: RowBlock) =>
-      gpu.createPanels(`rows ${firstRow}`, variant.operands, lines, panelCount);
-    this.#slots = isFiled
-      ? [0, 1].map(() => ({ panels: create(longest, blocks[0]), place: undefined }))
-      : places.map((place) => ({ panels: create(place[1].length, place[0]), place }));
+    this.#source = recompute?.source;
+    const heldLength = isFiled ? 0 : recompute?.heldLength ?? Infinity;
+    const groups = groupSlices(this.slices, heldLength);
+    this.#groups = groups;
+    const createSlot = ({ firstRow, panelCount }: RowBlock): Slot => {
+      const places = Math.max(...groups.map(({ length }) => length));
+      const panels = Array.from({ length: places }, (_, i) => {
+        const lines = Math.max(...groups.map((group) => group[i]?.length ?? 0));
+        return gpu.createPanels(`rows ${firstRow}`, variant.operands, lines, panelCount);
+      });
+      return { panels, block: undefined, group: undefined };
+    };
+    this.#slots = isFiled || recompute
+      ? [createSlot(blocks[0]), createSlot(blocks[0])]
+      : blocks.map((block) => ({ ...createSlot(block), block, group: groups[0] }));
   }
 
   /**
@@ -107,50 +144,67 @@ export class Rows {
    *
    * @param commands what has been recorded to read other places, which is submitted before one of them has to make room
    */
-  bind(commands: Commands, place: Place): GPUBuffer | GPUTexture {
-    const [block, slice] = place;
-    const file = this.#file;
-    if (!file) return this.#slots[slice.index * this.blocks.length + block.index].panels;
-    const at = this.#slots.findIndex(({ place }) => place?.[0] === block && place[1] === slice);
-    const [slot] = this.#slots.splice(Math.max(at, 0), 1);
-    this.#slots.push(slot);
-    if (at < 0) {
-      commands.submit();
-      const numbers = file.read(this.#locate(place, 0), block.panelCount * slice.length);
-      this.gpu.writePanels(slot.panels, numbers, slice.length);
-      slot.place = place;
+  bind(commands: Commands, [block, slice]: Place): GPUBuffer | GPUTexture {
+    const group = this.#groups.find((group) => group.includes(slice))!;
+    const isHeld = (slot: Slot) => slot.block === block && slot.group === group;
+    if (!isHeld(this.#slots.at(-1)!)) {
+      const at = this.#slots.findIndex(isHeld);
+      const [slot] = this.#slots.splice(Math.max(at, 0), 1);
+      this.#slots.push(slot);
+      if (at < 0) {
+        commands.submit();
+        this.#fill(slot, block, group);
+        Object.assign(slot, { block, group });
+      }
     }
-    return slot.panels;
+    return this.#slots.at(-1)!.panels[group.indexOf(slice)];
+  }
+
+  /** Puts slices of a block in a slot. */
+  #fill({ panels }: Slot, block: RowBlock, group: readonly BoundSlice[]): void {
+    if (this.#file) {
+      const [slice] = group;
+      const lines = block.panelCount * slice.length;
+      const numbers = this.#file.read(this.#locate([block, slice], 0), lines);
+      this.gpu.writePanels(panels[0], numbers, slice.length);
+      return;
+    }
+    const commands = this.gpu.record();
+    for (const { slice, panels: staged, first, count } of this.#source!.fill(block, group)) {
+      const height = slice.length;
+      commands.copyPanels(staged, panels[group.indexOf(slice)], { height, first, count });
+      commands.submit();
+    }
   }
 
   /**
-   * Puts the first `count` panels of a buffer, as high as the slice is long, in their place, `first` panels into a block, after what
-   * `commands` has recorded; submits it.
+   * Puts staged panels in their place, after what `commands` has recorded; submits it.
    *
    * @throws {FileError} if the rows are kept in a file, and it cannot be written.
    */
   async write(
     commands: Commands,
-    staged: GPUBuffer,
-    place: Place,
-    { first, count }: { first: number; count: number },
+    block: RowBlock,
+    { slice, panels, first, count }: StagedPanels,
   ): Promise<void> {
-    const height = place[1].length;
+    const height = slice.length;
+    const place: Place = [block, slice];
     if (!this.#file) {
-      commands.copyPanels(staged, this.bind(commands, place), { height, first, count });
+      commands.copyPanels(panels, this.bind(commands, place), { height, first, count });
       commands.submit();
       return;
     }
     commands.submit();
-    const panels = await this.gpu.read(staged, 4 * PANEL_ROWS * height * count);
-    this.#file.write(this.#locate(place, first), new Uint8Array(panels));
+    const numbers = await this.gpu.read(panels, 4 * PANEL_ROWS * height * count);
+    this.#file.write(this.#locate(place, first), new Uint8Array(numbers));
   }
 
   /** Frees the rows; a second time does nothing. */
   dispose(): void {
-    for (const { panels } of this.#slots) this.gpu.destroyBuffer(panels);
+    for (const { panels } of this.#slots) panels.forEach((p) => this.gpu.destroyBuffer(p));
     for (const { segments } of this.slices) this.gpu.destroyBuffer(segments);
     this.#file?.dispose();
+    this.#source?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {

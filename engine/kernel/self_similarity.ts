@@ -38,9 +38,9 @@ export function submitSelfSimilarity(rows: Rows): GPUBuffer {
   const { gpu, count, blocks, slices } = rows;
   const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
   const commands = gpu.record();
-  for (const slice of slices) {
-    for (const block of blocks) {
-      const { panelCount, firstRow } = block;
+  for (const block of blocks) {
+    const { panelCount, firstRow } = block;
+    for (const slice of slices) {
       const { segments, segmentCount } = slice;
       commands.run(
         kernels.self_similarity,

@@ -171,7 +171,7 @@ async function drawRows(
       // another stretch of the same numbers, so that a panel taken for another is noticed
       const shift = first % PANEL_SHIFTS;
       const panel = gpu.upload("panel", numbers.slice(shift, shift + size));
-      await rows.write(commands, panel, [block, slice], { first, count: 1 });
+      await rows.write(commands, block, { slice, panels: panel, first, count: 1 });
       gpu.destroyBuffer(panel);
     }
   }

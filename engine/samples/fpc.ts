@@ -9,9 +9,11 @@
  */
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { computeGram } from "../kernel/gram.ts";
 import { Rows } from "../kernel/rows.ts";
 import {
   countSamples,
+  KernelMatrix,
   type KernelSource,
   readRow,
   readSelfSimilarity,
@@ -54,7 +56,8 @@ const LARGEST = 3.4028234663852886e38;
  * Clusters samples.
  *
  * From rows it reads all of them once for each centroid, on the device, and comes back once; from a stored kernel it reads one matrix row
- * for each centroid, on the host, in the matrix's own precision.
+ * for each centroid, on the host, in the matrix's own precision. Rows that are recomputed are multiplied first, and their kernel is held,
+ * `4 N^2` bytes.
  *
  * @throws {RangeError} if the ratio is outside (0, 1], the labels are not one for each sample, or `among` does not hold different samples.
  */
@@ -79,9 +82,11 @@ export async function clusterSamples(
     : Int32Array.from({ length: count }, (_, i) => i);
   const groups = formGroups(samples, ratio, perClass);
   const self = await readSelfSimilarity(source);
-  const parts = source instanceof Rows
-    ? await clusterRows(source, groups, self, onProgress)
-    : await clusterStored(source, groups, self, onProgress);
+  const parts = !(source instanceof Rows)
+    ? await clusterStored(source, groups, self, onProgress)
+    : source.residence === "recomputed"
+    ? await clusterStored(await multiplyRows(source), groups, self, onProgress)
+    : await clusterRows(source, groups, self, onProgress);
   return joinParts(parts, groups, count);
 }
 
@@ -126,6 +131,15 @@ function formGroups(samples: Int32Array, ratio: number, labels?: ArrayLike<numbe
 /** The group's sample of the largest self-similarity, the first on a tie. */
 function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
   return group.samples.reduce((best, sample) => self[sample] > self[best] ? sample : best);
+}
+
+/**
+ * The kernel of rows, held on the host.
+ *
+ * @throws {RangeError} if it is larger than an array can be.
+ */
+async function multiplyRows(rows: Rows): Promise<KernelMatrix> {
+  return new KernelMatrix(await computeGram(rows), rows.count);
 }
 
 async function clusterStored(

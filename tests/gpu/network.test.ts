@@ -1,15 +1,20 @@
 /** Images to kernels through the engine, against full Jacobians in float64. @module */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { type Dataset, takeFirst, takeSamples } from "../../engine/data/dataset.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../engine/data/safetensors.ts";
 import { type Engine, openEngine } from "../../engine/engine.ts";
 import { DataError, NonFiniteError, WeightsError } from "../../engine/errors.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
+import type { Residence } from "../../engine/kernel/plan.ts";
+import type { Seeds } from "../../engine/kernel/projector.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { add, flatten, type NetworkDefinition, relu } from "../../engine/network/definition.ts";
 import type { Network } from "../../engine/network/network.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
+import { clusterSamples } from "../../engine/samples/fpc.ts";
+import { findRedundant } from "../../engine/samples/redundancy.ts";
 import {
   contractEntk,
   entk,
@@ -170,6 +175,31 @@ testEngine(
     place(await computeGram(left), size, 0, 0);
     place(await computeGram(left, right), 34 - size, 0, size);
     place(await computeGram(right), 34 - size, size, size);
+  },
+);
+
+testEngine(
+  "rows on the device, in a file and computed anew for every tile give the same answers",
+  async (engine) => {
+    const network = wide(3);
+    const data = drawImages(network, 131, 251);
+    using built = build(engine, network, drawWeights(network, 5));
+    const answer = async (residence: Residence, seeds: Seeds) => {
+      using rows = await engine.project(built, data, { residence, seeds, tileRows: 64 });
+      assert.equal(rows.residence, residence);
+      return [
+        await computeGram(rows),
+        await computeSelfSimilarity(rows),
+        await clusterSamples(rows, { ratio: 0.1, perClass: data.labels }),
+        await findRedundant(rows),
+      ];
+    };
+    for (const seeds of ["lpntk", drawNumbers(1, 131 * 3)] as const) {
+      const expected = await answer("device", seeds);
+      for (const residence of ["file", "recomputed"] as const) {
+        assert.ok(isDeepStrictEqual(await answer(residence, seeds), expected), residence);
+      }
+    }
   },
 );
 

@@ -9,8 +9,15 @@ import { Gpu } from "../../engine/gpu/device.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../engine/kernel/layout.ts";
 import type { Operands } from "../../engine/gpu/panels.ts";
-import { padRows, PANEL_ROWS } from "../../engine/kernel/plan.ts";
-import { Rows, type RowsOptions } from "../../engine/kernel/rows.ts";
+import { padRows, PANEL_ROWS, type Residence } from "../../engine/kernel/plan.ts";
+import {
+  type BoundSlice,
+  type RowBlock,
+  Rows,
+  type RowsOptions,
+  type RowSource,
+  type StagedPanels,
+} from "../../engine/kernel/rows.ts";
 import { assertClose } from "../oracle/numbers.ts";
 
 let opened: Promise<Gpu> | undefined;
@@ -232,24 +239,59 @@ export function packPanels(
   return packed;
 }
 
-/** Rows on the device from raw numbers; the caller disposes them. */
+/** How rows from raw numbers are kept. */
+interface UploadOptions extends Omit<RowsOptions, "residence" | "recompute"> {
+  /** Default: the device. */
+  readonly residence?: Residence;
+  /** Numbers of a row that stand on the device together, where they are recomputed. Default: all. */
+  readonly heldLength?: number;
+}
+
+/** Rows from raw numbers; the caller disposes them. */
 export async function uploadRows(
   gpu: Gpu,
   layout: RowLayout,
   numbers: readonly ArrayLike<number>[],
-  options?: RowsOptions,
+  { residence = "device", heldLength = layout.length, ...options }: UploadOptions = {},
 ): Promise<Rows> {
-  const rows = new Rows(gpu, layout, numbers.length, options);
+  const source = new RawRows(gpu, numbers);
+  if (residence === "recomputed") {
+    return new Rows(gpu, layout, numbers.length, { ...options, recompute: { source, heldLength } });
+  }
+  const rows = new Rows(gpu, layout, numbers.length, { ...options, residence });
   for (const block of rows.blocks) {
-    const own = numbers.slice(block.firstRow, block.firstRow + block.rowCount);
-    for (const slice of rows.slices) {
-      const part = own.map((row) =>
-        Array.from({ length: slice.length }, (_, k) => row[slice.offset + k])
-      );
-      const staged = gpu.upload("panels", packPanels(part, slice.length));
-      await rows.write(gpu.record(), staged, [block, slice], { first: 0, count: block.panelCount });
-      gpu.destroyBuffer(staged);
+    for (const staged of source.fill(block, rows.slices)) {
+      await rows.write(gpu.record(), block, staged);
     }
   }
+  source[Symbol.dispose]();
   return rows;
+}
+
+/** Packs rows of raw numbers panel by panel. */
+class RawRows implements RowSource {
+  #staged: GPUBuffer | undefined;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly numbers: readonly ArrayLike<number>[],
+  ) {}
+
+  *fill({ firstRow, rowCount }: RowBlock, slices: readonly BoundSlice[]): Generator<StagedPanels> {
+    for (const slice of slices) {
+      for (let row = 0; row < rowCount; row += PANEL_ROWS) {
+        const first = firstRow + row;
+        const part = this.numbers.slice(first, Math.min(first + PANEL_ROWS, firstRow + rowCount))
+          .map((row) => Array.from({ length: slice.length }, (_, k) => row[slice.offset + k]));
+        this[Symbol.dispose]();
+        this.#staged = this.gpu.upload("panels", packPanels(part, slice.length));
+        yield { slice, panels: this.#staged, first: row / PANEL_ROWS, count: 1 };
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#staged) this.gpu.destroyBuffer(this.#staged);
+    this.#staged = undefined;
+  }
 }

@@ -6,7 +6,7 @@ import { Engine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
-import type { Seeds } from "../../engine/kernel/projection.ts";
+import type { Seeds } from "../../engine/kernel/projector.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { Tensorflow } from "../../engine/network/tensorflow.ts";

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { DataError, NonFiniteError } from "../../engine/errors.ts";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { computeGram, computeTiles } from "../../engine/kernel/gram.ts";
+import type { Residence } from "../../engine/kernel/plan.ts";
 import type { Rows } from "../../engine/kernel/rows.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { canRun, VARIANTS } from "../../engine/kernel/variants.ts";
@@ -85,7 +86,7 @@ for (const count of COUNTS) {
 
 for (const variant of VARIANTS) {
   testGpu(
-    `${variant.name} gives the same answers on 200 rows bit for bit, in blocks and slices of any size and from a file`,
+    `${variant.name} gives the same answers on 200 rows bit for bit, in blocks and slices of any size, from a file and recomputed`,
     async (gpu) => {
       if (!canRun(gpu, variant, LAYOUT.length)) return; // never chosen there, as rows.test.ts holds
       const [numbers, others] = [drawRows(1, 200), drawRows(2, 65)];
@@ -101,19 +102,23 @@ for (const variant of VARIANTS) {
         await findRedundant(rows),
       ];
       const expected = await answer(plain, plainOthers);
-      const ways: [number, "device" | "file", sliceLength?: number][] = [
+      const ways: [number, Residence, sliceLength?: number, heldLength?: number][] = [
         [64, "device"],
         [128, "device", 7],
         [256, "device", 1],
         [64, "file"],
         [128, "file", 12],
         [256, "file", 1],
+        [64, "recomputed"],
+        [128, "recomputed", 7, 5],
+        [64, "recomputed", 1, 12],
       ];
-      for (const [blockRows, residence, sliceLength] of ways) {
-        const options = { variant, blockRows, residence, sliceLength };
+      for (const [blockRows, residence, sliceLength, heldLength] of ways) {
+        const options = { variant, blockRows, sliceLength, residence, heldLength };
         using rows = await uploadRows(gpu, LAYOUT, numbers, options);
         using columns = await uploadRows(gpu, LAYOUT, others, options);
-        const name = `${blockRows} rows, ${residence}, slices of ${sliceLength}`;
+        const name =
+          `${blockRows} rows, ${residence}, slices of ${sliceLength}, ${heldLength} held`;
         assert.equal(rows.slices.length, { 1: 4, 7: 3, 12: 2 }[sliceLength!] ?? 1, name);
         assert.ok(isDeepStrictEqual(await answer(rows, columns), expected), name);
       }

@@ -1,0 +1,245 @@
+/**
+ * The passes that compute packed rows, and where they put them.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import type { Dataset } from "../data/dataset.ts";
+import { NonFiniteError } from "../errors.ts";
+import type { Commands } from "../gpu/commands.ts";
+import { kernels } from "../gpu/kernel_table.ts";
+import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
+import type { Tensorflow } from "../network/tensorflow.ts";
+import { toImages } from "../network/training.ts";
+import {
+  countTaps,
+  measureSegment,
+  type RowLayout,
+  type RowSlice,
+  type Segment,
+} from "./layout.ts";
+import { padRows, PANEL_ROWS } from "./plan.ts";
+import type { BoundSlice, RowBlock, RowSource, StagedPanels } from "./rows.ts";
+
+/**
+ * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
+ * `[N, C]` f32, row-major, is used as it stands. `entk` gives C rows a sample, one for each of its logits alone.
+ */
+export type Seeds = "lpntk" | "pntk" | "entk" | Float32Array;
+
+/** What is projected, and how. */
+export interface ProjectorOptions {
+  readonly seeds: Seeds;
+  /** Layers whose parameters count. */
+  readonly chosen: readonly LayerShape[];
+  /** Their places in a row. */
+  readonly layout: RowLayout;
+  /** Images of one pass at most. */
+  readonly batch: number;
+  /** Numbers of the longest slice. */
+  readonly longest: number;
+}
+
+/**
+ * Computes packed rows of a data set batch by batch: one forward and backward pass, then the launches that write slices of every layer's
+ * segment. Holds a panel for each 64 images of a batch, as high as the longest slice.
+ */
+export class Projector implements RowSource {
+  readonly #commands: Commands;
+  readonly #staging: GPUBuffer;
+  /** Rows that are staged together: whole panels. */
+  readonly #height: number;
+  readonly #rowsPerSample: number;
+
+  constructor(
+    private readonly tensorflow: Tensorflow,
+    private readonly network: Network,
+    private readonly data: Dataset,
+    private readonly options: ProjectorOptions,
+  ) {
+    const { gpu } = tensorflow;
+    this.#rowsPerSample = options.seeds === "entk" ? network.classes : 1;
+    this.#height = Math.max(options.batch, PANEL_ROWS);
+    this.#staging = gpu.createBuffer("staged rows", 4 * this.#height * options.longest);
+    this.#commands = gpu.record();
+  }
+
+  *fill(block: RowBlock, slices: readonly BoundSlice[]): Generator<StagedPanels> {
+    const { batch } = this.options;
+    const height = this.#height;
+    // a pass serves all slices where it fills whole panels; smaller ones are repeated for each slice
+    const turns = batch >= PANEL_ROWS ? [slices] : slices.map((slice) => [slice]);
+    for (const turn of turns) {
+      for (let first = 0; first < block.rowCount; first += batch) {
+        const end = Math.min(first + batch, block.rowCount);
+        const rows = Int32Array.from({ length: end - first }, (_, i) => block.firstRow + first + i);
+        const signals = this.#pass(rows);
+        for (const slice of turn) {
+          this.#stage(signals, slice, first % height);
+          if (end % height > 0 && end < block.rowCount) continue;
+          const begin = Math.floor((end - 1) / height) * height;
+          yield {
+            slice,
+            panels: this.#staging,
+            first: begin / PANEL_ROWS,
+            count: padRows(end - begin) / PANEL_ROWS,
+          };
+        }
+        disposeSignals(signals);
+      }
+    }
+  }
+
+  /** Says in which layer the projection of a row is not finite, or that its square is not. */
+  async explain(row: number, slices: readonly BoundSlice[]): Promise<NonFiniteError> {
+    const { data, tensorflow, options: { layout } } = this;
+    const sample = Math.floor(row / this.#rowsPerSample);
+    const numbers = new Float32Array(layout.length);
+    const signals = this.#pass(Int32Array.of(row));
+    for (const slice of slices) {
+      this.#stage(signals, slice, 0);
+      const bytes = 4 * PANEL_ROWS * slice.length;
+      const panel = new Float32Array(await tensorflow.gpu.read(this.#staging, bytes));
+      for (let k = 0; k < slice.length; k++) numbers[slice.offset + k] = panel[k * PANEL_ROWS];
+    }
+    disposeSignals(signals);
+    return explainNonFinite(data, sample, layout, numbers);
+  }
+
+  /** Frees what was staged; a second time does nothing. */
+  dispose(): void {
+    this.tensorflow.gpu.destroyBuffer(this.#staging);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** What the layers saw of some rows' images; the caller disposes it. */
+  #pass(rows: Int32Array): LayerSignals[] {
+    const { network, data, options: { seeds } } = this;
+    const values = drawSeeds(data, seeds, network.classes, rows);
+    const seed = tf.tensor2d(values, [rows.length, network.classes]);
+    const images = toImages(data, rows.map((row) => Math.floor(row / this.#rowsPerSample)));
+    const signals = network.signals(images, seed);
+    tf.dispose([seed, images]);
+    return signals;
+  }
+
+  /** Submits what writes a slice of rows, from row `first` of the staged panels on. */
+  #stage(signals: readonly LayerSignals[], slice: BoundSlice, first: number): void {
+    const { tensorflow, options: { chosen, layout } } = this;
+    const commands = this.#commands;
+    if (first === 0) commands.clear(this.#staging);
+    for (const signal of signals) {
+      const segment = layout.segments[chosen.indexOf(signal.layer)];
+      if (segment) packLayer(tensorflow, commands, signal, segment, slice, this.#staging, first);
+    }
+    tensorflow.flush();
+    commands.submit();
+  }
+}
+
+function disposeSignals(signals: readonly LayerSignals[]): void {
+  for (const { input, delta } of signals) tf.dispose([input, delta]);
+}
+
+/** Says in which layer a projection is not finite, or that its square is not. */
+function explainNonFinite(
+  data: Dataset,
+  sample: number,
+  layout: RowLayout,
+  row: Float32Array,
+): NonFiniteError {
+  for (const segment of layout.segments) {
+    for (let k = segment.offset; k < segment.offset + measureSegment(segment); k++) {
+      const value = row[k];
+      if (!Number.isFinite(value)) {
+        return new NonFiniteError(
+          `Cannot project ${data.name}: got ${value} in layer ${segment.layer} of sample ${sample}, need finite numbers`,
+          sample,
+          segment.layer,
+        );
+      }
+    }
+  }
+  return new NonFiniteError(
+    `Cannot project ${data.name}: got a signed projection of sample ${sample} whose square is beyond float32, need smaller weights`,
+    sample,
+  );
+}
+
+/** Records the launches that write a slice of one layer's segment of `samples` rows, `first` rows into a block. */
+function packLayer(
+  tensorflow: Tensorflow,
+  commands: Commands,
+  { layer, input, delta }: LayerSignals,
+  segment: Segment,
+  slice: RowSlice,
+  rows: GPUBuffer,
+  first: number,
+): void {
+  const samples = input.shape[0];
+  const bias = layer.bias ? 1 : 0;
+  const row_length = slice.length;
+  const offset = segment.offset - slice.offset;
+  if (layer.kind === "dense" && segment.kind === "factored") {
+    if (offset < 0 || offset >= slice.length) return;
+    const copy = (values: tf.Tensor, length: number, bias: number, offset: number) =>
+      commands.run(
+        kernels.project_factored,
+        { sample_count: samples, length, bias, first_row: first, row_length, offset },
+        { values: tensorflow.bufferOf(values), rows },
+        Math.ceil(samples * (length + bias) / 64),
+      );
+    copy(input, layer.inputs, bias, offset);
+    copy(delta, layer.outputs, 0, offset + segment.inputs);
+  } else if (layer.kind === "convolution") {
+    const { geometry } = layer;
+    const begin = Math.max(0, -offset);
+    const end = Math.min(measureSegment(segment), slice.length - offset);
+    if (begin >= end) return;
+    const taps = Math.ceil(end / geometry.out_channels) -
+      Math.floor(begin / geometry.out_channels);
+    commands.run(
+      kernels.filter_gradient,
+      {
+        sample_count: samples,
+        group_count: samples,
+        group_samples: 1,
+        first_group: first,
+        ...geometry,
+        tap_count: countTaps(geometry),
+        first: begin,
+        end,
+        panel_stride: row_length * PANEL_ROWS,
+        group_stride: 1,
+        number_stride: PANEL_ROWS,
+        offset,
+      },
+      { inputs: tensorflow.bufferOf(input), deltas: tensorflow.bufferOf(delta), gradients: rows },
+      Math.ceil(samples * Math.ceil(taps / 8) * Math.ceil(geometry.out_channels / 8) / 64),
+    );
+  }
+}
+
+/** Seeds `[B, C]` of some rows. */
+export function drawSeeds(
+  data: Dataset,
+  seeds: Seeds,
+  classes: number,
+  indices: Int32Array,
+): Float32Array {
+  if (typeof seeds !== "string") {
+    return seeds.subarray(indices[0] * classes, (indices.at(-1)! + 1) * classes);
+  }
+  const drawn = new Float32Array(indices.length * classes);
+  if (seeds === "entk") {
+    indices.forEach((row, i) => drawn[i * classes + row % classes] = 1);
+    return drawn;
+  }
+  const scale = 1 / Math.sqrt(classes);
+  drawn.fill(seeds === "lpntk" ? -scale : scale);
+  indices.forEach((sample, i) => drawn[i * classes + data.labels[sample]] = scale);
+  return drawn;
+}
