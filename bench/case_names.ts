@@ -8,7 +8,6 @@
 export const CASE_NAMES = [
   "gram",
   "epilogues",
-  "self_similarity",
   "fpc",
   "project_factored",
   "filter_gradient",

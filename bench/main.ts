@@ -19,7 +19,6 @@ import { benchInputGradient } from "./cases/input_gradient.ts";
 import { benchPasses } from "./cases/passes.ts";
 import { benchProjectFactored } from "./cases/project_factored.ts";
 import { benchProjection } from "./cases/projection.ts";
-import { benchSelfSimilarity } from "./cases/self_similarity.ts";
 import { benchTrain } from "./cases/train.ts";
 import { measureCeilings } from "./ceilings/ceilings.ts";
 import { FULL, QUICK } from "./measure.ts";
@@ -28,7 +27,6 @@ import { describeEnvironment, formatJson, formatTable, type Result } from "./rep
 const CASES: Readonly<Record<CaseName, Case>> = {
   gram: benchGram,
   epilogues: benchEpilogues,
-  self_similarity: benchSelfSimilarity,
   fpc: benchFpc,
   project_factored: benchProjectFactored,
   filter_gradient: benchFilterGradient,

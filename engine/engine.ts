@@ -7,7 +7,7 @@ import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
-import { layOutRow } from "./kernel/layout.ts";
+import { type ConvolutionForm, layOutRow } from "./kernel/layout.ts";
 import { planChunkRows, type Residence } from "./kernel/plan.ts";
 import { projectRows } from "./kernel/projection.ts";
 import type { Seeds } from "./kernel/projector.ts";
@@ -45,6 +45,11 @@ export interface ProjectOptions {
    * the memory budget.
    */
   readonly residence?: Residence;
+  /**
+   * How the rows keep convolutions: `contracted`, the gradient itself, or `factored`, what the filter sees and the delta at each output
+   * position, where there are at most 16. Default: `cheapest`, whichever takes fewer multiplications, layer by layer.
+   */
+  readonly convolutions?: ConvolutionForm;
 }
 
 /** How to open an engine. */
@@ -148,18 +153,15 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", layers, normalise, onProgress, tileRows, residence }: ProjectOptions = {},
+    { seeds = "lpntk", tileRows, ...options }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
     const { memoryBytes } = this.options;
     const rows = await projectRows(this.#tensorflow, network, data, {
+      ...options,
       seeds,
-      layers,
-      normalise,
       memoryBytes,
       blockRows: tileRows,
-      residence,
-      onProgress,
     });
     this.#gramVariants.add(rows.variant.name);
     return rows;

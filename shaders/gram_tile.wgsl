@@ -6,7 +6,7 @@
 // One workgroup computes 64 x 64 numbers, a pair of panels; one invocation 8 x 8 of them.
 // Dispatch: pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         The tile is row-major, 64 * column_panels numbers a row.
+//         The tile is row-major, 64 * tile_panels numbers a row.
 // Tails: rows are padded to whole panels, so every load and store is in range; what stands in padded places is never read.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
 
@@ -16,6 +16,9 @@ struct Params {
   pair_count: u32,
   row_panels: u32,
   column_panels: u32,
+  tile_row: u32,       // panel of rows at the tile's top
+  tile_column: u32,    // panel of columns at its left
+  tile_panels: u32,    // panels in a line of it
   continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
 }
 
@@ -45,8 +48,8 @@ fn main(
   let pair = pairs[index];
   let row_quad = (lane / 8u) * 2u;  // rows 4 * row_quad .. + 7 of the panel
   let column_quad = lane % 8u;      // columns 4 * column_quad .. + 3 and 32 further on
-  let stride = params.column_panels * 16u;
-  let at = (pair.x * 64u + row_quad * 4u) * stride + pair.y * 16u + column_quad;
+  let stride = params.tile_panels * 16u;
+  let at = ((pair.x - params.tile_row) * 64u + row_quad * 4u) * stride + (pair.y - params.tile_column) * 16u + column_quad;
 
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];

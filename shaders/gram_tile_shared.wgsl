@@ -4,7 +4,7 @@
 // staged in workgroup memory at a time, and the next eight are on their way in registers meanwhile.
 // Dispatch: pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         The tile is row-major, 64 * column_panels numbers a row. Pairs number pairs of panels.
+//         The tile is row-major, 64 * tile_panels numbers a row. Pairs number pairs of panels.
 // Tails: the second panel of a pair may not exist: then the first is read in its place, and nothing of it is stored. Rows are padded to
 //        whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
@@ -15,6 +15,9 @@ struct Params {
   pair_count: u32,
   row_panels: u32,
   column_panels: u32,
+  tile_row: u32,       // panel of rows at the tile's top
+  tile_column: u32,    // panel of columns at its left
+  tile_panels: u32,    // panels in a line of it
   continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
 }
 
@@ -54,7 +57,7 @@ fn main(
   // what it computes: quads y and 16 + y of the rows, x and 16 + x of the columns
   let x = lane % 16u;
   let y = lane / 16u;
-  let stride = params.column_panels * 16u;
+  let stride = params.tile_panels * 16u;
 
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
@@ -102,7 +105,8 @@ fn main(
     for (var r = 0u; r < 2u; r++) { // unroll
       for (var c = 0u; c < 2u; c++) { // unroll
         if pair.x * 2u + r < params.row_panels && pair.y * 2u + c < params.column_panels {
-          let at = ((pair.x * 2u + r) * 64u + y * 4u) * stride + (pair.y * 2u + c) * 16u + x;
+          let at = ((pair.x * 2u + r - params.tile_row) * 64u + y * 4u) * stride
+            + (pair.y * 2u + c - params.tile_column) * 16u + x;
           for (var i = 0u; i < 4u; i++) { // unroll
             let before = select(tile[at + i * stride], vec4f(), s + params.continues == 0u);
             let product = fma(held[r * 8u + i * 2u + c], sum[r * 8u + i * 2u + c], before);

@@ -6,7 +6,7 @@
 // Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where both halves read the same rows.
 // Dispatch: 2 * pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         The tile is row-major, 64 * column_panels numbers a row.
+//         The tile is row-major, 64 * tile_panels numbers a row.
 // Needs: subgroups of at least 8 neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
@@ -17,6 +17,9 @@ struct Params {
   pair_count: u32,
   row_panels: u32,
   column_panels: u32,
+  tile_row: u32,       // panel of rows at the tile's top
+  tile_column: u32,    // panel of columns at its left
+  tile_panels: u32,    // panels in a line of it
   continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
 }
 
@@ -45,8 +48,8 @@ fn main(
   if index >= params.pair_count * 2u { return; }
   let pair = pairs[index / 2u];
   let row_quad = (index & 1u) * 8u;                // of the first row
-  let stride = params.column_panels * 16u;
-  let at = (pair.x * 64u + row_quad * 4u) * stride + pair.y * 16u + local;
+  let stride = params.tile_panels * 16u;
+  let at = ((pair.x - params.tile_row) * 64u + row_quad * 4u) * stride + (pair.y - params.tile_column) * 16u + local;
 
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];

@@ -1,6 +1,6 @@
 /** Gram tiles: the products of all packed rows. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { measureLongestEntry, type RowLayout, sliceRow } from "../../engine/kernel/layout.ts";
+import { type RowLayout, sliceRow } from "../../engine/kernel/layout.ts";
 import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/kernel/plan.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
@@ -146,7 +146,14 @@ async function* benchVariants(bench: Bench): AsyncGenerator<Result> {
   }
   const { n: count, inputs, outputs } = FACTORED;
   const length = inputs + outputs;
-  const segments = [{ layer: "fc1", kind: "factored", offset: 0, inputs, outputs }] as const;
+  const segments = [{
+    layer: "fc1",
+    kind: "factored",
+    offset: 0,
+    positions: 1,
+    inputs,
+    outputs,
+  }] as const;
   const factored = await timeVariants(bench, count, { segments, length });
   const unfactored = new Map(await timeVariants(bench, count, layOutPlain(length)));
   for (const [name, ours] of factored) {
@@ -173,7 +180,7 @@ async function timeVariants(
   const values = drawIntegers(n, n * layout.length);
   const contenders: Record<string, Contender> = {};
   for (const variant of VARIANTS) {
-    if (!canRun(bench.gpu, variant, measureLongestEntry(layout))) continue;
+    if (!canRun(bench.gpu, variant, layout)) continue;
     const { enterTile } = stageRows(bench, scratch, values, layout, variant);
     contenders[variant.name] = enterTile(true);
   }
@@ -211,6 +218,9 @@ function stageRows(
       pair_count: listed.length,
       row_panels: height,
       column_panels: height,
+      tile_row: 0,
+      tile_column: 0,
+      tile_panels: height,
       continues: 0,
     };
     const buffers = { rows: panels, columns: panels, segments, pairs, tile };

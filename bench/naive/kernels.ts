@@ -9,7 +9,6 @@ import filterGradient from "./filter_gradient_naive.wgsl" with { type: "text" };
 import gram from "./gram_naive.wgsl" with { type: "text" };
 import inputGradient from "./input_gradient_naive.wgsl" with { type: "text" };
 import projectFactored from "./project_factored_naive.wgsl" with { type: "text" };
-import selfSimilarity from "./self_similarity_naive.wgsl" with { type: "text" };
 
 const geometry = {
   in_height: "u32",
@@ -47,9 +46,5 @@ export const naive = {
   gram: new Kernel("gram_naive", gram, {
     params: rows,
     buffers: { rows: "read", segments: "read", gram: "read_write" },
-  }),
-  self_similarity: new Kernel("self_similarity_naive", selfSimilarity, {
-    params: rows,
-    buffers: { rows: "read", segments: "read", similarity: "read_write" },
   }),
 };

@@ -171,7 +171,7 @@ async function testKernels(engine: Engine): Promise<Check[]> {
       kappa,
     ),
     compare(
-      "self_similarity",
+      "tile_diagonal",
       await computeSelfSimilarity(rows),
       phi.map((_, i) => kappa[i * (SAMPLES + 1)]),
     ),

@@ -18,10 +18,12 @@ import maxPoolGradient from "../../shaders/max_pool_gradient.wgsl" with { type: 
 import momentumStep from "../../shaders/momentum_step.wgsl" with { type: "text" };
 import packFilter from "../../shaders/pack_filter.wgsl" with { type: "text" };
 import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
+import projectPatches from "../../shaders/project_patches.wgsl" with { type: "text" };
 import relu from "../../shaders/relu.wgsl" with { type: "text" };
 import reluGradient from "../../shaders/relu_gradient.wgsl" with { type: "text" };
-import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
 import sumGroups from "../../shaders/sum_groups.wgsl" with { type: "text" };
+import sumPositions from "../../shaders/sum_positions.wgsl" with { type: "text" };
+import tileDiagonal from "../../shaders/tile_diagonal.wgsl" with { type: "text" };
 import tileMaximum from "../../shaders/tile_maximum.wgsl" with { type: "text" };
 import tileNearest from "../../shaders/tile_nearest.wgsl" with { type: "text" };
 import tileRelations from "../../shaders/tile_relations.wgsl" with { type: "text" };
@@ -52,6 +54,9 @@ const gram = {
     pair_count: "u32",
     row_panels: "u32",
     column_panels: "u32",
+    tile_row: "u32",
+    tile_column: "u32",
+    tile_panels: "u32",
     continues: "u32",
   },
   buffers: {
@@ -165,18 +170,41 @@ export const kernels = {
     },
     buffers: { values: "r32float", rows: "read_write" },
   }),
+  project_patches: new Kernel("project_patches", projectPatches, {
+    params: {
+      sample_count: "i32",
+      first_sample: "i32",
+      ...image,
+      kernel_width: "i32",
+      tap_count: "i32",
+      bias: "i32",
+      stride: "i32",
+      pad: "i32",
+      row_length: "i32",
+      offset: "i32",
+    },
+    buffers: { inputs: "read", rows: "read_write" },
+  }),
   gram_tile: new Kernel("gram_tile", gramTile, gram),
   gram_tile_shared: new Kernel("gram_tile_shared", gramTileShared, gram),
   gram_tile_subgroup: new Kernel("gram_tile_subgroup", gramTileSubgroup, gram),
-  self_similarity: new Kernel("self_similarity", selfSimilarity, {
+  sum_positions: new Kernel("sum_positions", sumPositions, {
     params: {
-      row_length: "u32",
-      segment_count: "u32",
-      panel_count: "u32",
-      first_panel: "u32",
+      pair_count: "u32",
+      positions: "u32",
+      product_row: "u32",
+      product_column: "u32",
+      product_panels: "u32",
+      tile_row: "u32",
+      tile_column: "u32",
+      tile_panels: "u32",
       continues: "u32",
     },
-    buffers: { rows: "panels", segments: "read", similarity: "read_write" },
+    buffers: { products: "read", pairs: "read", tile: "read_write" },
+  }),
+  tile_diagonal: new Kernel("tile_diagonal", tileDiagonal, {
+    params: { tile_panels: "u32", count: "u32", first: "u32" },
+    buffers: { tile: "read", similarity: "read_write" },
   }),
   fpc_gather: new Kernel("fpc_gather", fpcGather, {
     params: { row_length: "u32", group_count: "u32", first_row: "u32", row_count: "u32" },

@@ -5,7 +5,7 @@
  */
 import type { Gpu } from "../gpu/device.ts";
 import type { LayerShape } from "../network/network.ts";
-import { layOutRow, type RowLayout } from "./layout.ts";
+import { countProducts, layOutRow, type RowLayout } from "./layout.ts";
 import {
   countFlops,
   measureLongestSlice,
@@ -79,7 +79,7 @@ export async function estimateJob(
     fileBytes: measureFreeBytes(),
   });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);
-  const flops = countFlops(layout.length, count, others);
+  const flops = countFlops(countProducts(layout), count, others);
   const clusters = Math.max(groups, Math.floor(ratio * count));
   const passes = Math.ceil(clusters / groups);
   const bytes = 4 * layout.length * count * passes;

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Commands } from "../gpu/commands.ts";
-import type { Gpu } from "../gpu/device.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { type BlockPair, pairBlocks, PANEL_ROWS } from "./plan.ts";
+import { Products } from "./products.ts";
 import type { RowBlock, Rows } from "./rows.ts";
 
 /** A rectangle of a kernel matrix on the host. */
@@ -50,10 +50,9 @@ export interface DeviceTile {
  */
 export class TileSweep implements Disposable {
   readonly places: readonly BlockPair[];
-  readonly #gpu: Gpu;
   readonly #stack = new DisposableStack();
   readonly #tile: GPUBuffer;
-  readonly #pairs = new Map<string, PairList>();
+  readonly #products: Products;
 
   /** @throws {RangeError} if the two sides come from networks of different layers. */
   constructor(
@@ -72,13 +71,16 @@ export class TileSweep implements Disposable {
         `Cannot multiply rows: got one side in ${rows.variant.operands}s and one in ${columns.variant.operands}s, need both in the same`,
       );
     }
-    this.#gpu = gpu;
     this.places = pairBlocks(rows.blocks.length, columns.blocks.length, columns === rows).filter(
       ({ row, column }) => isWanted(rows.blocks[row].firstRow, columns.blocks[column].firstRow),
     );
     const most = (side: Rows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
     const sizeBytes = most(rows) * most(columns) * PANEL_ROWS * PANEL_ROWS * 4;
-    this.#tile = this.#own(gpu.createBuffer("tile", sizeBytes));
+    this.#tile = this.#stack.adopt(
+      gpu.createBuffer("tile", sizeBytes),
+      (buffer) => gpu.destroyBuffer(buffer),
+    );
+    this.#products = this.#stack.use(new Products(rows, columns));
   }
 
   /** Records the computation of the tile at `places[index]`. */
@@ -88,10 +90,10 @@ export class TileSweep implements Disposable {
     const [left, right] = [rows.blocks[row], columns.blocks[column]];
     const diagonal = left === right;
     const tile = this.#tile;
-    const { side } = rows.variant;
-    const list = this.#listPairs(left, right, diagonal, side);
-    recordProduct(commands, [rows, left], [columns, right], list, tile);
-    const { buffer: pairs, count: pairCount } = this.#listPairs(left, right, diagonal, 1);
+    const wanted = pairBlocks(left.panelCount, right.panelCount, diagonal);
+    const target = { tile, top: 0, left: 0, width: right.panelCount };
+    const list = this.#products.record(commands, left, right, wanted, target);
+    const { buffer: pairs, count: pairCount } = list;
     const place = {
       first_row: left.firstRow,
       row_count: left.rowCount,
@@ -105,67 +107,6 @@ export class TileSweep implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stack.dispose();
-  }
-
-  #listPairs(left: RowBlock, right: RowBlock, diagonal: boolean, side: number) {
-    const heights = [left, right].map(({ panelCount }) => Math.ceil(panelCount / side));
-    const key = [...heights, diagonal, side].join();
-    let list = this.#pairs.get(key);
-    if (!list) {
-      list = uploadPairs(this.#gpu, pairBlocks(heights[0], heights[1], diagonal));
-      this.#own(list.buffer);
-      this.#pairs.set(key, list);
-    }
-    return list;
-  }
-
-  #own(buffer: GPUBuffer): GPUBuffer {
-    return this.#stack.adopt(buffer, (b) => this.#gpu.destroyBuffer(b));
-  }
-}
-
-/** Pairs of what a variant calls a panel, `[count, 2]` u32. */
-interface PairList {
-  readonly buffer: GPUBuffer;
-  readonly count: number;
-}
-
-/** The caller destroys the buffer. */
-function uploadPairs(gpu: Gpu, pairs: readonly BlockPair[]): PairList {
-  const numbers = Uint32Array.from(pairs.flatMap(({ row, column }) => [row, column]));
-  return { buffer: gpu.upload("pairs", numbers), count: pairs.length };
-}
-
-/** Records the products of some pairs of panels of two blocks, slice by slice. */
-function recordProduct(
-  commands: Commands,
-  [rows, left]: readonly [Rows, RowBlock],
-  [columns, right]: readonly [Rows, RowBlock],
-  pairs: PairList,
-  tile: GPUBuffer,
-): void {
-  const { variant, slices } = rows;
-  for (const slice of slices) {
-    const { length, segments, segmentCount, index } = slice;
-    commands.run(
-      variant.kernel,
-      {
-        row_length: length,
-        segment_count: segmentCount,
-        pair_count: pairs.count,
-        row_panels: left.panelCount,
-        column_panels: right.panelCount,
-        continues: index > 0 ? 1 : 0,
-      },
-      {
-        rows: rows.bind(commands, [left, slice]),
-        columns: columns.bind(commands, [right, columns.slices[index]]),
-        segments,
-        pairs: pairs.buffer,
-        tile,
-      },
-      pairs.count * variant.workgroups,
-    );
   }
 }
 
@@ -233,23 +174,25 @@ export async function computeGramRow(
   rows: Rows,
   sample: number,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { gpu, variant, blocks } = rows;
+  const { gpu, blocks } = rows;
   const row = new Float32Array(rows.count);
   const left = blocks.find(({ firstRow, rowCount }) => sample < firstRow + rowCount)!;
-  const panel = Math.floor((sample - left.firstRow) / PANEL_ROWS / variant.side);
+  const panel = Math.floor((sample - left.firstRow) / PANEL_ROWS);
+  const top = panel - panel % 2;
+  using products = new Products(rows, rows);
   using stack = new DisposableStack();
-  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
   const most = Math.max(...blocks.map(({ panelCount }) => panelCount));
-  const tile = own(gpu.createBuffer("tile", left.panelCount * most * PANEL_ROWS * PANEL_ROWS * 4));
+  const tile = stack.adopt(
+    gpu.createBuffer("tile", 2 * most * PANEL_ROWS * PANEL_ROWS * 4),
+    (buffer) => gpu.destroyBuffer(buffer),
+  );
   for (const right of blocks) {
-    const width = Math.ceil(right.panelCount / variant.side);
-    const places = Array.from({ length: width }, (_, column) => ({ row: panel, column }));
-    const pairs = uploadPairs(gpu, places);
-    own(pairs.buffer);
+    const width = right.panelCount;
+    const pairs = Array.from({ length: width }, (_, column) => ({ row: panel, column }));
     const commands = gpu.record();
-    recordProduct(commands, [rows, left], [rows, right], pairs, tile);
+    products.record(commands, left, right, pairs, { tile, top, left: 0, width });
     commands.submit();
-    const offset = (sample - left.firstRow) * right.panelCount * PANEL_ROWS * 4;
+    const offset = (sample - left.firstRow - top * PANEL_ROWS) * width * PANEL_ROWS * 4;
     row.set(new Float32Array(await gpu.read(tile, right.rowCount * 4, offset)), right.firstRow);
   }
   return row;

@@ -2,8 +2,9 @@
  * The layout of a packed row: which numbers of a sample's signed projection stand where.
  *
  * The gradient of a layer's weights is a sum of outer products over its output positions. A layer with one position (dense) keeps the
- * two factors, so that the product of two rows is `(a . a') (d . d')`; a layer with many (convolution) keeps the contracted gradient.
- * Either is exact. LeNet-5's 61,706 parameters become 3,393 numbers.
+ * two factors, so that the product of two rows is `(a . a') (d . d')`; a layer with many (convolution) keeps the contracted gradient, or,
+ * where that takes fewer multiplications, the factors of every position: `sum_pq (a_p . a'_q) (d_p . d'_q)`. Either is exact. LeNet-5's
+ * 61,706 parameters become 3,393 numbers, ResNet-18's 11 million 3.1 million.
  *
  * @module
  */
@@ -26,9 +27,11 @@ type SegmentPlace =
   }
   | {
     readonly kind: "factored";
-    /** First number of `a`, which `d` follows. */
+    /** First number of the first position's `a`, which its `d` follows, and then the next position. */
     readonly offset: number;
-    /** Length of `a`, the layer's input and a one for the bias. */
+    /** Output positions: 1 for a dense layer. */
+    readonly positions: number;
+    /** Length of `a`, what the layer sees at a position and a one for the bias. */
     readonly inputs: number;
     /** Length of `d`, the layer's delta. */
     readonly outputs: number;
@@ -46,11 +49,17 @@ export function countTaps(geometry: ConvolutionGeometry): number {
   return geometry.kernel_height * geometry.kernel_width * geometry.in_channels;
 }
 
+/** How convolutions are kept: `cheapest` is whichever takes fewer multiplications for a product of two rows. */
+export type ConvolutionForm = "cheapest" | "contracted" | "factored";
+
 /** Lays out the rows of a network. */
-export function layOutRow(layers: readonly LayerShape[]): RowLayout {
+export function layOutRow(
+  layers: readonly LayerShape[],
+  form: ConvolutionForm = "cheapest",
+): RowLayout {
   let offset = 0;
   const segments = layers.map((layer): Segment => {
-    const segment = placeSegment(layer, offset);
+    const segment = placeSegment(layer, form, offset);
     offset += measureSegment(segment);
     return segment;
   });
@@ -59,7 +68,20 @@ export function layOutRow(layers: readonly LayerShape[]): RowLayout {
 
 /** Numbers of a segment. */
 export function measureSegment(segment: Segment): number {
-  return segment.kind === "plain" ? segment.length : segment.inputs + segment.outputs;
+  return segment.kind === "plain"
+    ? segment.length
+    : segment.positions * (segment.inputs + segment.outputs);
+}
+
+/** Multiplications of a product of two rows. */
+export function countProducts({ segments }: RowLayout): number {
+  return segments.reduce((sum, segment) => sum + countSegmentProducts(segment), 0);
+}
+
+function countSegmentProducts(segment: SegmentPlace): number {
+  return segment.kind === "plain"
+    ? segment.length
+    : segment.positions ** 2 * (segment.inputs + segment.outputs);
 }
 
 /** Neighbouring numbers of a row that a kernel reads in one launch. */
@@ -68,7 +90,12 @@ export interface RowSlice {
   readonly index: number;
   /** First number in the row. */
   readonly offset: number;
+  /** Numbers of the row. */
   readonly length: number;
+  /** Rows that the slice is for the kernels: 1, or one for each position of a convolution that is kept factored. */
+  readonly positions: number;
+  /** Numbers of one of them. */
+  readonly lines: number;
   /**
    * The segment table that the kernels read, `[entries, 4]` u32: offset in the slice and length of `a`, offset and length of `d`; a plain
    * entry has no `d`.
@@ -82,74 +109,100 @@ export interface RowSlice {
  */
 const ENTRY_LENGTH = 4096;
 
+/** Positions of a convolution that is kept factored, at most: their products are summed from a tile of their own. */
+export const MAX_POSITIONS = 16;
+
 /**
- * Cuts rows into slices of at most `limit` numbers; one entry more than that is a slice of its own. Entries do not depend on the limit, and
- * kernels add them up one by one: products of rows are the same to the last bit wherever they are cut.
+ * Cuts rows into slices of at most `limit` numbers; one entry more than that is a slice of its own, and so is a convolution that is kept
+ * factored. Entries do not depend on the limit, and kernels add them up one by one: products of rows are the same to the last bit wherever
+ * they are cut.
  */
 export function sliceRow(layout: RowLayout, limit: number): RowSlice[] {
-  const slices: { offset: number; length: number; entries: Entry[] }[] = [];
+  const slices: { first: Entry; end: number; entries: Entry[] }[] = [];
   for (const entry of listEntries(layout)) {
-    const [offset, inputs, , outputs] = entry;
-    const length = inputs + outputs;
+    const end = entry.offset + entry.positions * (entry.inputs + entry.outputs);
     const last = slices.at(-1);
-    if (last && offset + length - last.offset <= limit) {
+    const fits = last && last.first.positions === 1 && entry.positions === 1 &&
+      end - last.first.offset <= limit;
+    if (fits) {
       last.entries.push(entry);
-      last.length = offset + length - last.offset;
+      last.end = end;
     } else {
-      slices.push({ offset, length, entries: [entry] });
+      slices.push({ first: entry, end, entries: [entry] });
     }
   }
-  return slices.map(({ offset, length, entries }, index) => {
-    const table = entries.flatMap(([a, inputs, d, outputs]) => [
-      a - offset,
-      inputs,
-      outputs > 0 ? d - offset : 0,
-      outputs,
-    ]);
-    return { index, offset, length, table: new Uint32Array(table) };
+  return slices.map(({ first: { offset, positions }, end, entries }, index) => {
+    const length = end - offset;
+    const table = entries.flatMap((entry) => {
+      const a = entry.offset - offset;
+      return [a, entry.inputs, entry.outputs > 0 ? a + entry.inputs : 0, entry.outputs];
+    });
+    return {
+      index,
+      offset,
+      length,
+      positions,
+      lines: length / positions,
+      table: new Uint32Array(table),
+    };
   });
 }
 
-/** Numbers of the longest entry, which a slice holds whole. */
-export function measureLongestEntry(layout: RowLayout): number {
-  return Math.max(...listEntries(layout).map(([, length, , outputs]) => length + outputs));
+/** What the kernels sum one by one: `a`, which `d` follows unless it is plain, for each position. */
+interface Entry {
+  readonly offset: number;
+  readonly positions: number;
+  readonly inputs: number;
+  /** 0: plain. */
+  readonly outputs: number;
 }
 
-/** Offset in the row and length of `a`, offset and length of `d`. */
-type Entry = readonly [number, number, number, number];
-
-/** What the kernels sum one by one; what plain neighbours hold together is cut anew. */
+/** What plain neighbours hold together is cut anew. */
 function listEntries({ segments }: RowLayout): Entry[] {
-  const entries: [number, number, number, number][] = [];
+  const entries: (Entry & { inputs: number })[] = [];
   for (const segment of segments) {
+    const { offset } = segment;
     const last = entries.at(-1);
     if (segment.kind === "factored") {
-      const { offset, inputs, outputs } = segment;
-      entries.push([offset, inputs, offset + inputs, outputs]);
-    } else if (last?.[3] === 0 && last[0] + last[1] === segment.offset) {
-      last[1] += segment.length;
+      entries.push({ ...segment });
+    } else if (last?.outputs === 0 && last.offset + last.inputs === offset) {
+      last.inputs += segment.length;
     } else {
-      entries.push([segment.offset, segment.length, 0, 0]);
+      entries.push({ offset, positions: 1, inputs: segment.length, outputs: 0 });
     }
   }
   return entries.flatMap(cutEntry);
 }
 
 function cutEntry(entry: Entry): Entry[] {
-  const [offset, length, , outputs] = entry;
+  const { offset, inputs, outputs } = entry;
   if (outputs > 0) return [entry];
-  return Array.from({ length: Math.ceil(length / ENTRY_LENGTH) }, (_, i) => {
+  return Array.from({ length: Math.ceil(inputs / ENTRY_LENGTH) }, (_, i) => {
     const done = i * ENTRY_LENGTH;
-    return [offset + done, Math.min(length - done, ENTRY_LENGTH), 0, 0];
+    return { ...entry, offset: offset + done, inputs: Math.min(inputs - done, ENTRY_LENGTH) };
   });
 }
 
-function placeSegment(layer: LayerShape, offset: number): Segment {
+function placeSegment(layer: LayerShape, form: ConvolutionForm, offset: number): Segment {
   const bias = layer.bias ? 1 : 0;
   if (layer.kind === "dense") {
     const inputs = layer.inputs + bias;
-    return { layer: layer.name, kind: "factored", offset, inputs, outputs: layer.outputs };
+    const { name, outputs } = layer;
+    return { layer: name, kind: "factored", offset, positions: 1, inputs, outputs };
   }
-  const length = (countTaps(layer.geometry) + bias) * layer.geometry.out_channels;
-  return { layer: layer.name, kind: "plain", offset, length };
+  const { out_height, out_width, out_channels: outputs } = layer.geometry;
+  const inputs = countTaps(layer.geometry) + bias;
+  const plain = { layer: layer.name, kind: "plain", offset, length: inputs * outputs } as const;
+  const positions = out_height * out_width;
+  if (form === "contracted" || positions > MAX_POSITIONS) return plain;
+  const factored = {
+    layer: layer.name,
+    kind: "factored",
+    offset,
+    positions,
+    inputs,
+    outputs,
+  } as const;
+  if (form === "factored") return factored;
+  return countSegmentProducts(factored) < countSegmentProducts(plain) ? factored : plain;
 }

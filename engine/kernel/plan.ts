@@ -5,10 +5,13 @@
  */
 import { PANEL_COLUMNS } from "../gpu/panels.ts";
 import type { LayerShape } from "../network/network.ts";
-import { measureLongestEntry, type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
+import { MAX_POSITIONS, type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
 
 /** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
 export const PANEL_ROWS = PANEL_COLUMNS;
+
+/** Panels on a side of the tile of a factored convolution's positions, of which there are at most 16: 16 MiB. */
+export const PRODUCT_PANELS = 2 * MAX_POSITIONS;
 
 /** Rows of one block at most: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
@@ -38,6 +41,7 @@ export interface BindingLimits {
   readonly bytes: number;
   /** Numbers of a row. */
   readonly lines: number;
+  readonly panels: number;
 }
 
 /** What a plan is made for. */
@@ -127,26 +131,63 @@ function planResidence(
 ): RowPlan {
   const rowBytes = 4 * layout.length * padRows(count);
   const tileBytes = 4 * blockRows * blockRows;
-  const fixedBytes = BASE_BYTES + usedBytes + 3 * tileBytes;
+  const productBytes = slices.some(({ positions }) => positions > 1)
+    ? 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2
+    : 0;
+  const fixedBytes = BASE_BYTES + usedBytes + 3 * tileBytes + productBytes;
   const blockCount = Math.ceil(count / blockRows);
-  const longest = findLongest(slices);
   const plan = { blockRows, blockCount, sliceCount: slices.length, residence, rowBytes, tileBytes };
   if (residence === "device") {
     const peakBytes = fixedBytes + rowBytes;
     return { ...plan, heldLength: layout.length, passes: 1, peakBytes };
   }
+  // two blocks have room at once
+  const measureHeld = (groups: readonly RowSlice[][]) =>
+    2 * 4 * blockRows * shapeSlot(groups).reduce((sum, shape) => sum + measureShape(shape), 0);
+  const longest = findLongest(slices);
   if (residence === "file") {
     // a slice on its way from a file stands in the host's memory once more, and once in the queue's
-    const peakBytes = fixedBytes + 4 * 4 * blockRows * longest;
+    const peakBytes = fixedBytes + measureHeld(groupSlices(slices, 0)) +
+      2 * 4 * blockRows * longest;
     return { ...plan, heldLength: longest, passes: 1, peakBytes };
   }
-  const room = Math.floor((memoryBytes - fixedBytes) / (2 * 4 * blockRows));
-  const heldLength = Math.min(layout.length, Math.max(room, longest));
-  const groups = groupSlices(slices, heldLength).length;
+  const room = memoryBytes - fixedBytes;
+  let heldLength = Math.min(layout.length, Math.floor(room / (2 * 4 * blockRows)));
+  let groups = groupSlices(slices, heldLength);
+  while (measureHeld(groups) > room && heldLength > 0) {
+    heldLength = Math.floor(heldLength * 0.9);
+    groups = groupSlices(slices, heldLength);
+  }
   // a block that is held whole serves a line of tiles; once more all are needed for the self-similarities
-  const fills = groups === 1 ? blockCount * (blockCount + 1) / 2 : groups * blockCount * blockCount;
-  const passes = groups + fills * blockRows / count;
-  return { ...plan, heldLength, passes, peakBytes: fixedBytes + 2 * 4 * blockRows * heldLength };
+  const fills = groups.length === 1
+    ? blockCount * (blockCount + 1) / 2
+    : groups.length * blockCount * blockCount;
+  const passes = groups.length + fills * blockRows / count;
+  return { ...plan, heldLength, passes, peakBytes: fixedBytes + measureHeld(groups) };
+}
+
+/** Room for a slice. */
+interface SliceShape {
+  readonly positions: number;
+  readonly lines: number;
+}
+
+/** Numbers of a row for which a shape has room. */
+function measureShape({ positions, lines }: SliceShape): number {
+  return positions * lines;
+}
+
+/** Room for each group of slices in turn: the i-th slice of so many positions finds the i-th place of that kind. */
+export function shapeSlot(groups: readonly (readonly RowSlice[])[]): SliceShape[] {
+  const kinds = [...new Set(groups.flat().map(({ positions }) => positions))];
+  return kinds.flatMap((positions) => {
+    const ofKind = groups.map((group) => group.filter((slice) => slice.positions === positions));
+    const most = Math.max(...ofKind.map(({ length }) => length));
+    return Array.from({ length: most }, (_, i) => ({
+      positions,
+      lines: Math.max(...ofKind.map((group) => group[i]?.lines ?? 0)),
+    }));
+  });
 }
 
 /** Numbers of the longest slice of a row. */
@@ -184,20 +225,24 @@ function halve(rows: number): number[] {
 /**
  * Rows of one block: as many as the device can bind, in whole panels.
  *
- * @throws {RangeError} if not even one panel of the longest entry of a row can be bound.
+ * @throws {RangeError} if not even one panel of an entry of a row can be bound.
  */
-export function planBlockRows(layout: RowLayout, { bytes, lines }: BindingLimits): number {
-  const longest = measureLongestEntry(layout);
-  const panels = longest > lines ? 0 : Math.floor(bytes / (4 * PANEL_ROWS * longest));
-  if (panels < 1) {
+export function planBlockRows(layout: RowLayout, binding: BindingLimits): number {
+  const { bytes, lines, panels } = binding;
+  const most = sliceRow(layout, 1).map((entry) => {
+    const bindable = Math.min(
+      Math.floor(bytes / (4 * PANEL_ROWS * entry.length)),
+      Math.floor(panels / entry.positions),
+    );
+    if (entry.lines <= lines && bindable >= 1) return bindable;
     throw new RangeError(
-      `Cannot hold packed rows: got ${longest} numbers that belong together, need at most ${
+      `Cannot hold packed rows: got ${entry.length} numbers that belong together, need at most ${
         Math.min(lines, Math.floor(bytes / (4 * PANEL_ROWS)))
       } on this device; leave that layer out with 'layers', or make it narrower`,
     );
-  }
+  });
   const tileSide = Math.floor(Math.sqrt(bytes / 4) / PANEL_ROWS) * PANEL_ROWS;
-  return Math.min(panels * PANEL_ROWS, tileSide, BLOCK_ROWS);
+  return Math.min(Math.min(...most) * PANEL_ROWS, tileSide, BLOCK_ROWS);
 }
 
 /** Numbers of a row that the device can bind at once in the largest block; the same for all rows of a layout, so that any two multiply. */
@@ -206,10 +251,14 @@ export function planSliceLength(layout: RowLayout, binding: BindingLimits): numb
   return Math.min(lines, Math.floor(bytes / (4 * planBlockRows(layout, binding))));
 }
 
-/** FLOPs of a kernel matrix: `2 N N' K`; when symmetric those of the panels on and above the diagonal. */
-export function countFlops(rowLength: number, count: number, others?: number): number {
-  if (others !== undefined) return 2 * count * others * rowLength;
-  return padRows(count) * (padRows(count) + PANEL_ROWS) * rowLength;
+/**
+ * FLOPs of a kernel matrix: `2 N N' K`; when symmetric those of the panels on and above the diagonal.
+ *
+ * @param products multiplications of a product of two rows, K
+ */
+export function countFlops(products: number, count: number, others?: number): number {
+  if (others !== undefined) return 2 * count * others * products;
+  return padRows(count) * (padRows(count) + PANEL_ROWS) * products;
 }
 
 /**

@@ -9,7 +9,7 @@ import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerShape, Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/training.ts";
-import { layOutRow } from "./layout.ts";
+import { type ConvolutionForm, layOutRow } from "./layout.ts";
 import { measureLongestSlice, PANEL_ROWS, planPass, planRows, type Residence } from "./plan.ts";
 import { drawSeeds, Projector, type Seeds } from "./projector.ts";
 import { measureFreeBytes } from "./row_file.ts";
@@ -31,6 +31,8 @@ export interface ProjectionOptions {
   readonly blockRows?: number;
   /** Where the rows stay. Default: the first place where they fit, the device before a file before being computed anew. */
   readonly residence?: Residence;
+  /** How convolutions are kept. Default: whichever takes fewer multiplications, layer by layer. */
+  readonly convolutions?: ConvolutionForm;
   readonly onProgress?: OnProgress;
 }
 
@@ -97,7 +99,7 @@ async function projectSeeds(
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
   const chosen = chooseLayers(network, layers);
-  const layout = layOutRow(chosen);
+  const layout = layOutRow(chosen, options.convolutions);
   const variant = await chooseVariant(gpu, layout);
   const binding = measureBinding(gpu, variant.operands);
   const longest = measureLongestSlice(layout, binding);

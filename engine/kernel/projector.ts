@@ -100,7 +100,10 @@ export class Projector implements RowSource {
       this.#stage(signals, slice, 0);
       const bytes = 4 * PANEL_ROWS * slice.length;
       const panel = new Float32Array(await tensorflow.gpu.read(this.#staging, bytes));
-      for (let k = 0; k < slice.length; k++) numbers[slice.offset + k] = panel[k * PANEL_ROWS];
+      for (let k = 0; k < slice.length; k++) {
+        const position = Math.floor(k / slice.lines);
+        numbers[slice.offset + k] = panel[k % slice.lines * PANEL_ROWS + position];
+      }
     }
     disposeSignals(signals);
     return explainNonFinite(data, sample, layout, numbers);
@@ -179,26 +182,50 @@ function packLayer(
   rows: GPUBuffer,
   first: number,
 ): void {
+  const [inputs, deltas] = [input, delta].map((signal) => tensorflow.bufferOf(signal));
   const samples = input.shape[0];
   const bias = layer.bias ? 1 : 0;
-  const row_length = slice.length;
+  const row_length = slice.lines;
   const offset = segment.offset - slice.offset;
-  if (layer.kind === "dense" && segment.kind === "factored") {
-    if (offset < 0 || offset >= slice.length) return;
-    const copy = (values: tf.Tensor, length: number, bias: number, offset: number) =>
+  const begin = Math.max(0, -offset);
+  const end = Math.min(measureSegment(segment), slice.length - offset);
+  if (begin >= end) return;
+  if (segment.kind === "factored") {
+    const { positions } = segment;
+    const copy = (values: GPUBuffer, length: number, bias: number, offset: number) =>
       commands.run(
         kernels.project_factored,
-        { sample_count: samples, length, bias, first_row: first, row_length, offset },
-        { values: tensorflow.bufferOf(values), rows },
-        Math.ceil(samples * (length + bias) / 64),
+        {
+          sample_count: samples * positions,
+          length,
+          bias,
+          first_row: first * positions,
+          row_length,
+          offset,
+        },
+        { values, rows },
+        Math.ceil(samples * positions * (length + bias) / 64),
       );
-    copy(input, layer.inputs, bias, offset);
-    copy(delta, layer.outputs, 0, offset + segment.inputs);
+    if (layer.kind === "dense") copy(inputs, layer.inputs, bias, offset);
+    else {
+      commands.run(
+        kernels.project_patches,
+        {
+          sample_count: samples,
+          first_sample: first,
+          ...layer.geometry,
+          tap_count: countTaps(layer.geometry),
+          bias,
+          row_length,
+          offset,
+        },
+        { inputs, rows },
+        Math.ceil(samples * positions * segment.inputs / 64),
+      );
+    }
+    copy(deltas, segment.outputs, 0, offset + segment.inputs);
   } else if (layer.kind === "convolution") {
     const { geometry } = layer;
-    const begin = Math.max(0, -offset);
-    const end = Math.min(measureSegment(segment), slice.length - offset);
-    if (begin >= end) return;
     const taps = Math.ceil(end / geometry.out_channels) -
       Math.floor(begin / geometry.out_channels);
     commands.run(
@@ -217,7 +244,7 @@ function packLayer(
         number_stride: PANEL_ROWS,
         offset,
       },
-      { inputs: tensorflow.bufferOf(input), deltas: tensorflow.bufferOf(delta), gradients: rows },
+      { inputs, deltas, gradients: rows },
       Math.ceil(samples * Math.ceil(taps / 8) * Math.ceil(geometry.out_channels / 8) / 64),
     );
   }

@@ -13,6 +13,7 @@ import {
   planBlockRows,
   planSliceLength,
   type Residence,
+  shapeSlot,
 } from "./plan.ts";
 import { RowFile } from "./row_file.ts";
 import { type GramVariant, measureBinding, PLAIN_VARIANT } from "./variants.ts";
@@ -61,7 +62,7 @@ export interface RowSource extends Disposable {
 export interface StagedPanels {
   readonly slice: BoundSlice;
   readonly panels: GPUBuffer;
-  /** The first of them in the block, and how many. */
+  /** The first panel of samples in the block, and how many; a slice has a panel for each of its positions for one of samples. */
   readonly first: number;
   readonly count: number;
 }
@@ -86,8 +87,8 @@ export class Rows {
   readonly residence: Residence;
   /** 1, or C where a sample has a row for each of its logits. */
   readonly rowsPerSample: number;
-  /** Slices that stand on the device together. */
-  readonly #groups: readonly (readonly BoundSlice[])[];
+  /** Slices that stand on the device together, and which of a slot's places each of them takes. */
+  readonly #places = new Map<BoundSlice, { group: readonly BoundSlice[]; place: number }>();
   /** A slot for each block, or two for all, the one that was asked for last at the end. */
   readonly #slots: Slot[];
   readonly #file: RowFile | undefined;
@@ -124,13 +125,18 @@ export class Rows {
     this.#source = recompute?.source;
     const heldLength = isFiled ? 0 : recompute?.heldLength ?? Infinity;
     const groups = groupSlices(this.slices, heldLength);
-    this.#groups = groups;
+    const shapes = shapeSlot(groups);
+    for (const group of groups) {
+      for (const slice of group) {
+        const isAlike = ({ positions }: { positions: number }) => positions === slice.positions;
+        const place = shapes.findIndex(isAlike) + group.filter(isAlike).indexOf(slice);
+        this.#places.set(slice, { group, place });
+      }
+    }
     const createSlot = ({ firstRow, panelCount }: RowBlock): Slot => {
-      const places = Math.max(...groups.map(({ length }) => length));
-      const panels = Array.from({ length: places }, (_, i) => {
-        const lines = Math.max(...groups.map((group) => group[i]?.length ?? 0));
-        return gpu.createPanels(`rows ${firstRow}`, variant.operands, lines, panelCount);
-      });
+      const panels = shapes.map(({ positions, lines }) =>
+        gpu.createPanels(`rows ${firstRow}`, variant.operands, lines, panelCount * positions)
+      );
       return { panels, block: undefined, group: undefined };
     };
     this.#slots = isFiled || recompute
@@ -140,12 +146,12 @@ export class Rows {
 
   /**
    * A slice of a block where kernels can read it: panels of 64 rows (`gpu/panels.ts`), a line for each number of the slice, f32, zeros after
-   * the last row. It stays until two other places have been bound.
+   * the last row; position `p` of sample `n` is row `n * positions + p`. It stays until two other places have been bound.
    *
    * @param commands what has been recorded to read other places, which is submitted before one of them has to make room
    */
   bind(commands: Commands, [block, slice]: Place): GPUBuffer | GPUTexture {
-    const group = this.#groups.find((group) => group.includes(slice))!;
+    const { group, place } = this.#places.get(slice)!;
     const isHeld = (slot: Slot) => slot.block === block && slot.group === group;
     if (!isHeld(this.#slots.at(-1)!)) {
       const at = this.#slots.findIndex(isHeld);
@@ -157,7 +163,7 @@ export class Rows {
         Object.assign(slot, { block, group });
       }
     }
-    return this.#slots.at(-1)!.panels[group.indexOf(slice)];
+    return this.#slots.at(-1)!.panels[place];
   }
 
   /** Puts slices of a block in a slot. */
@@ -166,14 +172,12 @@ export class Rows {
       const [slice] = group;
       const lines = block.panelCount * slice.length;
       const numbers = this.#file.read(this.#locate([block, slice], 0), lines);
-      this.gpu.writePanels(panels[0], numbers, slice.length);
+      this.gpu.writePanels(panels[this.#places.get(slice)!.place], numbers, slice.lines);
       return;
     }
     const commands = this.gpu.record();
-    for (const { slice, panels: staged, first, count } of this.#source!.fill(block, group)) {
-      const height = slice.length;
-      commands.copyPanels(staged, panels[group.indexOf(slice)], { height, first, count });
-      commands.submit();
+    for (const staged of this.#source!.fill(block, group)) {
+      placePanels(commands, staged, panels[this.#places.get(staged.slice)!.place]);
     }
   }
 
@@ -185,17 +189,16 @@ export class Rows {
   async write(
     commands: Commands,
     block: RowBlock,
-    { slice, panels, first, count }: StagedPanels,
+    staged: StagedPanels,
   ): Promise<void> {
-    const height = slice.length;
+    const { slice, panels, first, count } = staged;
     const place: Place = [block, slice];
     if (!this.#file) {
-      commands.copyPanels(panels, this.bind(commands, place), { height, first, count });
-      commands.submit();
+      placePanels(commands, staged, this.bind(commands, place));
       return;
     }
     commands.submit();
-    const numbers = await this.gpu.read(panels, 4 * PANEL_ROWS * height * count);
+    const numbers = await this.gpu.read(panels, 4 * PANEL_ROWS * slice.length * count);
     this.#file.write(this.#locate(place, first), new Uint8Array(numbers));
   }
 
@@ -216,4 +219,18 @@ export class Rows {
     const panels = padRows(this.count) / PANEL_ROWS;
     return offset * panels + (firstRow / PANEL_ROWS + panel) * length;
   }
+}
+
+/** Submits the copy of staged panels to where kernels read them. */
+function placePanels(
+  commands: Commands,
+  { slice: { lines, positions }, panels, first, count }: StagedPanels,
+  to: GPUBuffer | GPUTexture,
+): void {
+  commands.copyPanels(panels, to, {
+    height: lines,
+    first: first * positions,
+    count: count * positions,
+  });
+  commands.submit();
 }

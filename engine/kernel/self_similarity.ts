@@ -6,6 +6,7 @@
 import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "./plan.ts";
+import { Products } from "./products.ts";
 import type { Rows } from "./rows.ts";
 
 /**
@@ -33,29 +34,35 @@ export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<Ar
   }
 }
 
+/** Panels of which the diagonals are computed in one tile. */
+const DIAGONAL_PANELS = 8;
+
 /** Submits the computation of all self-similarities, `[N]` f32 in whole panels; the caller destroys the buffer. */
 export function submitSelfSimilarity(rows: Rows): GPUBuffer {
-  const { gpu, count, blocks, slices } = rows;
+  const { gpu, count, blocks } = rows;
   const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
+  using products = new Products(rows, rows);
+  const width = DIAGONAL_PANELS;
+  const tile = gpu.createBuffer("diagonal tile", 4 * (width * PANEL_ROWS) ** 2);
   const commands = gpu.record();
   for (const block of blocks) {
-    const { panelCount, firstRow } = block;
-    for (const slice of slices) {
-      const { segments, segmentCount } = slice;
+    for (let top = 0; top < block.panelCount; top += width) {
+      const panels = Math.min(width, block.panelCount - top);
+      const pairs = Array.from({ length: panels }, (_, i) => ({ row: top + i, column: top + i }));
+      products.record(commands, block, block, pairs, { tile, top, left: top, width });
       commands.run(
-        kernels.self_similarity,
+        kernels.tile_diagonal,
         {
-          row_length: slice.length,
-          segment_count: segmentCount,
-          panel_count: panelCount,
-          first_panel: firstRow / PANEL_ROWS,
-          continues: slice.index > 0 ? 1 : 0,
+          tile_panels: width,
+          count: panels * PANEL_ROWS,
+          first: block.firstRow + top * PANEL_ROWS,
         },
-        { rows: rows.bind(commands, [block, slice]), segments, similarity: buffer },
-        Math.ceil(panelCount / 8),
+        { tile, similarity: buffer },
+        panels,
       );
     }
   }
   commands.submit();
+  gpu.destroyBuffer(tile);
   return buffer;
 }

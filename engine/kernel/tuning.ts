@@ -6,13 +6,13 @@
 import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { kernels } from "../gpu/kernel_table.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
-import { measureLongestEntry, type RowLayout } from "./layout.ts";
+import type { RowLayout, Segment } from "./layout.ts";
 import { countFlops, PANEL_ROWS } from "./plan.ts";
 import { Rows } from "./rows.ts";
-import { submitSelfSimilarity } from "./self_similarity.ts";
 import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "./variants.ts";
 
 /** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
@@ -46,9 +46,9 @@ const ROUNDS = 3;
 
 const TUNING: Measurement<Tuning> = {
   name: "gram tiles",
-  shaders: VARIANTS.map(({ kernel, operands }) =>
-    kernel.expand({ panels: operands, staged: "buffer" })
-  ),
+  shaders: [...VARIANTS, { kernel: kernels.fpc_assign, operands: "buffer" as const }].map((
+    { kernel, operands },
+  ) => kernel.expand({ panels: operands, staged: "buffer" })),
   schema: z.object({
     rates: z.record(z.string(), z.number().positive()),
     size: z.tuple([z.number(), z.number()]),
@@ -66,8 +66,7 @@ const TUNING: Measurement<Tuning> = {
 export async function chooseVariant(gpu: Gpu, layout: RowLayout): Promise<GramVariant> {
   const { rates } = await tune(gpu);
   const ranked = Object.keys(rates).map((name) => VARIANTS.find((v) => v.name === name)!);
-  const longest = measureLongestEntry(layout);
-  return ranked.find((variant) => canRun(gpu, variant, longest)) ?? PLAIN_VARIANT;
+  return ranked.find((variant) => canRun(gpu, variant, layout)) ?? PLAIN_VARIANT;
 }
 
 /**
@@ -84,7 +83,7 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
   const expected = await multiply(gpu, PLAIN_VARIANT);
   const variants: GramVariant[] = [];
   for (const variant of VARIANTS) {
-    if (!canRun(gpu, variant, LENGTH)) continue;
+    if (!canRun(gpu, variant, layOut(LENGTH))) continue;
     // whole numbers, so that every sum is exact: what differs is wrong
     const product = await multiply(gpu, variant);
     if (product.every((value, i) => value === expected[i])) variants.push(variant);
@@ -131,11 +130,44 @@ async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Pro
   });
 }
 
-/** GB/s of reading rows once, one panel after another, as clustering does. */
+/** GB/s of reading rows once, as a step of clustering does. */
 async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number> {
   using rows = await drawRows(gpu, variant, READ_ROWS, LENGTH);
+  using stack = new DisposableStack();
+  const [slice] = rows.slices;
+  const create = (label: string, count: number) =>
+    stack.adopt(gpu.createBuffer(label, 4 * count), (buffer) => gpu.destroyBuffer(buffer));
+  const buffers = {
+    segments: slice.segments,
+    centroids: create("centroids", LENGTH),
+    newest: create("newest", 1),
+    group_of: create("groups", READ_ROWS),
+    best: create("best", READ_ROWS),
+    cluster: create("cluster", READ_ROWS),
+    similarity: create("similarity", READ_ROWS),
+  };
   const milliseconds = await timeRepetitions(gpu, MEASUREMENT_MS, (passes) => {
-    for (let pass = 0; pass < passes; pass++) gpu.destroyBuffer(submitSelfSimilarity(rows));
+    const commands = gpu.record();
+    for (let pass = 0; pass < passes; pass++) {
+      for (const block of rows.blocks) {
+        commands.run(
+          kernels.fpc_assign,
+          {
+            row_length: LENGTH,
+            segment_count: slice.segmentCount,
+            group_count: 1,
+            first_row: block.firstRow,
+            row_count: block.rowCount,
+            step: 0,
+            continues: 0,
+            ends: 1,
+          },
+          { ...buffers, rows: rows.bind(commands, [block, slice]) },
+          Math.ceil(block.panelCount / 8),
+        );
+      }
+    }
+    commands.submit();
   });
   return 4 * READ_ROWS * LENGTH / milliseconds / 1e6;
 }
@@ -146,22 +178,26 @@ async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
   return await computeGram(rows);
 }
 
-/** Rows of small whole numbers; nine of an odd length belong to a factored segment. */
+/** A row of which nine numbers belong to a factored segment if it is of an odd length. */
+function layOut(length: number): RowLayout {
+  const [inputs, outputs] = length % 2 ? [5, 4] : [0, 0];
+  const plain = length - inputs - outputs;
+  const segments: Segment[] = [{ layer: "plain", kind: "plain", offset: 0, length: plain }];
+  if (inputs > 0) {
+    const sizes = { positions: 1, inputs, outputs };
+    segments.push({ layer: "factored", kind: "factored", offset: plain, ...sizes });
+  }
+  return { segments, length };
+}
+
+/** Rows of small whole numbers. */
 async function drawRows(
   gpu: Gpu,
   variant: GramVariant,
   count: number,
   length: number,
 ): Promise<Rows> {
-  const factored = length % 2 ? { inputs: 5, outputs: 4 } : { inputs: 0, outputs: 0 };
-  const plain = length - factored.inputs - factored.outputs;
-  const segments = [
-    { layer: "plain", kind: "plain" as const, offset: 0, length: plain },
-    ...factored.inputs > 0
-      ? [{ layer: "factored", kind: "factored" as const, offset: plain, ...factored }]
-      : [],
-  ];
-  const rows = new Rows(gpu, { segments, length }, count, { variant });
+  const rows = new Rows(gpu, layOut(length), count, { variant });
   const size = PANEL_ROWS * length;
   const numbers = drawUniform(createGenerator(0), size + PANEL_SHIFTS, 2.5).map(Math.round);
   const commands = gpu.record();

@@ -7,11 +7,20 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import type { Operands } from "../gpu/panels.ts";
+import { type RowLayout, sliceRow } from "./layout.ts";
 import type { BindingLimits } from "./plan.ts";
 
 /** What the variants' kernels are given. */
 type GramKernel = Kernel<
-  "row_length" | "segment_count" | "pair_count" | "row_panels" | "column_panels" | "continues",
+  | "row_length"
+  | "segment_count"
+  | "pair_count"
+  | "row_panels"
+  | "column_panels"
+  | "tile_row"
+  | "tile_column"
+  | "tile_panels"
+  | "continues",
   "rows" | "columns" | "segments" | "pairs" | "tile"
 >;
 
@@ -57,17 +66,19 @@ const LAUNCH_LENGTH = 65_000;
 
 /** What a device can bind of packed rows that stand in buffers or textures. */
 export function measureBinding({ device: { limits } }: Gpu, operands: Operands): BindingLimits {
-  const lines = operands === "texture" ? limits.maxTextureDimension2D : Infinity;
+  const isTexture = operands === "texture";
   return {
     bytes: limits.maxStorageBufferBindingSize,
-    lines: Math.min(lines, LAUNCH_LENGTH),
+    lines: isTexture ? Math.min(limits.maxTextureDimension2D, LAUNCH_LENGTH) : LAUNCH_LENGTH,
+    panels: isTexture ? limits.maxTextureArrayLayers : Infinity,
   };
 }
 
-/** Whether a device can run a variant on rows with entries of up to `longest` numbers. */
-export function canRun(gpu: Gpu, variant: GramVariant, longest: number): boolean {
+/** Whether a device can run a variant on packed rows. */
+export function canRun(gpu: Gpu, variant: GramVariant, layout: RowLayout): boolean {
   const { limits, features } = gpu.device;
-  if (longest > measureBinding(gpu, variant.operands).lines) return false;
+  const { lines } = measureBinding(gpu, variant.operands);
+  if (sliceRow(layout, 1).some((entry) => entry.lines > lines)) return false;
   if (variant.kernel === kernels.gram_tile_subgroup) {
     return features.has("subgroups") && gpu.adapter.subgroupMinSize >= SUBGROUP_LANES;
   }

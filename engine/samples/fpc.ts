@@ -56,8 +56,8 @@ const LARGEST = 3.4028234663852886e38;
  * Clusters samples.
  *
  * From rows it reads all of them once for each centroid, on the device, and comes back once; from a stored kernel it reads one matrix row
- * for each centroid, on the host, in the matrix's own precision. Rows that are recomputed are multiplied first, and their kernel is held,
- * `4 N^2` bytes.
+ * for each centroid, on the host, in the matrix's own precision. Rows that are recomputed, or that keep
+ * convolutions factored, are multiplied first, and their kernel is held, `4 N^2` bytes.
  *
  * @throws {RangeError} if the ratio is outside (0, 1], the labels are not one for each sample, or `among` does not hold different samples.
  */
@@ -84,7 +84,7 @@ export async function clusterSamples(
   const self = await readSelfSimilarity(source);
   const parts = !(source instanceof Rows)
     ? await clusterStored(source, groups, self, onProgress)
-    : source.residence === "recomputed"
+    : source.residence === "recomputed" || source.slices.some(({ positions }) => positions > 1)
     ? await clusterStored(await multiplyRows(source), groups, self, onProgress)
     : await clusterRows(source, groups, self, onProgress);
   return joinParts(parts, groups, count);
@@ -207,7 +207,7 @@ async function clusterRows(
       gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
     );
     const similarity = own(gpu.createBuffer("similarity", count * 4));
-    const longest = Math.max(...slices.map(({ length }) => length));
+    const longest = Math.max(...slices.map(({ lines }) => lines));
     const centroids = own(
       gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16),
     );
@@ -223,7 +223,7 @@ async function clusterRows(
         );
       }
       for (const slice of slices) {
-        const { length: row_length, segments, segmentCount } = slice;
+        const { lines: row_length, segments, segmentCount } = slice;
         for (const block of blocks) {
           const { firstRow: first_row, rowCount: row_count } = block;
           commands.run(

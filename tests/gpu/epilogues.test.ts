@@ -81,7 +81,7 @@ for (const count of COUNTS) {
     testGpu(
       `redundancy, relations and nearest samples of ${name} agree with their twins`,
       async (gpu) => {
-        const variant = VARIANTS.findLast((v) => canRun(gpu, v, LAYOUT.length));
+        const variant = VARIANTS.findLast((v) => canRun(gpu, v, LAYOUT));
         using rows = await uploadRows(gpu, LAYOUT, drawTies(count, count), { variant, blockRows });
         const kappa = await computeGram(rows);
         for (const rule of ["any", "later"] as const) {
@@ -104,7 +104,7 @@ for (const count of COUNTS) {
 
 testGpu("one row of the kernel is that of the whole, whatever the variant", async (gpu) => {
   const numbers = cutRows(drawNumbers(1, 200 * LAYOUT.length), LAYOUT.length);
-  for (const variant of VARIANTS.filter((v) => canRun(gpu, v, LAYOUT.length))) {
+  for (const variant of VARIANTS.filter((v) => canRun(gpu, v, LAYOUT))) {
     using rows = await uploadRows(gpu, LAYOUT, numbers, { variant, blockRows: 128 });
     const kappa = await computeGram(rows);
     for (const sample of [0, 63, 64, 127, 128, 199]) {

@@ -110,6 +110,14 @@ for (const { network, levels, seed } of EXACT) {
         exactly,
         "lpNTK",
       );
+      for (const convolutions of ["contracted", "factored"] as const) {
+        assertClose(
+          await kernelOf(engine, built, train, { convolutions, others: test }),
+          contractEntk(cross, signs(train), signs(test)).data,
+          exactly,
+          `lpNTK, convolutions ${convolutions}`,
+        );
+      }
       assertClose(
         await kernelOf(engine, built, train, { others: test }),
         contractEntk(cross, signs(train), signs(test)).data,

@@ -200,8 +200,10 @@ export function assertOutput(
   assertClose(kept, wanted, bound, label);
 }
 
-/** A row layout of segments one after another: the length of a plain one, `[inputs, outputs]` of a factored one. */
-export function layOut(...sizes: (number | readonly [number, number])[]): RowLayout {
+/** A row layout of segments one after another: the length of a plain one, `[inputs, outputs, positions]` of a factored one. */
+export function layOut(
+  ...sizes: (number | readonly [number, number, positions?: number])[]
+): RowLayout {
   let length = 0;
   const segments = sizes.map((size, i): Segment => {
     const [layer, offset] = [`layer${i}`, length];
@@ -209,9 +211,9 @@ export function layOut(...sizes: (number | readonly [number, number])[]): RowLay
       length += size;
       return { layer, kind: "plain", offset, length: size };
     }
-    const [inputs, outputs] = size;
-    length += inputs + outputs;
-    return { layer, kind: "factored", offset, inputs, outputs };
+    const [inputs, outputs, positions = 1] = size;
+    length += positions * (inputs + outputs);
+    return { layer, kind: "factored", offset, positions, inputs, outputs };
   });
   return { segments, length };
 }
@@ -282,9 +284,16 @@ class RawRows implements RowSource {
       for (let row = 0; row < rowCount; row += PANEL_ROWS) {
         const first = firstRow + row;
         const part = this.numbers.slice(first, Math.min(first + PANEL_ROWS, firstRow + rowCount))
-          .map((row) => Array.from({ length: slice.length }, (_, k) => row[slice.offset + k]));
+          .flatMap((row) =>
+            Array.from(
+              { length: slice.positions },
+              (_, p) => cutLines(row, slice.offset + p * slice.lines, slice.lines),
+            )
+          );
         this[Symbol.dispose]();
-        this.#staged = this.gpu.upload("panels", packPanels(part, slice.length));
+        const padded = new Float32Array(PANEL_ROWS * slice.length);
+        padded.set(packPanels(part, slice.lines));
+        this.#staged = this.gpu.upload("panels", padded);
         yield { slice, panels: this.#staged, first: row / PANEL_ROWS, count: 1 };
       }
     }
@@ -294,4 +303,8 @@ class RawRows implements RowSource {
     if (this.#staged) this.gpu.destroyBuffer(this.#staged);
     this.#staged = undefined;
   }
+}
+
+function cutLines(row: ArrayLike<number>, offset: number, count: number): number[] {
+  return Array.from({ length: count }, (_, k) => row[offset + k]);
 }

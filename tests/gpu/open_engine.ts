@@ -6,6 +6,7 @@ import { Engine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
+import type { ConvolutionForm } from "../../engine/kernel/layout.ts";
 import type { Seeds } from "../../engine/kernel/projector.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import type { Network } from "../../engine/network/network.ts";
@@ -40,6 +41,7 @@ export interface KernelOptions {
   readonly seeds?: Seeds;
   readonly others?: Dataset;
   readonly layers?: readonly string[];
+  readonly convolutions?: ConvolutionForm;
 }
 
 /** The kernel of one data set with itself, or with another, `[N, N']` f32. */
@@ -47,11 +49,11 @@ export async function kernelOf(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { seeds, others, layers }: KernelOptions = {},
+  { others, ...options }: KernelOptions = {},
 ): Promise<Float32Array> {
-  using rows = await engine.project(network, data, { seeds, layers });
+  using rows = await engine.project(network, data, options);
   if (!others) return await computeGram(rows);
-  using columns = await engine.project(network, others, { seeds, layers });
+  using columns = await engine.project(network, others, options);
   return await computeGram(rows, columns);
 }
 

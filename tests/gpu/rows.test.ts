@@ -1,12 +1,14 @@
-/** The kernels on packed rows (project_factored, gram tiles, self_similarity) against their float64 twins. @module */
+/** The kernels on packed rows (project_factored, project_patches, gram tiles, sum_positions, tile_diagonal) against their float64 twins. @module */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { type RowLayout, sliceRow } from "../../engine/kernel/layout.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
-import { type Gram, gramRows, projectFactored } from "../oracle/layers.ts";
+import { type Gram, gramRows, projectFactored, projectPatches } from "../oracle/layers.ts";
 import { dotBound } from "../oracle/numbers.ts";
+import { sizeOf } from "../oracle/tensor.ts";
 import {
   assertOutput,
   cutRows,
@@ -90,6 +92,70 @@ testGpu("project_factored numbers more than 65,535 workgroups", async (gpu) => {
   assertOutput(rows, expected, () => 0, "rows");
 });
 
+// project_patches
+
+for (
+  const [seed, images, filterShape, stride, pad] of [
+    [1, [1, 1, 1, 1], [1, 1, 1, 2], 1, 0],
+    [2, [3, 5, 4, 2], [3, 3, 2, 3], 1, 1],
+    [3, [17, 7, 8, 3], [3, 3, 3, 1], 2, 1],
+    [4, [5, 6, 5, 1], [4, 2, 1, 1], 2, 2],
+  ] as const
+) {
+  const bias = seed % 2 === 0;
+  const name = `${images} under ${filterShape}, stride ${stride}, pad ${pad}`;
+  testGpu(`project_patches copies what a filter sees as its twin does: ${name}`, async (gpu) => {
+    const [count, in_height, in_width, in_channels] = images;
+    const [kernel_height, kernel_width, , out_channels] = filterShape;
+    const x = { shape: images, data: drawNumbers(seed, sizeOf(images)) };
+    const [out_height, out_width] = [[in_height, kernel_height], [in_width, kernel_width]].map(
+      ([size, kernel]) => Math.floor((size + 2 * pad - kernel) / stride) + 1,
+    );
+    const deltas = [count, out_height, out_width, out_channels];
+    const dy = { shape: deltas, data: drawNumbers(seed + 10, sizeOf(deltas)) };
+    const patches = projectPatches({ x, dy, filterShape, stride, pad, bias });
+    const tap_count = kernel_height * kernel_width * in_channels;
+    const size = tap_count + (bias ? 1 : 0);
+    const positions = out_height * out_width;
+    const [first_sample, offset] = [[0, 0], [3, 2], [64, 7]][seed % 3];
+    const row_length = offset + size + 3;
+    const unfilled = Math.ceil((first_sample + count) * positions / 64) * 64 * row_length;
+    const expected = new Float64Array(unfilled).fill(NaN);
+    patches.data.forEach((value, index) => {
+      const row = first_sample * positions + Math.floor(index / (size + out_channels));
+      const k = index % (size + out_channels);
+      // the deltas, which project_factored copies, are left alone
+      if (k < size) {
+        expected[(Math.floor(row / 64) * row_length + offset + k) * 64 + row % 64] = value;
+      }
+    });
+    const { rows } = await launchTwice(
+      gpu,
+      kernels.project_patches,
+      {
+        sample_count: count,
+        first_sample,
+        in_height,
+        in_width,
+        in_channels,
+        out_height,
+        out_width,
+        out_channels,
+        kernel_width,
+        tap_count,
+        bias: bias ? 1 : 0,
+        stride,
+        pad,
+        row_length,
+        offset,
+      },
+      { inputs: x.data, rows: { unfilled } },
+      Math.ceil(count * positions * size / 64),
+    );
+    assertOutput(rows, expected, () => 0, name);
+  });
+}
+
 // gram_tile, gram_tile_subgroup, gram_tile_shared
 
 /** Which pairs of panels a launch computes; all others must be left alone. */
@@ -136,7 +202,7 @@ function pairUp({ pairs }: TileCase, side: number): (readonly [number, number])[
 /** Registers a test of a variant that the device can run; an adapter without its features never chooses it. */
 function testVariant(variant: GramVariant, name: string, run: (gpu: Gpu) => Promise<void>): void {
   testGpu(`gram tiles (${variant.name}) ${name}`, async (gpu) => {
-    if (canRun(gpu, variant, 1)) await run(gpu);
+    if (canRun(gpu, variant, layOut(1))) await run(gpu);
     else assert.notEqual(await chooseVariant(gpu, layOut(1)), variant);
   });
 }
@@ -161,6 +227,9 @@ for (const variant of VARIANTS) {
             pair_count: pairs.length,
             row_panels: rowPanels,
             column_panels: columnPanels,
+            tile_row: 0,
+            tile_column: 0,
+            tile_panels: columnPanels,
             continues: 0,
           },
           {
@@ -198,6 +267,9 @@ for (const variant of VARIANTS) {
         pair_count: 1,
         row_panels: 1,
         column_panels: 1,
+        tile_row: 0,
+        tile_column: 0,
+        tile_panels: 1,
         continues: 0,
       },
       {
@@ -246,6 +318,9 @@ for (const variant of VARIANTS.filter(({ operands }) => operands === "buffer")) 
         pair_count: MANY_GROUPS,
         row_panels: count / 64,
         column_panels: count / 64,
+        tile_row: 0,
+        tile_column: 0,
+        tile_panels: count / 64,
         continues: 0,
       },
       {
@@ -263,56 +338,73 @@ for (const variant of VARIANTS.filter(({ operands }) => operands === "buffer")) 
   });
 }
 
-// self_similarity
+// sum_positions, tile_diagonal
 
-for (const [kind, layout] of Object.entries(LAYOUTS)) {
-  for (const [panels, first_panel, operands] of [[1, 0, "buffer"], [9, 2, "texture"]] as const) {
-    const first_row = 64 * first_panel;
-    const name = `${panels} panels of ${kind} in a ${operands}, from place ${first_row} on`;
-    testGpu(`self_similarity agrees with its twin on ${name}`, async (gpu) => {
-      const rows = drawRows(panels, layout, panels * 64);
-      const segments = sliceRow(layout, Infinity)[0].table;
-      const unfilled = first_row + rows.length + 8;
-      const { similarity } = await launchTwice(
-        gpu,
-        kernels.self_similarity,
-        {
-          row_length: layout.length,
-          segment_count: segments.length / 4,
-          panel_count: panels,
-          first_panel,
-          continues: 0,
-        },
-        { rows: packPanels(rows, layout.length), segments, similarity: { unfilled } },
-        Math.ceil(panels / 8),
-        operands,
-      );
-      const expected = new Float64Array(unfilled).fill(NaN);
-      const bounds = new Float64Array(unfilled);
-      rows.forEach((row, n) => {
-        const gram = gramRows([row], [row], layout.segments);
-        expected[first_row + n] = gram.value[0];
-        bounds[first_row + n] = boundGram(layout, gram)(0);
-      });
-      assertOutput(similarity, expected, (i) => bounds[i], name);
-    });
+for (const positions of [1, 3, 16]) {
+  for (const continues of [0, 1]) {
+    testGpu(
+      `sum_positions adds up ${positions} x ${positions} products ${
+        continues ? "to a tile" : "into one"
+      }`,
+      async (gpu) => {
+        // two panels of samples by three in products that begin at panel (2, 4), which are wanted in part, in a tile that begins at (1, 3)
+        const [height, width] = [2 * positions * 64, 3 * positions * 64];
+        const products = drawIntegers(positions, height * width);
+        const pairs = [[2, 4], [3, 6], [2, 5]];
+        const tile = drawIntegers(7, 3 * 64 * 5 * 64);
+        const expected = tile.slice();
+        for (const [row, column] of pairs) {
+          for (let i = 0; i < 64; i++) {
+            for (let j = 0; j < 64; j++) {
+              let sum = 0;
+              const first = ((row - 2) * 64 + i) * positions;
+              const second = ((column - 4) * 64 + j) * positions;
+              for (let p = 0; p < positions; p++) {
+                for (let q = 0; q < positions; q++) {
+                  sum += products[(first + p) * width + second + q];
+                }
+              }
+              const at = ((row - 1) * 64 + i) * 5 * 64 + (column - 3) * 64 + j;
+              expected[at] = sum + (continues ? tile[at] : 0);
+            }
+          }
+        }
+        const { tile: filled } = await launchTwice(
+          gpu,
+          kernels.sum_positions,
+          {
+            pair_count: pairs.length,
+            positions,
+            product_row: 2,
+            product_column: 4,
+            product_panels: 3 * positions,
+            tile_row: 1,
+            tile_column: 3,
+            tile_panels: 5,
+            continues,
+          },
+          { products, pairs: Uint32Array.from(pairs.flat()), tile },
+          4 * pairs.length,
+        );
+        assert.ok(isDeepStrictEqual(filled.values, expected));
+      },
+    );
   }
 }
 
-testGpu("self_similarity numbers more than 65,535 workgroups", async (gpu) => {
-  // as many panels as the least binding holds; the last workgroups have none
-  const panel_count = 8 * 65_000;
-  const rows = drawIntegers(1, panel_count * 64);
-  const { similarity } = await launchTwice(
-    gpu,
-    kernels.self_similarity,
-    { row_length: 1, segment_count: 1, panel_count, first_panel: 0, continues: 0 },
-    {
-      rows,
-      segments: sliceRow(layOut(1), Infinity)[0].table,
-      similarity: { unfilled: rows.length },
-    },
-    MANY_GROUPS,
-  );
-  assertOutput(similarity, rows.map((value) => value * value), () => 0, "similarity");
-});
+testGpu(
+  "tile_diagonal copies the diagonal of a tile to its place, and no more of it than is asked for",
+  async (gpu) => {
+    const tile = drawNumbers(1, 64 * 128);
+    const { similarity } = await launchTwice(
+      gpu,
+      kernels.tile_diagonal,
+      { tile_panels: 2, count: 61, first: 5 },
+      { tile, similarity: { unfilled: 70 } },
+      1,
+    );
+    const expected = new Float64Array(70).fill(NaN);
+    for (let n = 0; n < 61; n++) expected[5 + n] = tile[n * 129];
+    assertOutput(similarity, expected, () => 0, "similarity");
+  },
+);

@@ -28,20 +28,25 @@ import { cutRows, drawIntegers, drawNumbers, layOut, testGpu, uploadRows } from 
 /** Rows of every kind of segment. */
 const LAYOUT = layOut(5, [4, 3], 2, [1, 2]);
 
+/** The same with convolutions that are kept factored, of an odd number of positions, and of as many as may be. */
+const SPREAD = layOut(5, [4, 3], [3, 2, 5], 2, [2, 1, 16]);
+
 /** On, beside and between whole panels, and several blocks when they hold one panel or two. */
 const COUNTS = [1, 63, 64, 65, 131, 200];
 
 /** Some of them, where each takes many answers. */
 const FEW_COUNTS = [1, 64, 65, 200];
 
-function drawRows(seed: number, count: number): Float32Array[] {
-  return cutRows(drawNumbers(seed, count * LAYOUT.length), LAYOUT.length);
+function drawRows(seed: number, count: number, { length } = LAYOUT): Float32Array[] {
+  return cutRows(drawNumbers(seed, count * length), length);
 }
 
 /** Rows of small integers, whose kernels are exact and full of ties. */
-function drawTies(seed: number, count: number): Float32Array[] {
-  return cutRows(drawIntegers(seed, count * LAYOUT.length), LAYOUT.length);
+function drawTies(seed: number, count: number, { length } = LAYOUT): Float32Array[] {
+  return cutRows(drawIntegers(seed, count * length), length);
 }
+
+const KINDS = Object.entries({ "rows": LAYOUT, "rows with factored convolutions": SPREAD });
 
 /** The bits, so that a NaN equals itself and 0 is not -0. */
 function bitsOf(values: Float32Array): Uint32Array {
@@ -50,16 +55,17 @@ function bitsOf(values: Float32Array): Uint32Array {
 
 // Gram matrices
 
-for (const count of COUNTS) {
+for (const count of [...COUNTS, 577]) {
   testGpu(
     `the kernel of ${count} rows is exact, and symmetric with self-similarity on the diagonal bit for bit`,
     async (gpu) => {
-      const integers = drawTies(count, count);
-      using exact = await uploadRows(gpu, LAYOUT, integers);
-      const twin = gramRows(integers, integers, LAYOUT.segments).value;
-      assert.deepEqual(Float64Array.from(await computeGram(exact)), twin);
+      const layout = count % 2 ? SPREAD : LAYOUT;
+      const integers = drawTies(count, count, layout);
+      using exact = await uploadRows(gpu, layout, integers);
+      const twin = gramRows(integers, integers, layout.segments).value;
+      assert.ok(isDeepStrictEqual(Float64Array.from(await computeGram(exact)), twin));
 
-      using rows = await uploadRows(gpu, LAYOUT, drawRows(count, count));
+      using rows = await uploadRows(gpu, layout, drawRows(count, count, layout));
       const matrix = await computeGram(rows);
       const transposed = matrix.map((_, i) => matrix[i % count * count + Math.floor(i / count)]);
       assert.deepEqual(bitsOf(transposed), bitsOf(matrix));
@@ -67,7 +73,9 @@ for (const count of COUNTS) {
       assert.deepEqual(bitsOf(await computeSelfSimilarity(rows)), bitsOf(diagonal));
     },
   );
+}
 
+for (const count of COUNTS) {
   testGpu(`blocks of any size give the same kernel of ${count} rows bit for bit`, async (gpu) => {
     const numbers = drawRows(count, count);
     using whole = await uploadRows(gpu, LAYOUT, numbers);
@@ -84,14 +92,18 @@ for (const count of COUNTS) {
   });
 }
 
-for (const variant of VARIANTS) {
+for (
+  const [variant, [kind, layout]] of VARIANTS.flatMap((variant) =>
+    KINDS.map((kind) => [variant, kind] as const)
+  )
+) {
   testGpu(
-    `${variant.name} gives the same answers on 200 rows bit for bit, in blocks and slices of any size, from a file and recomputed`,
+    `${variant.name} gives the same answers on 200 ${kind} bit for bit, in blocks and slices of any size, from a file and recomputed`,
     async (gpu) => {
-      if (!canRun(gpu, variant, LAYOUT.length)) return; // never chosen there, as rows.test.ts holds
-      const [numbers, others] = [drawRows(1, 200), drawRows(2, 65)];
-      using plain = await uploadRows(gpu, LAYOUT, numbers);
-      using plainOthers = await uploadRows(gpu, LAYOUT, others);
+      if (!canRun(gpu, variant, layout)) return; // never chosen there, as rows.test.ts holds
+      const [numbers, others] = [drawRows(1, 200, layout), drawRows(2, 65, layout)];
+      using plain = await uploadRows(gpu, layout, numbers);
+      using plainOthers = await uploadRows(gpu, layout, others);
       const labels = numbers.map((_, n) => n % 3);
       const answer = async (rows: Rows, columns: Rows) => [
         bitsOf(await computeGram(rows)),
@@ -102,7 +114,7 @@ for (const variant of VARIANTS) {
         await findRedundant(rows),
       ];
       const expected = await answer(plain, plainOthers);
-      const ways: [number, Residence, sliceLength?: number, heldLength?: number][] = [
+      const ways: [number, Residence, sliceLength?: 1 | 7 | 12, heldLength?: number][] = [
         [64, "device"],
         [128, "device", 7],
         [256, "device", 1],
@@ -115,11 +127,12 @@ for (const variant of VARIANTS) {
       ];
       for (const [blockRows, residence, sliceLength, heldLength] of ways) {
         const options = { variant, blockRows, sliceLength, residence, heldLength };
-        using rows = await uploadRows(gpu, LAYOUT, numbers, options);
-        using columns = await uploadRows(gpu, LAYOUT, others, options);
+        using rows = await uploadRows(gpu, layout, numbers, options);
+        using columns = await uploadRows(gpu, layout, others, options);
         const name =
           `${blockRows} rows, ${residence}, slices of ${sliceLength}, ${heldLength} held`;
-        assert.equal(rows.slices.length, { 1: 4, 7: 3, 12: 2 }[sliceLength!] ?? 1, name);
+        const slices = layout === LAYOUT ? { 1: 4, 7: 3, 12: 2 } : { 1: 5, 7: 5, 12: 4 };
+        assert.equal(rows.slices.length, slices[sliceLength!] ?? (layout === LAYOUT ? 1 : 4), name);
         assert.ok(isDeepStrictEqual(await answer(rows, columns), expected), name);
       }
     },

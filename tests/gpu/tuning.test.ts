@@ -38,9 +38,9 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
       const before = gpu.liveBuffers;
       const tuning = await tune(gpu);
       assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
-      const names = VARIANTS.filter((variant) => canRun(gpu, variant, 1024)).map(({ name }) =>
-        name
-      );
+      const names = VARIANTS.filter((variant) => canRun(gpu, variant, layOut(1024))).map((
+        { name },
+      ) => name);
       assert.deepEqual(Object.keys(tuning.rates).sort(), names.sort());
       const chosen = await chooseVariant(gpu, layOut(1024));
       assert.equal(chosen.name, Object.keys(tuning.rates)[0]);

@@ -231,6 +231,40 @@ export function projectFactored(
   return stackRows(rows);
 }
 
+/**
+ * Factored row segments of a convolution: for each output position of a sample what the filter sees there, a 1 after it when the layer has a
+ * `bias`, then the position's `δ`.
+ *
+ * Sizes as in `convFilterGradient`; returns `[N, positions * (taps + (bias ? 1 : 0) + outputs)]`.
+ */
+export function projectPatches(
+  { x, dy, filterShape, stride, pad, bias }:
+    & { x: Numbers; dy: Numbers; filterShape: readonly number[]; bias: boolean }
+    & Stride,
+): Tensor {
+  const [height, width, inputs, outputs] = filterShape;
+  const taps = height * width * inputs;
+  const [count, outHeight, outWidth] = dy.shape;
+  const rows = Array.from({ length: count }, (_, n) => {
+    const [image, delta] = [sampleAt(x, n), sampleAt(dy, n)];
+    const patches = Array.from(
+      { length: outHeight * outWidth },
+      (_, p) => [
+        ...new Array<number>(taps).fill(0),
+        ...bias ? [1] : [],
+        ...Array.from({ length: outputs }, (_, o) => delta.data[p * outputs + o]),
+      ],
+    );
+    visitTaps(image.shape, filterShape, { stride, pad }, (pixel, tap, position) => {
+      for (let c = 0; c < inputs; c++) {
+        patches[position][tap * inputs + c] = image.data[pixel * inputs + c];
+      }
+    });
+    return patches.flat();
+  });
+  return stackRows(rows);
+}
+
 /** Rows of equal length as one `[rows, length]` tensor. */
 function stackRows(rows: readonly number[][]): Tensor {
   return { shape: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) };
@@ -341,10 +375,14 @@ export function momentumStep(
 export type Segment =
   /** The layer's contracted gradient itself: `length` numbers from `offset` on. */
   | { readonly kind: "plain"; readonly offset: number; readonly length: number }
-  /** `a`, `inputs` numbers from `offset` on (the 1 of a bias counted), then `δ`, `outputs` numbers; stands for `a ⊗ δ`. */
+  /**
+   * For each of `positions`, one after another from `offset` on: `a`, `inputs` numbers (the 1 of a bias counted), then `δ`, `outputs`
+   * numbers; stands for the sum of all `a ⊗ δ`.
+   */
   | {
     readonly kind: "factored";
     readonly offset: number;
+    readonly positions: number;
     readonly inputs: number;
     readonly outputs: number;
   };
@@ -358,7 +396,7 @@ export interface Gram {
 }
 
 /**
- * The Gram matrix of packed rows: the sum over segments of `r · r'` (plain) and `(a · a')(δ · δ')` (factored).
+ * The Gram matrix of packed rows: the sum over segments of `r · r'` (plain) and, over all pairs of positions, `(a · a')(δ · δ')` (factored).
  *
  * `rowsA` N rows and `rowsB` M rows, laid out alike, as `segments` says; returns `[N, M]` arrays.
  */
@@ -389,12 +427,19 @@ interface Product {
 
 function multiplySegment(a: ArrayLike<number>, b: ArrayLike<number>, segment: Segment): Product {
   if (segment.kind === "plain") return multiplyRange(a, b, segment.offset, segment.length);
-  const inputs = multiplyRange(a, b, segment.offset, segment.inputs);
-  const deltas = multiplyRange(a, b, segment.offset + segment.inputs, segment.outputs);
-  return {
-    value: inputs.value * deltas.value,
-    magnitude: inputs.magnitude * deltas.magnitude,
-  };
+  const { offset, positions, inputs, outputs } = segment;
+  let value = 0;
+  let magnitude = 0;
+  for (let p = 0; p < positions; p++) {
+    for (let q = 0; q < positions; q++) {
+      const [first, second] = [p, q].map((position) => offset + position * (inputs + outputs));
+      const seen = multiplyRange(a, b, first, inputs, second);
+      const deltas = multiplyRange(a, b, first + inputs, outputs, second + inputs);
+      value += seen.value * deltas.value;
+      magnitude += seen.magnitude * deltas.magnitude;
+    }
+  }
+  return { value, magnitude };
 }
 
 function multiplyRange(
@@ -402,12 +447,14 @@ function multiplyRange(
   b: ArrayLike<number>,
   offset: number,
   length: number,
+  other = offset,
 ): Product {
   let value = 0;
   let magnitude = 0;
-  for (let k = offset; k < offset + length; k++) {
-    value += a[k] * b[k];
-    magnitude += Math.abs(a[k] * b[k]);
+  for (let k = 0; k < length; k++) {
+    const product = a[offset + k] * b[other + k];
+    value += product;
+    magnitude += Math.abs(product);
   }
   return { value, magnitude };
 }

@@ -135,7 +135,7 @@ Deno.test("the command line knows the library by its public face alone", () => {
 Deno.test("packages and shaders are known where they belong, and nowhere else", () => {
   const owners: readonly (readonly [imported: RegExp, owner: RegExp])[] = [
     [/^npm:(commander|@commander-js\/)/, /^cli\/(main\.ts$|commands\/)/],
-    [/^npm:@tensorflow\//, /^(bench|engine\/network)\/|^engine\/kernel\/projection\.ts$/],
+    [/^npm:@tensorflow\//, /^(bench|engine\/network)\/|^engine\/kernel\/projector\.ts$/],
     [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
     [/^shaders\//, /^engine\/gpu\/kernel_table\.ts$/],
     [/deno\.json$/, /^cli\/(main|experiments\/run_folder)\.ts$/],

@@ -24,6 +24,7 @@ import {
   convInputGradient,
   gramRows,
   projectFactored,
+  projectPatches,
   projectPlain,
 } from "../oracle/layers.ts";
 import {
@@ -212,7 +213,7 @@ Deno.test("a Gram element sums a plain and a factored segment, its magnitude the
   const b = [99, 4, 5, 6, 7, -1];
   const { value, magnitude } = gramRows([a], [b, a], [
     { kind: "plain", offset: 1, length: 2 },
-    { kind: "factored", offset: 3, inputs: 2, outputs: 1 },
+    { kind: "factored", offset: 3, positions: 1, inputs: 2, outputs: 1 },
   ]);
   // 1*4 - 2*5 + (3*6 - 1*7)(2*-1) = -28; 4 + 10 + (18 + 7)*2 = 64. With itself: 5 + 10*4 = 45.
   assert.deepEqual([...value], [-28, 45]);
@@ -238,11 +239,29 @@ Deno.test("a factored product equals the plain product of the outer products, ex
     );
     assert.deepEqual(
       gramRows(factored, factored, [
-        { kind: "factored", offset: 0, inputs: inputs + 1, outputs },
+        { kind: "factored", offset: 0, positions: 1, inputs: inputs + 1, outputs },
       ]),
       gramRows(contracted, contracted, [
         { kind: "plain", offset: 0, length: (inputs + 1) * outputs },
       ]),
+    );
+  }));
+});
+
+Deno.test("a convolution's factored product equals the plain product of its filter gradients, exactly in integers", () => {
+  const filterShape = [2, 3, 2, 3];
+  const [x, dy] = [randomTensor([3, 4, 5, 2]), randomTensor([3, 3, 3, 3])];
+  const geometry = { filterShape, stride: 2, pad: 1 };
+  fc.assert(fc.property(x, dy, fc.boolean(), (x, dy, bias) => {
+    const rowsOf = (packed: Numbers) => [0, 1, 2].map((n) => sampleAt(packed, n).data);
+    const factored = rowsOf(projectPatches({ x, dy, bias, ...geometry }));
+    const contracted = rowsOf(projectPlain({ x, dy, bias, ...geometry }));
+    const inputs = 2 * 3 * 2 + (bias ? 1 : 0);
+    assert.deepEqual(
+      gramRows(factored, factored, [
+        { kind: "factored", offset: 0, positions: 9, inputs, outputs: 3 },
+      ]).value,
+      gramRows(contracted, contracted, [{ kind: "plain", offset: 0, length: 3 * inputs }]).value,
     );
   }));
 });

@@ -1,0 +1,28 @@
+// Diagonal of a Gram tile, an epilogue: similarity[n] = kappa(n, n) = |phi(n)|^2.
+//
+// One invocation copies one number.
+// Dispatch: ceil(count / 64) workgroups.
+// Layout: the tile is row-major, 64 * tile_panels numbers a row.
+// Tails: invocations beyond the count do nothing.
+// Float64 twin: tests/oracle/layers.ts, gramRows (its diagonal).
+
+struct Params {
+  tile_panels: u32,    // panels in a line of the tile
+  count: u32,
+  first: u32,          // where they go
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> tile: array<f32>;
+@group(0) @binding(2) var<storage, read_write> similarity: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = (group.x + group.y * groups.x) * 64u + lane;
+  if n >= params.count { return; }
+  similarity[params.first + n] = tile[n * params.tile_panels * 64u + n];
+}
