@@ -42,14 +42,21 @@ export function addPlan(program: Command): void {
 }
 
 function describe({ layout, rows, variant, gram, clusters }: Estimate): string[] {
-  const place = rows.residence === "device" ? "on the device" : "in a file, two blocks at a time";
+  const place = {
+    device: "on the device",
+    file: "in a file, parts of two blocks at a time on the device",
+    recomputed: `computed anew for every tile, ${
+      formatCount(rows.passes)
+    } times each for a whole kernel`,
+  }[rows.residence];
+  const width = Math.max(14, ...layout.segments.map(({ layer }) => layer.length));
   return [
     "",
-    `packed rows      ${formatCount(layout.length)} numbers a sample, ${
-      formatBytes(rows.rowBytes)
-    }, ${place}`,
+    `packed rows      ${formatCount(layout.length)} numbers a sample${
+      rows.sliceCount > 1 ? ` in ${formatCount(rows.sliceCount)} parts` : ""
+    }, ${formatBytes(rows.rowBytes)}, ${place}`,
     ...layout.segments.map((segment) =>
-      `  ${segment.layer.padEnd(14)} ${describeSegment(segment)}`
+      `  ${segment.layer.padEnd(width)} ${describeSegment(segment)}`
     ),
     `tiles            ${formatCount(gram.tiles)} of ${formatCount(rows.blockRows)} x ${
       formatCount(rows.blockRows)
@@ -60,16 +67,18 @@ function describe({ layout, rows, variant, gram, clusters }: Estimate): string[]
     `kernel           ${formatCount(gram.flops / 1e9)} GFLOP, ${
       formatSeconds(gram.seconds)
     } (${variant}); ${formatBytes(gram.matrixBytes)} if it is stored whole`,
-    `clusters         ${formatCount(clusters.count)} in ${
-      formatCount(clusters.passes)
-    } passes over the rows, ${formatSeconds(clusters.seconds)}`,
+    `clusters         ${formatCount(clusters.count)} ${
+      rows.stepwise
+        ? `in ${formatCount(clusters.passes)} passes over the rows`
+        : "from the whole kernel, which is held"
+    }, ${formatSeconds(clusters.seconds)}`,
   ];
 }
 
 function describeSegment(segment: Segment): string {
   return segment.kind === "plain"
     ? `${formatCount(segment.length)}, contracted`
-    : `${formatCount(segment.inputs)} + ${formatCount(segment.outputs)}, factored, for ${
-      formatCount(segment.inputs * segment.outputs)
-    }`;
+    : `${segment.positions > 1 ? `${segment.positions} x ` : ""}${formatCount(segment.inputs)} + ${
+      formatCount(segment.outputs)
+    }, factored, for ${formatCount(segment.inputs * segment.outputs)}`;
 }

@@ -76,6 +76,8 @@ export interface RowPlan {
   /** Parts of a row, each bound by itself. */
   readonly sliceCount: number;
   readonly residence: Residence;
+  /** Whether clustering reads the rows step by step; otherwise their kernel is computed first and held. */
+  readonly stepwise: boolean;
   /** Numbers of a row that stand on the device together. */
   readonly heldLength: number;
   /** Times that a sample goes through the network, on average, for a symmetric kernel. */
@@ -136,7 +138,15 @@ function planResidence(
     : 0;
   const fixedBytes = BASE_BYTES + usedBytes + 3 * tileBytes + productBytes;
   const blockCount = Math.ceil(count / blockRows);
-  const plan = { blockRows, blockCount, sliceCount: slices.length, residence, rowBytes, tileBytes };
+  const plan = {
+    blockRows,
+    blockCount,
+    sliceCount: slices.length,
+    residence,
+    stepwise: isStepwise(residence, slices),
+    rowBytes,
+    tileBytes,
+  };
   if (residence === "device") {
     const peakBytes = fixedBytes + rowBytes;
     return { ...plan, heldLength: layout.length, passes: 1, peakBytes };
@@ -164,6 +174,11 @@ function planResidence(
     : groups.length * blockCount * blockCount;
   const passes = groups.length + fills * blockRows / count;
   return { ...plan, heldLength, passes, peakBytes: fixedBytes + measureHeld(groups) };
+}
+
+/** Whether a step of clustering can read rows as they stand: they are somewhere, and each is one row for the kernels. */
+export function isStepwise(residence: Residence, slices: readonly RowSlice[]): boolean {
+  return residence !== "recomputed" && slices.every(({ positions }) => positions === 1);
 }
 
 /** Room for a slice. */

@@ -10,6 +10,7 @@
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
+import { isStepwise } from "../kernel/plan.ts";
 import { Rows } from "../kernel/rows.ts";
 import {
   countSamples,
@@ -84,9 +85,9 @@ export async function clusterSamples(
   const self = await readSelfSimilarity(source);
   const parts = !(source instanceof Rows)
     ? await clusterStored(source, groups, self, onProgress)
-    : source.residence === "recomputed" || source.slices.some(({ positions }) => positions > 1)
-    ? await clusterStored(await multiplyRows(source), groups, self, onProgress)
-    : await clusterRows(source, groups, self, onProgress);
+    : isStepwise(source.residence, source.slices)
+    ? await clusterRows(source, groups, self, onProgress)
+    : await clusterStored(await multiplyRows(source), groups, self, onProgress);
   return joinParts(parts, groups, count);
 }
 
