@@ -2,7 +2,8 @@
 import { type Dataset, normalise, takeFirst } from "../../engine/data/dataset.ts";
 import { loadDataset } from "../../engine/data/named.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
-import { lenet5 } from "../../engine/network/models.ts";
+import type { NetworkDefinition } from "../../engine/network/definition.ts";
+import { lenet5, resnet18Narrow } from "../../engine/network/models.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import { lpntk, signVector } from "../../tests/oracle/kernels.ts";
 import { computeJacobian, lenet5 as lenet5Twin } from "../../tests/oracle/network.ts";
@@ -32,35 +33,78 @@ const TOLERANCE = 1e-4;
 /** Share of samples that may differ: a relu or maximum that is a tie within rounding falls on either side, and changes its sample's row. */
 const TIES = 1 / 2000;
 
-/** The exact lpNTK of LeNet-5: network, projections, Gram matrix on the host. */
-export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
-  const { engine } = bench;
-  const data = await loadSamples(bench);
-  using network = engine.network(lenet5, { seed: 0, classes: data.classes });
-  const weights = await network.weights();
-  if (!bench.quick) yield await benchNaive(bench, weights, takeFirst(data, NAIVE_SAMPLES));
-  for (const { count, ways } of bench.quick ? QUICK_SIZES : SIZES) {
-    if (count > data.labels.length) continue;
-    yield await benchSize(bench, weights, takeFirst(data, count), ways);
-  }
+/** Samples of a residual network. */
+const RESNET_SIZES = [{ count: 2000, ways: ["vmap"] }] as const;
+const QUICK_RESNET_SIZES = [{ count: 64, ways: ["vmap"] }] as const;
+
+/** A network and the samples of its kernel. */
+interface Job {
+  readonly name: string;
+  readonly definition: NetworkDefinition;
+  readonly weights: Weights;
+  readonly data: Dataset;
 }
 
-/** MNIST where it is, or else the embedded digits. */
-async function loadSamples(bench: Bench): Promise<Dataset> {
-  const mnist = await loadDataset("mnist", "train").catch(() => undefined);
-  if (mnist) return mnist;
-  bench.note("MNIST is not in $LPNTK_DATA: the embedded digits stand for it.");
-  return await loadDataset("digits", "train");
+/** The exact lpNTK of LeNet-5, and of ResNet-18 at an eighth of its width: network, projections, Gram matrix on the host. */
+export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
+  const mnist = await loadSamples(bench, "mnist");
+  const small = await prepare(
+    bench,
+    "LeNet-5",
+    lenet5,
+    mnist ?? await loadDataset("digits", "train"),
+  );
+  if (!bench.quick) yield await benchNaive(bench, takeSome(small, NAIVE_SAMPLES));
+  yield* benchSizes(bench, small, bench.quick ? QUICK_SIZES : SIZES);
+  const cifar = await loadSamples(bench, "cifar10");
+  if (!cifar) return;
+  const residual = await prepare(bench, "ResNet-18 of width 8", resnet18Narrow, cifar);
+  yield* benchSizes(bench, residual, bench.quick ? QUICK_RESNET_SIZES : RESNET_SIZES);
+}
+
+/** A data set where it is. */
+async function loadSamples(bench: Bench, name: string): Promise<Dataset | undefined> {
+  const data = await loadDataset(name, "train").catch(() => undefined);
+  if (!data) {
+    bench.note(
+      `${name} is not in $LPNTK_DATA: what computes on it is left out, or on the embedded digits.`,
+    );
+  }
+  return data;
+}
+
+async function prepare(
+  { engine }: Bench,
+  name: string,
+  definition: NetworkDefinition,
+  data: Dataset,
+): Promise<Job> {
+  const { classes, shape } = data;
+  using network = engine.network(definition, { seed: 0, classes }, shape);
+  return { name, definition, data, weights: await network.weights() };
+}
+
+function takeSome(job: Job, count: number): Job {
+  return { ...job, data: takeFirst(job.data, count) };
+}
+
+async function* benchSizes(
+  bench: Bench,
+  job: Job,
+  sizes: readonly { readonly count: number; readonly ways: readonly string[] }[],
+): AsyncGenerator<Result> {
+  for (const { count, ways } of sizes) {
+    if (count <= job.data.labels.length) yield await benchSize(bench, takeSome(job, count), ways);
+  }
 }
 
 /** Beside PyTorch. */
 async function benchSize(
   bench: Bench,
-  weights: Weights,
-  data: Dataset,
+  job: Job,
   ways: readonly string[],
 ): Promise<Result> {
-  await using folder = await writeSamples(weights, data);
+  await using folder = await writeSamples(job.weights, job.data);
   const contenders: Record<string, Contender> = {};
   await using peers = new AsyncDisposableStack();
   for (const way of ways) {
@@ -69,26 +113,27 @@ async function benchSize(
     peers.use(peer);
     contenders[`pytorch-${way}`] = peer;
   }
-  return await compare(bench, weights, data, contenders);
+  return await compare(bench, job, contenders);
 }
 
 /** Beside paths that take a full gradient, or Jacobian, of every sample. */
-async function benchNaive(bench: Bench, weights: Weights, data: Dataset): Promise<Result> {
+async function benchNaive(bench: Bench, job: Job): Promise<Result> {
+  const { weights, data } = job;
   const contenders: Record<string, Contender> = { naive: enterTwins(weights, data) };
   if (await openJax()) contenders["jax-js-vmap"] = enterJax(weights, data);
   else bench.note("jax-js is left out: it finds no WebGPU device.");
-  return await compare(bench, weights, data, contenders);
+  return await compare(bench, job, contenders);
 }
 
 async function compare(
   bench: Bench,
-  weights: Weights,
-  data: Dataset,
+  job: Job,
   contenders: Readonly<Record<string, Contender>>,
 ): Promise<Result> {
+  const { name, data } = job;
   const count = data.labels.length;
-  const computed = `lpNTK of LeNet-5, ${group(count)} images of ${data.name}`;
-  const own = enterEngine(bench, weights, data);
+  const computed = `lpNTK of ${name}, ${group(count)} images of ${data.name}`;
+  const own = enterEngine(bench, job);
   const matrix = await own.read();
   const largest = matrix.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const tolerance = TOLERANCE * largest;
@@ -134,9 +179,9 @@ function leaveOutTies(
   return mended;
 }
 
-function enterEngine({ engine }: Bench, weights: Weights, data: Dataset) {
+function enterEngine({ engine }: Bench, { definition, weights, data }: Job) {
   const compute = async () => {
-    using network = engine.network(lenet5, weights);
+    using network = engine.network(definition, weights, data.shape);
     using rows = await engine.project(network, data);
     return await computeGram(rows);
   };

@@ -1,8 +1,8 @@
-"""The lpNTK of LeNet-5 with PyTorch on the CPU: from weights and images to the finished matrix [N, N], in one of three ways.
+"""The lpNTK of a network with PyTorch on the CPU: from weights and images to the finished matrix [N, N], in one of three ways.
 
     python3 bench/peers/lpntk_torch.py WAY FOLDER [THREADS]
 
-FOLDER holds what lenet5_torch.py reads. WAY:
+FOLDER holds what networks_torch.py reads. WAY, the first and the last for LeNet-5 alone:
 
     structured  one backward pass for all samples; dense layers as products of their factors, convolutions contracted
     vmap        per-sample gradients of the signed logits by vmap(grad), then one matrix product
@@ -16,7 +16,7 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from lenet5_torch import forward, load_samples, load_weights
+from networks_torch import forward, forward_resnet, load_samples, load_weights
 from turns import take_turns
 
 # Samples whose gradients are held at once.
@@ -56,7 +56,8 @@ def compute_vmap(weights, images, signs):
         from torch.func import grad, vmap
     except ImportError:
         from functorch import grad, vmap
-    signed = lambda w, x, s: (forward(w, x[None])[0] * s).sum()
+    network = forward_resnet if "linear.weight" in weights else forward
+    signed = lambda w, x, s: (network(w, x[None])[0] * s).sum()
     gradients = vmap(grad(signed), in_dims=(None, 0, 0))
     rows = []
     for x, s in zip(images.split(BATCH), signs.split(BATCH)):

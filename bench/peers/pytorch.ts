@@ -30,15 +30,14 @@ export async function startPytorch(
   return peer;
 }
 
-/** Writes what `lenet5_torch.py` reads. */
+/** Writes what `networks_torch.py` reads. */
 export async function writeSamples(weights: Weights, data: Dataset): Promise<SampleFolder> {
   const path = await Deno.makeTempDir({ prefix: "lpntk-bench-" });
-  const [height, width] = data.shape;
   const { classes, mean, std } = data;
   const count = data.labels.length;
   await Promise.all([
     Deno.writeFile(`${path}/weights.safetensors`, encodeSafetensors(weights)),
-    Deno.writeFile(`${path}/images.npy`, encodeNpy(data.images, [count, height, width])),
+    Deno.writeFile(`${path}/images.npy`, encodeNpy(data.images, [count, ...data.shape])),
     Deno.writeFile(`${path}/labels.npy`, encodeNpy(data.labels, [count])),
     Deno.writeTextFile(`${path}/dataset.json`, JSON.stringify({ classes, mean, std })),
   ]);

@@ -2,7 +2,7 @@
 
     python3 bench/peers/train_torch.py FOLDER BATCH LEARNING_RATE MOMENTUM [THREADS]
 
-FOLDER holds what lenet5_torch.py reads. Takes turns (turns.py): type 1 and return for one measurement; what it writes is the cross-entropy of
+FOLDER holds what networks_torch.py reads. Takes turns (turns.py): type 1 and return for one measurement; what it writes is the cross-entropy of
 the first batch's samples under the folder's weights. Needs PyTorch and NumPy (Debian: python3-torch python3-numpy).
 """
 
@@ -11,7 +11,7 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from lenet5_torch import forward, load_samples, load_weights
+from networks_torch import forward, load_samples, load_weights
 from turns import take_turns
 
 
