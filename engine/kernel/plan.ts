@@ -58,7 +58,7 @@ export interface PlanRequest {
   readonly usedBytes?: number;
   /** Room for files, in bytes. Default: no bound. */
   readonly fileBytes?: number;
-  /** Where the rows must stay. Default: the first place where they fit. */
+  /** Where the rows must stay, whatever room there is for files. Default: the first place where they fit. */
   readonly residence?: Residence;
 }
 
@@ -107,15 +107,17 @@ export function planRows(request: PlanRequest): RowPlan {
   const plans = RESIDENCES.flatMap((residence) =>
     sizes.map((blockRows) => planResidence(request, slices, residence, blockRows))
   );
-  const isFitting = ({ residence, rowBytes, peakBytes }: RowPlan) =>
-    residence === (request.residence ?? residence) && peakBytes <= memoryBytes &&
-    (residence !== "file" || rowBytes <= fileBytes);
-  const fitting = plans.filter(isFitting);
+  const isWanted = ({ residence, rowBytes }: RowPlan) =>
+    request.residence === undefined
+      ? residence !== "file" || rowBytes <= fileBytes
+      : residence === request.residence;
+  const wanted = plans.filter(isWanted);
+  const fitting = wanted.filter(({ peakBytes }) => peakBytes <= memoryBytes);
   const best = fitting[0]?.residence === "recomputed"
     ? fitting.reduce((best, plan) => plan.passes < best.passes ? plan : best)
     : fitting[0];
   if (best) return best;
-  const least = Math.min(...plans.map(({ peakBytes }) => peakBytes));
+  const least = Math.min(...wanted.map(({ peakBytes }) => peakBytes));
   throw new RangeError(
     `Cannot plan ${count} rows of ${layout.length} numbers: got a memory budget of ${
       formatMebibytes(memoryBytes)

@@ -74,18 +74,21 @@ export class Projector implements RowSource {
         const end = Math.min(first + batch, block.rowCount);
         const rows = Int32Array.from({ length: end - first }, (_, i) => block.firstRow + first + i);
         const signals = this.#pass(rows);
-        for (const slice of turn) {
-          this.#stage(signals, slice, first % height);
-          if (end % height > 0 && end < block.rowCount) continue;
-          const begin = Math.floor((end - 1) / height) * height;
-          yield {
-            slice,
-            panels: this.#staging,
-            first: begin / PANEL_ROWS,
-            count: padRows(end - begin) / PANEL_ROWS,
-          };
+        try {
+          for (const slice of turn) {
+            this.#stage(signals, slice, first % height);
+            if (end % height > 0 && end < block.rowCount) continue;
+            const begin = Math.floor((end - 1) / height) * height;
+            yield {
+              slice,
+              panels: this.#staging,
+              first: begin / PANEL_ROWS,
+              count: padRows(end - begin) / PANEL_ROWS,
+            };
+          }
+        } finally {
+          disposeSignals(signals);
         }
-        disposeSignals(signals);
       }
     }
   }

@@ -28,6 +28,7 @@ import { gramRows } from "../oracle/layers.ts";
 import { computeJacobian, computeLogits, type Jacobian } from "../oracle/network.ts";
 import { assertClose, dotBound } from "../oracle/numbers.ts";
 import { sizeOf } from "../oracle/tensor.ts";
+import { canMount, openDisk } from "../cli/disk.ts";
 import { drawNumbers } from "./open.ts";
 import { entkOf, kernelOf, testEngine } from "./open_engine.ts";
 import {
@@ -195,6 +196,7 @@ testEngine(
     const answer = async (residence: Residence, seeds: Seeds) => {
       using rows = await engine.project(built, data, { residence, seeds, tileRows: 64 });
       assert.equal(rows.residence, residence);
+      assert.ok(rows.slices.length > 1, "one slice only");
       return [
         await computeGram(rows),
         await computeSelfSimilarity(rows),
@@ -210,6 +212,26 @@ testEngine(
     }
   },
 );
+
+testEngine("a full disk under the rows is one line, and leaves nothing", async (engine) => {
+  await using disk = canMount ? await openDisk("4m") : undefined;
+  if (!disk) return; // said by disk.ts
+  const network = wide(3);
+  using built = build(engine, network, drawWeights(network, 5));
+  const before = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", disk.path);
+  try {
+    const data = drawImages(network, 131, 251);
+    await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
+      name: "FileError",
+      message: /^Cannot write rows to .*No space left.*TMPDIR.*--memory/,
+    });
+    assert.deepEqual([...Deno.readDirSync(disk.path)], []);
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+  }
+});
 
 testEngine(
   "rows come in tiles of the size that is asked for, with the same kernel",

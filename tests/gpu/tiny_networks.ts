@@ -131,14 +131,14 @@ export function wide(classes: number): TinyNetwork {
         return layers.dense("fc", flatten(second), layers.classes);
       },
     },
-    inputShape: [3, 4, 2],
+    inputShape: [9, 10, 2],
     classes,
     shapes: {
       "conv1.weight": [40, 2, 1, 1],
       "conv1.bias": [40],
       "conv2.weight": [48, 40, 3, 3],
       "conv2.bias": [48],
-      "fc.weight": [classes, 48 * 2 * 2],
+      "fc.weight": [classes, 48 * 5 * 5],
       "fc.bias": [classes],
     },
     twin: [
