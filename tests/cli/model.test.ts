@@ -1,6 +1,6 @@
 /** A network of one's own, from a file, in every command that takes one. @module */
 import assert from "node:assert/strict";
-import { decodeSafetensors } from "../../mod.ts";
+import { decodeSafetensors, writeNpy } from "../../mod.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
 
@@ -76,4 +76,54 @@ Deno.test("every command takes a network from a file", async () => {
   );
   assert.equal(code, 1);
   assert.match(stderr, /model/);
+});
+
+/** A folder with `images.npy` and `labels.npy` for both splits. */
+async function writeImages(path: string, shape: readonly number[], labels: readonly number[]) {
+  await Deno.mkdir(path);
+  const pixels = Uint8Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i * 37 % 251);
+  for (const prefix of ["", "test_"]) {
+    await writeNpy(`${path}/${prefix}images.npy`, pixels, shape);
+    await writeNpy(`${path}/${prefix}labels.npy`, Uint8Array.from(labels), [labels.length]);
+  }
+}
+
+Deno.test("awkward images are named, or right: gray ones for colours, huge ones, single pixels, a class of one", async () => {
+  await using temp = await openTempFolder();
+  const { path } = temp;
+  const labels = [0, 0, 0, 0, 0, 1];
+  await writeImages(`${path}/gray`, [6, 32, 32], labels);
+  await writeImages(`${path}/colour`, [6, 32, 32, 3], labels);
+  await writeImages(`${path}/pixel`, [6, 1, 1], labels);
+  await writeImages(`${path}/huge`, [2, 2048, 2048], [0, 1]);
+  const train = (
+    model: string,
+    data: string,
+    out: string,
+  ) => ["train", "--model", model, "--data", data, "--epochs", "1", "--batch", "2", "--out", out];
+  await succeed(train("resnet8", "colour", "coloured"), { cwd: path });
+  const source = ["--model", "resnet8", "--weights", "coloured/weights.safetensors"];
+  const refused: [string[], RegExp][] = [
+    [
+      ["gram", ...source, "--data", "gray", "--out", "K.npy"],
+      /misshapen 'conv1.weight' \[16, 3, 3, 3\] for \[outputs, 1, 3, 3\]/,
+    ],
+    [train("lenet5", "pixel", "a"), /got 1 x 1 pixels, need at least the window's 2 x 2/],
+    [train("mlp", "huge", "b"), /Cannot hold fc1.weight \[4194304, 128\]: got 536870912 numbers/],
+    [train("resnet8", "huge", "c"), /Cannot convolve: got 2048 x 2048 pixels/],
+  ];
+  for (const [call, message] of refused) {
+    const { code, stdout, stderr } = await finish(prepareLpntk(call, { cwd: path }));
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(stderr, message);
+    assert.equal(stderr.trim().split("\n").length, 1, stderr);
+  }
+  await succeed(train("mlp", "pixel", "d"), { cwd: path });
+  await succeed(
+    ["cluster", ...source, "--data", "colour", "--per-class", "--ratio", "0.5", "--out", "e"],
+    { cwd: path },
+  );
+  const assignment = await readArray(`${path}/e/assignment.npy`, Int32Array, [6]);
+  assert.equal(assignment[5], 2, "the class of one is a cluster by itself");
+  assert.ok(!assignment.subarray(0, 5).includes(2));
 });
