@@ -9,6 +9,7 @@ import type { OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow } from "./kernel/layout.ts";
 import { planChunkRows, type Residence } from "./kernel/plan.ts";
+import { measureFreeMemory } from "./kernel/room.ts";
 import { projectRows } from "./kernel/projection.ts";
 import type { Seeds } from "./kernel/projector.ts";
 import type { Rows } from "./kernel/rows.ts";
@@ -54,7 +55,10 @@ export interface ProjectOptions {
 
 /** How to open an engine. */
 export interface EngineOptions {
-  /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
+  /**
+   * What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: four fifths of the free memory
+   * where an adapter computes on the CPU, or else no bound.
+   */
   readonly memoryBytes?: number;
 }
 
@@ -210,11 +214,12 @@ export class Engine {
  * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
  * @throws {Error} if an engine is open already.
  */
-export async function openEngine(options?: EngineOptions): Promise<Engine> {
+export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);
-    return new Engine(gpu, await Tensorflow.bind(gpu), options);
+    const { memoryBytes = measureFreeMemory(gpu) } = options;
+    return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes });
   } catch (error) {
     gpu.dispose();
     throw error;

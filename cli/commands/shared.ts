@@ -47,7 +47,7 @@ export const options = {
   memory: () =>
     new Option(
       "--memory <size>",
-      "what the process and the device may hold together, such as 4GiB",
+      "what the process and the device may hold together, such as 4GiB; default on a CPU: four fifths of what is free",
     ).argParser(parseBytes),
   out: (what: string) => new Option("--out <path>", what).makeOptionMandatory(),
   seed: () => new Option("--seed <n>", "random seed").default(0).argParser(parseSeed),

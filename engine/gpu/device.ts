@@ -17,6 +17,8 @@ export interface AdapterDescription {
   readonly features: readonly string[];
   /** Invocations of a subgroup at least, 0 where the adapter does not say. */
   readonly subgroupMinSize: number;
+  /** Whether it computes on the CPU, in the process's own memory. */
+  readonly isFallback: boolean;
 }
 
 /** Limits that the kernels profit from; each is raised to what the adapter has. */
@@ -86,12 +88,14 @@ export class Gpu {
       adapter.requestDevice({ label: "lpntk", requiredLimits, requiredFeatures });
     // Deno grants subgroups without listing them
     const device = await request([...available, "subgroups"]).catch(() => request(available));
-    const { description, device: name, vendor, subgroupMinSize = 0 } = adapter.info;
+    const { description, device: name, vendor, subgroupMinSize = 0, isFallbackAdapter = false } =
+      adapter.info;
     return new Gpu(device, {
       name: description || name || vendor,
       vendor,
       features: [...adapter.features].sort(),
       subgroupMinSize,
+      isFallback: isFallbackAdapter,
     });
   }
 
@@ -326,7 +330,7 @@ export class Gpu {
 
   #fail(error: { message: string }): void {
     const kind = error instanceof GPUOutOfMemoryError
-      ? "the device is out of memory"
+      ? "the device is out of memory, and needs a --memory that it has:"
       : "the device reported";
     const message = error.message.replace(/\s+/g, " ").trim();
     this.#failure ??= new DeviceError(`Cannot trust any result: ${kind} ${message}`, {

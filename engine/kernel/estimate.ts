@@ -14,7 +14,7 @@ import {
   planRows,
   type RowPlan,
 } from "./plan.ts";
-import { measureFreeBytes } from "./row_file.ts";
+import { measureFreeDisk } from "./room.ts";
 import { chooseVariant, tune } from "./tuning.ts";
 import { measureBinding } from "./variants.ts";
 
@@ -76,7 +76,7 @@ export async function estimateJob(
     binding,
     memoryBytes,
     usedBytes: planPass({ layers, longest, binding, memoryBytes }).bytes,
-    fileBytes: measureFreeBytes(),
+    fileBytes: measureFreeDisk(),
   });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);
   const flops = countFlops(countProducts(layout), count, others);

@@ -12,7 +12,7 @@ import { checkFit } from "../network/training.ts";
 import { type ConvolutionForm, layOutRow } from "./layout.ts";
 import { measureLongestSlice, PANEL_ROWS, planPass, planRows, type Residence } from "./plan.ts";
 import { drawSeeds, Projector, type Seeds } from "./projector.ts";
-import { measureFreeBytes } from "./row_file.ts";
+import { measureFreeDisk } from "./room.ts";
 import { Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
@@ -111,7 +111,7 @@ async function projectSeeds(
     blockRows: options.blockRows,
     memoryBytes,
     usedBytes: gpu.liveBytes + pass.bytes,
-    fileBytes: measureFreeBytes(),
+    fileBytes: measureFreeDisk(),
     residence: options.residence,
   });
   const { blockRows, residence, heldLength } = plan;

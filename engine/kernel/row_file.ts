@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { statfsSync } from "node:fs";
 import { FileError } from "../errors.ts";
 
 /** A temporary file of panels that vanishes with the process, however it ends. */
@@ -63,16 +62,6 @@ export class RowFile {
     this.#isOpen = false;
     this.#file.close();
     if (Deno.build.os === "windows") Deno.removeSync(this.#path);
-  }
-}
-
-/** Bytes that are free where files of rows are made; no bound where the system does not say. */
-export function measureFreeBytes(): number {
-  try {
-    const { bavail, bsize } = statfsSync(Deno.env.get("TMPDIR") ?? "/tmp");
-    return bavail * bsize;
-  } catch {
-    return Infinity;
   }
 }
 
