@@ -117,7 +117,7 @@ async function runAll(
   const arms = [
     { name: "full" },
     { name: "pruned", keep: () => keep },
-    { name: "random", keep: () => keepRandom(count, keep.length, seed) },
+    { name: "random", keep: (run: number) => keepRandom(count, keep.length, seed + run) },
   ];
   const results = await withProgress(
     "comparing",
