@@ -8,7 +8,7 @@
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
 //         Number k = tap * out_channels + channel of group g is written to
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * number_stride.
-// Tails: taps and channels beyond the ends are computed from clamped places and not stored.
+// Tails: taps and channels beyond the ends are computed from clamped places and not stored; positions beyond them add zeros.
 // Float64 twin: tests/oracle/layers.ts, projectPlain and convFilterGradient.
 
 struct Params {
@@ -39,11 +39,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> deltas: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
-// Four taps: offsets of row and column against the output position, and the channel.
+// A row that no image has.
+const BEYOND = 1 << 30;
+
+// Four taps: where they are in an image against the output position's own place in it, and their rows and columns.
 struct Taps {
+  at: vec4i,
   row: vec4i,
   column: vec4i,
-  channel: vec4i,
   is_bias: vec4<bool>,
 }
 
@@ -51,24 +54,21 @@ fn locate_taps(first: i32) -> Taps {
   let tap = vec4i(first) + vec4i(0, 1, 2, 3);
   let t = min(tap, vec4i(params.tap_count - 1));
   let position = t / params.in_channels;
-  return Taps(
-    position / params.kernel_width - params.pad,
-    position % params.kernel_width - params.pad,
-    t % params.in_channels,
-    tap >= vec4i(params.tap_count),
-  );
+  let row = position / params.kernel_width - params.pad;
+  let column = position % params.kernel_width - params.pad;
+  let at = (row * params.in_width + column) * params.in_channels + t % params.in_channels;
+  return Taps(at, row, column, tap >= vec4i(params.tap_count));
 }
 
 fn read_input(at: i32) -> f32 {
   return inputs[at];
 }
 
-// What four taps see of row y at column x; the bias's input is 1 wherever the image ends.
+// What four taps see from row y, column x of an image; the bias's input is 1 wherever the image ends.
 fn read_inputs(taps: Taps, n: i32, y: i32, x: i32) -> vec4f {
-  let row = taps.row + y * params.stride;
-  let column = taps.column + x * params.stride;
-  let at = ((row + n * params.in_height) * params.in_width + column) * params.in_channels + taps.channel;
-  let inside = vec4u(row) < vec4u(u32(params.in_height)) & vec4u(column) < vec4u(u32(params.in_width));
+  let at = taps.at + ((n * params.in_height + y) * params.in_width + x) * params.in_channels;
+  let inside = vec4u(taps.row + y) < vec4u(u32(params.in_height))
+    & vec4u(taps.column + x) < vec4u(u32(params.in_width));
   let read = vec4f(read_input(at.x), read_input(at.y), read_input(at.z), read_input(at.w));
   return select(select(vec4f(), read, inside), vec4f(1.0), taps.is_bias);
 }
@@ -141,25 +141,30 @@ fn main(
   var n = first;
   var y = 0;
   var x = 0;
-  // one loop over samples, rows and columns: a CPU driver copies all sums whenever a loop begins
+  // one loop over samples, rows and columns, 4 positions at a time: a CPU driver copies all sums in every step and whenever a loop begins
   let area = params.out_height * params.out_width;
   let end = min(first + params.group_samples, params.sample_count) * area;
-  for (var p = first * area; p < end; p++) {
-    let low = read_deltas(channels0 + p * params.out_channels);
-    let high = read_deltas(channels1 + p * params.out_channels);
-    let a0 = read_inputs(taps0, n, y, x);
-    let a1 = read_inputs(taps1, n, y, x);
-    low0 = accumulate(low0, a0, low);
-    low1 = accumulate(low1, a1, low);
-    high0 = accumulate(high0, a0, high);
-    high1 = accumulate(high1, a1, high);
-    x += 1;
-    let ends_row = x == params.out_width;
-    x = select(x, 0, ends_row);
-    y += select(0, 1, ends_row);
-    let ends_image = y == params.out_height;
-    y = select(y, 0, ends_image);
-    n += select(0, 1, ends_image);
+  for (var p = first * area; p < end; p += 4) {
+    for (var j = 0u; j < 4u; j++) { // unroll
+      let is_position = p + i32(j) < end;
+      let at = (p + i32(j)) * params.out_channels;
+      let low = select(vec4f(), read_deltas(channels0 + at), is_position);
+      let high = select(vec4f(), read_deltas(channels1 + at), is_position);
+      let row = select(BEYOND, y * params.stride, is_position);
+      let a0 = read_inputs(taps0, n, row, x * params.stride);
+      let a1 = read_inputs(taps1, n, row, x * params.stride);
+      low0 = accumulate(low0, a0, low);
+      low1 = accumulate(low1, a1, low);
+      high0 = accumulate(high0, a0, high);
+      high1 = accumulate(high1, a1, high);
+      x += 1;
+      let ends_row = x == params.out_width;
+      x = select(x, 0, ends_row);
+      y += select(0, 1, ends_row);
+      let ends_image = y == params.out_height;
+      y = select(y, 0, ends_image);
+      n += select(0, 1, ends_image);
+    }
   }
   store(group, tap, channel, low0[0], high0[0]);
   store(group, tap + 1, channel, low0[1], high0[1]);
