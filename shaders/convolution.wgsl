@@ -1,12 +1,13 @@
-// Convolution: outputs[n, y, x, o] = bias[o] + sum over r, s, i of spread[n, y*stride + r - pad_top, x*stride + s - pad_left, i]
-// filter[r, s, i, o], where `spread` is the input with gap - 1 zeros between its pixels. With gap 1 that is a layer's forward pass; with
-// the deltas for input, the filter transposed and the gap at the layer's stride it is the gradient of the layer's input.
+// Convolution: outputs[n, first_row + k*step, first_column + l*step, o] = bias[o] + sum over r, s, i of
+// inputs[n, k*stride + r - pad_top, l*stride + s - pad_left, i] filter[r, s, i, o]. With step 1 that is a layer's forward pass; of a
+// layer's deltas with the filter transposed it is the gradient of the layer's input, a launch for each remainder by the layer's stride.
 //
 // One invocation computes 8 neighbouring positions x 8 output channels; positions run through rows, images and samples.
-// Dispatch: ceil(ceil(sample_count * out_height * out_width / 8) * ceil(out_channels / 8) / 64) workgroups.
+// Dispatch: ceil(ceil(sample_count * rows * columns / 8) * ceil(out_channels / 8) / 64) workgroups, where rows and columns count those
+//           that are computed: ceil((out_height - first_row) / step) and ceil((out_width - first_column) / step).
 // Layout: inputs [N, in_height, in_width, in_channels], zeros around the image; filters as pack_filter leaves them, the bias last;
 //         outputs [N, out_height, out_width, out_channels].
-// Tails: positions and channels beyond the end are computed from whatever is read there and not stored.
+// Tails: positions and channels beyond the end are computed from whatever is read there and not stored; taps beyond a filter's row meet zeros.
 // Float64 twin: tests/oracle/layers.ts, convForward and convInputGradient.
 
 struct Params {
@@ -20,9 +21,11 @@ struct Params {
   kernel_height: i32,
   kernel_width: i32,
   stride: i32,
-  gap: i32,
   pad_top: i32,   // negative: rows are left out
   pad_left: i32,
+  step: i32,
+  first_row: i32,
+  first_column: i32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,33 +33,30 @@ struct Params {
 @group(0) @binding(2) var<storage, read> filters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> outputs: array<f32>;
 
-// An output position: sample, row and column.
+// Further than any row reaches.
+const BEYOND = 1 << 30;
+
+// Rows and columns that are computed.
+fn count_positions() -> vec2i {
+  let size = vec2i(params.out_height - params.first_row, params.out_width - params.first_column);
+  return (size + params.step - 1) / params.step;
+}
+
+// A computed position: sample, row and column.
 struct Place {
   n: i32,
   y: i32,
   x: i32,
 }
 
-fn step_on(place: Place) -> Place {
-  let ends_row = place.x + 1 == params.out_width;
-  let ends_image = ends_row && place.y + 1 == params.out_height;
+fn step_on(place: Place, size: vec2i) -> Place {
+  let ends_row = place.x + 1 == size.y;
+  let ends_image = ends_row && place.y + 1 == size.x;
   return Place(
     place.n + select(0, 1, ends_image),
     select(place.y + select(0, 1, ends_row), 0, ends_image),
     select(place.x + 1, 0, ends_row),
   );
-}
-
-// Where four positions meet the input along one axis, and whether they do.
-struct Meeting {
-  at: vec4i,
-  inside: vec4<bool>,
-}
-
-fn meet(spread: vec4i, size: i32, per_gap: f32) -> Meeting {
-  // rounding towards zero sends what is negative or between two pixels to another multiple of the gap
-  let at = vec4i((vec4f(spread) + 0.5) * per_gap);
-  return Meeting(at, (at * params.gap == spread) & (at < vec4i(size)));
 }
 
 fn read_input(at: i32) -> f32 {
@@ -82,9 +82,11 @@ fn accumulate(sums: mat4x4f, a: vec4f, w: vec4f) -> mat4x4f {
   );
 }
 
-fn store(position: i32, channel: i32, low: vec4f, high: vec4f) {
-  if position >= params.sample_count * params.out_height * params.out_width { return; }
-  let at = position * params.out_channels + channel;
+fn store(place: Place, channel: i32, low: vec4f, high: vec4f) {
+  if place.n >= params.sample_count { return; }
+  let row = place.n * params.out_height + params.first_row + place.y * params.step;
+  let column = params.first_column + place.x * params.step;
+  let at = (row * params.out_width + column) * params.out_channels + channel;
   let count = params.out_channels - channel;
   outputs[at] = low.x;
   if count > 1 { outputs[at + 1] = low.y; }
@@ -104,7 +106,8 @@ fn main(
 ) {
   let index = i32((group.x + group.y * groups.x) * 64u + lane);
   let channel_octets = (params.out_channels + 7) / 8;
-  let area = params.out_height * params.out_width;
+  let size = count_positions();
+  let area = size.x * size.y;
   let position_octets = (params.sample_count * area + 7) / 8;
   // neighbouring invocations differ in position: they read the same filter
   let octet = index / position_octets;
@@ -112,66 +115,76 @@ fn main(
   let position = (index % position_octets) * 8;
   let channel = octet * 8;
 
-  let p0 = Place(position / area, position % area / params.out_width, position % params.out_width);
-  let p1 = step_on(p0);
-  let p2 = step_on(p1);
-  let p3 = step_on(p2);
-  let p4 = step_on(p3);
-  let p5 = step_on(p4);
-  let p6 = step_on(p5);
-  let p7 = step_on(p6);
+  let p0 = Place(position / area, position % area / size.y, position % size.y);
+  let p1 = step_on(p0, size);
+  let p2 = step_on(p1, size);
+  let p3 = step_on(p2, size);
+  let p4 = step_on(p3, size);
+  let p5 = step_on(p4, size);
+  let p6 = step_on(p5, size);
+  let p7 = step_on(p6, size);
+  // where the first tap of each position meets the input: the row, and the place within it in numbers
   let row0 = vec4i(p0.y, p1.y, p2.y, p3.y) * params.stride - params.pad_top;
   let row1 = vec4i(p4.y, p5.y, p6.y, p7.y) * params.stride - params.pad_top;
-  let column0 = vec4i(p0.x, p1.x, p2.x, p3.x) * params.stride - params.pad_left;
-  let column1 = vec4i(p4.x, p5.x, p6.x, p7.x) * params.stride - params.pad_left;
-  let image0 = vec4i(p0.n, p1.n, p2.n, p3.n) * params.in_height;
-  let image1 = vec4i(p4.n, p5.n, p6.n, p7.n) * params.in_height;
+  let start0 = (vec4i(p0.x, p1.x, p2.x, p3.x) * params.stride - params.pad_left) * params.in_channels;
+  let start1 = (vec4i(p4.x, p5.x, p6.x, p7.x) * params.stride - params.pad_left) * params.in_channels;
   let row_size = params.in_width * params.in_channels;
-  let per_gap = 1.0 / f32(params.gap);
+  var at0 = (vec4i(p0.n, p1.n, p2.n, p3.n) * params.in_height + row0) * row_size + start0;
+  var at1 = (vec4i(p4.n, p5.n, p6.n, p7.n) * params.in_height + row1) * row_size + start1;
 
   // positions 0 to 3 and 4 to 7 by channels 0 to 3 (low) and 4 to 7 (high)
   var low0 = mat4x4f();
   var low1 = mat4x4f();
   var high0 = mat4x4f();
   var high1 = mat4x4f();
-  var filter_at = octet * 2;
+  // columns and channels of a filter's row together: its taps meet neighbouring numbers
+  let row_taps = params.kernel_width * params.in_channels;
+  var filter_row = octet * 2;
   var r = 0;
-  var s = 0;
-  // one loop over the filter's rows and columns: a CPU driver copies all sums whenever a loop begins
-  for (var place = 0; place < params.kernel_height * params.kernel_width; place++) {
-    let y0 = meet(row0 + r, params.in_height, per_gap);
-    let y1 = meet(row1 + r, params.in_height, per_gap);
-    let x0 = meet(column0 + s, params.in_width, per_gap);
-    let x1 = meet(column1 + s, params.in_width, per_gap);
-    let at0 = (image0 + y0.at) * row_size + x0.at * params.in_channels;
-    let at1 = (image1 + y1.at) * row_size + x1.at * params.in_channels;
-    let inside0 = y0.inside & x0.inside;
-    let inside1 = y1.inside & x1.inside;
-    for (var i = 0; i < params.in_channels; i++) {
-      let a0 = read_inputs(at0 + i, inside0);
-      let a1 = read_inputs(at1 + i, inside1);
+  var first_tap = 0;
+  // one loop over the filter, 5 taps of a row at a time: a CPU driver copies all sums in every step and whenever a loop begins
+  for (var step = 0; step < params.kernel_height * ((row_taps + 4) / 5); step++) {
+    let has_row0 = vec4u(row0 + r) < vec4u(u32(params.in_height));
+    let has_row1 = vec4u(row1 + r) < vec4u(u32(params.in_height));
+    for (var j = 0u; j < 5u; j++) { // unroll
+      let tap = first_tap + i32(j);
+      let reach = select(BEYOND, tap, tap < row_taps);
+      let a0 = read_inputs(at0 + tap, has_row0 & (vec4u(start0 + reach) < vec4u(u32(row_size))));
+      let a1 = read_inputs(at1 + tap, has_row1 & (vec4u(start1 + reach) < vec4u(u32(row_size))));
+      let filter_at = filter_row + min(tap, row_taps - 1) * channel_octets * 2;
       let low = read_filter(filter_at);
       let high = read_filter(filter_at + 1);
       low0 = accumulate(low0, a0, low);
       low1 = accumulate(low1, a1, low);
       high0 = accumulate(high0, a0, high);
       high1 = accumulate(high1, a1, high);
-      filter_at += channel_octets * 2;
     }
-    s += 1;
-    let ends_row = s == params.kernel_width;
-    s = select(s, 0, ends_row);
+    first_tap += 5;
+    let ends_row = first_tap >= row_taps;
+    first_tap = select(first_tap, 0, ends_row);
     r += select(0, 1, ends_row);
+    at0 += select(0, row_size, ends_row);
+    at1 += select(0, row_size, ends_row);
+    filter_row += select(0, row_taps * channel_octets * 2, ends_row);
   }
   // the bias is the filter's last tap, and its input is 1
-  let bias_low = read_filter(filter_at);
-  let bias_high = read_filter(filter_at + 1);
-  store(position, channel, low0[0] + bias_low, high0[0] + bias_high);
-  store(position + 1, channel, low0[1] + bias_low, high0[1] + bias_high);
-  store(position + 2, channel, low0[2] + bias_low, high0[2] + bias_high);
-  store(position + 3, channel, low0[3] + bias_low, high0[3] + bias_high);
-  store(position + 4, channel, low1[0] + bias_low, high1[0] + bias_high);
-  store(position + 5, channel, low1[1] + bias_low, high1[1] + bias_high);
-  store(position + 6, channel, low1[2] + bias_low, high1[2] + bias_high);
-  store(position + 7, channel, low1[3] + bias_low, high1[3] + bias_high);
+  let bias_at = (params.kernel_height * row_taps * channel_octets + octet) * 2;
+  let bias_low = read_filter(bias_at);
+  let bias_high = read_filter(bias_at + 1);
+  var place = p0;
+  store(place, channel, low0[0] + bias_low, high0[0] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low0[1] + bias_low, high0[1] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low0[2] + bias_low, high0[2] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low0[3] + bias_low, high0[3] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low1[0] + bias_low, high1[0] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low1[1] + bias_low, high1[1] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low1[2] + bias_low, high1[2] + bias_high);
+  place = step_on(place, size);
+  store(place, channel, low1[3] + bias_low, high1[3] + bias_high);
 }

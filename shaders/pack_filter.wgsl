@@ -1,12 +1,12 @@
 // Filter of a convolution as `convolution` reads it: channels padded with zeros to a multiple of 8, and the bias as the last tap.
-// packed[r, s, i, o] = filter[r, s, i, o], or transposed, for the input's gradient, packed[r, s, o, i] = filter[kernel_height - 1 - r,
-// kernel_width - 1 - s, i, o] and no bias.
+// packed[r, s, i, o] = filter[first_row + r*step, first_column + s*step, i, o], or, for the input's gradient, packed[r, s, o, i] = turned[
+// first_row + r*step, first_column + s*step, i, o] and no bias, where turned[r, s] = filter[kernel_height - 1 - r, kernel_width - 1 - s].
 //
 // One invocation writes one number.
-// Dispatch: ceil((kernel_height * kernel_width * inner + 1) * 8 * ceil(outer / 8) / 64) workgroups, where `outer` counts the out channels,
-//           `inner` the in channels, and the other way round when transposed.
+// Dispatch: ceil((rows * columns * inner + 1) * 8 * ceil(outer / 8) / 64) workgroups, where `outer` counts the out channels, `inner` the in
+//           channels, and the other way round when transposed.
 // Layout: filters [kernel_height, kernel_width, in_channels, out_channels]; bias [out_channels], any buffer where has_bias is 0;
-//         packed [kernel_height * kernel_width * inner + 1, outer rounded up to a multiple of 8].
+//         packed [rows * columns * inner + 1, outer rounded up to a multiple of 8].
 // Tails: numbers beyond the last channel are zeros.
 // Float64 twin: tests/oracle/layers.ts, packFilter.
 
@@ -15,6 +15,11 @@ struct Params {
   kernel_width: u32,
   in_channels: u32,
   out_channels: u32,
+  rows: u32,
+  columns: u32,
+  step: u32,
+  first_row: u32,
+  first_column: u32,
   has_bias: u32,
   transposed: u32,
 }
@@ -35,19 +40,21 @@ fn main(
   let inner = select(params.in_channels, params.out_channels, is_transposed);
   let outer = select(params.out_channels, params.in_channels, is_transposed);
   let width = (outer + 7u) / 8u * 8u;
-  let places = params.kernel_height * params.kernel_width;
+  let taps = params.rows * params.columns * inner;
   let tap = index / width;
-  let column = index % width;
-  if tap > places * inner { return; }
+  let channel = index % width;
+  if tap > taps { return; }
 
-  let place = tap / inner;
-  let channel = tap % inner;
-  let kept = tap * outer + column;
-  let turned = ((places - 1u - place) * params.in_channels + column) * params.out_channels + channel;
-  let at = select(kept, turned, is_transposed);
+  let own = tap / inner;
+  let row = params.first_row + own / params.columns * params.step;
+  let column = params.first_column + own % params.columns * params.step;
+  let kept = row * params.kernel_width + column;
+  let place = select(kept, params.kernel_height * params.kernel_width - 1u - kept, is_transposed);
+  let in_channel = select(tap % inner, channel, is_transposed);
+  let out_channel = select(channel, tap % inner, is_transposed);
+  let at = (place * params.in_channels + in_channel) * params.out_channels + out_channel;
   let weight = filters[at];
-  let own_bias = bias[column];
-  let is_bias = tap == places * inner;
+  let own_bias = bias[channel];
   let last = select(0.0, own_bias, params.has_bias == 1u);
-  packed[index] = select(0.0, select(weight, last, is_bias), column < outer);
+  packed[index] = select(0.0, select(weight, last, tap == taps), channel < outer);
 }

@@ -24,9 +24,11 @@ const CONVOLUTION = {
   kernel_height: 5,
   kernel_width: 5,
   stride: 1,
-  gap: 1,
   pad_top: 0,
   pad_left: 0,
+  step: 1,
+  first_row: 0,
+  first_column: 0,
 } as const;
 
 /** Time of one measurement at least. */

@@ -34,6 +34,12 @@ export interface ConvolutionGeometry {
 /** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
 const LOOP_STEPS = 65_535;
 
+/** Taps of a filter's row that `convolution` takes in one step. */
+const STEP_TAPS = 5;
+
+/** Positions that `filter_gradient` takes in one step. */
+const STEP_POSITIONS = 4;
+
 /**
  * Sizes of a convolution.
  *
@@ -55,8 +61,10 @@ export function measureConvolution(
       `Cannot convolve: got ${in_height} x ${in_width} pixels padded by ${pad}, need at least the filter's ${kernel_height} x ${kernel_width}`,
     );
   }
-  const taps = kernel_height * kernel_width * (1 + Math.max(in_channels, out_channels));
-  const steps = Math.max(taps, out_height * out_width);
+  const steps = Math.max(
+    kernel_height * Math.ceil(kernel_width * Math.max(in_channels, out_channels) / STEP_TAPS),
+    Math.ceil(out_height * out_width / STEP_POSITIONS),
+  );
   if (steps > LOOP_STEPS) {
     throw new DataError(
       `Cannot convolve: got ${in_height} x ${in_width} pixels and a filter ${
@@ -190,16 +198,80 @@ function measureLayer(
   return measureConvolution([samples, 1, 1, inputs], [1, 1, ...filterShape], attributes);
 }
 
-/** Launches `pack_filter`; the caller disposes the tensor. */
+/** The taps of a filter that a launch of `convolution` takes: every `step`th of its rows and columns, from some on. */
+export interface FilterPart {
+  readonly rows: number;
+  readonly columns: number;
+  readonly step: number;
+  readonly first_row: number;
+  readonly first_column: number;
+}
+
+/** One launch for an input's gradient. */
+export interface InputGradientPart {
+  /** Of the turned filter. */
+  readonly filter: FilterPart;
+  /** Rows and columns that the launch computes are a stride apart. */
+  readonly step: number;
+  readonly first_row: number;
+  readonly first_column: number;
+  readonly pad_top: number;
+  readonly pad_left: number;
+  /** How many places of one image the launch computes. */
+  readonly positions: number;
+}
+
+/**
+ * The launches that make an input's gradient. Rows that leave the same remainder by the stride meet the same rows of the filter, and so do
+ * columns; between them the filter meets no delta.
+ */
+export function splitInputGradient(
+  { in_height, in_width, kernel_height, kernel_width, stride, pad }: ConvolutionGeometry,
+): InputGradientPart[] {
+  const split = (size: number, kernel: number) =>
+    Array.from({ length: Math.min(stride, size) }, (_, first) => {
+      // how far before the first of these places the turned filter begins, and its first tap that meets a delta
+      const reach = kernel - 1 - pad - first;
+      const firstTap = ((reach % stride) + stride) % stride;
+      return {
+        first,
+        count: Math.ceil((size - first) / stride),
+        pad: (reach - firstTap) / stride,
+        firstTap,
+        taps: Math.max(0, Math.ceil((kernel - firstTap) / stride)),
+      };
+    });
+  return split(in_height, kernel_height).flatMap((rows) =>
+    split(in_width, kernel_width).map((columns) => ({
+      filter: {
+        rows: rows.taps,
+        columns: columns.taps,
+        step: stride,
+        first_row: rows.firstTap,
+        first_column: columns.firstTap,
+      },
+      step: stride,
+      first_row: rows.first,
+      first_column: columns.first,
+      pad_top: rows.pad,
+      pad_left: columns.pad,
+      positions: rows.count * columns.count,
+    }))
+  );
+}
+
+/** Launches `pack_filter`, the filter turned where a part of it is asked for; the caller disposes the tensor. */
 function packFilter(
   tensorflow: Tensorflow,
   filter: tf.TensorInfo,
   bias: tf.TensorInfo | undefined,
   { kernel_height, kernel_width, in_channels, out_channels }: ConvolutionGeometry,
-  transposed: boolean,
+  part?: FilterPart,
 ): tf.TensorInfo {
-  const [inner, outer] = transposed ? [out_channels, in_channels] : [in_channels, out_channels];
-  const shape = [kernel_height * kernel_width * inner + 1, 8 * Math.ceil(outer / 8)];
+  const [inner, outer] = part ? [out_channels, in_channels] : [in_channels, out_channels];
+  const taken = part ??
+    { rows: kernel_height, columns: kernel_width, step: 1, first_row: 0, first_column: 0 };
+  const shape = [taken.rows * taken.columns * inner + 1, 8 * Math.ceil(outer / 8)];
   const packed = tensorflow.allocate(shape);
   tensorflow.launch(
     kernels.pack_filter,
@@ -208,8 +280,9 @@ function packFilter(
       kernel_width,
       in_channels,
       out_channels,
+      ...taken,
       has_bias: bias ? 1 : 0,
-      transposed: transposed ? 1 : 0,
+      transposed: part ? 1 : 0,
     },
     { filters: filter, bias: bias ?? filter, packed },
     Math.ceil(shape[0] * shape[1] / 64),
@@ -226,14 +299,22 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
   const tensorflow = Tensorflow.current;
   const geometry = measureLayer(x.shape, filter.shape, attributes);
   const [samples] = x.shape;
-  const { out_height, out_width, out_channels, stride, pad } = geometry;
-  const filters = packFilter(tensorflow, filter, bias, geometry, false);
+  const { out_height, out_width, out_channels, pad } = geometry;
+  const filters = packFilter(tensorflow, filter, bias, geometry);
   const y = tensorflow.allocate(
     x.shape.length === 4 ? [samples, out_height, out_width, out_channels] : [samples, out_channels],
   );
   tensorflow.launch(
     kernels.convolution,
-    { sample_count: samples, ...geometry, stride, gap: 1, pad_top: pad, pad_left: pad },
+    {
+      sample_count: samples,
+      ...geometry,
+      pad_top: pad,
+      pad_left: pad,
+      step: 1,
+      first_row: 0,
+      first_column: 0,
+    },
     { inputs: x, filters, outputs: y },
     countWorkgroups(samples * out_height * out_width, out_channels),
   );
@@ -246,30 +327,29 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
   const { inShape } = attributes;
   const geometry = measureLayer(inShape, filter.shape, attributes);
   const [samples] = inShape;
-  const { in_height, in_width, in_channels, kernel_height, kernel_width, stride, pad } = geometry;
-  const filters = packFilter(tensorflow, filter, undefined, geometry, true);
   const dx = tensorflow.allocate(inShape);
-  tensorflow.launch(
-    kernels.convolution,
-    {
-      sample_count: samples,
-      in_height: geometry.out_height,
-      in_width: geometry.out_width,
-      in_channels: geometry.out_channels,
-      out_height: in_height,
-      out_width: in_width,
-      out_channels: in_channels,
-      kernel_height,
-      kernel_width,
-      stride: 1,
-      gap: stride,
-      pad_top: kernel_height - 1 - pad,
-      pad_left: kernel_width - 1 - pad,
-    },
-    { inputs: dy, filters, outputs: dx },
-    countWorkgroups(samples * in_height * in_width, in_channels),
-  );
-  tensorflow.release(filters);
+  for (const { filter: part, positions, ...place } of splitInputGradient(geometry)) {
+    const filters = packFilter(tensorflow, filter, undefined, geometry, part);
+    tensorflow.launch(
+      kernels.convolution,
+      {
+        sample_count: samples,
+        in_height: geometry.out_height,
+        in_width: geometry.out_width,
+        in_channels: geometry.out_channels,
+        out_height: geometry.in_height,
+        out_width: geometry.in_width,
+        out_channels: geometry.in_channels,
+        kernel_height: part.rows,
+        kernel_width: part.columns,
+        stride: 1,
+        ...place,
+      },
+      { inputs: dy, filters, outputs: dx },
+      countWorkgroups(samples * positions, geometry.in_channels),
+    );
+    tensorflow.release(filters);
+  }
   return dx;
 });
 
@@ -284,7 +364,7 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const threads = Math.ceil((tapCount + 1) / 8) * Math.ceil(out_channels / 8);
   const groupSamples = Math.min(
     Math.ceil(samples * threads / FILTER_GRADIENT_THREADS),
-    Math.floor(LOOP_STEPS / (geometry.out_height * geometry.out_width)),
+    Math.floor(LOOP_STEPS * STEP_POSITIONS / (geometry.out_height * geometry.out_width)),
   );
   const group_count = Math.ceil(samples / groupSamples);
   const group_size = (tapCount + 1) * out_channels;

@@ -122,31 +122,49 @@ export function convInputGradient(
   return dx;
 }
 
+/** Every `step`th row and column of a filter, from some on. */
+export interface FilterPart {
+  readonly rows: number;
+  readonly columns: number;
+  readonly step: number;
+  readonly first_row: number;
+  readonly first_column: number;
+}
+
 /**
- * A filter `w` `[kh, kw, Ci, Co]` as the convolution kernel reads it: `[kh*kw*Ci + 1, Co rounded up to a multiple of 8]`, zeros beyond
- * `Co`, the last row `b` `[Co]`, or zeros without it. Transposed, for the input's gradient, it is turned by half a circle, its channels
- * have changed places, and there is no bias.
+ * A filter `w` `[kh, kw, Ci, Co]`, or a part of it, as the convolution kernel reads it: `[rows*columns*Ci + 1, Co rounded up to a multiple
+ * of 8]`, zeros beyond `Co`, the last row `b` `[Co]`, or zeros without it. Transposed, for the input's gradient, it is turned by half a
+ * circle before the part is taken, its channels have changed places, and there is no bias.
  */
 export function packFilter(
-  { w, b, transposed }: { w: Numbers; b?: Numbers; transposed: boolean },
+  { w, b, transposed, part }: {
+    w: Numbers;
+    b?: Numbers;
+    transposed: boolean;
+    part?: FilterPart;
+  },
 ): Tensor {
   const [tapRows, tapColumns, inputs, outputs] = w.shape;
-  const places = tapRows * tapColumns;
+  const { rows, columns, step, first_row, first_column } = part ??
+    { rows: tapRows, columns: tapColumns, step: 1, first_row: 0, first_column: 0 };
   const [inner, outer] = transposed ? [outputs, inputs] : [inputs, outputs];
   const width = Math.ceil(outer / 8) * 8;
-  const packed = zeros([places * inner + 1, width]);
-  for (let place = 0; place < places; place++) {
+  const packed = zeros([rows * columns * inner + 1, width]);
+  for (let place = 0; place < rows * columns; place++) {
+    const r = first_row + Math.floor(place / columns) * step;
+    const s = first_column + place % columns * step;
+    const tap = transposed
+      ? (tapRows - 1 - r) * tapColumns + tapColumns - 1 - s
+      : r * tapColumns + s;
     for (let i = 0; i < inputs; i++) {
       for (let o = 0; o < outputs; o++) {
-        const [row, column] = transposed
-          ? [(places - 1 - place) * outputs + o, i]
-          : [place * inputs + i, o];
-        packed.data[row * width + column] = w.data[(place * inputs + i) * outputs + o];
+        const [row, column] = transposed ? [place * outputs + o, i] : [place * inputs + i, o];
+        packed.data[row * width + column] = w.data[(tap * inputs + i) * outputs + o];
       }
     }
   }
   if (b !== undefined && !transposed) {
-    for (let o = 0; o < outputs; o++) packed.data[places * inputs * width + o] = b.data[o];
+    for (let o = 0; o < outputs; o++) packed.data[rows * columns * inputs * width + o] = b.data[o];
   }
   return packed;
 }
