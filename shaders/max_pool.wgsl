@@ -4,7 +4,7 @@
 // One invocation computes 8 neighbouring channels of one window.
 // Dispatch: ceil(sample_count * (in_height / size) * (in_width / size) * ceil(channels / 8) / 64) workgroups, quotients rounded down.
 // Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / size, in_width / size, channels].
-// Tails: invocations beyond the last window and channels beyond the last do nothing.
+// Tails: invocations beyond the last window do nothing; channels beyond the last are computed from the last and not stored.
 // Float64 twin: tests/oracle/layers.ts, maxPool.
 
 struct Params {
@@ -21,6 +21,22 @@ struct Params {
 
 fn read_input(at: u32) -> f32 {
   return inputs[at];
+}
+
+fn read_inputs(at: vec4u) -> vec4f {
+  return vec4f(read_input(at.x), read_input(at.y), read_input(at.z), read_input(at.w));
+}
+
+// Stores as many of eight channels as there are.
+fn store(at: u32, count: u32, low: vec4f, high: vec4f) {
+  outputs[at] = low.x;
+  if count > 1u { outputs[at + 1u] = low.y; }
+  if count > 2u { outputs[at + 2u] = low.z; }
+  if count > 3u { outputs[at + 3u] = low.w; }
+  if count > 4u { outputs[at + 4u] = high.x; }
+  if count > 5u { outputs[at + 5u] = high.y; }
+  if count > 6u { outputs[at + 6u] = high.z; }
+  if count > 7u { outputs[at + 7u] = high.w; }
 }
 
 @compute @workgroup_size(64)
@@ -43,14 +59,23 @@ fn main(
   let row_size = params.in_width * params.channels;
   let corner = (n * params.in_height + (row - n * height) * params.size) * row_size
     + x * params.size * params.channels;
-  for (var c = first_channel; c < min(first_channel + 8u, params.channels); c++) {
-    var largest = read_input(corner + c);
-    for (var r = 0u; r < params.size; r++) {
-      for (var s = 0u; s < params.size; s++) {
-        let value = read_input(corner + r * row_size + s * params.channels + c);
-        largest = select(largest, value, value > largest);
-      }
-    }
-    outputs[window * params.channels + c] = largest;
+  let last = vec4u(params.channels - 1u);
+  let channels0 = min(first_channel + vec4u(0u, 1u, 2u, 3u), last);
+  let channels1 = min(first_channel + vec4u(4u, 5u, 6u, 7u), last);
+  var largest0 = read_inputs(corner + channels0);
+  var largest1 = read_inputs(corner + channels1);
+  // one loop over the window's rows and columns: a CPU driver takes long to begin one
+  var at = corner;
+  var s = 0u;
+  for (var place = 1u; place < params.size * params.size; place++) {
+    s += 1u;
+    let ends_row = s == params.size;
+    s = select(s, 0u, ends_row);
+    at += select(params.channels, row_size - (params.size - 1u) * params.channels, ends_row);
+    let values0 = read_inputs(at + channels0);
+    let values1 = read_inputs(at + channels1);
+    largest0 = select(largest0, values0, values0 > largest0);
+    largest1 = select(largest1, values1, values1 > largest1);
   }
+  store(window * params.channels + first_channel, params.channels - first_channel, largest0, largest1);
 }

@@ -1,7 +1,7 @@
 // Relu: outputs[i] = inputs[i], or 0 where that is negative.
 //
-// One invocation computes one output.
-// Dispatch: ceil(count / 64) workgroups.
+// One invocation computes 4 outputs, a quarter of all numbers apart, so that neighbours read side by side.
+// Dispatch: ceil(count / 256) workgroups.
 // Layout: inputs and outputs [count].
 // Tails: invocations beyond the last output do nothing.
 // Float64 twin: tests/oracle/layers.ts, reluForward.
@@ -21,8 +21,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
-  if index >= params.count { return; }
-  let value = inputs[index];
-  // not max: a NaN stays one
-  outputs[index] = select(value, 0.0, value < 0.0);
+  let quarter = (params.count + 3u) / 4u;
+  if index >= quarter { return; }
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let at = index + j * quarter;
+    let value = inputs[at];
+    // not max: a NaN stays one
+    if at < params.count { outputs[at] = select(value, 0.0, value < 0.0); }
+  }
 }

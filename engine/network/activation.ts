@@ -84,7 +84,7 @@ register(RELU, ({ x }) => {
   const tensorflow = Tensorflow.current;
   const count = tf.util.sizeFromShape(x.shape);
   const y = tensorflow.allocate(x.shape);
-  tensorflow.launch(kernels.relu, { count }, { inputs: x, outputs: y }, Math.ceil(count / 64));
+  tensorflow.launch(kernels.relu, { count }, { inputs: x, outputs: y }, Math.ceil(count / 256));
   return y;
 });
 
@@ -96,7 +96,7 @@ register(RELU_GRADIENT, ({ y, dy }) => {
     kernels.relu_gradient,
     { count },
     { outputs: y, deltas: dy, gradients: dx },
-    Math.ceil(count / 64),
+    Math.ceil(count / 256),
   );
   return dx;
 });

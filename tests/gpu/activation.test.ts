@@ -11,7 +11,7 @@ import {
   testGpu,
 } from "./open.ts";
 
-/** More numbers than one dimension of a dispatch holds invocations. */
+/** More windows than one dimension of a dispatch holds invocations. */
 const MANY = 65_535 * 64 + 67;
 
 type Drawn = Numbers & { data: Floats };
@@ -21,10 +21,11 @@ function draw(seed: number, shape: readonly number[]): Drawn {
   return { shape, data: drawIntegers(seed, sizeOf(shape)) };
 }
 
-for (const count of [1, 63, 64, 65, 4_096, 4_097, 10_007, MANY]) {
+// an invocation makes 4 of these
+for (const count of [1, 3, 4, 5, 255, 256, 257, 4_096, 4_097, 10_007, 4 * MANY]) {
   testGpu(`relu and its gradient agree with their twins: ${count} numbers`, async (gpu) => {
     const x = draw(1, [count]);
-    const workgroups = Math.ceil(count / 64);
+    const workgroups = Math.ceil(count / 256);
     const { outputs } = await launchTwice(
       gpu,
       kernels.relu,
