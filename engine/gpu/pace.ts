@@ -16,18 +16,23 @@ export class Pace {
   #interval = 1;
   #steps = 0;
   #since = performance.now();
+  /** For what had been submitted when the last wait ended. */
+  #earlier: Promise<void> = Promise.resolve();
 
   constructor(private readonly gpu: Gpu) {}
 
   /**
-   * Say that a step has been submitted.
+   * Say that a step has been submitted. A wait is for what was submitted up to the wait before, so that the device has work meanwhile.
    *
    * @returns whether the device has been waited for
    * @throws {DeviceError} if the device has failed.
    */
   async step(): Promise<boolean> {
     if (++this.#steps < this.#interval) return false;
-    await this.gpu.finish();
+    await this.#earlier;
+    this.#earlier = this.gpu.finish();
+    // thrown by the next wait, or by whatever the caller reads in the end
+    this.#earlier.catch(() => {});
     const now = performance.now();
     const stepMs = (now - this.#since) / this.#steps;
     // at most eight times as far: the first steps may be the slowest

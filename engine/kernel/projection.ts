@@ -133,7 +133,7 @@ async function projectSeeds(
   try {
     if (residence !== "recomputed") {
       for (const block of rows.blocks) {
-        for (const staged of source.fill(block, rows.slices)) {
+        for (const staged of source.fill(commands, block, rows.slices)) {
           await rows.write(commands, block, staged);
           const done = block.firstRow +
             Math.min(block.rowCount, PANEL_ROWS * (staged.first + staged.count));

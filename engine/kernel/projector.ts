@@ -45,7 +45,6 @@ export interface ProjectorOptions {
  * segment. Holds a panel for each 64 images of a batch, as high as the longest slice.
  */
 export class Projector implements RowSource {
-  readonly #commands: Commands;
   readonly #staging: GPUBuffer;
   /** Rows that are staged together: whole panels. */
   readonly #height: number;
@@ -61,10 +60,13 @@ export class Projector implements RowSource {
     this.#rowsPerSample = options.seeds === "entk" ? network.classes : 1;
     this.#height = Math.max(options.batch, PANEL_ROWS);
     this.#staging = gpu.createBuffer("staged rows", 4 * this.#height * options.longest);
-    this.#commands = gpu.record();
   }
 
-  *fill(block: RowBlock, slices: readonly BoundSlice[]): Generator<StagedPanels> {
+  *fill(
+    commands: Commands,
+    block: RowBlock,
+    slices: readonly BoundSlice[],
+  ): Generator<StagedPanels> {
     const { batch } = this.options;
     const height = this.#height;
     // a pass serves all slices where it fills whole panels; smaller ones are repeated for each slice
@@ -76,8 +78,11 @@ export class Projector implements RowSource {
         const signals = this.#pass(rows);
         try {
           for (const slice of turn) {
-            this.#stage(signals, slice, first % height);
-            if (end % height > 0 && end < block.rowCount) continue;
+            this.#stage(commands, signals, slice, first % height);
+            if (end % height > 0 && end < block.rowCount) {
+              commands.submit();
+              continue;
+            }
             const begin = Math.floor((end - 1) / height) * height;
             yield {
               slice,
@@ -98,9 +103,11 @@ export class Projector implements RowSource {
     const { data, tensorflow, options: { layout } } = this;
     const sample = Math.floor(row / this.#rowsPerSample);
     const numbers = new Float32Array(layout.length);
+    const commands = tensorflow.gpu.record();
     const signals = this.#pass(Int32Array.of(row));
     for (const slice of slices) {
-      this.#stage(signals, slice, 0);
+      this.#stage(commands, signals, slice, 0);
+      commands.submit();
       const bytes = 4 * PANEL_ROWS * slice.length;
       const panel = new Float32Array(await tensorflow.gpu.read(this.#staging, bytes));
       for (let k = 0; k < slice.length; k++) {
@@ -132,17 +139,23 @@ export class Projector implements RowSource {
     return signals;
   }
 
-  /** Submits what writes a slice of rows, from row `first` of the staged panels on. */
-  #stage(signals: readonly LayerSignals[], slice: BoundSlice, first: number): void {
+  /**
+   * Submits the passes and records what writes a slice of rows, from row `first` of the staged panels on: the copy of the panels goes with
+   * it, since on some drivers each submission waits for the one before it, and the host with it.
+   */
+  #stage(
+    commands: Commands,
+    signals: readonly LayerSignals[],
+    slice: BoundSlice,
+    first: number,
+  ): void {
     const { tensorflow, options: { chosen, layout } } = this;
-    const commands = this.#commands;
     if (first === 0) commands.clear(this.#staging);
     for (const signal of signals) {
       const segment = layout.segments[chosen.indexOf(signal.layer)];
       if (segment) packLayer(tensorflow, commands, signal, segment, slice, this.#staging, first);
     }
     tensorflow.flush();
-    commands.submit();
   }
 }
 

@@ -54,8 +54,15 @@ export interface RowsOptions {
 
 /** Computes packed rows. */
 export interface RowSource extends Disposable {
-  /** Submits the computation of some slices of a block, part by part; a part stands staged until the next one is asked for. */
-  fill(block: RowBlock, slices: readonly BoundSlice[]): Iterable<StagedPanels>;
+  /**
+   * Records the computation of some slices of a block, part by part; a part stands staged until the next one is asked for, and what has been
+   * recorded is to be submitted by then.
+   */
+  fill(
+    commands: Commands,
+    block: RowBlock,
+    slices: readonly BoundSlice[],
+  ): Iterable<StagedPanels>;
 }
 
 /** Panels on their way to their place. */
@@ -176,7 +183,7 @@ export class Rows {
       return;
     }
     const commands = this.gpu.record();
-    for (const staged of this.#source!.fill(block, group)) {
+    for (const staged of this.#source!.fill(commands, block, group)) {
       placePanels(commands, staged, panels[this.#places.get(staged.slice)!.place]);
     }
   }

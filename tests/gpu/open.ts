@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import type { Commands } from "../../engine/gpu/commands.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../engine/kernel/layout.ts";
@@ -261,9 +262,10 @@ export async function uploadRows(
     return new Rows(gpu, layout, numbers.length, { ...options, recompute: { source, heldLength } });
   }
   const rows = new Rows(gpu, layout, numbers.length, { ...options, residence });
+  const commands = gpu.record();
   for (const block of rows.blocks) {
-    for (const staged of source.fill(block, rows.slices)) {
-      await rows.write(gpu.record(), block, staged);
+    for (const staged of source.fill(commands, block, rows.slices)) {
+      await rows.write(commands, block, staged);
     }
   }
   source[Symbol.dispose]();
@@ -279,7 +281,11 @@ class RawRows implements RowSource {
     private readonly numbers: readonly ArrayLike<number>[],
   ) {}
 
-  *fill({ firstRow, rowCount }: RowBlock, slices: readonly BoundSlice[]): Generator<StagedPanels> {
+  *fill(
+    _: Commands,
+    { firstRow, rowCount }: RowBlock,
+    slices: readonly BoundSlice[],
+  ): Generator<StagedPanels> {
     for (const slice of slices) {
       for (let row = 0; row < rowCount; row += PANEL_ROWS) {
         const first = firstRow + row;
