@@ -186,13 +186,11 @@ export class Network {
         inputs.set(layer, tf.keep(tf.clone(input)));
         return tapInto(output, taps[layers.indexOf(layer)]);
       };
-      const { grads } = tf.engine().gradients(() => {
-        const logits = this.definition.forward(
-          new Pass(this.classes, this.#modules, { tap }),
-          images,
-        );
-        return tf.sum(tf.mul(logits, seeds));
-      }, taps);
+      const { grads } = tf.engine().gradients(
+        () => this.definition.forward(new Pass(this.classes, this.#modules, { tap }), images),
+        taps,
+        seeds,
+      );
       // a layer that the logits do not depend on has no gradient
       return grads.map((delta, i) => delta ?? tf.zeros(taps[i].shape));
     });
