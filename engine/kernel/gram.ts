@@ -150,11 +150,20 @@ export async function* computeTiles(
 ): AsyncGenerator<Tile> {
   using sweep = new TileSweep(rows, columns, isWanted);
   const commands = rows.gpu.record();
-  for (let index = 0; index < sweep.places.length; index++) {
-    const { left, right, tile, diagonal } = sweep.record(commands, index);
+  const count = sweep.places.length;
+  const compute = (index: number): DeviceTile | undefined => {
+    if (index === count) return undefined;
+    const tile = sweep.record(commands, index);
     commands.submit();
+    return tile;
+  };
+  for (let current = compute(0); current;) {
+    const { left, right, tile, diagonal, index } = current;
     const [height, stride] = [left, right].map(({ panelCount }) => panelCount * PANEL_ROWS);
-    const values = new Float32Array(await rows.gpu.read(tile, height * stride * 4));
+    const reading = rows.gpu.read(tile, height * stride * 4);
+    // the device goes on while the host takes what has been copied
+    current = compute(index + 1);
+    const values = new Float32Array(await reading);
     if (diagonal) mirrorPanels(values, stride);
     yield {
       firstRow: left.firstRow,
@@ -165,7 +174,7 @@ export async function* computeTiles(
       stride,
       mirrored: columns === rows && !diagonal,
     };
-    onProgress?.(index + 1, sweep.places.length);
+    onProgress?.(index + 1, count);
   }
 }
 
