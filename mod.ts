@@ -76,6 +76,7 @@ export {
   resnet18,
   resnet18Narrow,
   resnet8,
+  resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
 export type {

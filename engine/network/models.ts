@@ -135,3 +135,11 @@ export const resnet8: NetworkDefinition = createResnet({
   blocks: 1,
   pooling: "global",
 });
+
+/** {@linkcode resnet8} with half the channels, two thirds in the later stages: 19,618 parameters, a step in less than half the time. */
+export const resnet8Narrow: NetworkDefinition = createResnet({
+  name: "resnet8_narrow",
+  widths: [8, 16, 32],
+  blocks: 1,
+  pooling: "global",
+});

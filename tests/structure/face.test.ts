@@ -67,6 +67,7 @@ Deno.test("mod.ts exports these values", () => {
     "resnet18",
     "resnet18Narrow",
     "resnet8",
+    "resnet8Narrow",
     "scoreLogits",
     "splitRandom",
     "storeGram",
