@@ -25,6 +25,7 @@ import {
   resnet18,
   resnet18Narrow,
   resnet8,
+  resnet8Narrow,
   type Rows,
   type Split,
   type StoredKernel,
@@ -41,12 +42,17 @@ export function namesStore(path: string): boolean {
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
-  [lenet5, lenetLarge, mlp, resnet8, resnet18, resnet18Narrow].map((model) => [model.name, model]),
+  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow].map((
+    model,
+  ) => [model.name, model]),
 );
 
-/** Whether `--model` names a file with a network of one's own. */
-export function namesModule(model: string): boolean {
-  return /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
+/** What `--model` takes, as a text says it. */
+export const MODEL_NEED = `${Object.keys(MODELS).join(", ")} or a .ts file`;
+
+/** Whether `--model` takes it: a built-in network's name, or the path of a file with a network of one's own. */
+export function namesModel(model: string): boolean {
+  return Object.hasOwn(MODELS, model) || /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
 }
 
 /**

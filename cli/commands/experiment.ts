@@ -2,8 +2,8 @@
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import { openEngine } from "../../mod.ts";
-import { type Base, type Config, readConfig } from "../experiments/config.ts";
-import { type Experiment, SettingError } from "../experiments/experiment.ts";
+import { type Choice, type Config, readConfig } from "../experiments/config.ts";
+import { type Base, type Experiment, SettingError } from "../experiments/experiment.ts";
 import { EXPERIMENTS } from "../experiments/list.ts";
 import { PAGE, RunFolder } from "../experiments/run_folder.ts";
 import type { Report } from "../report/page.ts";
@@ -26,39 +26,59 @@ export function addExperiment(program: Command): void {
 }
 
 function addOne(parent: Command, experiment: Experiment): void {
-  parent.command(experiment.name)
+  const command = parent.command(experiment.name)
     .description(`${experiment.about} (${experiment.source})`)
     .option("--config <file>", "settings as TOML; a run's own config.toml repeats it")
     .addOption(
-      new Option("--quick", "start from settings for three minutes on two CPU cores")
+      new Option("--quick", "start from settings for three or four minutes on two CPU cores")
         .conflicts("paper"),
     )
     .option("--paper", "start from the paper's settings")
+    .addOption(options.data())
     .addOption(options.out("folder of the run; one that was cut off goes on"))
     .addOption(options.json())
-    .addHelpText("after", `\nSettings and their defaults:\n${describeSettings(experiment)}`)
-    .action(async ({ config: path, quick, paper, out, json }) => {
-      const base: Base = quick ? "quick" : paper ? "paper" : "default";
-      const file = path === undefined ? undefined : { path, text: await readText(path) };
-      const config = readConfig(experiment, base, file);
-      using folder = await RunFolder.open(out, experiment, config.settings);
-      using engine = await openEngine();
-      const result = await folder.run(engine).catch((error) => {
-        throw placeError(error, config);
-      });
-      const { name, findings, excluded } = result;
-      report(json, { name, out, claims: findings.claims, excluded }, [
-        ...describe(result),
-        `wrote ${out}/${PAGE}`,
-      ]);
+    .addHelpText("after", describeSettings(experiment));
+  if (Object.hasOwn(experiment.settings.shape, "model")) command.addOption(options.model());
+  command.action(async (flags: Flags) => {
+    const { config: path, quick, paper, out, json } = flags;
+    const base: Base = quick ? "quick" : paper ? "paper" : "default";
+    const file = path === undefined ? undefined : { path, text: await readText(path) };
+    const config = readConfig(experiment, base, file, chooseFlags(flags));
+    using folder = await RunFolder.open(out, experiment, config.settings);
+    using engine = await openEngine();
+    const result = await folder.run(engine).catch((error) => {
+      throw placeError(error, config);
     });
+    const { name, findings, excluded } = result;
+    report(json, { name, out, claims: findings.claims, excluded }, [
+      ...describe(result),
+      `wrote ${out}/${PAGE}`,
+    ]);
+  });
 }
 
-/** A line for each setting, `epochs = 30`. */
-function describeSettings({ settings }: Experiment): string {
-  const defaults = settings.parse({});
-  return Object.entries(defaults)
-    .map(([key, value]) => `  ${key} = ${JSON.stringify(value)}\n`).join("");
+/** The options' values. */
+interface Flags extends Choice {
+  readonly config?: string;
+  readonly quick?: true;
+  readonly paper?: true;
+  readonly out: string;
+  readonly json?: true;
+}
+
+/** Those options that are settings, where they are given. */
+function chooseFlags({ data, model }: Choice): Choice {
+  return { ...data !== undefined && { data }, ...model !== undefined && { model } };
+}
+
+/** A line for each setting, `epochs = 30`, and for the data sets that need others those that differ. */
+function describeSettings({ settings, byData = {} }: Experiment): string {
+  const list = (values: Readonly<Record<string, unknown>>) =>
+    Object.entries(values).map(([key, value]) => `  ${key} = ${JSON.stringify(value)}\n`).join("");
+  return [
+    `\nSettings and their defaults:\n${list(settings.parse({}))}`,
+    ...Object.entries(byData).map(([data, bases]) => `\nOn ${data}:\n${list(bases.default)}`),
+  ].join("");
 }
 
 async function readText(path: string): Promise<string> {

@@ -5,8 +5,8 @@
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Schedule, Split } from "../../mod.ts";
+import { MODEL_NEED } from "../inputs.ts";
 import {
-  MODEL_NAMES,
   parseBatch,
   parseBytes,
   parseCount,
@@ -22,7 +22,7 @@ export const options = {
   model: () =>
     new Option(
       "--model <name>",
-      `network: ${MODEL_NAMES}, or a .ts file whose default export is a NetworkDefinition`,
+      `network: ${MODEL_NEED} whose default export is a NetworkDefinition`,
     ).argParser(parseModel),
   weights: () => new Option("--weights <file>", "weights, .safetensors in PyTorch's layout"),
   data: () =>

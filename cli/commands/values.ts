@@ -4,16 +4,13 @@
  * @module
  */
 import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
-import { MODELS, namesModule } from "../inputs.ts";
+import { MODEL_NEED, namesModel } from "../inputs.ts";
 import { readBytes } from "../units.ts";
-
-/** The built-in networks, as a text says them. */
-export const MODEL_NAMES = Object.keys(MODELS).join(", ");
 
 /** A built-in network's name, or a path. */
 export function parseModel(text: string): string {
-  if (Object.hasOwn(MODELS, text) || namesModule(text)) return text;
-  throw new InvalidArgumentError(`Got '${text}', need ${MODEL_NAMES} or a .ts file.`);
+  if (namesModel(text)) return text;
+  throw new InvalidArgumentError(`Got '${text}', need ${MODEL_NEED}.`);
 }
 
 /** An integer of at least 1. */

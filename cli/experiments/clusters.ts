@@ -12,11 +12,11 @@ import {
   type Rows,
   takeSamples,
 } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
 import { type Bar, drawBars, drawLines } from "../report/charts.ts";
 import { estimateShare, formatInterval } from "../report/intervals.ts";
 import { type Estimate, summarise } from "../report/statistics.ts";
 import type { Claim, Experiment, Run } from "./experiment.ts";
+import { findReported, PAPER_NETWORKS } from "./paper.ts";
 import * as setting from "./settings.ts";
 import { type Trained, trainOnce } from "./training.ts";
 import { claimDirection, claimNumber, claimSide, listDifferences } from "./verdict.ts";
@@ -32,6 +32,7 @@ const SETTINGS = z.strictObject({
   epochs: setting.count().default(5),
   batch: setting.count().default(64),
   learningRate: setting.positive().default(0.02),
+  augment: setting.augment(),
   /** Clusters per sample, the paper's M / N. */
   ratio: setting.ratio().default(0.1),
   /** Share of the samples that is called the easiest, and the hardest. */
@@ -41,8 +42,13 @@ const SETTINGS = z.strictObject({
 
 type Settings = z.output<typeof SETTINGS>;
 
-/** MNIST's training set; the paper does not say how much of it validates, nor how it trains for this section. */
-const PAPER = { data: "mnist", model: "lenet5", trainSize: 55_000, validationSize: 5000 };
+/** The whole training set; the paper does not say how much of it validates, nor how it trains for this section. */
+const PAPER_SETTINGS = {
+  mnist: { ...PAPER_NETWORKS.mnist, trainSize: 55_000, validationSize: 5000 },
+  cifar10: { ...PAPER_NETWORKS.cifar10, trainSize: 45_000, validationSize: 5000 },
+};
+/** Share of the 10% easiest samples in the head. */
+const PAPER_SHARE = { mnist: 0.72, cifar10: 0.8 };
 
 /** Kernels and scopes of a clustering, as they are called. */
 const KERNELS = { plain: false, cosine: true } as const;
@@ -84,7 +90,20 @@ export const clusters: Experiment<typeof SETTINGS> = {
   about: "farthest-point clustering, and whether samples of the largest clusters are easy",
   settings: SETTINGS,
   quick: { trainSize: 2000, validationSize: 500, seeds: 2, epochs: 10 },
-  paper: { ...PAPER, seeds: 10, epochs: 10 },
+  paper: { ...PAPER_SETTINGS.mnist, seeds: 10, epochs: 10 },
+  byData: {
+    cifar10: {
+      default: { ...setting.CIFAR10, epochs: 30 },
+      quick: {
+        ...setting.CIFAR10_QUICK,
+        trainSize: 2000,
+        validationSize: 500,
+        seeds: 2,
+        epochs: 12,
+      },
+      paper: { ...setting.CIFAR10_PAPER, ...PAPER_SETTINGS.cifar10, seeds: 10, epochs: 100 },
+    },
+  },
 
   async run(run) {
     const { settings } = run;
@@ -101,7 +120,7 @@ export const clusters: Experiment<typeof SETTINGS> = {
     const best = trained.reduce((a, b) => judge(b) > judge(a) ? b : a);
     const clusterings = await clusterAll(run, data, best);
     const divisions = clusterings.map((clustering) => divide(clustering, difficulty, data, share));
-    const differences = listDifferences(settings, PAPER);
+    const differences = listDifferences(settings, findReported(PAPER_SETTINGS, settings.data));
     const percent = (value: number) => Math.round(100 * value);
     return {
       metrics: {
@@ -146,7 +165,7 @@ export const clusters: Experiment<typeof SETTINGS> = {
           }),
         },
       ],
-      claims: divisions.flatMap((division) => judgeDivision(division, differences, share)),
+      claims: divisions.flatMap((division) => judgeDivision(division, differences, settings)),
       notes: [
         `Difficulty is each sample's cross-entropy summed over ${settings.epochs} epochs, averaged over ${trained.length} networks; the kernel is that of the network that does best on ${validationSize} validation samples, at its best epoch.`,
         "Per class, the head is the union of each class's largest cluster; globally it is the largest cluster of all. The paper does not say which it means; the authors' code clusters each class by itself.",
@@ -167,12 +186,12 @@ async function trainSeeds(
   data: Dataset,
   validation: Dataset,
 ): Promise<Trained[]> {
-  const { seeds, seed: first, model, epochs, batch, learningRate } = run.settings;
+  const { seeds, seed: first, epochs, batch, learningRate, augment } = run.settings;
   const trained: Trained[] = [];
   for (let i = 0; i < seeds; i++) {
     const seed = (first + i) % 2 ** 32;
-    const request = { name: `${seed}`, model, data, seed, validation, epochs, batch, learningRate };
-    const network = await trainOnce(run, request);
+    const options = { validation, epochs, batch, learningRate, augment };
+    const network = await trainOnce(run, { name: `${seed}`, data, seed, ...options });
     if (network) trained.push(network);
   }
   if (trained.length === 0) {
@@ -186,8 +205,8 @@ async function clusterAll(
   data: Dataset,
   { weights }: Trained,
 ): Promise<Clustering[]> {
-  const { engine, settings: { model, ratio } } = run;
-  using network = engine.network(MODELS[model], weights, data.shape);
+  const { engine, definition, settings: { ratio } } = run;
+  using network = engine.network(definition, weights, data.shape);
   const clusterings: Clustering[] = [];
   for (const kernel of Object.keys(KERNELS) as (keyof typeof KERNELS)[]) {
     using projected = new DisposableStack();
@@ -253,7 +272,7 @@ function divide(
 function judgeDivision(
   { name, kernel, scope, sizes, headCount, all, easiest, hardest }: Division,
   differences: readonly string[],
-  share: number,
+  { share, data }: Settings,
 ): Claim[] {
   const percent = (value: number) => `${Math.round(1000 * value) / 10}%`;
   const other = differences.length > 0 ? differences.join(", ") : undefined;
@@ -304,7 +323,7 @@ function judgeDivision(
     ...claims,
     claimNumber({
       what: `${name}: share of the easiest in the head`,
-      paper: 0.72,
+      paper: findReported(PAPER_SHARE, data),
       ours: { value, low: low!, high: high!, interval },
       differences,
     }),

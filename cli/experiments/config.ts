@@ -7,10 +7,7 @@ import { closest, distance } from "npm:fastest-levenshtein@1.0.16";
 import { parse, stringify, TomlError } from "npm:smol-toml@1.9.1";
 import type { z } from "npm:zod@4.6.7";
 import { UsageError } from "../usage.ts";
-import type { Experiment } from "./experiment.ts";
-
-/** Settings to start from, which a file's keys override. */
-export type Base = "default" | "quick" | "paper";
+import type { Base, Experiment } from "./experiment.ts";
 
 /** A configuration file. */
 export interface ConfigFile {
@@ -21,22 +18,35 @@ export interface ConfigFile {
 /** Settings of an experiment, and where each came from. */
 export interface Config {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Where a setting stands, for an error: `quick.toml, line 3`, or the base that it came from. */
+  /** Where a setting stands, for an error: `--data`, `quick.toml, line 3`, or the base that it came from. */
   locate(key: string): string;
+}
+
+/** Settings that are options of the command too. */
+export interface Choice {
+  readonly data?: string;
+  readonly model?: string;
 }
 
 /** Key of a configuration file that names the experiment; optional, and in every file that a run writes. */
 const EXPERIMENT = "experiment";
 
 /**
- * The settings of an experiment: those of the base, overridden by the file's.
+ * The settings of an experiment: those of the base for the data set, overridden by the file's, and these by the options'.
  *
  * @throws {UsageError} if the file is not TOML, has an unknown key or a value that the experiment cannot take; the message names the line.
  */
-export function readConfig(experiment: Experiment, base: Base, file?: ConfigFile): Config {
+export function readConfig(
+  experiment: Experiment,
+  base: Base,
+  file?: ConfigFile,
+  choice: Choice = {},
+): Config {
   const named = file === undefined ? {} : parseToml(file);
   const locate = (key: string) =>
-    file !== undefined && Object.hasOwn(named, key)
+    Object.hasOwn(choice, key)
+      ? `--${key}`
+      : file !== undefined && Object.hasOwn(named, key)
       ? `${file.path}, line ${findLine(file.text, key)}`
       : `${base} settings of ${experiment.name}`;
   const { [EXPERIMENT]: name = experiment.name, ...own } = named;
@@ -47,10 +57,19 @@ export function readConfig(experiment: Experiment, base: Base, file?: ConfigFile
       }, need ${experiment.name}`,
     );
   }
-  const given = { ...base === "default" ? {} : experiment[base], ...own };
+  const chosen = { ...own, ...choice };
+  const given = { ...findBase(experiment, base, chosen.data), ...chosen };
   const { data, error } = experiment.settings.strict().safeParse(given);
   if (error) throw refuse(error.issues[0], given, Object.keys(experiment.settings.shape), locate);
   return { settings: data, locate };
+}
+
+/** What a base overrides of the defaults, by the data set where it needs other settings. */
+function findBase({ byData = {}, quick, paper }: Experiment, base: Base, data: unknown) {
+  const bases = Object.hasOwn(byData, `${data}`)
+    ? byData[`${data}`]
+    : { default: {}, quick, paper };
+  return bases[base];
 }
 
 /** A configuration as TOML, every setting in it, the same text for the same settings. */

@@ -10,14 +10,12 @@ import {
   computeSelfSimilarity,
   createDataset,
   type Dataset,
-  type Engine,
   keepRandom,
   NonFiniteError,
   type OnProgress,
   type Rows,
   takeSamples,
 } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
 import { drawBars, drawLines } from "../report/charts.ts";
 import { estimateMean, formatInterval } from "../report/intervals.ts";
 import { type Estimate, summarise } from "../report/statistics.ts";
@@ -196,11 +194,10 @@ function takePool(whole: Dataset, settings: Settings): Dataset {
 }
 
 async function watchTargets(run: Run<Settings>, pool: Dataset): Promise<Watched[]> {
-  const { settings, engine } = run;
-  const { model, kernelEpochs, seed, poolSize, targets, baseSize } = settings;
+  const { settings, engine, definition } = run;
+  const { kernelEpochs, seed, poolSize, targets, baseSize } = settings;
   const trained = await trainOnce(run, {
     name: "kernel",
-    model,
     data: pool,
     seed,
     epochs: kernelEpochs,
@@ -210,7 +207,7 @@ async function watchTargets(run: Run<Settings>, pool: Dataset): Promise<Watched[
   if (trained === undefined) {
     throw new NonFiniteError("Cannot take the kernel: its network failed to train");
   }
-  using network = engine.network(MODELS[model], trained.weights, pool.shape);
+  using network = engine.network(definition, trained.weights, pool.shape);
   using rows = await engine.project(network, pool);
   const self = await computeSelfSimilarity(rows);
   const chosen = [...keepRandom(poolSize, targets, seed)];
@@ -223,7 +220,7 @@ async function watchTargets(run: Run<Settings>, pool: Dataset): Promise<Watched[
       using own = await engine.project(network, takeSamples(pool, [target]));
       const companies = await findCompanies(own, rows, self, target, free, settings);
       try {
-        return await watchTarget(engine, pool, target, base, companies, settings, onProgress);
+        return await watchTarget(run, pool, target, base, companies, onProgress);
       } catch (error) {
         if (!(error instanceof NonFiniteError)) throw error;
         return error.message;
@@ -266,21 +263,21 @@ async function findCompanies(
 }
 
 async function watchTarget(
-  engine: Engine,
+  { engine, settings, definition }: Run<Settings>,
   pool: Dataset,
   target: number,
   base: readonly number[],
   companies: Readonly<Record<Arm, Company>>,
-  { model, seed, seeds, epochs, learningRate, momentum }: Settings,
   onProgress: OnProgress,
 ): Promise<Watched> {
+  const { seed, seeds, epochs, learningRate, momentum } = settings;
   const difficulties = mapArms((): number[] => []);
   let done = 0;
   for (let i = 0; i < seeds; i++) {
     // arms take turns, so that each sees every network's first weights
     for (const arm of ARMS) {
       const source = { seed: (seed + 1 + i) % 2 ** 32, classes: pool.classes };
-      using network = engine.network(MODELS[model], source, pool.shape);
+      using network = engine.network(definition, source, pool.shape);
       const set = takeSamples(pool, [target, ...base, ...companies[arm].samples]);
       const { difficulty } = await engine.train(network, set, {
         epochs,

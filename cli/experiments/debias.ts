@@ -18,9 +18,9 @@ import {
   type Weights,
 } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
-import { MODELS } from "../inputs.ts";
 import { formatPercent } from "../report/statistics.ts";
 import type { Experiment, Run } from "./experiment.ts";
+import { findReported, PAPER_NETWORKS } from "./paper.ts";
 import * as setting from "./settings.ts";
 import {
   chooseTraining,
@@ -29,8 +29,7 @@ import {
   drawSubsets,
   loadSubsetData,
   type Pair,
-  PAPER_SUBSET_SETTINGS,
-  QUICK_SUBSET_SETTINGS,
+  SUBSET_BASES,
   SUBSET_SETTINGS,
   tabulateArms,
   tabulateTests,
@@ -56,6 +55,9 @@ const SETTINGS = z.strictObject({
 
 type Settings = z.output<typeof SETTINGS>;
 
+/** The paper's t-test of the whole set against the pruned one. */
+const PAPER_TESTS = { mnist: "t(19) = -3.205, p = 0.005", cifar10: "t(19) = -3.996, p = 0.003" };
+
 /** What each score's arm is called. */
 const SCORES = {
   el2n: "highest EL2N",
@@ -64,15 +66,25 @@ const SCORES = {
 } as const;
 type Score = keyof typeof SCORES;
 
+/** What differs from `redundancy`, beside its rule. */
+const QUICK = { rule: "later", scoreSeeds: 1, seeds: 2 } as const;
+const PAPER = { rule: "later", scoreSeeds: 10 } as const;
+
 /** Section 4.3. */
 export const debias: Experiment<typeof SETTINGS> = {
   name: "debias",
   source: "section 4.3, figure 3",
   about: "prune redundant samples and a tenth of the largest clusters, beside other scores",
   settings: SETTINGS,
-  // as in `redundancy`
-  quick: { ...QUICK_SUBSET_SETTINGS, rule: "later", scoreSeeds: 1, seeds: 2 },
-  paper: { ...PAPER_SUBSET_SETTINGS, rule: "later", scoreSeeds: 10 },
+  quick: { ...SUBSET_BASES.mnist.quick, ...QUICK },
+  paper: { ...SUBSET_BASES.mnist.paper, ...PAPER },
+  byData: {
+    cifar10: {
+      default: SUBSET_BASES.cifar10.default,
+      quick: { ...SUBSET_BASES.cifar10.quick, ...QUICK, testSize: 500, epochs: 10 },
+      paper: { ...SUBSET_BASES.cifar10.paper, ...PAPER },
+    },
+  },
 
   async run(run) {
     const { settings } = run;
@@ -84,6 +96,8 @@ export const debias: Experiment<typeof SETTINGS> = {
     const scores = await scoreSamples(run, train);
     const centers = await chooseCover(run, train, weights, size);
     const count = settings.trainSize;
+    const network = findReported(PAPER_NETWORKS, settings.data);
+    const { trainSize } = findReported(SUBSET_BASES, settings.data).paper;
     const arms: Arm[] = [
       { name: "whole" },
       { name: "lpNTK", keep: (seed) => pruneHeads(clusters, settings.share, seed) },
@@ -131,7 +145,7 @@ export const debias: Experiment<typeof SETTINGS> = {
       claims: [
         claimTest(results, {
           what: "the pruned set is better to learn from than the whole",
-          paper: "significantly better: t(19) = -3.205, p = 0.005",
+          paper: `significantly better: ${findReported(PAPER_TESTS, settings.data)}`,
           pair: ["lpNTK", "whole"],
           expected: "better",
         }),
@@ -145,11 +159,7 @@ export const debias: Experiment<typeof SETTINGS> = {
           what: "share of the training set that is removed",
           paper: 0.2,
           ours: { value: removed, tolerance: 0.05, reason: "the paper says roughly" },
-          differences: listDifferences(settings, {
-            data: "mnist",
-            model: "lenet5",
-            trainSize: PAPER_SUBSET_SETTINGS.trainSize,
-          }),
+          differences: listDifferences(settings, { ...network, trainSize }),
         }),
       ],
       notes: [
@@ -174,13 +184,13 @@ interface Rest {
 
 /** Removes redundant samples, and clusters the rest. */
 async function clusterRest(
-  { engine, settings, step }: Run<Settings>,
+  { engine, settings, definition, step }: Run<Settings>,
   train: Dataset,
   weights: Weights,
 ): Promise<Rest> {
   const { rule, ratio, perClass } = settings;
   const { rest, assignment, heads } = await step("clusters", async (onProgress) => {
-    using network = engine.network(MODELS[settings.model], weights, train.shape);
+    using network = engine.network(definition, weights, train.shape);
     using rows = await engine.project(network, train);
     const rest = Array.from(keepUnflagged(await findRedundant(rows, { rule }, onProgress)));
     const { assignment, heads } = await clusterSamples(rows, {
@@ -195,15 +205,15 @@ async function clusterRest(
 
 /** Scores of every sample, averaged over networks of several seeds, `[N]` each; `Infinity` for a sample that some network never got right. */
 async function scoreSamples(
-  { engine, settings, step }: Run<Settings>,
+  { engine, settings, definition, step }: Run<Settings>,
   train: Dataset,
 ): Promise<Record<Score, number[]>> {
-  const { model, epochs, scoreSeeds, scoreEpochs } = settings;
+  const { epochs, scoreSeeds, scoreEpochs } = settings;
   const parts: Record<Score, number[]>[] = [];
   for (let seed = 0; seed < scoreSeeds; seed++) {
     const build = () => {
       const source = { seed: SCORE_SEED + seed, classes: train.classes };
-      return engine.network(MODELS[model], source, train.shape);
+      return engine.network(definition, source, train.shape);
     };
     const training = { ...chooseTraining(settings), seed: SCORE_SEED + seed };
     const early = await step(`scores_seed_${seed}`, async (onProgress) => {
@@ -238,13 +248,13 @@ const SCORE_SEED = 1000;
 
 /** The samples that k-center greedy chooses by the features of the kernel's network. */
 async function chooseCover(
-  { engine, settings, step }: Run<Settings>,
+  { engine, definition, step }: Run<Settings>,
   train: Dataset,
   weights: Weights,
   size: number,
 ): Promise<number[]> {
   return await step("centers", async () => {
-    using network = engine.network(MODELS[settings.model], weights, train.shape);
+    using network = engine.network(definition, weights, train.shape);
     const features = await engine.features(network, train);
     return Array.from(chooseCenters(features, train.labels.length, size));
   });

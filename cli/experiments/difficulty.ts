@@ -5,15 +5,7 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import {
-  type Dataset,
-  type Engine,
-  keepRandom,
-  type OnProgress,
-  splitRandom,
-  takeSamples,
-} from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
+import { type Dataset, keepRandom, type OnProgress, splitRandom, takeSamples } from "../../mod.ts";
 import { drawLines, drawScatter, type LinePoint } from "../report/charts.ts";
 import { correlate, type Estimate, summarise } from "../report/statistics.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
@@ -113,19 +105,19 @@ async function chooseSamples(run: Run<Settings>): Promise<Dataset> {
 async function measure(run: Run<Settings>, data: Dataset, size: number): Promise<Difficulties> {
   return await run.step(
     `subsets_of_${size}`,
-    (onProgress) => trainOnSubsets(run.engine, run.settings, data, size, onProgress),
+    (onProgress) => trainOnSubsets(run, data, size, onProgress),
   );
 }
 
 async function trainOnSubsets(
-  engine: Engine,
-  { model, seed, epochs, learningRate }: Settings,
+  { engine, settings, definition }: Run<Settings>,
   data: Dataset,
   size: number,
   onProgress: OnProgress,
 ): Promise<Difficulties> {
+  const { seed, epochs, learningRate } = settings;
   const subsets = splitRandom(data.labels.length, size, seed);
-  using network = engine.network(MODELS[model], { seed, classes: data.classes }, data.shape);
+  using network = engine.network(definition, { seed, classes: data.classes }, data.shape);
   const { difficulty } = await engine.trainEnsemble(network, data, subsets, {
     epochs,
     learningRate,

@@ -4,7 +4,10 @@
  * @module
  */
 import type { z } from "npm:zod@4.6.7";
-import type { Dataset, Engine, OnProgress, Split, Weights } from "../../mod.ts";
+import type { Dataset, Engine, NetworkDefinition, OnProgress, Split, Weights } from "../../mod.ts";
+
+/** Settings to start from, which those of a call override. */
+export type Base = "default" | "quick" | "paper";
 
 /** One experiment of the paper, or of ours. */
 export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
@@ -16,10 +19,12 @@ export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
   readonly about: string;
   /** Every setting with its default: a strict zod object whose keys all have defaults. */
   readonly settings: Schema;
-  /** Settings that end within three minutes on two CPU cores. */
+  /** Settings that end within three minutes on two CPU cores, four on CIFAR-10. */
   readonly quick: Partial<z.input<Schema>>;
   /** The paper's setting. */
   readonly paper: Partial<z.input<Schema>>;
+  /** For data sets that need other settings, by name: what each base overrides of the defaults there, in place of the two above. */
+  readonly byData?: Readonly<Record<string, Readonly<Record<Base, Partial<z.input<Schema>>>>>>;
   /**
    * Runs it.
    *
@@ -32,6 +37,12 @@ export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
 export interface Run<Settings> {
   readonly settings: Settings;
   readonly engine: Engine;
+  /**
+   * The network that the setting `model` names; the hash of its file goes into the record.
+   *
+   * @throws {Error} if the experiment has no such setting.
+   */
+  readonly definition: NetworkDefinition;
   /** Samples of the data set that the settings name; their hash goes into the record. */
   data(split: Split, size?: number): Promise<Dataset>;
   /**

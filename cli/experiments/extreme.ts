@@ -16,7 +16,6 @@ import {
   type Relation,
   takeSamples,
 } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
 import { drawLines, type LinePoint } from "../report/charts.ts";
 import { summarise } from "../report/statistics.ts";
 import type { Claim, Experiment, Run } from "./experiment.ts";
@@ -177,7 +176,7 @@ function sayShare(count: number, every: number): string {
 const CHANCE = Math.log(2);
 
 async function learnPairs(
-  { engine, settings }: Run<Settings>,
+  { engine, settings, definition }: Run<Settings>,
   data: Dataset,
   labels: readonly [number, number],
   onProgress: OnProgress,
@@ -187,7 +186,7 @@ async function learnPairs(
     const twice = takeSamples(data, [image, image]);
     const pair = createDataset({ ...twice, labels, classes: 2 });
     const seed = (settings.seed + image) % 2 ** 32;
-    runs.push(await learnPair(engine, MODELS[settings.model], pair, { ...settings, seed }));
+    runs.push(await learnPair(engine, definition, pair, { ...settings, seed }));
     onProgress(image + 1, settings.images);
   }
   return runs;

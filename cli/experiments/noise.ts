@@ -21,7 +21,6 @@ import {
   scoreLogits,
   takeSamples,
 } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
 import { drawBars } from "../report/charts.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { estimateMean, formatInterval } from "../report/intervals.ts";
@@ -264,8 +263,8 @@ function checkSettings({ checkpoints, neighbours, suspects, trainSize, share }: 
 
 /** Judges every network that learnt something. */
 async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
-  const { settings, engine } = run;
-  const { trainSize, testSize, share, seeds, checkpoints, model, batch, learningRate } = settings;
+  const { settings, engine, definition } = run;
+  const { trainSize, testSize, share, seeds, checkpoints, batch, learningRate } = settings;
   const clean = await run.data("train", trainSize);
   const test = await run.data("test", testSize);
   const judgements: Judgement[] = [];
@@ -280,7 +279,6 @@ async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
     for (const [k, epochs] of checkpoints.entries()) {
       trained = await trainOnce(run, {
         name: `${seed}-${epochs}`,
-        model,
         data,
         seed: (seed + k) % 2 ** 32,
         from: trained?.weights,
@@ -291,7 +289,7 @@ async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
       });
       if (trained === undefined) break;
       trained.difficulty.forEach((loss, sample) => summed[sample] += loss);
-      using network = engine.network(MODELS[model], trained.weights, data.shape);
+      using network = engine.network(definition, trained.weights, data.shape);
       const judged = await run.step(
         `scores-${seed}-${epochs}`,
         (onProgress) => judge(engine, network, data, summed, settings, onProgress),
@@ -520,13 +518,13 @@ async function explainSuspects(
   run: Run<Settings>,
   { scores, suggested, noisy: { data }, trained }: Judgement,
 ): Promise<Suspect[]> {
-  const { engine, settings } = run;
+  const { engine, settings, definition } = run;
   return await run.step("suspects", async () => {
     const { candidate } = scores;
     const worst = [...candidate.keys()].sort((a, b) => candidate[b] - candidate[a])
       .slice(0, settings.suspects);
     const labels = worst.map((sample) => suggested.candidate[sample]);
-    using network = engine.network(MODELS[settings.model], trained.weights, data.shape);
+    using network = engine.network(definition, trained.weights, data.shape);
     using rows = await engine.project(network, data, { normalise: true });
     const chosen = takeSamples(data, worst);
     using given = await engine.project(network, chosen, { normalise: true });

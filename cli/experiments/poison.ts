@@ -6,7 +6,6 @@
 import { z } from "npm:zod@4.6.7";
 import { clusterSamples, type Dataset, keepRandom, type Weights } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
-import { MODELS } from "../inputs.ts";
 import { formatPercent } from "../report/statistics.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 import * as setting from "./settings.ts";
@@ -15,8 +14,7 @@ import {
   drawSubsets,
   loadSubsetData,
   type Pair,
-  PAPER_SUBSET_SETTINGS,
-  QUICK_SUBSET_SETTINGS,
+  SUBSET_BASES,
   SUBSET_SETTINGS,
   tabulateArms,
   tabulateTests,
@@ -43,8 +41,8 @@ export const poison: Experiment<typeof SETTINGS> = {
   source: "appendix E.2, figure 7",
   about: "train on 1% and 5% of the data, from the largest cluster against from everything",
   settings: SETTINGS,
-  quick: { ...QUICK_SUBSET_SETTINGS, trainSize: 4_000, seeds: 4, epochs: 20, batch: 16 },
-  paper: { ...PAPER_SUBSET_SETTINGS, epochs: 100 },
+  quick: { ...SUBSET_BASES.mnist.quick, trainSize: 4_000, seeds: 4, epochs: 20, batch: 16 },
+  paper: { ...SUBSET_BASES.mnist.paper, epochs: 100 },
 
   async run(run) {
     const { settings } = run;
@@ -132,14 +130,14 @@ function nameArm(share: number, from: "head" | "everything"): string {
  * @throws {RangeError} if it holds fewer samples than are to be drawn from it.
  */
 async function findHead(
-  { engine, settings, step }: Run<Settings>,
+  { engine, settings, definition, step }: Run<Settings>,
   train: Dataset,
   weights: Weights,
   size: number,
 ): Promise<number[]> {
-  const { model, ratio, perClass } = settings;
+  const { ratio, perClass } = settings;
   const head = await step("head", async (onProgress) => {
-    using network = engine.network(MODELS[model], weights, train.shape);
+    using network = engine.network(definition, weights, train.shape);
     using rows = await engine.project(network, train);
     const options = perClass ? { ratio, perClass: train.labels } : { ratio };
     const { assignment, heads } = await clusterSamples(rows, options, onProgress);

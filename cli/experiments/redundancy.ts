@@ -6,16 +6,15 @@
 import { z } from "npm:zod@4.6.7";
 import { findRedundant, keepRandom, keepUnflagged, type RedundancyRule } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
-import { MODELS } from "../inputs.ts";
 import { formatPercent } from "../report/statistics.ts";
 import type { Experiment, Run } from "./experiment.ts";
+import { findReported } from "./paper.ts";
 import {
   claimTest,
   DEGREES_NOTE,
   drawSubsets,
   loadSubsetData,
-  PAPER_SUBSET_SETTINGS,
-  QUICK_SUBSET_SETTINGS,
+  SUBSET_BASES,
   SUBSET_SETTINGS,
   type SubsetData,
   tabulateArms,
@@ -37,6 +36,12 @@ const SETTINGS = z.strictObject({
 
 type Settings = z.output<typeof SETTINGS>;
 
+/** The paper's t-tests of the whole set against what is left. */
+const PAPER_TESTS = {
+  lpntk: { mnist: "t(19) = 0.293, p = 0.774", cifar10: "t(19) = 1.562, p = 0.153" },
+  pntk: { mnist: "t(19) = 13.718, p << 0.01", cifar10: "t(19) = 26.252, p << 0.01" },
+};
+
 const NAMES = { lpntk: "lpNTK", pntk: "pNTK" } as const;
 
 /** Section 4.2. */
@@ -46,11 +51,22 @@ export const redundancy: Experiment<typeof SETTINGS> = {
   about: "train without the samples that lpNTK or pNTK calls redundant",
   settings: SETTINGS,
   // the paper's numbers come from the authors' code
-  quick: { ...QUICK_SUBSET_SETTINGS, rule: "later" },
-  paper: { ...PAPER_SUBSET_SETTINGS, rule: "later" },
+  quick: { ...SUBSET_BASES.mnist.quick, rule: "later" },
+  paper: { ...SUBSET_BASES.mnist.paper, rule: "later" },
+  byData: {
+    cifar10: {
+      default: SUBSET_BASES.cifar10.default,
+      quick: { ...SUBSET_BASES.cifar10.quick, rule: "later" },
+      paper: { ...SUBSET_BASES.cifar10.paper, rule: "later" },
+    },
+  },
 
   async run(run) {
     const { settings } = run;
+    const reported = {
+      lpntk: findReported(PAPER_TESTS.lpntk, settings.data),
+      pntk: findReported(PAPER_TESTS.pntk, settings.data),
+    };
     const data = await loadSubsetData(run);
     const kept = await chooseKept(run, data);
     const count = settings.trainSize;
@@ -114,13 +130,13 @@ export const redundancy: Experiment<typeof SETTINGS> = {
       claims: [
         claimTest(results, {
           what: "samples that are redundant under lpNTK are not needed",
-          paper: "the whole set is not significantly better: t(19) = 0.293, p = 0.774",
+          paper: `the whole set is not significantly better: ${reported.lpntk}`,
           pair: [whole, lpntk],
           expected: "not better",
         }),
         claimTest(results, {
           what: "samples that are redundant under pNTK are needed",
-          paper: "the whole set is significantly better: t(19) = 13.718, p << 0.01",
+          paper: `the whole set is significantly better: ${reported.pntk}`,
           pair: [whole, pntk],
           expected: "better",
         }),
@@ -147,11 +163,11 @@ export const redundancy: Experiment<typeof SETTINGS> = {
 type Kept = Record<Kind, Record<RedundancyRule, number[]>>;
 
 async function chooseKept(run: Run<Settings>, data: SubsetData): Promise<Kept> {
-  const { engine, settings } = run;
+  const { engine, definition } = run;
   const { train } = data;
   const weights = await trainKernelNetwork(run, data);
   return await run.step("kept", async (onProgress) => {
-    using network = engine.network(MODELS[settings.model], weights, train.shape);
+    using network = engine.network(definition, weights, train.shape);
     const kept = {} as Kept;
     for (const kind of KINDS) {
       using rows = await engine.project(network, train, { seeds: kind });

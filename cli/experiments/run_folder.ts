@@ -12,13 +12,14 @@ import {
   FileError,
   hashDataset,
   loadWeights,
+  type NetworkDefinition,
   type OnProgress,
   type Split,
   takeFirst,
   type Weights,
   writeWhole,
 } from "../../mod.ts";
-import { loadData } from "../inputs.ts";
+import { identifyModel, loadData, loadDefinition } from "../inputs.ts";
 import { withProgress } from "../progress.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
@@ -43,6 +44,8 @@ type Environment = {
   readonly gramVariants: string[];
   /** SHA-256 by split and size. */
   readonly data: Record<string, string>;
+  /** The network's name, or its file with the SHA-256; nothing where the experiment has no setting `model`. */
+  model?: string;
 };
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -95,7 +98,8 @@ export class RunFolder {
     const { experiment, settings } = this;
     try {
       const environment = this.#enter(engine);
-      const findings = await experiment.run(this.#offer(engine, environment));
+      const definition = await this.#loadNetwork(environment);
+      const findings = await experiment.run(this.#offer(engine, environment, definition));
       await this.#saveEnvironment(engine, environment);
       const report = {
         ...experiment,
@@ -118,7 +122,11 @@ export class RunFolder {
   }
 
   /** What an experiment works with. */
-  #offer(engine: Engine, environment: Environment): Run<Settings> {
+  #offer(
+    engine: Engine,
+    environment: Environment,
+    definition: NetworkDefinition | undefined,
+  ): Run<Settings> {
     const keep = async <T>(
       file: string,
       work: (onProgress: OnProgress) => Promise<T>,
@@ -141,6 +149,10 @@ export class RunFolder {
     return {
       settings: this.settings,
       engine,
+      get definition() {
+        if (definition) return definition;
+        throw new Error("Cannot give a network: got no setting model, need one");
+      },
       data: (split, size) => this.#load(split, size, environment),
       step: (name, work) => keep(`${name}.json`, work, (value) => encodeJson(value), readJson),
       weights: (name, work) =>
@@ -192,6 +204,22 @@ export class RunFolder {
       if (!gramVariants.includes(name)) gramVariants.push(name);
     }
     await this.#write(ENVIRONMENT, encodeJson(this.#environments));
+  }
+
+  /** @throws {FileError} if the setting `model` names a file that is not the one that the run began with, or has no network. */
+  async #loadNetwork(environment: Environment): Promise<NetworkDefinition | undefined> {
+    const { model } = this.settings;
+    if (typeof model !== "string") return undefined;
+    const definition = await loadDefinition(model);
+    const identity = await identifyModel(model);
+    if (this.#environments.some((other) => (other.model ?? identity) !== identity)) {
+      throw new FileError(
+        this.path,
+        `Cannot go on with ${this.path}: got another network in ${model} than the run began with, need the same; choose another --out`,
+      );
+    }
+    environment.model = identity;
+    return definition;
   }
 
   /** @throws {FileError} if the samples are not those that the run began with. */

@@ -4,7 +4,8 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { MODELS } from "../inputs.ts";
+import { PAPER_NETWORKS } from "./paper.ts";
+import { MODEL_NEED, namesModel } from "../inputs.ts";
 
 /** A number of things, at least one. */
 export const count = () => z.int().min(1);
@@ -21,8 +22,24 @@ export const ratio = () => z.number().positive().max(1);
 /** Seed of first weights, orders and choices. */
 export const seed = () => z.int().min(0).max(2 ** 32 - 1).default(0);
 
-/** `mnist`, `digits` or a folder, as `--data` takes them. */
+/** A data set's name or a folder, as `--data` takes them. */
 export const data = () => z.string().min(1).default("mnist");
 
-/** Name of a built-in network. */
-export const model = () => z.enum(Object.keys(MODELS));
+/** Name of a built-in network, or a file with one, as `--model` takes them. */
+export const model = () => z.string().refine(namesModel, MODEL_NEED);
+
+/** How a residual network without batch norm learns CIFAR-10 on a GPU. */
+export const CIFAR10 = { model: "resnet8", batch: 32, learningRate: 0.05, augment: true } as const;
+
+/** What two CPU cores train in minutes; it sees each sample so few times that others in its place would only delay it. */
+export const CIFAR10_QUICK = { ...CIFAR10, model: "resnet8_narrow", augment: false } as const;
+
+/** A device for ResNet-18; the rate is smaller as its layers are wider. */
+export const CIFAR10_PAPER = {
+  ...CIFAR10,
+  ...PAPER_NETWORKS.cifar10,
+  learningRate: 0.005,
+} as const;
+
+/** Whether training samples are moved and mirrored at random. */
+export const augment = () => z.boolean().default(false);

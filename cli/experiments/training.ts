@@ -12,7 +12,6 @@ import {
   type TrainingResult,
   type Weights,
 } from "../../mod.ts";
-import { MODELS } from "../inputs.ts";
 import { formatPercent } from "../report/statistics.ts";
 import type { Run } from "./experiment.ts";
 
@@ -29,7 +28,6 @@ export interface Trained {
 export interface TrainingRequest extends TrainingOptions {
   /** Unlike any other training's of the run. */
   readonly name: string;
-  readonly model: string;
   readonly data: Dataset;
   readonly seed: number;
   /** Weights to go on from; new ones from the seed where there are none. */
@@ -62,11 +60,11 @@ export function describeChance(
  */
 export async function trainOnce(
   run: Run<unknown>,
-  { name, model, data, seed, from, ...options }: TrainingRequest,
+  { name, data, seed, from, ...options }: TrainingRequest,
 ): Promise<Trained | undefined> {
   const train = async (onProgress: OnProgress): Promise<TrainingResult> => {
     const source = from ?? { seed, classes: data.classes };
-    using network = run.engine.network(MODELS[model], source, data.shape);
+    using network = run.engine.network(run.definition, source, data.shape);
     return await run.engine.train(network, data, { ...options, seed, onProgress });
   };
   let weights: Weights | undefined;

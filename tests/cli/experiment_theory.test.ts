@@ -35,6 +35,7 @@ const FORGETTING = {
   batches: 2,
   batchSize: 16,
   iterations: 3,
+  batchBefore: 16,
 };
 
 interface Tally {
@@ -146,7 +147,7 @@ Deno.test("settings that do not go together stop an experiment at their line, be
       { ...FORGETTING, batches: 7 },
       /line 6: got batches = 7, need at most 6 of that size$/,
     ],
-    ["forgetting", { ...FORGETTING, loss: "average" }, /line 9: got loss = "average", need /],
+    ["forgetting", { ...FORGETTING, loss: "average" }, /line 10: got loss = "average", need /],
     [
       "theorem1",
       { ...THEOREM, fitFrom: 32 },

@@ -21,16 +21,16 @@ compare --model --data --train-size --test-size --arm --seeds --epochs --lr --mo
 run --model --data --train-size --test-size --ratio --share --seeds --memory --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 experiment --help
 experiment list --help
-experiment difficulty --config --quick --paper --out --json --help
-experiment forgetting --config --quick --paper --out --json --help
-experiment clusters --config --quick --paper --out --json --help
-experiment redundancy --config --quick --paper --out --json --help
-experiment debias --config --quick --paper --out --json --help
-experiment poison --config --quick --paper --out --json --help
-experiment theorem1 --config --quick --paper --out --json --help
-experiment extreme --config --quick --paper --out --json --help
-experiment control --config --quick --paper --out --json --help
-experiment noise --config --quick --paper --out --json --help
+experiment difficulty --config --quick --paper --data --out --json --model --help
+experiment forgetting --config --quick --paper --data --out --json --model --help
+experiment clusters --config --quick --paper --data --out --json --model --help
+experiment redundancy --config --quick --paper --data --out --json --model --help
+experiment debias --config --quick --paper --data --out --json --model --help
+experiment poison --config --quick --paper --data --out --json --model --help
+experiment theorem1 --config --quick --paper --data --out --json --help
+experiment extreme --config --quick --paper --data --out --json --model --help
+experiment control --config --quick --paper --data --out --json --model --help
+experiment noise --config --quick --paper --data --out --json --model --help
 bench --quick --json --help
 `.trim();
 

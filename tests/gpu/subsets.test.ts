@@ -40,6 +40,7 @@ function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Sett
   const run: Run<Settings> = {
     settings,
     engine,
+    definition: mlp,
     data: (split, size) => Promise.resolve(drawDigits(split, { size })),
     async step(name, work) {
       assert.match(name, /^[\w.-]+$/);

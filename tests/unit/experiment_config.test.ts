@@ -1,8 +1,8 @@
 /** Configuration files of experiments: what overrides what, and that every mistake is told with its line. @module */
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { encodeConfig, readConfig } from "../../cli/experiments/config.ts";
-import type { Experiment } from "../../cli/experiments/experiment.ts";
+import { type Choice, encodeConfig, readConfig } from "../../cli/experiments/config.ts";
+import type { Base, Experiment } from "../../cli/experiments/experiment.ts";
 import * as setting from "../../cli/experiments/settings.ts";
 
 const SETTINGS = z.strictObject({
@@ -20,11 +20,18 @@ const experiment: Experiment<typeof SETTINGS> = {
   settings: SETTINGS,
   quick: { epochs: 3 },
   paper: { epochs: 300, sizes: [1, 5, 10] },
+  byData: {
+    cifar10: {
+      default: { model: "resnet8" },
+      quick: { model: "./quick.ts", sizes: [2] },
+      paper: { model: "resnet18", epochs: 90 },
+    },
+  },
   run: () => Promise.reject(new Error("not run")),
 };
 
-const read = (base: "default" | "quick" | "paper", text?: string) =>
-  readConfig(experiment, base, text === undefined ? undefined : { path: "c.toml", text });
+const read = (base: Base, text?: string, choice?: Choice) =>
+  readConfig(experiment, base, text === undefined ? undefined : { path: "c.toml", text }, choice);
 
 const DEFAULTS = {
   data: "mnist",
@@ -39,6 +46,38 @@ Deno.test("settings are the defaults, the base's over them, and the file's over 
   assert.deepEqual(read("quick").settings, { ...DEFAULTS, epochs: 3 });
   const { settings } = read("paper", "epochs = 7\nlearningRate = 5e-4");
   assert.deepEqual(settings, { ...DEFAULTS, sizes: [1, 5, 10], epochs: 7, learningRate: 5e-4 });
+});
+
+Deno.test("a data set that needs other settings has its own for each base, in place of the others", () => {
+  const cifar10 = { ...DEFAULTS, data: "cifar10" };
+  const expected = {
+    default: { ...cifar10, model: "resnet8" },
+    quick: { ...cifar10, model: "./quick.ts", sizes: [2] },
+    paper: { ...cifar10, model: "resnet18", epochs: 90 },
+  };
+  for (const base of ["default", "quick", "paper"] as const) {
+    assert.deepEqual(read(base, 'data = "cifar10"').settings, expected[base]);
+    assert.deepEqual(read(base, undefined, { data: "cifar10" }).settings, expected[base]);
+    const { settings } = read(base, 'data = "cifar10"\nmodel = "mlp"\nepochs = 5');
+    assert.deepEqual(settings, { ...expected[base], model: "mlp", epochs: 5 });
+  }
+  // a name that every object has
+  assert.deepEqual(read("quick", 'data = "valueOf"').settings, {
+    ...DEFAULTS,
+    data: "valueOf",
+    epochs: 3,
+  });
+});
+
+Deno.test("options override the file, and are told by their names", () => {
+  const choice = { data: "cifar10", model: "./mine.ts" };
+  const { settings, locate } = read("quick", 'data = "digits"\nmodel = "mlp"', choice);
+  assert.deepEqual(settings, { ...DEFAULTS, ...choice, sizes: [2] });
+  assert.deepEqual(["data", "model", "sizes"].map(locate), [
+    "--data",
+    "--model",
+    "quick settings of trial",
+  ]);
 });
 
 Deno.test("a configuration that was written is read as it was, whatever the base", () => {
@@ -75,7 +114,7 @@ const MISTAKES: readonly (readonly [name: string, text: string, says: string])[]
   [
     "a choice that there is not",
     'epochs = 1\nmodel = "resnet"',
-    'Cannot use c.toml, line 2: got model = "resnet", need one of "lenet5"|"lenet_large"|"mlp"|"resnet8"|"resnet18"|"resnet18_narrow"',
+    'Cannot use c.toml, line 2: got model = "resnet", need lenet5, lenet_large, mlp, resnet8, resnet8_narrow, resnet18, resnet18_narrow or a .ts file',
   ],
   [
     "a mistake in an array over several lines, by its first",
