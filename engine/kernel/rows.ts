@@ -1,5 +1,5 @@
 /**
- * Packed rows: on the device, or in a file where they do not fit.
+ * Packed rows: on the device, in a file where they do not fit, or computed anew where neither holds them.
  *
  * @module
  */
