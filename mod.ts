@@ -14,7 +14,13 @@
  *
  * @module
  */
-export { Engine, type EngineOptions, openEngine, type ProjectOptions } from "./engine/engine.ts";
+export {
+  Engine,
+  type EngineOptions,
+  openEngine,
+  type ProjectOptions,
+  type SketchRequest,
+} from "./engine/engine.ts";
 export * from "./engine/errors.ts";
 
 export {
@@ -43,7 +49,8 @@ export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
 export type { Seeds } from "./engine/kernel/projector.ts";
-export type { RowLayout, Segment } from "./engine/kernel/layout.ts";
+export type { RowLayout, Segment, Sketch } from "./engine/kernel/layout.ts";
+export type { SketchError } from "./engine/kernel/sketch_error.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
 export type { RowPlan } from "./engine/kernel/plan.ts";
 export type { Tuning } from "./engine/kernel/tuning.ts";

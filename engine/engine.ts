@@ -7,12 +7,17 @@ import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
-import { type ConvolutionForm, layOutRow } from "./kernel/layout.ts";
+import { type ConvolutionForm, layOutRow, type Sketch } from "./kernel/layout.ts";
 import { planChunkRows, type Residence } from "./kernel/plan.ts";
 import { measureFreeMemory } from "./kernel/room.ts";
 import { projectRows } from "./kernel/projection.ts";
 import type { Seeds } from "./kernel/projector.ts";
 import type { Rows } from "./kernel/rows.ts";
+import {
+  measureSketchError,
+  type SketchError,
+  type SketchErrorRequest,
+} from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./kernel/variants.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
@@ -38,6 +43,11 @@ export interface ProjectOptions {
   readonly layers?: readonly string[];
   /** Scales every row by `1 / sqrt(kappa(x, x))`: the kernel's entries are cosines, 1 on the diagonal up to rounding. Default: no. */
   readonly normalise?: boolean;
+  /**
+   * Projects each layer's two factors further, at random, onto so many numbers of a row together. Products of sketched rows estimate the
+   * kernel without bias; `measureSketch` says how far off they are. Both sides of a kernel need the same sketch. Default: rows are exact.
+   */
+  readonly sketch?: Sketch;
   readonly onProgress?: OnProgress;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
   readonly tileRows?: number;
@@ -52,6 +62,11 @@ export interface ProjectOptions {
    */
   readonly convolutions?: ConvolutionForm;
 }
+
+/** What sketched kernel is to be measured; `seeds` as of `project`, `others` where the kernel's columns are of another data set. */
+export type SketchRequest =
+  & Omit<SketchErrorRequest, "seeds" | "memoryBytes">
+  & Partial<Pick<SketchErrorRequest, "seeds">>;
 
 /** How to open an engine. */
 export interface EngineOptions {
@@ -169,6 +184,23 @@ export class Engine {
     });
     this.#gramVariants.add(rows.variant.name);
     return rows;
+  }
+
+  /**
+   * How far the kernel of sketched rows is from the exact one: both are computed for all pairs of 32 samples, or between 32 of either side.
+   */
+  async measureSketch(
+    network: Network,
+    data: Dataset,
+    { seeds = "lpntk", ...request }: SketchRequest,
+  ): Promise<SketchError> {
+    this.#gpu.check();
+    const { memoryBytes } = this.options;
+    return await measureSketchError(this.#tensorflow, network, data, {
+      ...request,
+      seeds,
+      memoryBytes,
+    });
   }
 
   /**

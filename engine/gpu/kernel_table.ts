@@ -23,6 +23,7 @@ import relu from "../../shaders/relu.wgsl" with { type: "text" };
 import reluGradient from "../../shaders/relu_gradient.wgsl" with { type: "text" };
 import sumGroups from "../../shaders/sum_groups.wgsl" with { type: "text" };
 import sumPositions from "../../shaders/sum_positions.wgsl" with { type: "text" };
+import sumProducts from "../../shaders/sum_products.wgsl" with { type: "text" };
 import tileDiagonal from "../../shaders/tile_diagonal.wgsl" with { type: "text" };
 import tileMaximum from "../../shaders/tile_maximum.wgsl" with { type: "text" };
 import tileNearest from "../../shaders/tile_nearest.wgsl" with { type: "text" };
@@ -132,6 +133,10 @@ export const kernels = {
   sum_groups: new Kernel("sum_groups", sumGroups, {
     params: { group_count: "u32", group_size: "u32", first: "u32", count: "u32" },
     buffers: { groups: "r32float", sums: "read_write" },
+  }),
+  sum_products: new Kernel("sum_products", sumProducts, {
+    params: { sample_count: "u32", places: "u32", channels: "u32" },
+    buffers: { left: "r32float", right: "r32float", sums: "read_write" },
   }),
   max_pool: new Kernel("max_pool", maxPool, {
     params: window,

@@ -5,7 +5,7 @@
  */
 import type { Gpu } from "../gpu/device.ts";
 import type { LayerShape } from "../network/network.ts";
-import { countProducts, layOutRow, type RowLayout } from "./layout.ts";
+import { countProducts, layOutRow, type RowLayout, type Sketch } from "./layout.ts";
 import {
   countFlops,
   measureLongestSlice,
@@ -15,6 +15,7 @@ import {
   type RowPlan,
 } from "./plan.ts";
 import { measureFreeDisk } from "./room.ts";
+import { planSketch } from "./sketch.ts";
 import { chooseVariant, tune } from "./tuning.ts";
 import { measureBinding } from "./variants.ts";
 
@@ -28,6 +29,8 @@ export interface EstimateRequest {
   readonly ratio?: number;
   /** Groups that are clustered side by side, one step each at a time. Default 1. */
   readonly groups?: number;
+  /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
+  readonly sketch?: Sketch;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
   readonly memoryBytes?: number;
 }
@@ -57,14 +60,14 @@ export interface Estimate {
 /**
  * Estimates a job; touches no data.
  *
- * @throws {RangeError} if the budget is too small; the message says what is needed.
+ * @throws {RangeError} if the budget is too small, or a sketch has too few numbers; the message says what is needed.
  */
 export async function estimateJob(
   gpu: Gpu,
   layers: readonly LayerShape[],
-  { count, others, ratio = 0.1, groups = 1, memoryBytes }: EstimateRequest,
+  { count, others, ratio = 0.1, groups = 1, sketch, memoryBytes }: EstimateRequest,
 ): Promise<Estimate> {
-  const layout = layOutRow(layers);
+  const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
   const binding = measureBinding(gpu, variant.operands);
@@ -75,7 +78,13 @@ export async function estimateJob(
     layout,
     binding,
     memoryBytes,
-    usedBytes: planPass({ layers, longest, binding, memoryBytes }).bytes,
+    usedBytes: planPass({
+      layers,
+      longest,
+      isSketched: sketch !== undefined,
+      binding,
+      memoryBytes,
+    }).bytes,
     fileBytes: measureFreeDisk(),
   });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);

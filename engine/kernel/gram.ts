@@ -54,13 +54,23 @@ export class TileSweep implements Disposable {
   readonly #tile: GPUBuffer;
   readonly #products: Products;
 
-  /** @throws {RangeError} if the two sides come from networks of different layers. */
+  /** @throws {RangeError} if the two sides come from networks of different layers, or different sketches. */
   constructor(
     private readonly rows: Rows,
     private readonly columns: Rows,
     isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
   ) {
     const { layout, gpu } = rows;
+    const sketches = [layout, columns.layout].map(({ sketch }) =>
+      sketch ? `a sketch of ${sketch.dimension} numbers with seed ${sketch.seed}` : "exact rows"
+    );
+    if (sketches[0] !== sketches[1]) {
+      throw new RangeError(
+        `Cannot multiply rows: got ${
+          sketches.join(" and ")
+        }, need the same sketch on both sides, or none`,
+      );
+    }
     if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
       throw new RangeError(
         `Cannot multiply rows: got ${layout.length} and ${columns.layout.length} numbers a row, need rows of one network`,

@@ -37,11 +37,20 @@ type SegmentPlace =
     readonly outputs: number;
   };
 
+/** Which random projections make sketched rows. */
+export interface Sketch {
+  /** Numbers of a row, and multiplications of a product of two, at most. */
+  readonly dimension: number;
+  readonly seed: number;
+}
+
 /** Segments of a row, in the order of the network's layers. */
 export interface RowLayout {
   readonly segments: readonly Segment[];
   /** Numbers in a row. */
   readonly length: number;
+  /** Of rows that are sketched: products with others mean nothing. */
+  readonly sketch?: Sketch;
 }
 
 /** Filter taps of a convolution without its bias: `k * k * in`. */

@@ -293,6 +293,8 @@ export interface PassRequest {
   readonly layers: readonly Pick<LayerShape, "outputShape">[];
   /** Numbers of the longest slice of a row. */
   readonly longest: number;
+  /** Whether what filters compute of an image stands beside what its layers do. Default: no. */
+  readonly isSketched?: boolean;
   readonly binding: BindingLimits;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
   readonly memoryBytes?: number;
@@ -304,6 +306,8 @@ export interface PassPlan {
   readonly batch: number;
   /** Bytes that the device holds at most. */
   readonly bytes: number;
+  /** Numbers of an image that are computed together at most: the largest output of a layer. */
+  readonly width: number;
 }
 
 /**
@@ -312,11 +316,12 @@ export interface PassPlan {
  * @throws {RangeError} if one image does not fit.
  */
 export function planPass(
-  { layers, longest, binding, memoryBytes = Infinity }: PassRequest,
+  { layers, longest, isSketched = false, binding, memoryBytes = Infinity }: PassRequest,
 ): PassPlan {
   const outputs = layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1));
   const largest = Math.max(...outputs);
-  const imageBytes = PASS_COPIES * 4 * outputs.reduce((a, b) => a + b);
+  const imageBytes = PASS_COPIES * 4 *
+    outputs.reduce((a, b) => a + b, isSketched ? largest : 0);
   const bindable = Math.floor(binding.bytes / (4 * largest));
   if (bindable < 1) {
     throw new RangeError(
@@ -337,7 +342,8 @@ export function planPass(
   const batch = most >= PANEL_ROWS
     ? Math.floor(most / PANEL_ROWS) * PANEL_ROWS
     : 2 ** Math.floor(Math.log2(most));
-  return { batch, bytes: batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest };
+  const bytes = batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest;
+  return { batch, bytes, width: largest };
 }
 
 /** One pair of blocks of a Gram matrix. */

@@ -7,15 +7,17 @@ import type { Dataset } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerShape, Network } from "../network/network.ts";
+import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/training.ts";
-import { type ConvolutionForm, layOutRow } from "./layout.ts";
+import { type ConvolutionForm, layOutRow, type Sketch } from "./layout.ts";
 import { measureLongestSlice, PANEL_ROWS, planPass, planRows, type Residence } from "./plan.ts";
 import { drawSeeds, Projector, type Seeds } from "./projector.ts";
 import { measureFreeDisk } from "./room.ts";
 import { Rows } from "./rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
+import { drawFilters, planSketch } from "./sketch.ts";
 import { measureBinding } from "./variants.ts";
 
 /** How to project. */
@@ -25,6 +27,8 @@ export interface ProjectionOptions {
   readonly layers?: readonly string[];
   /** Scales every row by `1 / sqrt(kappa(x, x))`, so that products of rows are cosines. Default: no. */
   readonly normalise?: boolean;
+  /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
+  readonly sketch?: Sketch;
   /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
   readonly memoryBytes?: number;
   /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
@@ -42,7 +46,7 @@ export interface ProjectionOptions {
  *
  * @returns packed rows; the caller disposes them
  * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if seeds do not
- * fit the data set, there is no layer of a name, blocks are no whole panels or the memory budget is too small, `NonFiniteError` if a projection overflows; the message
+ * fit the data set, there is no layer of a name, a sketch has too few numbers, blocks are no whole panels or the memory budget is too small, `NonFiniteError` if a projection overflows; the message
  * names the sample and the layer.
  */
 export async function projectRows(
@@ -91,7 +95,7 @@ async function projectSeeds(
   data: Dataset,
   options: ProjectionOptions,
 ): Promise<Rows> {
-  const { seeds, layers, memoryBytes, onProgress } = options;
+  const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
   const rowsPerSample = seeds === "entk" ? network.classes : 1;
   const count = data.labels.length * rowsPerSample;
   checkFit(network, data);
@@ -99,11 +103,13 @@ async function projectSeeds(
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
   const chosen = chooseLayers(network, layers);
-  const layout = layOutRow(chosen, options.convolutions);
+  const sketched = sketch && planSketch(chosen, sketch, convolutions);
+  const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
   const variant = await chooseVariant(gpu, layout);
   const binding = measureBinding(gpu, variant.operands);
   const longest = measureLongestSlice(layout, binding);
-  const pass = planPass({ layers: network.layers, longest, binding, memoryBytes });
+  const isSketched = sketched !== undefined;
+  const pass = planPass({ layers: network.layers, longest, isSketched, binding, memoryBytes });
   const plan = planRows({
     count,
     layout,
@@ -117,10 +123,11 @@ async function projectSeeds(
   const { blockRows, residence, heldLength } = plan;
   const source = new Projector(tensorflow, network, data, {
     seeds,
-    chosen,
+    chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
     layout,
     batch: pass.batch,
     longest,
+    sketch: sketched && new SignalSketch(drawFilters(sketched), pass.width),
   });
   const rows = new Rows(gpu, layout, count, {
     variant,

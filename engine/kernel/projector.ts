@@ -9,6 +9,7 @@ import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
+import type { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { toImages } from "../network/training.ts";
 import {
@@ -30,7 +31,7 @@ export type Seeds = "lpntk" | "pntk" | "entk" | Float32Array;
 /** What is projected, and how. */
 export interface ProjectorOptions {
   readonly seeds: Seeds;
-  /** Layers whose parameters count. */
+  /** Layers whose parameters count, or what stands for them. */
   readonly chosen: readonly LayerShape[];
   /** Their places in a row. */
   readonly layout: RowLayout;
@@ -38,6 +39,8 @@ export interface ProjectorOptions {
   readonly batch: number;
   /** Numbers of the longest slice. */
   readonly longest: number;
+  /** What the signals of the layers are seen through; disposed with the projector. Default: nothing. */
+  readonly sketch?: SignalSketch;
 }
 
 /**
@@ -119,9 +122,10 @@ export class Projector implements RowSource {
     return explainNonFinite(data, sample, layout, numbers);
   }
 
-  /** Frees what was staged; a second time does nothing. */
+  /** Frees what was staged, and the sketch; a second time does nothing. */
   dispose(): void {
     this.tensorflow.gpu.destroyBuffer(this.#staging);
+    this.options.sketch?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -130,13 +134,13 @@ export class Projector implements RowSource {
 
   /** What the layers saw of some rows' images; the caller disposes it. */
   #pass(rows: Int32Array): LayerSignals[] {
-    const { network, data, options: { seeds } } = this;
+    const { network, data, options: { seeds, sketch } } = this;
     const values = drawSeeds(data, seeds, network.classes, rows);
     const seed = tf.tensor2d(values, [rows.length, network.classes]);
     const images = toImages(data, rows.map((row) => Math.floor(row / this.#rowsPerSample)));
     const signals = network.signals(images, seed);
     tf.dispose([seed, images]);
-    return signals;
+    return sketch ? sketch.apply(signals) : signals;
   }
 
   /**

@@ -32,7 +32,7 @@ export interface ConvolutionGeometry {
 }
 
 /** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
-const LOOP_STEPS = 65_535;
+export const LOOP_STEPS = 65_535;
 
 /** Taps of a filter's row that `convolution` takes in one step. */
 const STEP_TAPS = 5;

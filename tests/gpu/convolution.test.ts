@@ -1,4 +1,4 @@
-/** The three convolution kernels against their float64 twins. @module */
+/** The convolution kernels, and the sums that go with them, against their float64 twins. @module */
 import assert from "node:assert/strict";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
@@ -11,6 +11,7 @@ import {
   packFilter,
   projectPlain,
   sumGroups,
+  sumProducts,
 } from "../oracle/layers.ts";
 import { dotBound } from "../oracle/numbers.ts";
 import { type Numbers, sizeOf } from "../oracle/tensor.ts";
@@ -399,6 +400,37 @@ for (
     },
   );
 }
+
+for (const [samples, places, channels] of [[1, 1, 1], [3, 5, 21], [2, 16, 32], [5, 49, 13]]) {
+  testGpu(
+    `sum_products agrees with its twin: ${samples} x ${places} x ${channels} products`,
+    async (gpu) => {
+      const [left, right] = [1, 2].map((seed) => draw(seed, [samples, places, channels]));
+      const { sums } = await launchTwice(
+        gpu,
+        kernels.sum_products,
+        { sample_count: samples, places, channels },
+        { left: left.data, right: right.data, sums: { unfilled: samples * channels } },
+        Math.ceil(samples * channels / 64),
+      );
+      const magnitude = sumProducts(absolute(left), absolute(right)).data;
+      const expected = sumProducts(left, right).data;
+      assertOutput(sums, expected, (i) => dotBound(places, magnitude[i]), "sums");
+    },
+  );
+}
+
+testGpu("sum_products numbers more than 65,535 workgroups", async (gpu) => {
+  const [left, right] = [1, 2].map((seed) => drawIntegers(seed, MANY_IMAGES));
+  const { sums } = await launchTwice(
+    gpu,
+    kernels.sum_products,
+    { sample_count: MANY_IMAGES, places: 1, channels: 1 },
+    { left, right, sums: { unfilled: MANY_IMAGES } },
+    Math.ceil(MANY_IMAGES / 64),
+  );
+  assertOutput(sums, left.map((value, i) => value * right[i]), () => 0, "sums");
+});
 
 Deno.test("a convolution whose loops a driver would cut short is refused", () => {
   const attributes = { stride: 1, pad: 1 };

@@ -179,6 +179,17 @@ export function sumGroups(groups: Numbers, first: number, count: number): Tensor
   return sums;
 }
 
+/** Products of `left` and `right` `[N, P, C]` summed over the places of each sample: `[N, C]`. */
+export function sumProducts(left: Numbers, right: Numbers): Tensor {
+  const [count, places, channels] = left.shape;
+  const sums = zeros([count, channels]);
+  for (let at = 0; at < left.data.length; at++) {
+    const n = Math.floor(at / (places * channels));
+    sums.data[n * channels + at % channels] += left.data[at] * right.data[at];
+  }
+  return sums;
+}
+
 /**
  * The gradient of `sum(dy * y)` with respect to a convolution's filter, summed over the batch.
  *

@@ -111,7 +111,18 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
     assert.deepEqual(plan, {
       batch,
       bytes: batch * 4 * 4 * 16 + 4 * Math.max(batch, PANEL_ROWS) * 7,
+      width: 10,
     });
+    // filters compute as much again as the largest layer
+    const sketched = planPass({
+      layers: LAYERS,
+      longest: 7,
+      isSketched: true,
+      binding: BINDING,
+      memoryBytes: memoryBytes * 26 / 16,
+    });
+    assert.deepEqual([sketched.batch, sketched.width], [batch, 10]);
+    assert.equal(sketched.bytes - plan.bytes, batch * 4 * 4 * 10);
   }
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);

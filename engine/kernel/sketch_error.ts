@@ -1,0 +1,100 @@
+/**
+ * How far the kernel of sketched rows is from the exact one, measured on a sample of pairs.
+ *
+ * @module
+ */
+import { type Dataset, takeSamples } from "../data/dataset.ts";
+import { createGenerator, drawPermutation } from "../data/random.ts";
+import type { Network } from "../network/network.ts";
+import type { Tensorflow } from "../network/tensorflow.ts";
+import { computeGram } from "./gram.ts";
+import type { Sketch } from "./layout.ts";
+import { projectRows } from "./projection.ts";
+import type { Seeds } from "./projector.ts";
+import { computeSelfSimilarity } from "./self_similarity.ts";
+
+/** What is to be sketched. */
+export interface SketchErrorRequest {
+  readonly sketch: Sketch;
+  readonly seeds: Exclude<Seeds, Float32Array>;
+  readonly layers?: readonly string[];
+  /** Samples on the other side of the kernel. Default: the same. */
+  readonly others?: Dataset;
+  readonly memoryBytes?: number;
+}
+
+/** Errors of a sketched kernel in shares of `sqrt(kappa(x, x) kappa(x', x'))`, which no entry exceeds. */
+export interface SketchError extends Sketch {
+  /** Numbers of an exact row. */
+  readonly exactLength: number;
+  /** Pairs that were computed both ways. */
+  readonly pairs: number;
+  /** Root of the mean squared error over these pairs. */
+  readonly error: number;
+  /** Mean error over these pairs; of the sketch that was drawn, since over all sketches there is none. */
+  readonly bias: number;
+}
+
+/** Samples of either side that are compared, all with all. */
+const SAMPLE_COUNT = 32;
+
+/** Stream of random numbers that draws them. */
+const SAMPLE_STREAM = 0x5a3b1e;
+
+/**
+ * Projects a seeded sample of 32 samples exactly and sketched, and compares all pairs of them, each pair of the same samples once; of a
+ * kernel between two data sets 32 of either, and all pairs between them. Costs two jobs of 32 samples, one of them exact.
+ */
+export async function measureSketchError(
+  tensorflow: Tensorflow,
+  network: Network,
+  data: Dataset,
+  { others, sketch, ...options }: SketchErrorRequest,
+): Promise<SketchError> {
+  const sides = [data, ...others ? [others] : []].map((side) => drawSamples(side, sketch.seed));
+  const exact = await compute(tensorflow, network, sides, options);
+  const estimate = await compute(tensorflow, network, sides, { ...options, sketch });
+  const [rows, columns] = [exact.self[0], exact.self.at(-1)!];
+  let [pairs, sum, squares] = [0, 0, 0];
+  for (let i = 0; i < rows.length; i++) {
+    for (let j = others ? 0 : i; j < columns.length; j++) {
+      const at = i * columns.length + j;
+      const scale = Math.sqrt(rows[i] * columns[j]);
+      // of a sample without a gradient either kernel is exactly 0
+      const error = scale > 0 ? (estimate.kernel[at] - exact.kernel[at]) / scale : 0;
+      pairs++;
+      sum += error;
+      squares += error * error;
+    }
+  }
+  const { dimension, seed } = sketch;
+  const { length: exactLength } = exact;
+  return {
+    dimension,
+    seed,
+    exactLength,
+    pairs,
+    error: Math.sqrt(squares / pairs),
+    bias: sum / pairs,
+  };
+}
+
+/** Some samples in the data set's order. */
+function drawSamples(data: Dataset, seed: number): Dataset {
+  const order = drawPermutation(createGenerator(seed, SAMPLE_STREAM), data.labels.length);
+  return takeSamples(data, order.subarray(0, SAMPLE_COUNT).sort());
+}
+
+/** A kernel between the first and the last of some data sets, its sides' self-similarities, and the numbers of a row. */
+async function compute(
+  tensorflow: Tensorflow,
+  network: Network,
+  [first, second]: readonly Dataset[],
+  options: Omit<SketchErrorRequest, "others" | "sketch"> & { readonly sketch?: Sketch },
+) {
+  using rows = await projectRows(tensorflow, network, first, options);
+  using columns = second && await projectRows(tensorflow, network, second, options);
+  const self = [await computeSelfSimilarity(rows)];
+  if (columns) self.push(await computeSelfSimilarity(columns));
+  return { kernel: await computeGram(rows, columns), self, length: rows.layout.length };
+}
