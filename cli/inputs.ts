@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { z } from "npm:zod@4.6.7";
 import {
   DataError,
   type Dataset,
@@ -27,6 +28,8 @@ import {
   resnet8,
   resnet8Narrow,
   type Rows,
+  type Sketch,
+  type SketchError,
   type Split,
   type StoredKernel,
   takeFirst,
@@ -106,6 +109,8 @@ export interface NetworkOptions extends DataOptions {
   readonly model: string;
   readonly weights: string;
   readonly kind: "lpntk" | "pntk";
+  /** Numbers of a sketched row. Default: rows are exact. */
+  readonly sketch?: number;
 }
 
 /** Options that choose a kernel: a network's, or a stored one. */
@@ -121,8 +126,12 @@ export interface Source {
   readonly kernel: KernelSource;
   readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
-  /** What computed it, for the record; nothing where it was stored. */
-  readonly origin: { readonly adapter: string; readonly variant: string } | undefined;
+  /** What computed it, for the record, unless it was stored, and how far off it is where it was sketched. */
+  readonly origin: {
+    readonly adapter?: string;
+    readonly variant?: string;
+    readonly sketch?: SketchError;
+  };
 }
 
 /**
@@ -182,19 +191,49 @@ export async function loadNetwork(
   return engine.network(await loadDefinition(model), await loadWeights(weights), data.shape);
 }
 
+/** How to project. */
+export type ProjectionOptions = Pick<NetworkOptions, "kind" | "sketch"> & {
+  readonly tileRows?: number;
+};
+
+/** Both sides of every kernel are sketched alike, and the same call gives the same numbers. */
+const SKETCH_SEED = 0;
+
+/** The sketch that a number of projections stands for. */
+export function toSketch(dimension: number | undefined): Sketch | undefined {
+  return dimension === undefined ? undefined : { dimension, seed: SKETCH_SEED };
+}
+
 /** Signed projections of a data set, with a progress bar; the caller disposes them. */
 export function project(
   engine: Engine,
   network: Network,
   data: Dataset,
-  kind: "lpntk" | "pntk",
-  tileRows?: number,
+  { kind, sketch, tileRows }: ProjectionOptions,
 ): Promise<Rows> {
   return withProgress(
     "projecting",
     "samples",
-    (onProgress) => engine.project(network, data, { seeds: kind, onProgress, tileRows }),
+    (onProgress) =>
+      engine.project(network, data, {
+        seeds: kind,
+        sketch: toSketch(sketch),
+        onProgress,
+        tileRows,
+      }),
   );
+}
+
+/** How far off the kernel of sketched rows is, with itself or other samples; nothing of exact rows. */
+export async function measureSketch(
+  engine: Engine,
+  network: Network,
+  data: Dataset,
+  { kind, sketch: dimension }: ProjectionOptions,
+  others?: Dataset,
+): Promise<SketchError | undefined> {
+  const sketch = toSketch(dimension);
+  return sketch && await engine.measureSketch(network, data, { seeds: kind, sketch, others });
 }
 
 /**
@@ -215,9 +254,10 @@ export async function withSource<T>(
         `Cannot use ${options.labels} as labels: got ${labels.length} labels, need ${kernel.size}, one for each sample of ${options.kernel}`,
       );
     }
-    return await job({ kernel, labels, count: kernel.size, origin: undefined });
+    const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
+    return await job({ kernel, labels, count: kernel.size, origin });
   }
-  const { model, weights, data, kind = "lpntk" } = options;
+  const { model, weights, data, kind = "lpntk", sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
     throw new UsageError("need either --kernel, or --model, --weights and --data");
   }
@@ -227,8 +267,10 @@ export async function withSource<T>(
   const samples = await loadData({ ...options, data });
   using engine = await openEngine({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { model, weights }, samples);
-  using rows = await project(engine, network, samples, kind);
-  const origin = { adapter: engine.adapter.name, variant: rows.variant.name };
+  const how = { kind, sketch };
+  const error = await measureSketch(engine, network, samples, how);
+  using rows = await project(engine, network, samples, how);
+  const origin = { adapter: engine.adapter.name, variant: rows.variant.name, sketch: error };
   return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
 }
 
@@ -245,6 +287,34 @@ async function loadKernel(path: string): Promise<StoredKernel> {
     );
   }
   return new KernelMatrix(data, shape[0]);
+}
+
+/** Attribute of a store that holds its {@linkcode SketchError}. */
+export const SKETCH_ERROR = "sketch_error";
+
+const SKETCH = z.object({
+  dimension: z.number(),
+  seed: z.number(),
+  exactLength: z.number(),
+  pairs: z.number(),
+  error: z.number(),
+  bias: z.number(),
+});
+
+/**
+ * How far off a stored kernel is; nothing of one that is exact.
+ *
+ * @throws {FileError} if the store says it in another way.
+ */
+function readSketch({ path, attributes }: KernelStore): SketchError | undefined {
+  const { success, data } = SKETCH.optional().safeParse(attributes[SKETCH_ERROR]);
+  if (success) return data;
+  throw new FileError(
+    path,
+    `Cannot use ${path} as a kernel: got ${SKETCH_ERROR} ${
+      JSON.stringify(attributes[SKETCH_ERROR])
+    }, need it as lpntk gram writes it`,
+  );
 }
 
 /** Labels `[N]` of any integer type. */
@@ -291,6 +361,7 @@ const NETWORK_OPTIONS = {
   data: "--data",
   trainSize: "--train-size",
   testSize: "--test-size",
+  sketch: "--sketch",
 } as const;
 
 function refuseTogether(options: SourceOptions): void {

@@ -8,7 +8,7 @@ import { parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { drawClusterSizes } from "../report/figure.ts";
-import { addSourceCommand, formatShare, options, report } from "./shared.ts";
+import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
 
 /** Adds the command. */
 export function addCluster(program: Command): void {
@@ -41,6 +41,7 @@ export function addCluster(program: Command): void {
       report(json, summary, [
         `${summary.samples} samples in ${summary.clusters} clusters, ${summary.singletons} of one sample`,
         `largest: ${summary.head} samples together (${formatShare(summary.headShare)})`,
+        ...describeSketch(summary.sketch),
         `wrote ${out}`,
       ]);
     });

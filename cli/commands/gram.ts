@@ -10,6 +10,7 @@ import {
   KernelWriter,
   type Network,
   openEngine,
+  type SketchError,
   storeGram,
   writeNpy,
 } from "../../mod.ts";
@@ -17,14 +18,16 @@ import {
   identifyModel,
   loadData,
   loadNetwork,
+  measureSketch,
   namesStore,
   type NetworkOptions,
   project,
+  SKETCH_ERROR,
 } from "../inputs.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
-import { options, report } from "./shared.ts";
+import { describeSketch, options, report } from "./shared.ts";
 
 /** Adds the command. */
 export function addGram(program: Command): void {
@@ -41,6 +44,7 @@ export function addGram(program: Command): void {
     .option("--full", ".zarr: store both sides of the diagonal")
     .option("--repair", ".zarr: check every chunk, and compute the broken ones again")
     .addOption(options.memory())
+    .addOption(options.sketch())
     .addOption(options.out("float32 matrix [N, N], .zarr in chunks or .npy whole"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -53,15 +57,17 @@ export function addGram(program: Command): void {
       });
       using network = await loadNetwork(engine, settings, left);
       const job = { engine, network, left, right, settings };
+      const sketch = await measureSketch(engine, network, left, settings, right);
       const { tiles, variant } = namesStore(out)
-        ? await writeStore(out, job, program.version()!)
+        ? await writeStore(out, { ...job, sketch }, program.version()!)
         : await writeMatrix(out, job);
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;
-      report(json, { ...settings, shape, tiles, seconds, adapter, variant }, [
+      report(json, { ...settings, shape, tiles, seconds, adapter, variant, sketch }, [
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
         ...tiles ? describeTiles(tiles) : [],
+        ...describeSketch(sketch),
         `wrote ${out}`,
       ]);
     });
@@ -104,6 +110,11 @@ interface Job {
   readonly settings: GramSettings;
 }
 
+/** A job whose numbers say of themselves how far off they are, where they are sketched. */
+interface StoreJob extends Job {
+  readonly sketch: SketchError | undefined;
+}
+
 /** Tiles of a store: all of them, those that were there before, and those that were there but broken. */
 interface TileCounts {
   readonly total: number;
@@ -138,9 +149,9 @@ interface Written {
 }
 
 async function writeMatrix(out: string, job: Job): Promise<Written> {
-  const { engine, network, left, right, settings: { kind } } = job;
-  using rows = await project(engine, network, left, kind);
-  using columns = right && await project(engine, network, right, kind);
+  const { engine, network, left, right, settings } = job;
+  using rows = await project(engine, network, left, settings);
+  using columns = right && await project(engine, network, right, settings);
   const matrix = await withProgress(
     "multiplying",
     "tiles",
@@ -150,8 +161,9 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
   return { variant: rows.variant.name };
 }
 
-async function writeStore(out: string, job: Job, version: string): Promise<Written> {
-  const { engine, network, left, right, settings: { kind, model, data, full, repair } } = job;
+async function writeStore(out: string, job: StoreJob, version: string): Promise<Written> {
+  const { engine, network, left, right, settings, sketch } = job;
+  const { kind, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
   using writer = await KernelWriter.open(out, {
     shape: [left.labels.length, (right ?? left).labels.length],
@@ -163,16 +175,18 @@ async function writeStore(out: string, job: Job, version: string): Promise<Writt
       weights: hashWeights(await network.weights()),
       rows: describeSamples(left),
       columns: describeSamples(right ?? left),
+      sketch: sketch ? `${sketch.dimension} numbers, seed ${sketch.seed}` : "none",
       lpntk: version,
       deno: Deno.version.deno,
       adapter: engine.adapter.name,
     },
-    notes: { data, created: new Date().toISOString() },
+    notes: { data, created: new Date().toISOString(), [SKETCH_ERROR]: sketch },
   }, { repair });
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
   let variant: string | undefined;
   if (missingCount > 0) {
-    const projected = (samples: Dataset) => project(engine, network, samples, kind, chunkRows);
+    const projected = (samples: Dataset) =>
+      project(engine, network, samples, { ...settings, tileRows: chunkRows });
     using rows = await projected(left);
     using columns = right && await projected(right);
     variant = rows.variant.name;

@@ -2,10 +2,10 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
-import { loadData, loadNetwork, project } from "../inputs.ts";
+import { loadData, loadNetwork, measureSketch, project } from "../inputs.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
-import { options, report } from "./shared.ts";
+import { describeSketch, options, report } from "./shared.ts";
 import { parseCount, parseIndex } from "./values.ts";
 
 /** Adds the command. */
@@ -20,6 +20,7 @@ export function addNeighbours(program: Command): void {
     .requiredOption("--test <i>", "index of the test sample", parseIndex)
     .option("--top <k>", "training samples of either sort", parseCount, 10)
     .addOption(options.memory())
+    .addOption(options.sketch())
     .addOption(options.out("folder for summary.json, similarity.npy and neighbours.svg"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -33,8 +34,9 @@ export function addNeighbours(program: Command): void {
           using engine = await openEngine({ memoryBytes: settings.memory });
           using network = await loadNetwork(engine, settings, train);
           const logits = await engine.logits(network, judged);
-          using row = await project(engine, network, judged, kind);
-          using columns = await project(engine, network, train, kind);
+          const sketch = await measureSketch(engine, network, judged, settings, train);
+          using row = await project(engine, network, judged, settings);
+          using columns = await project(engine, network, train, settings);
           const similarity = await computeGram(row, columns);
           const [self] = await computeGram(row);
           const label = judged.labels[0];
@@ -52,6 +54,7 @@ export function addNeighbours(program: Command): void {
             },
             samples: train.labels.length,
             ...neighbours,
+            sketch,
           };
           await folder.writeNpy("similarity.npy", similarity, [1, similarity.length]);
           const pictures = (found: readonly Neighbour[]) =>
@@ -95,6 +98,7 @@ export function addNeighbours(program: Command): void {
         ...list(summary.helps),
         summary.hurts.length > 0 ? "hurt it most:" : "none hurts it",
         ...list(summary.hurts),
+        ...describeSketch(summary.sketch),
         `wrote ${out}`,
       ]);
     });

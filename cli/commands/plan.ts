@@ -2,7 +2,7 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { type Estimate, loadWeights, openEngine, type Segment } from "../../mod.ts";
-import { loadDefinition } from "../inputs.ts";
+import { loadDefinition, toSketch } from "../inputs.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
 import { options, report } from "./shared.ts";
 import { parseCount, parseRatio, parseShape } from "./values.ts";
@@ -20,6 +20,7 @@ export function addPlan(program: Command): void {
     .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
     .option("--per-class", "cluster each class by itself")
     .addOption(options.memory())
+    .addOption(options.sketch())
     .addOption(options.json())
     .action(async ({ json, ...settings }) => {
       const { model, weights, samples, others, shape, classes, ratio, perClass } = settings;
@@ -31,6 +32,7 @@ export function addPlan(program: Command): void {
         others,
         ratio,
         groups: perClass ? network.classes : 1,
+        sketch: toSketch(settings.sketch),
       });
       report(json, { ...settings, adapter: engine.adapter.name, ...estimate }, [
         `${model} over ${formatCount(samples)}${
@@ -67,6 +69,9 @@ function describe({ layout, rows, variant, gram, clusters }: Estimate): string[]
     `kernel           ${formatCount(gram.flops / 1e9)} GFLOP, ${
       formatSeconds(gram.seconds)
     } (${variant}); ${formatBytes(gram.matrixBytes)} if it is stored whole`,
+    ...gram.seconds > 3600 && !layout.sketch
+      ? ["                 --sketch 4096 estimates it in less, and says how far off it is"]
+      : [],
     `clusters         ${formatCount(clusters.count)} ${
       rows.stepwise
         ? `in ${formatCount(clusters.passes)} passes over the rows`
@@ -76,6 +81,13 @@ function describe({ layout, rows, variant, gram, clusters }: Estimate): string[]
 }
 
 function describeSegment(segment: Segment): string {
+  if (segment.isSketched) {
+    return `${
+      segment.kind === "plain"
+        ? formatCount(segment.length)
+        : `${formatCount(segment.inputs)} + ${formatCount(segment.outputs)}`
+    }, sketched`;
+  }
   return segment.kind === "plain"
     ? `${formatCount(segment.length)}, contracted`
     : `${segment.positions > 1 ? `${segment.positions} x ` : ""}${formatCount(segment.inputs)} + ${

@@ -1,13 +1,19 @@
 /** `lpntk prune`. @module */
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
-import { findRedundant, keepRandom, keepUnflagged, pruneHeads } from "../../mod.ts";
+import {
+  findRedundant,
+  keepRandom,
+  keepUnflagged,
+  pruneHeads,
+  type SketchError,
+} from "../../mod.ts";
 import { loadData, type SourceOptions, withSource } from "../inputs.ts";
 import { parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { clusterSource } from "./cluster.ts";
-import { addSourceCommand, formatShare, options, report } from "./shared.ts";
+import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
 
 /** How samples are chosen: flagged redundant, a share of the head clusters, or a share of all. */
 const METHODS = ["redundant", "head", "random"] as const;
@@ -20,10 +26,11 @@ interface PruneSettings extends SourceOptions {
   readonly seed: number;
 }
 
-/** What is kept, of how many. */
+/** What is kept, of how many, and how far off the kernel is where it was sketched. */
 interface Kept {
   readonly keep: Int32Array;
   readonly count: number;
+  readonly sketch?: SketchError;
 }
 
 /** Adds the command. */
@@ -49,13 +56,14 @@ export function addPrune(program: Command): void {
         out,
         { command: "prune", options: settings },
         async (folder) => {
-          const { keep, count } = await choose(settings);
+          const { keep, count, sketch } = await choose(settings);
           const { method } = settings;
           const summary = {
             method,
             samples: count,
             kept: keep.length,
             removed: count - keep.length,
+            sketch,
           };
           await folder.writeNpy("keep.npy", keep, [keep.length]);
           await folder.writeJson("summary.json", summary);
@@ -65,6 +73,7 @@ export function addPrune(program: Command): void {
       const { kept, samples } = summary;
       report(json, summary, [
         `kept ${kept} of ${samples} samples (${formatShare(kept / samples)})`,
+        ...describeSketch(summary.sketch),
         `wrote ${out}`,
       ]);
     });
@@ -80,17 +89,17 @@ function choose(settings: PruneSettings): Promise<Kept> {
     return loadData({ ...settings, data: settings.data }).then((d) => keepShare(d.labels.length));
   }
   return withSource(settings, async (source): Promise<Kept> => {
-    const { kernel, count } = source;
+    const { kernel, count, origin: { sketch } } = source;
     if (method === "random") return keepShare(count);
     if (method === "head") {
       const clusters = await clusterSource(source, ratio, perClass);
-      return { keep: pruneHeads(clusters, share, seed), count };
+      return { keep: pruneHeads(clusters, share, seed), count, sketch };
     }
     const flags = await withProgress(
       "comparing",
       "tiles",
       (onProgress) => findRedundant(kernel, {}, onProgress),
     );
-    return { keep: keepUnflagged(flags), count };
+    return { keep: keepUnflagged(flags), count, sketch };
   });
 }

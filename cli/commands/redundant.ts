@@ -5,7 +5,7 @@ import { findRedundant } from "../../mod.ts";
 import { withSource } from "../inputs.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addSourceCommand, formatShare, options, report } from "./shared.ts";
+import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
 
 /** Adds the command. */
 export function addRedundant(program: Command): void {
@@ -45,6 +45,7 @@ export function addRedundant(program: Command): void {
         `${summary.redundant} of ${summary.samples} samples are redundant (${
           formatShare(summary.share)
         })`,
+        ...describeSketch(summary.sketch),
         `wrote ${out}`,
       ]);
     });

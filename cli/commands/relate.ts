@@ -6,7 +6,7 @@ import { withSource } from "../inputs.ts";
 import { parseIndex, parseNotNegative, parseThreshold } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addSourceCommand, formatShare, options, report } from "./shared.ts";
+import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
 
 /** Adds the command. */
 export function addRelate(program: Command): void {
@@ -44,7 +44,11 @@ export function addRelate(program: Command): void {
             return summary;
           }),
       );
-      report(json, summary, [...describeCounts(summary), `wrote ${out}`]);
+      report(json, summary, [
+        ...describeCounts(summary),
+        ...describeSketch(summary.sketch),
+        `wrote ${out}`,
+      ]);
     });
 }
 

@@ -16,14 +16,27 @@ import {
   relateSamples,
 } from "../../mod.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
-import { loadDefinition, loadTrainingSets, project, type TrainingSets } from "../inputs.ts";
+import {
+  loadDefinition,
+  loadTrainingSets,
+  measureSketch,
+  project,
+  type TrainingSets,
+} from "../inputs.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { drawSamples, pictureSample, type SampleRow } from "../report/contact_sheet.ts";
 import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";
-import { addTrainingOptions, formatShare, options, report, SMALL_SET } from "./shared.ts";
+import {
+  addTrainingOptions,
+  describeSketch,
+  formatShare,
+  options,
+  report,
+  SMALL_SET,
+} from "./shared.ts";
 
 /** Training samples when `--train-size` says nothing: a run takes minutes on two CPU cores. */
 const DEFAULT_TRAIN_SIZE = 2000;
@@ -40,6 +53,7 @@ export function addRun(program: Command): void {
     .option("--share <s>", "share of each class's head cluster to remove", parseFraction, 0.1)
     .option("--seeds <n>", "runs of each arm of the comparison", parseCount, 10)
     .addOption(options.memory())
+    .addOption(options.sketch())
     .addOption(options.seed());
   addTrainingOptions(command, SMALL_SET)
     .addOption(options.out("folder for weights, indices, figures and summary.json"))
@@ -67,6 +81,7 @@ interface RunOptions {
   readonly seed: number;
   readonly epochs: number;
   readonly learningRate: number;
+  readonly sketch?: number;
 }
 
 /** Sections 4.2 and 4.3 of the paper, one after the other. */
@@ -89,7 +104,9 @@ async function runAll(
   await folder.writeJson("metrics.json", training.epochs);
   await folder.writeNpy("difficulty.npy", training.difficulty, [count]);
 
-  using rows = await project(engine, network, train, "lpntk");
+  const how = { kind: "lpntk", sketch: settings.sketch } as const;
+  const sketch = await measureSketch(engine, network, train, how);
+  using rows = await project(engine, network, train, how);
   const flags = await withProgress(
     "finding redundant samples",
     "tiles",
@@ -141,6 +158,7 @@ async function runAll(
     testAccuracy: training.epochs.at(-1)!.testAccuracy!,
     redundant,
     relations: counts,
+    sketch,
     clusters: describeClusters(clusters),
     kept: keep.length,
     arms: summariseArms(results),
@@ -190,7 +208,7 @@ function pickByClass(data: Dataset, samples: readonly number[]): number[] {
 }
 
 function describe(summary: Awaited<ReturnType<typeof runAll>>): string[] {
-  const { samples, redundant, clusters, kept, testAccuracy, relations, arms } = summary;
+  const { samples, redundant, clusters, kept, testAccuracy, relations, sketch, arms } = summary;
   return [
     `${summary.model} on ${summary.data}: ${samples} training samples, test accuracy ${
       formatShare(testAccuracy)
@@ -198,6 +216,7 @@ function describe(summary: Awaited<ReturnType<typeof runAll>>): string[] {
     "",
     `redundant: ${redundant} samples (${formatShare(redundant / samples)})`,
     ...describeCounts(relations),
+    ...describeSketch(sketch),
     "",
     `${clusters.samples} samples that are not redundant in ${clusters.clusters} clusters, ${clusters.singletons} of one sample;`,
     `the largest of each class hold ${clusters.head} (${formatShare(clusters.headShare)})`,

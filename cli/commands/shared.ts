@@ -4,8 +4,9 @@
  * @module
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
-import type { Schedule, Split } from "../../mod.ts";
+import type { Schedule, SketchError, Split } from "../../mod.ts";
 import { MODEL_NEED } from "../inputs.ts";
+import { formatCount } from "../units.ts";
 import {
   parseBatch,
   parseBytes,
@@ -49,6 +50,11 @@ export const options = {
       "--memory <size>",
       "what the process and the device may hold together, such as 4GiB; default on a CPU: four fifths of what is free",
     ).argParser(parseBytes),
+  sketch: () =>
+    new Option(
+      "--sketch <numbers>",
+      "estimate the kernel from rows of so many random projections, and say how far off it is",
+    ).argParser(parseCount),
   out: (what: string) => new Option("--out <path>", what).makeOptionMandatory(),
   seed: () => new Option("--seed <n>", "random seed").default(0).argParser(parseSeed),
   json: () => new Option("--json", "print the summary as JSON"),
@@ -68,6 +74,7 @@ export type SourceFlags = {
   readonly testSize?: number;
   readonly kernel?: string;
   readonly memory?: number;
+  readonly sketch?: number;
 };
 
 /** What `addTrainingOptions` adds. */
@@ -97,7 +104,8 @@ export function addSourceCommand(
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .addOption(options.kernel())
-    .addOption(options.memory());
+    .addOption(options.memory())
+    .addOption(options.sketch());
   return command as unknown as Command<[], SourceFlags>;
 }
 
@@ -139,6 +147,20 @@ export const SMALL_SET = { epochs: 10, learningRate: 0.02, batch: 64 };
 /** Prints a summary: as JSON, or its lines. */
 export function report(json: true | undefined, summary: unknown, lines: readonly string[]): void {
   console.log(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+}
+
+/** The error bar of a sketched kernel, a line; nothing of an exact one. */
+export function describeSketch(sketch: SketchError | undefined): string[] {
+  if (!sketch) return [];
+  const { dimension, exactLength, pairs, error, bias } = sketch;
+  const share = (value: number) => `${(100 * value).toPrecision(2)}%`;
+  return [
+    `estimated from ${formatCount(dimension)} random projections of ${
+      formatCount(exactLength)
+    } numbers a sample: off by ${share(error)} of sqrt(k(x,x) k(x',x')), root mean square over ${
+      formatCount(pairs)
+    } pairs computed exactly; mean error ${share(bias)}`,
+  ];
 }
 
 /** 0.123 as `12.3%`. */

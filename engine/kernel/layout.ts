@@ -15,6 +15,8 @@ import type { LayerShape } from "../network/network.ts";
 export type Segment = {
   /** Name of the layer. */
   readonly layer: string;
+  /** Whether random projections stand for the layer's own numbers. */
+  readonly isSketched?: boolean;
 } & SegmentPlace;
 
 type SegmentPlace =

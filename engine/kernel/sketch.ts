@@ -79,9 +79,15 @@ export function planSketch(
     if (shares[i] === products[i]) return { layer, shape: layer };
     return layer.kind === "dense" ? splitDense(layer, shares[i]) : stackFilters(layer, shares[i]);
   });
-  const layout = layOutRow(sketched.map(({ shape }) => shape), form);
-  const sketch = { dimension, seed };
-  return { layers: sketched, layout: { ...layout, sketch }, sketch };
+  const { segments, length } = layOutRow(sketched.map(({ shape }) => shape), form);
+  const layout = {
+    segments: segments.map((segment, i) =>
+      sketched[i].shape === layers[i] ? segment : { ...segment, isSketched: true }
+    ),
+    length,
+    sketch: { dimension, seed },
+  };
+  return { layers: sketched, layout, sketch: layout.sketch };
 }
 
 /** Draws the filters of the layers that are not exact, by the seed and the layer's name and sizes alone. */

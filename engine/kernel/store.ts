@@ -132,6 +132,11 @@ export class KernelStore {
     this.#edge = array.chunkShape[0];
   }
 
+  /** What the store says that its numbers were computed from. */
+  get attributes(): ZarrArray["attributes"] {
+    return this.array.attributes;
+  }
+
   /**
    * Opens a store.
    *

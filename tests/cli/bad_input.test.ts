@@ -98,7 +98,9 @@ const CALLS: readonly Mistake[] = [
     code: USAGE,
     says: ["--weights"],
   },
-  ...["model mlp", "weights @/mlp.safetensors", "data @/data", "train-size 3"].map((other) => ({
+  ...["model mlp", "weights @/mlp.safetensors", "data @/data", "train-size 3", "sketch 64"].map((
+    other,
+  ) => ({
     name: `--kernel together with --${other.split(" ")[0]}`,
     call: `${RELATE} --${other}`,
     code: USAGE,
@@ -181,6 +183,11 @@ const CALLS: readonly Mistake[] = [
     [REDUNDANT, "--model", "resnet", ".ts file"],
     [REDUNDANT, "--kind", "entk", "lpntk"],
     [REDUNDANT, "--split", "validation", "test"],
+    [REDUNDANT, "--sketch", "0", "a positive integer"],
+    [REDUNDANT, "--sketch", "NaN", "a positive integer"],
+    [GRAM, "--sketch", "2.5", "a positive integer"],
+    [RUN, "--sketch", "-64", "a positive integer"],
+    [REDUNDANT, "--sketch", "5", "at least 6"], // two numbers for each layer
     [COMPARE, "--seeds", "0", "a positive integer"],
     [RUN, "--ratio", "0", "above 0"],
   ].map(([call, option, value, need]) => ({

@@ -164,6 +164,7 @@ testStore(
       symmetric: "none",
       kind: "lpntk",
       model: "mlp",
+      sketch: "none",
       data: `${from}/data`,
     });
     assert.deepEqual([rows.split, rows.samples], ["train", COUNT]);

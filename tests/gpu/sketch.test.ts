@@ -5,14 +5,18 @@ import type { Engine } from "../../engine/engine.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import { countProducts, type Sketch } from "../../engine/kernel/layout.ts";
 import type { Residence } from "../../engine/kernel/plan.ts";
+import { drawFilters, planSketch } from "../../engine/kernel/sketch.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
-import { lpntk } from "../oracle/kernels.ts";
+import { lpntk, seedRows, signedSeeds } from "../oracle/kernels.ts";
+import { gramRows, sketchGradient } from "../oracle/layers.ts";
 import { computeJacobian } from "../oracle/network.ts";
 import { assertClose } from "../oracle/numbers.ts";
+import { permute, sizeOf, type Tensor } from "../oracle/tensor.ts";
 import { testEngine } from "./open_engine.ts";
 import {
   branched,
+  drawExactWeights,
   drawImages,
   drawWeights,
   residual,
@@ -41,6 +45,50 @@ async function kernelOf(
   if (!others) return await computeGram(rows);
   using columns = await engine.project(network, others, { sketch });
   return await computeGram(rows, columns);
+}
+
+// Small whole numbers, and as many filters as a power of four has: everything is exact in float32, and nothing is left to a tolerance.
+for (
+  const [tiny, layer, dimension] of [
+    [strided(4), "conv1", 16],
+    // of six places and at most 30 numbers of an image at once: five filters at a time
+    [strided(4), "conv2", 64],
+    [residual(4), "shortcut.0", 4],
+  ] as const
+) {
+  testEngine(
+    `${tiny.definition.name}: ${dimension} numbers of ${layer} are those of the twin`,
+    async (engine) => {
+      const data = drawImages(tiny, 5, 3);
+      const weights = drawExactWeights(tiny, 1);
+      using network = engine.network(tiny.definition, weights, tiny.inputShape);
+      const sketch = { dimension, seed: 9 };
+      using rows = await engine.project(network, data, { layers: [layer], sketch });
+      assert.equal(rows.layout.length, dimension);
+      const shape = network.layers.find(({ name }) => name === layer)!;
+      const [{ inputs, deltas }] = drawFilters(planSketch([shape], sketch));
+      const jacobian = computeJacobian(tiny.twin, weights, toNumbers(data));
+      const gradients = seedRows(jacobian, signedSeeds(data.labels, tiny.classes));
+      const sketched = gradients.map((row) =>
+        sketchGradient(takeParameters(tiny, layer, row), inputs!, deltas!)
+      );
+      const plain = { kind: "plain", offset: 0, length: dimension } as const;
+      const { value } = gramRows(sketched, sketched, [plain]);
+      assertClose(await computeGram(rows), value, () => 0, "kernel");
+      assert.ok(value[1] !== 0, "dead");
+    },
+  );
+}
+
+/** The gradient of a convolution's filter in a row of all parameters, `[kh, kw, in, out]`, and of its bias, where it has one, `[out]`. */
+function takeParameters({ shapes }: TinyNetwork, layer: string, row: Float64Array) {
+  let at = 0;
+  const parts = new Map<string, Tensor>();
+  for (const [name, shape] of Object.entries(shapes)) {
+    parts.set(name, { shape, data: row.slice(at, at += sizeOf(shape)) });
+  }
+  const filter = permute(parts.get(`${layer}.weight`)!, [2, 3, 1, 0]);
+  return [...filter.data, ...parts.get(`${layer}.bias`)?.data ?? []];
 }
 
 /** Seeds whose kernels are averaged. */

@@ -179,6 +179,26 @@ export function sumGroups(groups: Numbers, first: number, count: number): Tensor
   return sums;
 }
 
+/**
+ * A sketch of a gradient `[in, out]`: `s_k = sum_io f[i, k] g[o, k] G[i, o]`, for filters `f` `[in, m]` and `g` `[out, m]`; returns `[m]`.
+ */
+export function sketchGradient(
+  gradient: ArrayLike<number>,
+  inputs: ArrayLike<number>,
+  deltas: ArrayLike<number>,
+): Float64Array {
+  const count = Math.round(Math.sqrt(inputs.length * deltas.length / gradient.length));
+  const outputs = deltas.length / count;
+  const sketch = new Float64Array(count);
+  for (let at = 0; at < gradient.length; at++) {
+    const [i, o] = [Math.floor(at / outputs), at % outputs];
+    for (let k = 0; k < count; k++) {
+      sketch[k] += inputs[i * count + k] * deltas[o * count + k] * gradient[at];
+    }
+  }
+  return sketch;
+}
+
 /** Products of `left` and `right` `[N, P, C]` summed over the places of each sample: `[N, C]`. */
 export function sumProducts(left: Numbers, right: Numbers): Tensor {
   const [count, places, channels] = left.shape;
