@@ -122,6 +122,30 @@ Deno.test("over many seeds nothing is left of products of different weights", ()
   assertClose(means, unit, bound, "mean product");
 });
 
+Deno.test("signs keep the variance of an input that is itself a row of the matrix to what it is of any", () => {
+  const [length, filters, draws] = [64, 16, 400];
+  const layer = dense("fc", length, 1, false);
+  let [sum, squares] = [0, 0];
+  for (let seed = 0; seed < draws; seed++) {
+    const [{ inputs }] = drawFilters(planSketch([layer], { dimension: filters + 1, seed }));
+    let estimate = 0;
+    for (let k = 0; k < filters; k++) {
+      let seen = 0;
+      for (let i = 0; i < length; i++) seen += inputs![i * filters + k];
+      estimate += seen * seen / length;
+    }
+    sum += estimate;
+    squares += estimate * estimate;
+  }
+  const mean = sum / draws;
+  const variance = squares / draws - mean * mean;
+  // of a squared length 1: twice the pairs of different numbers, over rows without replacement
+  const expected = 2 * (1 - 1 / length) * (length - filters) / (length - 1) / filters;
+  assertClose([mean], [1], () => 5 * Math.sqrt(expected / draws), "mean");
+  // five standard deviations of a variance over 400 draws, which are a tenth of it each
+  assertClose([variance], [expected], () => expected / 2, "variance");
+});
+
 Deno.test("rows of either side are drawn in turns, and no pair twice", () => {
   const layer = convolution("layer", 7, 60, false);
   const { layers, layout, sketch } = planSketch([layer], { dimension: 640, seed: 3 });
