@@ -23,28 +23,36 @@ export interface LayerFilters {
   readonly deltas?: Float32Array;
 }
 
-/** What one launch computes with: `[..., count]` each. */
-interface Filters {
-  readonly input?: tf.Tensor;
-  readonly bias?: tf.Tensor1D;
-  readonly delta?: tf.Tensor;
+/** Filters that one launch computes with. */
+interface FilterPart {
+  readonly weight: tf.Tensor;
+  readonly bias: tf.Tensor1D | undefined;
+}
+
+/** Filters of both sides, part by part; of a convolution either side has as many, of as many filters. */
+interface FilterParts {
+  readonly inputs: readonly FilterPart[];
+  readonly deltas: readonly FilterPart[];
 }
 
 /** Input and delta of a layer. */
 type Sides = Pick<LayerSignals, "input" | "delta">;
 
+/** Numbers of a part of a layer's filters at most, 64 MiB: every device binds twice that. */
+const PART_NUMBERS = 2 ** 24;
+
 /** Random filters of some layers on the device. Dispose it to free them, `4 (k * k * in + bias + out) count` bytes a layer. */
 export class SignalSketch implements Disposable {
-  readonly #layers = new Map<string, { shape: LayerShape; filters: readonly Filters[] }>();
+  readonly #layers = new Map<string, { shape: LayerShape; parts: FilterParts }>();
 
   /** @param width numbers of an image that one launch of a convolution's filters may compute, or those of one filter */
   constructor(layers: readonly LayerFilters[], width: number) {
-    for (const own of layers) {
-      const { layer, shape } = own;
-      const filters = layer.kind === "dense"
-        ? [uploadFilters(own, 0, Infinity)]
-        : uploadChunks(own, layer.geometry, width);
-      this.#layers.set(layer.name, { shape, filters });
+    for (const filters of layers) {
+      const { layer, shape } = filters;
+      const parts = layer.kind === "dense"
+        ? uploadDense(filters, layer.inputs, layer.outputs)
+        : uploadConvolution(filters, layer.geometry, width);
+      this.#layers.set(layer.name, { shape, parts });
     }
   }
 
@@ -54,11 +62,11 @@ export class SignalSketch implements Disposable {
       const { layer, input, delta } = signal;
       const found = this.#layers.get(layer.name);
       if (!found) return signal;
-      const { shape, filters } = found;
+      const { shape, parts } = found;
       const sides = tf.tidy((): Sides =>
         layer.kind === "dense"
-          ? filterDense(signal, filters[0])
-          : filterConvolution(signal, layer.geometry, filters)
+          ? { input: filterSide(input, parts.inputs), delta: filterSide(delta, parts.deltas) }
+          : filterConvolution(signal, layer.geometry, parts)
       );
       tf.dispose([input, delta].filter((side) => side !== sides.input && side !== sides.delta));
       return { layer: shape, ...sides };
@@ -67,9 +75,10 @@ export class SignalSketch implements Disposable {
 
   /** Frees the filters; a second time does nothing. */
   dispose(): void {
-    for (const { filters } of this.#layers.values()) {
-      for (const { input, bias, delta } of filters) {
-        for (const tensor of [input, bias, delta]) tensor?.dispose();
+    for (const { parts: { inputs, deltas } } of this.#layers.values()) {
+      for (const { weight, bias } of [...inputs, ...deltas]) {
+        weight.dispose();
+        bias?.dispose();
       }
     }
   }
@@ -79,76 +88,92 @@ export class SignalSketch implements Disposable {
   }
 }
 
-/** Columns `first` to `first + count` of a layer's filters. */
-function uploadFilters(
-  { layer, inputs, deltas }: LayerFilters,
-  first: number,
-  count: number,
-): Filters {
-  const [taps, outputs]: [number[], number[]] = layer.kind === "dense"
-    ? [[layer.inputs], [layer.outputs]]
-    : [
-      [layer.geometry.kernel_height, layer.geometry.kernel_width, layer.geometry.in_channels],
-      [1, 1, layer.geometry.out_channels],
-    ];
-  const upload = (matrix: Float32Array | undefined, shape: number[], hasBias: boolean) => {
-    if (!matrix) return [];
-    const lines = shape.reduce((a, b) => a * b, 1);
-    const width = matrix.length / (lines + (hasBias ? 1 : 0));
-    const kept = Math.min(count, width - first);
-    const cut = matrix.filter((_, at) => {
-      const column = at % width;
-      return column >= first && column < first + kept;
-    });
-    return [
-      tf.tensor(cut.subarray(0, lines * kept), [...shape, kept]),
-      ...hasBias ? [tf.tensor1d(cut.subarray(lines * kept))] : [],
-    ];
-  };
-  const [input, bias] = upload(inputs, taps, layer.bias);
-  const [delta] = upload(deltas, outputs, false);
-  return { input, bias: bias as tf.Tensor1D | undefined, delta };
-}
-
-/** A convolution's filters, as many together as fit. */
-function uploadChunks(own: LayerFilters, geometry: ConvolutionGeometry, width: number): Filters[] {
-  const { kernel_height, kernel_width, out_height, out_width, out_channels } = geometry;
-  const count = own.deltas!.length / out_channels;
-  const loops = Math.floor(LOOP_STEPS / (kernel_height * kernel_width)) - 1;
-  const together = Math.min(loops, Math.max(1, Math.floor(width / (out_height * out_width))));
-  return Array.from(
-    { length: Math.ceil(count / together) },
-    (_, i) => uploadFilters(own, i * together, together),
-  );
-}
-
-function filterDense({ input, delta }: Sides, filters: Filters): Sides {
-  const filter = (side: tf.Tensor, weight: tf.Tensor | undefined, bias?: tf.Tensor1D) =>
-    weight ? connect(side as tf.Tensor2D, weight as tf.Tensor2D, bias) : side;
+function uploadDense(filters: LayerFilters, inputs: number, outputs: number): FilterParts {
+  const { layer: { bias } } = filters;
   return {
-    input: filter(input, filters.input, filters.bias),
-    delta: filter(delta, filters.delta),
+    inputs: uploadParts(filters.inputs, [inputs], bias, countFitting(inputs + 1)),
+    deltas: uploadParts(filters.deltas, [outputs], false, countFitting(outputs)),
   };
+}
+
+function uploadConvolution(
+  { layer: { bias }, inputs, deltas }: LayerFilters,
+  geometry: ConvolutionGeometry,
+  width: number,
+): FilterParts {
+  const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
+  const area = kernel_height * kernel_width;
+  const together = Math.min(
+    Math.floor(LOOP_STEPS / area) - 1,
+    countFitting(Math.max(area * in_channels + 1, out_channels)),
+    Math.max(1, Math.floor(width / (geometry.out_height * geometry.out_width))),
+  );
+  return {
+    inputs: uploadParts(inputs, [kernel_height, kernel_width, in_channels], bias, together),
+    deltas: uploadParts(deltas, [1, 1, out_channels], false, together),
+  };
+}
+
+/** Filters of so many lines that one part holds. */
+function countFitting(lines: number): number {
+  return Math.max(1, Math.floor(PART_NUMBERS / lines));
+}
+
+/** Columns of `[lines, count]` in parts, without filters none. */
+function uploadParts(
+  matrix: Float32Array | undefined,
+  shape: readonly number[],
+  hasBias: boolean,
+  together: number,
+): FilterPart[] {
+  if (!matrix) return [];
+  const lines = shape.reduce((a, b) => a * b, 1);
+  const count = matrix.length / (lines + (hasBias ? 1 : 0));
+  return Array.from({ length: Math.ceil(count / together) }, (_, part) => {
+    const first = part * together;
+    const width = Math.min(together, count - first);
+    const own = new Float32Array(matrix.length / count * width);
+    for (let line = 0; line < own.length / width; line++) {
+      const from = line * count + first;
+      own.set(matrix.subarray(from, from + width), line * width);
+    }
+    return {
+      weight: tf.tensor(own.subarray(0, lines * width), [...shape, width]),
+      bias: hasBias ? tf.tensor1d(own.subarray(lines * width)) : undefined,
+    };
+  });
+}
+
+/** What the filters see of a dense layer's side; the side itself without any. */
+function filterSide(side: tf.Tensor, parts: readonly FilterPart[]): tf.Tensor {
+  if (parts.length === 0) return side;
+  return join(
+    parts.map(({ weight, bias }) => connect(side as tf.Tensor2D, weight as tf.Tensor2D, bias)),
+  );
 }
 
 function filterConvolution(
   { input, delta }: Sides,
   { stride, pad }: ConvolutionGeometry,
-  chunks: readonly Filters[],
+  { inputs, deltas }: FilterParts,
 ): Sides {
-  const sums = chunks.map((filters) =>
-    tf.tidy(() => {
-      const x = input as tf.Tensor4D;
-      const seen = convolve(x, filters.input as tf.Tensor4D, filters.bias, { stride, pad });
-      const dy = delta as tf.Tensor4D;
-      const sent = convolve(dy, filters.delta as tf.Tensor4D, undefined, { stride: 1, pad: 0 });
-      return sumProducts(seen, sent);
-    })
+  const filter = (side: tf.Tensor, { weight, bias }: FilterPart, stride: number, pad: number) =>
+    convolve(side as tf.Tensor4D, weight as tf.Tensor4D, bias, { stride, pad });
+  const sums = join(
+    inputs.map((part, i) =>
+      tf.tidy(() => sumProducts(filter(input, part, stride, pad), filter(delta, deltas[i], 1, 0)))
+    ),
   );
+  const [samples, count] = sums.shape;
   return {
-    input: tf.reshape(sums.length > 1 ? tf.concat(sums, 1) : sums[0], [input.shape[0], 1, 1, -1]),
-    delta: tf.ones([input.shape[0], 1, 1, 1]),
+    input: tf.reshape(sums, [samples, 1, 1, count]),
+    delta: tf.ones([samples, 1, 1, 1]),
   };
+}
+
+/** `[N, count]` of all parts side by side. */
+function join(parts: tf.Tensor2D[]): tf.Tensor2D {
+  return parts.length > 1 ? tf.concat(parts, 1) : parts[0];
 }
 
 const SUM_PRODUCTS = "LpntkSumProducts";
