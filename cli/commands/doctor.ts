@@ -115,7 +115,7 @@ interface Check {
   readonly passed: boolean;
 }
 
-/** A small network that uses every kernel. */
+/** A small network that uses every kernel but that of sketches, whose numbers are random. */
 const probe: NetworkDefinition = {
   name: "probe",
   forward(layers, images) {
@@ -152,6 +152,7 @@ async function testKernels(engine: Engine): Promise<Check[]> {
 
   using rows = await engine.project(network, data);
   const gram = await computeGram(rows);
+  using factored = await engine.project(network, data, { convolutions: "factored" });
   const clusters = await clusterSamples(rows, { ratio: RATIO });
   const expected = farthestPointClusters(gram, SAMPLES, Math.floor(RATIO * SAMPLES));
   const { counts } = await relateSamples(rows, THRESHOLDS);
@@ -170,6 +171,7 @@ async function testKernels(engine: Engine): Promise<Check[]> {
       gram,
       kappa,
     ),
+    compare("project_patches, sum_positions", await computeGram(factored), kappa),
     compare(
       "tile_diagonal",
       await computeSelfSimilarity(rows),
