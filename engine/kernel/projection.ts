@@ -46,8 +46,9 @@ export interface ProjectionOptions {
  *
  * @returns packed rows; the caller disposes them
  * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if seeds do not
- * fit the data set, there is no layer of a name, a sketch has too few numbers, blocks are no whole panels or the memory budget is too small, `NonFiniteError` if a projection overflows; the message
- * names the sample and the layer.
+ * fit the data set, there is no layer of a name, a sketch has too few numbers, blocks are no whole panels or the memory budget is too small,
+ * `FileError` if rows go to a file that cannot be written, `NonFiniteError` if a projection overflows; the message names the sample and the
+ * layer.
  */
 export async function projectRows(
   tensorflow: Tensorflow,
@@ -121,20 +122,25 @@ async function projectSeeds(
     residence: options.residence,
   });
   const { blockRows, residence, heldLength } = plan;
-  const source = new Projector(tensorflow, network, data, {
-    seeds,
-    chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
-    layout,
-    batch: pass.batch,
-    longest,
-    sketch: sketched && new SignalSketch(drawFilters(sketched), pass.width),
-  });
-  const rows = new Rows(gpu, layout, count, {
-    variant,
-    blockRows,
-    rowsPerSample,
-    ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
-  });
+  using stack = new DisposableStack();
+  const source = stack.use(
+    new Projector(tensorflow, network, data, {
+      seeds,
+      chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
+      layout,
+      batch: pass.batch,
+      longest,
+      sketch: sketched && new SignalSketch(drawFilters(sketched), pass.width),
+    }),
+  );
+  const rows = stack.use(
+    new Rows(gpu, layout, count, {
+      variant,
+      blockRows,
+      rowsPerSample,
+      ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
+    }),
+  );
   const pace = new Pace(gpu);
   const commands = gpu.record();
   try {
@@ -150,16 +156,14 @@ async function projectSeeds(
     }
     // one not finite anywhere in a row shows here, before it spreads; products of rows are no larger than these
     await computeSelfSimilarity(rows);
-    onProgress?.(count, count);
-    if (residence !== "recomputed") source.dispose();
-    return rows;
   } catch (error) {
-    const isExplained = !(error instanceof NonFiniteError && error.sample !== undefined);
-    const cause = isExplained ? error : await source.explain(error.sample, rows.slices);
-    rows.dispose();
-    source.dispose();
-    throw cause;
+    if (!(error instanceof NonFiniteError && error.sample !== undefined)) throw error;
+    throw await source.explain(error.sample, rows.slices);
   }
+  onProgress?.(count, count);
+  stack.move();
+  if (residence !== "recomputed") source.dispose();
+  return rows;
 }
 
 /** The layers of these names, in the network's order. */

@@ -122,13 +122,15 @@ export class Rows {
       blocks.push({ index: blocks.length, firstRow, rowCount, panelCount });
     }
     this.blocks = blocks;
-    this.slices = sliceRow(layout, sliceLength).map((slice) => ({
+    const slices = sliceRow(layout, sliceLength);
+    const isFiled = this.residence === "file" && blocks.length * slices.length > 2;
+    // first, since there may be no room for it
+    this.#file = isFiled ? new RowFile(4 * PANEL_ROWS) : undefined;
+    this.slices = slices.map((slice) => ({
       ...slice,
       segments: gpu.upload("segments", slice.table),
       segmentCount: slice.table.length / 4,
     }));
-    const isFiled = this.residence === "file" && blocks.length * this.slices.length > 2;
-    this.#file = isFiled ? new RowFile(4 * PANEL_ROWS) : undefined;
     this.#source = recompute?.source;
     const heldLength = isFiled ? 0 : recompute?.heldLength ?? Infinity;
     const groups = groupSlices(this.slices, heldLength);

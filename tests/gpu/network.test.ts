@@ -213,25 +213,33 @@ testEngine(
   },
 );
 
-testEngine("a full disk under the rows is one line, and leaves nothing", async (engine) => {
-  await using disk = canMount ? await openDisk("4m") : undefined;
-  if (!disk) return; // said by disk.ts
-  const network = wide(3);
-  using built = build(engine, network, drawWeights(network, 5));
-  const before = Deno.env.get("TMPDIR");
-  Deno.env.set("TMPDIR", disk.path);
-  try {
-    const data = drawImages(network, 131, 251);
-    await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
-      name: "FileError",
-      message: /^Cannot write rows to .*No space left.*TMPDIR.*--memory/,
-    });
-    assert.deepEqual([...Deno.readDirSync(disk.path)], []);
-  } finally {
-    if (before === undefined) Deno.env.delete("TMPDIR");
-    else Deno.env.set("TMPDIR", before);
-  }
-});
+testEngine(
+  "a full disk under the rows, or none, is one line, and leaves nothing",
+  async (engine) => {
+    await using disk = canMount ? await openDisk("4m") : undefined;
+    if (!disk) return; // said by disk.ts
+    const network = wide(3);
+    using built = build(engine, network, drawWeights(network, 5));
+    const before = Deno.env.get("TMPDIR");
+    Deno.env.set("TMPDIR", disk.path);
+    try {
+      const data = drawImages(network, 131, 251);
+      await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
+        name: "FileError",
+        message: /^Cannot write rows to .*No space left.*TMPDIR.*--memory/,
+      });
+      assert.deepEqual([...Deno.readDirSync(disk.path)], []);
+      Deno.env.set("TMPDIR", `${disk.path}/none`);
+      await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
+        name: "FileError",
+        message: /^Cannot make a file for rows in .*none: .*TMPDIR.*--memory/,
+      });
+    } finally {
+      if (before === undefined) Deno.env.delete("TMPDIR");
+      else Deno.env.set("TMPDIR", before);
+    }
+  },
+);
 
 testEngine(
   "rows come in tiles of the size that is asked for, with the same kernel",
