@@ -3,7 +3,7 @@
 // layer's deltas with the filter transposed it is the gradient of the layer's input, a launch for each remainder by the layer's stride.
 //
 // One invocation computes 8 neighbouring positions x 8 output channels; positions run through rows, images and samples.
-// Dispatch: ceil(ceil(sample_count * rows * columns / 8) * ceil(out_channels / 8) / 64) workgroups, where rows and columns count those
+// Dispatch: ceil(ceil(sample_count * rows * columns / 64) * ceil(out_channels / 8) / 8) workgroups, where rows and columns count those
 //           that are computed: ceil((out_height - first_row) / step) and ceil((out_width - first_column) / step).
 // Layout: inputs [N, in_height, in_width, in_channels], zeros around the image; filters as pack_filter leaves them, the bias last;
 //         outputs [N, out_height, out_width, out_channels].
@@ -72,16 +72,6 @@ fn read_filter(at: i32) -> vec4f {
   return filters[at];
 }
 
-// Adds a (x) w: four positions by four channels.
-fn accumulate(sums: mat4x4f, a: vec4f, w: vec4f) -> mat4x4f {
-  return mat4x4f(
-    fma(vec4f(a.x), w, sums[0]),
-    fma(vec4f(a.y), w, sums[1]),
-    fma(vec4f(a.z), w, sums[2]),
-    fma(vec4f(a.w), w, sums[3]),
-  );
-}
-
 fn store(place: Place, channel: i32, low: vec4f, high: vec4f) {
   if place.n >= params.sample_count { return; }
   let row = place.n * params.out_height + params.first_row + place.y * params.step;
@@ -108,11 +98,11 @@ fn main(
   let channel_octets = (params.out_channels + 7) / 8;
   let size = count_positions();
   let area = size.x * size.y;
-  let position_octets = (params.sample_count * area + 7) / 8;
-  // neighbouring invocations differ in position: they read the same filter
-  let octet = index / position_octets;
-  if octet >= channel_octets { return; }
-  let position = (index % position_octets) * 8;
+  // Eight neighbouring invocations differ in position and read the same filter; then come the channels, so that all numbers of a position
+  // are written at about the same time: two cores that wrote halves of a cache line would wait for one another.
+  let octet = index / 8 % channel_octets;
+  let position = (index / (8 * channel_octets) * 8 + index % 8) * 8;
+  if position >= params.sample_count * area { return; }
   let channel = octet * 8;
 
   let p0 = Place(position / area, position % area / size.y, position % size.y);
@@ -146,18 +136,27 @@ fn main(
   for (var step = 0; step < params.kernel_height * ((row_taps + 4) / 5); step++) {
     let has_row0 = vec4u(row0 + r) < vec4u(u32(params.in_height));
     let has_row1 = vec4u(row1 + r) < vec4u(u32(params.in_height));
+    // all reads first, then sum by sum: each is touched once in a step
+    var a0: array<vec4f, 5>;
+    var a1: array<vec4f, 5>;
+    var low: array<vec4f, 5>;
+    var high: array<vec4f, 5>;
     for (var j = 0u; j < 5u; j++) { // unroll
       let tap = first_tap + i32(j);
       let reach = select(BEYOND, tap, tap < row_taps);
-      let a0 = read_inputs(at0 + tap, has_row0 & (vec4u(start0 + reach) < vec4u(u32(row_size))));
-      let a1 = read_inputs(at1 + tap, has_row1 & (vec4u(start1 + reach) < vec4u(u32(row_size))));
+      a0[j] = read_inputs(at0 + tap, has_row0 & (vec4u(start0 + reach) < vec4u(u32(row_size))));
+      a1[j] = read_inputs(at1 + tap, has_row1 & (vec4u(start1 + reach) < vec4u(u32(row_size))));
       let filter_at = filter_row + min(tap, row_taps - 1) * channel_octets * 2;
-      let low = read_filter(filter_at);
-      let high = read_filter(filter_at + 1);
-      low0 = accumulate(low0, a0, low);
-      low1 = accumulate(low1, a1, low);
-      high0 = accumulate(high0, a0, high);
-      high1 = accumulate(high1, a1, high);
+      low[j] = read_filter(filter_at);
+      high[j] = read_filter(filter_at + 1);
+    }
+    for (var i = 0u; i < 4u; i++) { // unroll
+      for (var j = 0u; j < 5u; j++) { // unroll
+        low0[i] = fma(vec4f(a0[j][i]), low[j], low0[i]);
+        low1[i] = fma(vec4f(a1[j][i]), low[j], low1[i]);
+        high0[i] = fma(vec4f(a0[j][i]), high[j], high0[i]);
+        high1[i] = fma(vec4f(a1[j][i]), high[j], high1[i]);
+      }
     }
     first_tap += 5;
     let ends_row = first_tap >= row_taps;

@@ -82,7 +82,7 @@ async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
   gpu.staged = staged;
   try {
     const commands = gpu.record();
-    const groups = Math.ceil(Math.ceil(positions / 8) * octets / 64);
+    const groups = Math.ceil(Math.ceil(positions / 64) * octets / 8);
     return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
       for (let i = 0; i < count; i++) {
         commands.run(convolution, CONVOLUTION, { inputs, filters, outputs }, groups);

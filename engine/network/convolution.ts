@@ -292,7 +292,7 @@ function packFilter(
 
 /** Workgroups of `convolution`. */
 function countWorkgroups(positions: number, channels: number): number {
-  return Math.ceil(Math.ceil(positions / 8) * Math.ceil(channels / 8) / 64);
+  return Math.ceil(Math.ceil(positions / 64) * Math.ceil(channels / 8) / 8);
 }
 
 register(FORWARD, ({ x, filter, bias }, attributes) => {

@@ -119,7 +119,7 @@ function launchConvolution(
       filters,
       outputs: { unfilled: sample_count * out_height * out_width * out_channels },
     },
-    Math.ceil(Math.ceil(positions / 8) * Math.ceil(out_channels / 8) / 64),
+    Math.ceil(Math.ceil(positions / 64) * Math.ceil(out_channels / 8) / 8),
   );
 }
 
