@@ -48,16 +48,16 @@ export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
-export type { Seeds } from "./engine/kernel/projector.ts";
-export type { RowLayout, Segment, Sketch } from "./engine/kernel/layout.ts";
+export type { Seeds } from "./engine/rows/projector.ts";
+export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";
 export type { SketchError } from "./engine/kernel/sketch_error.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
-export type { RowPlan } from "./engine/kernel/plan.ts";
+export type { RowPlan } from "./engine/rows/plan.ts";
 export type { Tuning } from "./engine/kernel/tuning.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
-export type { Rows } from "./engine/kernel/rows.ts";
-export { KernelStore, type Symmetry } from "./engine/kernel/store.ts";
-export { KernelWriter, storeGram, type StoreSettings } from "./engine/kernel/store_writer.ts";
+export type { Rows } from "./engine/rows/rows.ts";
+export { KernelStore, type Symmetry } from "./engine/store/store.ts";
+export { KernelWriter, storeGram, type StoreSettings } from "./engine/store/store_writer.ts";
 
 export {
   add,

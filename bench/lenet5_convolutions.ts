@@ -4,7 +4,7 @@
  * @module
  */
 import { type ConvolutionGeometry, measureConvolution } from "../engine/network/convolution.ts";
-import { countTaps } from "../engine/kernel/layout.ts";
+import { countTaps } from "../engine/rows/layout.ts";
 
 /** One convolution with its sizes. */
 export interface Convolution {

@@ -7,19 +7,19 @@ import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import type { OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
-import { type ConvolutionForm, layOutRow, type Sketch } from "./kernel/layout.ts";
-import { planChunkRows, type Residence } from "./kernel/plan.ts";
-import { measureFreeMemory } from "./kernel/room.ts";
+import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
+import { planChunkRows, type Residence } from "./rows/plan.ts";
+import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
-import type { Seeds } from "./kernel/projector.ts";
-import type { Rows } from "./kernel/rows.ts";
+import type { Seeds } from "./rows/projector.ts";
+import type { Rows } from "./rows/rows.ts";
 import {
   measureSketchError,
   type SketchError,
   type SketchErrorRequest,
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
-import { measureBinding } from "./kernel/variants.ts";
+import { measureBinding } from "./rows/variants.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
 import { Network, type ParameterSource } from "./network/network.ts";

@@ -1,7 +1,7 @@
 /** The gradient of a convolution for its filter and bias: each sample's own, and their sum. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { PANEL_ROWS } from "../../engine/kernel/plan.ts";
+import { PANEL_ROWS } from "../../engine/rows/plan.ts";
 import { differentiateParameters } from "../../engine/network/convolution.ts";
 import {
   type Bench,

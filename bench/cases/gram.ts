@@ -1,9 +1,9 @@
 /** Gram tiles: the products of all packed rows. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { type RowLayout, sliceRow } from "../../engine/kernel/layout.ts";
-import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/kernel/plan.ts";
+import { type RowLayout, sliceRow } from "../../engine/rows/layout.ts";
+import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/rows/plan.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
-import { canRun, type GramVariant, VARIANTS } from "../../engine/kernel/variants.ts";
+import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
 import {
   type Bench,
   drawIntegers,

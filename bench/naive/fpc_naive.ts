@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RowLayout } from "../../engine/kernel/layout.ts";
+import type { RowLayout } from "../../engine/rows/layout.ts";
 
 /** A clustering of all rows that grows by a centroid a step (algorithm 3 of the paper). */
 export class NaiveClustering {

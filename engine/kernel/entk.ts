@@ -5,8 +5,8 @@
  */
 import type { OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "./gram.ts";
-import { formatMebibytes } from "./plan.ts";
-import type { Rows } from "./rows.ts";
+import { formatMebibytes } from "../rows/plan.ts";
+import type { Rows } from "../rows/rows.ts";
 
 /** Numbers of an eNTK at most, 2 GiB: what one array holds everywhere. */
 const MAX_NUMBERS = 2 ** 29;

@@ -5,7 +5,7 @@
  */
 import type { Gpu } from "../gpu/device.ts";
 import type { LayerShape } from "../network/network.ts";
-import { countProducts, layOutRow, type RowLayout, type Sketch } from "./layout.ts";
+import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import {
   countFlops,
   measureLongestSlice,
@@ -13,11 +13,11 @@ import {
   planPass,
   planRows,
   type RowPlan,
-} from "./plan.ts";
-import { measureFreeDisk } from "./room.ts";
-import { planSketch } from "./sketch.ts";
+} from "../rows/plan.ts";
+import { measureFreeDisk } from "../rows/room.ts";
+import { planSketch } from "../rows/sketch.ts";
 import { chooseVariant, tune } from "./tuning.ts";
-import { measureBinding } from "./variants.ts";
+import { measureBinding } from "../rows/variants.ts";
 
 /** What an estimate is made for. */
 export interface EstimateRequest {

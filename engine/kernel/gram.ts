@@ -5,9 +5,9 @@
  */
 import type { Commands } from "../gpu/commands.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import { type BlockPair, pairBlocks, PANEL_ROWS } from "./plan.ts";
+import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/plan.ts";
 import { Products } from "./products.ts";
-import type { RowBlock, Rows } from "./rows.ts";
+import type { RowBlock, Rows } from "../rows/rows.ts";
 
 /** A rectangle of a kernel matrix on the host. */
 export interface Tile {

@@ -5,8 +5,8 @@
  */
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "./plan.ts";
-import type { BoundSlice, RowBlock, Rows } from "./rows.ts";
+import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "../rows/plan.ts";
+import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
 
 /** Pairs of panels, `[count, 2]` u32. */
 export interface PairList {

@@ -10,15 +10,21 @@ import type { LayerShape, Network } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/training.ts";
-import { type ConvolutionForm, layOutRow, type Sketch } from "./layout.ts";
-import { measureLongestSlice, PANEL_ROWS, planPass, planRows, type Residence } from "./plan.ts";
-import { drawSeeds, Projector, type Seeds } from "./projector.ts";
-import { measureFreeDisk } from "./room.ts";
-import { Rows } from "./rows.ts";
+import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
+import {
+  measureLongestSlice,
+  PANEL_ROWS,
+  planPass,
+  planRows,
+  type Residence,
+} from "../rows/plan.ts";
+import { drawSeeds, Projector, type Seeds } from "../rows/projector.ts";
+import { measureFreeDisk } from "../rows/room.ts";
+import { Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
-import { drawFilters, planSketch } from "./sketch.ts";
-import { measureBinding } from "./variants.ts";
+import { drawFilters, planSketch } from "../rows/sketch.ts";
+import { measureBinding } from "../rows/variants.ts";
 
 /** How to project. */
 export interface ProjectionOptions {

@@ -5,9 +5,9 @@
  */
 import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { padRows, PANEL_ROWS } from "./plan.ts";
+import { padRows, PANEL_ROWS } from "../rows/plan.ts";
 import { Products } from "./products.ts";
-import type { Rows } from "./rows.ts";
+import type { Rows } from "../rows/rows.ts";
 
 /**
  * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit.

@@ -8,9 +8,9 @@ import { createGenerator, drawPermutation } from "../data/random.ts";
 import type { Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { computeGram } from "./gram.ts";
-import type { Sketch } from "./layout.ts";
+import type { Sketch } from "../rows/layout.ts";
 import { projectRows } from "./projection.ts";
-import type { Seeds } from "./projector.ts";
+import type { Seeds } from "../rows/projector.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 
 /** What is to be sketched. */

@@ -10,10 +10,10 @@ import { kernels } from "../gpu/kernel_table.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
-import type { RowLayout, Segment } from "./layout.ts";
-import { countFlops, PANEL_ROWS } from "./plan.ts";
-import { Rows } from "./rows.ts";
-import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "./variants.ts";
+import type { RowLayout, Segment } from "../rows/layout.ts";
+import { countFlops, PANEL_ROWS } from "../rows/plan.ts";
+import { Rows } from "../rows/rows.ts";
+import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 
 /** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
 export interface Tuning {

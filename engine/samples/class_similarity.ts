@@ -6,7 +6,7 @@
 import { DataError } from "../errors.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
-import { Rows } from "../kernel/rows.ts";
+import { Rows } from "../rows/rows.ts";
 import { countSamples, type KernelSource, readTiles } from "./source.ts";
 
 /** How to average. */

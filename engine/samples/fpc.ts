@@ -10,8 +10,8 @@
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
-import { isStepwise } from "../kernel/plan.ts";
-import { Rows } from "../kernel/rows.ts";
+import { isStepwise } from "../rows/plan.ts";
+import { Rows } from "../rows/rows.ts";
 import {
   countSamples,
   KernelMatrix,

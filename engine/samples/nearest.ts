@@ -6,7 +6,7 @@
 import { kernels } from "../gpu/kernel_table.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import type { Rows } from "../kernel/rows.ts";
+import type { Rows } from "../rows/rows.ts";
 
 /** Each sample's nearest others, the most similar first, the lower index first on a tie. */
 export interface Nearest {

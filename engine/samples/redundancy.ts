@@ -6,7 +6,7 @@
 import { kernels } from "../gpu/kernel_table.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import { Rows } from "../kernel/rows.ts";
+import { Rows } from "../rows/rows.ts";
 import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
 
 /**

@@ -6,9 +6,9 @@
 import { DataError, NonFiniteError } from "../errors.ts";
 import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../gpu/pace.ts";
-import { Rows } from "../kernel/rows.ts";
+import { Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
-import { KernelStore } from "../kernel/store.ts";
+import { KernelStore } from "../store/store.ts";
 
 /** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
 export class KernelMatrix {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { computeGram, computeGramRow } from "../../engine/kernel/gram.ts";
-import { canRun, VARIANTS } from "../../engine/kernel/variants.ts";
+import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";

@@ -1,7 +1,7 @@
 /** The three kernels of farthest-point clustering, one by one; their twin is compared through `clusterSamples` in samples.test.ts. @module */
 import assert from "node:assert/strict";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { sliceRow } from "../../engine/kernel/layout.ts";
+import { sliceRow } from "../../engine/rows/layout.ts";
 import { gramRows } from "../oracle/layers.ts";
 import {
   assertOutput,

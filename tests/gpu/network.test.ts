@@ -7,8 +7,8 @@ import { decodeSafetensors, encodeSafetensors } from "../../engine/data/safetens
 import { type Engine, openEngine } from "../../engine/engine.ts";
 import { DataError, NonFiniteError, WeightsError } from "../../engine/errors.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
-import type { Residence } from "../../engine/kernel/plan.ts";
-import type { Seeds } from "../../engine/kernel/projector.ts";
+import type { Residence } from "../../engine/rows/plan.ts";
+import type { Seeds } from "../../engine/rows/projector.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { add, flatten, type NetworkDefinition, relu } from "../../engine/network/definition.ts";
 import type { Network } from "../../engine/network/network.ts";

@@ -8,9 +8,9 @@ import { createGenerator, drawUniform } from "../../engine/data/random.ts";
 import type { Commands } from "../../engine/gpu/commands.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
-import type { RowLayout, Segment } from "../../engine/kernel/layout.ts";
+import type { RowLayout, Segment } from "../../engine/rows/layout.ts";
 import type { Operands } from "../../engine/gpu/panels.ts";
-import { padRows, PANEL_ROWS, type Residence } from "../../engine/kernel/plan.ts";
+import { padRows, PANEL_ROWS, type Residence } from "../../engine/rows/plan.ts";
 import {
   type BoundSlice,
   type RowBlock,
@@ -18,7 +18,7 @@ import {
   type RowsOptions,
   type RowSource,
   type StagedPanels,
-} from "../../engine/kernel/rows.ts";
+} from "../../engine/rows/rows.ts";
 import { assertClose } from "../oracle/numbers.ts";
 
 let opened: Promise<Gpu> | undefined;

@@ -1,8 +1,8 @@
 /** Kernels from the device to a store and back: the same bits and the same answers as from memory. @module */
 import assert from "node:assert/strict";
 import { computeGram } from "../../engine/kernel/gram.ts";
-import { KernelStore } from "../../engine/kernel/store.ts";
-import { KernelWriter, storeGram } from "../../engine/kernel/store_writer.ts";
+import { KernelStore } from "../../engine/store/store.ts";
+import { KernelWriter, storeGram } from "../../engine/store/store_writer.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";

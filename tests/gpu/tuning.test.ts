@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Gpu } from "../../engine/gpu/device.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import { chooseVariant, tune, type Tuning } from "../../engine/kernel/tuning.ts";
-import { canRun, PLAIN_VARIANT, VARIANTS } from "../../engine/kernel/variants.ts";
+import { canRun, PLAIN_VARIANT, VARIANTS } from "../../engine/rows/variants.ts";
 import { layOut } from "./open.ts";
 import { expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";

@@ -11,12 +11,14 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/data/", 1],
   ["engine/gpu/", 1],
   ["engine/network/", 2],
-  ["engine/kernel/", 3],
-  ["engine/samples/", 4],
-  ["engine/engine.ts", 5],
-  ["mod.ts", 6],
-  ["bench/", 7],
-  ["cli/", 8],
+  ["engine/rows/", 3],
+  ["engine/kernel/", 4],
+  ["engine/store/", 5],
+  ["engine/samples/", 6],
+  ["engine/engine.ts", 7],
+  ["mod.ts", 8],
+  ["bench/", 9],
+  ["cli/", 10],
 ];
 
 /** Holds the version, which the command line prints. */
@@ -135,7 +137,7 @@ Deno.test("the command line knows the library by its public face alone", () => {
 Deno.test("packages and shaders are known where they belong, and nowhere else", () => {
   const owners: readonly (readonly [imported: RegExp, owner: RegExp])[] = [
     [/^npm:(commander|@commander-js\/)/, /^cli\/(main\.ts$|commands\/)/],
-    [/^npm:@tensorflow\//, /^(bench|engine\/network)\/|^engine\/kernel\/projector\.ts$/],
+    [/^npm:@tensorflow\//, /^(bench|engine\/network)\/|^engine\/rows\/projector\.ts$/],
     [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
     [/^shaders\//, /^engine\/gpu\/kernel_table\.ts$/],
     [/deno\.json$/, /^cli\/(main|experiments\/run_folder)\.ts$/],

@@ -1,6 +1,6 @@
 /** What the tests of stores share: kernels without a GPU, and readers that know the specification alone. @module */
 import type { Tile } from "../../engine/kernel/gram.ts";
-import { KernelWriter, type StoreSettings } from "../../engine/kernel/store_writer.ts";
+import { KernelWriter, type StoreSettings } from "../../engine/store/store_writer.ts";
 
 /** Entry [i, j] of a symmetric kernel whose rows are all different. */
 export function entryOf(i: number, j: number): number {

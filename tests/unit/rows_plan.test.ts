@@ -1,12 +1,7 @@
 /** Plans: arithmetic without a device. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  type RowLayout,
-  type RowSlice,
-  type Segment,
-  sliceRow,
-} from "../../engine/kernel/layout.ts";
+import { type RowLayout, type RowSlice, type Segment, sliceRow } from "../../engine/rows/layout.ts";
 import {
   BASE_BYTES,
   countFlops,
@@ -16,7 +11,7 @@ import {
   planChunkRows,
   planPass,
   planRows,
-} from "../../engine/kernel/plan.ts";
+} from "../../engine/rows/plan.ts";
 
 const MEBIBYTE = 2 ** 20;
 const BINDING = { bytes: 128 * MEBIBYTE, lines: 8192, panels: 256 };

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import FileSystemStore from "@zarrita/storage/fs";
 import * as zarrita from "zarrita";
 import { measureChunk } from "../../engine/data/zarr.ts";
-import { KernelStore, type Symmetry } from "../../engine/kernel/store.ts";
-import { KernelWriter, type StoreSettings } from "../../engine/kernel/store_writer.ts";
+import { KernelStore, type Symmetry } from "../../engine/store/store.ts";
+import { KernelWriter, type StoreSettings } from "../../engine/store/store_writer.ts";
 import { openTempFolder } from "./data_fixtures.ts";
 import {
   computeCrc32cByBits,

@@ -15,10 +15,10 @@ import {
   type ZarrArray,
 } from "../data/zarr.ts";
 import { FileError, NonFiniteError } from "../errors.ts";
-import { computeTiles, type Tile } from "./gram.ts";
-import { type BlockPair, padRows, PANEL_ROWS } from "./plan.ts";
+import { computeTiles, type Tile } from "../kernel/gram.ts";
+import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
-import type { Rows } from "./rows.ts";
+import type { Rows } from "../rows/rows.ts";
 import {
   checkFinite,
   hasChunk,

@@ -14,8 +14,8 @@ import {
   type ZarrArray,
 } from "../data/zarr.ts";
 import { DataError, FileError, NonFiniteError } from "../errors.ts";
-import type { Tile } from "./gram.ts";
-import { type BlockPair, pairBlocks } from "./plan.ts";
+import type { Tile } from "../kernel/gram.ts";
+import { type BlockPair, pairBlocks } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 
 /**
