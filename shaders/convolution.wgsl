@@ -5,8 +5,8 @@
 // One invocation computes 8 neighbouring positions x 8 output channels; positions run through rows, images and samples.
 // Dispatch: ceil(ceil(sample_count * rows * columns / 64) * ceil(out_channels / 8) / 8) workgroups, where rows and columns count those
 //           that are computed: ceil((out_height - first_row) / step) and ceil((out_width - first_column) / step).
-// Layout: inputs [N, in_height, in_width, in_channels], zeros around the image; filters as pack_filter leaves them, the bias last;
-//         outputs [N, out_height, out_width, out_channels].
+// Layout: inputs [N, in_height, in_width, in_channels], zeros around the image; filters as pack_filter leaves them, or as they stand, where
+//         there is no bias and out_channels a multiple of 8; outputs [N, out_height, out_width, out_channels].
 // Tails: positions and channels beyond the end are computed from whatever is read there and not stored; taps beyond a filter's row meet zeros.
 // Float64 twin: tests/oracle/layers.ts, convForward and convInputGradient.
 
@@ -26,6 +26,7 @@ struct Params {
   step: i32,
   first_row: i32,
   first_column: i32,
+  has_bias: i32,      // 1: the last tap of the filters is the bias
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -167,9 +168,10 @@ fn main(
     filter_row += select(0, row_taps * channel_octets * 2, ends_row);
   }
   // the bias is the filter's last tap, and its input is 1
-  let bias_at = (params.kernel_height * row_taps * channel_octets + octet) * 2;
-  let bias_low = read_filter(bias_at);
-  let bias_high = read_filter(bias_at + 1);
+  let has_bias = params.has_bias == 1;
+  let bias_at = select(octet, params.kernel_height * row_taps * channel_octets + octet, has_bias) * 2;
+  let bias_low = select(vec4f(), read_filter(bias_at), has_bias);
+  let bias_high = select(vec4f(), read_filter(bias_at + 1), has_bias);
   var place = p0;
   store(place, channel, low0[0] + bias_low, high0[0] + bias_high);
   place = step_on(place, size);

@@ -91,6 +91,7 @@ export const kernels = {
       step: "i32",
       first_row: "i32",
       first_column: "i32",
+      has_bias: "i32",
     },
     buffers: { inputs: "r32float", filters: "rgba32float", outputs: "read_write" },
   }),

@@ -29,6 +29,7 @@ const CONVOLUTION = {
   step: 1,
   first_row: 0,
   first_column: 0,
+  has_bias: 1,
 } as const;
 
 /** Time of one measurement at least. */

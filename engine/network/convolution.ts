@@ -260,7 +260,7 @@ export function splitInputGradient(
   );
 }
 
-/** Launches `pack_filter`, the filter turned where a part of it is asked for; the caller disposes the tensor. */
+/** Launches `pack_filter`, the filter turned where a part of it is asked for; the caller releases the tensor. */
 function packFilter(
   tensorflow: Tensorflow,
   filter: tf.TensorInfo,
@@ -300,7 +300,11 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
   const geometry = measureLayer(x.shape, filter.shape, attributes);
   const [samples] = x.shape;
   const { out_height, out_width, out_channels, pad } = geometry;
-  const filters = packFilter(tensorflow, filter, bias, geometry);
+  // octets of channels without a bias are read as they stand
+  const isPacked = bias !== undefined || out_channels % 8 !== 0;
+  const filters = isPacked
+    ? packFilter(tensorflow, filter, bias, geometry)
+    : tensorflow.share(filter);
   const y = tensorflow.allocate(
     x.shape.length === 4 ? [samples, out_height, out_width, out_channels] : [samples, out_channels],
   );
@@ -314,6 +318,7 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
       step: 1,
       first_row: 0,
       first_column: 0,
+      has_bias: isPacked ? 1 : 0,
     },
     { inputs: x, filters, outputs: y },
     countWorkgroups(samples * out_height * out_width, out_channels),
@@ -343,6 +348,7 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
         kernel_height: part.rows,
         kernel_width: part.columns,
         stride: 1,
+        has_bias: 1,
         ...place,
       },
       { inputs: dy, filters, outputs: dx },

@@ -125,10 +125,21 @@ function launchConvolution(
 
 function launchForward(gpu: Gpu, conv: Case, x: Floats, w: Numbers, b: Numbers | undefined) {
   const { pad, ...sizes } = measure(conv);
-  const filters = Float32Array.from(packFilter({ w, b, transposed: false }).data);
+  const isPacked = b !== undefined || sizes.out_channels % 8 !== 0;
+  const filters = Float32Array.from(
+    isPacked ? packFilter({ w, b, transposed: false }).data : w.data,
+  );
   return launchConvolution(
     gpu,
-    { ...sizes, pad_top: pad, pad_left: pad, step: 1, first_row: 0, first_column: 0 },
+    {
+      ...sizes,
+      pad_top: pad,
+      pad_left: pad,
+      step: 1,
+      first_row: 0,
+      first_column: 0,
+      has_bias: isPacked ? 1 : 0,
+    },
     sizes.sample_count * sizes.out_height * sizes.out_width,
     x,
     filters,
@@ -157,6 +168,7 @@ function launchInputGradient(
     kernel_height: part.rows,
     kernel_width: part.columns,
     stride: 1,
+    has_bias: 1,
     ...place,
   };
   return launchConvolution(gpu, params, sample_count * positions, dy, filters);
