@@ -81,7 +81,7 @@ export const debias: Experiment<typeof SETTINGS> = {
   byData: {
     cifar10: {
       default: SUBSET_BASES.cifar10.default,
-      quick: { ...SUBSET_BASES.cifar10.quick, ...QUICK, testSize: 500, epochs: 10 },
+      quick: { ...SUBSET_BASES.cifar10.quick, ...QUICK, epochs: 20 },
       paper: { ...SUBSET_BASES.cifar10.paper, ...PAPER },
     },
   },
