@@ -6,6 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { countWorkgroups } from "../network/convolution.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 
@@ -83,7 +84,7 @@ async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
   gpu.staged = staged;
   try {
     const commands = gpu.record();
-    const groups = Math.ceil(Math.ceil(positions / 64) * octets / 8);
+    const groups = countWorkgroups(positions, out_channels);
     return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
       for (let i = 0; i < count; i++) {
         commands.run(convolution, CONVOLUTION, { inputs, filters, outputs }, groups);

@@ -290,8 +290,8 @@ function packFilter(
   return packed;
 }
 
-/** Workgroups of `convolution`. */
-function countWorkgroups(positions: number, channels: number): number {
+/** Workgroups of `convolution` for so many positions of all samples, and output channels. */
+export function countWorkgroups(positions: number, channels: number): number {
   return Math.ceil(Math.ceil(positions / 64) * Math.ceil(channels / 8) / 8);
 }
 
