@@ -57,7 +57,7 @@ export type SubsetSettings = z.output<z.ZodObject<typeof SUBSET_SETTINGS>>;
 
 /**
  * What each base overrides of them. The paper's is the data set as section 4 uses it, but for 5,000 of the training samples, by which the
- * kernel's network is chosen; the paper gives neither epochs nor batch size nor learning rate.
+ * kernel's network is chosen; the paper gives neither epochs nor batch size nor learning rate, and does not say how the rate falls.
  */
 export const SUBSET_BASES = {
   mnist: {
