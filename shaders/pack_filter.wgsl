@@ -2,8 +2,8 @@
 // packed[r, s, i, o] = filter[first_row + r*step, first_column + s*step, i, o], or, for the input's gradient, packed[r, s, o, i] = turned[
 // first_row + r*step, first_column + s*step, i, o] and no bias, where turned[r, s] = filter[kernel_height - 1 - r, kernel_width - 1 - s].
 //
-// One invocation writes one number.
-// Dispatch: ceil((rows * columns * inner + 1) * 8 * ceil(outer / 8) / 64) workgroups, where `outer` counts the out channels, `inner` the in
+// One invocation writes the eight numbers of a tap and an octet of channels.
+// Dispatch: ceil((rows * columns * inner + 1) * ceil(outer / 8) / 64) workgroups, where `outer` counts the out channels, `inner` the in
 //           channels, and the other way round when transposed.
 // Layout: filters [kernel_height, kernel_width, in_channels, out_channels]; bias [out_channels], any buffer where has_bias is 0;
 //         packed [rows * columns * inner + 1, outer rounded up to a multiple of 8].
@@ -39,22 +39,27 @@ fn main(
   let is_transposed = params.transposed == 1u;
   let inner = select(params.in_channels, params.out_channels, is_transposed);
   let outer = select(params.out_channels, params.in_channels, is_transposed);
-  let width = (outer + 7u) / 8u * 8u;
+  let octets = (outer + 7u) / 8u;
   let taps = params.rows * params.columns * inner;
-  let tap = index / width;
-  let channel = index % width;
+  let tap = index / octets;
+  let first = index % octets * 8u;
   if tap > taps { return; }
 
+  let is_bias = tap == taps;
   let own = tap / inner;
   let row = params.first_row + own / params.columns * params.step;
   let column = params.first_column + own % params.columns * params.step;
   let kept = row * params.kernel_width + column;
   let place = select(kept, params.kernel_height * params.kernel_width - 1u - kept, is_transposed);
-  let in_channel = select(tap % inner, channel, is_transposed);
-  let out_channel = select(channel, tap % inner, is_transposed);
-  let at = (place * params.in_channels + in_channel) * params.out_channels + out_channel;
-  let weight = filters[at];
-  let own_bias = bias[channel];
-  let last = select(0.0, own_bias, params.has_bias == 1u);
-  packed[index] = select(0.0, select(weight, last, tap == taps), channel < outer);
+  // where channel 0 of the eight would be if it were the first of all, and how far apart they are
+  let start = place * params.in_channels * params.out_channels + tap % inner * select(params.out_channels, 1u, is_transposed);
+  let stride = select(1u, params.out_channels, is_transposed);
+  for (var i = 0u; i < 8u; i++) { // unroll
+    let channel = first + i;
+    let at = start + channel * stride;
+    let weight = filters[at];
+    let own_bias = bias[channel];
+    let last = select(0.0, own_bias, params.has_bias == 1u);
+    packed[index * 8u + i] = select(0.0, select(weight, last, is_bias), channel < outer);
+  }
 }

@@ -5,7 +5,7 @@
  */
 import { DeviceError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
-import type { BufferBindings, Kernel, ParamValues, Places } from "./kernel.ts";
+import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { Staging } from "./staging.ts";
 
@@ -17,6 +17,8 @@ export interface AdapterDescription {
   readonly features: readonly string[];
   /** Invocations of a subgroup at least, 0 where the adapter does not say. */
   readonly subgroupMinSize: number;
+  /** At most. */
+  readonly subgroupMaxSize: number;
   /** Whether it computes on the CPU, in the process's own memory. */
   readonly isFallback: boolean;
 }
@@ -48,7 +50,7 @@ const NO_ADAPTER =
  */
 export class Gpu {
   readonly #live = new Set<GPUBuffer | GPUTexture>();
-  /** By the places of panels and of staged operands. */
+  /** By how they read. */
   readonly #pipelines = new Map<string, Map<Kernel, GPUComputePipeline>>();
   /** Of recordings, and of launches that somebody else submits. */
   #arenas: readonly [UniformArena, UniformArena] | undefined;
@@ -56,10 +58,17 @@ export class Gpu {
   #staging: Staging | undefined;
   /** Where launches recorded from now on read staged operands; `engine/kernel/staged_operands.ts` chooses. */
   staged: Operands = "buffer";
+  /**
+   * Whether the invocations of a subgroup pass on what they read in launches recorded from now on: where it is 8 or 16 of them, as on a CPU
+   * driver. A GPU's wider ones read the same place at once for the price of one.
+   */
+  subgroups: boolean;
   #failure: Error | undefined;
   #disposed = false;
 
   private constructor(readonly device: GPUDevice, readonly adapter: AdapterDescription) {
+    this.subgroups = device.features.has("subgroups") && adapter.subgroupMinSize >= 8 &&
+      adapter.subgroupMaxSize <= 16;
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#fail((event as GPUUncapturedErrorEvent).error);
@@ -88,13 +97,15 @@ export class Gpu {
       adapter.requestDevice({ label: "lpntk", requiredLimits, requiredFeatures });
     // Deno grants subgroups without listing them
     const device = await request([...available, "subgroups"]).catch(() => request(available));
-    const { description, device: name, vendor, subgroupMinSize = 0, isFallbackAdapter = false } =
-      adapter.info;
+    const { info } = adapter;
+    const { description, device: name, vendor, isFallbackAdapter = false } = info;
+    const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
     return new Gpu(device, {
       name: description || name || vendor,
       vendor,
       features: [...adapter.features].sort(),
       subgroupMinSize,
+      subgroupMaxSize,
       isFallback: isFallbackAdapter,
     });
   }
@@ -309,22 +320,22 @@ export class Gpu {
   }
 
   #startCommands(arena: UniformArena, destination?: Destination): Commands {
-    const { staged } = this;
+    const { staged, subgroups } = this;
     return new Commands(
       this.device,
       arena,
       staged === "texture" ? this.#staging ??= new Staging(this.device) : undefined,
-      (kernel, panels) => this.#pipeline(kernel, { panels, staged }),
+      (kernel, panels) => this.#pipeline(kernel, { panels, staged, subgroups }),
       destination,
     );
   }
 
-  #pipeline(kernel: Kernel, places: Places): GPUComputePipeline {
-    const key = `${places.panels} ${places.staged}`;
+  #pipeline(kernel: Kernel, reading: Reading): GPUComputePipeline {
+    const key = JSON.stringify(reading);
     let pipelines = this.#pipelines.get(key);
     if (!pipelines) this.#pipelines.set(key, pipelines = new Map());
     let pipeline = pipelines.get(kernel);
-    if (!pipeline) pipelines.set(kernel, pipeline = kernel.createPipeline(this.device, places));
+    if (!pipeline) pipelines.set(kernel, pipeline = kernel.createPipeline(this.device, reading));
     return pipeline;
   }
 

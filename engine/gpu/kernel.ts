@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { chooseFunctions, setConstants, unrollLoops } from "./expansion.ts";
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
 import { readFromCopy, type StagedFormat } from "./staging.ts";
-import { unrollLoops } from "./unroll.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
@@ -26,21 +26,32 @@ export type ParamValues<P extends string> = Readonly<Record<P, number>>;
 /** Buffers of a kernel, by name; panels all in buffers, or all in textures. */
 export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer | GPUTexture>>;
 
-/** Where a launch reads from: its panels, and the operands that may be staged. */
-export interface Places {
+/** How a launch reads: where its panels and the operands that may be staged stand, and whether neighbours pass on what they read. */
+export interface Reading {
   readonly panels: Operands;
   readonly staged: Operands;
+  /** Functions that a shader also has as `name_subgroup` are taken so. */
+  readonly subgroups: boolean;
+}
+
+/** What fits a kernel to a layer. */
+export interface KernelShape {
+  /** The shader's constants, by name. */
+  readonly constants: Readonly<Record<string, number>>;
+  /** Staged operands that are read four neighbouring numbers at a time, by `read_name_quad` in place of `read_name`. */
+  readonly quads?: readonly string[];
 }
 
 /** One shader with the explicit layout that its launches must match. */
 export class Kernel<P extends string = string, B extends string = string> {
   readonly params: readonly (readonly [P, Scalar])[];
   readonly buffers: readonly (readonly [B, Access])[];
+  readonly #shaped = new Map<string, Kernel<P, B>>();
 
   constructor(
     readonly name: string,
     readonly source: string,
-    declaration: KernelDeclaration<P, B>,
+    private readonly declaration: KernelDeclaration<P, B>,
   ) {
     this.params = Object.entries(declaration.params) as [P, Scalar][];
     this.buffers = Object.entries(declaration.buffers) as [B, Access][];
@@ -62,20 +73,52 @@ export class Kernel<P extends string = string, B extends string = string> {
   }
 
   /**
-   * The WGSL that the device compiles: loops marked `// unroll` written out, and operands read from where they stand.
+   * This kernel with another tile, the same one each time.
+   *
+   * @throws {SyntaxError} if the shader lacks a constant or a function that the shape names.
+   */
+  shape({ constants, quads = [] }: KernelShape): Kernel<P, B> {
+    const key = JSON.stringify([constants, quads]);
+    let shaped = this.#shaped.get(key);
+    if (!shaped) {
+      const source = quads.reduce(
+        (code, name) => code.replace(`> ${name}: array<f32>;`, `> ${name}: array<vec4f>;`),
+        chooseFunctions(
+          setConstants(this.source, constants),
+          "quad",
+          (name) => quads.includes(name.replace("read_", "")),
+        ),
+      );
+      const buffers = {
+        ...this.declaration.buffers,
+        ...Object.fromEntries(quads.map((name) => [name, "rgba32float"])),
+      } as Record<B, Access>;
+      shaped = new Kernel(this.name, source, { ...this.declaration, buffers });
+      this.#shaped.set(key, shaped);
+    }
+    return shaped;
+  }
+
+  /**
+   * The WGSL that the device compiles: functions chosen, loops marked `// unroll` written out, and operands read from where they stand.
    *
    * @throws {SyntaxError} if the shader does not read an operand in the one way that can be moved to textures.
    */
-  expand({ panels, staged }: Places): string {
+  expand({ panels, staged, subgroups }: Reading): string {
+    const chosen = chooseFunctions(
+      chooseFunctions(this.source, "quad", () => false),
+      "subgroup",
+      () => subgroups,
+    );
     return this.buffers.reduce((code, [name, access]) => {
       if (access === "panels" && panels === "texture") return readFromTexture(code, name);
       if (isStaged(access) && staged === "texture") return readFromCopy(code, name, access);
       return code;
-    }, unrollLoops(this.source));
+    }, unrollLoops(chosen));
   }
 
   /** Compiles the shader; a mistake in it surfaces as the device's error. */
-  createPipeline(device: GPUDevice, places: Places): GPUComputePipeline {
+  createPipeline(device: GPUDevice, reading: Reading): GPUComputePipeline {
     const label = this.name;
     const layout = device.createBindGroupLayout({
       label,
@@ -88,7 +131,7 @@ export class Kernel<P extends string = string, B extends string = string> {
         ...this.buffers.map(([, access], index): GPUBindGroupLayoutEntry => ({
           binding: index + 1,
           visibility: GPUShaderStage.COMPUTE,
-          ...describeOperand(access, places),
+          ...describeOperand(access, reading),
         })),
       ],
     });
@@ -96,7 +139,7 @@ export class Kernel<P extends string = string, B extends string = string> {
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: {
-        module: device.createShaderModule({ label, code: this.expand(places) }),
+        module: device.createShaderModule({ label, code: this.expand(reading) }),
         entryPoint: "main",
       },
     });
@@ -110,7 +153,7 @@ export function isStaged(access: Access): access is StagedFormat {
 
 function describeOperand(
   access: Access,
-  { panels, staged }: Places,
+  { panels, staged }: Reading,
 ): Partial<GPUBindGroupLayoutEntry> {
   if (isStaged(access) && staged === "texture") {
     return { storageTexture: { access: "read-only", format: access } };

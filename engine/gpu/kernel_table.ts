@@ -85,7 +85,6 @@ export const kernels = {
       ...image,
       kernel_height: "i32",
       kernel_width: "i32",
-      stride: "i32",
       pad_top: "i32",
       pad_left: "i32",
       step: "i32",

@@ -5,8 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
-import { kernels } from "../gpu/kernel_table.ts";
-import { countWorkgroups } from "../network/convolution.ts";
+import { layConvolution } from "../network/convolution_launch.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 
@@ -39,11 +38,11 @@ const MEASUREMENT_MS = 60;
 /** Measurements of each place. */
 const TURNS = 3;
 
-const { convolution } = kernels;
+const { kernel, params, workgroups } = layConvolution(CONVOLUTION);
 
 const STAGED_TIMES: Measurement<StagedTimes> = {
   name: "staged operands",
-  shaders: [convolution.source],
+  shaders: [kernel.source],
   schema: z.object({ buffer: z.number().positive(), texture: z.number().positive() }),
   // the least of some in turns: what else runs on a machine can slow down one of them several times, and the choice is remembered
   measure: async (gpu) => {
@@ -84,10 +83,9 @@ async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
   gpu.staged = staged;
   try {
     const commands = gpu.record();
-    const groups = countWorkgroups(positions, out_channels);
     return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
       for (let i = 0; i < count; i++) {
-        commands.run(convolution, CONVOLUTION, { inputs, filters, outputs }, groups);
+        commands.run(kernel, params, { inputs, filters, outputs }, workgroups);
       }
       commands.submit();
     });

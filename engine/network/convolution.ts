@@ -9,6 +9,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { countSteps, layConvolution } from "./convolution_launch.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
 /** Stride and zero padding, the same along both axes. */
@@ -33,9 +34,6 @@ export interface ConvolutionGeometry {
 
 /** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
 export const LOOP_STEPS = 65_535;
-
-/** Taps of a filter's row that `convolution` takes in one step. */
-const STEP_TAPS = 5;
 
 /** Positions that `filter_gradient` takes in one step. */
 const STEP_POSITIONS = 4;
@@ -62,7 +60,8 @@ export function measureConvolution(
     );
   }
   const steps = Math.max(
-    kernel_height * Math.ceil(kernel_width * Math.max(in_channels, out_channels) / STEP_TAPS),
+    countSteps(kernel_height, kernel_width, in_channels),
+    countSteps(kernel_height, kernel_width, out_channels),
     Math.ceil(out_height * out_width / STEP_POSITIONS),
   );
   if (steps > LOOP_STEPS) {
@@ -217,8 +216,6 @@ export interface InputGradientPart {
   readonly first_column: number;
   readonly pad_top: number;
   readonly pad_left: number;
-  /** How many places of one image the launch computes. */
-  readonly positions: number;
 }
 
 /**
@@ -235,7 +232,6 @@ export function splitInputGradient(
       const firstTap = ((reach % stride) + stride) % stride;
       return {
         first,
-        count: Math.ceil((size - first) / stride),
         pad: (reach - firstTap) / stride,
         firstTap,
         taps: Math.max(0, Math.ceil((kernel - firstTap) / stride)),
@@ -255,7 +251,6 @@ export function splitInputGradient(
       first_column: columns.first,
       pad_top: rows.pad,
       pad_left: columns.pad,
-      positions: rows.count * columns.count,
     }))
   );
 }
@@ -285,21 +280,17 @@ function packFilter(
       transposed: part ? 1 : 0,
     },
     { filters: filter, bias: bias ?? filter, packed },
-    Math.ceil(shape[0] * shape[1] / 64),
+    Math.ceil(shape[0] * shape[1] / 8 / 64),
   );
   return packed;
-}
-
-/** Workgroups of `convolution` for so many positions of all samples, and output channels. */
-export function countWorkgroups(positions: number, channels: number): number {
-  return Math.ceil(Math.ceil(positions / 64) * Math.ceil(channels / 8) / 8);
 }
 
 register(FORWARD, ({ x, filter, bias }, attributes) => {
   const tensorflow = Tensorflow.current;
   const geometry = measureLayer(x.shape, filter.shape, attributes);
   const [samples] = x.shape;
-  const { out_height, out_width, out_channels, pad } = geometry;
+  const { pad, ...sizes } = geometry;
+  const { out_height, out_width, out_channels } = sizes;
   // octets of channels without a bias are read as they stand
   const isPacked = bias !== undefined || out_channels % 8 !== 0;
   const filters = isPacked
@@ -308,21 +299,17 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
   const y = tensorflow.allocate(
     x.shape.length === 4 ? [samples, out_height, out_width, out_channels] : [samples, out_channels],
   );
-  tensorflow.launch(
-    kernels.convolution,
-    {
-      sample_count: samples,
-      ...geometry,
-      pad_top: pad,
-      pad_left: pad,
-      step: 1,
-      first_row: 0,
-      first_column: 0,
-      has_bias: isPacked ? 1 : 0,
-    },
-    { inputs: x, filters, outputs: y },
-    countWorkgroups(samples * out_height * out_width, out_channels),
-  );
+  const { kernel, params, workgroups } = layConvolution({
+    sample_count: samples,
+    ...sizes,
+    pad_top: pad,
+    pad_left: pad,
+    step: 1,
+    first_row: 0,
+    first_column: 0,
+    has_bias: isPacked ? 1 : 0,
+  });
+  tensorflow.launch(kernel, params, { inputs: x, filters, outputs: y }, workgroups);
   tensorflow.release(filters);
   return y;
 });
@@ -333,27 +320,23 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
   const geometry = measureLayer(inShape, filter.shape, attributes);
   const [samples] = inShape;
   const dx = tensorflow.allocate(inShape);
-  for (const { filter: part, positions, ...place } of splitInputGradient(geometry)) {
+  for (const { filter: part, ...place } of splitInputGradient(geometry)) {
     const filters = packFilter(tensorflow, filter, undefined, geometry, part);
-    tensorflow.launch(
-      kernels.convolution,
-      {
-        sample_count: samples,
-        in_height: geometry.out_height,
-        in_width: geometry.out_width,
-        in_channels: geometry.out_channels,
-        out_height: geometry.in_height,
-        out_width: geometry.in_width,
-        out_channels: geometry.in_channels,
-        kernel_height: part.rows,
-        kernel_width: part.columns,
-        stride: 1,
-        has_bias: 1,
-        ...place,
-      },
-      { inputs: dy, filters, outputs: dx },
-      countWorkgroups(samples * positions, geometry.in_channels),
-    );
+    const { kernel, params, workgroups } = layConvolution({
+      sample_count: samples,
+      in_height: geometry.out_height,
+      in_width: geometry.out_width,
+      in_channels: geometry.out_channels,
+      out_height: geometry.in_height,
+      out_width: geometry.in_width,
+      out_channels: geometry.in_channels,
+      kernel_height: part.rows,
+      kernel_width: part.columns,
+      stride: 1,
+      has_bias: 1,
+      ...place,
+    });
+    tensorflow.launch(kernel, params, { inputs: dy, filters, outputs: dx }, workgroups);
     tensorflow.release(filters);
   }
   return dx;

@@ -70,15 +70,15 @@ export interface Output {
 /** Numbers behind the end of a buffer, which the kernel must leave alone. */
 const SLACK = 256;
 
-/** Two launches: what stands in an unfilled buffer, a NaN and some 1e30, and where staged operands are read. */
+/** Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, and whether by subgroups. */
 const LAUNCHES = [
-  { garbage: 0x7fc0dead, staged: "buffer" },
-  { garbage: 0x7149f2ca, staged: "texture" },
+  { garbage: 0x7fc0dead, staged: "buffer", subgroups: false },
+  { garbage: 0x7149f2ca, staged: "texture", subgroups: true },
 ] as const;
 
 /**
  * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch; the second time operands
- * that may be staged are read from copies in textures.
+ * that may be staged are read from copies in textures, and passed on within subgroups where the device can.
  *
  * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
  * @returns the buffers that the kernel may write
@@ -117,7 +117,7 @@ async function launch<P extends string, B extends string>(
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
   operands: Operands,
-  { garbage, staged }: typeof LAUNCHES[number],
+  { garbage, staged, subgroups }: typeof LAUNCHES[number],
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
@@ -129,9 +129,12 @@ async function launch<P extends string, B extends string>(
     return [name, stack.adopt(operand, (buffer) => gpu.destroyBuffer(buffer))];
   })) as BufferBindings<B>;
   gpu.staged = staged;
+  const before = gpu.subgroups;
+  gpu.subgroups &&= subgroups;
   const commands = gpu.record();
   commands.run(kernel, params, buffers, workgroups);
   commands.submit();
+  gpu.subgroups = before;
   const results: [B, Uint32Array<ArrayBuffer>][] = [];
   for (const [name, access] of kernel.buffers) {
     if (access === "read_write") {

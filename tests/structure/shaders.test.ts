@@ -100,7 +100,9 @@ for (const [stem, kernel] of Object.entries(kernels)) {
     const choose = (applies: (access: Access) => boolean): Operands[] =>
       kernel.buffers.some(([, access]) => applies(access)) ? ["buffer", "texture"] : ["buffer"];
     const places = choose((access) => access === "panels").flatMap((panels) =>
-      choose(isStaged).map((staged) => ({ panels, staged }))
+      choose(isStaged).flatMap((staged) =>
+        [false, gpu.subgroups].map((subgroups) => ({ panels, staged, subgroups }))
+      )
     );
     for (const place of places) {
       const code = kernel.expand(place);

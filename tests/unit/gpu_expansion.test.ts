@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFromTexture } from "../../engine/gpu/panels.ts";
 import { readFromCopy } from "../../engine/gpu/staging.ts";
-import { unrollLoops } from "../../engine/gpu/unroll.ts";
+import { chooseFunctions, setConstants, unrollLoops } from "../../engine/gpu/expansion.ts";
 
 /** Code without its white space and empty blocks' braces, to compare. */
 function squeeze(code: string): string {
@@ -49,6 +49,38 @@ for (
     assert.throws(() => unrollLoops(code), SyntaxError);
   });
 }
+
+Deno.test("a marked loop goes as far as a constant of the shader says", () => {
+  const code =
+    "const TAPS = 2; // columns\nfor (var t = 0u; t < TAPS; t++) { // unroll\n  f(t);\n}\n";
+  assert.equal(squeeze(unrollLoops(code)), "constTAPS=2;//columns{f(0u);}{f(1u);}");
+  assert.throws(() => unrollLoops(code.replace("TAPS =", "ROWS =")), /no constant TAPS/);
+});
+
+Deno.test("constants get the numbers that they are given, and those that a shader lacks are refused", () => {
+  const code = "const TAPS = 2; // columns\nconst ROWS = 3;\nlet x = TAPS = 2;\n";
+  assert.equal(
+    setConstants(code, { TAPS: 5 }),
+    "const TAPS = 5; // columns\nconst ROWS = 3;\nlet x = TAPS = 2;\n",
+  );
+  assert.throws(() => setConstants(code, { TAPS: 5, COLUMNS: 1 }), /no declaration of COLUMNS$/);
+});
+
+const FUNCTIONS = `fn read(at: i32) -> f32 { if at > 0 { return 1.0; } return 2.0; }
+fn read_fast(at: i32) -> f32 { return 3.0; }
+fn write_fast() {}
+fn main() { read(1); }
+`;
+
+Deno.test("a function gives way to its other form where that is chosen, which is left out elsewhere", () => {
+  const [plain, fast, write, main] = FUNCTIONS.split("\n");
+  const choose = (code: string, chosen: boolean) =>
+    squeeze(chooseFunctions(code, "fast", () => chosen));
+  const own = [plain, fast, main].join("\n");
+  assert.equal(choose(own, false), squeeze(plain + main));
+  assert.equal(choose(own, true), squeeze(fast.replace("_fast", "") + main));
+  assert.throws(() => choose([own, write].join("\n"), true), /no 'fn write\('/);
+});
 
 const PANELS = `@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {

@@ -1,0 +1,105 @@
+/**
+ * What happens to a shader's text before it is compiled, so that its tile is stated once and yet fits a layer and a driver.
+ *
+ * Constants get other numbers, loops marked `// unroll` are written out, and functions are exchanged for others: lavapipe keeps an array in
+ * registers only where every index is a constant, a subgroup broadcast must name a constant lane, and a shader that names it does not
+ * compile where there are no subgroups. Nothing else of WGSL is understood.
+ *
+ * @module
+ */
+
+/** A constant that the host may set, as in `const POSITIONS = 8;`. */
+const CONSTANT = /^const ([A-Z_]+) = (\d+);/gm;
+
+/** A loop to be written out: `for (var i = 0u; i < 8u; i++) { // unroll`, or as far as a constant. */
+const LOOP = /for \(var (\w+) = 0u; \1 < (?:(\d+)u|([A-Z_]+)); \1\+\+\) \{ \/\/ unroll\n/;
+
+/**
+ * Gives constants other numbers.
+ *
+ * @throws {SyntaxError} if the shader does not declare one of them.
+ */
+export function setConstants(source: string, values: Readonly<Record<string, number>>): string {
+  const unknown = new Set(Object.keys(values));
+  const code = source.replace(CONSTANT, (line, name) => {
+    if (!unknown.delete(name)) return line;
+    return `const ${name} = ${values[name]};`;
+  });
+  if (unknown.size > 0) {
+    throw new SyntaxError(
+      `Cannot set constants of a shader: got no declaration of ${[...unknown].join(", ")}`,
+    );
+  }
+  return code;
+}
+
+/**
+ * Settles between functions `name` and `name_suffix`, which take and return the same: the second takes the first's name and place where it
+ * is `chosen`, and is left out elsewhere.
+ */
+export function chooseFunctions(
+  source: string,
+  suffix: string,
+  isChosen: (name: string) => boolean,
+): string {
+  const pattern = new RegExp(`^fn (\\w+)_${suffix}\\(`, "m");
+  let code = source;
+  for (let found = pattern.exec(code); found; found = pattern.exec(code)) {
+    const [head, name] = found;
+    if (!isChosen(name)) {
+      code = removeFunction(code, head);
+      continue;
+    }
+    code = removeFunction(code, `fn ${name}(`).replace(head, `fn ${name}(`);
+  }
+  return code;
+}
+
+/**
+ * Replaces each loop marked `// unroll` by as many copies of its body, its variable by 0u, 1u, ...; outer loops first.
+ *
+ * @throws {SyntaxError} if a marked loop is not of the form that is understood, or does not end.
+ */
+export function unrollLoops(source: string): string {
+  const constants = new Map([...source.matchAll(CONSTANT)].map(([, name, value]) => [name, value]));
+  let code = source;
+  for (let loop = LOOP.exec(code); loop; loop = LOOP.exec(code)) {
+    const [head, variable, number, constant] = loop;
+    const count = number ?? constants.get(constant);
+    if (count === undefined) {
+      throw new SyntaxError(`Cannot unroll a shader's loop: got no constant ${constant}`);
+    }
+    const start = loop.index + head.length;
+    const end = findClosing(code, start);
+    const body = code.slice(start, end);
+    const name = new RegExp(`\\b${variable}\\b`, "g");
+    const copies = Array.from(
+      { length: Number(count) },
+      (_, i) => `{\n${body.replace(name, `${i}u`)}}\n`,
+    );
+    code = code.slice(0, loop.index) + copies.join("") + code.slice(end + 1);
+  }
+  if (/\/\/ unroll\b/.test(code)) {
+    throw new SyntaxError(
+      "Cannot unroll a shader's loop: got another form, need `for (var i = 0u; i < 8u; i++) { // unroll`",
+    );
+  }
+  return code;
+}
+
+function removeFunction(code: string, head: string): string {
+  const start = code.indexOf(head);
+  if (start === -1) throw new SyntaxError(`Cannot choose a shader's function: got no '${head}'`);
+  const end = findClosing(code, code.indexOf("{", start) + 1);
+  return code.slice(0, start) + code.slice(end + 1);
+}
+
+/** The place of the brace that closes the one before `start`. */
+function findClosing(code: string, start: number): number {
+  let depth = 1;
+  for (let at = start; at < code.length; at++) {
+    if (code[at] === "{") depth++;
+    else if (code[at] === "}" && --depth === 0) return at;
+  }
+  throw new SyntaxError("Cannot expand a shader: got no closing brace");
+}

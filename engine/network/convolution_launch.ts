@@ -1,0 +1,108 @@
+/**
+ * How the kernels of convolutions are launched: which tile suits a layer, and how many workgroups compute it.
+ *
+ * @module
+ */
+import type { Kernel, ParamValues } from "../gpu/kernel.ts";
+import { kernels } from "../gpu/kernel_table.ts";
+
+/** A kernel with what a launch of it takes, but for its buffers. */
+export interface Launch<P extends string, B extends string> {
+  readonly kernel: Kernel<P, B>;
+  readonly params: ParamValues<P>;
+  readonly workgroups: number;
+}
+
+type Launched<K> = K extends Kernel<infer P, infer B> ? Launch<P, B> : never;
+type ParamsOf<K> = K extends Kernel<infer P, string> ? ParamValues<P> : never;
+
+/** The sizes of a launch of `convolution`, by the names of its parameters. */
+export type ConvolutionSizes = ParamsOf<typeof kernels.convolution> & { readonly stride: number };
+
+/** Neighbours of a row that an invocation computes, at most. */
+const MAX_POSITIONS = 8;
+
+/** Columns of a filter that it takes in one step, at most. */
+const MAX_TAPS = 5;
+
+/** Columns times channels that it takes in one step where channels are read one by one, at most. */
+const MAX_STEP = 15;
+
+/** Channels of the output that it computes, at most. */
+const OCTET = 8;
+
+/** Invocations that `convolution` lets read the same filters. */
+const LANES = 16;
+
+/** A launch of `convolution`: its tile along rows, columns of the filter and channels. */
+export function layConvolution(
+  { stride, ...given }: ConvolutionSizes,
+): Launched<typeof kernels.convolution> {
+  const isPointwise = given.kernel_height === 1 && given.kernel_width === 1 && stride === 1 &&
+    given.step === 1 && given.pad_top === 0 && given.pad_left === 0;
+  const params = isPointwise ? joinSamples(given) : given;
+  const rows = Math.ceil((params.out_height - params.first_row) / params.step);
+  const columns = Math.ceil((params.out_width - params.first_column) / params.step);
+  const positions = isPointwise ? MAX_POSITIONS : chooseRun(columns);
+  const { taps, channels, isQuad } = chooseStep(params.kernel_width, params.in_channels);
+  const filters = taps * channels * 2;
+  const runs = params.sample_count * rows * Math.ceil(columns / positions);
+  return {
+    kernel: kernels.convolution.shape({
+      constants: {
+        POSITIONS: positions,
+        STRIDE: stride,
+        TAPS: taps,
+        CHANNELS: channels,
+        OUTPUTS: Math.min(OCTET, params.out_channels),
+        WINDOW: (positions - 1) * stride + taps,
+        FILTERS: filters,
+        FILTER_READS: Math.ceil(filters / 8),
+      },
+      quads: isQuad ? ["inputs"] : [],
+    }),
+    params,
+    workgroups: Math.ceil(
+      Math.ceil(runs / LANES) * Math.ceil(params.out_channels / OCTET) * LANES / 64,
+    ),
+  };
+}
+
+/** Steps of the one loop of `convolution`. */
+export function countSteps(kernelHeight: number, kernelWidth: number, channels: number): number {
+  const step = chooseStep(kernelWidth, channels);
+  return kernelHeight * (kernelWidth / step.taps) * (channels / step.channels);
+}
+
+/** Where a filter of one pixel goes over whole images, they are one row of pixels. */
+function joinSamples(sizes: ParamsOf<typeof kernels.convolution>) {
+  const width = sizes.sample_count * sizes.in_height * sizes.in_width;
+  return {
+    ...sizes,
+    sample_count: 1,
+    in_height: 1,
+    in_width: width,
+    out_height: 1,
+    out_width: width,
+  };
+}
+
+/** Neighbours of a row that an invocation computes: few of them beyond its end, and few runs, each of which reads the filters. */
+function chooseRun(width: number): number {
+  const cost = (run: number) => Math.ceil(width / run) * (run + 2);
+  return range(MAX_POSITIONS).reduce((best, run) => cost(run) <= cost(best) ? run : best);
+}
+
+/** What of a filter's row an invocation takes in a step, so that nothing is left over. */
+function chooseStep(kernelWidth: number, inChannels: number) {
+  const divisor = (size: number, most: number) => range(most).findLast((n) => size % n === 0)!;
+  const taps = kernelWidth === 0 ? 1 : divisor(kernelWidth, MAX_TAPS);
+  const isQuad = inChannels % 4 === 0;
+  const most = Math.max(1, Math.min(3, Math.floor(MAX_STEP / taps)));
+  return { taps, channels: isQuad ? 4 : divisor(inChannels, most), isQuad };
+}
+
+/** 1 to `last`. */
+function range(last: number): number[] {
+  return Array.from({ length: last }, (_, i) => i + 1);
+}
