@@ -1,8 +1,8 @@
 /** The gradient of a convolution for its filter and bias: each sample's own, and their sum. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { PANEL_ROWS } from "../../engine/rows/plan.ts";
 import { differentiateParameters } from "../../engine/network/convolution.ts";
+import { layFilterGradient } from "../../engine/network/convolution_launch.ts";
 import {
   type Bench,
   drawIntegers,
@@ -122,30 +122,22 @@ function enterProjection(
   const deltas = scratch.upload("deltas", signals.deltas);
   const size = (taps + 1) * geometry.out_channels;
   const gradients = scratch.create("rows", samples * size);
-  const tiles = samples * Math.ceil((taps + 1) / 8) * Math.ceil(geometry.out_channels / 8);
-  const params = {
+  const { kernel, params, workgroups } = layFilterGradient({
     sample_count: samples,
     group_count: samples,
     group_samples: 1,
     first_group: 0,
     ...geometry,
-    tap_count: taps,
     first: 0,
     end: size,
     panel_stride: size * PANEL_ROWS,
     group_stride: 1,
     number_stride: PANEL_ROWS,
     offset: 0,
-  };
+  });
   return recordLaunches(
     gpu,
-    (commands) =>
-      commands.run(
-        kernels.filter_gradient,
-        params,
-        { inputs, deltas, gradients },
-        Math.ceil(tiles / 64),
-      ),
+    (commands) => commands.run(kernel, params, { inputs, deltas, gradients }, workgroups),
     async () => unpackPanels(await readFloats(gpu, gradients), size, samples),
   );
 }

@@ -9,7 +9,13 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { countSteps, layConvolution } from "./convolution_launch.ts";
+import {
+  countFilterSteps,
+  countFilterTiles,
+  countSteps,
+  layConvolution,
+  layFilterGradient,
+} from "./convolution_launch.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
 /** Stride and zero padding, the same along both axes. */
@@ -35,9 +41,6 @@ export interface ConvolutionGeometry {
 /** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
 export const LOOP_STEPS = 65_535;
 
-/** Positions that `filter_gradient` takes in one step. */
-const STEP_POSITIONS = 4;
-
 /**
  * Sizes of a convolution.
  *
@@ -62,7 +65,7 @@ export function measureConvolution(
   const steps = Math.max(
     countSteps(kernel_height, kernel_width, in_channels),
     countSteps(kernel_height, kernel_width, out_channels),
-    Math.ceil(out_height * out_width / STEP_POSITIONS),
+    countFilterSteps(out_height, out_width),
   );
   if (steps > LOOP_STEPS) {
     throw new DataError(
@@ -349,34 +352,28 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const geometry = measureLayer(x.shape, filterShape, attributes);
   const [samples] = x.shape;
   const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
-  const tapCount = kernel_height * kernel_width * in_channels;
-  const threads = Math.ceil((tapCount + 1) / 8) * Math.ceil(out_channels / 8);
+  const filterSize = kernel_height * kernel_width * in_channels * out_channels;
   const groupSamples = Math.min(
-    Math.ceil(samples * threads / FILTER_GRADIENT_THREADS),
-    Math.floor(LOOP_STEPS * STEP_POSITIONS / (geometry.out_height * geometry.out_width)),
+    Math.ceil(samples * countFilterTiles(geometry) / FILTER_GRADIENT_THREADS),
+    Math.floor(LOOP_STEPS / countFilterSteps(geometry.out_height, geometry.out_width)),
   );
   const group_count = Math.ceil(samples / groupSamples);
-  const group_size = (tapCount + 1) * out_channels;
+  const group_size = filterSize + out_channels;
   const groups = tensorflow.allocate([group_count, group_size]);
-  tensorflow.launch(
-    kernels.filter_gradient,
-    {
-      sample_count: samples,
-      group_count,
-      group_samples: groupSamples,
-      first_group: 0,
-      ...geometry,
-      tap_count: tapCount,
-      first: 0,
-      end: group_size,
-      panel_stride: 64 * group_size,
-      group_stride: group_size,
-      number_stride: 1,
-      offset: 0,
-    },
-    { inputs: x, deltas: dy, gradients: groups },
-    Math.ceil(group_count * threads / 64),
-  );
+  const { kernel, params, workgroups } = layFilterGradient({
+    sample_count: samples,
+    group_count,
+    group_samples: groupSamples,
+    first_group: 0,
+    ...geometry,
+    first: 0,
+    end: group_size,
+    panel_stride: 64 * group_size,
+    group_stride: group_size,
+    number_stride: 1,
+    offset: 0,
+  });
+  tensorflow.launch(kernel, params, { inputs: x, deltas: dy, gradients: groups }, workgroups);
   const sum = (shape: number[], first: number, count: number) => {
     const sums = tensorflow.allocate(shape);
     tensorflow.launch(
@@ -387,7 +384,6 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
     );
     return sums;
   };
-  const filterSize = tapCount * out_channels;
   const gradients = [
     sum(filterShape, 0, filterSize),
     sum([out_channels], filterSize, out_channels),

@@ -34,6 +34,9 @@ const OCTET = 8;
 /** Invocations that `convolution` lets read the same filters. */
 const LANES = 16;
 
+/** Samples whose numbers neighbouring invocations of `filter_gradient` write side by side. */
+const TOGETHER = 16;
+
 /** A launch of `convolution`: its tile along rows, columns of the filter and channels. */
 export function layConvolution(
   { stride, ...given }: ConvolutionSizes,
@@ -66,6 +69,80 @@ export function layConvolution(
       Math.ceil(runs / LANES) * Math.ceil(params.out_channels / OCTET) * LANES / 64,
     ),
   };
+}
+
+/** The sizes of a launch of `filter_gradient`, by the names of its parameters. */
+export type FilterGradientSizes = ParamsOf<typeof kernels.filter_gradient> & {
+  readonly stride: number;
+};
+
+/** A launch of `filter_gradient`: its tile along columns of the filter, channels and positions. */
+export function layFilterGradient(
+  { stride, ...params }: FilterGradientSizes,
+): Launched<typeof kernels.filter_gradient> {
+  const { out_channels, out_width, first, end } = params;
+  const tile = chooseFilterTile(params, end - first);
+  const { taps, channels, outputs, isQuad } = tile;
+  const positions = chooseRun(out_width);
+  const group_count = params.group_stride === 1
+    ? Math.ceil(params.group_count / TOGETHER) * TOGETHER
+    : params.group_count;
+  return {
+    kernel: kernels.filter_gradient.shape({
+      constants: {
+        POSITIONS: positions,
+        STRIDE: stride,
+        TAPS: taps,
+        CHANNELS: channels,
+        OUTPUTS: outputs,
+        WINDOW: (positions - 1) * stride + taps,
+        QUADS: Math.ceil(outputs / 4),
+      },
+      quads: [...(isQuad ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
+    }),
+    params,
+    workgroups: Math.ceil(group_count * countTiles(params, tile, first, end) / 64),
+  };
+}
+
+/** Invocations of `filter_gradient` for all numbers of a group. */
+export function countFilterTiles(geometry: FilterSizes): number {
+  const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
+  const end = (kernel_height * kernel_width * in_channels + 1) * out_channels;
+  return countTiles(geometry, chooseFilterTile(geometry, end), 0, end);
+}
+
+/** Steps of the one loop of `filter_gradient` for one sample. */
+export function countFilterSteps(outHeight: number, outWidth: number): number {
+  return outHeight * Math.ceil(outWidth / chooseRun(outWidth));
+}
+
+type FilterSizes = Pick<
+  FilterGradientSizes,
+  "kernel_height" | "kernel_width" | "in_channels" | "out_channels"
+>;
+
+type FilterTile = ReturnType<typeof chooseFilterTile>;
+
+/** A part of the numbers that is smaller than what `TAPS` columns have would be computed with much around it. */
+function chooseFilterTile({ kernel_width, in_channels, out_channels }: FilterSizes, count: number) {
+  const whole = chooseStep(kernel_width, in_channels);
+  const step = whole.taps * in_channels * out_channels > count ? chooseStep(1, in_channels) : whole;
+  return { ...step, outputs: Math.min(step.taps === 1 ? 2 * OCTET : OCTET, out_channels) };
+}
+
+/** Tiles that have numbers from `first` on and before `end`. */
+function countTiles(
+  { kernel_height, kernel_width, in_channels, out_channels }: FilterSizes,
+  { taps, channels, outputs }: FilterTile,
+  first: number,
+  end: number,
+): number {
+  const blockSize = taps * in_channels * out_channels;
+  const blocks = kernel_height * kernel_width / taps;
+  const own = Math.min(Math.ceil(end / blockSize), blocks) - Math.floor(first / blockSize);
+  const octets = Math.ceil(out_channels / outputs);
+  return own * in_channels / channels * octets + (end > blocks * blockSize ? octets : 0);
 }
 
 /** Steps of the one loop of `convolution`. */

@@ -8,6 +8,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { layFilterGradient } from "../network/convolution_launch.ts";
 import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
 import type { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
@@ -246,27 +247,20 @@ function packLayer(
     copy(deltas, segment.outputs, 0, offset + segment.inputs);
   } else if (layer.kind === "convolution") {
     const { geometry } = layer;
-    const taps = Math.ceil(end / geometry.out_channels) -
-      Math.floor(begin / geometry.out_channels);
-    commands.run(
-      kernels.filter_gradient,
-      {
-        sample_count: samples,
-        group_count: samples,
-        group_samples: 1,
-        first_group: first,
-        ...geometry,
-        tap_count: countTaps(geometry),
-        first: begin,
-        end,
-        panel_stride: row_length * PANEL_ROWS,
-        group_stride: 1,
-        number_stride: PANEL_ROWS,
-        offset,
-      },
-      { inputs, deltas, gradients: rows },
-      Math.ceil(samples * Math.ceil(taps / 8) * Math.ceil(geometry.out_channels / 8) / 64),
-    );
+    const { kernel, params, workgroups } = layFilterGradient({
+      sample_count: samples,
+      group_count: samples,
+      group_samples: 1,
+      first_group: first,
+      ...geometry,
+      first: begin,
+      end,
+      panel_stride: row_length * PANEL_ROWS,
+      group_stride: 1,
+      number_stride: PANEL_ROWS,
+      offset,
+    });
+    commands.run(kernel, params, { inputs, deltas, gradients: rows }, workgroups);
   }
 }
 
