@@ -1,18 +1,21 @@
 // Relu: outputs[i] = inputs[i], or 0 where that is negative.
 //
-// One invocation computes 4 outputs, a quarter of all numbers apart, so that neighbours read side by side.
+// One invocation computes 4 numbers, or 4 times four of them where the host sets Numbers so, a workgroup's apart: neighbours read side by side.
 // Dispatch: ceil(count / 256) workgroups.
-// Layout: inputs and outputs [count].
-// Tails: invocations beyond the last output do nothing.
+// Layout: inputs and outputs [count] Numbers.
+// Tails: invocations beyond the last number do nothing.
 // Float64 twin: tests/oracle/layers.ts, reluForward.
 
 struct Params {
   count: u32,
 }
 
+// What is read and written at once: vec4f, where what there is is a multiple of four numbers.
+alias Numbers = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
-@group(0) @binding(2) var<storage, read_write> outputs: array<f32>;
+@group(0) @binding(1) var<storage, read> inputs: array<Numbers>;
+@group(0) @binding(2) var<storage, read_write> outputs: array<Numbers>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -20,13 +23,11 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  let quarter = (params.count + 3u) / 4u;
-  if index >= quarter { return; }
+  let first = (group.x + group.y * groups.x) * 256u + lane;
   for (var j = 0u; j < 4u; j++) { // unroll
-    let at = index + j * quarter;
+    let at = first + j * 64u;
     let value = inputs[at];
     // not max: a NaN stays one
-    if at < params.count { outputs[at] = select(value, 0.0, value < 0.0); }
+    if at < params.count { outputs[at] = select(value, Numbers(), value < Numbers()); }
   }
 }

@@ -1,8 +1,8 @@
 // Gradient of relu for its input: gradients[i] = deltas[i] where outputs[i] > 0, and 0 elsewhere.
 //
-// One invocation computes 4 numbers, a quarter of all apart, so that neighbours read side by side.
+// One invocation computes 4 numbers, or 4 times four of them where the host sets Numbers so, a workgroup's apart: neighbours read side by side.
 // Dispatch: ceil(count / 256) workgroups.
-// Layout: outputs, deltas and gradients [count].
+// Layout: outputs, deltas and gradients [count] Numbers.
 // Tails: invocations beyond the last number do nothing.
 // Float64 twin: tests/oracle/layers.ts, reluGradient.
 
@@ -10,10 +10,13 @@ struct Params {
   count: u32,
 }
 
+// What is read and written at once: vec4f, where what there is is a multiple of four numbers.
+alias Numbers = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> outputs: array<f32>;
-@group(0) @binding(2) var<storage, read> deltas: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
+@group(0) @binding(1) var<storage, read> outputs: array<Numbers>;
+@group(0) @binding(2) var<storage, read> deltas: array<Numbers>;
+@group(0) @binding(3) var<storage, read_write> gradients: array<Numbers>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -21,13 +24,11 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  let quarter = (params.count + 3u) / 4u;
-  if index >= quarter { return; }
+  let first = (group.x + group.y * groups.x) * 256u + lane;
   for (var j = 0u; j < 4u; j++) { // unroll
-    let at = index + j * quarter;
+    let at = first + j * 64u;
     let delta = deltas[at];
-    let is_positive = outputs[at] > 0.0;
-    if at < params.count { gradients[at] = select(0.0, delta, is_positive); }
+    let is_positive = outputs[at] > Numbers();
+    if at < params.count { gradients[at] = select(Numbers(), delta, is_positive); }
   }
 }

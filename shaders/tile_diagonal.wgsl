@@ -10,6 +10,7 @@ struct Params {
   tile_panels: u32,    // panels in a line of the tile
   count: u32,
   first: u32,          // where they go
+  continues: u32,      // 1: adds to what stands there
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,5 +25,6 @@ fn main(
 ) {
   let n = (group.x + group.y * groups.x) * 64u + lane;
   if n >= params.count { return; }
-  similarity[params.first + n] = tile[n * params.tile_panels * 64u + n];
+  let at = params.first + n;
+  similarity[at] = tile[n * params.tile_panels * 64u + n] + select(0.0, similarity[at], params.continues == 1u);
 }

@@ -37,7 +37,9 @@ export interface Reading {
 /** What fits a kernel to a layer. */
 export interface KernelShape {
   /** The shader's constants, by name. */
-  readonly constants: Readonly<Record<string, number>>;
+  readonly constants?: Readonly<Record<string, number>>;
+  /** What the shader's `Numbers` are. */
+  readonly numbers?: "f32" | "vec4f";
   /** Staged operands that are read four neighbouring numbers at a time, by `read_name_quad` in place of `read_name`. */
   readonly quads?: readonly string[];
 }
@@ -77,14 +79,17 @@ export class Kernel<P extends string = string, B extends string = string> {
    *
    * @throws {SyntaxError} if the shader lacks a constant or a function that the shape names.
    */
-  shape({ constants, quads = [] }: KernelShape): Kernel<P, B> {
-    const key = JSON.stringify([constants, quads]);
+  shape({ constants = {}, numbers = "f32", quads = [] }: KernelShape): Kernel<P, B> {
+    const key = JSON.stringify([constants, numbers, quads]);
     let shaped = this.#shaped.get(key);
     if (!shaped) {
       const source = quads.reduce(
         (code, name) => code.replace(`> ${name}: array<f32>;`, `> ${name}: array<vec4f>;`),
         chooseFunctions(
-          setConstants(this.source, constants),
+          setConstants(this.source, constants).replace(
+            "alias Numbers = f32;",
+            `alias Numbers = ${numbers};`,
+          ),
           "quad",
           (name) => quads.includes(name.replace("read_", "")),
         ),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import add from "../../shaders/add.wgsl" with { type: "text" };
 import convolution from "../../shaders/convolution.wgsl" with { type: "text" };
 import crossEntropy from "../../shaders/cross_entropy.wgsl" with { type: "text" };
 import crossEntropyGradient from "../../shaders/cross_entropy_gradient.wgsl" with { type: "text" };
@@ -21,6 +22,7 @@ import projectFactored from "../../shaders/project_factored.wgsl" with { type: "
 import projectPatches from "../../shaders/project_patches.wgsl" with { type: "text" };
 import relu from "../../shaders/relu.wgsl" with { type: "text" };
 import reluGradient from "../../shaders/relu_gradient.wgsl" with { type: "text" };
+import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
 import sumGroups from "../../shaders/sum_groups.wgsl" with { type: "text" };
 import sumPositions from "../../shaders/sum_positions.wgsl" with { type: "text" };
 import sumProducts from "../../shaders/sum_products.wgsl" with { type: "text" };
@@ -147,11 +149,15 @@ export const kernels = {
   }),
   relu: new Kernel("relu", relu, {
     params: { count: "u32" },
-    buffers: { inputs: "r32float", outputs: "read_write" },
+    buffers: { inputs: "read", outputs: "read_write" },
   }),
   relu_gradient: new Kernel("relu_gradient", reluGradient, {
     params: { count: "u32" },
-    buffers: { outputs: "r32float", deltas: "r32float", gradients: "read_write" },
+    buffers: { outputs: "read", deltas: "read", gradients: "read_write" },
+  }),
+  add: new Kernel("add", add, {
+    params: { count: "u32" },
+    buffers: { left: "read", right: "read", sums: "read_write" },
   }),
   cross_entropy: new Kernel("cross_entropy", crossEntropy, {
     params: { sample_count: "u32", classes: "u32" },
@@ -213,8 +219,18 @@ export const kernels = {
     },
     buffers: { products: "read", pairs: "read", tile: "read_write" },
   }),
+  self_similarity: new Kernel("self_similarity", selfSimilarity, {
+    params: {
+      row_length: "u32",
+      segment_count: "u32",
+      panel_count: "u32",
+      first_row: "u32",
+      continues: "u32",
+    },
+    buffers: { rows: "panels", segments: "read", similarity: "read_write" },
+  }),
   tile_diagonal: new Kernel("tile_diagonal", tileDiagonal, {
-    params: { tile_panels: "u32", count: "u32", first: "u32" },
+    params: { tile_panels: "u32", count: "u32", first: "u32", continues: "u32" },
     buffers: { tile: "read", similarity: "read_write" },
   }),
   fpc_gather: new Kernel("fpc_gather", fpcGather, {

@@ -37,6 +37,8 @@ export class Products implements Disposable {
    * Records the products of pairs of panels of two blocks, slice by slice; returns the pairs as the epilogues' kernels read them.
    *
    * A slice of several positions is multiplied position by position into a tile of its own, at most 16 MiB, which is then summed.
+   *
+   * @param slices of the rows, whose products alone the tile then holds. Default: all.
    */
   record(
     commands: Commands,
@@ -44,10 +46,10 @@ export class Products implements Disposable {
     right: RowBlock,
     pairs: readonly BlockPair[],
     target: Target,
+    slices: readonly BoundSlice[] = this.rows.slices,
   ): PairList {
-    const { slices } = this.rows;
     for (const slice of slices) {
-      const continues = slice.index > 0 ? 1 : 0;
+      const continues = slice === slices[0] ? 0 : 1;
       if (slice.positions === 1) {
         this.#multiply(commands, slice, left, right, pairs, target, continues);
         continue;

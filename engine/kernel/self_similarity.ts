@@ -4,10 +4,11 @@
  * @module
  */
 import { NonFiniteError } from "../errors.ts";
+import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/plan.ts";
 import { Products } from "./products.ts";
-import type { Rows } from "../rows/rows.ts";
+import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
 
 /**
  * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit.
@@ -39,30 +40,68 @@ const DIAGONAL_PANELS = 8;
 
 /** Submits the computation of all self-similarities, `[N]` f32 in whole panels; the caller destroys the buffer. */
 export function submitSelfSimilarity(rows: Rows): GPUBuffer {
-  const { gpu, count, blocks } = rows;
-  const buffer = gpu.createBuffer("self-similarity", padRows(count) * 4);
-  using products = new Products(rows, rows);
-  const width = DIAGONAL_PANELS;
-  const tile = gpu.createBuffer("diagonal tile", 4 * (width * PANEL_ROWS) ** 2);
+  const { gpu, count, blocks, slices } = rows;
+  const similarity = gpu.createBuffer("self-similarity", padRows(count) * 4);
+  using diagonals = new Diagonals(rows, similarity);
   const commands = gpu.record();
   for (const block of blocks) {
+    for (const slice of slices) {
+      if (slice.positions > 1) {
+        diagonals.record(commands, block, slice);
+        continue;
+      }
+      commands.run(
+        kernels.self_similarity,
+        {
+          row_length: slice.lines,
+          segment_count: slice.segmentCount,
+          panel_count: block.panelCount,
+          first_row: block.firstRow,
+          continues: slice.index > 0 ? 1 : 0,
+        },
+        { rows: rows.bind(commands, [block, slice]), segments: slice.segments, similarity },
+        block.panelCount,
+      );
+    }
+  }
+  commands.submit();
+  return similarity;
+}
+
+/** Self-similarities of slices of several positions: sums of products of all pairs of those, as tiles have them on their diagonals. */
+class Diagonals implements Disposable {
+  readonly #products: Products;
+  #tile: GPUBuffer | undefined;
+
+  constructor(private readonly rows: Rows, private readonly similarity: GPUBuffer) {
+    this.#products = new Products(rows, rows);
+  }
+
+  record(commands: Commands, block: RowBlock, slice: BoundSlice): void {
+    const { gpu } = this.rows;
+    const width = DIAGONAL_PANELS;
+    const tile = this.#tile ??= gpu.createBuffer("diagonal tile", 4 * (width * PANEL_ROWS) ** 2);
     for (let top = 0; top < block.panelCount; top += width) {
       const panels = Math.min(width, block.panelCount - top);
       const pairs = Array.from({ length: panels }, (_, i) => ({ row: top + i, column: top + i }));
-      products.record(commands, block, block, pairs, { tile, top, left: top, width });
+      const target = { tile, top, left: top, width };
+      this.#products.record(commands, block, block, pairs, target, [slice]);
       commands.run(
         kernels.tile_diagonal,
         {
           tile_panels: width,
           count: panels * PANEL_ROWS,
           first: block.firstRow + top * PANEL_ROWS,
+          continues: slice.index > 0 ? 1 : 0,
         },
-        { tile, similarity: buffer },
+        { tile, similarity: this.similarity },
         panels,
       );
     }
   }
-  commands.submit();
-  gpu.destroyBuffer(tile);
-  return buffer;
+
+  [Symbol.dispose](): void {
+    this.#products[Symbol.dispose]();
+    if (this.#tile) this.rows.gpu.destroyBuffer(this.#tile);
+  }
 }

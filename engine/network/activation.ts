@@ -6,6 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { layElementwise } from "./elementwise.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
 const RELU = "LpntkRelu";
@@ -82,22 +83,17 @@ function register(
 
 register(RELU, ({ x }) => {
   const tensorflow = Tensorflow.current;
-  const count = tf.util.sizeFromShape(x.shape);
   const y = tensorflow.allocate(x.shape);
-  tensorflow.launch(kernels.relu, { count }, { inputs: x, outputs: y }, Math.ceil(count / 256));
+  const { kernel, params, workgroups } = layElementwise(kernels.relu, y);
+  tensorflow.launch(kernel, params, { inputs: x, outputs: y }, workgroups);
   return y;
 });
 
 register(RELU_GRADIENT, ({ y, dy }) => {
   const tensorflow = Tensorflow.current;
-  const count = tf.util.sizeFromShape(y.shape);
   const dx = tensorflow.allocate(y.shape);
-  tensorflow.launch(
-    kernels.relu_gradient,
-    { count },
-    { outputs: y, deltas: dy, gradients: dx },
-    Math.ceil(count / 256),
-  );
+  const { kernel, params, workgroups } = layElementwise(kernels.relu_gradient, dx);
+  tensorflow.launch(kernel, params, { outputs: y, deltas: dy, gradients: dx }, workgroups);
   return dx;
 });
 

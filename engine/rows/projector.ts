@@ -80,8 +80,11 @@ export class Projector implements RowSource {
         const end = Math.min(first + batch, block.rowCount);
         const rows = Int32Array.from({ length: end - first }, (_, i) => block.firstRow + first + i);
         const signals = this.#pass(rows);
+        // where rows fill all panels, every number of those is written
+        const isRagged = first % height === 0 && block.rowCount - first < height;
         try {
           for (const slice of turn) {
+            if (isRagged) commands.clear(this.#staging);
             this.#stage(commands, signals, slice, first % height);
             if (end % height > 0 && end < block.rowCount) {
               commands.submit();
@@ -110,6 +113,7 @@ export class Projector implements RowSource {
     const commands = tensorflow.gpu.record();
     const signals = this.#pass(Int32Array.of(row));
     for (const slice of slices) {
+      commands.clear(this.#staging);
       this.#stage(commands, signals, slice, 0);
       commands.submit();
       const bytes = 4 * PANEL_ROWS * slice.length;
@@ -155,7 +159,6 @@ export class Projector implements RowSource {
     first: number,
   ): void {
     const { tensorflow, options: { chosen, layout } } = this;
-    if (first === 0) commands.clear(this.#staging);
     for (const signal of signals) {
       const segment = layout.segments[chosen.indexOf(signal.layer)];
       if (segment) packLayer(tensorflow, commands, signal, segment, slice, this.#staging, first);

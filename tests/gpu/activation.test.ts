@@ -1,6 +1,14 @@
-/** Relu and max pooling, forward and backward, against their float64 twins: they pick numbers, so every bit agrees. @module */
+/** Relu, max pooling and addition, forward and backward, against their float64 twins: they pick numbers, so every bit agrees. @module */
+import type { Kernel } from "../../engine/gpu/kernel.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { maxPool, maxPoolGradient, reluForward, reluGradient } from "../oracle/layers.ts";
+import { layElementwise } from "../../engine/network/elementwise.ts";
+import {
+  addTensors,
+  maxPool,
+  maxPoolGradient,
+  reluForward,
+  reluGradient,
+} from "../oracle/layers.ts";
 import { type Numbers, sizeOf } from "../oracle/tensor.ts";
 import {
   assertOutput,
@@ -21,29 +29,30 @@ function draw(seed: number, shape: readonly number[]): Drawn {
   return { shape, data: drawIntegers(seed, sizeOf(shape)) };
 }
 
-// an invocation makes 4 of these
-for (const count of [1, 3, 4, 5, 255, 256, 257, 4_096, 4_097, 10_007, 4 * MANY]) {
-  testGpu(`relu and its gradient agree with their twins: ${count} numbers`, async (gpu) => {
+// an invocation makes 4 of these, or 16 where four are taken at a time
+for (const count of [1, 3, 4, 5, 255, 256, 257, 4_096, 4_097, 10_007, 10_012, 4 * MANY + 1]) {
+  testGpu(`relu, its gradient and add agree with their twins: ${count} numbers`, async (gpu) => {
     const x = draw(1, [count]);
-    const workgroups = Math.ceil(count / 256);
-    const { outputs } = await launchTwice(
-      gpu,
-      kernels.relu,
-      { count },
-      { inputs: x.data, outputs: { unfilled: count } },
-      workgroups,
-    );
+    const run = <B extends string>(
+      kernel: Kernel<"count", B>,
+      contents: Readonly<Record<B, Floats | { unfilled: number }>>,
+    ) => {
+      const launch = layElementwise(kernel, { dataId: {}, shape: [count], dtype: "float32" });
+      return launchTwice(gpu, launch.kernel, launch.params, contents, launch.workgroups);
+    };
+    const unfilled = { unfilled: count };
+    const { outputs } = await run(kernels.relu, { inputs: x.data, outputs: unfilled });
     const y = reluForward(x);
     assertOutput(outputs, y.data, () => 0, "outputs");
-    const dy = { shape: [count], data: drawNumbers(2, count) };
-    const { gradients } = await launchTwice(
-      gpu,
-      kernels.relu_gradient,
-      { count },
-      { outputs: Float32Array.from(y.data), deltas: dy.data, gradients: { unfilled: count } },
-      workgroups,
-    );
+    const dy = { shape: [count], data: drawIntegers(2, count) };
+    const { gradients } = await run(kernels.relu_gradient, {
+      outputs: Float32Array.from(y.data),
+      deltas: dy.data,
+      gradients: unfilled,
+    });
     assertOutput(gradients, reluGradient(y, dy).data, () => 0, "gradients");
+    const { sums } = await run(kernels.add, { left: x.data, right: dy.data, sums: unfilled });
+    assertOutput(sums, addTensors(x, dy).data, () => 0, "sums");
   });
 }
 

@@ -1,4 +1,4 @@
-/** The kernels on packed rows (project_factored, project_patches, gram tiles, sum_positions, tile_diagonal) against their float64 twins. @module */
+/** The kernels on packed rows (project_factored, project_patches, gram tiles, sum_positions, tile_diagonal, self_similarity) against their float64 twins. @module */
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import type { Gpu } from "../../engine/gpu/device.ts";
@@ -338,7 +338,7 @@ for (const variant of VARIANTS.filter(({ operands }) => operands === "buffer")) 
   });
 }
 
-// sum_positions, tile_diagonal
+// sum_positions, tile_diagonal, self_similarity
 
 for (const positions of [1, 3, 16]) {
   for (const continues of [0, 1]) {
@@ -393,18 +393,65 @@ for (const positions of [1, 3, 16]) {
 }
 
 testGpu(
-  "tile_diagonal copies the diagonal of a tile to its place, and no more of it than is asked for",
+  "tile_diagonal takes the diagonal of a tile to its place, and no more of it than is asked for",
   async (gpu) => {
-    const tile = drawNumbers(1, 64 * 128);
-    const { similarity } = await launchTwice(
+    const tile = drawIntegers(1, 64 * 128);
+    const params = { tile_panels: 2, count: 61, first: 5 };
+    const unfilled = { unfilled: 70 };
+    const { similarity: copied } = await launchTwice(
       gpu,
       kernels.tile_diagonal,
-      { tile_panels: 2, count: 61, first: 5 },
-      { tile, similarity: { unfilled: 70 } },
+      { ...params, continues: 0 },
+      { tile, similarity: unfilled },
       1,
     );
     const expected = new Float64Array(70).fill(NaN);
     for (let n = 0; n < 61; n++) expected[5 + n] = tile[n * 129];
-    assertOutput(similarity, expected, () => 0, "similarity");
+    assertOutput(copied, expected, () => 0, "similarity");
+
+    const before = drawIntegers(2, 70);
+    const { similarity: added } = await launchTwice(
+      gpu,
+      kernels.tile_diagonal,
+      { ...params, continues: 1 },
+      { tile, similarity: before },
+      1,
+    );
+    const sums = before.slice();
+    for (let n = 0; n < 61; n++) sums[5 + n] += tile[n * 129];
+    assert.ok(isDeepStrictEqual(added.values, sums));
   },
 );
+
+for (const operands of ["buffer", "texture"] as const) {
+  testGpu(
+    `self_similarity adds what segments of panels in a ${operands} have, from a row on`,
+    async (gpu) => {
+      // two panels of rows of 30 numbers: a plain entry longer than a step, and a factored one
+      const layout = layOut(17, [9, 4]);
+      const numbers = cutRows(drawIntegers(3, 128 * layout.length), layout.length);
+      const before = drawIntegers(4, 256);
+      const gram = gramRows(numbers, numbers, layout.segments).value;
+      for (const continues of [0, 1]) {
+        const { similarity } = await launchTwice(
+          gpu,
+          kernels.self_similarity,
+          { row_length: layout.length, segment_count: 2, panel_count: 2, first_row: 64, continues },
+          {
+            rows: packPanels(numbers, layout.length),
+            segments: new Uint32Array([0, 17, 0, 0, 17, 9, 26, 4]),
+            similarity: before,
+          },
+          2,
+          operands,
+        );
+        const expected = before.map((value, i) => {
+          const n = i - 64;
+          if (n < 0 || n >= 128) return value;
+          return continues * value + gram[n * 128 + n];
+        });
+        assert.ok(isDeepStrictEqual(similarity.values, expected));
+      }
+    },
+  );
+}

@@ -1,0 +1,33 @@
+// Sums of two tensors, as where a residual branch ends or a gradient comes from two sides: sums[i] = left[i] + right[i].
+//
+// One invocation computes 4 numbers, or 4 times four of them where the host sets Numbers so, a workgroup's apart: neighbours read side by side.
+// Dispatch: ceil(count / 256) workgroups.
+// Layout: left, right and sums [count] Numbers.
+// Tails: invocations beyond the last number do nothing.
+// Float64 twin: tests/oracle/layers.ts, addTensors.
+
+struct Params {
+  count: u32,
+}
+
+// What is read and written at once: vec4f, where what there is is a multiple of four numbers.
+alias Numbers = f32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> left: array<Numbers>;
+@group(0) @binding(2) var<storage, read> right: array<Numbers>;
+@group(0) @binding(3) var<storage, read_write> sums: array<Numbers>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.x + group.y * groups.x) * 256u + lane;
+  for (var j = 0u; j < 4u; j++) { // unroll
+    let at = first + j * 64u;
+    let sum = left[at] + right[at];
+    if at < params.count { sums[at] = sum; }
+  }
+}

@@ -1,0 +1,61 @@
+// Self-similarity of packed rows: similarity[n] = sum over plain entries of |a_n|^2, and over factored ones of |a_n|^2 |d_n|^2, in the order
+// of gram_tile.wgsl, whose diagonal this is to the last bit.
+//
+// One workgroup computes a panel, one invocation 4 neighbouring rows of it; it reads eight lines at a time.
+// Dispatch: panel_count workgroups.
+// Layout: rows holds panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
+//         similarity [64 * panels], from row first_row on, a multiple of 64.
+// Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
+// Float64 twin: tests/oracle/layers.ts, gramRows.
+
+struct Params {
+  row_length: u32,     // numbers of a packed row that are bound
+  segment_count: u32,
+  panel_count: u32,
+  first_row: u32,      // of the panels, among all
+  continues: u32,      // 1: adds to what earlier slices of the rows have left
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
+@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(3) var<storage, read_write> similarity: array<vec4f>;
+
+fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + quad];
+}
+
+// The sum of squares of neighbouring lines, one by one.
+fn sum_squares(panel: u32, quad: u32, start: u32, length: u32) -> vec4f {
+  let end = start + length;
+  var sum = vec4f();
+  for (var k = start; k < end; k += 8u) {
+    for (var u = 0u; u < 8u; u++) { // unroll
+      let line = select(vec4f(), load_rows(panel, min(k + u, end - 1u), quad), k + u < end);
+      sum = fma(line, line, sum);
+    }
+  }
+  return sum;
+}
+
+@compute @workgroup_size(16)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) quad: u32,
+) {
+  let panel = group.x + group.y * groups.x;
+  if panel >= params.panel_count { return; }
+  let at = params.first_row / 4u + panel * 16u + quad;
+  var sum = select(vec4f(), similarity[at], params.continues == 1u);
+  for (var s = 0u; s < params.segment_count; s++) {
+    let segment = segments[s];
+    let a = sum_squares(panel, quad, segment.x, segment.y);
+    if segment.w == 0u {
+      sum += a;
+    } else {
+      sum = fma(a, sum_squares(panel, quad, segment.z, segment.w), sum);
+    }
+  }
+  similarity[at] = sum;
+}
