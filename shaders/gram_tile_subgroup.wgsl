@@ -1,10 +1,10 @@
 // Gram tile by subgroups: what gram_tile.wgsl computes, where eight neighbouring invocations can pass one another what they read.
 // Lavapipe is fastest this way, on panels in textures.
 //
-// One workgroup computes 32 x 64 numbers, half of a pair of panels; one invocation 32 rows of 4 columns. Each reads four rows and four
-// columns of a line; the rows then go from lane to lane. Eight lines are read at a time, so that a sum is touched an eighth as often.
+// One workgroup computes a pair of panels; one invocation 64 rows of 4 columns. Each reads eight rows and four columns of a line; the rows
+// then go from lane to lane. Eight lines are read at a time, so that a sum is touched an eighth as often.
 // Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where both halves read the same rows.
-// Dispatch: 2 * pair_count workgroups.
+// Dispatch: pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * tile_panels numbers a row.
 // Needs: subgroups of at least 8 neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
@@ -45,42 +45,42 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let index = group.x + group.y * groups.x;
-  if index >= params.pair_count * 2u { return; }
-  let pair = pairs[index / 2u];
-  let row_quad = (index & 1u) * 8u;                // of the first row
+  if index >= params.pair_count { return; }
+  let pair = pairs[index];
   let stride = params.tile_panels * 16u;
-  let at = ((pair.x - params.tile_row) * 64u + row_quad * 4u) * stride + (pair.y - params.tile_column) * 16u + local;
+  let at = (pair.x - params.tile_row) * 64u * stride + (pair.y - params.tile_column) * 16u + local;
 
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
     let factored = segment.w > 0u;
     // the first side of a factored segment is held while the second is contracted
-    var held: array<vec4f, 32>;
-    var sum: array<vec4f, 32>;
+    var held: array<vec4f, 64>;
+    var sum: array<vec4f, 64>;
     for (var side = 0u; side < select(1u, 2u, factored); side++) {
-      for (var i = 0u; i < 32u; i++) { // unroll
+      for (var i = 0u; i < 64u; i++) { // unroll
         held[i] = sum[i];
         sum[i] = vec4f();
       }
       let start = select(segment.x, segment.z, side == 1u);
       let end = start + select(segment.y, segment.w, side == 1u);
       for (var k = start; k < end; k += 8u) {
-        var a: array<vec4f, 8>;
+        var a: array<vec4f, 16>;
         var b: array<vec4f, 8>;
         for (var u = 0u; u < 8u; u++) { // unroll
-          a[u] = load_rows(pair.x, min(k + u, end - 1u), row_quad + local % 8u);
+          a[u] = load_rows(pair.x, min(k + u, end - 1u), local % 8u);
+          a[u + 8u] = load_rows(pair.x, min(k + u, end - 1u), local % 8u + 8u);
           b[u] = select(vec4f(), load_columns(pair.y, min(k + u, end - 1u), local), k + u < end);
         }
-        for (var q = 0u; q < 8u; q++) { // unroll
+        for (var q = 0u; q < 16u; q++) { // unroll
           for (var i = 0u; i < 4u; i++) { // unroll
             for (var u = 0u; u < 8u; u++) { // unroll
-              sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[u][i], q)), b[u], sum[q * 4u + i]);
+              sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[u + q / 8u * 8u][i], q % 8u)), b[u], sum[q * 4u + i]);
             }
           }
         }
       }
     }
-    for (var i = 0u; i < 32u; i++) { // unroll
+    for (var i = 0u; i < 64u; i++) { // unroll
       let before = select(tile[at + i * stride], vec4f(), s + params.continues == 0u);
       tile[at + i * stride] = select(before + sum[i], fma(held[i], sum[i], before), factored);
     }

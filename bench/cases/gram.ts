@@ -224,10 +224,9 @@ function stageRows(
       continues: 0,
     };
     const buffers = { rows: panels, columns: panels, segments, pairs, tile };
-    const workgroups = listed.length * variant.workgroups;
     return recordLaunches(
       gpu,
-      (commands) => commands.run(variant.kernel, { ...shape, ...params }, buffers, workgroups),
+      (commands) => commands.run(variant.kernel, { ...shape, ...params }, buffers, listed.length),
       async () => {
         const product = await readFloats(gpu, tile);
         return symmetric ? mirrorUpper(product, n) : product;

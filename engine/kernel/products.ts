@@ -123,7 +123,7 @@ export class Products implements Disposable {
         pairs: list.buffer,
         tile,
       },
-      list.count * variant.workgroups,
+      list.count,
     );
   }
 

@@ -32,14 +32,12 @@ export interface GramVariant {
   readonly operands: Operands;
   /** Panels on each side of what it calls a pair. */
   readonly side: 1 | 2;
-  /** Workgroups that share a pair. */
-  readonly workgroups: number;
 }
 
 const KERNELS = [
-  { name: "plain", kernel: kernels.gram_tile, side: 1, workgroups: 1 },
-  { name: "subgroup", kernel: kernels.gram_tile_subgroup, side: 1, workgroups: 2 },
-  { name: "shared", kernel: kernels.gram_tile_shared, side: 2, workgroups: 1 },
+  { name: "plain", kernel: kernels.gram_tile, side: 1 },
+  { name: "subgroup", kernel: kernels.gram_tile_subgroup, side: 1 },
+  { name: "shared", kernel: kernels.gram_tile_shared, side: 2 },
 ] as const;
 
 /** Every variant; the first runs everywhere. */
