@@ -1,42 +1,54 @@
-// Max pooling over windows that do not overlap: outputs[n, y, x, c] = max over r, s < size of inputs[n, y*size + r, x*size + s, c]; rows and
+// Max pooling over windows that do not overlap: outputs[n, y, x, c] = max over r, s < SIZE of inputs[n, y*SIZE + r, x*SIZE + s, c]; rows and
 // columns that fill no window are left out.
 //
-// One invocation computes 8 neighbouring channels of one window.
-// Dispatch: ceil(sample_count * (in_height / size) * (in_width / size) * ceil(channels / 8) / 64) workgroups, quotients rounded down.
-// Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / size, in_width / size, channels].
-// Tails: invocations beyond the last window do nothing; channels beyond the last are computed from the last and not stored.
+// One invocation computes CHANNELS neighbouring channels of one window; it reads what the window has of a row at a time.
+// Dispatch: ceil(sample_count * (in_height / SIZE) * (in_width / SIZE) * channels / CHANNELS / 64) workgroups, quotients rounded down.
+// Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / SIZE, in_width / SIZE, channels].
+// Needs: CHANNELS to divide channels.
+// Tails: invocations beyond the last window do nothing.
 // Float64 twin: tests/oracle/layers.ts, maxPool.
 
 struct Params {
-  sample_count: u32,
-  in_height: u32,
-  in_width: u32,
-  channels: u32,
-  size: u32,
+  sample_count: i32,
+  in_height: i32,
+  in_width: i32,
+  channels: i32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> inputs: array<f32>;
 @group(0) @binding(2) var<storage, read_write> outputs: array<f32>;
 
-fn read_input(at: u32) -> f32 {
-  return inputs[at];
+// The tile; the host sets it to what suits a layer.
+const SIZE = 2;
+const CHANNELS = 8;
+const ROW = 16;          // numbers of a row
+const_assert ROW == SIZE * CHANNELS;
+const QUADS = 4;
+const_assert QUADS == (ROW + 3) / 4;
+
+// Where number k of a row stands behind its first: pixels, and the channels of each.
+fn locate(k: i32) -> i32 {
+  return k / CHANNELS * params.channels + k % CHANNELS;
 }
 
-fn read_inputs(at: vec4u) -> vec4f {
-  return vec4f(read_input(at.x), read_input(at.y), read_input(at.z), read_input(at.w));
+fn read_inputs(first: i32) -> array<f32, ROW> {
+  var row: array<f32, ROW>;
+  for (var k = 0u; k < ROW; k++) { // unroll
+    row[k] = inputs[first + locate(i32(k))];
+  }
+  return row;
 }
 
-// Stores as many of eight channels as there are.
-fn store(at: u32, count: u32, low: vec4f, high: vec4f) {
-  outputs[at] = low.x;
-  if count > 1u { outputs[at + 1u] = low.y; }
-  if count > 2u { outputs[at + 2u] = low.z; }
-  if count > 3u { outputs[at + 3u] = low.w; }
-  if count > 4u { outputs[at + 4u] = high.x; }
-  if count > 5u { outputs[at + 5u] = high.y; }
-  if count > 6u { outputs[at + 6u] = high.z; }
-  if count > 7u { outputs[at + 7u] = high.w; }
+fn read_inputs_quad(first: i32) -> array<f32, ROW> {
+  var row: array<f32, ROW>;
+  for (var q = 0u; q < QUADS; q++) { // unroll
+    let quad = vec4f(inputs[(first + locate(i32(q * 4u))) / 4]);
+    for (var i = 0u; i < 4u; i++) { // unroll
+      row[q * 4u + i] = quad[i];
+    }
+  }
+  return row;
 }
 
 @compute @workgroup_size(64)
@@ -45,37 +57,30 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  let octets = (params.channels + 7u) / 8u;
-  let height = params.in_height / params.size;
-  let width = params.in_width / params.size;
-  let window = index / octets;
+  let index = i32((group.x + group.y * groups.x) * 64u + lane);
+  let parts = params.channels / CHANNELS;
+  let height = params.in_height / SIZE;
+  let width = params.in_width / SIZE;
+  let window = index / parts;
   let row = window / width;
   let n = row / height;
   if n >= params.sample_count { return; }
-  let x = window - row * width;
-  let first_channel = (index - window * octets) * 8u;
-
+  let x = window % width;
+  let channel = index % parts * CHANNELS;
   let row_size = params.in_width * params.channels;
-  let corner = (n * params.in_height + (row - n * height) * params.size) * row_size
-    + x * params.size * params.channels;
-  let last = vec4u(params.channels - 1u);
-  let channels0 = min(first_channel + vec4u(0u, 1u, 2u, 3u), last);
-  let channels1 = min(first_channel + vec4u(4u, 5u, 6u, 7u), last);
-  var largest0 = read_inputs(corner + channels0);
-  var largest1 = read_inputs(corner + channels1);
-  // one loop over the window's rows and columns: a CPU driver takes long to begin one
-  var at = corner;
-  var s = 0u;
-  for (var place = 1u; place < params.size * params.size; place++) {
-    s += 1u;
-    let ends_row = s == params.size;
-    s = select(s, 0u, ends_row);
-    at += select(params.channels, row_size - (params.size - 1u) * params.channels, ends_row);
-    let values0 = read_inputs(at + channels0);
-    let values1 = read_inputs(at + channels1);
-    largest0 = select(largest0, values0, values0 > largest0);
-    largest1 = select(largest1, values1, values1 > largest1);
+  let corner = (n * params.in_height + row % height * SIZE) * row_size + x * SIZE * params.channels + channel;
+
+  var largest: array<f32, CHANNELS>;
+  for (var r = 0; r < SIZE; r++) {
+    var values = read_inputs(corner + r * row_size);
+    for (var s = 0u; s < SIZE; s++) { // unroll
+      for (var c = 0u; c < CHANNELS; c++) { // unroll
+        let value = values[s * CHANNELS + c];
+        largest[c] = select(largest[c], value, value > largest[c] || (r == 0 && s == 0u));
+      }
+    }
   }
-  store(window * params.channels + first_channel, params.channels - first_channel, largest0, largest1);
+  for (var c = 0u; c < CHANNELS; c++) { // unroll
+    outputs[window * params.channels + channel + i32(c)] = largest[c];
+  }
 }

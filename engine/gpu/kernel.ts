@@ -40,7 +40,7 @@ export interface KernelShape {
   readonly constants?: Readonly<Record<string, number>>;
   /** What the shader's `Numbers` are. */
   readonly numbers?: "f32" | "vec4f";
-  /** Staged operands that are read four neighbouring numbers at a time, by `read_name_quad` in place of `read_name`. */
+  /** Buffers of four numbers each, by `read_name_quad` and `write_name_quad` in place of the functions without `_quad`. */
   readonly quads?: readonly string[];
 }
 
@@ -91,13 +91,13 @@ export class Kernel<P extends string = string, B extends string = string> {
             `alias Numbers = ${numbers};`,
           ),
           "quad",
-          (name) => quads.includes(name.replace("read_", "")),
+          (name) => quads.includes(name.replace(/^(read|write)_/, "")),
         ),
       );
-      const buffers = {
-        ...this.declaration.buffers,
-        ...Object.fromEntries(quads.map((name) => [name, "rgba32float"])),
-      } as Record<B, Access>;
+      const buffers = Object.fromEntries(this.buffers.map(([name, access]) => {
+        const isStagedQuad = access === "r32float" && quads.includes(name);
+        return [name, isStagedQuad ? "rgba32float" : access];
+      })) as Record<B, Access>;
       shaped = new Kernel(this.name, source, { ...this.declaration, buffers });
       this.#shaped.set(key, shaped);
     }

@@ -42,11 +42,10 @@ const image = {
 } as const;
 
 const window = {
-  sample_count: "u32",
-  in_height: "u32",
-  in_width: "u32",
-  channels: "u32",
-  size: "u32",
+  sample_count: "i32",
+  in_height: "i32",
+  in_width: "i32",
+  channels: "i32",
 } as const;
 
 /** What the variants of the Gram kernel have in common. */
@@ -141,11 +140,11 @@ export const kernels = {
   }),
   max_pool: new Kernel("max_pool", maxPool, {
     params: window,
-    buffers: { inputs: "r32float", outputs: "read_write" },
+    buffers: { inputs: "read", outputs: "read_write" },
   }),
   max_pool_gradient: new Kernel("max_pool_gradient", maxPoolGradient, {
     params: window,
-    buffers: { inputs: "r32float", deltas: "r32float", gradients: "read_write" },
+    buffers: { inputs: "read", deltas: "read", gradients: "read_write" },
   }),
   relu: new Kernel("relu", relu, {
     params: { count: "u32" },

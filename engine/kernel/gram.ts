@@ -254,8 +254,9 @@ function transposePanel(
   height = PANEL_ROWS,
   width = PANEL_ROWS,
 ): void {
-  for (let i = 0; i < height; i++) {
-    for (let j = 0; j < width; j++) {
+  // written line by line: lines that are read again stay in the cache, those that are written one number each would not
+  for (let j = 0; j < width; j++) {
+    for (let i = 0; i < height; i++) {
       target[to + j * toStride + i] = source[from + i * fromStride + j];
     }
   }

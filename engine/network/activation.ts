@@ -97,36 +97,54 @@ register(RELU_GRADIENT, ({ y, dy }) => {
   return dx;
 });
 
+/** The kernels of pooling, with what a launch of them takes for an input. */
+export function layPools([sample_count, in_height, in_width, channels]: number[], size: number) {
+  const own = chooseChannels(channels, size);
+  const row = size * own;
+  // rows of windows that are whole quads, and begin where one begins
+  const isQuad = row % 4 === 0 && in_width % size === 0 && in_width * channels % 4 === 0 &&
+    (own === channels || (own % 4 === 0 && channels % 4 === 0));
+  const constants = { SIZE: size, CHANNELS: own, ROW: row, QUADS: Math.ceil(row / 4) };
+  const params = { sample_count, in_height, in_width, channels };
+  const shape = [sample_count, Math.floor(in_height / size), Math.floor(in_width / size), channels];
+  const windows = sample_count * Math.ceil(in_height / size) * Math.ceil(in_width / size);
+  return {
+    forward: {
+      kernel: kernels.max_pool.shape({ constants, quads: isQuad ? ["inputs"] : [] }),
+      params,
+      workgroups: Math.ceil(tf.util.sizeFromShape(shape) / own / 64),
+    },
+    gradient: {
+      kernel: kernels.max_pool_gradient.shape({
+        constants,
+        quads: isQuad ? ["inputs", "gradients"] : [],
+      }),
+      params,
+      workgroups: Math.ceil(windows * channels / own / 64),
+    },
+    shape,
+  };
+}
+
+/** Channels that an invocation computes: what they have of a window's row is written out in its shader. */
+function chooseChannels(channels: number, size: number): number {
+  const most = Math.max(1, Math.min(8, Math.floor(64 / size)));
+  return Array.from({ length: most }, (_, i) => most - i).find((n) => channels % n === 0)!;
+}
+
 register(MAX_POOL, ({ x }, size) => {
   const tensorflow = Tensorflow.current;
-  const [sample_count, in_height, in_width, channels] = x.shape;
-  const shape = [
-    sample_count,
-    Math.floor(in_height / size),
-    Math.floor(in_width / size),
-    channels,
-  ];
+  const { shape, forward } = layPools(x.shape, size);
   const y = tensorflow.allocate(shape);
-  tensorflow.launch(
-    kernels.max_pool,
-    { sample_count, in_height, in_width, channels, size },
-    { inputs: x, outputs: y },
-    Math.ceil(shape[0] * shape[1] * shape[2] * Math.ceil(channels / 8) / 64),
-  );
+  tensorflow.launch(forward.kernel, forward.params, { inputs: x, outputs: y }, forward.workgroups);
   return y;
 });
 
 register(MAX_POOL_GRADIENT, ({ x, dy }, size) => {
   const tensorflow = Tensorflow.current;
-  const [sample_count, in_height, in_width, channels] = x.shape;
-  const windows = sample_count * Math.ceil(in_height / size) * Math.ceil(in_width / size);
+  const { kernel, params, workgroups } = layPools(x.shape, size).gradient;
   const dx = tensorflow.allocate(x.shape);
-  tensorflow.launch(
-    kernels.max_pool_gradient,
-    { sample_count, in_height, in_width, channels, size },
-    { inputs: x, deltas: dy, gradients: dx },
-    Math.ceil(windows * Math.ceil(channels / 8) / 64),
-  );
+  tensorflow.launch(kernel, params, { inputs: x, deltas: dy, gradients: dx }, workgroups);
   return dx;
 });
 

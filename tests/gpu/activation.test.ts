@@ -1,6 +1,7 @@
 /** Relu, max pooling and addition, forward and backward, against their float64 twins: they pick numbers, so every bit agrees. @module */
 import type { Kernel } from "../../engine/gpu/kernel.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { layPools } from "../../engine/network/activation.ts";
 import { layElementwise } from "../../engine/network/elementwise.ts";
 import {
   addTensors,
@@ -69,32 +70,34 @@ for (
     [2, 3, 5, 4, 8],
     [3, 2, 7, 6, 9],
     [2, 13, 14, 14, 6],
+    [2, 3, 7, 8, 16],
+    [2, 2, 6, 5, 12],
+    [4, 1, 9, 12, 17],
+    [13, 2, 27, 26, 3],
     [1, MANY, 1, 1, 1],
   ]
 ) {
   testGpu(
     `max_pool and max_pool_gradient agree with their twins: ${shape.join("x")}, windows of ${size}`,
     async (gpu) => {
-      const [sample_count, in_height, in_width, channels] = shape;
-      const params = { sample_count, in_height, in_width, channels, size };
+      const { forward, gradient } = layPools(shape, size);
       const x = draw(1, shape);
       const y = maxPool(x, size);
       const { outputs } = await launchTwice(
         gpu,
-        kernels.max_pool,
-        params,
+        forward.kernel,
+        forward.params,
         { inputs: x.data, outputs: { unfilled: y.data.length } },
-        Math.ceil(y.shape[0] * y.shape[1] * y.shape[2] * Math.ceil(channels / 8) / 64),
+        forward.workgroups,
       );
       assertOutput(outputs, y.data, () => 0, "outputs");
       const dy = { shape: y.shape, data: drawNumbers(2, y.data.length) };
-      const windows = sample_count * Math.ceil(in_height / size) * Math.ceil(in_width / size);
       const { gradients } = await launchTwice(
         gpu,
-        kernels.max_pool_gradient,
-        params,
+        gradient.kernel,
+        gradient.params,
         { inputs: x.data, deltas: dy.data, gradients: { unfilled: x.data.length } },
-        Math.ceil(windows * Math.ceil(channels / 8) / 64),
+        gradient.workgroups,
       );
       assertOutput(gradients, maxPoolGradient(x, dy, size).data, () => 0, "gradients");
     },
