@@ -31,6 +31,7 @@ struct Params {
   first: i32,          // number of the gradient
   end: i32,
   pad: i32,
+  row_part: i32,       // positions of a group where all samples are one row, and 0 elsewhere
   panel_stride: i32,
   group_stride: i32,
   number_stride: i32,
@@ -111,12 +112,15 @@ fn main(
   let s = block % row_blocks * TAPS;
 
   var sums: array<f32, TAPS * CHANNELS * OUTPUTS>;
-  let first_sample = group * params.group_samples;
+  let is_part = params.row_part > 0;
+  let first_sample = select(group * params.group_samples, 0, is_part);
   let samples = min(params.group_samples, params.sample_count - first_sample);
-  let row_steps = (params.out_width + POSITIONS - 1) / POSITIONS;
+  let begin = group * params.row_part;
+  let end = min(select(params.out_width, begin + params.row_part, is_part), params.out_width);
+  let row_steps = (end - begin + POSITIONS - 1) / POSITIONS;
   var n = first_sample;
   var y = 0;
-  var x = 0;
+  var x = begin;
   // one loop over samples, rows and columns: a CPU driver copies all sums in every step and whenever a loop begins
   for (var step = 0; step < samples * params.out_height * row_steps; step++) {
     let row = y * STRIDE - params.pad + r;
@@ -135,7 +139,7 @@ fn main(
     for (var p = 0u; p < POSITIONS; p++) { // unroll
       for (var q = 0u; q < QUADS; q++) { // unroll
         let quad = read_deltas(delta_at + i32(p) * params.out_channels + i32(q * 4u));
-        delta[p * QUADS + q] = select(vec4f(), quad, x + i32(p) < params.out_width);
+        delta[p * QUADS + q] = select(vec4f(), quad, x + i32(p) < end);
       }
     }
     for (var t = 0u; t < TAPS; t++) { // unroll
@@ -149,8 +153,8 @@ fn main(
       }
     }
     x += POSITIONS;
-    let ends_row = x >= params.out_width;
-    x = select(x, 0, ends_row);
+    let ends_row = x >= end;
+    x = select(x, begin, ends_row);
     y += select(0, 1, ends_row);
     let ends_image = y == params.out_height;
     y = select(y, 0, ends_image);

@@ -123,6 +123,7 @@ export const kernels = {
       first: "i32",
       end: "i32",
       pad: "i32",
+      row_part: "i32",
       panel_stride: "i32",
       group_stride: "i32",
       number_stride: "i32",

@@ -72,18 +72,22 @@ export function layConvolution(
 }
 
 /** The sizes of a launch of `filter_gradient`, by the names of its parameters. */
-export type FilterGradientSizes = ParamsOf<typeof kernels.filter_gradient> & {
-  readonly stride: number;
-};
+export type FilterGradientSizes =
+  & Omit<ParamsOf<typeof kernels.filter_gradient>, "row_part">
+  & { readonly stride: number };
 
 /** A launch of `filter_gradient`: its tile along columns of the filter, channels and positions. */
 export function layFilterGradient(
-  { stride, ...params }: FilterGradientSizes,
+  { stride, ...given }: FilterGradientSizes,
 ): Launched<typeof kernels.filter_gradient> {
+  const isPointwise = given.kernel_height === 1 && given.kernel_width === 1 && stride === 1 &&
+    given.pad === 0;
+  const row_part = isPointwise ? given.group_samples * given.in_height * given.in_width : 0;
+  const params = { ...(isPointwise ? joinSamples(given) : given), row_part };
   const { out_channels, out_width, first, end } = params;
   const tile = chooseFilterTile(params, end - first);
   const { taps, channels, outputs, isQuad } = tile;
-  const positions = chooseRun(out_width);
+  const positions = chooseRun(row_part || out_width);
   const group_count = params.group_stride === 1
     ? Math.ceil(params.group_count / TOGETHER) * TOGETHER
     : params.group_count;
@@ -152,7 +156,9 @@ export function countSteps(kernelHeight: number, kernelWidth: number, channels: 
 }
 
 /** Where a filter of one pixel goes over whole images, they are one row of pixels. */
-function joinSamples(sizes: ParamsOf<typeof kernels.convolution>) {
+function joinSamples<
+  S extends Readonly<Record<"sample_count" | "in_height" | "in_width", number>>,
+>(sizes: S) {
   const width = sizes.sample_count * sizes.in_height * sizes.in_width;
   return {
     ...sizes,
