@@ -2,6 +2,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
 import { maxPool, relu } from "../../engine/network/activation.ts";
+import { layElementwise } from "../../engine/network/elementwise.ts";
 import { computeCrossEntropy } from "../../engine/network/loss.ts";
 import { type Bench, drawIntegers, group, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
@@ -97,17 +98,12 @@ async function benchMomentumStep({ gpu, tensorflow, ...bench }: Bench): Promise<
     const decayed = tf.add(g, tf.mul(w, weight_decay));
     return tf.sub(w, tf.mul(tf.add(tf.mul(v, momentum), decayed), learning_rate));
   };
+  const { kernel, count, workgroups } = layElementwise(kernels.momentum_step, PARAMETERS);
   const computed = `a step of SGD with momentum, ${group(PARAMETERS)} parameters`;
   const { ours, ...peers } = await measure({ ...bench, gpu }, computed, {
     ours: recordLaunches(
       gpu,
-      (commands) =>
-        commands.run(
-          kernels.momentum_step,
-          { count: PARAMETERS, ...RATES },
-          buffers,
-          Math.ceil(PARAMETERS / 64),
-        ),
+      (commands) => commands.run(kernel, { count, ...RATES }, buffers, workgroups),
       () => readFloats(gpu, weights),
     ),
     tfjs: useStockFlags(computeTensor(tensorflow, step)),

@@ -149,6 +149,7 @@ async function testKernels(engine: Engine): Promise<Check[]> {
   const jacobian = computeJacobian(PROBE_LAYERS, weights, images);
   const phi = seedRows(jacobian, signedSeeds(data.labels, CLASSES));
   const kappa = phi.flatMap((a) => phi.map((b) => a.reduce((sum, v, k) => sum + v * b[k], 0)));
+  const diagonal = phi.map((_, i) => kappa[i * (SAMPLES + 1)]);
 
   using rows = await engine.project(network, data);
   const gram = await computeGram(rows);
@@ -172,11 +173,8 @@ async function testKernels(engine: Engine): Promise<Check[]> {
       kappa,
     ),
     compare("project_patches, sum_positions", await computeGram(factored), kappa),
-    compare(
-      "tile_diagonal",
-      await computeSelfSimilarity(rows),
-      phi.map((_, i) => kappa[i * (SAMPLES + 1)]),
-    ),
+    compare("self_similarity", await computeSelfSimilarity(rows), diagonal),
+    compare("tile_diagonal", await computeSelfSimilarity(factored), diagonal),
     count("tile_maximum", [[await findRedundant(rows), redundant(gram, SAMPLES)]]),
     count("tile_relations", [[Object.values(counts), Object.values(expectedCounts)]]),
     count("tile_nearest", [[

@@ -174,7 +174,7 @@ export const kernels = {
   }),
   momentum_step: new Kernel("momentum_step", momentumStep, {
     params: { count: "u32", learning_rate: "f32", momentum: "f32", weight_decay: "f32" },
-    buffers: { gradients: "r32float", weights: "read_write", velocities: "read_write" },
+    buffers: { gradients: "read", weights: "read_write", velocities: "read_write" },
   }),
   project_factored: new Kernel("project_factored", projectFactored, {
     params: {

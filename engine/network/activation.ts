@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { layElementwise } from "./elementwise.ts";
+import { launchElementwise } from "./elementwise.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
 const RELU = "LpntkRelu";
@@ -82,18 +82,14 @@ function register(
 }
 
 register(RELU, ({ x }) => {
-  const tensorflow = Tensorflow.current;
-  const y = tensorflow.allocate(x.shape);
-  const { kernel, params, workgroups } = layElementwise(kernels.relu, y);
-  tensorflow.launch(kernel, params, { inputs: x, outputs: y }, workgroups);
+  const y = Tensorflow.current.allocate(x.shape);
+  launchElementwise(kernels.relu, { inputs: x, outputs: y }, y);
   return y;
 });
 
 register(RELU_GRADIENT, ({ y, dy }) => {
-  const tensorflow = Tensorflow.current;
-  const dx = tensorflow.allocate(y.shape);
-  const { kernel, params, workgroups } = layElementwise(kernels.relu_gradient, dx);
-  tensorflow.launch(kernel, params, { outputs: y, deltas: dy, gradients: dx }, workgroups);
+  const dx = Tensorflow.current.allocate(y.shape);
+  launchElementwise(kernels.relu_gradient, { outputs: y, deltas: dy, gradients: dx }, dx);
   return dx;
 });
 

@@ -10,19 +10,28 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
-/** A launch for every number of a tensor, four at a time where there are so many. */
-export function layElementwise<B extends string>(
-  kernel: Kernel<"count", B>,
-  { shape }: tf.TensorInfo,
+/** A launch for each of so many numbers, four at a time where they come so; `count` is the kernel's parameter. */
+export function layElementwise<P extends string, B extends string>(
+  kernel: Kernel<P, B>,
+  size: number,
 ) {
-  const size = tf.util.sizeFromShape(shape);
   const isQuad = size % 4 === 0;
   const count = isQuad ? size / 4 : size;
   return {
     kernel: kernel.shape({ numbers: isQuad ? "vec4f" : "f32" }),
-    params: { count },
+    count,
     workgroups: Math.ceil(count / 256),
   };
+}
+
+/** Runs a kernel whose one parameter is `count` for every number of tensors of one shape. */
+export function launchElementwise<B extends string>(
+  kernel: Kernel<"count", B>,
+  tensors: Readonly<Record<B, tf.TensorInfo>>,
+  { shape }: tf.TensorInfo,
+): void {
+  const launch = layElementwise(kernel, tf.util.sizeFromShape(shape));
+  Tensorflow.current.launch(launch.kernel, { count: launch.count }, tensors, launch.workgroups);
 }
 
 const ADD = { kernelName: "Add", backendName: "webgpu" };
@@ -36,10 +45,8 @@ tf.registerKernel({
     const isOwn = tf.util.arraysEqual(a.shape, b.shape) && a.dtype === "float32" &&
       b.dtype === "float32";
     if (!isOwn) return addStock(call);
-    const tensorflow = Tensorflow.current;
-    const sums = tensorflow.allocate(a.shape);
-    const { kernel, params, workgroups } = layElementwise(kernels.add, sums);
-    tensorflow.launch(kernel, params, { left: a, right: b, sums }, workgroups);
+    const sums = Tensorflow.current.allocate(a.shape);
+    launchElementwise(kernels.add, { left: a, right: b, sums }, sums);
     return sums;
   },
 });

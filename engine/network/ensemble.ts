@@ -8,6 +8,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { Layers } from "./definition.ts";
+import { layElementwise } from "./elementwise.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { LayerShape, Network } from "./network.ts";
 import type { Tensorflow } from "./tensorflow.ts";
@@ -161,9 +162,9 @@ class Models {
     this.tensorflow.flush();
     const commands = this.tensorflow.gpu.record();
     for (const [i, buffers] of updates.entries()) {
-      const count = this.#state[i].size;
-      const params = { count, weight_decay: 0, ...rates };
-      commands.run(kernels.momentum_step, params, buffers, Math.ceil(count / 64));
+      const { size } = this.#state[i];
+      const { kernel, count, workgroups } = layElementwise(kernels.momentum_step, size);
+      commands.run(kernel, { count, weight_decay: 0, ...rates }, buffers, workgroups);
     }
     commands.submit();
     tf.dispose([this.losses, this.difficulty, ...gradients]);

@@ -10,6 +10,7 @@ import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation } from "../data/random.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { layElementwise } from "./elementwise.ts";
 import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
@@ -373,7 +374,7 @@ function takeStep(
           gradients: tensorflow.bufferOf(grads[i]),
           weights: tensorflow.bufferOf(variable),
           velocities: velocities[i],
-          count: variable.size,
+          size: variable.size,
         }
         : []
     );
@@ -383,8 +384,9 @@ function takeStep(
       commands.copy(from, 0, to, first * width * 4, count * width * 4);
     copy(sampleLosses, seen.losses, 1);
     copy(sampleLogits, seen.logits, classes);
-    for (const { count, ...buffers } of updates) {
-      commands.run(kernels.momentum_step, { count, ...rates }, buffers, Math.ceil(count / 64));
+    for (const { size, ...buffers } of updates) {
+      const step = layElementwise(kernels.momentum_step, size);
+      commands.run(step.kernel, { count: step.count, ...rates }, buffers, step.workgroups);
     }
     commands.submit();
     logits.dispose();

@@ -38,8 +38,8 @@ for (const count of [1, 3, 4, 5, 255, 256, 257, 4_096, 4_097, 10_007, 10_012, 4 
       kernel: Kernel<"count", B>,
       contents: Readonly<Record<B, Floats | { unfilled: number }>>,
     ) => {
-      const launch = layElementwise(kernel, { dataId: {}, shape: [count], dtype: "float32" });
-      return launchTwice(gpu, launch.kernel, launch.params, contents, launch.workgroups);
+      const launch = layElementwise(kernel, count);
+      return launchTwice(gpu, launch.kernel, { count: launch.count }, contents, launch.workgroups);
     };
     const unfilled = { unfilled: count };
     const { outputs } = await run(kernels.relu, { inputs: x.data, outputs: unfilled });

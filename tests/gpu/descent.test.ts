@@ -1,5 +1,6 @@
 /** The loss, its gradient and the step that follows it, against their float64 twins. @module */
 import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { layElementwise } from "../../engine/network/elementwise.ts";
 import { crossEntropy, crossEntropyGradient, momentumStep } from "../oracle/layers.ts";
 import { dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
 import { assertOutput, drawNumbers, launchTwice, testGpu } from "./open.ts";
@@ -58,17 +59,19 @@ for (
   );
 }
 
-for (const count of [1, 63, 64, 65, 4_097, 10_007, MANY]) {
-  testGpu(`momentum_step agrees with its twin: ${count} weights`, async (gpu) => {
-    const [weights, velocities, gradients] = [1, 2, 3].map((seed) => drawNumbers(seed, count));
+// an invocation makes 4 of these, or 16 where four are taken at a time
+for (const size of [1, 63, 64, 65, 256, 1_028, 4_097, 10_007, 4 * MANY + 1]) {
+  testGpu(`momentum_step agrees with its twin: ${size} weights`, async (gpu) => {
+    const [weights, velocities, gradients] = [1, 2, 3].map((seed) => drawNumbers(seed, size));
     const rates = [0.05, 0.9, 0.01].map(Math.fround);
     const [learningRate, momentum, weightDecay] = rates;
+    const { kernel, count, workgroups } = layElementwise(kernels.momentum_step, size);
     const outputs = await launchTwice(
       gpu,
-      kernels.momentum_step,
+      kernel,
       { count, learning_rate: learningRate, momentum, weight_decay: weightDecay },
       { gradients, weights, velocities },
-      Math.ceil(count / 64),
+      workgroups,
     );
     const expected = momentumStep(weights, velocities, gradients, {
       learningRate,
