@@ -5,9 +5,9 @@
 // One invocation computes TAPS neighbouring columns of the filter, by CHANNELS of the input, by OUTPUTS of the output, of one group of
 // samples. It takes POSITIONS neighbours of a row in a step, and reads the window that they see once.
 // A launch may compute a part of the numbers only, as where a row is cut into slices: those from `first` on and before `end`.
-// Dispatch: ceil(groups * tiles / 64) workgroups. groups: group_count, rounded up to a multiple of 16 where group_stride is 1. tiles: those of
-//           the blocks of TAPS columns of a filter's row that have such numbers, in_channels / CHANNELS * octets each, and octets for the
-//           bias where that is among them; octets = ceil(out_channels / OUTPUTS).
+// Dispatch: ceil(groups * tiles / 64) workgroups. groups: group_count, rounded up to a multiple of `together`. tiles: for
+//           TAPS 1 those that have such numbers; else those of the blocks of TAPS columns of a filter's row that have some,
+//           in_channels / CHANNELS * octets each; and octets for the bias where that is among them; octets = ceil(out_channels / OUTPUTS).
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
 //         Number k = tap * out_channels + channel of group g is written to
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * number_stride.
@@ -32,6 +32,7 @@ struct Params {
   end: i32,
   pad: i32,
   row_part: i32,       // positions of a group where all samples are one row, and 0 elsewhere
+  together: i32,       // groups that neighbouring invocations compute
   panel_stride: i32,
   group_stride: i32,
   number_stride: i32,
@@ -90,24 +91,29 @@ fn main(
   let octets = (params.out_channels + OUTPUTS - 1) / OUTPUTS;
   let channel_groups = params.in_channels / CHANNELS;
   let row_blocks = params.kernel_width / TAPS;
-  let block_size = TAPS * params.in_channels * params.out_channels;
-  let bias_block = params.kernel_height * row_blocks;
-  let first_block = params.first / block_size;
-  let end_block = min((params.end + block_size - 1) / block_size, bias_block);
-  let has_bias = params.end > bias_block * block_size;
-  let tap_tiles = (end_block - first_block) * channel_groups * octets;
+  // parts: CHANNELS of the input for a block of TAPS columns, in the order of a filter's rows, blocks and channels. With one column they
+  // are in the order of the numbers too; more columns take turns with channels, so that a launch computes whole blocks.
+  let part_count = params.kernel_height * row_blocks * channel_groups;
+  let tap_numbers = params.kernel_height * params.kernel_width * params.in_channels * params.out_channels;
+  let parts_together = select(channel_groups, 1, TAPS == 1);
+  let numbers_together = parts_together * TAPS * CHANNELS * params.out_channels;
+  let first_part = params.first / numbers_together * parts_together;
+  let end_part = min((params.end + numbers_together - 1) / numbers_together * parts_together, part_count);
+  let has_bias = params.end > tap_numbers;
+  let tap_tiles = (end_part - first_part) * octets;
   let tiles = tap_tiles + select(0, octets, has_bias);
 
   // Numbers of samples that stand side by side are written at about the same time: lines that come back for each sample would be fetched
   // from memory each time. Elsewhere neighbours compute the tiles of a group, from what one group sees.
-  let together = select(1, 16, params.group_stride == 1);
+  let together = params.together;
   let group = index / (tiles * together) * together + index % together;
   if group >= params.group_count { return; }
   let tile = index / together % tiles;
   let is_bias = tile >= tap_tiles;
   let channel = tile % octets * OUTPUTS;
-  let i = tile / octets % channel_groups * CHANNELS;
-  let block = first_block + tile / (octets * channel_groups);
+  let part = first_part + tile / octets;
+  let i = part % channel_groups * CHANNELS;
+  let block = part / channel_groups;
   let r = block / row_blocks;
   let s = block % row_blocks * TAPS;
 
@@ -169,7 +175,7 @@ fn main(
       // the bias has one number for each output, the first of those that a tile holds
       let count = select(outputs, 0, is_bias && t + c > 0u);
       let tap = ((r * params.kernel_width + s + i32(t)) * params.in_channels) + i + i32(c);
-      let first_number = select(tap * params.out_channels, bias_block * block_size, is_bias) + channel;
+      let first_number = select(tap * params.out_channels, tap_numbers, is_bias) + channel;
       for (var o = 0u; o < OUTPUTS; o++) { // unroll
         let k = first_number + i32(o);
         let is_own = i32(o) < count && k >= params.first && k < params.end;

@@ -124,6 +124,7 @@ export const kernels = {
       end: "i32",
       pad: "i32",
       row_part: "i32",
+      together: "i32",
       panel_stride: "i32",
       group_stride: "i32",
       number_stride: "i32",

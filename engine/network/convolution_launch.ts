@@ -34,8 +34,8 @@ const OCTET = 8;
 /** Invocations that `convolution` lets read the same filters. */
 const LANES = 16;
 
-/** Samples whose numbers neighbouring invocations of `filter_gradient` write side by side. */
-const TOGETHER = 16;
+/** Bytes of images and deltas that invocations of `filter_gradient` read at about the same time, at most: half of a core's second cache. */
+const TOGETHER_BYTES = 2 ** 20;
 
 /** A launch of `convolution`: its tile along rows, columns of the filter and channels. */
 export function layConvolution(
@@ -73,7 +73,7 @@ export function layConvolution(
 
 /** The sizes of a launch of `filter_gradient`, by the names of its parameters. */
 export type FilterGradientSizes =
-  & Omit<ParamsOf<typeof kernels.filter_gradient>, "row_part">
+  & Omit<ParamsOf<typeof kernels.filter_gradient>, "row_part" | "together">
   & { readonly stride: number };
 
 /** A launch of `filter_gradient`: its tile along columns of the filter, channels and positions. */
@@ -83,14 +83,12 @@ export function layFilterGradient(
   const isPointwise = given.kernel_height === 1 && given.kernel_width === 1 && stride === 1 &&
     given.pad === 0;
   const row_part = isPointwise ? given.group_samples * given.in_height * given.in_width : 0;
-  const params = { ...(isPointwise ? joinSamples(given) : given), row_part };
+  const together = given.group_stride === 1 ? chooseTogether(given) : 1;
+  const params = { ...(isPointwise ? joinSamples(given) : given), row_part, together };
   const { out_channels, out_width, first, end } = params;
   const tile = chooseFilterTile(params, end - first);
   const { taps, channels, outputs, isQuad } = tile;
   const positions = chooseRun(row_part || out_width);
-  const group_count = params.group_stride === 1
-    ? Math.ceil(params.group_count / TOGETHER) * TOGETHER
-    : params.group_count;
   return {
     kernel: kernels.filter_gradient.shape({
       constants: {
@@ -105,7 +103,10 @@ export function layFilterGradient(
       quads: [...(isQuad ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
     }),
     params,
-    workgroups: Math.ceil(group_count * countTiles(params, tile, first, end) / 64),
+    workgroups: Math.ceil(
+      Math.ceil(params.group_count / together) * together *
+        countTiles(params, tile, first, end) / 64,
+    ),
   };
 }
 
@@ -119,6 +120,17 @@ export function countFilterTiles(geometry: FilterSizes): number {
 /** Steps of the one loop of `filter_gradient` for one sample. */
 export function countFilterSteps(outHeight: number, outWidth: number): number {
   return outHeight * Math.ceil(outWidth / chooseRun(outWidth));
+}
+
+/** Samples whose numbers neighbouring invocations write side by side: as many as write whole lines, if the core can keep what they read. */
+function chooseTogether(
+  { in_height, in_width, in_channels, out_height, out_width, out_channels }: Omit<
+    FilterGradientSizes,
+    "stride"
+  >,
+): number {
+  const bytes = 4 * (in_height * in_width * in_channels + out_height * out_width * out_channels);
+  return [16, 8].find((samples) => samples * bytes <= TOGETHER_BYTES) ?? 1;
 }
 
 type FilterSizes = Pick<
@@ -142,11 +154,14 @@ function countTiles(
   first: number,
   end: number,
 ): number {
-  const blockSize = taps * in_channels * out_channels;
-  const blocks = kernel_height * kernel_width / taps;
-  const own = Math.min(Math.ceil(end / blockSize), blocks) - Math.floor(first / blockSize);
-  const octets = Math.ceil(out_channels / outputs);
-  return own * in_channels / channels * octets + (end > blocks * blockSize ? octets : 0);
+  const tapNumbers = kernel_height * kernel_width * in_channels * out_channels;
+  // one column's channels come in the order of their numbers, more columns take turns with channels
+  const partsTogether = taps === 1 ? 1 : in_channels / channels;
+  const together = partsTogether * taps * channels * out_channels;
+  const parts = partsTogether *
+    (Math.ceil(Math.min(end, tapNumbers) / together) -
+      Math.floor(Math.min(first, tapNumbers) / together));
+  return (parts + (end > tapNumbers ? 1 : 0)) * Math.ceil(out_channels / outputs);
 }
 
 /** Steps of the one loop of `convolution`. */
