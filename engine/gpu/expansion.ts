@@ -34,6 +34,19 @@ export function setConstants(source: string, values: Readonly<Record<string, num
 }
 
 /**
+ * Makes what a shader calls its `Numbers` quads of them.
+ *
+ * @throws {SyntaxError} if the shader has no such name.
+ */
+export function takeQuads(source: string): string {
+  const alias = "alias Numbers = f32;";
+  if (!source.includes(alias)) {
+    throw new SyntaxError(`Cannot take a shader's numbers by four: got no '${alias}'`);
+  }
+  return source.replace(alias, "alias Numbers = vec4f;");
+}
+
+/**
  * Settles between functions `name` and `name_suffix`, which take and return the same: the second takes the first's name and place where it
  * is `chosen`, and is left out elsewhere.
  */

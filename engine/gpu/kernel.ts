@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chooseFunctions, setConstants, unrollLoops } from "./expansion.ts";
+import { chooseFunctions, setConstants, takeQuads, unrollLoops } from "./expansion.ts";
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
 import { readFromCopy, type StagedFormat } from "./staging.ts";
 
@@ -38,8 +38,8 @@ export interface Reading {
 export interface KernelShape {
   /** The shader's constants, by name. */
   readonly constants?: Readonly<Record<string, number>>;
-  /** What the shader's `Numbers` are. */
-  readonly numbers?: "f32" | "vec4f";
+  /** Whether the shader's `Numbers` are four each. Default: no. */
+  readonly byQuads?: boolean;
   /** Buffers of four numbers each, by `read_name_quad` and `write_name_quad` in place of the functions without `_quad`. */
   readonly quads?: readonly string[];
 }
@@ -79,20 +79,15 @@ export class Kernel<P extends string = string, B extends string = string> {
    *
    * @throws {SyntaxError} if the shader lacks a constant or a function that the shape names.
    */
-  shape({ constants = {}, numbers = "f32", quads = [] }: KernelShape): Kernel<P, B> {
-    const key = JSON.stringify([constants, numbers, quads]);
+  shape({ constants = {}, byQuads = false, quads = [] }: KernelShape): Kernel<P, B> {
+    const key = JSON.stringify([constants, byQuads, quads]);
     let shaped = this.#shaped.get(key);
     if (!shaped) {
+      const tiled = setConstants(byQuads ? takeQuads(this.source) : this.source, constants);
+      const isQuad = (name: string) => quads.includes(name.replace(/^(read|write)_/, ""));
       const source = quads.reduce(
         (code, name) => code.replace(`> ${name}: array<f32>;`, `> ${name}: array<vec4f>;`),
-        chooseFunctions(
-          setConstants(this.source, constants).replace(
-            "alias Numbers = f32;",
-            `alias Numbers = ${numbers};`,
-          ),
-          "quad",
-          (name) => quads.includes(name.replace(/^(read|write)_/, "")),
-        ),
+        chooseFunctions(tiled, "quad", isQuad),
       );
       const buffers = Object.fromEntries(this.buffers.map(([name, access]) => {
         const isStagedQuad = access === "r32float" && quads.includes(name);

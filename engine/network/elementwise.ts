@@ -18,7 +18,7 @@ export function layElementwise<P extends string, B extends string>(
   const isQuad = size % 4 === 0;
   const count = isQuad ? size / 4 : size;
   return {
-    kernel: kernel.shape({ numbers: isQuad ? "vec4f" : "f32" }),
+    kernel: kernel.shape({ byQuads: isQuad }),
     count,
     workgroups: Math.ceil(count / 256),
   };

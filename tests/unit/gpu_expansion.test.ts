@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { readFromTexture } from "../../engine/gpu/panels.ts";
 import { readFromCopy } from "../../engine/gpu/staging.ts";
-import { chooseFunctions, setConstants, unrollLoops } from "../../engine/gpu/expansion.ts";
+import {
+  chooseFunctions,
+  setConstants,
+  takeQuads,
+  unrollLoops,
+} from "../../engine/gpu/expansion.ts";
 
 /** Code without its white space and empty blocks' braces, to compare. */
 function squeeze(code: string): string {
@@ -64,6 +69,12 @@ Deno.test("constants get the numbers that they are given, and those that a shade
     "const TAPS = 5; // columns\nconst ROWS = 3;\nlet x = TAPS = 2;\n",
   );
   assert.throws(() => setConstants(code, { TAPS: 5, COLUMNS: 1 }), /no declaration of COLUMNS$/);
+});
+
+Deno.test("numbers become quads where a shader names them, and a shader that does not is refused", () => {
+  const code = "alias Numbers = f32;\nvar<storage, read> x: array<Numbers>;\n";
+  assert.equal(takeQuads(code), code.replace("f32", "vec4f"));
+  assert.throws(() => takeQuads("var<storage, read> x: array<f32>;"), SyntaxError);
 });
 
 const FUNCTIONS = `fn read(at: i32) -> f32 { if at > 0 { return 1.0; } return 2.0; }
