@@ -3,7 +3,6 @@
  *
  * @module
  */
-import add from "../../shaders/add.wgsl" with { type: "text" };
 import convolution from "../../shaders/convolution.wgsl" with { type: "text" };
 import crossEntropy from "../../shaders/cross_entropy.wgsl" with { type: "text" };
 import crossEntropyGradient from "../../shaders/cross_entropy_gradient.wgsl" with { type: "text" };
@@ -155,10 +154,6 @@ export const kernels = {
   relu_gradient: new Kernel("relu_gradient", reluGradient, {
     params: { count: "u32" },
     buffers: { outputs: "read", deltas: "read", gradients: "read_write" },
-  }),
-  add: new Kernel("add", add, {
-    params: { count: "u32" },
-    buffers: { left: "read", right: "read", sums: "read_write" },
   }),
   cross_entropy: new Kernel("cross_entropy", crossEntropy, {
     params: { sample_count: "u32", classes: "u32" },

@@ -1,13 +1,10 @@
 /**
- * Kernels that compute number by number, and TensorFlow.js's addition as one of them.
- *
- * Its own reads number by number too, and residual networks add at the end of each branch and again wherever gradients meet.
+ * Launches of kernels that compute number by number.
  *
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Kernel } from "../gpu/kernel.ts";
-import { kernels } from "../gpu/kernel_table.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
 /** A launch for each of so many numbers, four at a time where they come so; `count` is the kernel's parameter. */
@@ -33,20 +30,3 @@ export function launchElementwise<B extends string>(
   const launch = layElementwise(kernel, tf.util.sizeFromShape(shape));
   Tensorflow.current.launch(launch.kernel, { count: launch.count }, tensors, launch.workgroups);
 }
-
-const ADD = { kernelName: "Add", backendName: "webgpu" };
-const { kernelFunc: addStock } = tf.getKernel(ADD.kernelName, ADD.backendName);
-
-tf.unregisterKernel(ADD.kernelName, ADD.backendName);
-tf.registerKernel({
-  ...ADD,
-  kernelFunc: (call) => {
-    const { a, b } = call.inputs as Record<"a" | "b", tf.TensorInfo>;
-    const isOwn = tf.util.arraysEqual(a.shape, b.shape) && a.dtype === "float32" &&
-      b.dtype === "float32";
-    if (!isOwn) return addStock(call);
-    const sums = Tensorflow.current.allocate(a.shape);
-    launchElementwise(kernels.add, { left: a, right: b, sums }, sums);
-    return sums;
-  },
-});

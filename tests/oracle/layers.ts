@@ -324,14 +324,6 @@ export function reluForward(x: Numbers): Tensor {
   return { shape: x.shape, data: Float64Array.from(x.data, (value) => Math.max(value, 0)) };
 }
 
-/** `left + right`, number by number. */
-export function addTensors(left: Numbers, right: Numbers): Tensor {
-  return {
-    shape: left.shape,
-    data: Float64Array.from(left.data, (value, i) => value + right.data[i]),
-  };
-}
-
 /** The gradient of `sum(dy * reluForward(x))` with respect to `x`, from `y = reluForward(x)`: `dy` where `y > 0`. */
 export function reluGradient(y: Numbers, dy: Numbers): Tensor {
   return {
