@@ -39,11 +39,16 @@ export function setConstants(source: string, values: Readonly<Record<string, num
  * @throws {SyntaxError} if the shader has no such name.
  */
 export function takeQuads(source: string): string {
-  const alias = "alias Numbers = f32;";
-  if (!source.includes(alias)) {
-    throw new SyntaxError(`Cannot take a shader's numbers by four: got no '${alias}'`);
-  }
-  return source.replace(alias, "alias Numbers = vec4f;");
+  return redeclare(source, "alias Numbers = f32;", "alias Numbers = vec4f;");
+}
+
+/**
+ * Makes a buffer of numbers one of quads.
+ *
+ * @throws {SyntaxError} if the shader does not declare it.
+ */
+export function bindQuads(source: string, name: string): string {
+  return redeclare(source, `> ${name}: array<f32>;`, `> ${name}: array<vec4f>;`);
 }
 
 /**
@@ -98,6 +103,11 @@ export function unrollLoops(source: string): string {
     );
   }
   return code;
+}
+
+function redeclare(source: string, from: string, to: string): string {
+  if (source.includes(from)) return source.replace(from, to);
+  throw new SyntaxError(`Cannot take a shader's numbers by four: got no '${from}'`);
 }
 
 function removeFunction(code: string, head: string): string {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chooseFunctions, setConstants, takeQuads, unrollLoops } from "./expansion.ts";
+import { bindQuads, chooseFunctions, setConstants, takeQuads, unrollLoops } from "./expansion.ts";
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
 import { readFromCopy, type StagedFormat } from "./staging.ts";
 
@@ -77,7 +77,7 @@ export class Kernel<P extends string = string, B extends string = string> {
   /**
    * This kernel with another tile, the same one each time.
    *
-   * @throws {SyntaxError} if the shader lacks a constant or a function that the shape names.
+   * @throws {SyntaxError} if the shader lacks a constant, a function or a buffer that the shape names.
    */
   shape({ constants = {}, byQuads = false, quads = [] }: KernelShape): Kernel<P, B> {
     const key = JSON.stringify([constants, byQuads, quads]);
@@ -85,10 +85,7 @@ export class Kernel<P extends string = string, B extends string = string> {
     if (!shaped) {
       const tiled = setConstants(byQuads ? takeQuads(this.source) : this.source, constants);
       const isQuad = (name: string) => quads.includes(name.replace(/^(read|write)_/, ""));
-      const source = quads.reduce(
-        (code, name) => code.replace(`> ${name}: array<f32>;`, `> ${name}: array<vec4f>;`),
-        chooseFunctions(tiled, "quad", isQuad),
-      );
+      const source = quads.reduce(bindQuads, chooseFunctions(tiled, "quad", isQuad));
       const buffers = Object.fromEntries(this.buffers.map(([name, access]) => {
         const isStagedQuad = access === "r32float" && quads.includes(name);
         return [name, isStagedQuad ? "rgba32float" : access];

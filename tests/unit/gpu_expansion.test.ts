@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFromTexture } from "../../engine/gpu/panels.ts";
 import { readFromCopy } from "../../engine/gpu/staging.ts";
 import {
+  bindQuads,
   chooseFunctions,
   setConstants,
   takeQuads,
@@ -74,7 +75,10 @@ Deno.test("constants get the numbers that they are given, and those that a shade
 Deno.test("numbers become quads where a shader names them, and a shader that does not is refused", () => {
   const code = "alias Numbers = f32;\nvar<storage, read> x: array<Numbers>;\n";
   assert.equal(takeQuads(code), code.replace("f32", "vec4f"));
-  assert.throws(() => takeQuads("var<storage, read> x: array<f32>;"), SyntaxError);
+  const numbers = "var<storage, read> x: array<f32>;";
+  assert.throws(() => takeQuads(numbers), SyntaxError);
+  assert.equal(bindQuads(numbers, "x"), numbers.replace("f32", "vec4f"));
+  assert.throws(() => bindQuads(numbers, "y"), SyntaxError);
 });
 
 const FUNCTIONS = `fn read(at: i32) -> f32 { if at > 0 { return 1.0; } return 2.0; }
