@@ -1,15 +1,22 @@
 // Gram tile by subgroups: what gram_tile.wgsl computes, where eight neighbouring invocations can pass one another what they read.
 // Lavapipe is fastest this way, on panels in textures.
 //
-// One workgroup computes a pair of panels; one invocation 64 rows of 4 columns. Each reads eight rows and four columns of a line; the rows
-// then go from lane to lane. Eight lines are read at a time, so that a sum is touched an eighth as often.
-// Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where both halves read the same rows.
+// One workgroup computes a pair of panels; one invocation 64 rows of 4 columns. LANES of them together read the 64 rows of a line, which
+// then go from lane to lane, and each its four columns. LINES are read at a time, so that a sum is touched as much less often; with more of
+// them the unrolled loop outgrows the caches of instructions of some CPUs.
+// Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where with 8 LANES both halves read
+// the same rows.
 // Dispatch: pair_count workgroups.
+// Constants: QUADS is 16 / LANES, what a lane reads of a line's rows.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * tile_panels numbers a row.
-// Needs: subgroups of at least 8 neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
+// Needs: subgroups of at least LANES neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
+
+const LANES = 8;
+const QUADS = 2;
+const LINES = 8;
 
 struct Params {
   row_length: u32,     // numbers of a packed row that are bound
@@ -63,18 +70,20 @@ fn main(
       }
       let start = select(segment.x, segment.z, side == 1u);
       let end = start + select(segment.y, segment.w, side == 1u);
-      for (var k = start; k < end; k += 8u) {
-        var a: array<vec4f, 16>;
-        var b: array<vec4f, 8>;
-        for (var u = 0u; u < 8u; u++) { // unroll
-          a[u] = load_rows(pair.x, min(k + u, end - 1u), local % 8u);
-          a[u + 8u] = load_rows(pair.x, min(k + u, end - 1u), local % 8u + 8u);
-          b[u] = select(vec4f(), load_columns(pair.y, min(k + u, end - 1u), local), k + u < end);
+      for (var k = start; k < end; k += LINES) {
+        var a: array<vec4f, QUADS * LINES>;
+        var b: array<vec4f, LINES>;
+        for (var u = 0u; u < LINES; u++) { // unroll
+          let line = min(k + u, end - 1u);
+          for (var r = 0u; r < QUADS; r++) { // unroll
+            a[r * LINES + u] = load_rows(pair.x, line, local % LANES + r * LANES);
+          }
+          b[u] = select(vec4f(), load_columns(pair.y, line, local), k + u < end);
         }
         for (var q = 0u; q < 16u; q++) { // unroll
           for (var i = 0u; i < 4u; i++) { // unroll
-            for (var u = 0u; u < 8u; u++) { // unroll
-              sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[u + q / 8u * 8u][i], q % 8u)), b[u], sum[q * 4u + i]);
+            for (var u = 0u; u < LINES; u++) { // unroll
+              sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[q / LANES * LINES + u][i], q % LANES)), b[u], sum[q * 4u + i]);
             }
           }
         }

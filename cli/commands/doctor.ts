@@ -80,7 +80,7 @@ export function addDoctor(program: Command): void {
         ...LIMITS.map((limit) => `${limit}: ${limits[limit].toLocaleString("en")}`),
         `gram tiles, N ${tuning.size[0]}, K ${tuning.size[1]}:`,
         ...Object.entries(tuning.rates).map(([variant, rate], i) =>
-          `  ${variant.padEnd(16)} ${rate.toFixed(1).padStart(8)} GFLOP/s${
+          `  ${variant.padEnd(21)} ${rate.toFixed(1).padStart(8)} GFLOP/s${
             i === 0 ? ", chosen" : ""
           }`
         ),

@@ -1,6 +1,7 @@
 /** Finding data sets by name or path. @module */
 
 import { distance } from "npm:fastest-levenshtein@1.0.16";
+import { cacheFolder } from "../cache_folder.ts";
 import { FileError } from "../errors.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
@@ -76,34 +77,6 @@ async function readWhole(name: string, split: Split): Promise<Dataset> {
 
 function isKnown(name: string): name is keyof typeof KNOWN {
   return Object.hasOwn(KNOWN, name);
-}
-
-/**
- * The folder for downloads: `$XDG_CACHE_HOME/lpntk` or `~/.cache/lpntk`, on macOS
- * `~/Library/Caches/lpntk`, on Windows `%LOCALAPPDATA%\lpntk`.
- *
- * @throws {Error} when the environment variable that it hangs from is not set
- */
-export function cacheFolder(): string {
-  return chooseCacheFolder(Deno.build.os, (name) => Deno.env.get(name));
-}
-
-/** {@link cacheFolder} for a given operating system and environment. */
-export function chooseCacheFolder(
-  os: typeof Deno.build.os,
-  readVariable: (name: string) => string | undefined,
-): string {
-  const need = (name: string) => {
-    const value = readVariable(name);
-    if (value) return value;
-    throw new Error(
-      `Cannot find the cache folder: got no ${name} in the environment, need it, or the data in ` +
-        "LPNTK_DATA",
-    );
-  };
-  if (os === "windows") return `${need("LOCALAPPDATA")}\\lpntk`;
-  if (os === "darwin") return `${need("HOME")}/Library/Caches/lpntk`;
-  return `${readVariable("XDG_CACHE_HOME") || `${need("HOME")}/.cache`}/lpntk`;
 }
 
 /** The folder of a named data set: in `$LPNTK_DATA` when that is set, else in the cache folder. */

@@ -5,6 +5,7 @@
  */
 import { DeviceError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
+import { prepareDrivers } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { Staging } from "./staging.ts";
@@ -84,7 +85,7 @@ export class Gpu {
    * @throws {NoAdapterError} if there is none; the message names the packages to install.
    */
   static async open(): Promise<Gpu> {
-    quietVulkan();
+    await prepareDrivers();
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new NoAdapterError(NO_ADAPTER);
     const requiredLimits = Object.fromEntries(
@@ -353,14 +354,4 @@ export class Gpu {
 function sizeOf(resource: GPUBuffer | GPUTexture): number {
   if (isBuffer(resource)) return resource.size;
   return 16 * resource.width * resource.height * resource.depthOrArrayLayers;
-}
-
-/** Vulkan's loader complains on standard error where there is no session; all it wants is the name of a folder. */
-function quietVulkan(): void {
-  if (Deno.build.os !== "linux") return;
-  try {
-    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
-  } catch {
-    // without the permission the complaint stays, and does no harm
-  }
 }

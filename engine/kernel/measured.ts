@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { cacheFolder } from "../data/named.ts";
+import { cacheFolder } from "../cache_folder.ts";
 import type { Gpu } from "../gpu/device.ts";
 
 /** One thing that is measured of a device. */

@@ -25,8 +25,11 @@ export interface Tuning {
   readonly bandwidths: Readonly<Partial<Record<Operands, number>>>;
 }
 
-/** Numbers of a row in the measurement: long enough that a tile's begin and end do not count. */
-const LENGTH = 1024;
+/**
+ * Numbers of a row in the measurement: long enough that a tile's begin and end do not count, and no power of two, for whose textures lavapipe
+ * compiles every variant once more.
+ */
+const LENGTH = 1000;
 
 /** Rows of the measurement: the first size at which the plain variant takes longer than the least time; one tile each. */
 const SIZES = [512, 1024, 2048, 4096];

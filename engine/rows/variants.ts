@@ -32,13 +32,30 @@ export interface GramVariant {
   readonly operands: Operands;
   /** Panels on each side of what it calls a pair. */
   readonly side: 1 | 2;
+  /** Invocations of a subgroup that pass one another rows, the most that there are; 1: none do. */
+  readonly lanes: 1 | 8 | 16;
 }
 
-const KERNELS = [
-  { name: "plain", kernel: kernels.gram_tile, side: 1 },
-  { name: "subgroup", kernel: kernels.gram_tile_subgroup, side: 1 },
-  { name: "shared", kernel: kernels.gram_tile_shared, side: 2 },
-] as const;
+/** The subgroup variant where so many lanes pass one another rows, so many lines at a time. */
+function shareRows(lanes: 8 | 16, lines: number): Omit<GramVariant, "operands"> {
+  return {
+    name: `subgroup-${lanes}x${lines}`,
+    kernel: kernels.gram_tile_subgroup.shape({
+      constants: { LANES: lanes, QUADS: 16 / lanes, LINES: lines },
+    }),
+    side: 1,
+    lanes,
+  };
+}
+
+const KERNELS: readonly Omit<GramVariant, "operands">[] = [
+  { name: "plain", kernel: kernels.gram_tile, side: 1, lanes: 1 },
+  shareRows(8, 8),
+  shareRows(8, 4),
+  shareRows(16, 8),
+  shareRows(16, 4),
+  { name: "shared", kernel: kernels.gram_tile_shared, side: 2, lanes: 1 },
+];
 
 /** Every variant; the first runs everywhere. */
 export const VARIANTS: readonly GramVariant[] = (["buffer", "texture"] as const).flatMap(
@@ -48,9 +65,6 @@ export const VARIANTS: readonly GramVariant[] = (["buffer", "texture"] as const)
 
 /** The variant that runs everywhere. */
 export const PLAIN_VARIANT: GramVariant = VARIANTS[0];
-
-/** Lanes that pass one another rows in `gram_tile_subgroup`. */
-const SUBGROUP_LANES = 8;
 
 /** Invocations of a workgroup, and bytes that they share, in `gram_tile_shared`. */
 const SHARED_INVOCATIONS = 256;
@@ -77,8 +91,10 @@ export function canRun(gpu: Gpu, variant: GramVariant, layout: RowLayout): boole
   const { limits, features } = gpu.device;
   const { lines } = measureBinding(gpu, variant.operands);
   if (sliceRow(layout, 1).some((entry) => entry.lines > lines)) return false;
-  if (variant.kernel === kernels.gram_tile_subgroup) {
-    return features.has("subgroups") && gpu.adapter.subgroupMinSize >= SUBGROUP_LANES;
+  if (variant.lanes > 1) {
+    const { subgroupMinSize } = gpu.adapter;
+    return features.has("subgroups") && subgroupMinSize >= variant.lanes &&
+      (variant.lanes === 16 || subgroupMinSize < 16);
   }
   if (variant.kernel === kernels.gram_tile_shared) {
     return limits.maxComputeInvocationsPerWorkgroup >= SHARED_INVOCATIONS &&

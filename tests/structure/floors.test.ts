@@ -7,6 +7,7 @@ const ROOT = new URL("../../", import.meta.url);
 const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["shaders/", 0],
   ["tests/oracle/", 0],
+  ["engine/cache_folder.ts", 0],
   ["engine/errors.ts", 0],
   ["engine/data/", 1],
   ["engine/gpu/", 1],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { chooseCacheFolder } from "../../engine/cache_folder.ts";
 import { encodeNpy } from "../../engine/data/npy.ts";
-import { chooseCacheFolder, loadDataset } from "../../engine/data/named.ts";
+import { loadDataset } from "../../engine/data/named.ts";
 import { createTar } from "npm:nanotar@0.3.0";
 import { encodeIdx, gzip, openTempFolder } from "./data_fixtures.ts";
 

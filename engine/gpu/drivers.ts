@@ -1,0 +1,45 @@
+/**
+ * What drivers read in the environment, set before the first adapter is asked for; what a user has set stays.
+ *
+ * @module
+ */
+import { cacheFolder } from "../cache_folder.ts";
+
+/** Bits of the vectors that Mesa's CPU driver computes with; by itself it takes 256 at most. */
+const VECTOR_WIDTH = "LP_NATIVE_VECTOR_WIDTH";
+const SHADER_CACHE = "MESA_SHADER_CACHE_DIR";
+
+/** Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that the CPU is fastest with. */
+export async function prepareDrivers(): Promise<void> {
+  if (Deno.build.os !== "linux") return;
+  try {
+    // the loader complains on standard error where there is no session; all it wants is the name of a folder
+    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+    await widenVectors();
+  } catch {
+    // without the permissions, or a folder to write to, the driver does what it does by itself
+  }
+}
+
+async function widenVectors(): Promise<void> {
+  const width = Deno.env.get(VECTOR_WIDTH) ??
+    (isFastestWith512Bits(await Deno.readTextFile("/proc/cpuinfo")) ? "512" : undefined);
+  if (width === undefined) return;
+  if (!Deno.env.get(SHADER_CACHE)) {
+    // what Mesa remembers of a shader does not say for which width it was compiled
+    const folder = `${cacheFolder()}/vectors-${width}`;
+    await Deno.mkdir(folder, { recursive: true });
+    Deno.env.set(SHADER_CACHE, folder);
+  }
+  Deno.env.set(VECTOR_WIDTH, width);
+}
+
+/**
+ * Whether a CPU, as Linux describes it, is fastest with vectors of 512 bits: AMD's from Zen 5 on, family 26. Intel's gain with Gram tiles
+ * and lose as much with passes (`bench/RESULTS.md`).
+ */
+export function isFastestWith512Bits(cpuinfo: string): boolean {
+  const family = Number(cpuinfo.match(/^cpu family\s*: (\d+)$/m)?.[1]);
+  return /^vendor_id\s*: AuthenticAMD$/m.test(cpuinfo) && family >= 26 &&
+    /^flags\s*:.*\bavx512f\b/m.test(cpuinfo);
+}
