@@ -8,6 +8,7 @@ import { Commands, type Destination, type UniformArena } from "./commands.ts";
 import { prepareDrivers } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
+import { ReadBack } from "./read_back.ts";
 import { Staging } from "./staging.ts";
 
 /** The adapter as its driver names it. */
@@ -57,6 +58,7 @@ export class Gpu {
   #arenas: readonly [UniformArena, UniformArena] | undefined;
   #launches = 0;
   #staging: Staging | undefined;
+  readonly #readBack: ReadBack;
   /** Where launches recorded from now on read staged operands; `engine/kernel/staged_operands.ts` chooses. */
   staged: Operands = "buffer";
   /**
@@ -68,6 +70,7 @@ export class Gpu {
   #disposed = false;
 
   private constructor(readonly device: GPUDevice, readonly adapter: AdapterDescription) {
+    this.#readBack = new ReadBack(device);
     this.subgroups = device.features.has("subgroups") && adapter.subgroupMinSize >= 8 &&
       adapter.subgroupMaxSize <= 16;
     device.addEventListener("uncapturederror", (event) => {
@@ -240,33 +243,24 @@ export class Gpu {
    * Copies `sizeBytes` bytes of a buffer to the host, after everything submitted so far. Costs some 12 ms in Deno, whatever the size: keep
    * it out of inner loops.
    *
+   * @param target takes the bytes, and may be longer; memory of its own when left out
+   * @returns `target`
    * @throws {DeviceError} if the device has failed.
    */
   async read(
     buffer: GPUBuffer,
     sizeBytes: number = buffer.size,
     offsetBytes = 0,
+    target: ArrayBuffer = new ArrayBuffer(sizeBytes),
   ): Promise<ArrayBuffer> {
     this.check();
-    const staging = this.#create(
-      "read-back",
-      sizeBytes,
-      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    );
     try {
-      const encoder = this.device.createCommandEncoder({ label: "read-back" });
-      encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, sizeBytes);
-      this.device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
-      const copy = staging.getMappedRange().slice(0);
-      staging.unmap();
+      await this.#readBack.read(buffer, offsetBytes, sizeBytes, target);
       await this.#settle();
-      return copy;
+      return target;
     } catch (error) {
       await this.#settle();
       throw new DeviceError("Cannot read a result from the device", { cause: error });
-    } finally {
-      this.destroyBuffer(staging);
     }
   }
 
@@ -287,6 +281,7 @@ export class Gpu {
     this.#disposed = true;
     for (const buffer of [...this.#live]) this.destroyBuffer(buffer);
     this.#staging?.dispose();
+    this.#readBack.dispose();
     this.device.destroy();
   }
 

@@ -15,7 +15,7 @@ export interface Tile {
   readonly firstColumn: number;
   readonly rowCount: number;
   readonly columnCount: number;
-  /** `[rowCount, columnCount]`, row-major with `stride` numbers from row to row. */
+  /** `[rowCount, columnCount]`, row-major with `stride` numbers from row to row; what `computeTiles` yields is overwritten by the tile after the next. */
   readonly values: Float32Array | Float64Array;
   readonly stride: number;
   /** Whether the tile also stands for its transpose on the other side of the diagonal, which no other tile holds. */
@@ -147,7 +147,7 @@ export async function foldTiles(
 /**
  * Computes the tiles of `rows . columns^T` one after another; without `columns` those of the symmetric matrix on and above the diagonal.
  *
- * Costs `2 * N * N' * length` FLOP, half of it when symmetric; holds one tile, at most 64 MiB, on the device and on the host.
+ * Costs `2 * N * N' * length` FLOP, half of it when symmetric; holds one tile, at most 64 MiB, on the device and two on the host.
  *
  * @param isWanted leaves the other tiles out
  * @throws {RangeError} if the two sides come from networks of different layers.
@@ -161,6 +161,8 @@ export async function* computeTiles(
   using sweep = new TileSweep(rows, columns, isWanted);
   const commands = rows.gpu.record();
   const count = sweep.places.length;
+  // one that the caller has, and one for the next
+  const memories: ArrayBuffer[] = [];
   const compute = (index: number): DeviceTile | undefined => {
     if (index === count) return undefined;
     const tile = sweep.record(commands, index);
@@ -170,10 +172,11 @@ export async function* computeTiles(
   for (let current = compute(0); current;) {
     const { left, right, tile, diagonal, index } = current;
     const [height, stride] = [left, right].map(({ panelCount }) => panelCount * PANEL_ROWS);
-    const reading = rows.gpu.read(tile, height * stride * 4);
+    const memory = memories[index % 2] ??= new ArrayBuffer(tile.size);
+    const reading = rows.gpu.read(tile, height * stride * 4, 0, memory);
     // the device goes on while the host takes what has been copied
     current = compute(index + 1);
-    const values = new Float32Array(await reading);
+    const values = new Float32Array(await reading, 0, height * stride);
     if (diagonal) mirrorPanels(values, stride);
     yield {
       firstRow: left.firstRow,
