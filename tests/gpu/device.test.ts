@@ -35,6 +35,28 @@ testGpu("a part of a buffer can be read", async (gpu) => {
   gpu.destroyBuffer(buffer);
 });
 
+testGpu(
+  "a read of several pieces comes whole, into memory that is given, as often as asked",
+  async (gpu) => {
+    const count = 2 * 2 ** 20 + 3; // two pieces of 4 MiB, and a little
+    const numbers = Uint32Array.from({ length: count }, (_, i) => i);
+    const [first, second] = [numbers, numbers.toReversed()].map((data) => gpu.upload("data", data));
+    const target = new ArrayBuffer(4 * count + 8);
+    for (let round = 0; round < 2; round++) {
+      const reading = gpu.read(first, 4 * count - 8, 8, target);
+      // what is read is what the buffer held when asked, whatever comes after
+      gpu.device.queue.writeBuffer(first, 0, new Uint32Array(count));
+      const [bytes, other] = await Promise.all([reading, gpu.read(second)]);
+      assert.equal(bytes, target);
+      const expected = [...numbers.subarray(2), 0, 0, 0, 0];
+      assert.ok(new Uint32Array(bytes).every((value, i) => value === expected[i]));
+      assert.ok(new Uint32Array(other).every((value, i) => value === count - 1 - i));
+      gpu.device.queue.writeBuffer(first, 0, numbers);
+    }
+    for (const buffer of [first, second]) gpu.destroyBuffer(buffer);
+  },
+);
+
 testGpu("a recording may hold more launches than the parameter buffer has places", async (gpu) => {
   const launches = 1000;
   const values = gpu.upload("values", Float32Array.of(7));
