@@ -51,9 +51,9 @@ function shareRows(lanes: 8 | 16, lines: number): Omit<GramVariant, "operands"> 
 const KERNELS: readonly Omit<GramVariant, "operands">[] = [
   { name: "plain", kernel: kernels.gram_tile, side: 1, lanes: 1 },
   shareRows(8, 8),
-  shareRows(8, 4),
+  shareRows(8, 2),
   shareRows(16, 8),
-  shareRows(16, 4),
+  shareRows(16, 2),
   { name: "shared", kernel: kernels.gram_tile_shared, side: 2, lanes: 1 },
 ];
 
