@@ -9,7 +9,7 @@
  */
 
 /** A constant that the host may set, as in `const POSITIONS = 8;`. */
-const CONSTANT = /^const ([A-Z_]+) = (\d+);/gm;
+export const CONSTANT = /^const ([A-Z_]+) = (\d+);/gm;
 
 /** A loop to be written out: `for (var i = 0u; i < 8u; i++) { // unroll`, or as far as a constant. */
 const LOOP = /for \(var (\w+) = 0u; \1 < (?:(\d+)u|([A-Z_]+)); \1\+\+\) \{ \/\/ unroll\n/;
@@ -117,8 +117,8 @@ function removeFunction(code: string, head: string): string {
   return code.slice(0, start) + code.slice(end + 1);
 }
 
-/** The place of the brace that closes the one before `start`. */
-function findClosing(code: string, start: number): number {
+/** The place of the brace that closes the block which `start` is in. */
+export function findClosing(code: string, start: number): number {
   let depth = 1;
   for (let at = start; at < code.length; at++) {
     if (code[at] === "{") depth++;

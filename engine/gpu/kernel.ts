@@ -4,6 +4,7 @@
  * @module
  */
 import { bindQuads, chooseFunctions, setConstants, takeQuads, unrollLoops } from "./expansion.ts";
+import { shorten } from "./shortening.ts";
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
 import { readFromCopy, type StagedFormat } from "./staging.ts";
 
@@ -111,7 +112,7 @@ export class Kernel<P extends string = string, B extends string = string> {
       if (access === "panels" && panels === "texture") return readFromTexture(code, name);
       if (isStaged(access) && staged === "texture") return readFromCopy(code, name, access);
       return code;
-    }, unrollLoops(chosen));
+    }, shorten(unrollLoops(chosen)));
   }
 
   /** Compiles the shader; a mistake in it surfaces as the device's error. */
