@@ -84,7 +84,7 @@ export interface RowPlan {
   readonly passes: number;
   /** Bytes of all rows. */
   readonly rowBytes: number;
-  /** Bytes of one tile on the device; a tile that is read back takes twice as much on the host. */
+  /** Bytes of one tile on the device; a tile that is read back takes three times as much on the host. */
   readonly tileBytes: number;
   /** Bytes that the process and the device hold at most. */
   readonly peakBytes: number;
@@ -138,7 +138,7 @@ function planResidence(
   const productBytes = slices.some(({ positions }) => positions > 1)
     ? 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2
     : 0;
-  const fixedBytes = BASE_BYTES + usedBytes + 3 * tileBytes + productBytes;
+  const fixedBytes = BASE_BYTES + usedBytes + 4 * tileBytes + productBytes;
   const blockCount = Math.ceil(count / blockRows);
   const plan = {
     blockRows,
