@@ -9,6 +9,9 @@ import { cacheFolder } from "../cache_folder.ts";
 const VECTOR_WIDTH = "LP_NATIVE_VECTOR_WIDTH";
 const SHADER_CACHE = "MESA_SHADER_CACHE_DIR";
 
+/** Mesa's CPU driver, as it is mapped into a process that has asked for an adapter. */
+const DRIVER = "libvulkan_lvp";
+
 /** Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that the CPU is fastest with. */
 export async function prepareDrivers(): Promise<void> {
   if (Deno.build.os !== "linux") return;
@@ -22,7 +25,9 @@ export async function prepareDrivers(): Promise<void> {
 }
 
 async function widenVectors(): Promise<void> {
-  const width = Deno.env.get(VECTOR_WIDTH) ??
+  // the driver reads the width once, and where its cache is for every adapter: what it has begun it must go on with
+  if ((await Deno.readTextFile("/proc/self/maps")).includes(DRIVER)) return;
+  const width = Deno.env.get(VECTOR_WIDTH) ||
     (isFastestWith512Bits(await Deno.readTextFile("/proc/cpuinfo")) ? "512" : undefined);
   if (width === undefined) return;
   if (!Deno.env.get(SHADER_CACHE)) {

@@ -20,6 +20,21 @@ Deno.test("512 bits are taken on AMD's CPUs that compute them at once", () => {
   assert.ok(!isFastestWith512Bits("processor\t: 0\nBogoMIPS\t: 243.75\n"), "another architecture");
 });
 
+Deno.test("a driver that is in use already is left with its width and its cache", async () => {
+  const { stdout, code, stderr } = await finish(prepareDeno([
+    "eval",
+    `
+    const adapter = await navigator.gpu.requestAdapter();
+    const { Gpu } = await import("./engine/gpu/device.ts");
+    const gpu = await Gpu.open();
+    console.log(gpu.adapter.name === adapter.info.description, Deno.env.get("MESA_SHADER_CACHE_DIR"));
+    gpu.dispose();
+  `,
+  ], { env: { LP_NATIVE_VECTOR_WIDTH: "256", MESA_SHADER_CACHE_DIR: "" } }));
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "true \n");
+});
+
 testGpu("Gram tiles agree with their twin in vectors of the other width", async (gpu) => {
   await using folder = await openTempFolder();
   const width = gpu.adapter.name.includes("512 bits") ? "256" : "512";
