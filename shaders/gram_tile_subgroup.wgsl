@@ -57,6 +57,13 @@ fn main(
   let stride = params.tile_panels * 16u;
   let at = (pair.x - params.tile_row) * 64u * stride + (pair.y - params.tile_column) * 16u + local;
 
+  // one store at the end: a CPU driver loads from a buffer and stores to it lane by lane
+  var total: array<vec4f, 64>;
+  if params.continues == 1u {
+    for (var i = 0u; i < 64u; i++) { // unroll
+      total[i] = tile[at + i * stride];
+    }
+  }
   for (var s = 0u; s < params.segment_count; s++) {
     let segment = segments[s];
     let factored = segment.w > 0u;
@@ -90,8 +97,10 @@ fn main(
       }
     }
     for (var i = 0u; i < 64u; i++) { // unroll
-      let before = select(tile[at + i * stride], vec4f(), s + params.continues == 0u);
-      tile[at + i * stride] = select(before + sum[i], fma(held[i], sum[i], before), factored);
+      total[i] = select(total[i] + sum[i], fma(held[i], sum[i], total[i]), factored);
     }
+  }
+  for (var i = 0u; i < 64u; i++) { // unroll
+    tile[at + i * stride] = total[i];
   }
 }
