@@ -22,7 +22,7 @@ import {
   recordLaunches,
   useStockFlags,
 } from "../contender.ts";
-import { measure, type Timing } from "../measure.ts";
+import { measure, timeInTurns, type Timing, validate } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import { enterJaxProduct, openJax } from "../peers/jax.ts";
 import { PEER_THREADS, PeerProcess } from "../peers/process.ts";
@@ -137,12 +137,11 @@ async function* benchLenet5(bench: Bench, n: number): AsyncGenerator<Result> {
 
 async function* benchVariants(bench: Bench): AsyncGenerator<Result> {
   const [n, k] = VARIANT_SIZE;
-  const plain = await timeVariants(bench, n, layOutPlain(k));
   const work = countWork(n, k).triangle;
-  for (const [name, ours] of plain) {
+  for (const [name, { plain }] of await timeVariants(bench, n, { plain: layOutPlain(k) })) {
     const computed = `A·Aᵀ, N ${group(n)}, K ${group(k)}, upper triangle`;
     const sizes = { n, k };
-    yield { case: "gram-variant", computed, sizes, variant: name, work, ours, peers: {} };
+    yield { case: "gram-variant", computed, sizes, variant: name, work, ours: plain, peers: {} };
   }
   const { n: count, inputs, outputs } = FACTORED;
   const length = inputs + outputs;
@@ -154,9 +153,8 @@ async function* benchVariants(bench: Bench): AsyncGenerator<Result> {
     inputs,
     outputs,
   }] as const;
-  const factored = await timeVariants(bench, count, { segments, length });
-  const unfactored = new Map(await timeVariants(bench, count, layOutPlain(length)));
-  for (const [name, ours] of factored) {
+  const layouts = { factored: { segments, length }, plain: layOutPlain(length) };
+  for (const [name, { factored, plain }] of await timeVariants(bench, count, layouts)) {
     yield {
       case: "gram-factored",
       computed: `N ${group(count)}, a factored segment of ${inputs} and ${outputs} numbers, ` +
@@ -164,27 +162,39 @@ async function* benchVariants(bench: Bench): AsyncGenerator<Result> {
       sizes: { n: count, k: length },
       variant: name,
       work: countWork(count, length).triangle,
-      ours,
-      peers: { plain: unfactored.get(name)! },
+      ours: factored,
+      peers: { plain },
     };
   }
 }
 
-/** Times the upper triangle in every variant that the adapter runs, by name. */
-async function timeVariants(
+/** Times the upper triangle over rows of all layouts, in turns, in every variant that the adapter runs, by its name. */
+async function timeVariants<Kind extends string>(
   bench: Bench,
   n: number,
-  layout: RowLayout,
-): Promise<[string, Timing][]> {
+  layouts: Readonly<Record<Kind, RowLayout>>,
+): Promise<[string, Record<Kind, Timing>][]> {
   using scratch = new Scratch(bench.gpu);
-  const values = drawIntegers(n, n * layout.length);
+  const kinds = Object.keys(layouts) as Kind[];
+  const variants = VARIANTS.filter((variant) =>
+    kinds.every((kind) => canRun(bench.gpu, variant, layouts[kind]))
+  );
   const contenders: Record<string, Contender> = {};
-  for (const variant of VARIANTS) {
-    if (!canRun(bench.gpu, variant, layout)) continue;
-    const { enterTile } = stageRows(bench, scratch, values, layout, variant);
-    contenders[variant.name] = enterTile(true);
+  for (const kind of kinds) {
+    const layout = layouts[kind];
+    const values = drawIntegers(n, n * layout.length);
+    const own = Object.fromEntries(variants.map((variant) => {
+      const { enterTile } = stageRows(bench, scratch, values, layout, variant);
+      return [`${variant.name}, ${kind}`, enterTile(true)];
+    }));
+    await validate("variants", own);
+    Object.assign(contenders, own);
   }
-  return Object.entries(await measure(bench, "variants", contenders));
+  const timings = await timeInTurns(bench, contenders);
+  return variants.map(({ name }) => {
+    const entries = kinds.map((kind) => [kind, timings[`${name}, ${kind}`]]);
+    return [name, Object.fromEntries(entries) as Record<Kind, Timing>];
+  });
 }
 
 /** The product is counted as that of two matrices; half of it is executed where symmetry gives the rest. */
