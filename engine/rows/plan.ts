@@ -27,10 +27,10 @@ const PASS_COPIES = 4;
 
 /**
  * What a process holds beside rows and tiles: Deno, TensorFlow.js, compiled kernels, 60,000 images of MNIST and the forward and backward
- * pass of a batch. Measured with LeNet-5 on lavapipe, where the device's memory is the process's: 425 MiB with vectors of 256 bits, 478 with
- * 512.
+ * pass of a batch. Measured with LeNet-5 on lavapipe, where the device's memory is the process's: 430 to 480 MiB where the driver remembers
+ * its shaders, 620 in the first process on a machine, which compiles and times them.
  */
-export const BASE_BYTES = 512 * 2 ** 20;
+export const BASE_BYTES = 640 * 2 ** 20;
 
 /** A number of rows rounded up to whole panels. */
 export function padRows(rows: number): number {

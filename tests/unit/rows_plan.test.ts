@@ -55,7 +55,7 @@ Deno.test("a smaller budget takes smaller blocks first, then a file", () => {
 Deno.test("a budget that cannot be kept says how much is needed", () => {
   assert.throws(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES }), {
     name: "RangeError",
-    message: /got a memory budget of 512 MiB, need at least 514 MiB; raise --memory/,
+    message: /got a memory budget of 640 MiB, need at least 642 MiB; raise --memory/,
   });
   assert.doesNotThrow(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES + 2 * MEBIBYTE }));
 });
