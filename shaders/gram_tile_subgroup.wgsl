@@ -1,11 +1,10 @@
-// Gram tile by subgroups: what gram_tile.wgsl computes, where eight neighbouring invocations can pass one another what they read.
+// Gram tile by subgroups: what gram_tile.wgsl computes, where neighbouring invocations can pass one another what they read.
 // Lavapipe is fastest this way, on panels in textures.
 //
 // One workgroup computes a pair of panels; one invocation 64 rows of 4 columns. LANES of them together read the 64 rows of a line, which
 // then go from lane to lane, and each its four columns. LINES are read at a time, so that a sum is touched as much less often. A loop that
 // is longer than what a core keeps of decoded instructions loses more than that: on Zen 5 beyond two to four lines.
-// Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, or one of its 512-bit vectors, where with 8 LANES both halves read
-// the same rows.
+// Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, of 8 LANES each, or one of its 512-bit vectors.
 // Dispatch: pair_count workgroups.
 // Constants: QUADS is 16 / LANES, what a lane reads of a line's rows.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
