@@ -454,7 +454,7 @@ function judge(
       what: `${key} of forgetting predicted by equation 1 with the eNTK, mean over batches`,
       paper,
       ours: {
-        value: average(equation1, key).mean ?? 0,
+        value: average(equation1, key).mean ?? NaN,
         tolerance: deviation,
         reason: "the paper's standard deviation",
       },

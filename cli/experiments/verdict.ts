@@ -66,7 +66,7 @@ export interface NumberClaim {
   readonly what: string;
   /** The paper's number. */
   readonly paper: number;
-  /** Our number, or our interval and what it is, for example `95% interval over 10 seeds`. */
+  /** Our number, NaN where there is none, or our interval and what it is, for example `95% interval over 10 seeds`. */
   readonly ours:
     | { readonly value: number; readonly tolerance: number; readonly reason: string }
     | {
@@ -85,7 +85,7 @@ export interface NumberClaim {
 export function claimNumber(
   { what, paper, ours, differences, digits = 3 }: NumberClaim,
 ): Claim {
-  const format = (value: number) => value.toFixed(digits);
+  const format = (value: number) => Number.isNaN(value) ? "none" : value.toFixed(digits);
   const [low, high, text, range] = "tolerance" in ours
     ? [
       ours.value - ours.tolerance,
