@@ -9,6 +9,10 @@
 // Tails: rows beyond row_count do nothing.
 // Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
+// How a part of a segment ends: see gram_tile.wgsl.
+const ADDS = 1u;
+const MULTIPLIES = 2u;
+
 struct Params {
   row_length: u32,
   segment_count: u32,
@@ -24,7 +28,7 @@ const NONE = 0xffffffffu;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> segments: array<vec4u>;   // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(2) var<storage, read> segments: array<vec4u>;   // parts: offset, length, 1 where a sum begins, how it ends
 @group(0) @binding(3) var<storage, read> centroids: array<vec4f>;  // staged
 @group(0) @binding(4) var<storage, read> newest: array<u32>;       // [group_count] sample, or NONE
 @group(0) @binding(5) var<storage, read> group_of: array<u32>;     // or NONE for samples that are left out
@@ -106,6 +110,7 @@ fn main(
   let last = params.row_count - 1u;
   var own: array<vec4u, 2>;
   var groups: array<vec4u, 2>;
+  var held: array<vec4f, 2>;
   var sum: array<vec4f, 2>;
   for (var h = 0u; h < 2u; h++) { // unroll
     for (var i = 0u; i < 4u; i++) { // unroll
@@ -119,16 +124,14 @@ fn main(
     }
   }
   for (var s = 0u; s < params.segment_count; s++) {
-    let segment = segments[s];
-    let a = sum_products(panel, quad, groups, segment.x, segment.y);
-    if segment.w == 0u {
-      for (var h = 0u; h < 2u; h++) { // unroll
-        sum[h] += a[h];
-      }
-    } else {
-      let d = sum_products(panel, quad, groups, segment.z, segment.w);
-      for (var h = 0u; h < 2u; h++) { // unroll
-        sum[h] = fma(a[h], d[h], sum[h]);
+    let part = segments[s];
+    let products = sum_products(panel, quad, groups, part.x, part.y);
+    for (var h = 0u; h < 2u; h++) { // unroll
+      if part.w == MULTIPLIES {
+        sum[h] = fma(held[h], products[h], sum[h]);
+      } else {
+        held[h] = select(held[h] + products[h], products[h], part.z == 1u);
+        sum[h] = select(sum[h], sum[h] + held[h], part.w == ADDS);
       }
     }
   }

@@ -1,7 +1,13 @@
 // Gram tile: tile[i, j] = sum over segments of the product of packed rows i and j (equation 3 of the paper, second line).
 //   plain segment     sum_k a_i[k] a_j[k]
 //   factored segment  (sum_k a_i[k] a_j[k]) * (sum_k d_i[k] d_j[k])
-// The variant that runs everywhere. All variants sum over k in order from zero and add the segments in order, so they agree to the bit.
+// The variant that runs everywhere. All variants add the same numbers in the same order, so they agree to the bit.
+//
+// Segments come in parts of at most 256 numbers, and the error of a float32 sum grows with its length: so each part is summed from zero, one
+// number after another, and the sums of parts are added up in order. A part ends in one of three ways:
+//   0 (goes on)     held is its sum, plus that of the parts before unless it begins a sum: a's own, of a factored segment
+//   1 (adds)        the same, and held is added to the tile: the end of a plain segment
+//   2 (multiplies)  held times its sum is added to the tile: d's, of a factored segment, since (a . a') (d . d') may be added up over parts of d
 //
 // One workgroup computes 64 x 64 numbers, a pair of panels; one invocation 8 x 8 of them.
 // Dispatch: pair_count workgroups.
@@ -9,6 +15,9 @@
 //         The tile is row-major, 64 * tile_panels numbers a row.
 // Tails: rows are padded to whole panels, so every load and store is in range; what stands in padded places is never read.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
+
+const GOES_ON = 0u;
+const MULTIPLIES = 2u;
 
 struct Params {
   row_length: u32,     // numbers of a packed row that are bound
@@ -25,7 +34,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> columns: array<vec4f>;
-@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
 @group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // panel of rows, panel of columns
 @group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
 
@@ -51,37 +60,39 @@ fn main(
   let stride = params.tile_panels * 16u;
   let at = ((pair.x - params.tile_row) * 64u + row_quad * 4u) * stride + (pair.y - params.tile_column) * 16u + column_quad;
 
+  var held: array<vec4f, 16>;
+  var is_written = params.continues == 1u;
   for (var s = 0u; s < params.segment_count; s++) {
-    let segment = segments[s];
-    let factored = segment.w > 0u;
-    // the first side of a factored segment is held while the second is contracted
-    var held: array<vec4f, 16>;
+    let part = segments[s];
     var sum: array<vec4f, 16>;
-    for (var side = 0u; side < select(1u, 2u, factored); side++) {
-      for (var i = 0u; i < 16u; i++) { // unroll
-        held[i] = sum[i];
-        sum[i] = vec4f();
-      }
-      let start = select(segment.x, segment.z, side == 1u);
-      let end = start + select(segment.y, segment.w, side == 1u);
-      for (var k = start; k < end; k++) {
-        for (var r = 0u; r < 2u; r++) { // unroll
-          let a = load_rows(pair.x, k, row_quad + r);
-          for (var c = 0u; c < 2u; c++) { // unroll
-            let b = load_columns(pair.y, k, column_quad + c * 8u);
-            for (var i = 0u; i < 4u; i++) { // unroll
-              sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
-            }
+    for (var i = 0u; i < 16u; i++) { // unroll
+      sum[i] = vec4f();
+    }
+    for (var k = part.x; k < part.x + part.y; k++) {
+      for (var r = 0u; r < 2u; r++) { // unroll
+        let a = load_rows(pair.x, k, row_quad + r);
+        for (var c = 0u; c < 2u; c++) { // unroll
+          let b = load_columns(pair.y, k, column_quad + c * 8u);
+          for (var i = 0u; i < 4u; i++) { // unroll
+            sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
           }
         }
       }
     }
-    for (var i = 0u; i < 8u; i++) { // unroll
-      for (var c = 0u; c < 2u; c++) { // unroll
-        let before = select(tile[at + i * stride + c * 8u], vec4f(), s + params.continues == 0u);
-        let product = fma(held[i * 2u + c], sum[i * 2u + c], before);
-        tile[at + i * stride + c * 8u] = select(before + sum[i * 2u + c], product, factored);
+    let multiplies = part.w == MULTIPLIES;
+    for (var i = 0u; i < 16u; i++) { // unroll
+      let added = select(held[i] + sum[i], sum[i], part.z == 1u);
+      held[i] = select(added, held[i], multiplies);
+    }
+    if part.w != GOES_ON {
+      for (var i = 0u; i < 8u; i++) { // unroll
+        for (var c = 0u; c < 2u; c++) { // unroll
+          let before = select(vec4f(), tile[at + i * stride + c * 8u], is_written);
+          let product = fma(held[i * 2u + c], sum[i * 2u + c], before);
+          tile[at + i * stride + c * 8u] = select(before + held[i * 2u + c], product, multiplies);
+        }
       }
+      is_written = true;
     }
   }
 }

@@ -5,9 +5,14 @@
 // Dispatch: pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * tile_panels numbers a row. Pairs number pairs of panels.
+// Loops: a driver ends loops of more than 65,535 steps together, without a word: eight lines are one step, theirs are written out.
 // Tails: the second panel of a pair may not exist: then the first is read in its place, and nothing of it is stored. Rows are padded to
 //        whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
+
+// How a part of a segment ends: see gram_tile.wgsl.
+const GOES_ON = 0u;
+const MULTIPLIES = 2u;
 
 struct Params {
   row_length: u32,     // numbers of a packed row that are bound
@@ -24,7 +29,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> columns: array<vec4f>;
-@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
 @group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // pair of panels of rows, pair of panels of columns
 @group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
 
@@ -59,61 +64,64 @@ fn main(
   let y = lane / 16u;
   let stride = params.tile_panels * 16u;
 
+  var held: array<vec4f, 16>;
+  var is_written = params.continues == 1u;
   for (var s = 0u; s < params.segment_count; s++) {
-    let segment = segments[s];
-    let factored = segment.w > 0u;
-    // the first side of a factored segment is held while the second is contracted
-    var held: array<vec4f, 16>;
+    let part = segments[s];
+    let end = part.x + part.y;
     var sum: array<vec4f, 16>;
-    for (var side = 0u; side < select(1u, 2u, factored); side++) {
-      for (var i = 0u; i < 16u; i++) { // unroll
-        held[i] = sum[i];
-        sum[i] = vec4f();
+    for (var i = 0u; i < 16u; i++) { // unroll
+      sum[i] = vec4f();
+    }
+    var next_rows = vec4f();
+    var next_columns = vec4f();
+    if part.x + line < end {
+      next_rows = load_rows(row_panel, part.x + line, quad);
+      next_columns = load_columns(column_panel, part.x + line, quad);
+    }
+    for (var k = part.x; k < end; k += 8u) {
+      workgroupBarrier();
+      staged_rows[lane] = next_rows;
+      staged_columns[lane] = next_columns;
+      workgroupBarrier();
+      next_rows = vec4f();
+      next_columns = vec4f();
+      if k + 8u + line < end {
+        next_rows = load_rows(row_panel, k + 8u + line, quad);
+        next_columns = load_columns(column_panel, k + 8u + line, quad);
       }
-      let start = select(segment.x, segment.z, side == 1u);
-      let end = start + select(segment.y, segment.w, side == 1u);
-      var next_rows = vec4f();
-      var next_columns = vec4f();
-      if start + line < end {
-        next_rows = load_rows(row_panel, start + line, quad);
-        next_columns = load_columns(column_panel, start + line, quad);
-      }
-      for (var k = start; k < end; k += 8u) {
-        workgroupBarrier();
-        staged_rows[lane] = next_rows;
-        staged_columns[lane] = next_columns;
-        workgroupBarrier();
-        next_rows = vec4f();
-        next_columns = vec4f();
-        if k + 8u + line < end {
-          next_rows = load_rows(row_panel, k + 8u + line, quad);
-          next_columns = load_columns(column_panel, k + 8u + line, quad);
-        }
-        for (var l = 0u; l < 8u; l++) {
-          for (var r = 0u; r < 2u; r++) { // unroll
-            let a = staged_rows[l * 32u + r * 16u + y];
-            for (var c = 0u; c < 2u; c++) { // unroll
-              let b = staged_columns[l * 32u + c * 16u + x];
-              for (var i = 0u; i < 4u; i++) { // unroll
-                sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
-              }
+      for (var l = 0u; l < 8u; l++) { // unroll
+        for (var r = 0u; r < 2u; r++) { // unroll
+          let a = staged_rows[l * 32u + r * 16u + y];
+          for (var c = 0u; c < 2u; c++) { // unroll
+            let b = staged_columns[l * 32u + c * 16u + x];
+            for (var i = 0u; i < 4u; i++) { // unroll
+              sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
             }
           }
         }
       }
     }
-    for (var r = 0u; r < 2u; r++) { // unroll
-      for (var c = 0u; c < 2u; c++) { // unroll
-        if pair.x * 2u + r < params.row_panels && pair.y * 2u + c < params.column_panels {
-          let at = ((pair.x * 2u + r - params.tile_row) * 64u + y * 4u) * stride
-            + (pair.y * 2u + c - params.tile_column) * 16u + x;
-          for (var i = 0u; i < 4u; i++) { // unroll
-            let before = select(tile[at + i * stride], vec4f(), s + params.continues == 0u);
-            let product = fma(held[r * 8u + i * 2u + c], sum[r * 8u + i * 2u + c], before);
-            tile[at + i * stride] = select(before + sum[r * 8u + i * 2u + c], product, factored);
+    let multiplies = part.w == MULTIPLIES;
+    for (var i = 0u; i < 16u; i++) { // unroll
+      let added = select(held[i] + sum[i], sum[i], part.z == 1u);
+      held[i] = select(added, held[i], multiplies);
+    }
+    if part.w != GOES_ON {
+      for (var r = 0u; r < 2u; r++) { // unroll
+        for (var c = 0u; c < 2u; c++) { // unroll
+          if pair.x * 2u + r < params.row_panels && pair.y * 2u + c < params.column_panels {
+            let at = ((pair.x * 2u + r - params.tile_row) * 64u + y * 4u) * stride
+              + (pair.y * 2u + c - params.tile_column) * 16u + x;
+            for (var i = 0u; i < 4u; i++) { // unroll
+              let before = select(vec4f(), tile[at + i * stride], is_written);
+              let product = fma(held[r * 8u + i * 2u + c], sum[r * 8u + i * 2u + c], before);
+              tile[at + i * stride] = select(before + held[r * 8u + i * 2u + c], product, multiplies);
+            }
           }
         }
       }
+      is_written = true;
     }
   }
 }

@@ -17,6 +17,10 @@ const LANES = 8;
 const QUADS = 2;
 const LINES = 8;
 
+// How a part of a segment ends: see gram_tile.wgsl.
+const GOES_ON = 0u;
+const MULTIPLIES = 2u;
+
 struct Params {
   row_length: u32,     // numbers of a packed row that are bound
   segment_count: u32,
@@ -32,7 +36,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(2) var<storage, read> columns: array<vec4f>;
-@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
 @group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // panel of rows, panel of columns
 @group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
 
@@ -57,6 +61,7 @@ fn main(
   let at = (pair.x - params.tile_row) * 64u * stride + (pair.y - params.tile_column) * 16u + local;
 
   // one store at the end: a CPU driver loads from a buffer and stores to it lane by lane
+  var held: array<vec4f, 64>;
   var total: array<vec4f, 64>;
   if params.continues == 1u {
     for (var i = 0u; i < 64u; i++) { // unroll
@@ -64,39 +69,39 @@ fn main(
     }
   }
   for (var s = 0u; s < params.segment_count; s++) {
-    let segment = segments[s];
-    let factored = segment.w > 0u;
-    // the first side of a factored segment is held while the second is contracted
-    var held: array<vec4f, 64>;
+    let part = segments[s];
+    let end = part.x + part.y;
     var sum: array<vec4f, 64>;
-    for (var side = 0u; side < select(1u, 2u, factored); side++) {
-      for (var i = 0u; i < 64u; i++) { // unroll
-        held[i] = sum[i];
-        sum[i] = vec4f();
-      }
-      let start = select(segment.x, segment.z, side == 1u);
-      let end = start + select(segment.y, segment.w, side == 1u);
-      for (var k = start; k < end; k += LINES) {
-        var a: array<vec4f, QUADS * LINES>;
-        var b: array<vec4f, LINES>;
-        for (var u = 0u; u < LINES; u++) { // unroll
-          let line = min(k + u, end - 1u);
-          for (var r = 0u; r < QUADS; r++) { // unroll
-            a[r * LINES + u] = load_rows(pair.x, line, local % LANES + r * LANES);
-          }
-          b[u] = select(vec4f(), load_columns(pair.y, line, local), k + u < end);
+    for (var i = 0u; i < 64u; i++) { // unroll
+      sum[i] = vec4f();
+    }
+    for (var k = part.x; k < end; k += LINES) {
+      var a: array<vec4f, QUADS * LINES>;
+      var b: array<vec4f, LINES>;
+      for (var u = 0u; u < LINES; u++) { // unroll
+        let line = min(k + u, end - 1u);
+        for (var r = 0u; r < QUADS; r++) { // unroll
+          a[r * LINES + u] = load_rows(pair.x, line, local % LANES + r * LANES);
         }
-        for (var q = 0u; q < 16u; q++) { // unroll
-          for (var i = 0u; i < 4u; i++) { // unroll
-            for (var u = 0u; u < LINES; u++) { // unroll
-              sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[q / LANES * LINES + u][i], q % LANES)), b[u], sum[q * 4u + i]);
-            }
+        b[u] = select(vec4f(), load_columns(pair.y, line, local), k + u < end);
+      }
+      for (var q = 0u; q < 16u; q++) { // unroll
+        for (var i = 0u; i < 4u; i++) { // unroll
+          for (var u = 0u; u < LINES; u++) { // unroll
+            sum[q * 4u + i] = fma(vec4f(subgroupBroadcast(a[q / LANES * LINES + u][i], q % LANES)), b[u], sum[q * 4u + i]);
           }
         }
       }
     }
+    let multiplies = part.w == MULTIPLIES;
     for (var i = 0u; i < 64u; i++) { // unroll
-      total[i] = select(total[i] + sum[i], fma(held[i], sum[i], total[i]), factored);
+      let added = select(held[i] + sum[i], sum[i], part.z == 1u);
+      held[i] = select(added, held[i], multiplies);
+    }
+    if part.w != GOES_ON {
+      for (var i = 0u; i < 64u; i++) { // unroll
+        total[i] = select(total[i] + held[i], fma(held[i], sum[i], total[i]), multiplies);
+      }
     }
   }
   for (var i = 0u; i < 64u; i++) { // unroll

@@ -8,6 +8,10 @@
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: tests/oracle/layers.ts, gramRows.
 
+// How a part of a segment ends: see gram_tile.wgsl.
+const ADDS = 1u;
+const MULTIPLIES = 2u;
+
 struct Params {
   row_length: u32,     // numbers of a packed row that are bound
   segment_count: u32,
@@ -18,7 +22,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
 @group(0) @binding(3) var<storage, read_write> similarity: array<vec4f>;
 
 fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
@@ -47,14 +51,16 @@ fn main(
   let panel = group.x + group.y * groups.x;
   if panel >= params.panel_count { return; }
   let at = params.first_row / 4u + panel * 16u + quad;
+  var held = vec4f();
   var sum = select(vec4f(), similarity[at], params.continues == 1u);
   for (var s = 0u; s < params.segment_count; s++) {
-    let segment = segments[s];
-    let a = sum_squares(panel, quad, segment.x, segment.y);
-    if segment.w == 0u {
-      sum += a;
+    let part = segments[s];
+    let squares = sum_squares(panel, quad, part.x, part.y);
+    if part.w == MULTIPLIES {
+      sum = fma(held, squares, sum);
     } else {
-      sum = fma(a, sum_squares(panel, quad, segment.z, segment.w), sum);
+      held = select(held + squares, squares, part.z == 1u);
+      sum = select(sum, sum + held, part.w == ADDS);
     }
   }
   similarity[at] = sum;

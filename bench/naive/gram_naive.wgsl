@@ -14,7 +14,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<f32>;
-@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // a's offset and length, d's offset and length (0: plain)
+@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends (gram_tile.wgsl)
 @group(0) @binding(3) var<storage, read_write> gram: array<f32>;
 
 fn multiply(i: u32, j: u32, offset: u32, length: u32) -> f32 {
@@ -35,14 +35,16 @@ fn main(
   let i = index / params.row_count;
   let j = index % params.row_count;
   if i >= params.row_count { return; }
+  var held = 0.0;
   var sum = 0.0;
   for (var s = 0u; s < params.segment_count; s++) {
-    let segment = segments[s];
-    let a = multiply(i, j, segment.x, segment.y);
-    if segment.w == 0u {
-      sum += a;
+    let part = segments[s];
+    let product = multiply(i, j, part.x, part.y);
+    if part.w == 2u {
+      sum += held * product;
     } else {
-      sum += a * multiply(i, j, segment.z, segment.w);
+      held = select(held + product, product, part.z == 1u);
+      sum += select(0.0, held, part.w == 1u);
     }
   }
   gram[index] = sum;

@@ -100,7 +100,7 @@ for (
   testGpu(
     `fpc_assign moves what is strictly closer among ${rowCount} rows of ${groupCount} groups in a ${operands}`,
     async (gpu) => {
-      const layout = layOut(3, [2, 6], 11);
+      const layout = layOut(3, [2, 6], 11, [270, 3]);
       const first_row = 64;
       const step = 9;
       const total = first_row + Math.ceil(rowCount / 64) * 64 + 7;

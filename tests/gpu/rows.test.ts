@@ -7,7 +7,7 @@ import { type RowLayout, sliceRow } from "../../engine/rows/layout.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
 import { type Gram, gramRows, projectFactored, projectPatches } from "../oracle/layers.ts";
-import { dotBound } from "../oracle/numbers.ts";
+import { assertClose, dotBound } from "../oracle/numbers.ts";
 import { sizeOf } from "../oracle/tensor.ts";
 import {
   assertOutput,
@@ -258,12 +258,13 @@ for (const variant of VARIANTS) {
       row.fill(Infinity, 9, 13);
     }
     const packed = packPanels(rows, length);
+    const table = sliceRow(layout, Infinity)[0].table;
     const { tile } = await launchTwice(
       gpu,
       kernel,
       {
         row_length: length,
-        segment_count: 2,
+        segment_count: table.length / 4,
         pair_count: 1,
         row_panels: 1,
         column_panels: 1,
@@ -275,7 +276,7 @@ for (const variant of VARIANTS) {
       {
         rows: packed,
         columns: packed,
-        segments: sliceRow(layout, Infinity)[0].table,
+        segments: table,
         pairs: Uint32Array.of(0, 0),
         tile: { unfilled: 64 * 64 },
       },
@@ -285,6 +286,71 @@ for (const variant of VARIANTS) {
     const gram = gramRows(rows, rows, layout.segments);
     assertOutput(tile, gram.value, boundGram(layout, gram), "tile");
   });
+}
+
+/** Layouts whose sums are long. */
+const LONG_SUMS: Record<string, RowLayout> = {
+  "60,000 inputs of a dense layer": layOut([60_000, 3]),
+  "16,000 inputs and as many outputs of one": layOut([8_000, 8_000]),
+  "16,000 contracted numbers": layOut(16_000),
+};
+
+for (const [name, layout] of Object.entries(LONG_SUMS)) {
+  testGpu(
+    `sums over ${name} keep their digits, tiles and self-similarities to the same bit`,
+    async (gpu) => {
+      // as images of digits are: what they add up to grows with every number
+      const count = 33;
+      const numbers = drawNumbers(5, count * layout.length);
+      const rows = cutRows(numbers.map((value) => 0.1307 + 0.3081 * value), layout.length);
+      const { value } = gramRows(rows, rows, layout.segments);
+      const largest = Math.max(...value);
+      const packed = packPanels(rows, layout.length);
+      const segments = sliceRow(layout, Infinity)[0].table;
+      const shape = { row_length: layout.length, segment_count: segments.length / 4, continues: 0 };
+      const tiles = [];
+      for (const variant of VARIANTS) {
+        if (!canRun(gpu, variant, layout)) continue;
+        const { tile } = await launchTwice(
+          gpu,
+          variant.kernel,
+          {
+            ...shape,
+            pair_count: 1,
+            row_panels: 1,
+            column_panels: 1,
+            tile_row: 0,
+            tile_column: 0,
+            tile_panels: 1,
+          },
+          {
+            rows: packed,
+            columns: packed,
+            segments,
+            pairs: Uint32Array.of(0, 0),
+            tile: { unfilled: 64 * 64 },
+          },
+          1,
+          variant.operands,
+        );
+        tiles.push(tile.values);
+      }
+      const { similarity } = await launchTwice(
+        gpu,
+        kernels.self_similarity,
+        { ...shape, panel_count: 1, first_row: 0 },
+        { rows: packed, segments, similarity: { unfilled: 64 } },
+        1,
+      );
+      for (const tile of tiles) {
+        assert.ok(isDeepStrictEqual(tile, tiles[0]));
+        const diagonal = tile.filter((_, i) => i % 65 === 0);
+        assert.deepEqual(similarity.values, diagonal);
+        const product = value.map((_, i) => tile[Math.floor(i / count) * 64 + i % count]);
+        assertClose(product, value, () => 5e-6 * largest, name);
+      }
+    },
+  );
 }
 
 /** How a workgroup finds its number, which every variant must do alike: too many workgroups with barriers take minutes on a CPU. */
@@ -427,8 +493,9 @@ for (const operands of ["buffer", "texture"] as const) {
   testGpu(
     `self_similarity adds what segments of panels in a ${operands} have, from a row on`,
     async (gpu) => {
-      // two panels of rows of 30 numbers: a plain entry longer than a step, and a factored one
-      const layout = layOut(17, [9, 4]);
+      // two panels of rows: plain and factored entries, in parts of a length that no step divides and of one part
+      const layout = layOut(17, [9, 4], 300, [270, 259]);
+      const table = sliceRow(layout, Infinity)[0].table;
       const numbers = cutRows(drawIntegers(3, 128 * layout.length), layout.length);
       const before = drawIntegers(4, 256);
       const gram = gramRows(numbers, numbers, layout.segments).value;
@@ -436,10 +503,16 @@ for (const operands of ["buffer", "texture"] as const) {
         const { similarity } = await launchTwice(
           gpu,
           kernels.self_similarity,
-          { row_length: layout.length, segment_count: 2, panel_count: 2, first_row: 64, continues },
+          {
+            row_length: layout.length,
+            segment_count: table.length / 4,
+            panel_count: 2,
+            first_row: 64,
+            continues,
+          },
           {
             rows: packPanels(numbers, layout.length),
-            segments: new Uint32Array([0, 17, 0, 0, 17, 9, 26, 4]),
+            segments: table,
             similarity: before,
           },
           2,

@@ -227,28 +227,42 @@ Deno.test("slices hold whole entries, as many as fit, and together the row", () 
       });
       const [whole] = sliceRow({ segments, length }, Infinity);
       const slices = sliceRow({ segments, length }, limit);
-      const entries = (slice: RowSlice) =>
+      const parts = (slice: RowSlice) =>
         Array.from({ length: slice.table.length / 4 }, (_, i) => {
-          const [a, inputs, d, outputs] = slice.table.subarray(4 * i);
-          return [a + slice.offset, inputs, outputs > 0 ? d + slice.offset : 0, outputs];
+          const [offset, ...rest] = slice.table.subarray(4 * i, 4 * i + 4);
+          return [offset + slice.offset, ...rest];
         });
-      assert.deepEqual(slices.flatMap(entries), entries(whole));
+      assert.deepEqual(slices.flatMap(parts), parts(whole));
       let end = 0;
       for (const [i, slice] of slices.entries()) {
         assert.equal(slice.index, i);
         assert.equal(slice.offset, end);
         end += slice.length;
-        const [first, inputs, , outputs] = entries(slice)[0];
-        assert.ok(slice.length <= limit || slice.table.length === 4);
+        // an entry begins a sum
+        const [first, second = end] = parts(slice).filter(([, , begins]) => begins).map(([at]) =>
+          at
+        );
+        assert.equal(first, slice.offset);
+        assert.ok(slice.length <= limit || second === end);
         const before = slices[i - 1];
-        assert.ok(!before || first + inputs + outputs - before.offset > limit);
+        assert.ok(!before || second - before.offset > limit);
       }
       assert.equal(end, length);
     },
   ));
 });
 
-Deno.test("plain neighbours are cut into entries of at most 4,096 numbers, so that long sums keep their digits", () => {
+Deno.test("a kernel's loops over a slice take fewer steps than a driver ends them after", () => {
+  const count = 400;
+  const segments = Array.from({ length: count }, (_, i): Segment => (
+    { layer: `${i}`, kind: "factored", offset: 120 * i, positions: 1, inputs: 100, outputs: 20 }
+  ));
+  const slices = sliceRow({ segments, length: 120 * count }, 65_000);
+  for (const { length, table } of slices) assert.ok(length + table.length / 4 <= 65_535);
+  assert.equal(slices.length, 2);
+});
+
+Deno.test("entries are summed in parts of at most 256 numbers, plain neighbours in entries of at most 4,096", () => {
   const layout = {
     segments: [
       plain(4000),
@@ -259,20 +273,27 @@ Deno.test("plain neighbours are cut into entries of at most 4,096 numbers, so th
         offset: 8292,
         positions: 1,
         inputs: 5000,
-        outputs: 10,
+        outputs: 300,
       } as const,
-      plain(4096, 13302),
+      plain(4096, 13592),
     ],
-    length: 17398,
+    length: 17688,
   };
+  // offset, length, whether a sum begins, and how the part ends: 0 goes on, 1 adds, 2 multiplies
+  const whole = (offset: number, length: number, last: number) =>
+    Array.from({ length: Math.ceil(length / 256) }, (_, i) => {
+      const rest = length - 256 * i;
+      return [offset + 256 * i, Math.min(rest, 256), i === 0 ? 1 : 0, rest <= 256 ? last : 0];
+    });
   assert.deepEqual(
     [...sliceRow(layout, Infinity)[0].table],
     [
-      [0, 4096, 0, 0],
-      [4096, 4096, 0, 0],
-      [8192, 100, 0, 0],
-      [8292, 5000, 13292, 10],
-      [13302, 4096, 0, 0],
-    ].flat(),
+      whole(0, 4096, 1),
+      whole(4096, 4096, 1),
+      whole(8192, 100, 1),
+      whole(8292, 5000, 0),
+      [[13292, 256, 0, 2], [13548, 44, 0, 2]],
+      whole(13592, 4096, 1),
+    ].flat(2),
   );
 });
