@@ -54,6 +54,10 @@ const WINDOW = 8;
 const_assert WINDOW == (POSITIONS - 1) * STRIDE + TAPS;
 const QUADS = 2;         // of the deltas of a position
 const_assert QUADS == (OUTPUTS + 3) / 4;
+const NUMBERS = 8;       // that an invocation sums
+const_assert NUMBERS == TAPS * CHANNELS * OUTPUTS;
+
+const PART_STEPS = 32;   // of POSITIONS each, at most 256 positions
 
 // Four neighbouring channels, of which the first CHANNELS are used.
 fn read_inputs(at0: i32) -> vec4f {
@@ -117,7 +121,7 @@ fn main(
   let r = block / row_blocks;
   let s = block % row_blocks * TAPS;
 
-  var sums: array<f32, TAPS * CHANNELS * OUTPUTS>;
+  var totals: array<f32, NUMBERS>;
   let is_part = params.row_part > 0;
   let first_sample = select(group * params.group_samples, 0, is_part);
   let samples = min(params.group_samples, params.sample_count - first_sample);
@@ -127,44 +131,57 @@ fn main(
   var n = first_sample;
   var y = 0;
   var x = begin;
-  // one loop over samples, rows and columns: a CPU driver copies all sums in every step and whenever a loop begins
-  for (var step = 0; step < samples * params.out_height * row_steps; step++) {
-    let row = y * STRIDE - params.pad + r;
-    let column = x * STRIDE - params.pad + s;
-    let has_row = u32(row) < u32(params.in_height);
-    let at = ((n * params.in_height + row) * params.in_width + column) * params.in_channels + i;
-    let delta_at = ((n * params.out_height + y) * params.out_width + x) * params.out_channels + channel;
-    // all reads first, then sum by sum: each is touched once in a step
-    var window: array<vec4f, WINDOW>;
-    for (var w = 0u; w < WINDOW; w++) { // unroll
-      let is_inside = has_row && u32(column + i32(w)) < u32(params.in_width);
-      let seen = select(vec4f(), read_inputs(at + i32(w) * params.in_channels), is_inside);
-      window[w] = select(seen, vec4f(1.0), is_bias);
+  let steps = samples * params.out_height * row_steps;
+  // The error of a float32 sum grows with its length: over 224 x 224 positions one sum was off by 6e-5. So at most 256 positions are summed
+  // one after another, and their sums are added up. One inner loop goes over samples, rows and columns: a CPU driver copies all sums in
+  // every step and whenever a loop begins.
+  for (var begun = 0; begun < steps; begun += PART_STEPS) {
+    var sums: array<f32, NUMBERS>;
+    // a compiler clears an array once, not each time that the loop meets its declaration
+    for (var sum = 0u; sum < NUMBERS; sum++) { // unroll
+      sums[sum] = 0.0;
     }
-    var delta: array<vec4f, POSITIONS * QUADS>;
-    for (var p = 0u; p < POSITIONS; p++) { // unroll
-      for (var q = 0u; q < QUADS; q++) { // unroll
-        let quad = read_deltas(delta_at + i32(p) * params.out_channels + i32(q * 4u));
-        delta[p * QUADS + q] = select(vec4f(), quad, x + i32(p) < end);
+    for (var step = begun; step < min(begun + PART_STEPS, steps); step++) {
+      let row = y * STRIDE - params.pad + r;
+      let column = x * STRIDE - params.pad + s;
+      let has_row = u32(row) < u32(params.in_height);
+      let at = ((n * params.in_height + row) * params.in_width + column) * params.in_channels + i;
+      let delta_at = ((n * params.out_height + y) * params.out_width + x) * params.out_channels + channel;
+      // all reads first, then sum by sum: each is touched once in a step
+      var window: array<vec4f, WINDOW>;
+      for (var w = 0u; w < WINDOW; w++) { // unroll
+        let is_inside = has_row && u32(column + i32(w)) < u32(params.in_width);
+        let seen = select(vec4f(), read_inputs(at + i32(w) * params.in_channels), is_inside);
+        window[w] = select(seen, vec4f(1.0), is_bias);
       }
-    }
-    for (var t = 0u; t < TAPS; t++) { // unroll
-      for (var c = 0u; c < CHANNELS; c++) { // unroll
-        for (var o = 0u; o < OUTPUTS; o++) { // unroll
-          let sum = (t * CHANNELS + c) * OUTPUTS + o;
-          for (var p = 0u; p < POSITIONS; p++) { // unroll
-            sums[sum] = fma(window[p * STRIDE + t][c], delta[p * QUADS + o / 4u][o % 4u], sums[sum]);
+      var delta: array<vec4f, POSITIONS * QUADS>;
+      for (var p = 0u; p < POSITIONS; p++) { // unroll
+        for (var q = 0u; q < QUADS; q++) { // unroll
+          let quad = read_deltas(delta_at + i32(p) * params.out_channels + i32(q * 4u));
+          delta[p * QUADS + q] = select(vec4f(), quad, x + i32(p) < end);
+        }
+      }
+      for (var t = 0u; t < TAPS; t++) { // unroll
+        for (var c = 0u; c < CHANNELS; c++) { // unroll
+          for (var o = 0u; o < OUTPUTS; o++) { // unroll
+            let sum = (t * CHANNELS + c) * OUTPUTS + o;
+            for (var p = 0u; p < POSITIONS; p++) { // unroll
+              sums[sum] = fma(window[p * STRIDE + t][c], delta[p * QUADS + o / 4u][o % 4u], sums[sum]);
+            }
           }
         }
       }
+      x += POSITIONS;
+      let ends_row = x >= end;
+      x = select(x, begin, ends_row);
+      y += select(0, 1, ends_row);
+      let ends_image = y == params.out_height;
+      y = select(y, 0, ends_image);
+      n += select(0, 1, ends_image);
     }
-    x += POSITIONS;
-    let ends_row = x >= end;
-    x = select(x, begin, ends_row);
-    y += select(0, 1, ends_row);
-    let ends_image = y == params.out_height;
-    y = select(y, 0, ends_image);
-    n += select(0, 1, ends_image);
+    for (var sum = 0u; sum < NUMBERS; sum++) { // unroll
+      totals[sum] += sums[sum];
+    }
   }
 
   let g = group + params.first_group;
@@ -179,7 +196,7 @@ fn main(
       for (var o = 0u; o < OUTPUTS; o++) { // unroll
         let k = first_number + i32(o);
         let is_own = i32(o) < count && k >= params.first && k < params.end;
-        if is_own { gradients[place + k * params.number_stride] = sums[(t * CHANNELS + c) * OUTPUTS + o]; }
+        if is_own { gradients[place + k * params.number_stride] = totals[(t * CHANNELS + c) * OUTPUTS + o]; }
       }
     }
   }

@@ -34,6 +34,9 @@ const OCTET = 8;
 /** Invocations that `convolution` lets read the same filters. */
 const LANES = 16;
 
+/** Steps that `filter_gradient` sums one after another. */
+const FILTER_PART_STEPS = 32;
+
 /** Bytes of images and deltas that invocations of `filter_gradient` read at about the same time, at most: half of a core's second cache. */
 const TOGETHER_BYTES = 2 ** 20;
 
@@ -99,6 +102,7 @@ export function layFilterGradient(
         OUTPUTS: outputs,
         WINDOW: (positions - 1) * stride + taps,
         QUADS: Math.ceil(outputs / 4),
+        NUMBERS: taps * channels * outputs,
       },
       quads: [...(isQuad ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
     }),
@@ -117,9 +121,10 @@ export function countFilterTiles(geometry: FilterSizes): number {
   return countTiles(geometry, chooseFilterTile(geometry, end), 0, end);
 }
 
-/** Steps of the one loop of `filter_gradient` for one sample. */
+/** Steps of the loops of `filter_gradient` for one sample. */
 export function countFilterSteps(outHeight: number, outWidth: number): number {
-  return outHeight * Math.ceil(outWidth / chooseRun(outWidth));
+  const steps = outHeight * Math.ceil(outWidth / chooseRun(outWidth));
+  return steps + Math.ceil(steps / FILTER_PART_STEPS);
 }
 
 /** Samples whose numbers neighbouring invocations write side by side: as many as write whole lines, if the core can keep what they read. */
