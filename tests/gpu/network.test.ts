@@ -618,7 +618,7 @@ for (const [network, seed] of [[smooth(3), 5], [branched(3), 3]] as const) {
       using built = build(engine, network, weights);
       const near = (actual: Float32Array, expected: Float64Array, label: string) => {
         const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-        // what the golden kernels are held to; erf alone is off by 1.5e-7
+        // what the golden kernels are held to
         assertClose(actual, expected, () => 1e-5 * largest, label);
       };
       const images = toNumbers(data);
