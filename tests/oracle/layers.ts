@@ -423,18 +423,24 @@ export function maxPoolGradient(x: Numbers, dy: Numbers, size: number): Tensor {
   return dx;
 }
 
-/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. */
+/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. A loss that is all but 0 keeps its digits. */
 export function crossEntropy(logits: Numbers, labels: ArrayLike<number>): Tensor {
   const losses = Array.from(labels, (label, n) => {
     const { data } = sampleAt(logits, n);
-    const largest = data.reduce((a, b) => Math.max(a, b));
-    const sum = data.reduce((total, z) => total + Math.exp(z - largest), 0);
-    return Math.log(sum) - (data[label] - largest);
+    const top = data.indexOf(data.reduce((a, b) => Math.max(a, b)));
+    const others = data.reduce(
+      (total, z, c) => c === top ? total : total + Math.exp(z - data[top]),
+      0,
+    );
+    return Math.log1p(others) + (data[top] - data[label]);
   });
   return { shape: [labels.length], data: Float64Array.from(losses) };
 }
 
-/** The gradient of `sum(deltas * crossEntropy(logits, labels))` for `logits` `[N, C]`, which is also the result's shape. */
+/**
+ * The gradient of `sum(deltas * crossEntropy(logits, labels))` for `logits` `[N, C]`, which is also the result's shape: at the label less the
+ * sum of the other classes' softmax, which is the label's less 1.
+ */
 export function crossEntropyGradient(
   logits: Numbers,
   labels: ArrayLike<number>,
@@ -443,11 +449,10 @@ export function crossEntropyGradient(
   const rows = Array.from(labels, (label, n) => {
     const { data } = sampleAt(logits, n);
     const largest = data.reduce((a, b) => Math.max(a, b));
-    const sum = data.reduce((total, z) => total + Math.exp(z - largest), 0);
-    return Array.from(
-      data,
-      (z, c) => deltas[n] * (Math.exp(z - largest) / sum - (c === label ? 1 : 0)),
-    );
+    const powers = Array.from(data, (z) => Math.exp(z - largest));
+    const others = powers.reduce((sum, power, c) => c === label ? sum : sum + power, 0);
+    const total = others + powers[label];
+    return powers.map((power, c) => deltas[n] * (c === label ? -others : power) / total);
   });
   return stackRows(rows);
 }
