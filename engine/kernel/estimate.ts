@@ -66,7 +66,6 @@ export async function estimateJob(
   const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
-  const binding = measureBinding(gpu, variant.operands);
   const job = {
     layers,
     layout,

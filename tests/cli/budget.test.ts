@@ -28,7 +28,7 @@ Deno.test("a budget that an error names is enough, whatever is computed", async 
   );
   assert.deepEqual(trained, { code: 0, complaint: "" });
   const given = [...data, "--weights", `${path}/a/weights.safetensors`];
-  const sized = [...given, "--train-size", "600"];
+  const sized = [...given, "--train-size", "400"];
   const commands: Readonly<Record<string, readonly string[]>> = {
     plan: ["plan", "--model", "lenet5", "--samples", "60000"],
     "plan of two sides": ["plan", "--model", "lenet5", "--samples", "60000", "--others", "10000"],
@@ -38,7 +38,7 @@ Deno.test("a budget that an error names is enough, whatever is computed", async 
       ...sized,
       "--cross",
       "--test-size",
-      "450",
+      "300",
       "--out",
       `${path}/T.npy`,
     ],
@@ -48,7 +48,7 @@ Deno.test("a budget that an error names is enough, whatever is computed", async 
       ...sized,
       "--cross",
       "--test-size",
-      "450",
+      "300",
       "--out",
       `${path}/T.zarr`,
     ],

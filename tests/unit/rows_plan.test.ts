@@ -291,6 +291,35 @@ Deno.test("a dense layer of which not one panel can be bound is refused, whateve
   assert.doesNotThrow(() => planChunkRows(layout, { bytes: 2 ** 40, lines: 50_001, panels: 1 }));
 });
 
+Deno.test("a layer that is too long for a device is told a length that is not", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 20_000 }),
+    fc.integer({ min: 1, max: 20_000 }),
+    fc.constantFrom(1, 4, 16),
+    fc.record({
+      bytes: fc.integer({ min: 2 ** 18, max: 2 ** 23 }),
+      lines: fc.integer({ min: 256, max: 8192 }),
+      panels: fc.constantFrom(16, 256, Infinity),
+    }),
+    (inputs, outputs, positions, binding) => {
+      const lay = (lines: number, outputs: number): RowLayout => {
+        const sizes = { positions, inputs: lines - outputs, outputs };
+        const segment = { layer: "a", kind: "factored", offset: 0, ...sizes } as const;
+        return { segments: [segment], length: positions * lines };
+      };
+      try {
+        planChunkRows(lay(inputs + outputs, outputs), binding);
+      } catch (error) {
+        const [, most] = (error as Error).message.match(/need at most (\d+) on this device/)!;
+        const fits = (length: number) =>
+          planChunkRows(lay(Math.floor(length / positions), 1), binding);
+        fits(Number(most));
+        assert.throws(() => fits(Number(most) + positions), RangeError);
+      }
+    },
+  ));
+});
+
 Deno.test("slices hold whole entries, as many as fit, and together the row", () => {
   fc.assert(fc.property(
     fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 }),
