@@ -226,13 +226,13 @@ testEngine(
       const data = drawImages(network, 131, 251);
       await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
         name: "FileError",
-        message: /^Cannot write rows to .*No space left.*TMPDIR.*--memory/,
+        message: /^Cannot write rows to .*No space left.*TMPDIR.*allow more memory/,
       });
       assert.deepEqual([...Deno.readDirSync(disk.path)], []);
       Deno.env.set("TMPDIR", `${disk.path}/none`);
       await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
         name: "FileError",
-        message: /^Cannot make a file for rows in .*none: .*TMPDIR.*--memory/,
+        message: /^Cannot make a file for rows in .*none: .*TMPDIR.*allow more memory/,
       });
     } finally {
       if (before === undefined) Deno.env.delete("TMPDIR");
