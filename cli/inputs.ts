@@ -204,12 +204,17 @@ export function toSketch(dimension: number | undefined): Sketch | undefined {
   return dimension === undefined ? undefined : { dimension, seed: SKETCH_SEED };
 }
 
-/** Signed projections of a data set, with a progress bar; the caller disposes them. */
+/**
+ * Signed projections of a data set, with a progress bar; the caller disposes them.
+ *
+ * @param others samples on the other side of the kernel, which are projected next
+ */
 export function project(
   engine: Engine,
   network: Network,
   data: Dataset,
   { kind, sketch, tileRows }: ProjectionOptions,
+  others?: number,
 ): Promise<Rows> {
   return withProgress(
     "projecting",
@@ -219,6 +224,7 @@ export function project(
         seeds: kind,
         sketch: toSketch(sketch),
         onProgress,
+        others,
         tileRows,
       }),
   );

@@ -22,6 +22,7 @@ import { addRedundant } from "./commands/redundant.ts";
 import { addRelate } from "./commands/relate.ts";
 import { addRun } from "./commands/run.ts";
 import { addTrain } from "./commands/train.ts";
+import { BudgetError } from "../mod.ts";
 import { UsageError } from "./usage.ts";
 
 /**
@@ -49,7 +50,7 @@ export async function main(args: readonly string[]): Promise<number> {
     // commander has printed its own, and exits 0 after help
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (args.includes("--debug")) console.error(error);
-    else console.error(`lpntk: ${toLine(error instanceof Error ? error.message : String(error))}`);
+    else console.error(`lpntk: ${toLine(describe(error))}`);
     // the library's word for an argument that is out of range
     return error instanceof UsageError || error instanceof RangeError ? 2 : 1;
   }
@@ -71,6 +72,12 @@ const COMMANDS = [
   addExperiment,
   addBench,
 ];
+
+/** The library's message, and what mends it here. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof BudgetError ? `${error.message}; raise --memory` : error.message;
+}
 
 function toLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");

@@ -8,6 +8,7 @@
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
   b: 1,
+  bytes: 1,
   kb: 1e3,
   mb: 1e6,
   gb: 1e9,
@@ -18,10 +19,11 @@ const UNITS: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
 };
 
-/** Bytes of `4GiB`, `512 MB`, `1000`; NaN for anything else. */
+/** Bytes of `4GiB`, `512 MB`, `1,234 MiB`, `1000`; NaN for anything else. */
 export function readBytes(text: string): number {
-  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
-  return Math.floor(Number(number) * (UNITS[unit?.toLowerCase()] ?? NaN));
+  const [, number, unit] =
+    /^\s*((?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+  return Math.floor(Number(number?.replaceAll(",", "")) * (UNITS[unit?.toLowerCase()] ?? NaN));
 }
 
 /** `1.5 GiB`, three digits. */

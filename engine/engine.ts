@@ -49,6 +49,8 @@ export interface ProjectOptions {
    */
   readonly sketch?: Sketch;
   readonly onProgress?: OnProgress;
+  /** Samples on the other side of the kernel, which are projected next: the memory budget's room for them is left. Default 0. */
+  readonly others?: number;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
   readonly tileRows?: number;
   /**
@@ -65,7 +67,7 @@ export interface ProjectOptions {
 
 /** What sketched kernel is to be measured; `seeds` as of `project`, `others` where the kernel's columns are of another data set. */
 export type SketchRequest =
-  & Omit<SketchErrorRequest, "seeds" | "memoryBytes">
+  & Omit<SketchErrorRequest, "seeds" | keyof EngineOptions>
   & Partial<Pick<SketchErrorRequest, "seeds">>;
 
 /** How to open an engine. */
@@ -75,6 +77,8 @@ export interface EngineOptions {
    * where an adapter computes on the CPU, or else no bound.
    */
   readonly memoryBytes?: number;
+  /** What the caller holds of it, in bytes, such as a matrix that is read whole. Default 0. */
+  readonly heldBytes?: number;
 }
 
 /** An open adapter. Dispose it to free the device; networks and rows of it are then of no use. */
@@ -175,11 +179,10 @@ export class Engine {
     { seeds = "lpntk", tileRows, ...options }: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
-    const { memoryBytes } = this.options;
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
+      ...this.options,
       seeds,
-      memoryBytes,
       blockRows: tileRows,
     });
     this.#gramVariants.add(rows.variant.name);
@@ -195,11 +198,10 @@ export class Engine {
     { seeds = "lpntk", ...request }: SketchRequest,
   ): Promise<SketchError> {
     this.#gpu.check();
-    const { memoryBytes } = this.options;
     return await measureSketchError(this.#tensorflow, network, data, {
       ...request,
+      ...this.options,
       seeds,
-      memoryBytes,
     });
   }
 
@@ -223,10 +225,9 @@ export class Engine {
    */
   async estimate(
     network: Network,
-    request: Omit<EstimateRequest, "memoryBytes">,
+    request: Omit<EstimateRequest, keyof EngineOptions>,
   ): Promise<Estimate> {
-    const { memoryBytes } = this.options;
-    return await estimateJob(this.#gpu, network.layers, { ...request, memoryBytes });
+    return await estimateJob(this.#gpu, network.layers, { ...request, ...this.options });
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -250,8 +251,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);
-    const { memoryBytes = measureFreeMemory(gpu) } = options;
-    return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes });
+    const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
+    return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes, heldBytes });
   } catch (error) {
     gpu.dispose();
     throw error;

@@ -64,3 +64,17 @@ export class NonFiniteError extends Error {
     super(message);
   }
 }
+
+/** A memory budget that is too small. */
+export class BudgetError extends RangeError {
+  override name = "BudgetError";
+  constructor(
+    message: string,
+    /** The budget, in bytes. */
+    readonly gotBytes: number,
+    /** One that is enough, in bytes. */
+    readonly needBytes: number,
+  ) {
+    super(message);
+  }
+}

@@ -1,5 +1,8 @@
 // Cross-entropy of each sample's softmax: losses[n] = log(sum over c of exp(z[n, c])) - z[n, labels[n]], in nats.
 //
+// With the largest logit m it is computed as log(1 + sum over the others of exp(z - m)) + m - z[n, labels[n]]: nothing cancels, so that the loss
+// of a sample that is all but certain keeps its digits however small it is.
+//
 // One invocation computes one sample's loss.
 // Dispatch: ceil(sample_count / 64) workgroups.
 // Layout: logits z [N, classes], labels [N] as whole numbers in f32, losses [N].
@@ -20,6 +23,14 @@ fn read_logit(at: u32) -> f32 {
   return logits[at];
 }
 
+// log(1 + x) for x from 0 on, to a few units in the last place: below 1 as 2 atanh(x / (2 + x)), by its series
+fn log_one_plus(x: f32) -> f32 {
+  let part = x / (2.0 + x);
+  let square = part * part;
+  let series = ((0.14012231 * square + 0.13999569) * square + 0.2001085) * square + 0.33333206;
+  return select(log(1.0 + x), 2.0 * (part + part * square * series), x < 1.0);
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -29,15 +40,20 @@ fn main(
   let n = (group.x + group.y * groups.x) * 64u + lane;
   if n >= params.sample_count { return; }
   let first = n * params.classes;
+  var top = 0u;
   var largest = read_logit(first);
   for (var c = 1u; c < params.classes; c++) {
-    largest = max(largest, read_logit(first + c));
+    let logit = read_logit(first + c);
+    if logit > largest {
+      largest = logit;
+      top = c;
+    }
   }
   // exponents of at most 0 cannot overflow
-  var sum = 0.0;
+  var others = 0.0;
   for (var c = 0u; c < params.classes; c++) {
-    sum += exp(read_logit(first + c) - largest);
+    if c != top { others += exp(read_logit(first + c) - largest); }
   }
   let label = u32(labels[n]);
-  losses[n] = log(sum) - (read_logit(first + label) - largest);
+  losses[n] = log_one_plus(others) + (largest - read_logit(first + label));
 }

@@ -1,5 +1,7 @@
 // Gradient of cross_entropy for the logits: gradients[n, c] = deltas[n] (softmax(z[n])[c] - [c = labels[n]]).
 //
+// At the label it is computed as the sum of the other classes' softmax: a softmax near 1 would leave no digits when 1 is taken off.
+//
 // One invocation computes one sample's row.
 // Dispatch: ceil(sample_count / 64) workgroups.
 // Layout: logits z and gradients [N, classes], labels [N] as whole numbers in f32, deltas [N].
@@ -34,15 +36,15 @@ fn main(
   for (var c = 1u; c < params.classes; c++) {
     largest = max(largest, read_logit(first + c));
   }
-  // exponents of at most 0 cannot overflow
-  var sum = 0.0;
-  for (var c = 0u; c < params.classes; c++) {
-    sum += exp(read_logit(first + c) - largest);
-  }
   let label = u32(labels[n]);
-  let delta = deltas[n];
+  // exponents of at most 0 cannot overflow
+  var others = 0.0;
   for (var c = 0u; c < params.classes; c++) {
-    let share = exp(read_logit(first + c) - largest) / sum;
-    gradients[first + c] = delta * (share - select(0.0, 1.0, c == label));
+    if c != label { others += exp(read_logit(first + c) - largest); }
+  }
+  let factor = deltas[n] / (others + exp(read_logit(first + label) - largest));
+  for (var c = 0u; c < params.classes; c++) {
+    let share = select(exp(read_logit(first + c) - largest), -others, c == label);
+    gradients[first + c] = factor * share;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import {
+  BudgetError,
   computeGram,
   type Dataset,
   type Engine,
@@ -52,15 +53,22 @@ export function addGram(program: Command): void {
       const left = await loadData(settings);
       const right = settings.cross ? await loadData({ ...settings, split: "test" }) : undefined;
       const start = performance.now();
-      using engine = await openEngine({
-        memoryBytes: leaveForRows(out, settings.memory, left, right),
-      });
+      const heldBytes = namesStore(out)
+        ? 0
+        : 4 * left.labels.length * (right ?? left).labels.length;
+      using engine = await openEngine({ memoryBytes: settings.memory, heldBytes });
       using network = await loadNetwork(engine, settings, left);
       const job = { engine, network, left, right, settings };
-      const sketch = await measureSketch(engine, network, left, settings, right);
-      const { tiles, variant } = namesStore(out)
-        ? await writeStore(out, { ...job, sketch }, program.version()!)
-        : await writeMatrix(out, job);
+      const compute = async () => {
+        const sketch = await measureSketch(engine, network, left, settings, right);
+        const written = namesStore(out)
+          ? await writeStore(out, { ...job, sketch }, program.version()!)
+          : await writeMatrix(out, job);
+        return { sketch, ...written };
+      };
+      const { sketch, tiles, variant } = await compute().catch((error) => {
+        throw nameMatrix(error, heldBytes);
+      });
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;
@@ -73,24 +81,15 @@ export function addGram(program: Command): void {
     });
 }
 
-/**
- * What a budget leaves beside a matrix that is held whole before it is written.
- *
- * @throws {UsageError} if nothing is left.
- */
-function leaveForRows(
-  out: string,
-  memory: number | undefined,
-  left: Dataset,
-  right: Dataset | undefined,
-): number | undefined {
-  if (memory === undefined || namesStore(out)) return memory;
-  const matrixBytes = 4 * left.labels.length * (right ?? left).labels.length;
-  if (matrixBytes < memory) return memory - matrixBytes;
-  throw new UsageError(
-    `got --memory ${formatBytes(memory)} for a matrix of ${
-      formatBytes(matrixBytes)
-    }, need more, or a --out that ends in .zarr, which is written tile by tile`,
+/** Says of a budget that is too small what a matrix takes of it which is held whole before it is written. */
+function nameMatrix(error: unknown, heldBytes: number): unknown {
+  if (!(error instanceof BudgetError) || heldBytes === 0) return error;
+  return new BudgetError(
+    `${error.message}, of which the matrix takes ${
+      formatBytes(heldBytes)
+    } where --out does not end in .zarr`,
+    error.gotBytes,
+    error.needBytes,
   );
 }
 
@@ -150,7 +149,7 @@ interface Written {
 
 async function writeMatrix(out: string, job: Job): Promise<Written> {
   const { engine, network, left, right, settings } = job;
-  using rows = await project(engine, network, left, settings);
+  using rows = await project(engine, network, left, settings, right?.labels.length);
   using columns = right && await project(engine, network, right, settings);
   const matrix = await withProgress(
     "multiplying",
@@ -185,9 +184,9 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
   let variant: string | undefined;
   if (missingCount > 0) {
-    const projected = (samples: Dataset) =>
-      project(engine, network, samples, { ...settings, tileRows: chunkRows });
-    using rows = await projected(left);
+    const projected = (samples: Dataset, others?: number) =>
+      project(engine, network, samples, { ...settings, tileRows: chunkRows }, others);
+    using rows = await projected(left, right?.labels.length);
     using columns = right && await projected(right);
     variant = rows.variant.name;
     const interrupt = () => {

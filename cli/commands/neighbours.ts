@@ -35,7 +35,7 @@ export function addNeighbours(program: Command): void {
           using network = await loadNetwork(engine, settings, train);
           const logits = await engine.logits(network, judged);
           const sketch = await measureSketch(engine, network, judged, settings, train);
-          using row = await project(engine, network, judged, settings);
+          using row = await project(engine, network, judged, settings, train.labels.length);
           using columns = await project(engine, network, train, settings);
           const similarity = await computeGram(row, columns);
           const [self] = await computeGram(row);

@@ -337,7 +337,7 @@ export class Gpu {
 
   #fail(error: { message: string }): void {
     const kind = error instanceof GPUOutOfMemoryError
-      ? "the device is out of memory, and needs a --memory that it has:"
+      ? "the device is out of memory, and needs a memory budget that it has:"
       : "the device reported";
     const message = error.message.replace(/\s+/g, " ").trim();
     this.#failure ??= new DeviceError(`Cannot trust any result: ${kind} ${message}`, {

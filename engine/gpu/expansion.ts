@@ -34,12 +34,13 @@ export function setConstants(source: string, values: Readonly<Record<string, num
 }
 
 /**
- * Makes what a shader calls its `Numbers` quads of them.
+ * Makes what a shader calls its `Numbers` quads of them, and so its `Integers` where it has any.
  *
  * @throws {SyntaxError} if the shader has no such name.
  */
 export function takeQuads(source: string): string {
-  return redeclare(source, "alias Numbers = f32;", "alias Numbers = vec4f;");
+  return redeclare(source, "alias Numbers = f32;", "alias Numbers = vec4f;")
+    .replace("alias Integers = i32;", "alias Integers = vec4i;");
 }
 
 /**

@@ -10,6 +10,7 @@ import filterGradient from "../../shaders/filter_gradient.wgsl" with { type: "te
 import fpcAssign from "../../shaders/fpc_assign.wgsl" with { type: "text" };
 import fpcGather from "../../shaders/fpc_gather.wgsl" with { type: "text" };
 import fpcSelect from "../../shaders/fpc_select.wgsl" with { type: "text" };
+import gelu from "../../shaders/gelu.wgsl" with { type: "text" };
 import gramTile from "../../shaders/gram_tile.wgsl" with { type: "text" };
 import gramTileShared from "../../shaders/gram_tile_shared.wgsl" with { type: "text" };
 import gramTileSubgroup from "../../shaders/gram_tile_subgroup.wgsl" with { type: "text" };
@@ -25,6 +26,7 @@ import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "te
 import sumGroups from "../../shaders/sum_groups.wgsl" with { type: "text" };
 import sumPositions from "../../shaders/sum_positions.wgsl" with { type: "text" };
 import sumProducts from "../../shaders/sum_products.wgsl" with { type: "text" };
+import tanh from "../../shaders/tanh.wgsl" with { type: "text" };
 import tileDiagonal from "../../shaders/tile_diagonal.wgsl" with { type: "text" };
 import tileMaximum from "../../shaders/tile_maximum.wgsl" with { type: "text" };
 import tileNearest from "../../shaders/tile_nearest.wgsl" with { type: "text" };
@@ -67,6 +69,12 @@ const gram = {
     pairs: "read",
     tile: "read_write",
   },
+} as const;
+
+/** What the activations have in common that compute their gradient by another constant. */
+const smooth = {
+  params: { count: "u32" },
+  buffers: { inputs: "read", deltas: "read", outputs: "read_write" },
 } as const;
 
 /** Where a tile stands in the matrix. */
@@ -155,6 +163,8 @@ export const kernels = {
     params: { count: "u32" },
     buffers: { outputs: "read", deltas: "read", gradients: "read_write" },
   }),
+  tanh: new Kernel("tanh", tanh, smooth),
+  gelu: new Kernel("gelu", gelu, smooth),
   cross_entropy: new Kernel("cross_entropy", crossEntropy, {
     params: { sample_count: "u32", classes: "u32" },
     buffers: { logits: "r32float", labels: "r32float", losses: "read_write" },

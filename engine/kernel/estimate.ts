@@ -5,15 +5,9 @@
  */
 import type { Gpu } from "../gpu/device.ts";
 import type { LayerShape } from "../network/network.ts";
+import { planJob } from "../rows/job.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
-import {
-  countFlops,
-  measureLongestSlice,
-  pairBlocks,
-  planPass,
-  planRows,
-  type RowPlan,
-} from "../rows/plan.ts";
+import { countFlops, pairBlocks, type RowPlan } from "../rows/plan.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { planSketch } from "../rows/sketch.ts";
 import { chooseVariant, tune } from "./tuning.ts";
@@ -33,6 +27,8 @@ export interface EstimateRequest {
   readonly sketch?: Sketch;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
   readonly memoryBytes?: number;
+  /** What the caller holds of it, in bytes. Default 0. */
+  readonly heldBytes?: number;
 }
 
 /** An estimate. Seconds are of the device's work on rows that stand; projecting the samples comes before. */
@@ -60,33 +56,29 @@ export interface Estimate {
 /**
  * Estimates a job; touches no data.
  *
- * @throws {RangeError} if the budget is too small, or a sketch has too few numbers; the message says what is needed.
+ * @throws {BudgetError} if the budget is too small, `RangeError` if a sketch has too few numbers; the message says what is needed.
  */
 export async function estimateJob(
   gpu: Gpu,
   layers: readonly LayerShape[],
-  { count, others, ratio = 0.1, groups = 1, sketch, memoryBytes }: EstimateRequest,
+  { count, others, ratio = 0.1, groups = 1, sketch, memoryBytes, heldBytes = 0 }: EstimateRequest,
 ): Promise<Estimate> {
   const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
-  const binding = measureBinding(gpu, variant.operands);
-  const longest = measureLongestSlice(layout, binding);
-  // both sides of a rectangular kernel are held at once
-  const rows = planRows({
-    count: count + (others ?? 0),
+  const job = {
+    layers,
     layout,
-    binding,
+    isSketched: sketch !== undefined,
+    binding: measureBinding(gpu, variant.operands),
     memoryBytes,
-    usedBytes: planPass({
-      layers,
-      longest,
-      isSketched: sketch !== undefined,
-      binding,
-      memoryBytes,
-    }).bytes,
+    usedBytes: gpu.liveBytes + heldBytes,
     fileBytes: measureFreeDisk(),
-  });
+  };
+  // one side is projected before the other
+  planJob({ ...job, count, others });
+  // both sides of a rectangular kernel are held at once
+  const { rows } = planJob({ ...job, count: count + (others ?? 0) });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);
   const flops = countFlops(countProducts(layout), count, others);
   const clusters = Math.max(groups, Math.floor(ratio * count));

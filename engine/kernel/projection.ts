@@ -11,13 +11,8 @@ import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/training.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
-import {
-  measureLongestSlice,
-  PANEL_ROWS,
-  planPass,
-  planRows,
-  type Residence,
-} from "../rows/plan.ts";
+import { planJob } from "../rows/job.ts";
+import { PANEL_ROWS, type Residence } from "../rows/plan.ts";
 import { drawSeeds, Projector, type Seeds } from "../rows/projector.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { Rows } from "../rows/rows.ts";
@@ -37,6 +32,10 @@ export interface ProjectionOptions {
   readonly sketch?: Sketch;
   /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
   readonly memoryBytes?: number;
+  /** What the caller holds of it, in bytes. Default 0. */
+  readonly heldBytes?: number;
+  /** Samples that are to be projected beside these, and for which room is left. Default 0. */
+  readonly others?: number;
   /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
   readonly blockRows?: number;
   /** Where the rows stay. Default: the first place where they fit, the device before a file before being computed anew. */
@@ -52,8 +51,8 @@ export interface ProjectionOptions {
  *
  * @returns packed rows; the caller disposes them
  * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if seeds do not
- * fit the data set, there is no layer of a name, a sketch has too few numbers, blocks are no whole panels or the memory budget is too small,
- * `FileError` if rows go to a file that cannot be written, `NonFiniteError` if a projection overflows; the message names the sample and the
+ * fit the data set, there is no layer of a name, a sketch has too few numbers or blocks are no whole panels, `BudgetError` if the memory budget
+ * is too small, `FileError` if rows go to a file that cannot be written, `NonFiniteError` if a projection overflows; the message names the sample and the
  * layer.
  */
 export async function projectRows(
@@ -103,6 +102,7 @@ async function projectSeeds(
   options: ProjectionOptions,
 ): Promise<Rows> {
   const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
+  const { others = 0, heldBytes = 0 } = options;
   const rowsPerSample = seeds === "entk" ? network.classes : 1;
   const count = data.labels.length * rowsPerSample;
   checkFit(network, data);
@@ -114,16 +114,16 @@ async function projectSeeds(
   const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
   const variant = await chooseVariant(gpu, layout);
   const binding = measureBinding(gpu, variant.operands);
-  const longest = measureLongestSlice(layout, binding);
-  const isSketched = sketched !== undefined;
-  const pass = planPass({ layers: network.layers, longest, isSketched, binding, memoryBytes });
-  const plan = planRows({
+  const { pass, rows: plan, longest } = planJob({
     count,
+    others: rowsPerSample * others,
+    layers: network.layers,
     layout,
+    isSketched: sketched !== undefined,
     binding,
     blockRows: options.blockRows,
     memoryBytes,
-    usedBytes: gpu.liveBytes + pass.bytes,
+    usedBytes: gpu.liveBytes + heldBytes,
     fileBytes: measureFreeDisk(),
     residence: options.residence,
   });

@@ -21,6 +21,7 @@ export interface SketchErrorRequest {
   /** Samples on the other side of the kernel. Default: the same. */
   readonly others?: Dataset;
   readonly memoryBytes?: number;
+  readonly heldBytes?: number;
 }
 
 /** Errors of a sketched kernel in shares of `sqrt(kappa(x, x) kappa(x', x'))`, which no entry exceeds. */
@@ -92,7 +93,8 @@ async function compute(
   [first, second]: readonly Dataset[],
   options: Omit<SketchErrorRequest, "others" | "sketch"> & { readonly sketch?: Sketch },
 ) {
-  using rows = await projectRows(tensorflow, network, first, options);
+  const others = second?.labels.length;
+  using rows = await projectRows(tensorflow, network, first, { ...options, others });
   using columns = second && await projectRows(tensorflow, network, second, options);
   const self = [await computeSelfSimilarity(rows)];
   if (columns) self.push(await computeSelfSimilarity(columns));

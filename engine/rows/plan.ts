@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { BudgetError } from "../errors.ts";
 import { PANEL_COLUMNS } from "../gpu/panels.ts";
-import type { LayerShape } from "../network/network.ts";
 import { MAX_POSITIONS, type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
 
 /** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
@@ -18,12 +18,6 @@ const BLOCK_ROWS = 4096;
 
 /** Rows and columns of a stored chunk at most: it is then 4 MiB. */
 const CHUNK_ROWS = 1024;
-
-/** Images of one forward and backward pass at most. */
-const BATCH_SAMPLES = 256;
-
-/** Numbers that a pass holds for each number of a layer's output: its input and delta, and what TensorFlow.js keeps and recycles. */
-const PASS_COPIES = 4;
 
 /**
  * What a process holds beside rows and tiles: Deno, TensorFlow.js, compiled kernels, 60,000 images of MNIST and the forward and backward
@@ -95,11 +89,38 @@ export interface RowPlan {
  * Chooses where rows stay, the device before a file before nowhere, and the largest blocks that fit; where rows are recomputed, those that
  * take the fewest passes.
  *
- * @throws {RangeError} if not even one panel can be bound, or the budget is too small for a panel at a time; the message says what is
- * needed.
+ * @throws {RangeError} if not even one panel can be bound.
+ * @throws {BudgetError} if the budget is too small for a panel at a time; it says what is enough.
  */
 export function planRows(request: PlanRequest): RowPlan {
-  const { count, layout, binding, memoryBytes = Infinity, fileBytes = Infinity } = request;
+  const { count, layout, memoryBytes = Infinity } = request;
+  const fitting = listPlans(request).filter(({ peakBytes }) => peakBytes <= memoryBytes);
+  const best = fitting[0]?.residence === "recomputed"
+    ? fitting.reduce((best, plan) => plan.passes < best.passes ? plan : best)
+    : fitting[0];
+  if (best) return best;
+  const needBytes = MEBIBYTE * Math.ceil(measureLeast(request) / MEBIBYTE);
+  throw new BudgetError(
+    `Cannot plan ${count} rows of ${layout.length} numbers: got a memory budget of ${
+      formatBudget(memoryBytes)
+    }, need at least ${formatMebibytes(needBytes)}`,
+    memoryBytes,
+    needBytes,
+  );
+}
+
+/**
+ * Bytes of the least budget that `planRows` can plan with.
+ *
+ * @throws {RangeError} if not even one panel can be bound.
+ */
+export function measureLeast(request: PlanRequest): number {
+  return Math.min(...listPlans({ ...request, memoryBytes: 0 }).map(({ peakBytes }) => peakBytes));
+}
+
+/** Plans for the places where rows may stay, the best place and the largest blocks first. */
+function listPlans(request: PlanRequest): RowPlan[] {
+  const { count, layout, binding, fileBytes = Infinity } = request;
   const largest = Math.min(planBlockRows(layout, binding), padRows(count));
   const sizes = request.blockRows === undefined
     ? halve(largest)
@@ -108,21 +129,10 @@ export function planRows(request: PlanRequest): RowPlan {
   const plans = RESIDENCES.flatMap((residence) =>
     sizes.map((blockRows) => planResidence(request, slices, residence, blockRows))
   );
-  const isWanted = ({ residence, rowBytes }: RowPlan) =>
+  return plans.filter(({ residence, rowBytes }) =>
     request.residence === undefined
       ? residence !== "file" || rowBytes <= fileBytes
-      : residence === request.residence;
-  const wanted = plans.filter(isWanted);
-  const fitting = wanted.filter(({ peakBytes }) => peakBytes <= memoryBytes);
-  const best = fitting[0]?.residence === "recomputed"
-    ? fitting.reduce((best, plan) => plan.passes < best.passes ? plan : best)
-    : fitting[0];
-  if (best) return best;
-  const least = Math.min(...wanted.map(({ peakBytes }) => peakBytes));
-  throw new RangeError(
-    `Cannot plan ${count} rows of ${layout.length} numbers: got a memory budget of ${
-      formatMebibytes(memoryBytes)
-    }, need at least ${formatMebibytes(least)}; raise --memory`,
+      : residence === request.residence
   );
 }
 
@@ -228,9 +238,19 @@ export function groupSlices<T extends RowSlice>(slices: readonly T[], heldLength
   return groups;
 }
 
+const MEBIBYTE = 2 ** 20;
+
 /** `1,234 MiB`, rounded up. */
 export function formatMebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20).toLocaleString("en")} MiB`;
+  return `${Math.ceil(bytes / MEBIBYTE).toLocaleString("en")} MiB`;
+}
+
+/** A size as it was given, in the largest unit that it is a whole number of: `4 GiB`, `1 KiB`, `1,001 bytes`. */
+function formatBudget(bytes: number): string {
+  const units = ["GiB", "MiB", "KiB"];
+  const at = units.findIndex((_, i) => bytes > 0 && bytes % 2 ** (30 - 10 * i) === 0);
+  const [size, unit] = at < 0 ? [1, "bytes"] : [2 ** (30 - 10 * at), units[at]];
+  return `${(bytes / size).toLocaleString("en")} ${unit}`;
 }
 
 /** A number of rows, its half, its quarter and so on in whole panels, down to one. */
@@ -255,7 +275,7 @@ export function planBlockRows(layout: RowLayout, binding: BindingLimits): number
     if (entry.lines <= lines && bindable >= 1) return bindable;
     throw new RangeError(
       `Cannot hold packed rows: got ${entry.length} numbers that belong together, need at most ${
-        Math.min(lines, Math.floor(bytes / (4 * PANEL_ROWS)))
+        Math.min(lines * entry.positions, Math.floor(bytes / (4 * PANEL_ROWS)))
       } on this device; leave that layer out with 'layers', or make it narrower`,
     );
   });
@@ -286,65 +306,6 @@ export function countFlops(products: number, count: number, others?: number): nu
  */
 export function planChunkRows(layout: RowLayout, binding: BindingLimits): number {
   return Math.min(planBlockRows(layout, binding), CHUNK_ROWS);
-}
-
-/** What a pass is planned for. */
-export interface PassRequest {
-  /** All layers of the network. */
-  readonly layers: readonly Pick<LayerShape, "outputShape">[];
-  /** Numbers of the longest slice of a row. */
-  readonly longest: number;
-  /** Whether what filters compute of an image stands beside what its layers do. Default: no. */
-  readonly isSketched?: boolean;
-  readonly binding: BindingLimits;
-  /** What the process and the device may hold together, in bytes. Default: no bound. */
-  readonly memoryBytes?: number;
-}
-
-/** A forward and backward pass, and the panels where its rows are staged. */
-export interface PassPlan {
-  /** Images at most: whole panels, or a panel in equal parts. */
-  readonly batch: number;
-  /** Bytes that the device holds at most. */
-  readonly bytes: number;
-  /** Numbers of an image that are computed together at most: the largest output of a layer. */
-  readonly width: number;
-}
-
-/**
- * Images of one forward and backward pass: fewer where a layer's output would not fit a binding, or all of them a quarter of the budget.
- *
- * @throws {RangeError} if one image does not fit.
- */
-export function planPass(
-  { layers, longest, isSketched = false, binding, memoryBytes = Infinity }: PassRequest,
-): PassPlan {
-  const outputs = layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1));
-  const largest = Math.max(...outputs);
-  const imageBytes = PASS_COPIES * 4 *
-    outputs.reduce((a, b) => a + b, isSketched ? largest : 0);
-  const bindable = Math.floor(binding.bytes / (4 * largest));
-  if (bindable < 1) {
-    throw new RangeError(
-      `Cannot run the network: got a layer with ${largest} numbers an image, need at most ${
-        Math.floor(binding.bytes / 4)
-      } on this device`,
-    );
-  }
-  const affordable = Math.floor(memoryBytes / 4 / imageBytes);
-  if (affordable < 1) {
-    throw new RangeError(
-      `Cannot run the network: got a memory budget of ${
-        formatMebibytes(memoryBytes)
-      }, need at least ${formatMebibytes(4 * imageBytes)} for a pass of one image; raise --memory`,
-    );
-  }
-  const most = Math.min(bindable, affordable, BATCH_SAMPLES);
-  const batch = most >= PANEL_ROWS
-    ? Math.floor(most / PANEL_ROWS) * PANEL_ROWS
-    : 2 ** Math.floor(Math.log2(most));
-  const bytes = batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest;
-  return { batch, bytes, width: largest };
 }
 
 /** One pair of blocks of a Gram matrix. */

@@ -15,7 +15,8 @@ const SHARE = 0.8;
  */
 export function measureFreeMemory({ adapter }: Gpu): number {
   if (!adapter.isFallback || !isAllowed("systemMemoryInfo")) return Infinity;
-  return Math.floor(SHARE * Deno.systemMemoryInfo().available);
+  // whole MiB, which messages print
+  return 2 ** 20 * Math.floor(SHARE * Deno.systemMemoryInfo().available / 2 ** 20);
 }
 
 /** Bytes that are free where temporary files are made; no bound where the system does not say. */

@@ -77,7 +77,7 @@ function attempt<T>(action: string, path: string, job: () => T): T {
       path,
       `Cannot ${action} ${path}: ${
         (cause as Error).message
-      }; make room there, name another folder in TMPDIR, or raise --memory`,
+      }; make room there, name another folder in TMPDIR, or allow more memory`,
       { cause },
     );
   }

@@ -39,8 +39,8 @@ export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Sc
       );
     }
     const row = logits.subarray(n * classes, (n + 1) * classes);
-    const { largest, total, error } = predict(row, label);
-    loss[n] = Math.log(total) - (row[label] - largest);
+    const { loss: nats, error } = predict(row, label);
+    loss[n] = nats;
     el2n[n] = Math.hypot(...error);
   }
   return { loss, el2n };
@@ -61,13 +61,18 @@ export function computePredictionErrors(
   return errors;
 }
 
-/** One sample's `softmax(z) - onehot(y)` in float64, and the sum of exponentials of its logits less the largest. */
+/** One sample's cross-entropy and `softmax(z) - onehot(y)`, in float64; of a prediction that is all but certain both keep their digits. */
 function predict(logits: Float32Array, label: number) {
   const row = Float64Array.from(logits);
+  const top = row.indexOf(row.reduce((a, b) => Math.max(a, b)));
   // exponents of at most 0 cannot overflow
-  const largest = row.reduce((a, b) => Math.max(a, b));
-  const exponentials = row.map((logit) => Math.exp(logit - largest));
-  const total = exponentials.reduce((sum, value) => sum + value, 0);
-  const error = exponentials.map((value, c) => value / total - Number(c === label));
-  return { largest, total, error };
+  const powers = row.map((logit) => Math.exp(logit - row[top]));
+  const sumBut = (left: number) =>
+    powers.reduce((sum, power, c) => c === left ? sum : sum + power, 0);
+  const others = sumBut(label);
+  const total = others + powers[label];
+  return {
+    loss: Math.log1p(sumBut(top)) + (row[top] - row[label]),
+    error: powers.map((power, c) => (c === label ? -others : power) / total),
+  };
 }

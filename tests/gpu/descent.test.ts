@@ -59,6 +59,46 @@ for (
   );
 }
 
+testGpu(
+  "cross_entropy and its gradient keep their digits for samples that are all but certain",
+  async (gpu) => {
+    // the label ahead of two others by 0 to 80, and behind them
+    const gaps = Float32Array.from({ length: 400 }, (_, i) => (i - 40) / 4.5);
+    const [samples, classes] = [gaps.length, 3];
+    const data = Float32Array.from([...gaps].flatMap((gap) => [-1, gap - 1, -1.5]));
+    const logits = { shape: [samples, classes], data };
+    const labels = new Float32Array(samples).fill(1);
+    const deltas = new Float32Array(samples).fill(0.25);
+    const params = { sample_count: samples, classes };
+    // WGSL: an exponential is off by up to 3 + 2 |x| units in the last place, of 2 round-offs each; a difference before it, by one of the larger
+    const relative = (n: number) =>
+      2 * (3 + 3 * (Math.abs(gaps[n]) + 1)) * 2 * UNIT_ROUNDOFF + 2 ** -21;
+    const { losses } = await launchTwice(
+      gpu,
+      kernels.cross_entropy,
+      params,
+      { logits: data, labels, losses: { unfilled: samples } },
+      Math.ceil(samples / 64),
+    );
+    const expected = crossEntropy(logits, labels).data;
+    assertOutput(losses, expected, (n) => relative(n) * expected[n], "losses");
+    const { gradients } = await launchTwice(
+      gpu,
+      kernels.cross_entropy_gradient,
+      params,
+      { logits: data, labels, deltas, gradients: { unfilled: samples * classes } },
+      Math.ceil(samples / 64),
+    );
+    const slopes = crossEntropyGradient(logits, labels, deltas).data;
+    assertOutput(
+      gradients,
+      slopes,
+      (i) => relative(Math.floor(i / classes)) * Math.abs(slopes[i]),
+      "gradients",
+    );
+  },
+);
+
 // an invocation makes 4 of these, or 16 where four are taken at a time
 for (const size of [1, 63, 64, 65, 256, 1_028, 4_097, 10_007, 4 * MANY + 1]) {
   testGpu(`momentum_step agrees with its twin: ${size} weights`, async (gpu) => {

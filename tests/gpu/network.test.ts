@@ -226,13 +226,13 @@ testEngine(
       const data = drawImages(network, 131, 251);
       await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
         name: "FileError",
-        message: /^Cannot write rows to .*No space left.*TMPDIR.*--memory/,
+        message: /^Cannot write rows to .*No space left.*TMPDIR.*allow more memory/,
       });
       assert.deepEqual([...Deno.readDirSync(disk.path)], []);
       Deno.env.set("TMPDIR", `${disk.path}/none`);
       await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
         name: "FileError",
-        message: /^Cannot make a file for rows in .*none: .*TMPDIR.*--memory/,
+        message: /^Cannot make a file for rows in .*none: .*TMPDIR.*allow more memory/,
       });
     } finally {
       if (before === undefined) Deno.env.delete("TMPDIR");
@@ -618,7 +618,7 @@ for (const [network, seed] of [[smooth(3), 5], [branched(3), 3]] as const) {
       using built = build(engine, network, weights);
       const near = (actual: Float32Array, expected: Float64Array, label: string) => {
         const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-        // what the golden kernels are held to; erf alone is off by 1.5e-7
+        // what the golden kernels are held to
         assertClose(actual, expected, () => 1e-5 * largest, label);
       };
       const images = toNumbers(data);

@@ -7,7 +7,18 @@
  * @module
  */
 
-import { biasGradient, convFilterGradient, convForward, convInputGradient } from "./layers.ts";
+import {
+  biasGradient,
+  convFilterGradient,
+  convForward,
+  convInputGradient,
+  geluForward,
+  geluGradient,
+  reluForward,
+  reluGradient,
+  tanhForward,
+  tanhGradient,
+} from "./layers.ts";
 import { type Numbers, permute, sampleAt, sizeOf, type Tensor, zeros } from "./tensor.ts";
 
 /** One layer, as data. */
@@ -196,14 +207,11 @@ function bindLayer(layer: Layer, weights: Weights): Step {
     case "dense":
       return bindDense(layer.name, weights);
     case "relu":
-      return bindPointwise((v) => v > 0 ? v : 0, (v) => v > 0 ? 1 : 0);
+      return bindPointwise(reluForward, (x, dy) => reluGradient(reluForward(x), dy));
     case "tanh":
-      return bindPointwise(Math.tanh, (v) => 1 - Math.tanh(v) ** 2);
+      return bindPointwise(tanhForward, tanhGradient);
     case "gelu":
-      return bindPointwise(
-        (v) => v * (1 + erf(v * Math.SQRT1_2)) / 2,
-        (v) => (1 + erf(v * Math.SQRT1_2)) / 2 + v * Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI),
-      );
+      return bindPointwise(geluForward, geluGradient);
     case "maxPool":
       return maxPool;
     case "averagePool":
@@ -310,27 +318,15 @@ function bindDense(name: string, weights: Weights): Step {
   };
 }
 
-function bindPointwise(value: (v: number) => number, slope: (v: number) => number): Step {
+function bindPointwise(
+  forward: (x: Numbers) => Tensor,
+  gradient: (x: Numbers, dy: Numbers) => Tensor,
+): Step {
   return {
     parameters: [],
-    forward: (x) => ({ shape: x.shape, data: x.data.map(value) }),
-    backward: (x, dy) => ({
-      dx: { shape: x.shape, data: x.data.map((v, i) => dy.data[i] * slope(v)) },
-      gradients: [],
-    }),
+    forward,
+    backward: (x, dy) => ({ dx: gradient(x, dy), gradients: [] }),
   };
-}
-
-/** The error function by a series without cancellation: `2/sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (2n+1)!!`. */
-function erf(x: number): number {
-  if (Math.abs(x) > 6) return Math.sign(x); // 1 - 2e-17
-  let sum = 0;
-  let term = x;
-  for (let n = 1; sum + term !== sum; n++) {
-    sum += term;
-    term *= 2 * x * x / (2 * n + 1);
-  }
-  return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
 }
 
 function bindNorm({ name, epsilon }: { name: string; epsilon: number }, weights: Weights): Step {

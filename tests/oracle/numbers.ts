@@ -24,10 +24,42 @@ export function dotBound(length: number, magnitude: number): number {
   return growth / (1 - growth) * magnitude;
 }
 
+/** How far numbers are from those that are needed. */
+export interface Comparison {
+  /** The largest error in units of its element's bound; infinite where an element is missing, too many, or no number. */
+  readonly excess: number;
+  /** The element that has it; -1 where there is no element. */
+  readonly worst: number;
+  /** Elements that are further off than their bound. */
+  readonly failures: number;
+}
+
 /**
- * Holds every element to its own bound, and names the worst: the one with the largest error in units of its bound.
+ * Holds every element to its own bound.
  *
- * A NaN fails, wherever it stands; so does an infinity, and a bound that is infinite (it could not fail).
+ * A NaN fails, wherever it stands and whatever comes after it; so does an infinity, and a bound that is infinite (it could not fail).
+ */
+export function compareNumbers(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  bound: (i: number) => number,
+): Comparison {
+  let [worst, excess, failures] = [-1, -1, 0];
+  for (let i = 0; i < Math.max(actual.length, expected.length); i++) {
+    const error = Math.abs(actual[i] - expected[i]);
+    const largest = bound(i);
+    const passes = error <= largest && largest < Infinity;
+    if (!passes) failures++;
+    const own = passes && error === 0 ? 0 : error / largest;
+    // what is no number is further off than any
+    const ranked = own >= 0 && largest < Infinity ? own : Infinity;
+    if (ranked > excess) [worst, excess] = [i, ranked];
+  }
+  return { worst, excess: Math.max(excess, 0), failures };
+}
+
+/**
+ * Holds every element to its own bound as `compareNumbers` does, and names the worst: the one with the largest error in units of its bound.
  *
  * @throws {Error} the lengths differ, or an element is further from `expected` than `bound(i)`.
  */
@@ -42,19 +74,7 @@ export function assertClose(
       `Cannot accept ${label}: got ${actual.length} elements, need ${expected.length}`,
     );
   }
-  let worst = -1;
-  let worstExcess = 0;
-  let failures = 0;
-  for (let i = 0; i < actual.length; i++) {
-    const error = Math.abs(actual[i] - expected[i]);
-    if (error <= bound(i) && bound(i) < Infinity) continue;
-    failures++;
-    const excess = Number.isNaN(error) ? Infinity : error / bound(i);
-    if (worst < 0 || excess > worstExcess) {
-      worst = i;
-      worstExcess = excess;
-    }
-  }
+  const { worst, failures } = compareNumbers(actual, expected, bound);
   if (failures === 0) return;
   const difference = `got ${actual[worst]} at element ${worst}, need ${expected[worst]} within ${
     bound(worst)

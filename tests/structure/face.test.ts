@@ -4,6 +4,7 @@ import * as face from "../../mod.ts";
 
 Deno.test("mod.ts exports these values", () => {
   assert.deepEqual(Object.keys(face).sort(), [
+    "BudgetError",
     "CIFAR10",
     "CIFAR100",
     "DataError",

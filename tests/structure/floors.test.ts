@@ -129,7 +129,7 @@ Deno.test("the command line knows the library by its public face alone", () => {
     !(imported === "mod.ts" || imported.startsWith("cli/") || isPackage(imported) ||
       imported === MANIFEST) &&
     // the self-test carries the suite's comparison to the user's adapter
-    !(file === "cli/commands/doctor.ts" && imported.startsWith("tests/oracle/")) &&
+    !(file === "cli/commands/self_test.ts" && imported.startsWith("tests/oracle/")) &&
     !(file === "cli/commands/bench.ts" && imported.startsWith("bench/"))
   );
   assert.deepEqual(wrong, []);

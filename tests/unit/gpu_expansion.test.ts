@@ -75,6 +75,11 @@ Deno.test("constants get the numbers that they are given, and those that a shade
 Deno.test("numbers become quads where a shader names them, and a shader that does not is refused", () => {
   const code = "alias Numbers = f32;\nvar<storage, read> x: array<Numbers>;\n";
   assert.equal(takeQuads(code), code.replace("f32", "vec4f"));
+  const integers = "alias Integers = i32;\n";
+  assert.equal(
+    takeQuads(code + integers),
+    code.replace("f32", "vec4f") + integers.replace("i32", "vec4i"),
+  );
   const numbers = "var<storage, read> x: array<f32>;";
   assert.throws(() => takeQuads(numbers), SyntaxError);
   assert.equal(bindQuads(numbers, "x"), numbers.replace("f32", "vec4f"));

@@ -771,7 +771,8 @@ Deno.test("a comparison fails on NaN anywhere, on infinities, on useless bounds 
   assert.throws(() => assertClose([0], [0], () => -1, "n"), /within -1/);
   assert.throws(() => assertClose([0], [2 ** -1074], () => 0, "n"), /within 0/);
   assert.throws(() => assertClose([0, 0], [0], () => 1, "n"), /got 2 elements, need 1/);
-  // NaN beats a merely large error to the message.
+  // NaN beats a merely large error to the message, whichever comes first.
+  assert.throws(() => assertClose([NaN, 9], [0, 0], () => 1, "n"), /got NaN at element 0.*2 of 2/);
   assert.throws(() => assertClose([9, NaN], [0, 0], () => 1, "n"), /got NaN at element 1/);
 });
 

@@ -9,9 +9,11 @@ import {
   pairBlocks,
   PANEL_ROWS,
   planChunkRows,
-  planPass,
   planRows,
 } from "../../engine/rows/plan.ts";
+import { type JobRequest, planJob, planPass } from "../../engine/rows/job.ts";
+import { BudgetError } from "../../engine/errors.ts";
+import { readBytes } from "../../cli/units.ts";
 
 const MEBIBYTE = 2 ** 20;
 const BINDING = { bytes: 128 * MEBIBYTE, lines: 8192, panels: 256 };
@@ -54,8 +56,10 @@ Deno.test("a smaller budget takes smaller blocks first, then a file", () => {
 
 Deno.test("a budget that cannot be kept says how much is needed", () => {
   assert.throws(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES }), {
-    name: "RangeError",
-    message: /got a memory budget of 640 MiB, need at least 642 MiB; raise --memory/,
+    name: "BudgetError",
+    message: /got a memory budget of 640 MiB, need at least 642 MiB$/,
+    gotBytes: BASE_BYTES,
+    needBytes: BASE_BYTES + 2 * MEBIBYTE,
   });
   assert.doesNotThrow(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES + 2 * MEBIBYTE }));
 });
@@ -121,8 +125,84 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
   }
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);
-  const tight = { layers: LAYERS, longest: 7, binding: BINDING, memoryBytes: 1023 };
-  assert.throws(() => planPass(tight), /need at least 1 MiB for a pass of one image/);
+  const tight = { layers: LAYERS, longest: 7, binding: BINDING, memoryBytes: 1 };
+  assert.equal(planPass(tight).batch, 1);
+});
+
+Deno.test("a budget is printed as it was given, and the one that is named is enough", () => {
+  const size = fc.integer({ min: 1, max: 5000 });
+  const segment = fc.oneof(
+    fc.record({ kind: fc.constant("plain" as const), length: size }),
+    fc.record({
+      kind: fc.constant("factored" as const),
+      positions: fc.constantFrom(1, 2, 16),
+      inputs: size,
+      outputs: fc.integer({ min: 1, max: 3000 }),
+    }),
+  );
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 300_000 }),
+      fc.array(segment, { minLength: 1, maxLength: 5 }),
+      fc.array(fc.integer({ min: 1, max: 2 ** 21 }), { minLength: 1, maxLength: 4 }),
+      fc.record({
+        unit: fc.constantFrom([1, "bytes"], [2 ** 10, "KiB"], [MEBIBYTE, "MiB"], [2 ** 30, "GiB"]),
+        // no multiple of 1,024, which would be printed in the next unit
+        number: fc.integer({ min: 1, max: 1023 }),
+        usedBytes: fc.integer({ min: 0, max: 2 ** 31 }),
+        fileBytes: fc.constantFrom(0, 2 ** 30, Infinity),
+        residence: fc.constantFrom(undefined, "device", "file", "recomputed"),
+        blockRows: fc.constantFrom(undefined, PANEL_ROWS, 1024),
+        isSketched: fc.boolean(),
+        others: fc.constantFrom(0, 1, 10_000),
+      }),
+      (count, parts, outputs, { unit: [unit, name], number, ...options }) => {
+        let length = 0;
+        const segments = parts.map((part, i) => {
+          const segment = { ...part, layer: `layer${i}`, offset: length } as Segment;
+          length += part.kind === "plain"
+            ? part.length
+            : part.positions * (part.inputs + part.outputs);
+          return segment;
+        });
+        const plan = (memoryBytes: number, beside = {}) =>
+          planJob({
+            ...options as Pick<JobRequest, "residence" | "blockRows" | "isSketched">,
+            count,
+            layout: { segments, length },
+            binding: { ...BINDING, lines: 2 ** 20 },
+            layers: outputs.map((output) => ({ outputShape: [output] })),
+            memoryBytes,
+            ...beside,
+          });
+        const memoryBytes = number * Number(unit);
+        let error: unknown;
+        try {
+          assert.ok(plan(memoryBytes).rows.peakBytes <= memoryBytes);
+          return;
+        } catch (thrown) {
+          error = thrown;
+        }
+        assert.ok(error instanceof BudgetError, `${error}`);
+        const [, got, need] = error.message.match(/budget of (.*), need at least ([\d,]+ MiB)$/)!;
+        assert.equal(got, `${number.toLocaleString("en")} ${name}`);
+        assert.equal(readBytes(got), error.gotBytes);
+        assert.equal(readBytes(need), error.needBytes);
+        assert.equal(error.gotBytes, memoryBytes);
+        assert.ok(plan(error.needBytes).rows.peakBytes <= error.needBytes);
+        // and no less than 1 MiB less is
+        assert.throws(() => plan(error.needBytes - MEBIBYTE), BudgetError);
+        const { rows } = plan(error.needBytes);
+        if (rows.residence === "device" && options.others > 0) {
+          const usedBytes = options.usedBytes + rows.rowBytes;
+          plan(error.needBytes, { count: options.others, others: 0, usedBytes });
+        }
+        // whatever a budget has room for, a larger one has too
+        for (const share of [1.01, 1.1, 1.5, 3]) plan(Math.ceil(share * error.needBytes));
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 /** ResNet-18 on the whole of CIFAR-10. */
@@ -209,6 +289,35 @@ Deno.test("a dense layer of which not one panel can be bound is refused, whateve
     });
   }
   assert.doesNotThrow(() => planChunkRows(layout, { bytes: 2 ** 40, lines: 50_001, panels: 1 }));
+});
+
+Deno.test("a layer that is too long for a device is told a length that is not", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 20_000 }),
+    fc.integer({ min: 1, max: 20_000 }),
+    fc.constantFrom(1, 4, 16),
+    fc.record({
+      bytes: fc.integer({ min: 2 ** 18, max: 2 ** 23 }),
+      lines: fc.integer({ min: 256, max: 8192 }),
+      panels: fc.constantFrom(16, 256, Infinity),
+    }),
+    (inputs, outputs, positions, binding) => {
+      const lay = (lines: number, outputs: number): RowLayout => {
+        const sizes = { positions, inputs: lines - outputs, outputs };
+        const segment = { layer: "a", kind: "factored", offset: 0, ...sizes } as const;
+        return { segments: [segment], length: positions * lines };
+      };
+      try {
+        planChunkRows(lay(inputs + outputs, outputs), binding);
+      } catch (error) {
+        const [, most] = (error as Error).message.match(/need at most (\d+) on this device/)!;
+        const fits = (length: number) =>
+          planChunkRows(lay(Math.floor(length / positions), 1), binding);
+        fits(Number(most));
+        assert.throws(() => fits(Number(most) + positions), RangeError);
+      }
+    },
+  ));
 });
 
 Deno.test("slices hold whole entries, as many as fit, and together the row", () => {

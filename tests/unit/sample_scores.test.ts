@@ -41,3 +41,13 @@ Deno.test("logits that do not fit the labels are refused", () => {
     assert.throws(() => scoreLogits(new Float32Array(length), labels), RangeError);
   }
 });
+
+Deno.test("loss and EL2N of a prediction that is all but certain keep their digits", () => {
+  for (const gap of [20, 40, 80]) {
+    const { loss, el2n } = scoreLogits(Float32Array.of(gap, 0), [0]);
+    const close = (actual: number, expected: number) =>
+      assert.ok(Math.abs(actual / expected - 1) < 1e-14, `${actual}, not ${expected}`);
+    close(loss[0], Math.log1p(Math.exp(-gap)));
+    close(el2n[0], Math.SQRT2 * Math.exp(-gap) / (1 + Math.exp(-gap)));
+  }
+});

@@ -1,0 +1,46 @@
+/**
+ * Tanh and gelu as operations of TensorFlow.js whose kernels are ours: its own lose the digits of small numbers.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { kernels } from "../gpu/kernel_table.ts";
+import { launchElementwise } from "./elementwise.ts";
+import { Tensorflow } from "./tensorflow.ts";
+
+/** The hyperbolic tangent, element by element. */
+export const computeTanh = register("LpntkTanh", kernels.tanh);
+
+/** `x Phi(x)`, element by element. */
+export const computeGelu = register("LpntkGelu", kernels.gelu);
+
+/** An operation whose kernel computes its values and, specialised, its gradient from its input. */
+function register(kernelName: string, kernel: typeof kernels.tanh) {
+  const gradientName = `${kernelName}Gradient`;
+  const gradient = kernel.shape({ constants: { IS_GRADIENT: 1 } });
+  const launch = (launched: typeof kernel, inputs: tf.TensorInfo, deltas: tf.TensorInfo) => {
+    const outputs = Tensorflow.current.allocate(inputs.shape);
+    launchElementwise(launched, { inputs, deltas, outputs }, outputs);
+    return outputs;
+  };
+  tf.registerKernel({
+    kernelName,
+    backendName: "webgpu",
+    // the values' launch reads no deltas, but binds some
+    kernelFunc: ({ inputs: { x } }) => launch(kernel, x as tf.TensorInfo, x as tf.TensorInfo),
+  });
+  tf.registerKernel({
+    kernelName: gradientName,
+    backendName: "webgpu",
+    kernelFunc: ({ inputs: { x, dy } }) =>
+      launch(gradient, x as tf.TensorInfo, dy as tf.TensorInfo),
+  });
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: ["x"],
+    gradFunc: (dy, [x]) => ({
+      x: () => tf.engine().runKernel(gradientName, { x, dy: dy as tf.Tensor }),
+    }),
+  });
+  return <T extends tf.Tensor>(x: T): T => tf.engine().runKernel(kernelName, { x });
+}

@@ -1,0 +1,120 @@
+/**
+ * What a job's rows and the passes that make them take before it runs: pure arithmetic, as `plan.ts`.
+ *
+ * @module
+ */
+import { BudgetError } from "../errors.ts";
+import type { LayerShape } from "../network/network.ts";
+import {
+  BASE_BYTES,
+  type BindingLimits,
+  measureLeast,
+  measureLongestSlice,
+  PANEL_ROWS,
+  type PlanRequest,
+  planRows,
+  type RowPlan,
+} from "./plan.ts";
+
+/** Images of one forward and backward pass at most. */
+const BATCH_SAMPLES = 256;
+
+/** Numbers that a pass holds for each number of a layer's output: its input and delta, and what TensorFlow.js keeps and recycles. */
+const PASS_COPIES = 4;
+
+/** What a pass is planned for. */
+export interface PassRequest {
+  /** All layers of the network. */
+  readonly layers: readonly Pick<LayerShape, "outputShape">[];
+  /** Numbers of the longest slice of a row. */
+  readonly longest: number;
+  /** Whether what filters compute of an image stands beside what its layers do. Default: no. */
+  readonly isSketched?: boolean;
+  readonly binding: BindingLimits;
+  /** What the process and the device may hold together, in bytes. Default: no bound. */
+  readonly memoryBytes?: number;
+  /** Images at most. Default 256. */
+  readonly most?: number;
+}
+
+/** A forward and backward pass, and the panels where its rows are staged. */
+export interface PassPlan {
+  /** Images at most: whole panels, or a panel in equal parts. */
+  readonly batch: number;
+  /** Bytes that the device holds at most. */
+  readonly bytes: number;
+  /** Numbers of an image that are computed together at most: the largest output of a layer. */
+  readonly width: number;
+}
+
+/**
+ * Images of one forward and backward pass: fewer where a layer's output would not fit a binding, or all of them a quarter of the budget, but
+ * one at least.
+ *
+ * @throws {RangeError} if one image does not fit a binding.
+ */
+export function planPass(
+  { layers, longest, isSketched = false, binding, memoryBytes = Infinity, most = BATCH_SAMPLES }:
+    PassRequest,
+): PassPlan {
+  const outputs = layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1));
+  const largest = Math.max(...outputs);
+  const imageBytes = PASS_COPIES * 4 *
+    outputs.reduce((a, b) => a + b, isSketched ? largest : 0);
+  const bindable = Math.floor(binding.bytes / (4 * largest));
+  if (bindable < 1) {
+    throw new RangeError(
+      `Cannot run the network: got a layer with ${largest} numbers an image, need at most ${
+        Math.floor(binding.bytes / 4)
+      } on this device`,
+    );
+  }
+  const affordable = Math.max(1, Math.floor(memoryBytes / 4 / imageBytes));
+  const images = Math.min(bindable, affordable, most);
+  const batch = images >= PANEL_ROWS
+    ? Math.floor(images / PANEL_ROWS) * PANEL_ROWS
+    : 2 ** Math.floor(Math.log2(images));
+  const bytes = batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest;
+  return { batch, bytes, width: largest };
+}
+
+/** What a job is planned for: its rows, and the passes that make them. */
+export interface JobRequest extends PlanRequest {
+  /** All layers of the network. */
+  readonly layers: PassRequest["layers"];
+  /** Whether its rows are sketched. */
+  readonly isSketched: boolean;
+  /** Rows of as many numbers that are to stand beside these, and for which room is left. Default 0. */
+  readonly others?: number;
+}
+
+/**
+ * Plans rows and the passes that make them: as large passes as have room beside the rows, so that whatever a budget has room for, a larger one
+ * has too.
+ *
+ * @throws {RangeError} if the device cannot bind a panel or an image.
+ * @throws {BudgetError} if the budget is too small for a panel and an image at a time; it says what is enough.
+ */
+export function planJob(
+  { layers, isSketched, others = 0, ...request }: JobRequest,
+): { readonly pass: PassPlan; readonly rows: RowPlan; readonly longest: number } {
+  const { layout, binding, memoryBytes } = request;
+  const longest = measureLongestSlice(layout, binding);
+  const planAtMost = (most?: number) =>
+    planPass({ layers, longest, isSketched, binding, memoryBytes, most });
+  const usedBytes = (request.usedBytes ?? 0) + (others === 0 ? 0 : measureLeast({
+    ...request,
+    count: others,
+    usedBytes: planAtMost(1).bytes - BASE_BYTES,
+  }));
+  for (let most: number | undefined;;) {
+    const pass = planAtMost(most);
+    try {
+      const rows = planRows({ ...request, usedBytes: usedBytes + pass.bytes });
+      return { pass, rows, longest };
+    } catch (error) {
+      if (!(error instanceof BudgetError) || pass.batch === 1) throw error;
+      most = pass.batch - 1;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** Budgets that are too small: the command line names one that is enough. @module */
+import assert from "node:assert/strict";
+import { main } from "../../cli/main.ts";
+import { openTempFolder } from "../unit/data_fixtures.ts";
+
+/** Runs a command in this process. */
+async function call(...args: string[]): Promise<{ code: number; complaint: string }> {
+  const { log, error } = console;
+  const complaint: string[] = [];
+  console.log = () => {};
+  console.error = (line) => complaint.push(line);
+  try {
+    return { code: await main(args), complaint: complaint.join("\n") };
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}
+
+Deno.test("a budget that an error names is enough, whatever is computed", async (t) => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  const data = ["--model", "mlp", "--data", "digits"];
+  const trained = await call(
+    "train",
+    ...data,
+    ..."--train-size 64 --epochs 1 --out".split(" "),
+    `${path}/a`,
+  );
+  assert.deepEqual(trained, { code: 0, complaint: "" });
+  const given = [...data, "--weights", `${path}/a/weights.safetensors`];
+  const sized = [...given, "--train-size", "400"];
+  const commands: Readonly<Record<string, readonly string[]>> = {
+    plan: ["plan", "--model", "lenet5", "--samples", "60000"],
+    "plan of two sides": ["plan", "--model", "lenet5", "--samples", "60000", "--others", "10000"],
+    gram: ["gram", ...sized, "--out", `${path}/K.npy`],
+    "gram of two sides": [
+      "gram",
+      ...sized,
+      "--cross",
+      "--test-size",
+      "300",
+      "--out",
+      `${path}/T.npy`,
+    ],
+    "gram of a sketch": ["gram", ...sized, "--sketch", "64", "--out", `${path}/S.npy`],
+    "gram of two sides in chunks": [
+      "gram",
+      ...sized,
+      "--cross",
+      "--test-size",
+      "300",
+      "--out",
+      `${path}/T.zarr`,
+    ],
+    cluster: ["cluster", ...sized, "--out", `${path}/cluster`],
+    neighbours: ["neighbours", ...sized, "--test", "7", "--out", `${path}/neighbours`],
+  };
+  for (const [name, args] of Object.entries(commands)) {
+    await t.step(name, async () => {
+      const refused = await call(...args, "--memory", "1KiB");
+      assert.equal(refused.code, 2, refused.complaint);
+      const [, need] = refused.complaint.match(
+        /^lpntk: Cannot plan [^\n]*: got a memory budget of 1 KiB, need at least ([\d,]+ MiB)(?:, of which the matrix takes [^\n;]+)?; raise --memory$/,
+      ) ?? assert.fail(refused.complaint);
+      assert.deepEqual(await call(...args, "--memory", need), { code: 0, complaint: "" });
+    });
+  }
+});
