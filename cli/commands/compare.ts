@@ -2,6 +2,7 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { openEngine } from "../../mod.ts";
+import { loadIndices } from "../arrays.ts";
 import {
   type Arm,
   describeArms,
@@ -9,7 +10,7 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadDefinition, loadIndices, loadTrainingSets } from "../inputs.ts";
+import { loadDefinition, loadTrainingSets } from "../inputs.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";

@@ -14,12 +14,12 @@ import {
   storeGram,
   writeNpy,
 } from "../../mod.ts";
+import { namesStore } from "../arrays.ts";
 import {
   identifyModel,
   loadData,
   loadNetwork,
   measureSketch,
-  namesStore,
   type NetworkOptions,
   project,
   SKETCH_ERROR,

@@ -60,6 +60,7 @@ Deno.test("mod.ts exports these values", () => {
     "readCifar",
     "readFashionMnist",
     "readFolder",
+    "readLabels",
     "readMnist",
     "readNpy",
     "relateSamples",
