@@ -10,6 +10,7 @@ import {
   averageByClass,
   computeGram,
   computeSelfSimilarity,
+  countShare,
   type Dataset,
   type Engine,
   findNearest,
@@ -256,7 +257,7 @@ function checkSettings({ checkpoints, neighbours, suspects, trainSize, share }: 
   }
   if (neighbours >= trainSize) throw new SettingError("neighbours", "below trainSize");
   if (suspects > trainSize) throw new SettingError("suspects", "at most trainSize");
-  if (Math.round(share * trainSize) === 0) {
+  if (countShare(share, trainSize, "nearest") === 0) {
     throw new SettingError("share", "large enough to flip a label");
   }
 }

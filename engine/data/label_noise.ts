@@ -6,6 +6,7 @@
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { Dataset } from "./dataset.ts";
 import { createGenerator, drawPermutation } from "./random.ts";
+import { countShare } from "./share.ts";
 
 /** A data set with wrong labels, and where they are. */
 export interface NoisyDataset {
@@ -35,7 +36,7 @@ export function flipLabels(data: Dataset, share: number, seed = 0): NoisyDataset
     throw new RangeError(`Cannot flip labels of ${name}: got 1 class, need another to flip to`);
   }
   const generator = createGenerator(seed, NOISE_STREAM);
-  const count = Math.round(share * data.labels.length);
+  const count = countShare(share, data.labels.length, "nearest");
   const flipped = drawPermutation(generator, data.labels.length).slice(0, count).sort();
   const labels = data.labels.slice();
   for (const sample of flipped) {

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { countShare } from "../data/share.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
@@ -125,7 +126,7 @@ function formGroups(samples: Int32Array, ratio: number, labels?: ArrayLike<numbe
   const byLabel = Map.groupBy(samples, (sample) => labels ? labels[sample] : 0);
   return [...byLabel.entries()].sort(([a], [b]) => a - b).map(([, members]) => ({
     samples: members,
-    clusterCount: Math.max(1, Math.floor(ratio * members.length)),
+    clusterCount: Math.max(1, countShare(ratio, members.length)),
   }));
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { createGenerator, drawPermutation } from "../data/random.ts";
+import { countShare } from "../data/share.ts";
 import type { Clusters } from "./fpc.ts";
 
 const PRUNE_STREAM = 3;
@@ -30,7 +31,7 @@ export function pruneHeads(
     [...assignment.keys()].filter((sample) => assignment[sample] === head)
   );
   const removed = members.flatMap((samples, i) =>
-    choose(samples, Math.floor(share * samples.length), seed, i)
+    choose(samples, countShare(share, samples.length), seed, i)
   );
   const drop = new Set(removed);
   return Int32Array.from(

@@ -27,6 +27,7 @@ Deno.test("mod.ts exports these values", () => {
     "computeGram",
     "computeSelfSimilarity",
     "countMembers",
+    "countShare",
     "createDataset",
     "createResnet",
     "decodeNpy",
