@@ -134,7 +134,10 @@ async function runAll(
   const arms = [
     { name: "full" },
     { name: "pruned", keep: () => keep },
-    { name: "random", keep: (run: number) => keepRandom(count, keep.length, seed + run) },
+    {
+      name: "random",
+      keep: (run: number) => keepRandom(count, keep.length, (seed + run) % 2 ** 32),
+    },
   ];
   const results = await withProgress(
     "comparing",

@@ -7,7 +7,7 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
-import { createGenerator, drawPermutation } from "../data/random.ts";
+import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { layElementwise } from "./elementwise.ts";
@@ -82,10 +82,6 @@ const STEPS_PER_WAIT = 32;
 /** Images of one forward pass at most when judging. */
 const JUDGE_BATCH = 512;
 
-const ORDER_STREAM = 2;
-const AUGMENTATION_STREAM = 3;
-const DROPOUT_STREAM = 4;
-
 /**
  * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
  *
@@ -111,9 +107,9 @@ export async function trainNetwork(
       `Cannot train ${network.definition.name}: got batches of ${batch}, need at most ${network.batchLimit} for its largest layer on this device`,
     );
   }
-  const generator = createGenerator(seed, ORDER_STREAM);
-  const augmentation = settings.augment ? createGenerator(seed, AUGMENTATION_STREAM) : undefined;
-  const noise = createGenerator(seed, DROPOUT_STREAM);
+  const generator = createGenerator(seed, STREAMS.order);
+  const augmentation = settings.augment ? createGenerator(seed, STREAMS.augmentation) : undefined;
+  const noise = createGenerator(seed, STREAMS.dropout);
   const difficulty = new Float32Array(count);
   const forgetting = new ForgettingCounter(count);
   const metrics: EpochMetrics[] = [];

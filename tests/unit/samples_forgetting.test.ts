@@ -6,7 +6,7 @@ import {
   predictLogits,
   predictProbabilities,
 } from "../../engine/samples/forgetting.ts";
-import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.ts";
 import {
   multiply,
   predictionErrors,
@@ -29,7 +29,7 @@ import { assertClose } from "../oracle/numbers.ts";
 const ROUND_OFF = 2 ** -40;
 
 function draw(seed: number, count: number, bound = 1): Float64Array {
-  return Float64Array.from(drawUniform(createGenerator(seed), count, bound));
+  return Float64Array.from(drawUniform(createGenerator(seed, STREAMS.trials), count, bound));
 }
 
 /** Consecutive runs of `size` numbers. */
