@@ -109,7 +109,7 @@ export const clusters: Experiment<typeof SETTINGS> = {
   async run(run) {
     const { settings } = run;
     const { trainSize, validationSize, share } = settings;
-    const whole = await run.data("train", trainSize + validationSize);
+    const whole = await run.data("train", { trainSize, validationSize });
     const indices = [...whole.labels.keys()];
     const data = takeSamples(whole, indices.slice(0, trainSize));
     const validation = takeSamples(whole, indices.slice(trainSize));

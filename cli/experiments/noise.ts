@@ -266,8 +266,8 @@ function checkSettings({ checkpoints, neighbours, suspects, trainSize, share }: 
 async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
   const { settings, engine, definition } = run;
   const { trainSize, testSize, share, seeds, checkpoints, batch, learningRate } = settings;
-  const clean = await run.data("train", trainSize);
-  const test = await run.data("test", testSize);
+  const clean = await run.data("train", { trainSize });
+  const test = await run.data("test", { testSize });
   const judgements: Judgement[] = [];
   for (let i = 0; i < seeds; i++) {
     const seed = (settings.seed + i) % 2 ** 32;

@@ -152,7 +152,7 @@ function checkWidths(widths: readonly number[], fitFrom: number): void {
 /** The first samples of each class. */
 async function chooseSamples({ settings, data }: Run<Settings>): Promise<Dataset> {
   const { trainSize, perClass } = settings;
-  const all = await data("train", trainSize);
+  const all = await data("train", { trainSize });
   const chosen = Array.from({ length: all.classes }, (_, label) => {
     const own = Array.from(all.labels.keys()).filter((n) => all.labels[n] === label);
     if (own.length < perClass) {

@@ -16,6 +16,7 @@ Deno.test("mod.ts exports these values", () => {
     "KernelWriter",
     "NoAdapterError",
     "NonFiniteError",
+    "UnknownDatasetError",
     "WeightsError",
     "add",
     "averageByClass",
