@@ -27,6 +27,7 @@ export {
   createDataset,
   type Dataset,
   type DatasetParts,
+  findEmptyClasses,
   type Split,
   takeFirst,
   takeSamples,

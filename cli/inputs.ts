@@ -32,6 +32,7 @@ import {
   takeSamples,
 } from "../mod.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
+import { noteEmptyClasses } from "./notes.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
 
@@ -259,6 +260,7 @@ export async function withSource<T>(
   const how = { kind, sketch };
   const error = await measureSketch(engine, network, samples, how);
   using rows = await project(engine, network, samples, how);
+  noteEmptyClasses(samples);
   const origin = { adapter: engine.adapter.name, variant: rows.variant.name, sketch: error };
   return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
 }

@@ -11,6 +11,7 @@ import {
   writeComparison,
 } from "../comparison.ts";
 import { loadDefinition, loadTrainingSets } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -45,6 +46,7 @@ export function addCompare(program: Command): void {
         async (folder) => {
           const definition = await loadDefinition(model);
           const { train, test } = await loadTrainingSets(settings);
+          for (const samples of [train, test]) noteEmptyClasses(samples);
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => {
               if (file === undefined) return { name };

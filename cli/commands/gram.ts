@@ -24,6 +24,7 @@ import {
   project,
   SKETCH_ERROR,
 } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
@@ -61,6 +62,7 @@ export function addGram(program: Command): void {
       const { tiles, variant } = namesStore(out)
         ? await writeStore(out, { ...job, sketch }, program.version()!)
         : await writeMatrix(out, job);
+      for (const samples of [left, right]) if (samples) noteEmptyClasses(samples);
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;

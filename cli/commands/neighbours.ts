@@ -3,6 +3,7 @@
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
 import { loadData, loadNetwork, measureSketch, project } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { describeSketch, options, report } from "./shared.ts";
@@ -37,6 +38,7 @@ export function addNeighbours(program: Command): void {
           const sketch = await measureSketch(engine, network, judged, settings, train);
           using row = await project(engine, network, judged, settings);
           using columns = await project(engine, network, train, settings);
+          noteEmptyClasses(train);
           const similarity = await computeGram(row, columns);
           const [self] = await computeGram(row);
           const label = judged.labels[0];

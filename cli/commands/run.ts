@@ -23,6 +23,7 @@ import {
   project,
   type TrainingSets,
 } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -64,6 +65,7 @@ export function addRun(program: Command): void {
         { command: "run", options: settings },
         async (folder) => {
           const sets = await loadTrainingSets(settings);
+          for (const samples of [sets.train, sets.test]) noteEmptyClasses(samples);
           using engine = await openEngine({ memoryBytes: settings.memory });
           return await runAll(engine, sets, { ...settings, learningRate: settings.lr }, folder);
         },

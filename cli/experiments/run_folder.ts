@@ -21,6 +21,7 @@ import {
   writeWhole,
 } from "../../mod.ts";
 import { identifyModel, loadData, loadDefinition } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
@@ -242,6 +243,7 @@ export class RunFolder {
       );
     }
     data[key] = hash;
+    noteEmptyClasses(samples);
     return samples;
   }
 

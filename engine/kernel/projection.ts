@@ -9,7 +9,7 @@ import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerShape, Network } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
-import { checkFit } from "../network/training.ts";
+import { checkFit } from "../network/fit.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
 import {
   measureLongestSlice,

@@ -8,9 +8,10 @@ import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator"
 import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
-import { DataError, NonFiniteError } from "../errors.ts";
+import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { layElementwise } from "./elementwise.ts";
+import { checkFit } from "./fit.ts";
 import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
@@ -280,30 +281,6 @@ async function passAll(
 /** Normalised images of some samples, `[B, H, W, C]`. */
 export function toImages(data: Dataset, indices: ArrayLike<number>): tf.Tensor4D {
   return tf.tensor4d(normalise(data, indices), [indices.length, ...data.shape]);
-}
-
-/**
- * Refuses a data set that a network cannot take.
- *
- * @throws {DataError} if the images have another shape, or a label is beyond the network's classes.
- */
-export function checkFit(network: Network, data: Dataset): void {
-  const { classes, inputShape, definition } = network;
-  if (data.shape.some((size, axis) => size !== inputShape[axis])) {
-    throw new DataError(
-      `Cannot pass ${data.name} through ${definition.name}: got images of ${
-        data.shape.join(" x ")
-      }, need ${inputShape.join(" x ")}`,
-    );
-  }
-  const outside = data.labels.findIndex((label) => label >= classes);
-  if (outside >= 0) {
-    throw new DataError(
-      `Cannot pass ${data.name} through ${definition.name}: got label ${
-        data.labels[outside]
-      } at sample ${outside}, need labels below the network's ${classes} classes`,
-    );
-  }
 }
 
 const DEFAULTS = {

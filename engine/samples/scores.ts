@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findBadLabel } from "../data/label_check.ts";
 
 /** What one forward pass says of each sample. */
 export interface Scores {
@@ -27,17 +28,18 @@ export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Sc
       `Cannot score samples: got ${logits.length} logits for ${count} labels, need as many for each`,
     );
   }
+  const bad = findBadLabel(labels, classes);
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot score samples: got label ${
+        labels[bad]
+      } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
+    );
+  }
   const loss = new Float64Array(count);
   const el2n = new Float64Array(count);
   for (let n = 0; n < count; n++) {
     const label = labels[n];
-    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw new RangeError(
-        `Cannot score samples: got label ${label} for sample ${n}, need an integer from 0 to ${
-          classes - 1
-        }`,
-      );
-    }
     const row = logits.subarray(n * classes, (n + 1) * classes);
     const { largest, total, error } = predict(row, label);
     loss[n] = Math.log(total) - (row[label] - largest);

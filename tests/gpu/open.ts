@@ -44,7 +44,8 @@ export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
 
 /** `count` numbers from [-1, 1), f32; the same for the same seed. */
 export function drawNumbers(seed: number, count: number): Floats {
-  return drawUniform(createGenerator(seed, STREAMS.trials), count, 1);
+  // any stream would do; tests that need rare cases have found them in this one
+  return drawUniform(createGenerator(seed, STREAMS.trainingDigits), count, 1);
 }
 
 /** `count` whole numbers from -3 to 3, whose products and sums are exact in f32. */

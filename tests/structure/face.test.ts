@@ -37,6 +37,7 @@ Deno.test("mod.ts exports these values", () => {
     "encodeNpy",
     "encodeSafetensors",
     "fetchDataset",
+    "findEmptyClasses",
     "findForgotten",
     "findNearest",
     "findRedundant",

@@ -55,6 +55,17 @@ Deno.test("shares of nothing that can be counted are refused", () => {
   }
 });
 
+Deno.test("labels that are no classes do not make clusters", async () => {
+  const kernel = new KernelMatrix(Float32Array.of(1, 0, 0, 1), 2);
+  for (const label of [NaN, -1, 0.5]) {
+    await assert.rejects(clusterSamples(kernel, { ratio: 1, perClass: [0, label] }), {
+      name: "RangeError",
+      message:
+        `Cannot cluster samples per class: got label ${label} for sample 1, need an integer of at least 0`,
+    });
+  }
+});
+
 Deno.test("clusters, pruned heads and wrong labels are counted in decimal", async () => {
   const identity = new Float32Array(100 * 100).map((_, at) => Number(at % 101 === 0));
   const { centroids } = await clusterSamples(new KernelMatrix(identity, 100), { ratio: 0.29 });
