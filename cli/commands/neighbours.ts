@@ -96,7 +96,9 @@ export function addNeighbours(program: Command): void {
         `test sample ${test}: label ${label}, taken for ${predicted}, self-similarity ${
           selfSimilarity.toPrecision(4)
         }`,
-        `help it most, of ${summary.samples} training samples, in shares of its self-similarity:`,
+        summary.helps.length > 0
+          ? `help it most, of ${summary.samples} training samples, in shares of its self-similarity:`
+          : `none of ${summary.samples} training samples helps it`,
         ...list(summary.helps),
         summary.hurts.length > 0 ? "hurt it most:" : "none hurts it",
         ...list(summary.hurts),

@@ -267,6 +267,7 @@ async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
   const { settings, engine, definition } = run;
   const { trainSize, testSize, share, seeds, checkpoints, batch, learningRate } = settings;
   const clean = await run.data("train", { trainSize });
+  if (clean.classes < 2) throw new SettingError("data", "another class for a label to flip to");
   const test = await run.data("test", { testSize });
   const judgements: Judgement[] = [];
   for (let i = 0; i < seeds; i++) {

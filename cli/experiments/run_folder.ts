@@ -232,6 +232,7 @@ export class RunFolder {
   ): Promise<Dataset> {
     const name = String(this.settings.data);
     const whole = await loadWhole(name, split);
+    noteEmptyClasses(whole);
     const samples = sizes ? takeFirst(whole, addSizes(sizes, whole)) : whole;
     const hash = hashDataset(samples);
     const key = `${split} ${samples.labels.length}`;
@@ -243,7 +244,6 @@ export class RunFolder {
       );
     }
     data[key] = hash;
-    noteEmptyClasses(samples);
     return samples;
   }
 

@@ -103,8 +103,8 @@ async function projectSeeds(
   options: ProjectionOptions,
 ): Promise<Rows> {
   const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
-  const rowsPerSample = seeds === "entk" ? network.classes : 1;
-  const count = data.labels.length * rowsPerSample;
+  const rowsPerSample = seeds === "entk" ? network.classes : undefined;
+  const count = data.labels.length * (rowsPerSample ?? 1);
   checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
