@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findNonFinite } from "../data/finite_check.ts";
 import { findBadLabel } from "../data/label_check.ts";
 
 /** A step of SGD on the cross-entropy of a batch, without momentum or weight decay, and what it acts on. */
@@ -83,7 +84,7 @@ export function predictProbabilities(kernel: ArrayLike<number>, step: BatchStep)
  * @param after the same, later
  * @param labels `[N]`
  * @returns `[N]`, 1 where forgotten
- * @throws {RangeError} if the scores are not as many for each label, or a label is none of theirs.
+ * @throws {RangeError} if the scores are not as many for each label, or a label is none of theirs, or a score is not finite.
  */
 export function findForgotten(
   before: ArrayLike<number>,
@@ -102,6 +103,15 @@ export function findForgotten(
       `Cannot find forgotten samples: got label ${
         labels[bad]
       } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
+    );
+  }
+  for (const scores of [before, after]) {
+    const broken = findNonFinite(scores);
+    if (broken < 0) continue;
+    throw new RangeError(
+      `Cannot find forgotten samples: got score ${scores[broken]} of sample ${
+        Math.floor(broken / classes)
+      }, need finite numbers`,
     );
   }
   const isRight = (scores: ArrayLike<number>, n: number) => {

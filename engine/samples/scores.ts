@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findNonFinite } from "../data/finite_check.ts";
 import { findBadLabel } from "../data/label_check.ts";
 
 /** What one forward pass says of each sample. */
@@ -18,7 +19,7 @@ export interface Scores {
  *
  * @param logits `[N, C]` f32, row-major
  * @param labels `[N]`, each in `0 .. C - 1`
- * @throws {RangeError} if there is no whole number of logits for each label, or no logit of a label.
+ * @throws {RangeError} if there is no whole number of logits for each label, or no logit of a label, or a logit is not finite.
  */
 export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Scores {
   const count = labels.length;
@@ -34,6 +35,14 @@ export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Sc
       `Cannot score samples: got label ${
         labels[bad]
       } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
+    );
+  }
+  const broken = findNonFinite(logits);
+  if (broken >= 0) {
+    throw new RangeError(
+      `Cannot score samples: got logit ${logits[broken]} of sample ${
+        Math.floor(broken / classes)
+      }, need finite numbers`,
     );
   }
   const loss = new Float64Array(count);

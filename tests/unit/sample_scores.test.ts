@@ -41,3 +41,12 @@ Deno.test("logits that do not fit the labels are refused", () => {
     assert.throws(() => scoreLogits(new Float32Array(length), labels), RangeError);
   }
 });
+
+Deno.test("logits that are not finite are named by their sample", () => {
+  for (const logit of [NaN, Infinity, -Infinity]) {
+    assert.throws(() => scoreLogits(Float32Array.of(0, 1, logit, 3), [0, 1]), {
+      name: "RangeError",
+      message: `Cannot score samples: got logit ${logit} of sample 1, need finite numbers`,
+    });
+  }
+});

@@ -176,5 +176,12 @@ Deno.test("numbers that do not fit one another are refused", () => {
     );
   }
   assert.throws(() => findForgotten([1, 0, 0], [0, 1, 0], [0, 1]), RangeError);
+  // neither is larger than the other
+  for (const score of [NaN, Infinity]) {
+    assert.throws(
+      () => findForgotten([1, 0, 0, 1], [0, 1, 0, score], [0, 1]),
+      new RegExp(`got score ${score} of sample 1, need finite numbers$`),
+    );
+  }
   assert.throws(() => findForgotten([1, 0, 0, 1], [0, 1], [0, 1]), RangeError);
 });
