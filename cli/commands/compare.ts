@@ -28,7 +28,7 @@ export function addCompare(program: Command): void {
     .addOption(options.testSize())
     .option(
       "--arm <arm>",
-      "full, or NAME=keep.npy with the indices of the samples to train on; again for each arm",
+      "full, or NAME=keep.npy with the indices of the samples to train on, or a boolean for each; again for each arm",
       (text: string, arms: string[]) => [...arms, text],
       [] as string[],
     )
@@ -83,7 +83,7 @@ export function addCompare(program: Command): void {
     });
 }
 
-/** `full`, or a name and a file of indices. */
+/** `full`, or a name and a file of indices or booleans. */
 function parseArm(text: string, index: number, all: readonly string[]): {
   name: string;
   file?: string;

@@ -101,6 +101,30 @@ Deno.test("samples kept at random, by score and of heads are other ones for the 
   assert.ok(same.random <= 8 && same.ties <= 10 && same.heads <= 6, JSON.stringify(same));
 });
 
+Deno.test("every generator takes a stream of the registry, by its name", async () => {
+  const root = new URL("../../", import.meta.url);
+  const list = async (folder: URL): Promise<URL[]> =>
+    (await Array.fromAsync(Deno.readDir(folder), ({ name, isDirectory }) => {
+      const url = new URL(isDirectory ? `${name}/` : name, folder);
+      return isDirectory ? list(url) : [url];
+    })).flat();
+  const files =
+    (await Promise.all(["engine/", "cli/", "bench/"].map((name) => list(new URL(name, root)))))
+      .flat().filter(({ pathname }) => pathname.endsWith(".ts"));
+  let calls = 0;
+  for (const file of files) {
+    const text = await Deno.readTextFile(file);
+    if (file.pathname.endsWith("engine/data/random.ts")) continue;
+    assert.ok(!text.includes("/generator/"), `${file.pathname} makes a generator of its own`);
+    // up to the end of the statement, since an argument may be a choice of two
+    for (const [call] of text.matchAll(/createGenerator\([^;]*/g)) {
+      calls++;
+      assert.match(call, /STREAMS\./, file.pathname);
+    }
+  }
+  assert.ok(calls >= 12, `${calls} calls were found`);
+});
+
 Deno.test("seeds that are no 32-bit integers are refused, not rounded", () => {
   for (const seed of [-1, 0.5, NaN, 2 ** 32]) {
     assert.throws(() => keepRandom(10, 5, seed), {
