@@ -27,6 +27,7 @@ export {
   createDataset,
   type Dataset,
   type DatasetParts,
+  findEmptyClasses,
   type Split,
   takeFirst,
   takeSamples,
@@ -38,6 +39,8 @@ export { readFolder } from "./engine/data/folder.ts";
 export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
+export { countShare } from "./engine/data/share.ts";
+export { readLabels } from "./engine/data/labels.ts";
 export { cacheFolder } from "./engine/cache_folder.ts";
 export { loadDataset } from "./engine/data/named.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";

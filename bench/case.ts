@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createGenerator, drawUniform } from "../engine/data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../engine/data/random.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
 import type { Operands } from "../engine/gpu/panels.ts";
@@ -72,7 +72,7 @@ export async function readFloats(gpu: Gpu, buffer: GPUBuffer): Promise<Floats> {
 
 /** `count` whole numbers from -2 to 2: every sum of their products below 2^24 is exact in float32, in any order. */
 export function drawIntegers(seed: number, count: number): Floats {
-  return drawUniform(createGenerator(seed), count, 2.5).map(Math.round);
+  return drawUniform(createGenerator(seed, STREAMS.trials), count, 2.5).map(Math.round);
 }
 
 /** Rows `[count, length]`, row-major, as panels of 64, k-major. */

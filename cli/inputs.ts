@@ -7,11 +7,9 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "npm:zod@4.6.7";
 import {
-  DataError,
   type Dataset,
   type Engine,
   FileError,
-  KernelMatrix,
   type KernelSource,
   KernelStore,
   lenet5,
@@ -22,7 +20,6 @@ import {
   type Network,
   type NetworkDefinition,
   openEngine,
-  readNpy,
   resnet18,
   resnet18Narrow,
   resnet8,
@@ -31,17 +28,13 @@ import {
   type Sketch,
   type SketchError,
   type Split,
-  type StoredKernel,
   takeFirst,
   takeSamples,
 } from "../mod.ts";
+import { loadKernel, loadLabels } from "./arrays.ts";
+import { noteEmptyClasses } from "./notes.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
-
-/** Whether a path names a kernel in chunks, a folder, and not one in a file. */
-export function namesStore(path: string): boolean {
-  return /\.zarr[/\\]*$/.test(path);
-}
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
@@ -254,12 +247,9 @@ export async function withSource<T>(
   if (options.kernel !== undefined) {
     refuseTogether(options);
     const kernel = await loadKernel(options.kernel);
-    const labels = options.labels === undefined ? undefined : await loadLabels(options.labels);
-    if (labels && labels.length !== kernel.size) {
-      throw new DataError(
-        `Cannot use ${options.labels} as labels: got ${labels.length} labels, need ${kernel.size}, one for each sample of ${options.kernel}`,
-      );
-    }
+    const labels = options.labels === undefined
+      ? undefined
+      : await loadLabels(options.labels, kernel.size);
     const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
     return await job({ kernel, labels, count: kernel.size, origin });
   }
@@ -276,23 +266,9 @@ export async function withSource<T>(
   const how = { kind, sketch };
   const error = await measureSketch(engine, network, samples, how);
   using rows = await project(engine, network, samples, how);
+  noteEmptyClasses(samples);
   const origin = { adapter: engine.adapter.name, variant: rows.variant.name, sketch: error };
   return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
-}
-
-/** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
-async function loadKernel(path: string): Promise<StoredKernel> {
-  if (namesStore(path)) return await KernelStore.open(path);
-  const { data, shape } = await readNpy(path);
-  const isFloat = data instanceof Float32Array || data instanceof Float64Array;
-  if (!isFloat || shape.length !== 2 || shape[0] !== shape[1]) {
-    throw new DataError(
-      `Cannot use ${path} as a kernel: got ${nameType(data)} [${
-        shape.join(", ")
-      }], need float32 or float64 [N, N]`,
-    );
-  }
-  return new KernelMatrix(data, shape[0]);
 }
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */
@@ -323,43 +299,6 @@ function readSketch({ path, attributes }: KernelStore): SketchError | undefined 
   );
 }
 
-/** Labels `[N]` of any integer type. */
-async function loadLabels(path: string): Promise<number[]> {
-  const { data, shape } = await readNpy(path);
-  if (data instanceof Float32Array || data instanceof Float64Array || shape.length !== 1) {
-    throw new DataError(
-      `Cannot use ${path} as labels: got ${nameType(data)} [${
-        shape.join(", ")
-      }], need integers [N]`,
-    );
-  }
-  return Array.from(data, Number);
-}
-
-/**
- * Indices `[K]` of samples to keep.
- *
- * @throws {DataError} if they are not different integers from 0 to `count - 1`.
- */
-export async function loadIndices(path: string, count: number): Promise<number[]> {
-  const indices = await loadLabels(path);
-  const seen = new Set<number>();
-  for (const index of indices) {
-    if (index < 0 || index >= count || seen.has(index)) {
-      throw new DataError(
-        `Cannot keep the samples of ${path}: got index ${index}${
-          seen.has(index) ? " twice" : ""
-        }, need different integers from 0 to ${count - 1}`,
-      );
-    }
-    seen.add(index);
-  }
-  if (indices.length === 0) {
-    throw new DataError(`Cannot keep the samples of ${path}: got no index, need at least one`);
-  }
-  return indices;
-}
-
 /** Options that say nothing of a stored kernel. */
 const NETWORK_OPTIONS = {
   model: "--model",
@@ -376,8 +315,4 @@ function refuseTogether(options: SourceOptions): void {
       throw new UsageError(`got both --kernel and ${flag}, need one of them`);
     }
   }
-}
-
-function nameType(data: ArrayLike<unknown>): string {
-  return data.constructor.name.replace(/Array$/, "").toLowerCase();
 }

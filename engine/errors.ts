@@ -21,6 +21,18 @@ export class KernelError extends Error {
   override name = "KernelError";
 }
 
+/** A data set's name that is neither known nor a folder. */
+export class UnknownDatasetError extends RangeError {
+  override name = "UnknownDatasetError";
+  constructor(
+    readonly dataset: string,
+    /** What a name needs to be. */
+    readonly need: string,
+  ) {
+    super(`Cannot load data set ${dataset}: got an unknown name, need ${need}`);
+  }
+}
+
 /** A file that is missing, truncated or not of the expected format. */
 export class FileError extends Error {
   override name = "FileError";

@@ -2,6 +2,7 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { openEngine } from "../../mod.ts";
+import { loadIndices } from "../arrays.ts";
 import {
   type Arm,
   describeArms,
@@ -9,7 +10,8 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadDefinition, loadIndices, loadTrainingSets } from "../inputs.ts";
+import { loadDefinition, loadTrainingSets } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -26,7 +28,7 @@ export function addCompare(program: Command): void {
     .addOption(options.testSize())
     .option(
       "--arm <arm>",
-      "full, or NAME=keep.npy with the indices of the samples to train on; again for each arm",
+      "full, or NAME=keep.npy with the indices of the samples to train on, or a boolean for each; again for each arm",
       (text: string, arms: string[]) => [...arms, text],
       [] as string[],
     )
@@ -44,6 +46,7 @@ export function addCompare(program: Command): void {
         async (folder) => {
           const definition = await loadDefinition(model);
           const { train, test } = await loadTrainingSets(settings);
+          for (const samples of [train, test]) noteEmptyClasses(samples);
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => {
               if (file === undefined) return { name };
@@ -80,7 +83,7 @@ export function addCompare(program: Command): void {
     });
 }
 
-/** `full`, or a name and a file of indices. */
+/** `full`, or a name and a file of indices or booleans. */
 function parseArm(text: string, index: number, all: readonly string[]): {
   name: string;
   file?: string;

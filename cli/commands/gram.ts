@@ -15,16 +15,17 @@ import {
   storeGram,
   writeNpy,
 } from "../../mod.ts";
+import { namesStore } from "../arrays.ts";
 import {
   identifyModel,
   loadData,
   loadNetwork,
   measureSketch,
-  namesStore,
   type NetworkOptions,
   project,
   SKETCH_ERROR,
 } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
@@ -69,6 +70,7 @@ export function addGram(program: Command): void {
       const { sketch, tiles, variant } = await compute().catch((error) => {
         throw nameMatrix(error, heldBytes);
       });
+      for (const samples of [left, right]) if (samples) noteEmptyClasses(samples);
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;

@@ -3,6 +3,7 @@
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
 import { loadData, loadNetwork, measureSketch, project } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { describeSketch, options, report } from "./shared.ts";
@@ -37,6 +38,7 @@ export function addNeighbours(program: Command): void {
           const sketch = await measureSketch(engine, network, judged, settings, train);
           using row = await project(engine, network, judged, settings, train.labels.length);
           using columns = await project(engine, network, train, settings);
+          noteEmptyClasses(train);
           const similarity = await computeGram(row, columns);
           const [self] = await computeGram(row);
           const label = judged.labels[0];
@@ -94,7 +96,9 @@ export function addNeighbours(program: Command): void {
         `test sample ${test}: label ${label}, taken for ${predicted}, self-similarity ${
           selfSimilarity.toPrecision(4)
         }`,
-        `help it most, of ${summary.samples} training samples, in shares of its self-similarity:`,
+        summary.helps.length > 0
+          ? `help it most, of ${summary.samples} training samples, in shares of its self-similarity:`
+          : `none of ${summary.samples} training samples helps it`,
         ...list(summary.helps),
         summary.hurts.length > 0 ? "hurt it most:" : "none hurts it",
         ...list(summary.hurts),

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import {
+  countShare,
   findRedundant,
   keepRandom,
   keepUnflagged,
@@ -82,7 +83,7 @@ export function addPrune(program: Command): void {
 function choose(settings: PruneSettings): Promise<Kept> {
   const { method, share, ratio, perClass, seed } = settings;
   const keepShare = (count: number): Kept => ({
-    keep: keepRandom(count, count - Math.floor(share * count), seed),
+    keep: keepRandom(count, count - countShare(share, count), seed),
     count,
   });
   if (method === "random" && settings.data !== undefined) {

@@ -23,6 +23,7 @@ import {
   project,
   type TrainingSets,
 } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -64,6 +65,7 @@ export function addRun(program: Command): void {
         { command: "run", options: settings },
         async (folder) => {
           const sets = await loadTrainingSets(settings);
+          for (const samples of [sets.train, sets.test]) noteEmptyClasses(samples);
           using engine = await openEngine({ memoryBytes: settings.memory });
           return await runAll(engine, sets, { ...settings, learningRate: settings.lr }, folder);
         },
@@ -134,7 +136,10 @@ async function runAll(
   const arms = [
     { name: "full" },
     { name: "pruned", keep: () => keep },
-    { name: "random", keep: (run: number) => keepRandom(count, keep.length, seed + run) },
+    {
+      name: "random",
+      keep: (run: number) => keepRandom(count, keep.length, (seed + run) % 2 ** 32),
+    },
   ];
   const results = await withProgress(
     "comparing",

@@ -3,6 +3,7 @@
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { encodeSafetensors, openEngine } from "../../mod.ts";
 import { loadDefinition, loadTrainingSets } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -28,6 +29,7 @@ export function addTrain(program: Command): void {
     .action(async ({ out, json, ...settings }) => {
       const definition = await loadDefinition(settings.model);
       const { train, validation, test } = await loadTrainingSets(settings);
+      for (const samples of [train, test]) noteEmptyClasses(samples);
       const { model, seed, lr: learningRate } = settings;
       const summary = await OutputFolder.fill(
         out,

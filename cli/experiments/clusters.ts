@@ -7,6 +7,7 @@ import { z } from "npm:zod@4.6.7";
 import {
   clusterSamples,
   countMembers,
+  countShare,
   type Dataset,
   NonFiniteError,
   type Rows,
@@ -108,7 +109,7 @@ export const clusters: Experiment<typeof SETTINGS> = {
   async run(run) {
     const { settings } = run;
     const { trainSize, validationSize, share } = settings;
-    const whole = await run.data("train", trainSize + validationSize);
+    const whole = await run.data("train", { trainSize, validationSize });
     const indices = [...whole.labels.keys()];
     const data = takeSamples(whole, indices.slice(0, trainSize));
     const validation = takeSamples(whole, indices.slice(trainSize));
@@ -251,7 +252,7 @@ function divide(
 ): Division {
   const { isHead, kernel, scope } = clustering;
   const count = labels.length;
-  const size = Math.max(1, Math.round(share * count));
+  const size = Math.max(1, countShare(share, count, "nearest"));
   const order = [...difficulty.keys()].sort((a, b) => difficulty[a] - difficulty[b] || a - b);
   const shareOf = (samples: readonly number[]) =>
     samples.filter((sample) => isHead[sample]).length / samples.length;

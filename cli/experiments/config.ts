@@ -126,8 +126,37 @@ function refuse(
     );
   }
   const [key] = issue.path.map(String);
-  const need = /expected (.*?)(?:, received .*)?$/.exec(issue.message)?.[1] ?? issue.message;
   return new UsageError(
-    `Cannot use ${locate(key)}: got ${key} = ${JSON.stringify(given[key])}, need ${need}`,
+    `Cannot use ${locate(key)}: got ${key} = ${JSON.stringify(given[key])}, need ${
+      describeNeed(issue)
+    }`,
   );
+}
+
+/** Types of settings in words. */
+const TYPES: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "an integer",
+  number: "a number",
+  string: "a text",
+};
+
+/** What a value needs to be, from the fields of an issue; only a check of our own has words of its own. */
+function describeNeed(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type") return TYPES[issue.expected] ?? issue.expected;
+  if (issue.code === "invalid_value") return issue.values.map(String).join(" or ");
+  if (issue.code === "too_small") {
+    const { origin, minimum, inclusive } = issue;
+    return `${describeMeasure(origin)} ${inclusive ? "of at least" : "above"} ${minimum}`;
+  }
+  if (issue.code === "too_big") {
+    const { origin, maximum, inclusive } = issue;
+    return `${describeMeasure(origin)} ${inclusive ? "of at most" : "below"} ${maximum}`;
+  }
+  return issue.message;
+}
+
+function describeMeasure(origin: string): string {
+  return origin === "string" ? "a length" : TYPES[origin] ?? "a number";
 }

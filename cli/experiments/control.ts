@@ -251,7 +251,7 @@ async function findCompanies(
     free.toSorted((a, b) => key(a) - key(b) || a - b).slice(0, added);
   const chosen: Record<Arm, number[]> = {
     interchangeable: first((other) => -relate(other)),
-    random: [...keepRandom(free.length, added, seed + target)].map((i) => free[i]),
+    random: [...keepRandom(free.length, added, (seed + target) % 2 ** 32)].map((i) => free[i]),
     unrelated: first(stray),
     contradictory: first(relate),
   };

@@ -43,8 +43,13 @@ export interface Run<Settings> {
    * @throws {Error} if the experiment has no such setting.
    */
   readonly definition: NetworkDefinition;
-  /** Samples of the data set that the settings name; their hash goes into the record. */
-  data(split: Split, size?: number): Promise<Dataset>;
+  /**
+   * Samples of the data set that the settings name, as many as the given settings say together; their hash goes into the record.
+   *
+   * @param sizes settings by their keys, `{ trainSize }`; without it, all samples
+   * @throws {SettingError} if there are fewer; the first key is the one at fault.
+   */
+  data(split: Split, sizes?: Readonly<Record<string, number>>): Promise<Dataset>;
   /**
    * The value of a piece of work: done once, kept in the run folder as JSON, and read from there when the run goes on after a stop.
    * What is returned is always what went through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.

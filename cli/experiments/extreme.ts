@@ -59,7 +59,7 @@ export const extreme: Experiment<typeof SETTINGS> = {
 
   async run(run) {
     const pairs = { "same label": [] as PairRun[], "different labels": [] as PairRun[] };
-    const data = await run.data("train", run.settings.images);
+    const data = await run.data("train", { images: run.settings.images });
     for (const name of Object.keys(CASES) as Case[]) {
       const step = name.replace(" ", "_");
       pairs[name] = await run.step(

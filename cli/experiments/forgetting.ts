@@ -138,7 +138,7 @@ export const forgetting: Experiment<typeof SETTINGS> = {
         `at most ${Math.floor(trainSize / batchSize)} of that size`,
       );
     }
-    const data = await run.data("train", trainSize);
+    const data = await run.data("train", { trainSize });
     const watched = takeSamples(data, keepRandom(trainSize, batches * batchSize, seed));
     let weights = await run.weights("before", (onProgress) => trainBefore(run, data, onProgress));
     const found: Iteration[] = [];

@@ -10,6 +10,7 @@ import {
   averageByClass,
   computeGram,
   computeSelfSimilarity,
+  countShare,
   type Dataset,
   type Engine,
   findNearest,
@@ -256,7 +257,7 @@ function checkSettings({ checkpoints, neighbours, suspects, trainSize, share }: 
   }
   if (neighbours >= trainSize) throw new SettingError("neighbours", "below trainSize");
   if (suspects > trainSize) throw new SettingError("suspects", "at most trainSize");
-  if (Math.round(share * trainSize) === 0) {
+  if (countShare(share, trainSize, "nearest") === 0) {
     throw new SettingError("share", "large enough to flip a label");
   }
 }
@@ -265,8 +266,9 @@ function checkSettings({ checkpoints, neighbours, suspects, trainSize, share }: 
 async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
   const { settings, engine, definition } = run;
   const { trainSize, testSize, share, seeds, checkpoints, batch, learningRate } = settings;
-  const clean = await run.data("train", trainSize);
-  const test = await run.data("test", testSize);
+  const clean = await run.data("train", { trainSize });
+  if (clean.classes < 2) throw new SettingError("data", "another class for a label to flip to");
+  const test = await run.data("test", { testSize });
   const judgements: Judgement[] = [];
   for (let i = 0; i < seeds; i++) {
     const seed = (settings.seed + i) % 2 ** 32;

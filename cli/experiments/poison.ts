@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { clusterSamples, type Dataset, keepRandom, type Weights } from "../../mod.ts";
+import { clusterSamples, countShare, type Dataset, keepRandom, type Weights } from "../../mod.ts";
 import type { Arm } from "../comparison.ts";
 import { formatPercent } from "../report/statistics.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
@@ -47,7 +47,7 @@ export const poison: Experiment<typeof SETTINGS> = {
   async run(run) {
     const { settings } = run;
     const { trainSize, shares } = settings;
-    const sizes = shares.map((share) => Math.floor(share * trainSize));
+    const sizes = shares.map((share) => countShare(share, trainSize));
     if (sizes.includes(0) || new Set(shares).size < shares.length) {
       throw new SettingError("shares", `different ones of at least one sample of ${trainSize}`);
     }

@@ -16,10 +16,12 @@ import {
   type OnProgress,
   type Split,
   takeFirst,
+  UnknownDatasetError,
   type Weights,
   writeWhole,
 } from "../../mod.ts";
 import { identifyModel, loadData, loadDefinition } from "../inputs.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
@@ -153,7 +155,7 @@ export class RunFolder {
         if (definition) return definition;
         throw new Error("Cannot give a network: got no setting model, need one");
       },
-      data: (split, size) => this.#load(split, size, environment),
+      data: (split, sizes) => this.#load(split, sizes, environment),
       step: (name, work) => keep(`${name}.json`, work, (value) => encodeJson(value), readJson),
       weights: (name, work) =>
         keep<Weights>(
@@ -223,15 +225,15 @@ export class RunFolder {
   }
 
   /** @throws {FileError} if the samples are not those that the run began with. */
-  async #load(split: Split, size: number | undefined, { data }: Environment): Promise<Dataset> {
+  async #load(
+    split: Split,
+    sizes: Readonly<Record<string, number>> | undefined,
+    { data }: Environment,
+  ): Promise<Dataset> {
     const name = String(this.settings.data);
     const whole = await loadWhole(name, split);
-    const count = whole.labels.length;
-    if (size !== undefined && size > count) {
-      const key = Object.keys(this.settings).find((key) => this.settings[key] === size);
-      throw new SettingError(key ?? "data", `at most ${count}, the samples of ${name} (${split})`);
-    }
-    const samples = size === undefined ? whole : takeFirst(whole, size);
+    noteEmptyClasses(whole);
+    const samples = sizes ? takeFirst(whole, addSizes(sizes, whole)) : whole;
     const hash = hashDataset(samples);
     const key = `${split} ${samples.labels.length}`;
     const earlier = this.#environments.find((other) => (other.data[key] ?? hash) !== hash);
@@ -273,9 +275,21 @@ async function loadWhole(data: string, split: Split): Promise<Dataset> {
   try {
     return await loadData({ data, split });
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new SettingError("data", /need (.*)$/.exec(error.message)?.[1] ?? error.message);
+    if (!(error instanceof UnknownDatasetError)) throw error;
+    throw new SettingError("data", error.need);
   }
+}
+
+/** @throws {SettingError} if the settings ask for more samples than there are. */
+function addSizes(
+  sizes: Readonly<Record<string, number>>,
+  { name, split, labels: { length: count } }: Dataset,
+): number {
+  const [key, ...others] = Object.keys(sizes);
+  const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+  if (total <= count) return total;
+  const beside = others.length > 0 ? ` together with ${others.join(" and ")}` : "";
+  throw new SettingError(key, `at most ${count}${beside}, the samples of ${name} (${split})`);
 }
 
 /** The page of a run. */

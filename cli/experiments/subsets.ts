@@ -137,7 +137,7 @@ export async function loadSubsetData(run: Run<SubsetSettings>): Promise<SubsetDa
   return {
     train: takeFirst(whole, trainSize),
     validation: takeSamples(whole, held),
-    test: await run.data("test", testSize),
+    test: await run.data("test", { testSize }),
   };
 }
 

@@ -152,7 +152,8 @@ function checkWidths(widths: readonly number[], fitFrom: number): void {
 /** The first samples of each class. */
 async function chooseSamples({ settings, data }: Run<Settings>): Promise<Dataset> {
   const { trainSize, perClass } = settings;
-  const all = await data("train", trainSize);
+  const all = await data("train", { trainSize });
+  if (all.classes < 2) throw new SettingError("data", "images of at least two classes");
   const chosen = Array.from({ length: all.classes }, (_, label) => {
     const own = Array.from(all.labels.keys()).filter((n) => all.labels[n] === label);
     if (own.length < perClass) {

@@ -1,7 +1,9 @@
 /** Labelled images in memory: the one form that every reader of data sets produces. @module */
 
 import { DataError } from "../errors.ts";
+import { findBadLabel } from "./label_check.ts";
 import { countElements } from "./shape.ts";
+import { describeType } from "./type_name.ts";
 
 /** Labels are kept as 32-bit signed integers. */
 const MAX_CLASSES = 2 ** 31;
@@ -37,18 +39,20 @@ export interface DatasetParts extends Omit<Dataset, "labels"> {
  * Makes a data set from its parts after checking that they fit. Borrows the images, copies the
  * labels.
  *
- * @throws {DataError} when there are no samples, the counts of images and labels differ, a label is
- * no integer in 0..classes-1, or mean and std do not fit the channels
+ * @throws {DataError} when the images are no `Uint8Array`, there are no samples, the counts of images and labels differ, a label is
+ * no integer in 0..classes-1, or mean and std do not fit the channels, or lead beyond float32
  */
 export function createDataset(parts: DatasetParts): Dataset {
   checkCounts(parts);
   checkLabels(parts);
-  return {
+  const data = {
     ...parts,
     labels: Int32Array.from(parts.labels),
     mean: spreadOverChannels(parts, "mean", Number.isFinite),
     std: spreadOverChannels(parts, "std", (value) => Number.isFinite(value) && value > 0),
   };
+  checkNormalised(data);
+  return data;
 }
 
 /**
@@ -117,6 +121,14 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
 }
 
 function checkCounts({ name, images, labels, shape }: DatasetParts): void {
+  // typed arrays of other types would be read as pixels that they do not hold
+  if (!(images instanceof Uint8Array)) {
+    throw new DataError(
+      `Cannot use data set ${name}: got images of ${
+        describeType(images)
+      }, need a Uint8Array of pixels from 0 to 255`,
+    );
+  }
   if (!shape.every((size) => Number.isInteger(size) && size >= 1)) {
     throw new DataError(
       `Cannot use data set ${name}: got images of shape [${shape.join(", ")}], need sizes of at ` +
@@ -141,15 +153,17 @@ function checkLabels({ name, labels, classes }: DatasetParts): void {
       `Cannot use data set ${name}: got ${classes} classes, need an integer in 1..${MAX_CLASSES}`,
     );
   }
-  for (let i = 0; i < labels.length; i++) {
-    const label = labels[i];
-    if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      throw new DataError(
-        `Cannot use data set ${name}: got label ${label} at index ${i}, need an integer in ` +
-          `0..${classes - 1}`,
-      );
-    }
-  }
+  const bad = findBadLabel(labels, classes);
+  if (bad < 0) return;
+  const hint = typeof labels[bad] === "bigint"
+    ? ", of type number"
+    : findBadLabel(Array.from(labels, (label) => label - 1), classes) < 0
+    ? "; the labels count from 1: subtract 1"
+    : "";
+  throw new DataError(
+    `Cannot use data set ${name}: got label ${labels[bad]} at index ${bad}, need an integer in ` +
+      `0..${classes - 1}${hint}`,
+  );
 }
 
 function checkIndices(data: Dataset, indices: ArrayLike<number>): void {
@@ -186,4 +200,23 @@ function spreadOverChannels(
     );
   }
   return Array.from({ length: channels }, (_, channel) => values[channel % values.length]);
+}
+
+/** Normalised pixels are float32, in which a tiny deviation would make them infinite. */
+function checkNormalised({ name, mean, std }: Dataset): void {
+  for (const [channel, deviation] of std.entries()) {
+    const extremes = [(0 - mean[channel]) / deviation, (1 - mean[channel]) / deviation];
+    const bad = extremes.find((pixel) => !Number.isFinite(Math.fround(pixel)));
+    if (bad === undefined) continue;
+    throw new DataError(
+      `Cannot use data set ${name}: got mean ${mean[channel]} and std ${deviation} for channel ` +
+        `${channel}, need pixels within float32, got ${bad}`,
+    );
+  }
+}
+
+/** Classes that no sample is of, one after another in increasing order; there may be as many as labels can count. */
+export function* findEmptyClasses({ labels, classes }: Dataset): Generator<number> {
+  const found = new Set(labels);
+  for (let label = 0; label < classes; label++) if (!found.has(label)) yield label;
 }

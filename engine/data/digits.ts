@@ -12,11 +12,10 @@ import type { Dataset, Split } from "./dataset.ts";
 import { createDataset } from "./dataset.ts";
 import type { Glyph, Point } from "./glyphs.ts";
 import { GLYPHS } from "./glyphs.ts";
-import { createGenerator, drawPermutation } from "./random.ts";
+import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
 
 const SIDE = 28;
 const CLASSES = 10;
-const STREAMS = { train: 0, test: 1 } as const;
 const DEFAULT_SIZE = { train: 4_000, test: 1_000 } as const;
 
 // Measured once, on the default training split; they do not follow seed or size.
@@ -45,7 +44,10 @@ export function drawDigits(
   const { size = DEFAULT_SIZE[split], seed = 0 } = options;
   checkRange("size", size, 1, 2 ** 31 - 1);
   checkRange("seed", seed, 0, 2 ** 32 - 1);
-  const random = createGenerator(seed, STREAMS[split]);
+  const random = createGenerator(
+    seed,
+    split === "train" ? STREAMS.trainingDigits : STREAMS.testDigits,
+  );
   const images = new Uint8Array(size * SIDE * SIDE);
   const labels = new Int32Array(size);
   let order = new Int32Array();

@@ -10,7 +10,7 @@ import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { createDataset } from "./dataset.ts";
 import { exists, readBytes } from "./file.ts";
-import type { NpyArray } from "./npy.ts";
+import { readLabels } from "./labels.ts";
 import { readNpy } from "./npy.ts";
 
 type Layout = "NCHW" | "NHWC";
@@ -146,31 +146,8 @@ function moveChannelsLast(images: Uint8Array, channels: number, pixels: number):
   return moved;
 }
 
-/** Labels as float64, which holds every label that could be valid exactly. */
-async function readLabels(path: string): Promise<Float64Array> {
-  const { data, shape, dtype } = await readNpy(path);
-  if (shape.length !== 1) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: got labels of shape [${shape.join(", ")}], need [N]`,
-    );
-  }
-  if (!isInteger(dtype)) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: got labels of dtype ${dtype}, need integers; save ` +
-        `labels.astype('<i4') instead`,
-    );
-  }
-  return Float64Array.from<number | bigint>(data, Number);
-}
-
-function isInteger(dtype: NpyArray["dtype"]): boolean {
-  return dtype[1] === "i" || dtype[1] === "u";
-}
-
 /** Classes that the labels ask for; a test split must not have fewer than its training split. */
-async function countClasses(path: string, split: Split, labels: Float64Array): Promise<number> {
+async function countClasses(path: string, split: Split, labels: Int32Array): Promise<number> {
   const classes = 1 + labels.reduce((largest, label) => Math.max(largest, label), 0);
   const trainLabels = `${path}/${FILES.train.labels}`;
   if (split === "train" || !await exists(trainLabels)) return classes;

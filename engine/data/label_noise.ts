@@ -5,7 +5,8 @@
  */
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { Dataset } from "./dataset.ts";
-import { createGenerator, drawPermutation } from "./random.ts";
+import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
+import { countShare } from "./share.ts";
 
 /** A data set with wrong labels, and where they are. */
 export interface NoisyDataset {
@@ -14,9 +15,6 @@ export interface NoisyDataset {
   /** Samples whose labels are wrong, in increasing order. */
   readonly flipped: Int32Array<ArrayBuffer>;
 }
-
-/** Below the other uses of a seed, of which pruning counts its own upwards. */
-const NOISE_STREAM = -2;
 
 /**
  * Gives a share of the samples, rounded to a whole number of them, a wrong label: which samples, and which of the other classes, is drawn
@@ -34,8 +32,8 @@ export function flipLabels(data: Dataset, share: number, seed = 0): NoisyDataset
   if (classes < 2) {
     throw new RangeError(`Cannot flip labels of ${name}: got 1 class, need another to flip to`);
   }
-  const generator = createGenerator(seed, NOISE_STREAM);
-  const count = Math.round(share * data.labels.length);
+  const generator = createGenerator(seed, STREAMS.labelNoise);
+  const count = countShare(share, data.labels.length, "nearest");
   const flipped = drawPermutation(generator, data.labels.length).slice(0, count).sort();
   const labels = data.labels.slice();
   for (const sample of flipped) {

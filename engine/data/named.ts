@@ -2,7 +2,7 @@
 
 import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { cacheFolder } from "../cache_folder.ts";
-import { FileError } from "../errors.ts";
+import { FileError, UnknownDatasetError } from "../errors.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawDigits } from "./digits.ts";
@@ -42,7 +42,8 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
  * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, or with the binary batches or the
  * archive of CIFAR-10 or CIFAR-100; a folder that has a known name is written `./mnist`
  * @param options.size keeps only the first samples
- * @throws {RangeError} when a name without `/` is neither known nor a folder, or the split holds fewer than `size` samples
+ * @throws {UnknownDatasetError} when a name without `/` is neither known nor a folder
+ * @throws {RangeError} when the split holds fewer than `size` samples
  * @throws {FileError} when files are missing or broken
  * @throws {DataError} when images and labels do not fit
  */
@@ -103,8 +104,6 @@ function explainMissing(name: string): Error {
   const distances = new Map(NAMES.map((known) => [known, distance(name, known)]));
   const [nearest] = NAMES.filter((known) => distances.get(known)! <= 2)
     .sort((a, b) => distances.get(a)! - distances.get(b)!);
-  return new RangeError(
-    `Cannot load data set ${name}: got an unknown name, need ${NAMES.join(", ")} or a folder` +
-      (nearest ? `; did you mean ${nearest}?` : ""),
-  );
+  const hint = nearest ? `; did you mean ${nearest}?` : "";
+  return new UnknownDatasetError(name, `${NAMES.join(", ")} or a folder${hint}`);
 }

@@ -31,8 +31,7 @@ export async function computeEntk(
   columns: Rows = rows,
   onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {
-  checkSides(rows, columns);
-  const classes = rows.rowsPerSample;
+  const classes = checkSides(rows, columns);
   const entk = new Float32Array(rows.count * columns.count);
   // the place of a pair of rows is a sum of what each side adds
   const add = (count: number, block: number, step: number) =>
@@ -56,11 +55,14 @@ export async function computeEntk(
   return entk;
 }
 
-function checkSides(rows: Rows, columns: Rows): void {
+/** Number of classes on both sides. */
+function checkSides(rows: Rows, columns: Rows): number {
   const classes = rows.rowsPerSample;
-  if (classes === 1 || columns.rowsPerSample !== classes) {
+  if (classes === undefined || columns.rowsPerSample !== classes) {
     throw new RangeError(
-      `Cannot compute an eNTK: got ${classes} and ${columns.rowsPerSample} rows a sample, need one for each class on both sides; ` +
+      `Cannot compute an eNTK: got ${classes ?? 1} and ${
+        columns.rowsPerSample ?? 1
+      } rows a sample, need one for each class on both sides; ` +
         `project with the seeds 'entk'`,
     );
   }
@@ -76,4 +78,5 @@ function checkSides(rows: Rows, columns: Rows): void {
       }, which ${side} x ${side} samples take; compute it in parts`,
     );
   }
+  return classes;
 }

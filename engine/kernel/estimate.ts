@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { countShare } from "../data/share.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { LayerShape } from "../network/network.ts";
 import { planJob } from "../rows/job.ts";
@@ -81,7 +82,7 @@ export async function estimateJob(
   const { rows } = planJob({ ...job, count: count + (others ?? 0) });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);
   const flops = countFlops(countProducts(layout), count, others);
-  const clusters = Math.max(groups, Math.floor(ratio * count));
+  const clusters = Math.max(groups, countShare(ratio, count));
   const passes = rows.stepwise ? Math.ceil(clusters / groups) : 0;
   const bytes = 4 * layout.length * count * passes;
   const seconds = flops / rates[variant.name] / 1e9;

@@ -9,7 +9,7 @@ import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { LayerShape, Network } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
-import { checkFit } from "../network/training.ts";
+import { checkFit } from "../network/fit.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
 import { planJob } from "../rows/job.ts";
 import { PANEL_ROWS, type Residence } from "../rows/plan.ts";
@@ -103,8 +103,8 @@ async function projectSeeds(
 ): Promise<Rows> {
   const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
   const { others = 0, heldBytes = 0 } = options;
-  const rowsPerSample = seeds === "entk" ? network.classes : 1;
-  const count = data.labels.length * rowsPerSample;
+  const rowsPerSample = seeds === "entk" ? network.classes : undefined;
+  const count = data.labels.length * (rowsPerSample ?? 1);
   checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
@@ -116,7 +116,7 @@ async function projectSeeds(
   const binding = measureBinding(gpu, variant.operands);
   const { pass, rows: plan, longest } = planJob({
     count,
-    others: rowsPerSample * others,
+    others: (rowsPerSample ?? 1) * others,
     layers: network.layers,
     layout,
     isSketched: sketched !== undefined,

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
-import { createGenerator, drawPermutation } from "../data/random.ts";
+import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 import type { Network } from "../network/network.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { computeGram } from "./gram.ts";
@@ -38,9 +38,6 @@ export interface SketchError extends Sketch {
 
 /** Samples of either side that are compared, all with all. */
 const SAMPLE_COUNT = 32;
-
-/** Stream of random numbers that draws them. */
-const SAMPLE_STREAM = 0x5a3b1e;
 
 /**
  * Projects a seeded sample of 32 samples exactly and sketched, and compares all pairs of them, each pair of the same samples once; of a
@@ -82,7 +79,7 @@ export async function measureSketchError(
 
 /** Some samples in the data set's order. */
 function drawSamples(data: Dataset, seed: number): Dataset {
-  const order = drawPermutation(createGenerator(seed, SAMPLE_STREAM), data.labels.length);
+  const order = drawPermutation(createGenerator(seed, STREAMS.sketchError), data.labels.length);
   return takeSamples(data, order.subarray(0, SAMPLE_COUNT).sort());
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { createGenerator, drawUniform } from "../data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
@@ -202,7 +202,9 @@ async function drawRows(
 ): Promise<Rows> {
   const rows = new Rows(gpu, layOut(length), count, { variant });
   const size = PANEL_ROWS * length;
-  const numbers = drawUniform(createGenerator(0), size + PANEL_SHIFTS, 2.5).map(Math.round);
+  const numbers = drawUniform(createGenerator(0, STREAMS.trials), size + PANEL_SHIFTS, 2.5).map(
+    Math.round,
+  );
   const commands = gpu.record();
   const [slice] = rows.slices;
   for (const block of rows.blocks) {

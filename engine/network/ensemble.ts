@@ -12,7 +12,8 @@ import { layElementwise } from "./elementwise.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { LayerShape, Network } from "./network.ts";
 import type { Tensorflow } from "./tensorflow.ts";
-import { checkFit, toImages } from "./training.ts";
+import { checkFit } from "./fit.ts";
+import { toImages } from "./training.ts";
 
 /** How to train. */
 export interface EnsembleOptions {

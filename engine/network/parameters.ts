@@ -9,7 +9,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
-import { createGenerator, drawUniform } from "../data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Tensor } from "../data/safetensors.ts";
 import { countElements } from "../data/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
@@ -52,7 +52,7 @@ export class ParameterDrawer implements ParameterMaker {
     private readonly initialisation: Initialisation,
     private readonly bindingBytes: number,
   ) {
-    this.#generator = createGenerator(seed, PARAMETER_STREAM);
+    this.#generator = createGenerator(seed, STREAMS.parameters);
   }
 
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor {
@@ -178,7 +178,6 @@ export function toPytorch(parameter: tf.Tensor): tf.Tensor {
   return tf.transpose(parameter, TO_PYTORCH[parameter.rank]);
 }
 
-const PARAMETER_STREAM = 1;
 const TO_TENSORFLOW: Record<number, number[]> = { 1: [0], 2: [1, 0], 4: [2, 3, 1, 0] };
 const TO_PYTORCH: Record<number, number[]> = { 1: [0], 2: [1, 0], 4: [3, 2, 0, 1] };
 

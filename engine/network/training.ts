@@ -7,10 +7,11 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
-import { createGenerator, drawPermutation } from "../data/random.ts";
-import { DataError, NonFiniteError } from "../errors.ts";
+import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
+import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { layElementwise } from "./elementwise.ts";
+import { checkFit } from "./fit.ts";
 import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
@@ -82,10 +83,6 @@ const STEPS_PER_WAIT = 32;
 /** Images of one forward pass at most when judging. */
 const JUDGE_BATCH = 512;
 
-const ORDER_STREAM = 2;
-const AUGMENTATION_STREAM = 3;
-const DROPOUT_STREAM = 4;
-
 /**
  * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
  *
@@ -111,9 +108,9 @@ export async function trainNetwork(
       `Cannot train ${network.definition.name}: got batches of ${batch}, need at most ${network.batchLimit} for its largest layer on this device`,
     );
   }
-  const generator = createGenerator(seed, ORDER_STREAM);
-  const augmentation = settings.augment ? createGenerator(seed, AUGMENTATION_STREAM) : undefined;
-  const noise = createGenerator(seed, DROPOUT_STREAM);
+  const generator = createGenerator(seed, STREAMS.order);
+  const augmentation = settings.augment ? createGenerator(seed, STREAMS.augmentation) : undefined;
+  const noise = createGenerator(seed, STREAMS.dropout);
   const difficulty = new Float32Array(count);
   const forgetting = new ForgettingCounter(count);
   const metrics: EpochMetrics[] = [];
@@ -284,30 +281,6 @@ async function passAll(
 /** Normalised images of some samples, `[B, H, W, C]`. */
 export function toImages(data: Dataset, indices: ArrayLike<number>): tf.Tensor4D {
   return tf.tensor4d(normalise(data, indices), [indices.length, ...data.shape]);
-}
-
-/**
- * Refuses a data set that a network cannot take.
- *
- * @throws {DataError} if the images have another shape, or a label is beyond the network's classes.
- */
-export function checkFit(network: Network, data: Dataset): void {
-  const { classes, inputShape, definition } = network;
-  if (data.shape.some((size, axis) => size !== inputShape[axis])) {
-    throw new DataError(
-      `Cannot pass ${data.name} through ${definition.name}: got images of ${
-        data.shape.join(" x ")
-      }, need ${inputShape.join(" x ")}`,
-    );
-  }
-  const outside = data.labels.findIndex((label) => label >= classes);
-  if (outside >= 0) {
-    throw new DataError(
-      `Cannot pass ${data.name} through ${definition.name}: got label ${
-        data.labels[outside]
-      } at sample ${outside}, need labels below the network's ${classes} classes`,
-    );
-  }
 }
 
 const DEFAULTS = {

@@ -48,7 +48,7 @@ export interface RowsOptions {
   readonly residence?: Exclude<Residence, "recomputed">;
   /** What computes rows that stay nowhere, and how much of them stands on the device together; disposed with the rows. */
   readonly recompute?: { readonly source: RowSource; readonly heldLength: number };
-  /** Neighbouring rows that belong to one sample. Default 1. */
+  /** Rows of a sample, neighbours, where it has one for each of its logits, be that one alone. */
   readonly rowsPerSample?: number;
 }
 
@@ -92,8 +92,8 @@ export class Rows {
   readonly slices: readonly BoundSlice[];
   readonly variant: GramVariant;
   readonly residence: Residence;
-  /** 1, or C where a sample has a row for each of its logits. */
-  readonly rowsPerSample: number;
+  /** C where a sample has a row for each of its logits; nothing where it has one of all of them. */
+  readonly rowsPerSample: number | undefined;
   /** Slices that stand on the device together, and which of a slot's places each of them takes. */
   readonly #places = new Map<BoundSlice, { group: readonly BoundSlice[]; place: number }>();
   /** A slot for each block, or two for all, the one that was asked for last at the end. */
@@ -108,7 +108,7 @@ export class Rows {
     readonly count: number,
     options: RowsOptions = {},
   ) {
-    const { variant = PLAIN_VARIANT, residence = "device", recompute, rowsPerSample = 1 } = options;
+    const { variant = PLAIN_VARIANT, residence = "device", recompute, rowsPerSample } = options;
     this.variant = variant;
     this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;

@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { createGenerator, drawPermutation, drawUniform } from "../data/random.ts";
+import { createGenerator, drawPermutation, drawUniform, STREAMS } from "../data/random.ts";
 import type { LayerShape } from "../network/network.ts";
 import type { LayerFilters } from "../network/signal_sketch.ts";
 import {
@@ -94,7 +94,7 @@ export function planSketch(
 export function drawFilters({ layers, sketch: { seed } }: SketchPlan): LayerFilters[] {
   return layers.filter(({ layer, shape }) => layer !== shape).map((own) => {
     const { layer, shape } = own;
-    const generator = createGenerator(seed, hashName(layer.name));
+    const generator = createGenerator(seed, STREAMS.sketch, hashName(layer.name));
     const [inputs, outputs] = measureSides(layer);
     const signs = [inputs, outputs].map((length) => drawUniform(generator, length, 1));
     const orders = [inputs, outputs].map((length) => drawPermutation(generator, padSide(length)));
@@ -233,7 +233,7 @@ function hasOddBits(value: number): boolean {
   return (bits & 1) === 1;
 }
 
-/** A stream of random numbers for each name: FNV-1a over its UTF-16 units. */
+/** A substream of random numbers for each name: FNV-1a over its UTF-16 units. */
 function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) {

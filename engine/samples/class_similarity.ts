@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
@@ -62,13 +63,12 @@ function checkLabels(labels: ArrayLike<number>, count: number, classes: number):
       `Cannot average by class: got ${labels.length} labels, need ${count}, one for each sample`,
     );
   }
-  for (let i = 0; i < count; i++) {
-    if (!(Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < classes)) {
-      throw new DataError(
-        `Cannot average by class: got label ${
-          labels[i]
-        } for sample ${i}, need an integer from 0 to ${classes - 1}`,
-      );
-    }
+  const bad = findBadLabel(labels, classes);
+  if (bad >= 0) {
+    throw new DataError(
+      `Cannot average by class: got label ${
+        labels[bad]
+      } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
+    );
   }
 }

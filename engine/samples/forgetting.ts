@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { findNonFinite } from "../data/finite_check.ts";
+import { findBadLabel } from "../data/label_check.ts";
 
 /** A step of SGD on the cross-entropy of a batch, without momentum or weight decay, and what it acts on. */
 export interface BatchStep {
@@ -82,6 +84,7 @@ export function predictProbabilities(kernel: ArrayLike<number>, step: BatchStep)
  * @param after the same, later
  * @param labels `[N]`
  * @returns `[N]`, 1 where forgotten
+ * @throws {RangeError} if the scores are not as many for each label, or a label is none of theirs, or a score is not finite.
  */
 export function findForgotten(
   before: ArrayLike<number>,
@@ -89,6 +92,28 @@ export function findForgotten(
   labels: ArrayLike<number>,
 ): Uint8Array<ArrayBuffer> {
   const classes = before.length / labels.length;
+  if (!(Number.isInteger(classes) && classes >= 1 && after.length === before.length)) {
+    throw new RangeError(
+      `Cannot find forgotten samples: got ${before.length} scores before and ${after.length} after for ${labels.length} labels, need as many for each`,
+    );
+  }
+  const bad = findBadLabel(labels, classes);
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot find forgotten samples: got label ${
+        labels[bad]
+      } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
+    );
+  }
+  for (const scores of [before, after]) {
+    const broken = findNonFinite(scores);
+    if (broken < 0) continue;
+    throw new RangeError(
+      `Cannot find forgotten samples: got score ${scores[broken]} of sample ${
+        Math.floor(broken / classes)
+      }, need finite numbers`,
+    );
+  }
   const isRight = (scores: ArrayLike<number>, n: number) => {
     let best = 0;
     for (let c = 1; c < classes; c++) {
@@ -122,6 +147,14 @@ function checkKernel(
     throw new RangeError(
       `Cannot predict a step: got ${logits.length} logits and ${batchLogits.length} of the batch, need ${classes} a sample, ` +
         `${batch} x ${classes} of the batch`,
+    );
+  }
+  const bad = findBadLabel(batchLabels, classes);
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot predict a step: got label ${
+        batchLabels[bad]
+      } for sample ${bad} of the batch, need an integer from 0 to ${classes - 1}`,
     );
   }
   const pairs = count * batch;

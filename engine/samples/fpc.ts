@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { findBadLabel } from "../data/label_check.ts";
+import { countShare } from "../data/share.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
@@ -60,7 +62,7 @@ const LARGEST = 3.4028234663852886e38;
  * for each centroid, on the host, in the matrix's own precision. Rows that are recomputed, or that keep
  * convolutions factored, are multiplied first, and their kernel is held, `4 N^2` bytes.
  *
- * @throws {RangeError} if the ratio is outside (0, 1], the labels are not one for each sample, or `among` does not hold different samples.
+ * @throws {RangeError} if the ratio is outside (0, 1], the labels are not one for each sample, an integer of at least 0, or `among` does not hold different samples.
  */
 export async function clusterSamples(
   source: KernelSource,
@@ -76,6 +78,14 @@ export async function clusterSamples(
   if (perClass && perClass.length !== count) {
     throw new RangeError(
       `Cannot cluster samples per class: got ${perClass.length} labels, need ${count}, one for each sample`,
+    );
+  }
+  const bad = perClass ? findBadLabel(perClass) : -1;
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot cluster samples per class: got label ${
+        perClass![bad]
+      } for sample ${bad}, need an integer of at least 0`,
     );
   }
   const samples = among
@@ -125,7 +135,7 @@ function formGroups(samples: Int32Array, ratio: number, labels?: ArrayLike<numbe
   const byLabel = Map.groupBy(samples, (sample) => labels ? labels[sample] : 0);
   return [...byLabel.entries()].sort(([a], [b]) => a - b).map(([, members]) => ({
     samples: members,
-    clusterCount: Math.max(1, Math.floor(ratio * members.length)),
+    clusterCount: Math.max(1, countShare(ratio, members.length)),
   }));
 }
 

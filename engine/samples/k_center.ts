@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findNonFinite } from "../data/finite_check.ts";
 
 /**
  * K-center greedy (Sener and Savarese, 2018, "Active learning for convolutional neural networks: a core-set approach", algorithm 1): from
@@ -13,7 +14,7 @@
  *
  * @param features `[count, D]`, row-major
  * @returns `[size]` i32, in the order in which they were chosen
- * @throws {RangeError} if the features are not a whole number for each sample, or `size` is not an integer from 1 to `count`.
+ * @throws {RangeError} if the features are not a whole number for each sample, or one is not finite, or `size` is not an integer from 1 to `count`.
  */
 export function chooseCenters(
   features: Float32Array,
@@ -29,6 +30,14 @@ export function chooseCenters(
   if (!(Number.isInteger(size) && size >= 1 && size <= count)) {
     throw new RangeError(
       `Cannot choose centers: got ${size}, need an integer from 1 to ${count}`,
+    );
+  }
+  const bad = findNonFinite(features);
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot choose centers: got feature ${features[bad]} of sample ${
+        Math.floor(bad / width)
+      }, need finite numbers`,
     );
   }
   const centers = new Int32Array(size);

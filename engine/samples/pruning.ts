@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { createGenerator, drawPermutation } from "../data/random.ts";
+import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
+import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
+import { countShare } from "../data/share.ts";
 import type { Clusters } from "./fpc.ts";
-
-const PRUNE_STREAM = 3;
 
 /** Keeps the samples that are not flagged. */
 export function keepUnflagged(flags: ArrayLike<number>): Int32Array<ArrayBuffer> {
@@ -30,7 +30,7 @@ export function pruneHeads(
     [...assignment.keys()].filter((sample) => assignment[sample] === head)
   );
   const removed = members.flatMap((samples, i) =>
-    choose(samples, Math.floor(share * samples.length), seed, i)
+    choose(samples, countShare(share, samples.length), createGenerator(seed, STREAMS.heads, i))
   );
   const drop = new Set(removed);
   return Int32Array.from(
@@ -53,7 +53,7 @@ export function keepHighest(
   if (bad >= 0) {
     throw new RangeError(`Cannot keep the highest scores: got NaN for sample ${bad}, need numbers`);
   }
-  const drawn = drawPermutation(createGenerator(seed, PRUNE_STREAM), scores.length);
+  const drawn = drawPermutation(createGenerator(seed, STREAMS.ties), scores.length);
   // compared, not subtracted: infinite scores have no difference
   drawn.sort((a, b) => Number(scores[b] > scores[a]) - Number(scores[b] < scores[a]));
   return drawn.slice(0, size).sort();
@@ -66,11 +66,12 @@ export function keepHighest(
  */
 export function keepRandom(count: number, size: number, seed = 0): Int32Array<ArrayBuffer> {
   checkSize(count, size, "random samples");
-  return Int32Array.from(choose([...Array(count).keys()], size, seed, 0)).sort();
+  const generator = createGenerator(seed, STREAMS.keptSamples);
+  return Int32Array.from(choose([...Array(count).keys()], size, generator)).sort();
 }
 
-function choose(samples: readonly number[], size: number, seed: number, part: number): number[] {
-  const order = drawPermutation(createGenerator(seed, PRUNE_STREAM + part), samples.length);
+function choose(samples: readonly number[], size: number, generator: RandomGenerator): number[] {
+  const order = drawPermutation(generator, samples.length);
   return [...order.subarray(0, size)].map((i) => samples[i]);
 }
 

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { findNonFinite } from "../data/finite_check.ts";
+import { findBadLabel } from "../data/label_check.ts";
 
 /** What one forward pass says of each sample. */
 export interface Scores {
@@ -17,7 +19,7 @@ export interface Scores {
  *
  * @param logits `[N, C]` f32, row-major
  * @param labels `[N]`, each in `0 .. C - 1`
- * @throws {RangeError} if there is no whole number of logits for each label, or no logit of a label.
+ * @throws {RangeError} if there is no whole number of logits for each label, or no logit of a label, or a logit is not finite.
  */
 export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Scores {
   const count = labels.length;
@@ -27,17 +29,26 @@ export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Sc
       `Cannot score samples: got ${logits.length} logits for ${count} labels, need as many for each`,
     );
   }
+  const bad = findBadLabel(labels, classes);
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot score samples: got label ${
+        labels[bad]
+      } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
+    );
+  }
+  const broken = findNonFinite(logits);
+  if (broken >= 0) {
+    throw new RangeError(
+      `Cannot score samples: got logit ${logits[broken]} of sample ${
+        Math.floor(broken / classes)
+      }, need finite numbers`,
+    );
+  }
   const loss = new Float64Array(count);
   const el2n = new Float64Array(count);
   for (let n = 0; n < count; n++) {
     const label = labels[n];
-    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw new RangeError(
-        `Cannot score samples: got label ${label} for sample ${n}, need an integer from 0 to ${
-          classes - 1
-        }`,
-      );
-    }
     const row = logits.subarray(n * classes, (n + 1) * classes);
     const { loss: nats, error } = predict(row, label);
     loss[n] = nats;

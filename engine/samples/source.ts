@@ -4,18 +4,29 @@
  * @module
  */
 import { DataError, NonFiniteError } from "../errors.ts";
+import { describeType } from "../data/type_name.ts";
 import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
+import { checkDiagonal, checkPair } from "../store/kernel_checks.ts";
 import { KernelStore } from "../store/store.ts";
 
 /** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
 export class KernelMatrix {
   /**
-   * @throws {DataError} if the array is not a finite symmetric matrix; the message names the entry.
+   * @throws {TypeError} if the array is of another type.
+   * @throws {DataError} if the array is not a symmetric matrix, or its diagonal is negative somewhere; the message names the entry.
+   * @throws {NonFiniteError} if a number is not finite.
    */
   constructor(readonly values: Float32Array | Float64Array, readonly size: number) {
+    if (!(values instanceof Float32Array || values instanceof Float64Array)) {
+      throw new TypeError(
+        `Cannot use a kernel matrix: got ${
+          describeType(values)
+        }, need a Float32Array or Float64Array`,
+      );
+    }
     if (size < 1 || values.length !== size * size) {
       throw new DataError(
         `Cannot use a kernel matrix: got ${values.length} numbers, need ${size} x ${size} with at least one sample`,
@@ -32,14 +43,12 @@ export class KernelMatrix {
       }
       largest = Math.max(largest, Math.abs(values[at]));
     }
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j < i; j++) {
-        const [below, above] = [values[i * size + j], values[j * size + i]];
-        if (Math.abs(below - above) > ASYMMETRY * largest) {
-          throw new DataError(
-            `Cannot use a kernel matrix: got ${below} at [${i}, ${j}] but ${above} at [${j}, ${i}], need a symmetric matrix`,
-          );
-        }
+    checkDiagonal("a kernel matrix", takeDiagonal(values, size));
+    for (let row = 0; row < size; row++) {
+      for (let column = 0; column < row; column++) {
+        const value = values[row * size + column];
+        const other = values[column * size + row];
+        checkPair("a kernel matrix", row, column, value, other, largest);
       }
     }
   }
@@ -50,9 +59,6 @@ export type KernelSource = Rows | StoredKernel;
 
 /** A kernel that is computed already. */
 export type StoredKernel = KernelMatrix | KernelStore;
-
-/** Asymmetry relative to the largest entry that rounding in another program may leave. */
-const ASYMMETRY = 1e-4;
 
 /** Number of samples. */
 export function countSamples(source: KernelSource): number {
@@ -97,6 +103,9 @@ export async function readSelfSimilarity(
 ): Promise<Float32Array | Float64Array> {
   if (source instanceof Rows) return await computeSelfSimilarity(source);
   if (source instanceof KernelStore) return await source.readDiagonal();
-  const { values, size } = source;
+  return takeDiagonal(source.values, source.size);
+}
+
+function takeDiagonal(values: Float32Array | Float64Array, size: number): Float64Array {
   return Float64Array.from({ length: size }, (_, i) => values[i * size + i]);
 }

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { createGenerator, drawPermutation } from "../data/random.ts";
-
-const SPLIT_STREAM = 1 << 20;
+import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 
 /**
  * Splits samples at random into subsets of one size (appendix D.2).
@@ -19,7 +17,7 @@ export function splitRandom(count: number, size: number, seed = 0): Int32Array<A
       `Cannot split ${count} samples: got subsets of ${size}, need a divisor of ${count}`,
     );
   }
-  const order = drawPermutation(createGenerator(seed, SPLIT_STREAM), count);
+  const order = drawPermutation(createGenerator(seed, STREAMS.subsets), count);
   return Array.from(
     { length: count / size },
     (_, i) => order.slice(i * size, (i + 1) * size),

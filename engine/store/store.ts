@@ -15,6 +15,7 @@ import {
 } from "../data/zarr.ts";
 import { DataError, FileError, NonFiniteError } from "../errors.ts";
 import type { Tile } from "../kernel/gram.ts";
+import { checkDiagonal, checkPair } from "./kernel_checks.ts";
 import { type BlockPair, pairBlocks } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 
@@ -112,7 +113,8 @@ async function readWhole(
 /**
  * A symmetric kernel in a Zarr store, complete; it is read chunk by chunk, and no more than 256 MiB of it are kept in memory.
  *
- * The first time that a chunk is read its checksum is compared, and every number must be finite.
+ * The first time that a chunk is read its checksum is compared, every number must be finite, and none other than its mirror image, which
+ * takes reading that as well where a `full` store holds it.
  */
 export class KernelStore {
   /** Number of samples. */
@@ -121,6 +123,8 @@ export class KernelStore {
   readonly #edge: number;
   readonly #cache = new Map<string, Float32Array<ArrayBuffer>>();
   readonly #checked = new Set<string>();
+  /** Largest number on the diagonal. */
+  #largest: number | undefined;
 
   private constructor(
     readonly path: string,
@@ -195,7 +199,7 @@ export class KernelStore {
         firstColumn,
         rowCount: Math.min(this.#edge, this.size - firstRow),
         columnCount: Math.min(this.#edge, this.size - firstColumn),
-        values: await readChunk(this.path, this.array, { row, column }),
+        values: await this.#read({ row, column }),
         stride: this.#edge,
         mirrored: row !== column,
       };
@@ -203,7 +207,11 @@ export class KernelStore {
     }
   }
 
-  /** The diagonal, `[N]` f32. */
+  /**
+   * The diagonal, `[N]` f32.
+   *
+   * @throws {DataError} when one of its numbers is negative; the message names the sample
+   */
   async readDiagonal(): Promise<Float32Array<ArrayBuffer>> {
     const diagonal = new Float32Array(this.size);
     for (let block = 0; block * this.#edge < this.size; block++) {
@@ -212,6 +220,7 @@ export class KernelStore {
       const count = Math.min(this.#edge, this.size - first);
       for (let i = 0; i < count; i++) diagonal[first + i] = values[i * (this.#edge + 1)];
     }
+    checkDiagonal(this.#title, diagonal);
     return diagonal;
   }
 
@@ -250,8 +259,7 @@ export class KernelStore {
   /** A chunk from memory or from disk, where the one that was not used for longest makes room. */
   async #load(chunk: BlockPair): Promise<Float32Array<ArrayBuffer>> {
     const key = nameChunk(chunk);
-    const values = this.#cache.get(key) ?? await this.#read(chunk, this.#checked.has(key));
-    this.#checked.add(key);
+    const values = this.#cache.get(key) ?? await this.#read(chunk);
     this.#cache.delete(key);
     this.#cache.set(key, values);
     if (this.#cache.size > 1 && this.#cache.size * values.byteLength > this.cacheBytes) {
@@ -260,10 +268,47 @@ export class KernelStore {
     return values;
   }
 
-  async #read(chunk: BlockPair, isTrusted: boolean): Promise<Float32Array<ArrayBuffer>> {
-    if (!isTrusted) return await readChunk(this.path, this.array, chunk);
-    const path = locateChunk(this.path, chunk.row, chunk.column);
-    return await readWhole(path, this.array.chunkShape, { isTrusted });
+  /** A chunk from disk, checked if it was not before. */
+  async #read(chunk: BlockPair): Promise<Float32Array<ArrayBuffer>> {
+    const { row, column } = chunk;
+    if (this.#checked.has(nameChunk(chunk))) {
+      const path = locateChunk(this.path, row, column);
+      return await readWhole(path, this.array.chunkShape, { isTrusted: true });
+    }
+    const values = await readChunk(this.path, this.array, chunk);
+    if (row === column) {
+      await this.#checkMirror(chunk, values, values);
+    } else if (this.symmetry === "full") {
+      const mirror = { row: column, column: row };
+      await this.#checkMirror(chunk, values, await readChunk(this.path, this.array, mirror));
+      this.#checked.add(nameChunk(mirror));
+    }
+    this.#checked.add(nameChunk(chunk));
+    return values;
+  }
+
+  /** @throws {DataError} when the kernel is not symmetric there; the message names the pair. */
+  async #checkMirror(
+    { row, column }: BlockPair,
+    values: Float32Array,
+    mirror: Float32Array,
+  ): Promise<void> {
+    // no product of two samples is larger than both of theirs with themselves
+    this.#largest ??= (await this.readDiagonal()).reduce((a, b) => Math.max(a, b));
+    const [firstRow, firstColumn] = [row * this.#edge, column * this.#edge];
+    const rowCount = Math.min(this.#edge, this.size - firstRow);
+    const columnCount = Math.min(this.#edge, this.size - firstColumn);
+    for (let i = 0; i < rowCount; i++) {
+      for (let j = 0; j < columnCount; j++) {
+        const [value, other] = [values[i * this.#edge + j], mirror[j * this.#edge + i]];
+        checkPair(this.#title, firstRow + i, firstColumn + j, value, other, this.#largest);
+      }
+    }
+  }
+
+  /** As errors name it. */
+  get #title(): string {
+    return `kernel ${this.path}`;
   }
 }
 

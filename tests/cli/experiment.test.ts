@@ -132,7 +132,10 @@ Deno.test("a configuration that cannot be is told with its line, and leaves noth
   const mistakes: readonly (readonly [text: string, says: RegExp])[] = [
     ["imags = 3", /c\.toml, line 1: got an unknown key imags, .*; did you mean images\?$/],
     ['data = "digts"', /line 1: got data = "digts", need digits, .*; did you mean digits\?$/],
-    ['data = "digits"\nimages = 0', /c\.toml, line 2: got images = 0, need number to be >=1$/],
+    [
+      'data = "digits"\nimages = 0',
+      /c\.toml, line 2: got images = 0, need a number of at least 1$/,
+    ],
     [
       'data = "digits"\n\nimages = 1000000',
       /c\.toml, line 3: got images = 1000000, need at most \d+, the samples of digits \(train\)$/,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
+import { shareOf } from "../oracle/shares.ts";
 
 const SURROUNDINGS = { timeoutMs: 600_000 };
 
@@ -68,7 +69,7 @@ Deno.test("debias gives every choice as many samples as pruning the heads leaves
   const { summary } = await run.analyse("redundant");
   assert.equal(rest.length, SAMPLES - summary.redundant);
   const pruned = heads.map((head: number) =>
-    Math.floor(0.3 * assignment.filter((cluster: number) => cluster === head).length)
+    shareOf(0.3, assignment.filter((cluster: number) => cluster === head).length)
   );
   const size = rest.length - pruned.reduce((sum: number, count: number) => sum + count);
   assert.ok(size < rest.length);

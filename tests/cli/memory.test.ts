@@ -1,6 +1,6 @@
 /** What a budget promises: the process, which on a CPU adapter is the device too, never holds more. @module */
 import assert from "node:assert/strict";
-import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.ts";
 import { writeNpy } from "../../mod.ts";
 import { measureCost } from "../../bench/process_cost.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
@@ -23,7 +23,7 @@ async function measurePeak(call: string): Promise<number> {
 
 /** Writes a data set and weights, and says how to cluster it. */
 async function prepare(path: string, samples: number): Promise<string> {
-  const pixels = drawUniform(createGenerator(1), samples * SIDE * SIDE, 127);
+  const pixels = drawUniform(createGenerator(1, STREAMS.trials), samples * SIDE * SIDE, 127);
   const images = Uint8Array.from(pixels, (value) => value + 128);
   const labels = Uint8Array.from({ length: samples }, (_, n) => n % 10);
   for (const prefix of ["", "test_"]) {

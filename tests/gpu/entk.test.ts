@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { takeSamples } from "../../engine/data/dataset.ts";
 import { NonFiniteError } from "../../engine/errors.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
+import { computeGram } from "../../engine/kernel/gram.ts";
 import { predictLogits } from "../../engine/samples/forgetting.ts";
 import { predictionErrors, sumInfluenceByGradient } from "../oracle/forgetting.ts";
 import { entk } from "../oracle/kernels.ts";
@@ -62,6 +63,23 @@ testEngine(
         assert.equal(at(n, m, i, j), at(m, n, j, i));
       }
     }
+  },
+);
+
+testEngine(
+  "of one class the eNTK is the kernel itself, and is told from signed projections",
+  async (engine) => {
+    const network = strided(1);
+    const data = drawImages(network, 5, 7);
+    using built = engine.network(
+      network.definition,
+      drawExactWeights(network, 1),
+      network.inputShape,
+    );
+    using rows = await engine.project(built, data, { seeds: "entk" });
+    using signed = await engine.project(built, data);
+    assert.deepEqual(await computeEntk(rows), await computeGram(signed));
+    await assert.rejects(computeEntk(signed), /got 1 and 1 rows a sample.*project with the seeds/);
   },
 );
 

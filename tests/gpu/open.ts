@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.ts";
 import type { Commands } from "../../engine/gpu/commands.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
@@ -44,7 +44,8 @@ export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
 
 /** `count` numbers from [-1, 1), f32; the same for the same seed. */
 export function drawNumbers(seed: number, count: number): Floats {
-  return drawUniform(createGenerator(seed), count, 1);
+  // any stream would do; tests that need rare cases have found them in this one
+  return drawUniform(createGenerator(seed, STREAMS.trainingDigits), count, 1);
 }
 
 /** `count` whole numbers from -3 to 3, whose products and sums are exact in f32. */

@@ -105,7 +105,7 @@ testEngine("what would be lost is refused, and nothing stays of it", async (engi
 
 testEngine("samples that changed since the run began are refused", async (engine) => {
   await using folder = await openTempFolder();
-  const trial = describe(async (run) => (await run.data("train", 3)).labels.length);
+  const trial = describe(async (run) => (await run.data("train", { size: 3 })).labels.length);
   const path = `${folder.path}/r`;
   {
     using run = await RunFolder.open(path, trial, { data: "digits" });
@@ -119,4 +119,27 @@ testEngine("samples that changed since the run began are refused", async (engine
     run.run(engine),
     /got other samples in digits \(train\) than the run began with/,
   );
+});
+
+testEngine("of two sizes that are alike, the one that is at fault is blamed", async (engine) => {
+  await using folder = await openTempFolder();
+  const settings = { data: "digits", trainSize: 3000, testSize: 3000, more: 3000 };
+  const { trainSize, testSize, more } = settings;
+  const cases = [
+    ["test", { testSize }, "testSize", "at most 1000, the samples of digits (test)"],
+    [
+      "train",
+      { trainSize, more },
+      "trainSize",
+      "at most 4000 together with more, the samples of digits (train)",
+    ],
+  ] as const;
+  for (const [split, sizes, key, need] of cases) {
+    const trial = describe(async (run) => {
+      await run.data("train", { trainSize });
+      await run.data(split, sizes);
+    });
+    using run = await RunFolder.open(`${folder.path}/r`, trial, settings);
+    await assert.rejects(run.run(engine), { name: "SettingError", key, need });
+  }
 });

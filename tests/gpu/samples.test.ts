@@ -441,4 +441,11 @@ Deno.test("a kernel matrix must be square, finite and symmetric", () => {
     message: /\[1, 0\].*\[0, 1\]/,
   });
   new KernelMatrix(Float32Array.of(1, 0.5, 0.50001, 1), 2); // another program's rounding
+  assert.throws(() => new KernelMatrix(Float64Array.of(1, 0, 0, -1e-9), 2), {
+    name: "DataError",
+    message: /got -1e-9 at \[1, 1\], need a diagonal of at least 0/,
+  });
+  for (const values of [[1, 0, 0, 1], Int32Array.of(1, 0, 0, 1), new Float16Array(4)]) {
+    assert.throws(() => new KernelMatrix(values as never, 2), TypeError);
+  }
 });

@@ -41,7 +41,10 @@ function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Sett
     settings,
     engine,
     definition: mlp,
-    data: (split, size) => Promise.resolve(drawDigits(split, { size })),
+    data: (split, sizes) => {
+      const size = sizes && Object.values(sizes).reduce((sum, part) => sum + part, 0);
+      return Promise.resolve(drawDigits(split, { size }));
+    },
     async step(name, work) {
       assert.match(name, /^[\w.-]+$/);
       assert.ok(!steps.has(name), name);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { shareOf } from "./shares.ts";
 
 /**
  * Redundant samples (section 4.2): 1 where some other sample has `kappa(x, x') > kappa(x, x)`, `[N]`.
@@ -132,9 +133,9 @@ export interface Clusters {
   readonly assignment: Int32Array;
 }
 
-/** How many centroids a ratio stands for: `max(1, floor(ratio * count))`. */
+/** How many centroids a ratio stands for: `max(1, floor(ratio * count))`, of the decimal numbers. */
 export function centroidCount(ratio: number, count: number): number {
-  return Math.max(1, Math.floor(ratio * count));
+  return Math.max(1, shareOf(ratio, count));
 }
 
 /**

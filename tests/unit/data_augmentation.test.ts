@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cropAndFlip } from "../../engine/data/augmentation.ts";
 import { createDataset, type Dataset } from "../../engine/data/dataset.ts";
-import { createGenerator } from "../../engine/data/random.ts";
+import { createGenerator, STREAMS } from "../../engine/data/random.ts";
 
 const COUNT = 400;
 const [HEIGHT, WIDTH, CHANNELS] = [9, 11, 2];
@@ -60,7 +60,7 @@ function countMovements({ images }: Dataset): Map<string, number> {
 }
 
 Deno.test("samples are moved by up to 4 pixels and mirrored, evenly, and keep their labels", () => {
-  const augmented = cropAndFlip(DATA, INDICES, createGenerator(1));
+  const augmented = cropAndFlip(DATA, INDICES, createGenerator(1, STREAMS.augmentation));
   assert.deepEqual([...augmented.labels], INDICES.map((index) => DATA.labels[index]));
   const counts = countMovements(augmented);
   const sum = (part: number, value: string) =>
@@ -77,7 +77,8 @@ Deno.test("samples are moved by up to 4 pixels and mirrored, evenly, and keep th
 
 Deno.test("the same seed moves alike, another does not, and the originals stay", () => {
   const before = DATA.images.slice();
-  const draw = (seed: number) => cropAndFlip(DATA, INDICES, createGenerator(seed)).images;
+  const draw = (seed: number) =>
+    cropAndFlip(DATA, INDICES, createGenerator(seed, STREAMS.augmentation)).images;
   assert.deepEqual(draw(1), draw(1));
   assert.notDeepEqual(draw(1), draw(2));
   assert.deepEqual(DATA.images, before);

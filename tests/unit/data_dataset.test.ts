@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { DatasetParts } from "../../engine/data/dataset.ts";
-import { createDataset, normalise, takeFirst, takeSamples } from "../../engine/data/dataset.ts";
+import {
+  createDataset,
+  findEmptyClasses,
+  normalise,
+  takeFirst,
+  takeSamples,
+} from "../../engine/data/dataset.ts";
 
 /** Three images of 1 x 2 pixels with 2 channels. */
 const PARTS: DatasetParts = {
@@ -47,6 +53,36 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
     { labels: [0.5, 1, 1] },
     "got label 0.5 at index 0, need an integer in 0..2",
   ],
+  [
+    "labels from 1 on",
+    { labels: [3, 1, 2] },
+    "got label 3 at index 0, need an integer in 0..2; the labels count from 1: subtract 1",
+  ],
+  [
+    "labels of 64 bits, which are no numbers",
+    { labels: BigInt64Array.of(2n, 0n, 1n) as never },
+    "got label 2 at index 0, need an integer in 0..2, of type number",
+  ],
+  [
+    "labels that are booleans",
+    { labels: [true, false, true] as never },
+    "got label true at index 0, need an integer in 0..2",
+  ],
+  [
+    "float images",
+    { images: new Float32Array(12) as never },
+    "got images of Float32Array, need a Uint8Array of pixels from 0 to 255",
+  ],
+  [
+    "images of another range",
+    { images: new Int8Array(12) as never },
+    "got images of Int8Array, need a Uint8Array of pixels from 0 to 255",
+  ],
+  [
+    "images in a list",
+    { images: Array.from({ length: 12 }, () => 0) as never },
+    "got images of Array, need a Uint8Array of pixels from 0 to 255",
+  ],
   ["no classes", { classes: 0 }, "got 0 classes, need an integer in 1..2147483648"],
   [
     "labels beyond 32 bits",
@@ -59,6 +95,11 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
     "got 3 numbers for mean, need 2, one per channel, or 1 for all",
   ],
   ["a mean that is not finite", { mean: [NaN, 0] }, "got NaN in mean, need finite numbers"],
+  [
+    "a standard deviation that leads beyond float32",
+    { std: [1, 1e-40] },
+    "got mean 0.25 and std 1e-40 for channel 1, need pixels within float32, got -2.5e+39",
+  ],
   ["a standard deviation of 0", { std: [1, 0] }, "got 0 in std, need finite numbers above 0"],
 ];
 
@@ -70,6 +111,15 @@ for (const [what, change, state] of REFUSED) {
     });
   });
 }
+
+Deno.test("classes without a sample are listed, however many there are", () => {
+  const empty = (labels: number[], classes: number) =>
+    findEmptyClasses(createDataset({ ...PARTS, labels, classes })).take(4).toArray();
+  assert.deepEqual(empty([2, 0, 1], 3), []);
+  assert.deepEqual(empty([1, 2, 3], 4), [0]);
+  assert.deepEqual(empty([2, 2, 0], 3), [1]);
+  assert.deepEqual(empty([1, 1, 2 ** 31 - 1], 2 ** 31), [0, 2, 3, 4]);
+});
 
 Deno.test("labels become Int32Array and a single mean and std hold for every channel", () => {
   const data = createDataset({ ...PARTS, mean: [0.1], std: [2] });

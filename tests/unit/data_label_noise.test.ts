@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { drawDigits } from "../../engine/data/digits.ts";
 import { flipLabels } from "../../engine/data/label_noise.ts";
+import { shareOf } from "../oracle/shares.ts";
 
 Deno.test("just the flipped samples have another label, the same for the same seed", () => {
   const digits = drawDigits("train", { size: 97 });
   const cases = fc.record({ share: fc.double({ min: 0, max: 1, noNaN: true }), seed: fc.nat(99) });
   fc.assert(fc.property(cases, ({ share, seed }) => {
     const { data, flipped } = flipLabels(digits, share, seed);
-    assert.equal(flipped.length, Math.round(97 * share));
+    assert.equal(flipped.length, shareOf(share, 97, true));
     const changed = [...data.labels.keys()].filter((i) => data.labels[i] !== digits.labels[i]);
     assert.deepEqual([...flipped], changed);
     assert.ok(data.labels.every((label) => label >= 0 && label < 10));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chooseCacheFolder } from "../../engine/cache_folder.ts";
 import { encodeNpy } from "../../engine/data/npy.ts";
 import { loadDataset } from "../../engine/data/named.ts";
+import { UnknownDatasetError } from "../../engine/errors.ts";
 import { createTar } from "npm:nanotar@0.3.0";
 import { encodeIdx, gzip, openTempFolder } from "./data_fixtures.ts";
 
@@ -93,9 +94,14 @@ Deno.test("an unknown name is a RangeError that names a known one within two let
     toString: "",
   };
   for (const [name, hint] of Object.entries(hints)) {
-    await assert.rejects(loadDataset(name, "train"), {
-      name: "RangeError",
-      message: `Cannot load data set ${name}: ${need}${hint}`,
+    await assert.rejects(loadDataset(name, "train"), (error) => {
+      assert.ok(error instanceof RangeError && error instanceof UnknownDatasetError);
+      assert.equal(error.message, `Cannot load data set ${name}: ${need}${hint}`);
+      assert.deepEqual([error.dataset, `got an unknown name, need ${error.need}`], [
+        name,
+        `${need}${hint}`,
+      ]);
+      return true;
     });
   }
 });

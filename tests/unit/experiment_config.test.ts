@@ -99,17 +99,17 @@ const MISTAKES: readonly (readonly [name: string, text: string, says: string])[]
   [
     "a wrong type",
     "# one\nlearningRate = '0.1'",
-    'Cannot use c.toml, line 2: got learningRate = "0.1", need number',
+    'Cannot use c.toml, line 2: got learningRate = "0.1", need a number',
   ],
   [
     "an impossible size",
     "epochs = 0",
-    "Cannot use c.toml, line 1: got epochs = 0, need number to be >=1",
+    "Cannot use c.toml, line 1: got epochs = 0, need a number of at least 1",
   ],
   [
     "a size that is not whole",
     "epochs = 1.5",
-    "Cannot use c.toml, line 1: got epochs = 1.5, need int",
+    "Cannot use c.toml, line 1: got epochs = 1.5, need an integer",
   ],
   [
     "a choice that there is not",
@@ -119,12 +119,12 @@ const MISTAKES: readonly (readonly [name: string, text: string, says: string])[]
   [
     "a mistake in an array over several lines, by its first",
     'data = "digits"\nsizes = [\n  1,\n  0,\n]\nepochs = 3',
-    "Cannot use c.toml, line 2: got sizes = [1,0], need number to be >=1",
+    "Cannot use c.toml, line 2: got sizes = [1,0], need a number of at least 1",
   ],
   [
     "a key that only stands in a text",
     'data = """\nepochs = 0\n"""\nepochs = -1',
-    "Cannot use c.toml, line 4: got epochs = -1, need number to be >=1",
+    "Cannot use c.toml, line 4: got epochs = -1, need a number of at least 1",
   ],
   [
     "another experiment's",
@@ -146,6 +146,34 @@ for (const [name, text, says] of MISTAKES) {
     });
   });
 }
+
+Deno.test("what a value needs to be is said of every kind of setting", () => {
+  const kinds = z.strictObject({
+    flag: z.boolean().default(true),
+    rule: z.enum(["sum", "mean"]).default("sum"),
+    ratio: setting.ratio().default(1),
+    part: setting.fraction().default(0),
+    sizes: z.array(setting.count()).min(1).default([1]),
+    data: setting.data(),
+  });
+  const says = (text: string) => {
+    const trial = { ...experiment, settings: kinds, byData: {}, quick: {}, paper: {} };
+    try {
+      readConfig(trial, "default", { path: "c.toml", text });
+    } catch (error) {
+      return (error as Error).message.replace(/^.*: got /, "");
+    }
+  };
+  assert.equal(says("flag = 1"), "flag = 1, need true or false");
+  assert.equal(says('rule = "max"'), 'rule = "max", need sum or mean');
+  assert.equal(says("ratio = 0"), "ratio = 0, need a number above 0");
+  assert.equal(says("ratio = 1.5"), "ratio = 1.5, need a number of at most 1");
+  assert.equal(says("part = 1"), "part = 1, need a number below 1");
+  assert.equal(says("part = -1"), "part = -1, need a number of at least 0");
+  assert.equal(says("sizes = []"), "sizes = [], need a list of at least 1");
+  assert.equal(says("sizes = 3"), "sizes = 3, need a list");
+  assert.equal(says('data = ""'), 'data = "", need a length of at least 1');
+});
 
 Deno.test("where a setting stands is told by line, or by the base that it came from", () => {
   const { locate } = read("quick", "# a\nsizes = [\n1]\nlearningRate = 1");

@@ -52,6 +52,12 @@ Deno.test("scores that are no numbers, and sizes out of range, are refused", () 
   assert.throws(() => keepHighest([1, NaN], 1), { name: "RangeError", message: /sample 1/ });
   assert.throws(() => chooseCenters(Float32Array.of(1, 2, 3), 2, 1), RangeError);
   assert.throws(() => chooseCenters(new Float32Array(), 2, 1), RangeError);
+  for (const value of [NaN, -Infinity]) {
+    assert.throws(() => chooseCenters(Float32Array.of(1, 2, value, 3), 2, 1), {
+      name: "RangeError",
+      message: `Cannot choose centers: got feature ${value} of sample 1, need finite numbers`,
+    });
+  }
 });
 
 Deno.test("centers are the farthest samples one after another, as the twin chooses them", () => {

@@ -51,3 +51,12 @@ Deno.test("loss and EL2N of a prediction that is all but certain keep their digi
     close(el2n[0], Math.SQRT2 * Math.exp(-gap) / (1 + Math.exp(-gap)));
   }
 });
+
+Deno.test("logits that are not finite are named by their sample", () => {
+  for (const logit of [NaN, Infinity, -Infinity]) {
+    assert.throws(() => scoreLogits(Float32Array.of(0, 1, logit, 3), [0, 1]), {
+      name: "RangeError",
+      message: `Cannot score samples: got logit ${logit} of sample 1, need finite numbers`,
+    });
+  }
+});

@@ -6,7 +6,7 @@ import {
   predictLogits,
   predictProbabilities,
 } from "../../engine/samples/forgetting.ts";
-import { createGenerator, drawUniform } from "../../engine/data/random.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.ts";
 import {
   multiply,
   predictionErrors,
@@ -29,7 +29,7 @@ import { assertClose } from "../oracle/numbers.ts";
 const ROUND_OFF = 2 ** -40;
 
 function draw(seed: number, count: number, bound = 1): Float64Array {
-  return Float64Array.from(drawUniform(createGenerator(seed), count, bound));
+  return Float64Array.from(drawUniform(createGenerator(seed, STREAMS.trials), count, bound));
 }
 
 /** Consecutive runs of `size` numbers. */
@@ -161,5 +161,27 @@ Deno.test("numbers that do not fit one another are refused", () => {
       /got 20 logits and 11 of the batch, need 4 a sample, 3 x 4 of the batch$/,
     );
     assert.throws(() => predict(draw(1, 15), { ...step, logits: draw(1, 19) }), RangeError);
+    // 4 would be class 0 of the next sample
+    for (const label of [4, -1, 0.5, NaN]) {
+      assert.throws(
+        () => predict(draw(1, 15), { ...step, batchLabels: [0, label, 1] }),
+        new RegExp(`got label ${label} for sample 1 of the batch, need an integer from 0 to 3$`),
+      );
+    }
   }
+  for (const label of [2, -1, NaN]) {
+    assert.throws(
+      () => findForgotten([1, 0, 0, 1], [0, 1, 0, 1], [0, label]),
+      new RegExp(`got label ${label} for sample 1, need an integer from 0 to 1$`),
+    );
+  }
+  assert.throws(() => findForgotten([1, 0, 0], [0, 1, 0], [0, 1]), RangeError);
+  // neither is larger than the other
+  for (const score of [NaN, Infinity]) {
+    assert.throws(
+      () => findForgotten([1, 0, 0, 1], [0, 1, 0, score], [0, 1]),
+      new RegExp(`got score ${score} of sample 1, need finite numbers$`),
+    );
+  }
+  assert.throws(() => findForgotten([1, 0, 0, 1], [0, 1], [0, 1]), RangeError);
 });

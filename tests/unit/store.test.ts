@@ -458,6 +458,48 @@ for (const value of [NaN, Infinity]) {
   });
 }
 
+/** Changes one number of a chunk, and its checksum with it. */
+async function overwrite(path: string, at: number, value: number): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  const view = new DataView(bytes.buffer);
+  view.setFloat32(at * 4, value, true);
+  const end = bytes.length - 4;
+  view.setUint32(end, computeCrc32cByBits(bytes.subarray(0, end)), true);
+  await Deno.writeFile(path, bytes);
+}
+
+Deno.test("a kernel that is not symmetric, or negative on its diagonal, is refused where that is read", async () => {
+  await using folder = await openTempFolder();
+  const cases = [
+    ["upper", "0/0", 3 * CHUNK + 5, /at \[[35], [35]\] but .* at \[[35], [35]\], need a symmetric/],
+    ["full", "1/0", 3 * CHUNK + 5, /at \[(5|67), (5|67)\] but .* at \[.*\], need a symmetric/],
+    ["full", "0/1", 3 * CHUNK + 5, /at \[(3|69), (3|69)\] but .* at \[.*\], need a symmetric/],
+    ["upper", "1/1", 3 * CHUNK + 3, /got -0.5 at \[67, 67\], need a diagonal of at least 0/],
+  ] as const;
+  for (const [i, [symmetry, chunk, at, says]] of cases.entries()) {
+    const path = `${folder.path}/${i}.zarr`;
+    await finishStore(path, settle(100, { symmetry }));
+    await overwrite(`${path}/c/${chunk}`, at, -0.5);
+    const refused = { name: "DataError", message: says };
+    const tiles = await KernelStore.open(path);
+    await assert.rejects(() => Array.fromAsync(tiles.readTiles()), refused);
+    await assert.rejects(async () => {
+      const rows = await KernelStore.open(path);
+      for (let row = 0; row < 100; row++) await rows.readRow(row);
+    }, refused);
+  }
+});
+
+Deno.test("rounding of another program is no asymmetry", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/K.zarr`;
+  await finishStore(path, settle(100, { symmetry: "full" }));
+  const store = await KernelStore.open(path);
+  const [, value] = await store.readRow(67);
+  await overwrite(`${path}/c/1/0`, 3 * CHUNK + 1, value + 1e-5);
+  await Array.fromAsync((await KernelStore.open(path)).readTiles());
+});
+
 Deno.test("only a tile that is exactly one chunk is stored", async () => {
   await using folder = await openTempFolder();
   using writer = await KernelWriter.open(`${folder.path}/K.zarr`, settle(130));

@@ -1,0 +1,32 @@
+/**
+ * What a user should know of data that is no mistake in itself.
+ *
+ * @module
+ */
+import { type Dataset, findEmptyClasses } from "../mod.ts";
+
+/** Classes that are named; the rest is counted. */
+const LISTED = 8;
+
+const said = new Set<string>();
+
+/**
+ * Says on standard error which classes no sample is of, once for a data set's split: a sign of labels that count from 1. Samples that are
+ * fewer than the classes cannot be of all; of them nothing is said, unless the first class alone is missing.
+ */
+export function noteEmptyClasses(data: Dataset): void {
+  const count = data.classes - new Set(data.labels).size;
+  const key = `${data.name} ${data.split}`;
+  if (count === 0 || said.has(key)) return;
+  const empty = findEmptyClasses(data).take(LISTED).toArray();
+  const isShifted = count === 1 && empty[0] === 0;
+  if (data.labels.length < data.classes && !isShifted) return;
+  said.add(key);
+  const rest = count - empty.length;
+  const listed = empty.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+  const [subject, verb] = count === 1 ? ["class", "has"] : ["classes", "have"];
+  const hint = empty[0] === 0 ? "; where labels count from 1, subtract 1" : "";
+  console.error(
+    `lpntk: ${subject} ${listed} ${verb} no sample in ${data.name} (${data.split})${hint}`,
+  );
+}

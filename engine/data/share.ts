@@ -1,0 +1,28 @@
+/** Shares of counts, in decimal arithmetic. @module */
+
+/**
+ * How many of `count` things a share is: the decimal number that the share is written as times the count, rounded down, or to the nearest
+ * integer and at a half up. In binary, `0.29 * 100` falls just short of 29, and `0.57 * 1500` of 855.
+ *
+ * @param share meant as its shortest decimal representation, which JavaScript prints
+ * @throws {RangeError} if the share is negative or not finite, or the count is not an integer of at least 0
+ */
+export function countShare(
+  share: number,
+  count: number,
+  rounding: "down" | "nearest" = "down",
+): number {
+  if (!(Number.isFinite(share) && share >= 0 && Number.isInteger(count) && count >= 0)) {
+    throw new RangeError(
+      `Cannot take a share: got ${share} of ${count}, need a number of at least 0 and a count`,
+    );
+  }
+  // one digit before the point: 2.9e-1
+  const [digits, exponent] = share.toExponential().split("e");
+  const places = digits.length - Math.min(2, digits.length) - Number(exponent);
+  const [factor, divisor] = places < 0 ? [10n ** BigInt(-places), 1n] : [1n, 10n ** BigInt(places)];
+  const product = BigInt(digits.replace(".", "")) * BigInt(count) * factor;
+  return Number(
+    rounding === "down" ? product / divisor : (2n * product + divisor) / (2n * divisor),
+  );
+}

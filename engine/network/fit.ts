@@ -1,0 +1,51 @@
+/**
+ * Whether a network can take a data set.
+ *
+ * @module
+ */
+import type { Dataset } from "../data/dataset.ts";
+import { findBadLabel } from "../data/label_check.ts";
+import { DataError } from "../errors.ts";
+import type { Network } from "./network.ts";
+
+/**
+ * Refuses a data set that a network cannot take.
+ *
+ * @throws {DataError} if the images have another shape, or the labels or the number of classes are beyond the network's; of labels that
+ * are all one too large, also where this part of the data set lacks the largest, the message says to subtract 1.
+ */
+export function checkFit(network: Network, data: Dataset): void {
+  const { classes, inputShape, definition } = network;
+  if (data.shape.some((size, axis) => size !== inputShape[axis])) {
+    throw new DataError(
+      `Cannot pass ${data.name} through ${definition.name}: got images of ${
+        data.shape.join(" x ")
+      }, need ${inputShape.join(" x ")}`,
+    );
+  }
+  const refuse = (state: string, need: string) =>
+    new DataError(
+      `Cannot pass ${data.name} through ${definition.name}: got ${state}, need ${need}`,
+    );
+  if (data.classes === classes + 1 && !data.labels.includes(0)) {
+    throw refuse(
+      `labels below ${data.classes} and no sample of class 0`,
+      `labels from 0 to ${
+        classes - 1
+      } for the network's ${classes} classes; where they count from 1, subtract 1`,
+    );
+  }
+  const outside = findBadLabel(data.labels, classes);
+  if (outside >= 0) {
+    throw refuse(
+      `label ${data.labels[outside]} at sample ${outside}`,
+      `labels from 0, below the network's ${classes} classes`,
+    );
+  }
+  if (data.classes > classes) {
+    throw refuse(
+      `a data set of ${data.classes} classes`,
+      `at most the network's ${classes}, of which every label is one`,
+    );
+  }
+}

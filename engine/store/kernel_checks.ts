@@ -1,0 +1,42 @@
+/**
+ * What makes numbers a kernel of samples with themselves, a matrix of products `phi . phi'`: it is symmetric, and its diagonal not negative.
+ *
+ * @module
+ */
+import { DataError } from "../errors.ts";
+
+/** Asymmetry relative to the largest entry that rounding in another program may leave. */
+const ASYMMETRY = 1e-4;
+
+/** @throws {DataError} if a self-similarity is negative; the message names the first. */
+export function checkDiagonal(name: string, diagonal: Float32Array | Float64Array): void {
+  const bad = diagonal.findIndex((value) => value < 0);
+  if (bad < 0) return;
+  throw new DataError(
+    `Cannot use ${name}: got ${
+      diagonal[bad]
+    } at [${bad}, ${bad}], need a diagonal of at least 0, as products of samples with themselves are`,
+  );
+}
+
+/**
+ * Compares the entries on both sides of the diagonal.
+ *
+ * @param value at [row, column]
+ * @param other at [column, row]
+ * @param largest entry of the whole kernel, in absolute value
+ * @throws {DataError} if the two differ by more than rounding.
+ */
+export function checkPair(
+  name: string,
+  row: number,
+  column: number,
+  value: number,
+  other: number,
+  largest: number,
+): void {
+  if (Math.abs(value - other) <= ASYMMETRY * largest) return;
+  throw new DataError(
+    `Cannot use ${name}: got ${value} at [${row}, ${column}] but ${other} at [${column}, ${row}], need a symmetric matrix`,
+  );
+}
