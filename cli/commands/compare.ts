@@ -9,7 +9,8 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadDefinition, loadIndices, loadTrainingSets } from "../inputs.ts";
+import { loadIndices, loadTrainingSets } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";

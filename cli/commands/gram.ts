@@ -15,7 +15,6 @@ import {
   writeNpy,
 } from "../../mod.ts";
 import {
-  identifyModel,
   loadData,
   loadNetwork,
   measureSketch,
@@ -24,6 +23,7 @@ import {
   project,
   SKETCH_ERROR,
 } from "../inputs.ts";
+import { identifyModel } from "../model.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";

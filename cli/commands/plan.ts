@@ -2,7 +2,8 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { type Estimate, loadWeights, openEngine, type Segment } from "../../mod.ts";
-import { loadDefinition, toSketch } from "../inputs.ts";
+import { toSketch } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
 import { options, report } from "./shared.ts";
 import { parseCount, parseRatio, parseShape } from "./values.ts";

@@ -16,13 +16,8 @@ import {
   relateSamples,
 } from "../../mod.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
-import {
-  loadDefinition,
-  loadTrainingSets,
-  measureSketch,
-  project,
-  type TrainingSets,
-} from "../inputs.ts";
+import { loadTrainingSets, measureSketch, project, type TrainingSets } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";

@@ -5,7 +5,7 @@
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Schedule, SketchError, Split } from "../../mod.ts";
-import { MODEL_NEED } from "../inputs.ts";
+import { MODEL_NEED } from "../model.ts";
 import { formatCount } from "../units.ts";
 import {
   parseBatch,

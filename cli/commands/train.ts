@@ -2,7 +2,8 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { encodeSafetensors, openEngine } from "../../mod.ts";
-import { loadDefinition, loadTrainingSets } from "../inputs.ts";
+import { loadTrainingSets } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
-import { MODEL_NEED, namesModel } from "../inputs.ts";
+import { MODEL_NEED, namesModel } from "../model.ts";
 import { readBytes } from "../units.ts";
 
 /** A built-in network's name, or a path. */

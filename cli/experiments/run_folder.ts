@@ -19,7 +19,8 @@ import {
   type Weights,
   writeWhole,
 } from "../../mod.ts";
-import { identifyModel, loadData, loadDefinition } from "../inputs.ts";
+import { loadData } from "../inputs.ts";
+import { identifyModel, loadDefinition } from "../model.ts";
 import { withProgress } from "../progress.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
