@@ -72,6 +72,7 @@ export {
   type Layers,
   maxPool,
   type NetworkDefinition,
+  type Operations,
   relu,
   tanh,
 } from "./engine/network/definition.ts";
@@ -87,14 +88,14 @@ export {
   resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
+export type { LayerShape, LayerSignals, Network } from "./engine/network/network.ts";
 export type {
-  LayerShape,
-  LayerSignals,
-  Network,
+  Initialisation,
+  LoadingNotes,
   NewParameters,
   ParameterSource,
-} from "./engine/network/network.ts";
-export type { Initialisation, Weights } from "./engine/network/parameters.ts";
+  Weights,
+} from "./engine/network/parameters.ts";
 export type {
   EpochMetrics,
   Schedule,

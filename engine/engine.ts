@@ -22,7 +22,8 @@ import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
-import { Network, type ParameterSource } from "./network/network.ts";
+import { Network } from "./network/network.ts";
+import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
 import {
@@ -107,7 +108,8 @@ export class Engine {
   /**
    * A network for images of `inputShape`, with loaded weights or, given a seed and a number of classes, new ones. The caller disposes it.
    *
-   * @throws {WeightsError} if the weights do not fit; the message names the tensor.
+   * @throws {WeightsError} if the weights do not fit; the message names the tensor. `LayerError` if the definition asks for a layer wrongly;
+   * the message names the layer and the option. `TypeError` if it gives no logits, or the source is neither weights nor new parameters.
    */
   network(
     definition: NetworkDefinition,

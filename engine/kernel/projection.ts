@@ -6,7 +6,7 @@
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { LayerShape, Network } from "../network/network.ts";
+import type { Network } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/training.ts";
@@ -109,7 +109,7 @@ async function projectSeeds(
   checkSeeds(network, data, seeds);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
-  const chosen = chooseLayers(network, layers);
+  const chosen = network.select(layers);
   const sketched = sketch && planSketch(chosen, sketch, convolutions);
   const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
   const variant = await chooseVariant(gpu, layout);
@@ -170,20 +170,6 @@ async function projectSeeds(
   stack.move();
   if (residence !== "recomputed") source.dispose();
   return rows;
-}
-
-/** The layers of these names, in the network's order. */
-function chooseLayers(network: Network, names: readonly string[] | undefined): LayerShape[] {
-  const all = network.layers;
-  const unknown = names?.find((name) => !all.some((layer) => layer.name === name));
-  if (unknown !== undefined || names?.length === 0) {
-    throw new RangeError(
-      `Cannot project through layers of ${network.definition.name}: got ${
-        unknown ?? "none"
-      }, need some of ${all.map(({ name }) => name).join(", ")}`,
-    );
-  }
-  return names ? all.filter(({ name }) => names.includes(name)) : all;
 }
 
 function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {

@@ -42,34 +42,59 @@ export interface ConvolutionGeometry {
 export const LOOP_STEPS = 65_535;
 
 /**
+ * Refuses a filter that does not fit into the padded image.
+ *
+ * @param inShape `[N, height, width, channels]`
+ * @param filterShape `[kernel height, kernel width, in channels, out channels]`
+ * @param layer its name, for the error
+ * @returns height and width of the output
+ * @throws {DataError} if the image is smaller than the filter.
+ */
+export function checkWindow(
+  [, height, width]: readonly number[],
+  [kernelHeight, kernelWidth]: readonly number[],
+  { stride, pad }: ConvolutionAttributes,
+  layer?: string,
+): [outHeight: number, outWidth: number] {
+  const outHeight = Math.floor((height + 2 * pad - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((width + 2 * pad - kernelWidth) / stride) + 1;
+  if (outHeight >= 1 && outWidth >= 1) return [outHeight, outWidth];
+  throw new DataError(
+    `Cannot convolve${
+      describeLayer(layer)
+    }: got ${height} x ${width} pixels padded by ${pad}, need at least the filter's ${kernelHeight} x ${kernelWidth}`,
+  );
+}
+
+function describeLayer(name: string | undefined): string {
+  return name === undefined ? "" : ` in layer '${name}'`;
+}
+
+/**
  * Sizes of a convolution.
  *
  * @param inShape `[N, height, width, channels]`
  * @param filterShape `[kernel height, kernel width, in channels, out channels]`
+ * @param layer its name, for the error
  * @throws {DataError} if the image is smaller than the filter, or one of the two so large that an invocation would loop for too long.
  */
 export function measureConvolution(
   inShape: readonly number[],
   filterShape: readonly number[],
   { stride, pad }: ConvolutionAttributes,
+  layer?: string,
 ): ConvolutionGeometry {
   const [, in_height, in_width, in_channels] = inShape;
   const [kernel_height, kernel_width, , out_channels] = filterShape;
-  const out_height = Math.floor((in_height + 2 * pad - kernel_height) / stride) + 1;
-  const out_width = Math.floor((in_width + 2 * pad - kernel_width) / stride) + 1;
-  if (out_height < 1 || out_width < 1) {
-    throw new DataError(
-      `Cannot convolve: got ${in_height} x ${in_width} pixels padded by ${pad}, need at least the filter's ${kernel_height} x ${kernel_width}`,
-    );
-  }
+  const [out_height, out_width] = checkWindow(inShape, filterShape, { stride, pad }, layer);
   const steps = Math.max(
     countSteps(kernel_height, kernel_width, in_channels),
     countSteps(kernel_height, kernel_width, out_channels),
-    countFilterSteps(out_height, out_width),
+    countFilterSteps(out_height, out_width, stride),
   );
   if (steps > LOOP_STEPS) {
     throw new DataError(
-      `Cannot convolve: got ${in_height} x ${in_width} pixels and a filter ${
+      `Cannot convolve${describeLayer(layer)}: got ${in_height} x ${in_width} pixels and a filter ${
         filterShape.join(" x ")
       }, which take loops of ${steps} steps, need at most ${LOOP_STEPS}`,
     );
@@ -355,7 +380,9 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const filterSize = kernel_height * kernel_width * in_channels * out_channels;
   const groupSamples = Math.min(
     Math.ceil(samples * countFilterTiles(geometry) / FILTER_GRADIENT_THREADS),
-    Math.floor(LOOP_STEPS / countFilterSteps(geometry.out_height, geometry.out_width)),
+    Math.floor(
+      LOOP_STEPS / countFilterSteps(geometry.out_height, geometry.out_width, geometry.stride),
+    ),
   );
   const group_count = Math.ceil(samples / groupSamples);
   const group_size = filterSize + out_channels;

@@ -7,7 +7,7 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { Layers } from "./definition.ts";
+import { type Layers, operations } from "./definition.ts";
 import { layElementwise } from "./elementwise.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { LayerShape, Network } from "./network.ts";
@@ -149,8 +149,12 @@ class Models {
         [...this.#state],
         // of each model's mean
         tf.fill(this.#labels.shape, 1 / size),
+        true,
       );
-      const [outputGradient, ...others] = grads;
+      // a layer that the logits do not depend on has no gradient
+      const [outputGradient, ...others] = grads.map((gradient, i) =>
+        gradient ?? tf.zeros(this.#state[i].shape)
+      );
       const first = tf.matMul(this.#products, outputGradient);
       return [value, tf.add(this.difficulty, value), first, ...others];
     });
@@ -219,6 +223,7 @@ class Models {
       );
     };
     const layers: Layers = {
+      ...operations,
       classes: this.network.classes,
       dense: (name, x) => dense(name, x, outputs.get(name)!),
       convolution: refuse("a convolution"),

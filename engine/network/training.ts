@@ -365,6 +365,7 @@ function takeStep(
       variables,
       // of the mean
       tf.fill([count], 1 / count),
+      true,
     );
     const [sampleLosses, sampleLogits] = [value, logits].map((t) => tensorflow.bufferOf(t));
     // a layer that the logits do not depend on has no gradient

@@ -735,17 +735,20 @@ testEngine(
             return layers.convolution("conv", first, { filters: 2, size: 1 }) as never;
           },
         }, source),
-      { name: "RangeError", message: /two layers 'conv'/ },
+      { name: "LayerError", layer: "conv", message: /two layers 'conv'/ },
     );
     const { definition } = strided(2);
     assert.throws(() => engine.network(definition, source, [2, 6, 2]), { name: "DataError" });
     assert.throws(
       () => engine.network(pooled(2).definition, source, [7, 1, 1]),
-      { name: "DataError", message: /^Cannot pool: .*7 x 1 pixels/ },
+      { name: "DataError", message: /^Cannot pool by maxPool: .*7 x 1 pixels/ },
     );
     using network = engine.network(definition, source, [7, 6, 2]);
     network.dispose();
-    await assert.rejects(engine.logits(network, drawImages(strided(2), 1, 7)), ReferenceError);
+    await assert.rejects(engine.logits(network, drawImages(strided(2), 1, 7)), {
+      name: "LayerError",
+      message: /got no layer 'conv1', need the same layers each time, and none once disposed/,
+    });
   },
 );
 
