@@ -96,12 +96,8 @@ export type {
   ParameterSource,
   Weights,
 } from "./engine/network/parameters.ts";
-export type {
-  EpochMetrics,
-  Schedule,
-  TrainingOptions,
-  TrainingResult,
-} from "./engine/network/training.ts";
+export type { EpochMetrics, TrainingResult } from "./engine/network/training.ts";
+export type { Schedule, TrainingOptions } from "./engine/network/training_options.ts";
 
 export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
 export {

@@ -11,7 +11,7 @@ import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
 import { planChunkRows, type Residence } from "./rows/plan.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
-import type { Seeds } from "./rows/projector.ts";
+import { NAMED_SEEDS, type Seeds } from "./rows/projector.ts";
 import type { Rows } from "./rows/rows.ts";
 import {
   measureSketchError,
@@ -20,6 +20,7 @@ import {
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
+import { checkKeys, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
 import { Network } from "./network/network.ts";
@@ -30,10 +31,10 @@ import {
   computeFeatures,
   computeLogits,
   measureAccuracy,
-  type TrainingOptions,
   type TrainingResult,
   trainNetwork,
 } from "./network/training.ts";
+import type { TrainingOptions } from "./network/training_options.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */
@@ -77,6 +78,38 @@ export interface EngineOptions {
    */
   readonly memoryBytes?: number;
 }
+
+const ENGINE_OPTIONS: OptionNames<EngineOptions> = { memoryBytes: true };
+
+const PROJECT_OPTIONS: OptionNames<ProjectOptions> = {
+  seeds: true,
+  layers: true,
+  normalise: FLAG,
+  sketch: true,
+  onProgress: true,
+  tileRows: true,
+  residence: ["device", "file", "recomputed"],
+  convolutions: ["contracted", "factored", "cheapest"],
+};
+
+const SKETCH_REQUEST: OptionNames<SketchRequest> = {
+  sketch: true,
+  seeds: NAMED_SEEDS,
+  layers: true,
+  others: true,
+};
+
+const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, "memoryBytes">> = {
+  count: true,
+  others: true,
+  layers: true,
+  ratio: true,
+  groups: true,
+  sketch: true,
+};
+
+/** What `normalise` is called elsewhere. */
+const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", kind: "seeds" } };
 
 /** An open adapter. Dispose it to free the device; networks and rows of it are then of no use. */
 export class Engine {
@@ -174,9 +207,11 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", tileRows, ...options }: ProjectOptions = {},
+    projectOptions: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
+    checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
+    const { seeds = "lpntk", tileRows, ...options } = projectOptions;
     const { memoryBytes } = this.options;
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
@@ -194,9 +229,11 @@ export class Engine {
   async measureSketch(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", ...request }: SketchRequest,
+    sketchRequest: SketchRequest,
   ): Promise<SketchError> {
     this.#gpu.check();
+    checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
+    const { seeds = "lpntk", ...request } = sketchRequest;
     const { memoryBytes } = this.options;
     return await measureSketchError(this.#tensorflow, network, data, {
       ...request,
@@ -214,6 +251,7 @@ export class Engine {
   async tune(
     options?: { readonly fresh?: boolean },
   ): Promise<Tuning & { readonly staged: StagedTimes }> {
+    checkKeys("tune", options, { fresh: FLAG });
     const staged = await chooseStaged(this.#gpu, options);
     return { ...await tune(this.#gpu, options), staged };
   }
@@ -227,8 +265,9 @@ export class Engine {
     network: Network,
     request: Omit<EstimateRequest, "memoryBytes">,
   ): Promise<Estimate> {
+    checkKeys("estimate a job", request, ESTIMATE_REQUEST);
     const { memoryBytes } = this.options;
-    return await estimateJob(this.#gpu, network.layers, { ...request, memoryBytes });
+    return await estimateJob(this.#gpu, network, { ...request, memoryBytes });
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -245,10 +284,18 @@ export class Engine {
 /**
  * Opens the system's GPU and binds TensorFlow.js to it.
  *
- * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
+ * @throws {NoAdapterError} if there is no adapter; the message names the packages to install. `TypeError` if an option is unknown.
  * @throws {Error} if an engine is open already.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
+  checkKeys("open an engine", options, ENGINE_OPTIONS, { renamed: { memory: "memoryBytes" } });
+  if (options.memoryBytes !== undefined && !(options.memoryBytes > 0)) {
+    throw new RangeError(
+      `Cannot open an engine: got memoryBytes ${
+        describeValue(options.memoryBytes)
+      }, need a number of bytes above 0`,
+    );
+  }
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);

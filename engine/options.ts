@@ -5,8 +5,11 @@
  */
 import { closest, distance } from "npm:fastest-levenshtein@1.0.16";
 
-/** Every key of an options type. The compiler sees to it that none is forgotten. */
-export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+/** Every key of an options type, with its values where there are only some. The compiler sees to it that none is forgotten. */
+export type OptionNames<T> = { readonly [K in keyof T]-?: true | readonly NonNullable<T[K]>[] };
+
+/** Values of a flag. */
+export const FLAG = [true, false] as const;
 
 /** What is wrong with an object of options, as the end of an error line says it. */
 export interface Misfit {
@@ -25,13 +28,13 @@ export interface OtherNames {
 }
 
 /**
- * Refuses keys that an object of options does not have.
+ * Refuses keys that an object of options does not have, and values that are none of the few that there are.
  *
  * @param action what cannot be done then, as in `Cannot train`
  * @param options an object, or nothing
- * @throws {TypeError} if it is no object, or has a key that is none of `names`; the message names the nearest.
+ * @throws {TypeError} if it is no object, has a key that is none of `names`, for which the message names the nearest, or such a value.
  */
-export function checkOptions<T>(
+export function checkKeys<T>(
   action: string,
   options: unknown,
   names: OptionNames<T>,
@@ -40,6 +43,15 @@ export function checkOptions<T>(
   if (options === undefined) return;
   const misfit = findMisfit(options, Object.keys(names), others);
   if (misfit) throw new TypeError(`Cannot ${action}: ${misfit.text}`);
+  for (const [key, value] of Object.entries(options as object)) {
+    const values = names[key as keyof T];
+    if (values === true || value === undefined || values.includes(value)) continue;
+    throw new TypeError(
+      `Cannot ${action}: got ${key} ${describeValue(value)}, need ${
+        values.map((known) => describeValue(known)).join(" or ")
+      }`,
+    );
+  }
 }
 
 /** The first key that means nothing, if there is one. */

@@ -15,7 +15,7 @@ import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addTrainingOptions, LARGE_SET, options, report } from "./shared.ts";
+import { addTrainingOptions, chooseTraining, LARGE_SET, options, report } from "./shared.ts";
 
 /** Adds the command. */
 export function addCompare(program: Command): void {
@@ -36,7 +36,7 @@ export function addCompare(program: Command): void {
     .addOption(options.out("folder for summary.json, accuracy.csv and accuracy.svg"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
-      const { data, model, seeds, lr: learningRate } = settings;
+      const { data, model, seeds } = settings;
       if (settings.arm.length === 0) throw new UsageError("got no --arm, need at least one");
       const named = settings.arm.map(parseArm);
       const summary = await OutputFolder.fill(
@@ -62,7 +62,7 @@ export function addCompare(program: Command): void {
                 train,
                 test,
                 seeds,
-                training: { ...settings, learningRate },
+                training: chooseTraining(settings),
               }, onProgress),
           );
           const summary = {

@@ -14,6 +14,7 @@ import {
   openEngine,
   pruneHeads,
   relateSamples,
+  type TrainingOptions,
 } from "../../mod.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
 import { loadTrainingSets, measureSketch, project, type TrainingSets } from "../inputs.ts";
@@ -26,6 +27,7 @@ import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";
 import {
   addTrainingOptions,
+  chooseTraining,
   describeSketch,
   formatShare,
   options,
@@ -60,7 +62,12 @@ export function addRun(program: Command): void {
         async (folder) => {
           const sets = await loadTrainingSets(settings);
           using engine = await openEngine({ memoryBytes: settings.memory });
-          return await runAll(engine, sets, { ...settings, learningRate: settings.lr }, folder);
+          return await runAll(
+            engine,
+            sets,
+            { ...settings, training: chooseTraining(settings) },
+            folder,
+          );
         },
       );
       report(json, summary, [...describe(summary), `wrote ${out}`]);
@@ -74,8 +81,7 @@ interface RunOptions {
   readonly share: number;
   readonly seeds: number;
   readonly seed: number;
-  readonly epochs: number;
-  readonly learningRate: number;
+  readonly training: TrainingOptions;
   readonly sketch?: number;
 }
 
@@ -93,7 +99,7 @@ async function runAll(
   const training = await withProgress(
     "training",
     "images",
-    (onProgress) => engine.train(network, train, { ...settings, test, onProgress }),
+    (onProgress) => engine.train(network, train, { ...settings.training, seed, test, onProgress }),
   );
   await folder.writeBytes("weights.safetensors", encodeSafetensors(training.weights));
   await folder.writeJson("metrics.json", training.epochs);
@@ -138,7 +144,7 @@ async function runAll(
       trainArms(
         engine,
         arms,
-        { definition, train, test, seeds, training: settings },
+        { definition, train, test, seeds, training: settings.training },
         onProgress,
       ),
   );

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
-import type { Schedule, SketchError, Split } from "../../mod.ts";
+import type { Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
 import { MODEL_NEED } from "../model.ts";
 import { formatCount } from "../units.ts";
 import {
@@ -136,6 +136,13 @@ export function addTrainingOptions<A extends unknown[], O extends OptionValues>(
     )
     .option("--augment", "move and mirror the training samples at random, in every epoch anew");
   return extended as unknown as Command<A, O & TrainingFlags>;
+}
+
+/** How to train, of all that a command was asked for. */
+export function chooseTraining(
+  { epochs, lr: learningRate, momentum, weightDecay, batch, schedule, augment }: TrainingFlags,
+): TrainingOptions {
+  return { epochs, learningRate, momentum, weightDecay, batch, schedule, augment };
 }
 
 /** Defaults for some ten thousand samples and more. */

@@ -7,7 +7,14 @@ import { loadDefinition } from "../model.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addTrainingOptions, formatShare, LARGE_SET, options, report } from "./shared.ts";
+import {
+  addTrainingOptions,
+  chooseTraining,
+  formatShare,
+  LARGE_SET,
+  options,
+  report,
+} from "./shared.ts";
 
 /** Adds the command. */
 export function addTrain(program: Command): void {
@@ -29,7 +36,7 @@ export function addTrain(program: Command): void {
     .action(async ({ out, json, ...settings }) => {
       const definition = await loadDefinition(settings.model);
       const { train, validation, test } = await loadTrainingSets(settings);
-      const { model, seed, lr: learningRate } = settings;
+      const { model, seed } = settings;
       const summary = await OutputFolder.fill(
         out,
         { command: "train", options: settings },
@@ -42,8 +49,8 @@ export function addTrain(program: Command): void {
             "images",
             (onProgress) =>
               engine.train(network, train, {
-                ...settings,
-                learningRate,
+                ...chooseTraining(settings),
+                seed,
                 validation,
                 test,
                 onProgress,

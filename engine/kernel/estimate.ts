@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu } from "../gpu/device.ts";
-import type { LayerShape } from "../network/network.ts";
+import type { Network } from "../network/network.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import {
   countFlops,
@@ -25,6 +25,8 @@ export interface EstimateRequest {
   readonly count: number;
   /** Samples on the other side of the kernel; without it the kernel is symmetric. */
   readonly others?: number;
+  /** Names of the layers whose parameters count. Default: all. */
+  readonly layers?: readonly string[];
   /** Clusters per sample. Default 0.1. */
   readonly ratio?: number;
   /** Groups that are clustered side by side, one step each at a time. Default 1. */
@@ -64,9 +66,10 @@ export interface Estimate {
  */
 export async function estimateJob(
   gpu: Gpu,
-  layers: readonly LayerShape[],
-  { count, others, ratio = 0.1, groups = 1, sketch, memoryBytes }: EstimateRequest,
+  network: Network,
+  { count, others, layers: names, ratio = 0.1, groups = 1, sketch, memoryBytes }: EstimateRequest,
 ): Promise<Estimate> {
+  const layers = network.select(names);
   const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);

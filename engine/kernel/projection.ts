@@ -10,6 +10,7 @@ import type { Network } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/training.ts";
+import { describeValue } from "../options.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
 import {
   measureLongestSlice,
@@ -18,7 +19,7 @@ import {
   planRows,
   type Residence,
 } from "../rows/plan.ts";
-import { drawSeeds, Projector, type Seeds } from "../rows/projector.ts";
+import { drawSeeds, NAMED_SEEDS, Projector, type Seeds } from "../rows/projector.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
@@ -174,6 +175,13 @@ async function projectSeeds(
 
 function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
   const { classes } = network;
+  if (!(seeds instanceof Float32Array || NAMED_SEEDS.includes(seeds))) {
+    throw new TypeError(
+      `Cannot project ${data.name}: got seeds ${describeValue(seeds)}, need ${
+        NAMED_SEEDS.join(", ")
+      } or a Float32Array`,
+    );
+  }
   if (typeof seeds !== "string" && seeds.length !== data.labels.length * classes) {
     throw new RangeError(
       `Cannot project ${data.name}: got ${seeds.length} seeds, need ${data.labels.length} samples x ${classes} classes`,

@@ -7,12 +7,14 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "./definition.ts";
 import { layElementwise } from "./elementwise.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { LayerShape, Network } from "./network.ts";
 import type { Tensorflow } from "./tensorflow.ts";
 import { checkFit, toImages } from "./training.ts";
+import { TRAINING_SPELLINGS } from "./training_options.ts";
 
 /** How to train. */
 export interface EnsembleOptions {
@@ -25,6 +27,13 @@ export interface EnsembleOptions {
   /** Called after some epochs with the epochs done, of all models together. */
   readonly onProgress?: OnProgress;
 }
+
+const ENSEMBLE_OPTIONS: OptionNames<EnsembleOptions> = {
+  epochs: true,
+  learningRate: true,
+  momentum: true,
+  onProgress: true,
+};
 
 /** What every model did on its own samples. */
 export interface EnsembleResult {
@@ -57,8 +66,10 @@ export async function trainEnsemble(
   network: Network,
   data: Dataset,
   subsets: readonly ArrayLike<number>[],
-  { epochs = 100, learningRate = 0.1, momentum = 0, onProgress }: EnsembleOptions = {},
+  options: EnsembleOptions = {},
 ): Promise<EnsembleResult> {
+  checkKeys("train an ensemble", options, ENSEMBLE_OPTIONS, TRAINING_SPELLINGS);
+  const { epochs = 100, learningRate = 0.1, momentum = 0, onProgress } = options;
   checkFit(network, data);
   const size = checkSubsets(subsets);
   checkOptions(epochs, learningRate, momentum);

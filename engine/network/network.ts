@@ -111,11 +111,12 @@ export class Network {
     const all = this.layers;
     if (names === undefined) return all;
     const known = all.map(({ name }) => name);
-    const unknown = names.find((name) => !known.includes(name));
-    if (unknown === undefined && names.length > 0) {
+    const isList = Array.isArray(names);
+    if (isList && names.length > 0 && names.every((name) => known.includes(name))) {
       return all.filter(({ name }) => names.includes(name));
     }
-    const nearest = unknown === undefined ? undefined : findNearest(unknown, known);
+    const unknown = isList ? names.find((name) => !known.includes(name)) : describeValue(names);
+    const nearest = unknown === undefined ? undefined : findNearest(`${unknown}`, known);
     throw new RangeError(
       `Cannot project through layers of ${this.definition.name}: got ${
         unknown ?? "none"

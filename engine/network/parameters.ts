@@ -13,7 +13,7 @@ import { createGenerator, drawUniform } from "../data/random.ts";
 import type { Tensor } from "../data/safetensors.ts";
 import { countElements } from "../data/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
-import { checkOptions, describeValue, type OptionNames } from "../options.ts";
+import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 
 /** Parameters by name in PyTorch's `state_dict` layout, float32. */
 export type Weights = Map<string, Tensor>;
@@ -29,10 +29,12 @@ export interface NewParameters {
   readonly initialisation?: Initialisation;
 }
 
+const INITIALISATIONS = ["uniform", "lecun"] as const;
+
 const NEW_PARAMETERS: OptionNames<NewParameters> = {
   seed: true,
   classes: true,
-  initialisation: true,
+  initialisation: INITIALISATIONS,
 };
 
 /** What was passed over when weights were loaded. */
@@ -72,8 +74,6 @@ export interface ParameterMaker {
  */
 export type Initialisation = typeof INITIALISATIONS[number];
 
-const INITIALISATIONS = ["uniform", "lecun"] as const;
-
 /**
  * What makes the parameters of a network, and its number of classes where the weights do not say it.
  *
@@ -95,7 +95,7 @@ export function openSource(
       } for its parameters, need weights as loadWeights reads them, or { seed, classes } for new ones`,
     );
   }
-  checkOptions(`build ${network}`, source, NEW_PARAMETERS);
+  checkKeys(`build ${network}`, source, NEW_PARAMETERS);
   const { seed, classes, initialisation = "uniform" } = source;
   const check = (option: keyof NewParameters, fits: boolean, need: string) => {
     if (fits) return;
@@ -107,11 +107,6 @@ export function openSource(
     Number.isInteger(value) && value >= least && value < 2 ** 32;
   check("seed", isWithin(seed, 0), `an integer from 0 to ${2 ** 32 - 1}`);
   check("classes", isWithin(classes, 1), "a positive integer");
-  check(
-    "initialisation",
-    INITIALISATIONS.includes(initialisation),
-    INITIALISATIONS.join(" or "),
-  );
   return { maker: new ParameterDrawer(seed, initialisation, bindingBytes), classes };
 }
 

@@ -8,7 +8,8 @@ import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32"
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { LayerError } from "../errors.ts";
 import { checkCall } from "./arguments.ts";
-import { checkWindow, connect, convolve, measureConvolution } from "./convolution.ts";
+import { connect, convolve } from "./convolution.ts";
+import { checkWindow, measureConvolution } from "./convolution_geometry.ts";
 import {
   type BatchNormOptions,
   type ConvolutionOptions,

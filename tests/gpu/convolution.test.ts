@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { measureConvolution, splitInputGradient } from "../../engine/network/convolution.ts";
+import { splitInputGradient } from "../../engine/network/convolution.ts";
+import { measureConvolution } from "../../engine/network/convolution_geometry.ts";
 import {
   type ConvolutionSizes,
   layConvolution,

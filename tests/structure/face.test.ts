@@ -14,6 +14,7 @@ Deno.test("mod.ts exports these values", () => {
     "KernelMatrix",
     "KernelStore",
     "KernelWriter",
+    "LayerError",
     "NoAdapterError",
     "NonFiniteError",
     "WeightsError",
