@@ -13,7 +13,6 @@ import {
   type KernelSource,
   KernelStore,
   loadDataset,
-  loadWeights,
   type Network,
   openEngine,
   readNpy,
@@ -25,7 +24,7 @@ import {
   takeFirst,
   takeSamples,
 } from "../mod.ts";
-import { loadDefinition } from "./model.ts";
+import { loadNetwork } from "./model.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
 
@@ -47,6 +46,8 @@ export interface NetworkOptions extends DataOptions {
   readonly model: string;
   readonly weights: string;
   readonly kind: "lpntk" | "pntk";
+  /** Names of the layers whose parameters count. Default: all. */
+  readonly layers?: readonly string[];
   /** Numbers of a sketched row. Default: rows are exact. */
   readonly sketch?: number;
 }
@@ -68,6 +69,7 @@ export interface Source {
   readonly origin: {
     readonly adapter?: string;
     readonly variant?: string;
+    readonly layers?: readonly string[];
     readonly sketch?: SketchError;
   };
 }
@@ -120,17 +122,8 @@ export async function loadTrainingSets(
   };
 }
 
-/** A network with weights from a file; the caller disposes it. */
-export async function loadNetwork(
-  engine: Engine,
-  { model, weights }: Pick<NetworkOptions, "model" | "weights">,
-  data: Dataset,
-): Promise<Network> {
-  return engine.network(await loadDefinition(model), await loadWeights(weights), data.shape);
-}
-
 /** How to project. */
-export type ProjectionOptions = Pick<NetworkOptions, "kind" | "sketch"> & {
+export type ProjectionOptions = Pick<NetworkOptions, "kind" | "layers" | "sketch"> & {
   readonly tileRows?: number;
 };
 
@@ -147,7 +140,7 @@ export function project(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { kind, sketch, tileRows }: ProjectionOptions,
+  { kind, layers, sketch, tileRows }: ProjectionOptions,
 ): Promise<Rows> {
   return withProgress(
     "projecting",
@@ -155,6 +148,7 @@ export function project(
     (onProgress) =>
       engine.project(network, data, {
         seeds: kind,
+        layers,
         sketch: toSketch(sketch),
         onProgress,
         tileRows,
@@ -167,11 +161,12 @@ export async function measureSketch(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { kind, sketch: dimension }: ProjectionOptions,
+  { kind, layers, sketch: dimension }: ProjectionOptions,
   others?: Dataset,
 ): Promise<SketchError | undefined> {
   const sketch = toSketch(dimension);
-  return sketch && await engine.measureSketch(network, data, { seeds: kind, sketch, others });
+  return sketch &&
+    await engine.measureSketch(network, data, { seeds: kind, layers, sketch, others });
 }
 
 /**
@@ -195,7 +190,7 @@ export async function withSource<T>(
     const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
     return await job({ kernel, labels, count: kernel.size, origin });
   }
-  const { model, weights, data, kind = "lpntk", sketch } = options;
+  const { model, weights, data, kind = "lpntk", layers, sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
     throw new UsageError("need either --kernel, or --model, --weights and --data");
   }
@@ -204,11 +199,12 @@ export async function withSource<T>(
   }
   const samples = await loadData({ ...options, data });
   using engine = await openEngine({ memoryBytes: options.memory });
-  using network = await loadNetwork(engine, { model, weights }, samples);
-  const how = { kind, sketch };
+  using network = await loadNetwork(engine, { model, weights }, samples.shape);
+  const how = { kind, layers, sketch };
   const error = await measureSketch(engine, network, samples, how);
   using rows = await project(engine, network, samples, how);
-  const origin = { adapter: engine.adapter.name, variant: rows.variant.name, sketch: error };
+  const adapter = engine.adapter.name;
+  const origin = { adapter, variant: rows.variant.name, layers, sketch: error };
   return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
 }
 
@@ -299,6 +295,7 @@ const NETWORK_OPTIONS = {
   data: "--data",
   trainSize: "--train-size",
   testSize: "--test-size",
+  layers: "--layers",
   sketch: "--sketch",
 } as const;
 

@@ -16,14 +16,13 @@ import {
 } from "../../mod.ts";
 import {
   loadData,
-  loadNetwork,
   measureSketch,
   namesStore,
   type NetworkOptions,
   project,
   SKETCH_ERROR,
 } from "../inputs.ts";
-import { identifyModel } from "../model.ts";
+import { identifyModel, loadNetwork } from "../model.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
@@ -37,6 +36,7 @@ export function addGram(program: Command): void {
     .addOption(options.weights().makeOptionMandatory())
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.kind())
+    .addOption(options.layers())
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
@@ -55,7 +55,7 @@ export function addGram(program: Command): void {
       using engine = await openEngine({
         memoryBytes: leaveForRows(out, settings.memory, left, right),
       });
-      using network = await loadNetwork(engine, settings, left);
+      using network = await loadNetwork(engine, settings, left.shape);
       const job = { engine, network, left, right, settings };
       const sketch = await measureSketch(engine, network, left, settings, right);
       const { tiles, variant } = namesStore(out)
@@ -163,7 +163,7 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
 
 async function writeStore(out: string, job: StoreJob, version: string): Promise<Written> {
   const { engine, network, left, right, settings, sketch } = job;
-  const { kind, model, data, full, repair } = settings;
+  const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
   using writer = await KernelWriter.open(out, {
     shape: [left.labels.length, (right ?? left).labels.length],
@@ -171,6 +171,8 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
     chunkRows,
     job: {
       kind,
+      // in the network's order; nothing where all of them count
+      layers: layers && network.select(layers).map(({ name }) => name),
       model: await identifyModel(model),
       weights: hashWeights(await network.weights()),
       rows: describeSamples(left),

@@ -12,6 +12,7 @@ import {
   parseBytes,
   parseCount,
   parseFraction,
+  parseLayers,
   parseModel,
   parseNotNegative,
   parsePositive,
@@ -45,6 +46,11 @@ export const options = {
   testSize: () =>
     new Option("--test-size <n>", "use the first n test samples")
       .argParser(parseCount),
+  layers: () =>
+    new Option(
+      "--layers <names>",
+      "the kernel of these layers alone, such as conv1,fc1; a kernel is the sum of its layers'",
+    ).argParser(parseLayers),
   memory: () =>
     new Option(
       "--memory <size>",
@@ -69,6 +75,7 @@ export type SourceFlags = {
   readonly weights?: string;
   readonly data?: string;
   readonly kind: "lpntk" | "pntk";
+  readonly layers?: readonly string[];
   readonly split: Split;
   readonly trainSize?: number;
   readonly testSize?: number;
@@ -100,6 +107,7 @@ export function addSourceCommand(
     .addOption(options.weights())
     .addOption(options.data())
     .addOption(options.kind())
+    .addOption(options.layers())
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())

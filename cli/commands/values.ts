@@ -75,6 +75,18 @@ export function parseShape(text: string): readonly [number, number, number] {
   return sizes as [number, number, number];
 }
 
+/** Names of layers, `conv1,fc1`. */
+export function parseLayers(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  const isTwice = new Set(names).size < names.length;
+  if (names.includes("") || isTwice) {
+    throw new InvalidArgumentError(
+      `Got '${text}', need names of ${isTwice ? "different " : ""}layers such as conv1,fc1.`,
+    );
+  }
+  return names;
+}
+
 /** A batch size, or `full`. */
 export function parseBatch(text: string): number | "full" {
   return text === "full" ? text : parseCount(text);

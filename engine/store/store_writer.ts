@@ -322,9 +322,9 @@ function refuseOtherJob(
     if (theirs.get(name) === value) continue;
     throw new FileError(
       path,
-      `Cannot go on with ${path}: got a kernel with ${name} ${
-        theirs.get(name) ?? "unset"
-      }, need ${value}; choose another folder or remove it`,
+      `Cannot go on with ${path}: got a kernel with ${name} ${theirs.get(name) ?? "unset"}, need ${
+        value ?? "it unset"
+      }; choose another folder or remove it`,
     );
   }
 }
