@@ -68,6 +68,10 @@ const CASES: readonly Case[] = [
   { images: [2, 9, 17, 4], filter: [2, 7, 4, 12], stride: 1, pad: 3 },
   { images: [2, 6, 11, 8], filter: [3, 6, 8, 4], stride: 1, pad: 2 },
   { images: [1, 7, 19, 12], filter: [4, 4, 12, 5], stride: 2, pad: 1 },
+  // strides so long that an invocation takes fewer neighbours, up to the longest, and more zeros than pixels
+  { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 16, pad: 60 },
+  { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 40, pad: 150 },
+  { images: [2, 5, 6, 1], filter: [2, 2, 1, 3], stride: 256, pad: 1024 },
 ];
 
 /** More workgroups than one dimension of a dispatch holds. */
