@@ -126,8 +126,7 @@ Deno.test("a module that never ends, exports nothing to call or fails is one lin
   const never = await write("never", "await new Promise(() => {}); export default 1;");
   const loader = await write(
     "loader",
-    `import { parseLayers } from "../../cli/commands/values.ts";
-import { loadDefinition } from ${JSON.stringify(`${ROOT}/cli/model.ts`)};
+    `import { loadDefinition } from ${JSON.stringify(`${ROOT}/cli/model.ts`)};
     const error = await loadDefinition(${
       JSON.stringify(never)
     }, { patienceMs: 300 }).catch((e) => e);
