@@ -547,7 +547,7 @@ testEngine(
       [
         lenet5,
         { seed: 0, classes: 3, initialisation: "he" },
-        /got initialisation "he", need uniform or lecun/,
+        /got initialisation "he", need "uniform" or "lecun"/,
       ],
       [undefined, undefined, /^Cannot build a network: got nothing, need a NetworkDefinition/],
       [{ name: "mine" }, undefined, /need a NetworkDefinition/],

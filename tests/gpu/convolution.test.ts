@@ -465,6 +465,40 @@ Deno.test("a convolution whose loops a driver would cut short is refused", () =>
   assert.throws(() => dense(4 * 65_536), { name: "DataError", message: /65536 steps/ });
 });
 
+Deno.test("whatever the stride, what is written out of a convolution stays short", () => {
+  for (const stride of [1, 15, 16, 17, 40, 256]) {
+    const sizes = measure({ images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride, pad: 1024 });
+    const { pad, ...given } = sizes;
+    const launches = [
+      layConvolution({
+        ...given,
+        pad_top: pad,
+        pad_left: pad,
+        step: 1,
+        first_row: 0,
+        first_column: 0,
+        has_bias: 1,
+      }),
+      layFilterGradient({
+        ...sizes,
+        group_count: 1,
+        group_samples: 1,
+        first_group: 0,
+        first: 0,
+        end: 112,
+        panel_stride: 1,
+        group_stride: 1,
+        number_stride: 1,
+        offset: 0,
+      }),
+    ];
+    for (const { kernel } of launches) {
+      const [, window] = /^const WINDOW = (\d+);/m.exec(kernel.source)!;
+      assert.ok(Number(window) <= 128, `stride ${stride}: ${window} columns at once`);
+    }
+  }
+});
+
 // Integers keep these exact, so that a misplaced workgroup shows without a twin of four million images.
 const many: Case = {
   images: [MANY_IMAGES, 1, 1, 1],
