@@ -67,10 +67,10 @@ export async function loadDefinition(
   }
   if (!Object.hasOwn(module, "default")) throw fail("no default export");
   const { default: definition } = module;
-  if (typeof definition === "function") {
+  const { name, forward } = Object(definition) as Partial<NetworkDefinition>;
+  if (typeof definition === "function" && forward === undefined) {
     throw fail("a default export that is a function", { mend: ", with that function as forward" });
   }
-  const { name, forward } = Object(definition) as Partial<NetworkDefinition>;
   if (typeof name !== "string") throw fail(`a default export whose name is ${typeof name}`);
   if (typeof forward !== "function") {
     throw fail(`a default export whose forward is ${typeof forward}`);

@@ -122,6 +122,8 @@ Deno.test("a module that never ends, exports nothing to call or fails is one lin
       message: state,
     });
   }
+  const own = await write("own", "export default class Net { static forward(layers, x) {} }");
+  assert.equal((await loadDefinition(own)).name, "Net");
   // a promise that nothing will ever settle would end this process: it is another's
   const never = await write("never", "await new Promise(() => {}); export default 1;");
   const loader = await write(
