@@ -75,6 +75,7 @@ export {
   type Layers,
   maxPool,
   type NetworkDefinition,
+  type Operations,
   relu,
   tanh,
 } from "./engine/network/definition.ts";
@@ -90,20 +91,16 @@ export {
   resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
+export type { LayerShape, LayerSignals, Network } from "./engine/network/network.ts";
 export type {
-  LayerShape,
-  LayerSignals,
-  Network,
+  Initialisation,
+  LoadingNotes,
   NewParameters,
   ParameterSource,
-} from "./engine/network/network.ts";
-export type { Initialisation, Weights } from "./engine/network/parameters.ts";
-export type {
-  EpochMetrics,
-  Schedule,
-  TrainingOptions,
-  TrainingResult,
-} from "./engine/network/training.ts";
+  Weights,
+} from "./engine/network/parameters.ts";
+export type { EpochMetrics, TrainingResult } from "./engine/network/training.ts";
+export type { Schedule, TrainingOptions } from "./engine/network/training_options.ts";
 
 export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
 export {

@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { type ConvolutionGeometry, measureConvolution } from "../engine/network/convolution.ts";
+import {
+  type ConvolutionGeometry,
+  measureConvolution,
+} from "../engine/network/convolution_geometry.ts";
 import { countTaps } from "../engine/rows/layout.ts";
 
 /** One convolution with its sizes. */

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { z } from "npm:zod@4.6.7";
 import {
   type Dataset,
@@ -12,18 +10,9 @@ import {
   FileError,
   type KernelSource,
   KernelStore,
-  lenet5,
-  lenetLarge,
   loadDataset,
-  loadWeights,
-  mlp,
   type Network,
-  type NetworkDefinition,
   openEngine,
-  resnet18,
-  resnet18Narrow,
-  resnet8,
-  resnet8Narrow,
   type Rows,
   type Sketch,
   type SketchError,
@@ -32,62 +21,10 @@ import {
   takeSamples,
 } from "../mod.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
+import { loadNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
-
-/** The built-in networks by the name that `--model` takes. */
-export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
-  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow].map((
-    model,
-  ) => [model.name, model]),
-);
-
-/** What `--model` takes, as a text says it. */
-export const MODEL_NEED = `${Object.keys(MODELS).join(", ")} or a .ts file`;
-
-/** Whether `--model` takes it: a built-in network's name, or the path of a file with a network of one's own. */
-export function namesModel(model: string): boolean {
-  return Object.hasOwn(MODELS, model) || /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
-}
-
-/**
- * A built-in network, or the default export of a module.
- *
- * @throws {FileError} if the module cannot be imported, or exports no network definition.
- */
-export async function loadDefinition(model: string): Promise<NetworkDefinition> {
-  if (Object.hasOwn(MODELS, model)) return MODELS[model];
-  const fail = (state: string, cause?: unknown) =>
-    new FileError(
-      model,
-      `Cannot use ${model} as a network: got ${state}, need a module whose default export is a NetworkDefinition, { name, forward }`,
-      { cause },
-    );
-  // the import's own error would name the file that imports
-  if (!await isFile(model)) throw fail("no such file");
-  const { default: definition } = await import(pathToFileURL(resolve(model)).href)
-    .catch((cause) => {
-      throw fail(String(cause), cause);
-    });
-  if (definition === undefined) throw fail("no default export");
-  for (const [property, type] of [["name", "string"], ["forward", "function"]] as const) {
-    const got = typeof definition?.[property];
-    if (got !== type) throw fail(`a default export whose ${property} is ${got}`);
-  }
-  return definition;
-}
-
-/** What says which network was used: a built-in one's name, or a module's path and SHA-256. */
-export async function identifyModel(model: string): Promise<string> {
-  if (Object.hasOwn(MODELS, model)) return model;
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(model));
-  return `${model}, SHA-256 ${new Uint8Array(digest).toHex()}`;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
-}
 
 /** Options that choose samples. */
 export interface DataOptions {
@@ -102,6 +39,8 @@ export interface NetworkOptions extends DataOptions {
   readonly model: string;
   readonly weights: string;
   readonly kind: "lpntk" | "pntk";
+  /** Names of the layers whose parameters count. Default: all. */
+  readonly layers?: readonly string[];
   /** Numbers of a sketched row. Default: rows are exact. */
   readonly sketch?: number;
 }
@@ -123,6 +62,7 @@ export interface Source {
   readonly origin: {
     readonly adapter?: string;
     readonly variant?: string;
+    readonly layers?: readonly string[];
     readonly sketch?: SketchError;
   };
 }
@@ -175,17 +115,8 @@ export async function loadTrainingSets(
   };
 }
 
-/** A network with weights from a file; the caller disposes it. */
-export async function loadNetwork(
-  engine: Engine,
-  { model, weights }: Pick<NetworkOptions, "model" | "weights">,
-  data: Dataset,
-): Promise<Network> {
-  return engine.network(await loadDefinition(model), await loadWeights(weights), data.shape);
-}
-
 /** How to project. */
-export type ProjectionOptions = Pick<NetworkOptions, "kind" | "sketch"> & {
+export type ProjectionOptions = Pick<NetworkOptions, "kind" | "layers" | "sketch"> & {
   readonly tileRows?: number;
 };
 
@@ -206,7 +137,7 @@ export function project(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { kind, sketch, tileRows }: ProjectionOptions,
+  { kind, layers, sketch, tileRows }: ProjectionOptions,
   others?: number,
 ): Promise<Rows> {
   return withProgress(
@@ -215,6 +146,7 @@ export function project(
     (onProgress) =>
       engine.project(network, data, {
         seeds: kind,
+        layers,
         sketch: toSketch(sketch),
         onProgress,
         others,
@@ -228,11 +160,12 @@ export async function measureSketch(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { kind, sketch: dimension }: ProjectionOptions,
+  { kind, layers, sketch: dimension }: ProjectionOptions,
   others?: Dataset,
 ): Promise<SketchError | undefined> {
   const sketch = toSketch(dimension);
-  return sketch && await engine.measureSketch(network, data, { seeds: kind, sketch, others });
+  return sketch &&
+    await engine.measureSketch(network, data, { seeds: kind, layers, sketch, others });
 }
 
 /**
@@ -253,7 +186,7 @@ export async function withSource<T>(
     const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
     return await job({ kernel, labels, count: kernel.size, origin });
   }
-  const { model, weights, data, kind = "lpntk", sketch } = options;
+  const { model, weights, data, kind = "lpntk", layers, sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
     throw new UsageError("need either --kernel, or --model, --weights and --data");
   }
@@ -262,12 +195,13 @@ export async function withSource<T>(
   }
   const samples = await loadData({ ...options, data });
   using engine = await openEngine({ memoryBytes: options.memory });
-  using network = await loadNetwork(engine, { model, weights }, samples);
-  const how = { kind, sketch };
+  using network = await loadNetwork(engine, { model, weights }, samples.shape);
+  const how = { kind, layers, sketch };
   const error = await measureSketch(engine, network, samples, how);
   using rows = await project(engine, network, samples, how);
   noteEmptyClasses(samples);
-  const origin = { adapter: engine.adapter.name, variant: rows.variant.name, sketch: error };
+  const adapter = engine.adapter.name;
+  const origin = { adapter, variant: rows.variant.name, layers, sketch: error };
   return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
 }
 
@@ -306,6 +240,7 @@ const NETWORK_OPTIONS = {
   data: "--data",
   trainSize: "--train-size",
   testSize: "--test-size",
+  layers: "--layers",
   sketch: "--sketch",
 } as const;
 

@@ -83,4 +83,5 @@ function toLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+// at once: a module of the user's may have left something behind that never ends, which Deno would complain of
+if (import.meta.main) Deno.exit(await main(Deno.args));

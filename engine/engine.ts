@@ -11,7 +11,7 @@ import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
 import { planChunkRows, type Residence } from "./rows/plan.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
-import type { Seeds } from "./rows/projector.ts";
+import { NAMED_SEEDS, type Seeds } from "./rows/projector.ts";
 import type { Rows } from "./rows/rows.ts";
 import {
   measureSketchError,
@@ -20,19 +20,21 @@ import {
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
+import { checkKeys, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
-import { Network, type ParameterSource } from "./network/network.ts";
+import { Network } from "./network/network.ts";
+import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { Tensorflow } from "./network/tensorflow.ts";
 import {
   computeFeatures,
   computeLogits,
   measureAccuracy,
-  type TrainingOptions,
   type TrainingResult,
   trainNetwork,
 } from "./network/training.ts";
+import type { TrainingOptions } from "./network/training_options.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */
@@ -81,6 +83,39 @@ export interface EngineOptions {
   readonly heldBytes?: number;
 }
 
+const ENGINE_OPTIONS: OptionNames<EngineOptions> = { memoryBytes: true, heldBytes: true };
+
+const PROJECT_OPTIONS: OptionNames<ProjectOptions> = {
+  seeds: true,
+  layers: true,
+  normalise: FLAG,
+  sketch: true,
+  onProgress: true,
+  others: true,
+  tileRows: true,
+  residence: ["device", "file", "recomputed"],
+  convolutions: ["contracted", "factored", "cheapest"],
+};
+
+const SKETCH_REQUEST: OptionNames<SketchRequest> = {
+  sketch: true,
+  seeds: NAMED_SEEDS,
+  layers: true,
+  others: true,
+};
+
+const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> = {
+  count: true,
+  others: true,
+  layers: true,
+  ratio: true,
+  groups: true,
+  sketch: true,
+};
+
+/** What `normalise` is called elsewhere. */
+const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", kind: "seeds" } };
+
 /** An open adapter. Dispose it to free the device; networks and rows of it are then of no use. */
 export class Engine {
   readonly #gpu: Gpu;
@@ -111,7 +146,8 @@ export class Engine {
   /**
    * A network for images of `inputShape`, with loaded weights or, given a seed and a number of classes, new ones. The caller disposes it.
    *
-   * @throws {WeightsError} if the weights do not fit; the message names the tensor.
+   * @throws {WeightsError} if the weights do not fit; the message names the tensor. `LayerError` if the definition asks for a layer wrongly;
+   * the message names the layer and the option. `TypeError` if it gives no logits, or the source is neither weights nor new parameters.
    */
   network(
     definition: NetworkDefinition,
@@ -176,9 +212,11 @@ export class Engine {
   async project(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", tileRows, ...options }: ProjectOptions = {},
+    projectOptions: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
+    checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
+    const { seeds = "lpntk", tileRows, ...options } = projectOptions;
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
       ...this.options,
@@ -195,9 +233,11 @@ export class Engine {
   async measureSketch(
     network: Network,
     data: Dataset,
-    { seeds = "lpntk", ...request }: SketchRequest,
+    sketchRequest: SketchRequest,
   ): Promise<SketchError> {
     this.#gpu.check();
+    checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
+    const { seeds = "lpntk", ...request } = sketchRequest;
     return await measureSketchError(this.#tensorflow, network, data, {
       ...request,
       ...this.options,
@@ -214,6 +254,7 @@ export class Engine {
   async tune(
     options?: { readonly fresh?: boolean },
   ): Promise<Tuning & { readonly staged: StagedTimes }> {
+    checkKeys("tune", options, { fresh: FLAG });
     const staged = await chooseStaged(this.#gpu, options);
     return { ...await tune(this.#gpu, options), staged };
   }
@@ -227,7 +268,8 @@ export class Engine {
     network: Network,
     request: Omit<EstimateRequest, keyof EngineOptions>,
   ): Promise<Estimate> {
-    return await estimateJob(this.#gpu, network.layers, { ...request, ...this.options });
+    checkKeys("estimate a job", request, ESTIMATE_REQUEST);
+    return await estimateJob(this.#gpu, network, { ...request, ...this.options });
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -244,10 +286,18 @@ export class Engine {
 /**
  * Opens the system's GPU and binds TensorFlow.js to it.
  *
- * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
+ * @throws {NoAdapterError} if there is no adapter; the message names the packages to install. `TypeError` if an option is unknown.
  * @throws {Error} if an engine is open already.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
+  checkKeys("open an engine", options, ENGINE_OPTIONS, { renamed: { memory: "memoryBytes" } });
+  if (options.memoryBytes !== undefined && !(options.memoryBytes > 0)) {
+    throw new RangeError(
+      `Cannot open an engine: got memoryBytes ${
+        describeValue(options.memoryBytes)
+      }, need a number of bytes above 0`,
+    );
+  }
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);

@@ -63,6 +63,23 @@ export class WeightsError extends Error {
   }
 }
 
+/**
+ * A layer of a network that is asked for wrongly: an option or argument that it does not have, a value out of range, or a tensor that it
+ * cannot take. Found before anything of the layer reaches the device.
+ */
+export class LayerError extends TypeError {
+  override name = "LayerError";
+  constructor(
+    /** The layer's name, or the operation's where it has none. */
+    readonly layer: string,
+    /** The option or argument. */
+    readonly option: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** NaN or infinity in a result, with what it came from. */
 export class NonFiniteError extends Error {
   override name = "NonFiniteError";

@@ -10,13 +10,14 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadDefinition, loadTrainingSets } from "../inputs.ts";
+import { loadTrainingSets } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addTrainingOptions, LARGE_SET, options, report } from "./shared.ts";
+import { addTrainingOptions, chooseTraining, LARGE_SET, options, report } from "./shared.ts";
 
 /** Adds the command. */
 export function addCompare(program: Command): void {
@@ -37,7 +38,7 @@ export function addCompare(program: Command): void {
     .addOption(options.out("folder for summary.json, accuracy.csv and accuracy.svg"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
-      const { data, model, seeds, lr: learningRate } = settings;
+      const { data, model, seeds } = settings;
       if (settings.arm.length === 0) throw new UsageError("got no --arm, need at least one");
       const named = settings.arm.map(parseArm);
       const summary = await OutputFolder.fill(
@@ -64,7 +65,7 @@ export function addCompare(program: Command): void {
                 train,
                 test,
                 seeds,
-                training: { ...settings, learningRate },
+                training: chooseTraining(settings),
               }, onProgress),
           );
           const summary = {

@@ -16,15 +16,8 @@ import {
   writeNpy,
 } from "../../mod.ts";
 import { namesStore } from "../arrays.ts";
-import {
-  identifyModel,
-  loadData,
-  loadNetwork,
-  measureSketch,
-  type NetworkOptions,
-  project,
-  SKETCH_ERROR,
-} from "../inputs.ts";
+import { loadData, measureSketch, type NetworkOptions, project, SKETCH_ERROR } from "../inputs.ts";
+import { identifyModel, loadNetwork } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
@@ -39,6 +32,7 @@ export function addGram(program: Command): void {
     .addOption(options.weights().makeOptionMandatory())
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.kind())
+    .addOption(options.layers())
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
@@ -58,7 +52,7 @@ export function addGram(program: Command): void {
         ? 0
         : 4 * left.labels.length * (right ?? left).labels.length;
       using engine = await openEngine({ memoryBytes: settings.memory, heldBytes });
-      using network = await loadNetwork(engine, settings, left);
+      using network = await loadNetwork(engine, settings, left.shape);
       const job = { engine, network, left, right, settings };
       const compute = async () => {
         const sketch = await measureSketch(engine, network, left, settings, right);
@@ -164,7 +158,7 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
 
 async function writeStore(out: string, job: StoreJob, version: string): Promise<Written> {
   const { engine, network, left, right, settings, sketch } = job;
-  const { kind, model, data, full, repair } = settings;
+  const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
   using writer = await KernelWriter.open(out, {
     shape: [left.labels.length, (right ?? left).labels.length],
@@ -172,6 +166,8 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
     chunkRows,
     job: {
       kind,
+      // in the network's order; nothing where all of them count
+      layers: layers && network.select(layers).map(({ name }) => name),
       model: await identifyModel(model),
       weights: hashWeights(await network.weights()),
       rows: describeSamples(left),

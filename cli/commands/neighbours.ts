@@ -2,7 +2,8 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
-import { loadData, loadNetwork, measureSketch, project } from "../inputs.ts";
+import { loadData, measureSketch, project } from "../inputs.ts";
+import { loadNetwork } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
@@ -17,6 +18,7 @@ export function addNeighbours(program: Command): void {
     .addOption(options.weights().makeOptionMandatory())
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.kind())
+    .addOption(options.layers())
     .addOption(options.trainSize())
     .requiredOption("--test <i>", "index of the test sample", parseIndex)
     .option("--top <k>", "training samples of either sort", parseCount, 10)
@@ -33,7 +35,7 @@ export function addNeighbours(program: Command): void {
           const train = await loadData(settings);
           const judged = takeSamples(await loadData({ data, split: "test" }), [test]);
           using engine = await openEngine({ memoryBytes: settings.memory });
-          using network = await loadNetwork(engine, settings, train);
+          using network = await loadNetwork(engine, settings, train.shape);
           const logits = await engine.logits(network, judged);
           const sketch = await measureSketch(engine, network, judged, settings, train);
           using row = await project(engine, network, judged, settings, train.labels.length);
@@ -47,6 +49,7 @@ export function addNeighbours(program: Command): void {
             model,
             data,
             kind,
+            layers: settings.layers,
             adapter: engine.adapter.name,
             test: {
               sample: test,

@@ -1,8 +1,9 @@
 /** `lpntk plan`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { type Estimate, loadWeights, openEngine, type Segment } from "../../mod.ts";
-import { loadDefinition, toSketch } from "../inputs.ts";
+import { type Estimate, openEngine, type Segment } from "../../mod.ts";
+import { toSketch } from "../inputs.ts";
+import { loadDefinition, loadNetwork } from "../model.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
 import { options, report } from "./shared.ts";
 import { parseCount, parseRatio, parseShape } from "./values.ts";
@@ -13,6 +14,7 @@ export function addPlan(program: Command): void {
     .description("show what a kernel of so many samples takes, before anything runs")
     .addOption(options.model().makeOptionMandatory())
     .addOption(options.weights())
+    .addOption(options.layers())
     .requiredOption("--samples <n>", "number of samples", parseCount)
     .option("--others <n>", "samples on the other side of the kernel", parseCount)
     .option("--shape <hxwxc>", "size of an image", parseShape, [28, 28, 1] as const)
@@ -25,11 +27,13 @@ export function addPlan(program: Command): void {
     .action(async ({ json, ...settings }) => {
       const { model, weights, samples, others, shape, classes, ratio, perClass } = settings;
       using engine = await openEngine({ memoryBytes: settings.memory });
-      const source = weights === undefined ? { seed: 0, classes } : await loadWeights(weights);
-      using network = engine.network(await loadDefinition(model), source, shape);
+      using network = weights === undefined
+        ? engine.network(await loadDefinition(model), { seed: 0, classes }, shape)
+        : await loadNetwork(engine, { model, weights }, shape);
       const estimate = await engine.estimate(network, {
         count: samples,
         others,
+        layers: settings.layers,
         ratio,
         groups: perClass ? network.classes : 1,
         sketch: toSketch(settings.sketch),

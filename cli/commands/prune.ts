@@ -10,6 +10,7 @@ import {
   type SketchError,
 } from "../../mod.ts";
 import { loadData, type SourceOptions, withSource } from "../inputs.ts";
+import { UsageError } from "../usage.ts";
 import { parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -87,6 +88,7 @@ function choose(settings: PruneSettings): Promise<Kept> {
     count,
   });
   if (method === "random" && settings.data !== undefined) {
+    if (settings.layers) throw new UsageError("got --layers, need none for --method random");
     return loadData({ ...settings, data: settings.data }).then((d) => keepShare(d.labels.length));
   }
   return withSource(settings, async (source): Promise<Kept> => {

@@ -30,7 +30,7 @@ export function addRelate(program: Command): void {
             const { counts, partners } = await withProgress(
               "comparing",
               "tiles",
-              (onProgress) => relateSamples(kernel, settings, onProgress),
+              (onProgress) => relateSamples(kernel, { threshold, epsilon, sample }, onProgress),
             );
             const summary = {
               samples: count,

@@ -14,15 +14,11 @@ import {
   openEngine,
   pruneHeads,
   relateSamples,
+  type TrainingOptions,
 } from "../../mod.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
-import {
-  loadDefinition,
-  loadTrainingSets,
-  measureSketch,
-  project,
-  type TrainingSets,
-} from "../inputs.ts";
+import { loadTrainingSets, measureSketch, project, type TrainingSets } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -32,6 +28,7 @@ import { describeClusters, writeClusters } from "./cluster.ts";
 import { describeCounts } from "./relate.ts";
 import {
   addTrainingOptions,
+  chooseTraining,
   describeSketch,
   formatShare,
   options,
@@ -67,7 +64,12 @@ export function addRun(program: Command): void {
           const sets = await loadTrainingSets(settings);
           for (const samples of [sets.train, sets.test]) noteEmptyClasses(samples);
           using engine = await openEngine({ memoryBytes: settings.memory });
-          return await runAll(engine, sets, { ...settings, learningRate: settings.lr }, folder);
+          return await runAll(
+            engine,
+            sets,
+            { ...settings, training: chooseTraining(settings) },
+            folder,
+          );
         },
       );
       report(json, summary, [...describe(summary), `wrote ${out}`]);
@@ -81,8 +83,7 @@ interface RunOptions {
   readonly share: number;
   readonly seeds: number;
   readonly seed: number;
-  readonly epochs: number;
-  readonly learningRate: number;
+  readonly training: TrainingOptions;
   readonly sketch?: number;
 }
 
@@ -100,7 +101,7 @@ async function runAll(
   const training = await withProgress(
     "training",
     "images",
-    (onProgress) => engine.train(network, train, { ...settings, test, onProgress }),
+    (onProgress) => engine.train(network, train, { ...settings.training, seed, test, onProgress }),
   );
   await folder.writeBytes("weights.safetensors", encodeSafetensors(training.weights));
   await folder.writeJson("metrics.json", training.epochs);
@@ -148,7 +149,7 @@ async function runAll(
       trainArms(
         engine,
         arms,
-        { definition, train, test, seeds, training: settings },
+        { definition, train, test, seeds, training: settings.training },
         onProgress,
       ),
   );

@@ -4,14 +4,15 @@
  * @module
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
-import type { Schedule, SketchError, Split } from "../../mod.ts";
-import { MODEL_NEED } from "../inputs.ts";
+import type { Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
+import { MODEL_NEED } from "../model.ts";
 import { formatCount } from "../units.ts";
 import {
   parseBatch,
   parseBytes,
   parseCount,
   parseFraction,
+  parseLayers,
   parseModel,
   parseNotNegative,
   parsePositive,
@@ -45,6 +46,11 @@ export const options = {
   testSize: () =>
     new Option("--test-size <n>", "use the first n test samples")
       .argParser(parseCount),
+  layers: () =>
+    new Option(
+      "--layers <names>",
+      "the kernel of these layers alone, such as conv1,fc1; a kernel is the sum of its layers'",
+    ).argParser(parseLayers),
   memory: () =>
     new Option(
       "--memory <size>",
@@ -69,6 +75,7 @@ export type SourceFlags = {
   readonly weights?: string;
   readonly data?: string;
   readonly kind: "lpntk" | "pntk";
+  readonly layers?: readonly string[];
   readonly split: Split;
   readonly trainSize?: number;
   readonly testSize?: number;
@@ -100,6 +107,7 @@ export function addSourceCommand(
     .addOption(options.weights())
     .addOption(options.data())
     .addOption(options.kind())
+    .addOption(options.layers())
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
@@ -136,6 +144,13 @@ export function addTrainingOptions<A extends unknown[], O extends OptionValues>(
     )
     .option("--augment", "move and mirror the training samples at random, in every epoch anew");
   return extended as unknown as Command<A, O & TrainingFlags>;
+}
+
+/** How to train, of all that a command was asked for. */
+export function chooseTraining(
+  { epochs, lr: learningRate, momentum, weightDecay, batch, schedule, augment }: TrainingFlags,
+): TrainingOptions {
+  return { epochs, learningRate, momentum, weightDecay, batch, schedule, augment };
 }
 
 /** Defaults for some ten thousand samples and more. */

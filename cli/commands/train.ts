@@ -2,12 +2,20 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { encodeSafetensors, openEngine } from "../../mod.ts";
-import { loadDefinition, loadTrainingSets } from "../inputs.ts";
+import { loadTrainingSets } from "../inputs.ts";
+import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addTrainingOptions, formatShare, LARGE_SET, options, report } from "./shared.ts";
+import {
+  addTrainingOptions,
+  chooseTraining,
+  formatShare,
+  LARGE_SET,
+  options,
+  report,
+} from "./shared.ts";
 
 /** Adds the command. */
 export function addTrain(program: Command): void {
@@ -30,7 +38,7 @@ export function addTrain(program: Command): void {
       const definition = await loadDefinition(settings.model);
       const { train, validation, test } = await loadTrainingSets(settings);
       for (const samples of [train, test]) noteEmptyClasses(samples);
-      const { model, seed, lr: learningRate } = settings;
+      const { model, seed } = settings;
       const summary = await OutputFolder.fill(
         out,
         { command: "train", options: settings },
@@ -43,8 +51,8 @@ export function addTrain(program: Command): void {
             "images",
             (onProgress) =>
               engine.train(network, train, {
-                ...settings,
-                learningRate,
+                ...chooseTraining(settings),
+                seed,
                 validation,
                 test,
                 onProgress,

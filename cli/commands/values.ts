@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
-import { MODEL_NEED, namesModel } from "../inputs.ts";
+import { MODEL_NEED, namesModel } from "../model.ts";
 import { readBytes } from "../units.ts";
 
 /** A built-in network's name, or a path. */
@@ -73,6 +73,18 @@ export function parseShape(text: string): readonly [number, number, number] {
     );
   }
   return sizes as [number, number, number];
+}
+
+/** Names of layers, `conv1,fc1`. */
+export function parseLayers(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  const isTwice = new Set(names).size < names.length;
+  if (names.includes("") || isTwice) {
+    throw new InvalidArgumentError(
+      `Got '${text}', need names of ${isTwice ? "different " : ""}layers such as conv1,fc1.`,
+    );
+  }
+  return names;
 }
 
 /** A batch size, or `full`. */

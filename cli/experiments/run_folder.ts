@@ -20,7 +20,8 @@ import {
   type Weights,
   writeWhole,
 } from "../../mod.ts";
-import { identifyModel, loadData, loadDefinition } from "../inputs.ts";
+import { loadData } from "../inputs.ts";
+import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
 import { encodeCsv } from "../report/csv.ts";

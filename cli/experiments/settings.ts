@@ -5,7 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import { PAPER_NETWORKS } from "./paper.ts";
-import { MODEL_NEED, namesModel } from "../inputs.ts";
+import { MODEL_NEED, namesModel } from "../model.ts";
 
 /** A number of things, at least one. */
 export const count = () => z.int().min(1);

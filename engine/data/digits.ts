@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkKeys } from "../options.ts";
 import { uniformFloat64 } from "npm:pure-rand@8.4.2/distribution/uniformFloat64";
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
@@ -41,6 +42,7 @@ export function drawDigits(
   split: Split,
   options: { size?: number; seed?: number } = {},
 ): Dataset {
+  checkKeys("draw digits", options, { size: true, seed: true });
   const { size = DEFAULT_SIZE[split], seed = 0 } = options;
   checkRange("size", size, 1, 2 ** 31 - 1);
   checkRange("seed", seed, 0, 2 ** 32 - 1);

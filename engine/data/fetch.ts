@@ -1,5 +1,6 @@
 /** Downloading data sets, checked against known checksums. @module */
 
+import { checkKeys } from "../options.ts";
 import { createHash } from "node:crypto";
 import { FileError } from "../errors.ts";
 import { CIFAR10, CIFAR100, unpackCifar } from "./cifar.ts";
@@ -88,6 +89,7 @@ export async function fetchDataset(
   name: RemoteName,
   options: { folder?: string; mirror?: string; onProgress?: ReportProgress } = {},
 ): Promise<string> {
+  checkKeys(`fetch ${name}`, options, { folder: true, mirror: true, onProgress: true });
   const dataset = DATASETS[name];
   const { folder = chooseDataFolder(name), mirror = dataset.mirror, onProgress } = options;
   await fetchFiles(dataset.files, mirror, folder, onProgress);

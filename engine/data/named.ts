@@ -3,6 +3,7 @@
 import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { cacheFolder } from "../cache_folder.ts";
 import { FileError, UnknownDatasetError } from "../errors.ts";
+import { checkKeys } from "../options.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawDigits } from "./digits.ts";
@@ -50,8 +51,10 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
 export async function loadDataset(
   name: string,
   split: Split,
-  { size }: { readonly size?: number } = {},
+  options: { readonly size?: number } = {},
 ): Promise<Dataset> {
+  checkKeys(`load data set ${name}`, options, { size: true });
+  const { size } = options;
   const whole = await readWhole(name, split);
   return size === undefined ? whole : takeFirst(whole, size);
 }

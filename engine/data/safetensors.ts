@@ -14,11 +14,14 @@ import { countElements } from "./shape.ts";
 export interface Tensor {
   /** Sizes of the dimensions; `[]` for a scalar. */
   shape: number[];
-  /** The elements, row-major. */
+  /** The elements, row-major; none of a type that is neither a number nor a flag, or that is not known. */
   data: Float32Array;
+  /** The file's type of element where that is no floating-point number, such as `U8`: such a tensor can be no weight. */
+  dtype?: string;
 }
 
-const ELEMENTS = {
+/** Types of floating-point numbers. */
+const FLOATS: Readonly<Record<string, ElementType>> = {
   F32: { sizeBytes: 4, convert: (buffer: ArrayBuffer) => new Float32Array(buffer) },
   F64: {
     sizeBytes: 8,
@@ -29,12 +32,25 @@ const ELEMENTS = {
     convert: (buffer: ArrayBuffer) => new Float32Array(new Float16Array(buffer)),
   },
   BF16: { sizeBytes: 2, convert: widenBfloat16 },
-  // batch norms count their batches
-  I64: {
-    sizeBytes: 8,
-    convert: (buffer: ArrayBuffer) => Float32Array.from(new BigInt64Array(buffer), Number),
-  },
 };
+
+/** Types that a buffer beside weights may have: batch norms count their batches, masks hold flags. */
+const INTEGERS: Readonly<Record<string, ElementType>> = {
+  BOOL: { sizeBytes: 1, convert: (buffer) => Float32Array.from(new Uint8Array(buffer)) },
+  U8: { sizeBytes: 1, convert: (buffer) => Float32Array.from(new Uint8Array(buffer)) },
+  I8: { sizeBytes: 1, convert: (buffer) => Float32Array.from(new Int8Array(buffer)) },
+  U16: { sizeBytes: 2, convert: (buffer) => Float32Array.from(new Uint16Array(buffer)) },
+  I16: { sizeBytes: 2, convert: (buffer) => Float32Array.from(new Int16Array(buffer)) },
+  U32: { sizeBytes: 4, convert: (buffer) => Float32Array.from(new Uint32Array(buffer)) },
+  I32: { sizeBytes: 4, convert: (buffer) => Float32Array.from(new Int32Array(buffer)) },
+  U64: { sizeBytes: 8, convert: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number) },
+  I64: { sizeBytes: 8, convert: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number) },
+};
+
+interface ElementType {
+  readonly sizeBytes: number;
+  readonly convert: (buffer: ArrayBuffer) => Float32Array;
+}
 
 const LENGTH_BYTES = 8;
 const METADATA = "__metadata__";
@@ -59,12 +75,12 @@ export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
 }
 
 /**
- * Decodes the bytes of a `.safetensors` file into tensors in the order of their data. F64, F16,
- * BF16 and I64 are converted to f32. The result is a copy.
+ * Decodes the bytes of a `.safetensors` file into tensors in the order of their data. F64, F16 and
+ * BF16 are converted to f32, and so are whole numbers and flags, which keep their `dtype`: whether
+ * such a tensor is in the way is said by its name, and not here. The result is a copy.
  *
  * @param path names the file in errors
- * @throws {FileError} when the bytes are truncated or too many, the header does not describe them,
- * or a tensor is of another type than F32, F64, F16, BF16 or I64
+ * @throws {FileError} when the bytes are truncated or too many, or the header does not describe them
  */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, Tensor> {
   const { entries, dataStart } = decodeHeader(bytes, path);
@@ -168,9 +184,37 @@ function explainForeignFile(bytes: Uint8Array, path: string): string {
   const isPickle = bytes[0] === 0x80;
   if (!isZip && !isPickle) return "got no safetensors header, need a .safetensors file";
   const converted = `${path.replace(/\.[^./\\]*$/, "")}.safetensors`;
-  return "got a PyTorch pickle, need a .safetensors file; two lines of Python convert it: " +
-    "`import torch; from safetensors.torch import save_file` and " +
-    `\`save_file(torch.load("${path}", map_location="cpu"), "${converted}")\``;
+  return `got a PyTorch pickle, need a .safetensors file; this converts it: python3 -c '${CONVERT}' ${
+    quote(path)
+  } ${quote(converted)}`;
+}
+
+/**
+ * Python that writes the `state_dict` of a pickle in this format, without the package `safetensors`. The `state_dict` may be the whole of it,
+ * a module's, or one entry of a checkpoint. Statements alone, without a single quote, so that a shell takes them on one line.
+ */
+const CONVERT = [
+  "import ctypes, itertools, json, struct, sys, torch",
+  'take = lambda o: o.state_dict() if hasattr(o, "state_dict") else o',
+  "found = lambda o: isinstance(o, dict) and any(map(torch.is_tensor, o.values()))",
+  'whole = take(torch.load(sys.argv[1], map_location="cpu"))',
+  'first = ("state_dict", "model_state_dict", "model", "net", "network")',
+  "parts = [*(whole[k] for k in first if k in whole), whole, *whole.values()]",
+  "state = next(filter(found, map(take, parts)))",
+  "cast = lambda t: (t.float() if t.is_floating_point() else t.long()).contiguous()",
+  "state = {k: cast(t) for k, t in state.items() if torch.is_tensor(t)}",
+  "size = lambda t: t.numel() * t.element_size()",
+  "ends = [0, *itertools.accumulate(map(size, state.values()))]",
+  'kind = lambda t: "F32" if t.is_floating_point() else "I64"',
+  'entry = lambda t, i: {"dtype": kind(t), "shape": list(t.shape), "data_offsets": ends[i:i + 2]}',
+  "head = json.dumps({k: entry(t, i) for i, (k, t) in enumerate(state.items())}).encode()",
+  'data = b"".join(ctypes.string_at(t.data_ptr(), size(t)) for t in state.values())',
+  'open(sys.argv[2], "wb").write(struct.pack("<Q", len(head)) + head + data)',
+].join("; ");
+
+/** A path as an argument of a shell. */
+function quote(path: string): string {
+  return /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Checks that tensors, sorted by offset, cover the data from end to end without gap or overlap. */
@@ -198,19 +242,17 @@ function decodeTensor(entry: Entry, data: Uint8Array, path: string): Tensor {
   const { name, dtype, shape, data_offsets: [begin, end] } = entry;
   const fail = (state: string) =>
     new FileError(path, `Cannot read tensor ${name} of ${path}: ${state}`);
-  if (!isSupported(dtype)) {
-    throw fail(`got dtype ${dtype}, need one of ${Object.keys(ELEMENTS).join(" ")}`);
+  const isFloat = Object.hasOwn(FLOATS, dtype);
+  if (!isFloat && !Object.hasOwn(INTEGERS, dtype)) {
+    return { shape, data: new Float32Array(), dtype };
   }
-  const { sizeBytes, convert } = ELEMENTS[dtype];
+  const { sizeBytes, convert } = (isFloat ? FLOATS : INTEGERS)[dtype];
   const needBytes = countElements(shape) * sizeBytes;
   if (end - begin !== needBytes) {
     throw fail(`got ${end - begin} bytes, need ${needBytes} for ${dtype} [${shape.join(", ")}]`);
   }
-  return { shape, data: convert(new Uint8Array(data.subarray(begin, end)).buffer) };
-}
-
-function isSupported(dtype: string): dtype is keyof typeof ELEMENTS {
-  return Object.hasOwn(ELEMENTS, dtype);
+  const elements = convert(new Uint8Array(data.subarray(begin, end)).buffer);
+  return { shape, data: elements, ...isFloat ? {} : { dtype } };
 }
 
 /** A bfloat16 is the upper half of a float32. */

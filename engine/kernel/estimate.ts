@@ -5,7 +5,7 @@
  */
 import { countShare } from "../data/share.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { LayerShape } from "../network/network.ts";
+import type { Network } from "../network/network.ts";
 import { planJob } from "../rows/job.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import { countFlops, pairBlocks, type RowPlan } from "../rows/plan.ts";
@@ -20,6 +20,8 @@ export interface EstimateRequest {
   readonly count: number;
   /** Samples on the other side of the kernel; without it the kernel is symmetric. */
   readonly others?: number;
+  /** Names of the layers whose parameters count. Default: all. */
+  readonly layers?: readonly string[];
   /** Clusters per sample. Default 0.1. */
   readonly ratio?: number;
   /** Groups that are clustered side by side, one step each at a time. Default 1. */
@@ -61,9 +63,19 @@ export interface Estimate {
  */
 export async function estimateJob(
   gpu: Gpu,
-  layers: readonly LayerShape[],
-  { count, others, ratio = 0.1, groups = 1, sketch, memoryBytes, heldBytes = 0 }: EstimateRequest,
+  network: Network,
+  {
+    count,
+    others,
+    layers: names,
+    ratio = 0.1,
+    groups = 1,
+    sketch,
+    memoryBytes,
+    heldBytes = 0,
+  }: EstimateRequest,
 ): Promise<Estimate> {
+  const layers = network.select(names);
   const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);

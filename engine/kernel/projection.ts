@@ -6,14 +6,15 @@
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { LayerShape, Network } from "../network/network.ts";
+import type { Network } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../network/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
 import { planJob } from "../rows/job.ts";
 import { PANEL_ROWS, type Residence } from "../rows/plan.ts";
-import { drawSeeds, Projector, type Seeds } from "../rows/projector.ts";
+import { drawSeeds, NAMED_SEEDS, Projector, type Seeds } from "../rows/projector.ts";
+import { describeValue } from "../options.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
@@ -109,7 +110,7 @@ async function projectSeeds(
   checkSeeds(network, data, seeds);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
-  const chosen = chooseLayers(network, layers);
+  const chosen = network.select(layers);
   const sketched = sketch && planSketch(chosen, sketch, convolutions);
   const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
   const variant = await chooseVariant(gpu, layout);
@@ -172,22 +173,15 @@ async function projectSeeds(
   return rows;
 }
 
-/** The layers of these names, in the network's order. */
-function chooseLayers(network: Network, names: readonly string[] | undefined): LayerShape[] {
-  const all = network.layers;
-  const unknown = names?.find((name) => !all.some((layer) => layer.name === name));
-  if (unknown !== undefined || names?.length === 0) {
-    throw new RangeError(
-      `Cannot project through layers of ${network.definition.name}: got ${
-        unknown ?? "none"
-      }, need some of ${all.map(({ name }) => name).join(", ")}`,
-    );
-  }
-  return names ? all.filter(({ name }) => names.includes(name)) : all;
-}
-
 function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
   const { classes } = network;
+  if (!(seeds instanceof Float32Array || NAMED_SEEDS.includes(seeds))) {
+    throw new TypeError(
+      `Cannot project ${data.name}: got seeds ${describeValue(seeds)}, need ${
+        NAMED_SEEDS.join(", ")
+      } or a Float32Array`,
+    );
+  }
   if (typeof seeds !== "string" && seeds.length !== data.labels.length * classes) {
     throw new RangeError(
       `Cannot project ${data.name}: got ${seeds.length} seeds, need ${data.labels.length} samples x ${classes} classes`,

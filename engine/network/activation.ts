@@ -6,6 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import { checkCall } from "./arguments.ts";
 import { launchElementwise } from "./elementwise.ts";
 import { computeGelu, computeTanh } from "./smooth_activation.ts";
 import { Tensorflow } from "./tensorflow.ts";
@@ -17,6 +18,7 @@ const MAX_POOL_GRADIENT = "LpntkMaxPoolGradient";
 
 /** max(x, 0), element by element. */
 export function relu<T extends tf.Tensor>(x: T): T {
+  checkCall("relu", arguments);
   return tf.engine().runKernel(RELU, { x });
 }
 
@@ -29,7 +31,8 @@ export function relu<T extends tf.Tensor>(x: T): T {
  * @throws {DataError} if the image is smaller than a window.
  */
 export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
-  checkWindow(x, size);
+  checkCall("maxPool", arguments);
+  checkWindow("maxPool", x, size);
   return tf.engine().runKernel(MAX_POOL, { x }, { size });
 }
 
@@ -41,17 +44,20 @@ export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
  * @throws {DataError} if the image is smaller than a window.
  */
 export function averagePool(x: tf.Tensor4D, size: number): tf.Tensor4D {
-  checkWindow(x, size);
+  checkCall("averagePool", arguments);
+  checkWindow("averagePool", x, size);
   return tf.avgPool(x, size, size, "valid");
 }
 
 /** The mean over all pixels, `[N, H, W, C]` to `[N, C]`. */
 export function globalAverage(x: tf.Tensor4D): tf.Tensor2D {
+  checkCall("globalAverage", arguments);
   return tf.mean(x, [1, 2]);
 }
 
 /** The hyperbolic tangent, element by element, to 1e-6 of itself; so is its gradient. */
 export function tanh<T extends tf.Tensor>(x: T): T {
+  checkCall("tanh", arguments);
   return computeTanh(x);
 }
 
@@ -60,13 +66,18 @@ export function tanh<T extends tf.Tensor>(x: T): T {
  * where it is off by at most 1e-6 of its two terms' absolute values.
  */
 export function gelu<T extends tf.Tensor>(x: T): T {
+  checkCall("gelu", arguments);
   return computeGelu(x);
 }
 
-function checkWindow({ shape: [, height, width] }: tf.Tensor4D, size: number): void {
+function checkWindow(
+  operation: string,
+  { shape: [, height, width] }: tf.Tensor4D,
+  size: number,
+): void {
   if (height >= size && width >= size) return;
   throw new DataError(
-    `Cannot pool: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
+    `Cannot pool by ${operation}: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
   );
 }
 

@@ -7,86 +7,20 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { DataError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
+import {
+  type ConvolutionAttributes,
+  type ConvolutionGeometry,
+  LOOP_STEPS,
+  measureConvolution,
+} from "./convolution_geometry.ts";
 import {
   countFilterSteps,
   countFilterTiles,
-  countSteps,
   layConvolution,
   layFilterGradient,
 } from "./convolution_launch.ts";
 import { Tensorflow } from "./tensorflow.ts";
-
-/** Stride and zero padding, the same along both axes. */
-export interface ConvolutionAttributes {
-  readonly stride: number;
-  readonly pad: number;
-}
-
-/** Sizes of one convolution over `[N, in_height, in_width, in_channels]`, by the names that the kernels use. */
-export interface ConvolutionGeometry {
-  readonly in_height: number;
-  readonly in_width: number;
-  readonly in_channels: number;
-  readonly out_height: number;
-  readonly out_width: number;
-  readonly out_channels: number;
-  readonly kernel_height: number;
-  readonly kernel_width: number;
-  readonly stride: number;
-  readonly pad: number;
-}
-
-/** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
-export const LOOP_STEPS = 65_535;
-
-/**
- * Sizes of a convolution.
- *
- * @param inShape `[N, height, width, channels]`
- * @param filterShape `[kernel height, kernel width, in channels, out channels]`
- * @throws {DataError} if the image is smaller than the filter, or one of the two so large that an invocation would loop for too long.
- */
-export function measureConvolution(
-  inShape: readonly number[],
-  filterShape: readonly number[],
-  { stride, pad }: ConvolutionAttributes,
-): ConvolutionGeometry {
-  const [, in_height, in_width, in_channels] = inShape;
-  const [kernel_height, kernel_width, , out_channels] = filterShape;
-  const out_height = Math.floor((in_height + 2 * pad - kernel_height) / stride) + 1;
-  const out_width = Math.floor((in_width + 2 * pad - kernel_width) / stride) + 1;
-  if (out_height < 1 || out_width < 1) {
-    throw new DataError(
-      `Cannot convolve: got ${in_height} x ${in_width} pixels padded by ${pad}, need at least the filter's ${kernel_height} x ${kernel_width}`,
-    );
-  }
-  const steps = Math.max(
-    countSteps(kernel_height, kernel_width, in_channels),
-    countSteps(kernel_height, kernel_width, out_channels),
-    countFilterSteps(out_height, out_width),
-  );
-  if (steps > LOOP_STEPS) {
-    throw new DataError(
-      `Cannot convolve: got ${in_height} x ${in_width} pixels and a filter ${
-        filterShape.join(" x ")
-      }, which take loops of ${steps} steps, need at most ${LOOP_STEPS}`,
-    );
-  }
-  return {
-    in_height,
-    in_width,
-    in_channels,
-    out_height,
-    out_width,
-    out_channels,
-    kernel_height,
-    kernel_width,
-    stride,
-    pad,
-  };
-}
 
 /** Threads that a filter gradient is split for: enough for a large GPU, few enough that the partial sums stay small. */
 const FILTER_GRADIENT_THREADS = 4096;
@@ -355,7 +289,9 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const filterSize = kernel_height * kernel_width * in_channels * out_channels;
   const groupSamples = Math.min(
     Math.ceil(samples * countFilterTiles(geometry) / FILTER_GRADIENT_THREADS),
-    Math.floor(LOOP_STEPS / countFilterSteps(geometry.out_height, geometry.out_width)),
+    Math.floor(
+      LOOP_STEPS / countFilterSteps(geometry.out_height, geometry.out_width, geometry.stride),
+    ),
   );
   const group_count = Math.ceil(samples / groupSamples);
   const group_size = filterSize + out_channels;

@@ -22,6 +22,9 @@ export type ConvolutionSizes = ParamsOf<typeof kernels.convolution> & { readonly
 /** Neighbours of a row that an invocation computes, at most. */
 const MAX_POSITIONS = 8;
 
+/** Columns of the input that it reads for them, at most: what it does with each is written out. */
+const MAX_WINDOW = 128;
+
 /** Columns of a filter that it takes in one step, at most. */
 const MAX_TAPS = 5;
 
@@ -49,7 +52,7 @@ export function layConvolution(
   const params = isPointwise ? joinSamples(given) : given;
   const rows = Math.ceil((params.out_height - params.first_row) / params.step);
   const columns = Math.ceil((params.out_width - params.first_column) / params.step);
-  const positions = isPointwise ? MAX_POSITIONS : chooseRun(columns);
+  const positions = isPointwise ? MAX_POSITIONS : chooseRun(columns, stride);
   const { taps, channels, isQuad } = chooseStep(params.kernel_width, params.in_channels);
   const filters = taps * channels * 2;
   const runs = params.sample_count * rows * Math.ceil(columns / positions);
@@ -91,7 +94,7 @@ export function layFilterGradient(
   const { out_channels, out_width, first, end } = params;
   const tile = chooseFilterTile(params, end - first);
   const { taps, channels, outputs, isQuad } = tile;
-  const positions = chooseRun(row_part || out_width);
+  const positions = chooseRun(row_part || out_width, stride);
   return {
     kernel: kernels.filter_gradient.shape({
       constants: {
@@ -122,8 +125,8 @@ export function countFilterTiles(geometry: FilterSizes): number {
 }
 
 /** Steps of the loops of `filter_gradient` for one sample. */
-export function countFilterSteps(outHeight: number, outWidth: number): number {
-  const steps = outHeight * Math.ceil(outWidth / chooseRun(outWidth));
+export function countFilterSteps(outHeight: number, outWidth: number, stride: number): number {
+  const steps = outHeight * Math.ceil(outWidth / chooseRun(outWidth, stride));
   return steps + Math.ceil(steps / FILTER_PART_STEPS);
 }
 
@@ -191,9 +194,12 @@ function joinSamples<
 }
 
 /** Neighbours of a row that an invocation computes: few of them beyond its end, and few runs, each of which reads the filters. */
-function chooseRun(width: number): number {
+function chooseRun(width: number, stride: number): number {
   const cost = (run: number) => Math.ceil(width / run) * (run + 2);
-  return range(MAX_POSITIONS).reduce((best, run) => cost(run) <= cost(best) ? run : best);
+  const most = Math.floor((MAX_WINDOW - MAX_TAPS) / stride) + 1;
+  return range(Math.min(MAX_POSITIONS, most)).reduce((best, run) =>
+    cost(run) <= cost(best) ? run : best
+  );
 }
 
 /** What of a filter's row an invocation takes in a step, so that nothing is left over. */

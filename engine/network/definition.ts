@@ -5,8 +5,11 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
+import { describeShape } from "../options.ts";
+import { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "./activation.ts";
+import { checkCall } from "./arguments.ts";
 
-export { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "./activation.ts";
+export { averagePool, gelu, globalAverage, maxPool, relu, tanh };
 
 /** A convolution over a square filter. */
 export interface ConvolutionOptions {
@@ -34,11 +37,34 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
 }
 
+/** Every operation without parameters; each is a function of its own too. */
+export interface Operations {
+  /** {@linkcode relu} */
+  relu<T extends tf.Tensor>(x: T): T;
+  /** {@linkcode tanh} */
+  tanh<T extends tf.Tensor>(x: T): T;
+  /** {@linkcode gelu} */
+  gelu<T extends tf.Tensor>(x: T): T;
+  /** {@linkcode maxPool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
+  maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D;
+  /** {@linkcode averagePool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
+  averagePool(x: tf.Tensor4D, size: number): tf.Tensor4D;
+  /** {@linkcode globalAverage}, `[N, H, W, C]` to `[N, C]`. */
+  globalAverage(x: tf.Tensor4D): tf.Tensor2D;
+  /** {@linkcode add} */
+  add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T;
+  /** {@linkcode flatten}, `[N, H, W, C]` to `[N, C * H * W]`. */
+  flatten(x: tf.Tensor4D): tf.Tensor2D;
+}
+
 /**
- * The layers with parameters, as a definition's `forward` sees them. A name is a prefix in PyTorch's `state_dict` and may be used once:
- * samples must not share a layer's parameters over several places, and must not act on one another.
+ * What a definition's `forward` is given: the layers with parameters, and every operation, so that a file with a network needs no import at
+ * run time. A name is a prefix in PyTorch's `state_dict` and may be used once: samples must not share a layer's parameters over several
+ * places, and must not act on one another.
+ *
+ * Arguments and options are checked at once: a `LayerError` names what is unknown, not supported or out of range.
  */
-export interface Layers {
+export interface Layers extends Operations {
   /** Number of classes, for the width of the last layer. */
   readonly classes: number;
   /** `[N, H, W, I]` to `[N, H', W', O]`. */
@@ -66,9 +92,12 @@ export interface Layers {
  * const mine: NetworkDefinition = {
  *   name: "mine",
  *   forward(layers, images) {
- *     const first = relu(layers.convolution("conv1", images, { filters: 8, size: 3, stride: 2, pad: 1 }));
+ *     const first = layers.relu(
+ *       layers.convolution("conv1", images, { filters: 8, size: 3, stride: 2, pad: 1 }),
+ *     );
  *     const second = layers.convolution("conv2", first, { filters: 8, size: 3, pad: 1, bias: false });
- *     return layers.dense("fc", globalAverage(relu(add(first, second))), layers.classes);
+ *     const features = layers.globalAverage(layers.relu(layers.add(first, second)));
+ *     return layers.dense("fc", features, layers.classes);
  *   },
  * };
  * ```
@@ -88,8 +117,12 @@ export interface NetworkDefinition {
  * @throws {DataError} if their shapes differ.
  */
 export function add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T {
+  checkCall("add", arguments);
   if (x.shape.join() !== y.shape.join()) {
-    const [first, second] = [x, y].map(({ shape }) => `[${["N", ...shape.slice(1)].join(", ")}]`);
+    const isOneBatch = x.shape[0] === y.shape[0];
+    const [first, second] = [x, y].map(({ shape }) =>
+      isOneBatch ? describeShape(shape) : `[${shape.join(", ")}]`
+    );
     throw new DataError(`Cannot add: got ${first} and ${second}, need branches of one shape`);
   }
   return tf.add(x, y);
@@ -97,7 +130,20 @@ export function add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T {
 
 /** `[N, H, W, C]` to `[N, C * H * W]`, in PyTorch's order. */
 export function flatten(x: tf.Tensor4D): tf.Tensor2D {
+  checkCall("flatten", arguments);
   const [n, height, width, channels] = x.shape;
   const channelsFirst = channels === 1 ? x : tf.transpose(x, [0, 3, 1, 2]);
   return tf.reshape(channelsFirst, [n, channels * height * width]);
 }
+
+/** Every operation without parameters, by its name. */
+export const operations: Operations = {
+  add,
+  averagePool,
+  flatten,
+  gelu,
+  globalAverage,
+  maxPool,
+  relu,
+  tanh,
+};

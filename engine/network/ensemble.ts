@@ -7,13 +7,15 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { Layers } from "./definition.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
+import { type Layers, operations } from "./definition.ts";
 import { layElementwise } from "./elementwise.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { LayerShape, Network } from "./network.ts";
 import type { Tensorflow } from "./tensorflow.ts";
 import { checkFit } from "./fit.ts";
 import { toImages } from "./training.ts";
+import { TRAINING_SPELLINGS } from "./training_options.ts";
 
 /** How to train. */
 export interface EnsembleOptions {
@@ -26,6 +28,13 @@ export interface EnsembleOptions {
   /** Called after some epochs with the epochs done, of all models together. */
   readonly onProgress?: OnProgress;
 }
+
+const ENSEMBLE_OPTIONS: OptionNames<EnsembleOptions> = {
+  epochs: true,
+  learningRate: true,
+  momentum: true,
+  onProgress: true,
+};
 
 /** What every model did on its own samples. */
 export interface EnsembleResult {
@@ -58,8 +67,10 @@ export async function trainEnsemble(
   network: Network,
   data: Dataset,
   subsets: readonly ArrayLike<number>[],
-  { epochs = 100, learningRate = 0.1, momentum = 0, onProgress }: EnsembleOptions = {},
+  options: EnsembleOptions = {},
 ): Promise<EnsembleResult> {
+  checkKeys("train an ensemble", options, ENSEMBLE_OPTIONS, TRAINING_SPELLINGS);
+  const { epochs = 100, learningRate = 0.1, momentum = 0, onProgress } = options;
   checkFit(network, data);
   const size = checkSubsets(subsets);
   checkOptions(epochs, learningRate, momentum);
@@ -150,8 +161,12 @@ class Models {
         [...this.#state],
         // of each model's mean
         tf.fill(this.#labels.shape, 1 / size),
+        true,
       );
-      const [outputGradient, ...others] = grads;
+      // a layer that the logits do not depend on has no gradient
+      const [outputGradient, ...others] = grads.map((gradient, i) =>
+        gradient ?? tf.zeros(this.#state[i].shape)
+      );
       const first = tf.matMul(this.#products, outputGradient);
       return [value, tf.add(this.difficulty, value), first, ...others];
     });
@@ -220,6 +235,7 @@ class Models {
       );
     };
     const layers: Layers = {
+      ...operations,
       classes: this.network.classes,
       dense: (name, x) => dense(name, x, outputs.get(name)!),
       convolution: refuse("a convolution"),

@@ -4,24 +4,15 @@
  * @module
  */
 import type { Tensor4D } from "npm:@tensorflow/tfjs-core@4.22.0";
-import {
-  add,
-  averagePool,
-  type ConvolutionOptions,
-  flatten,
-  globalAverage,
-  type Layers,
-  maxPool,
-  type NetworkDefinition,
-  relu,
-} from "./definition.ts";
+import { checkCall } from "./arguments.ts";
+import type { ConvolutionOptions, Layers, NetworkDefinition } from "./definition.ts";
 
 /** A 3-layer perceptron with relu (section 3.2); 128 and 64 hidden units when new. */
 export const mlp: NetworkDefinition = {
   name: "mlp",
   forward(layers, images) {
-    const first = relu(layers.dense("fc1", flatten(images), 128));
-    const second = relu(layers.dense("fc2", first, 64));
+    const first = layers.relu(layers.dense("fc1", layers.flatten(images), 128));
+    const second = layers.relu(layers.dense("fc2", first, 64));
     return layers.dense("fc3", second, layers.classes);
   },
 };
@@ -32,10 +23,13 @@ export const lenet5: NetworkDefinition = {
   forward(layers, images) {
     const first = layers.convolution("conv1", images, { filters: 6, size: 5, pad: 2 });
     // relu and pooling may change places, and pooled images are smaller
-    const second = layers.convolution("conv2", relu(maxPool(first, 2)), { filters: 16, size: 5 });
-    const features = flatten(relu(maxPool(second, 2)));
-    const third = relu(layers.dense("fc1", features, 120));
-    const fourth = relu(layers.dense("fc2", third, 84));
+    const second = layers.convolution("conv2", layers.relu(layers.maxPool(first, 2)), {
+      filters: 16,
+      size: 5,
+    });
+    const features = layers.flatten(layers.relu(layers.maxPool(second, 2)));
+    const third = layers.relu(layers.dense("fc1", features, 120));
+    const fourth = layers.relu(layers.dense("fc2", third, 84));
     return layers.dense("fc3", fourth, layers.classes);
   },
 };
@@ -44,11 +38,11 @@ export const lenet5: NetworkDefinition = {
 export const lenetLarge: NetworkDefinition = {
   name: "lenet_large",
   forward(layers, images) {
-    const first = relu(layers.convolution("conv1", images, { filters: 32, size: 3 }));
+    const first = layers.relu(layers.convolution("conv1", images, { filters: 32, size: 3 }));
     const second = layers.convolution("conv2", first, { filters: 64, size: 3 });
     // relu and pooling may change places, and pooled images are smaller
-    const features = layers.dropout(flatten(relu(maxPool(second, 2))), 0.25);
-    const third = layers.dropout(relu(layers.dense("fc1", features, 128)), 0.5);
+    const features = layers.dropout(layers.flatten(layers.relu(layers.maxPool(second, 2))), 0.25);
+    const third = layers.dropout(layers.relu(layers.dense("fc1", features, 128)), 0.5);
     return layers.dense("fc2", third, layers.classes);
   },
 };
@@ -68,19 +62,26 @@ export interface ResnetOptions {
  * A residual network as the paper's authors build it (section 3.3): 3 x 3 convolutions without bias and without batch norm.
  *
  * Its `state_dict` has `conv1`, `layer1.0.conv1`, `layer1.0.conv2`, ..., `layer2.0.shortcut.0`, ..., `linear`.
+ *
+ * @throws {LayerError} if an option is missing, unknown or out of range.
  */
-export function createResnet({ name, widths, blocks, pooling }: ResnetOptions): NetworkDefinition {
+export function createResnet(options: ResnetOptions): NetworkDefinition {
+  checkCall("createResnet", arguments);
+  const { name, blocks, pooling } = options;
+  const widths = [...options.widths];
   return {
     name,
     forward(layers, images) {
-      let x = relu(convolve(layers, "conv1", images, { filters: widths[0] }));
+      let x = layers.relu(convolve(layers, "conv1", images, { filters: widths[0] }));
       widths.forEach((filters, stage) => {
         for (let block = 0; block < blocks; block++) {
           const stride = stage > 0 && block === 0 ? 2 : 1;
           x = addBlock(layers, `layer${stage + 1}.${block}`, x, { filters, stride });
         }
       });
-      const features = pooling === "global" ? globalAverage(x) : flatten(averagePool(x, 4));
+      const features = pooling === "global"
+        ? layers.globalAverage(x)
+        : layers.flatten(layers.averagePool(x, 4));
       return layers.dense("linear", features, layers.classes);
     },
   };
@@ -93,13 +94,13 @@ function addBlock(
   x: Tensor4D,
   { filters, stride }: { filters: number; stride: number },
 ): Tensor4D {
-  const first = relu(convolve(layers, `${name}.conv1`, x, { filters, stride }));
+  const first = layers.relu(convolve(layers, `${name}.conv1`, x, { filters, stride }));
   const second = convolve(layers, `${name}.conv2`, first, { filters });
   const width = second.shape[3];
   const shortcut = stride === 1 && x.shape[3] === width
     ? x
     : layers.convolution(`${name}.shortcut.0`, x, { filters: width, size: 1, stride, bias: false });
-  return relu(add(second, shortcut));
+  return layers.relu(layers.add(second, shortcut));
 }
 
 /** A 3 x 3 convolution without bias that keeps height and width but for its stride. */

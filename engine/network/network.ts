@@ -4,40 +4,24 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
-import { WeightsError } from "../errors.ts";
-import { connect, type ConvolutionGeometry, convolve, measureConvolution } from "./convolution.ts";
-import type {
-  BatchNormOptions,
-  ConvolutionOptions,
-  DenseOptions,
-  Layers,
-  NetworkDefinition,
-} from "./definition.ts";
+import { DataError, DeviceError, KernelError, LayerError, WeightsError } from "../errors.ts";
+import { describeShape, describeValue, findNearest } from "../options.ts";
+import type { NetworkDefinition } from "./definition.ts";
+import type { Layer, LayerShape, Norm } from "./layer.ts";
 import {
-  type Initialisation,
-  ParameterDrawer,
+  type LoadingNotes,
+  openSource,
   type ParameterMaker,
-  ParameterReader,
+  type ParameterSource,
   toPytorch,
   type Weights,
 } from "./parameters.ts";
+import { type Modules, Pass, type PassOptions, type Tap } from "./pass.ts";
 import { createTap, tapInto } from "./tap.ts";
 import type { Tensorflow } from "./tensorflow.ts";
 
-/** Sizes of a parametric layer, as packed rows need them. */
-export type LayerShape = {
-  readonly name: string;
-  readonly bias: boolean;
-  /** Of one sample. */
-  readonly outputShape: readonly number[];
-} & LayerSizes;
-
-/** Sizes that differ by kind of layer. */
-type LayerSizes =
-  | { readonly kind: "dense"; readonly inputs: number; readonly outputs: number }
-  | { readonly kind: "convolution"; readonly geometry: ConvolutionGeometry };
+export type { LayerShape } from "./layer.ts";
 
 /** What one layer saw in a batched backward pass. */
 export interface LayerSignals {
@@ -48,52 +32,29 @@ export interface LayerSignals {
   readonly delta: tf.Tensor;
 }
 
-/** The weights of a trained network, or what a new one's are drawn by. */
-export type ParameterSource = Weights | NewParameters;
-
-/** How to draw the parameters of a new network. */
-export interface NewParameters {
-  readonly seed: number;
-  readonly classes: number;
-  /** Default `uniform`. */
-  readonly initialisation?: Initialisation;
-}
-
-/** A parametric layer with its parameters. */
-interface Layer {
-  readonly shape: LayerShape;
-  readonly weight: tf.Variable;
-  readonly bias: tf.Variable | undefined;
-}
-
-/** A frozen batch norm: its tensors by their names, and what they come to. */
-interface Norm {
-  readonly tensors: Weights;
-  /** `x * scale + shift`, `[C]` each. */
-  readonly scale: tf.Tensor;
-  readonly shift: tf.Tensor;
-}
-
-/** What a definition's passes find by its name, or make. */
-interface Modules {
-  layer(name: string, make: (maker: ParameterMaker) => Layer): Layer;
-  norm(name: string, make: (maker: ParameterMaker) => Norm): Norm;
+/** A layer or a batch norm, and how the definition called it. */
+interface Module<T> {
+  readonly made: T;
+  readonly call: string;
 }
 
 /** A network that computes. Dispose it to free its parameters. */
 export class Network {
-  readonly #layers = new Map<string, Layer>();
-  readonly #norms = new Map<string, Norm>();
+  readonly #layers = new Map<string, Module<Layer>>();
+  readonly #norms = new Map<string, Module<Norm>>();
+  readonly #bindingBytes: number;
   /** Number of logits. */
   readonly classes: number;
+  /** What was passed over when the weights were loaded. */
+  readonly loading: LoadingNotes;
 
   /**
    * Builds the parameters in one pass over an empty image.
    *
    * @param inputShape of one image, `[H, W, C]`
    * @throws {WeightsError} if tensors are missing, superfluous, of another shape than the definition and the images need, or not finite.
-   * @throws {DataError} if the definition cannot take the images or the device its layers, `RangeError` if it uses a name twice, `TypeError` if it gives no
-   * logits, `Error` if it throws what is no error of ours.
+   * @throws {LayerError} if the definition asks for a layer wrongly, `DataError` if it cannot take the images or the device its layers,
+   * `TypeError` if it gives no logits, has no layers or is none, or the source is none, `Error` if it throws what is no error of ours.
    */
   constructor(
     private readonly tensorflow: Tensorflow,
@@ -101,25 +62,28 @@ export class Network {
     readonly inputShape: readonly [number, number, number],
     source: ParameterSource,
   ) {
-    const isNew = !(source instanceof Map);
-    const { maxStorageBufferBindingSize } = tensorflow.gpu.device.limits;
-    const maker: ParameterMaker = isNew
-      ? new ParameterDrawer(
-        source.seed,
-        source.initialisation ?? "uniform",
-        maxStorageBufferBindingSize,
-      )
-      : new ParameterReader(definition.name, source, maxStorageBufferBindingSize);
+    checkDefinition(definition, inputShape);
+    this.#bindingBytes = tensorflow.gpu.device.limits.maxStorageBufferBindingSize;
+    const { maker, classes } = openSource(definition.name, source, this.#bindingBytes);
+    const modules: Modules = {
+      layer: (name, call, make) => this.#keep(this.#layers, name, call, make(maker)),
+      norm: (name, call, make) => this.#keep(this.#norms, name, call, make(maker)),
+    };
     try {
       this.classes = tf.tidy(() => {
-        const pass = new Pass(isNew ? source.classes : 1, {
-          layer: (name, make) => this.#keep(this.#layers, name, () => make(maker)),
-          norm: (name, make) => this.#keep(this.#norms, name, () => make(maker)),
-        });
-        const logits = this.#forward(pass, tf.zeros([1, ...inputShape]), maker);
-        return checkLogits(definition, logits, isNew ? source.classes : undefined);
+        const images = tf.zeros<tf.Rank.R4>([1, ...inputShape]);
+        const settings = { classes: classes ?? 1, modules, bindingBytes: this.#bindingBytes };
+        const pass = new Pass(settings, 1);
+        const logits = this.#forward("build", pass, images, maker);
+        return checkLogits(definition, logits, 1, classes).shape[1];
       });
+      if (this.#layers.size === 0) {
+        throw new TypeError(
+          `Cannot build ${definition.name}: got no layer from its forward pass, need a convolution or dense layer; \`forward\` is given them as its first argument`,
+        );
+      }
       maker.finish("end");
+      this.loading = maker.notes;
     } catch (error) {
       this.dispose();
       throw error;
@@ -128,13 +92,35 @@ export class Network {
 
   /** The parametric layers, in the order in which images pass them. */
   get layers(): LayerShape[] {
-    return [...this.#layers.values()].map((layer) => layer.shape);
+    return [...this.#layers.values()].map(({ made }) => made.shape);
   }
 
   /** The trainable parameters. */
   get variables(): tf.Variable[] {
-    return [...this.#layers.values()].flatMap(({ weight, bias }) =>
+    return [...this.#layers.values()].flatMap(({ made: { weight, bias } }) =>
       bias ? [weight, bias] : [weight]
+    );
+  }
+
+  /**
+   * The parametric layers of these names, or all, in the order in which images pass them.
+   *
+   * @throws {RangeError} if there is no layer of a name, or no name at all.
+   */
+  select(names: readonly string[] | undefined): LayerShape[] {
+    const all = this.layers;
+    if (names === undefined) return all;
+    const known = all.map(({ name }) => name);
+    const isList = Array.isArray(names);
+    if (isList && names.length > 0 && names.every((name) => known.includes(name))) {
+      return all.filter(({ name }) => names.includes(name));
+    }
+    const unknown = isList ? names.find((name) => !known.includes(name)) : describeValue(names);
+    const nearest = unknown === undefined ? undefined : findNearest(`${unknown}`, known);
+    throw new RangeError(
+      `Cannot project through layers of ${this.definition.name}: got ${
+        unknown ?? "none"
+      }, need some of ${known.join(", ")}${nearest ? `; did you mean ${nearest}?` : ""}`,
     );
   }
 
@@ -142,8 +128,7 @@ export class Network {
   get batchLimit(): number {
     const shapes = [this.inputShape, ...this.layers.map(({ outputShape }) => outputShape)];
     const largest = Math.max(...shapes.map((shape) => shape.reduce((a, b) => a * b, 1)));
-    const { maxStorageBufferBindingSize } = this.tensorflow.gpu.device.limits;
-    return Math.floor(maxStorageBufferBindingSize / (4 * largest));
+    return Math.floor(this.#bindingBytes / (4 * largest));
   }
 
   /**
@@ -152,7 +137,7 @@ export class Network {
    * @param noise draws what a training step drops; without it nothing is dropped
    */
   logits(images: tf.Tensor4D, noise?: RandomGenerator): tf.Tensor2D {
-    return this.definition.forward(new Pass(this.classes, this.#modules, { noise }), images);
+    return this.#run(images, { noise });
   }
 
   /** Images `[N, H, W, C]` to what goes into the last parametric layer, `[N, D]`: the penultimate layer's features. */
@@ -162,7 +147,7 @@ export class Network {
       last = input;
       return output;
     };
-    this.definition.forward(new Pass(this.classes, this.#modules, { tap }), images);
+    this.#run(images, { tap });
     return tf.reshape(last, [images.shape[0], -1]);
   }
 
@@ -187,9 +172,10 @@ export class Network {
         return tapInto(output, taps[layers.indexOf(layer)]);
       };
       const { grads } = tf.engine().gradients(
-        () => this.definition.forward(new Pass(this.classes, this.#modules, { tap }), images),
+        () => this.#run(images, { tap }),
         taps,
         seeds,
+        true,
       );
       // a layer that the logits do not depend on has no gradient
       return grads.map((delta, i) => delta ?? tf.zeros(taps[i].shape));
@@ -199,7 +185,7 @@ export class Network {
 
   /** The parameters by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
-    const named = [...this.#layers].flatMap(([name, { weight, bias }]) => [
+    const named = [...this.#layers].flatMap(([name, { made: { weight, bias } }]) => [
       [`${name}.weight`, weight] as const,
       ...bias ? [[`${name}.bias`, bias] as const] : [],
     ]);
@@ -209,14 +195,14 @@ export class Network {
     );
     return new Map([
       ...parameters,
-      ...[...this.#norms.values()].flatMap(({ tensors }) => [...tensors]),
+      ...[...this.#norms.values()].flatMap(({ made }) => [...made.tensors]),
     ]);
   }
 
   /** Frees the parameters; a second time does nothing. */
   dispose(): void {
     for (const variable of this.variables) variable.dispose();
-    for (const { scale, shift } of this.#norms.values()) tf.dispose([scale, shift]);
+    for (const { made } of this.#norms.values()) tf.dispose([made.scale, made.shift]);
     this.#layers.clear();
     this.#norms.clear();
   }
@@ -226,42 +212,67 @@ export class Network {
   }
 
   readonly #modules: Modules = {
-    layer: (name) => this.#find(this.#layers, name),
-    norm: (name) => this.#find(this.#norms, name),
+    layer: (name, call) => this.#find(this.#layers, name, call),
+    norm: (name, call) => this.#find(this.#norms, name, call),
   };
 
-  #find<T>(modules: ReadonlyMap<string, T>, name: string): T {
+  #find<T>(modules: ReadonlyMap<string, Module<T>>, name: string, call: string): T {
     const module = modules.get(name);
-    if (!module) {
-      throw new ReferenceError(
-        `Cannot run ${this.definition.name}: got no layer '${name}'; a definition must use the same layers each time, and none once disposed`,
-      );
-    }
-    return module;
+    if (!module) throw this.#explainOtherLayers(name, `no layer '${name}'`);
+    if (module.call === call) return module.made;
+    throw this.#explainOtherLayers(name, `layer '${name}' as ${call} where it was ${module.call}`);
   }
 
-  #keep<T>(modules: Map<string, T>, name: string, make: () => T): T {
-    if (this.#layers.has(name) || this.#norms.has(name)) {
-      throw new RangeError(
-        `Cannot build ${this.definition.name}: got two layers '${name}', need a name of its own for each`,
-      );
-    }
-    const module = make();
-    modules.set(name, module);
-    return module;
+  #explainOtherLayers(name: string, state: string): LayerError {
+    return new LayerError(
+      name,
+      "name",
+      `Cannot run ${this.definition.name}: got ${state}, need the same layers each time, and none once disposed`,
+    );
   }
 
-  /** The first pass. What fails because weights do not fit is their fault; what the definition throws of its own is said to be its. */
-  #forward(pass: Pass, images: tf.Tensor4D, maker: ParameterMaker): unknown {
+  #keep<T>(modules: Map<string, Module<T>>, name: string, call: string, made: T): T {
+    modules.set(name, { made, call });
+    return made;
+  }
+
+  /** A pass through the layers that were built, all of them. */
+  #run(images: tf.Tensor4D, options: PassOptions): tf.Tensor2D {
+    const settings = {
+      classes: this.classes,
+      modules: this.#modules,
+      bindingBytes: this.#bindingBytes,
+    };
+    const [samples] = images.shape;
+    const pass = new Pass(settings, samples, options);
+    const logits = this.#forward("run", pass, images);
+    const left = [...this.#layers.keys(), ...this.#norms.keys()].find((name) =>
+      !pass.used.has(name)
+    );
+    if (left !== undefined) throw this.#explainOtherLayers(left, `a pass without layer '${left}'`);
+    return checkLogits(this.definition, logits, samples, this.classes);
+  }
+
+  /**
+   * What the definition gives. What fails because weights do not fit is their fault; what the definition throws of its own is said to be
+   * its.
+   */
+  #forward(
+    action: "build" | "run",
+    pass: Pass,
+    images: tf.Tensor4D,
+    maker?: ParameterMaker,
+  ): unknown {
     try {
       return this.definition.forward(pass, images);
     } catch (error) {
-      maker.finish("failure");
-      if (error instanceof Error && error.message.startsWith("Cannot ")) throw error;
+      if (error instanceof LayerError) throw error;
+      maker?.finish("failure");
+      if (OURS.some((kind) => error instanceof kind)) throw error;
       throw new Error(
-        `Cannot build ${this.definition.name}: its forward pass over images [N, ${
+        `Cannot ${action} ${this.definition.name}: its forward pass over images [N, ${
           this.inputShape.join(", ")
-        }] threw ${error}`,
+        }] threw ${error instanceof Error ? error : describeValue(error)}`,
         { cause: error },
       );
     }
@@ -275,157 +286,59 @@ export class Network {
   }
 }
 
-/** Sees what goes into a layer and what comes out, and may replace the latter. */
-type Tap = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
+/** Errors that a pass may end with and that say whose fault it is. */
+const OURS = [DataError, DeviceError, KernelError, WeightsError];
 
-interface PassOptions {
-  readonly tap?: Tap;
-  readonly noise?: RandomGenerator;
-}
-
-/** One pass through a definition. */
-class Pass implements Layers {
-  readonly #tap: Tap;
-  readonly #noise: RandomGenerator | undefined;
-
-  constructor(
-    readonly classes: number,
-    private readonly modules: Modules,
-    { tap = (_layer, _input, output) => output, noise }: PassOptions = {},
-  ) {
-    this.#tap = tap;
-    this.#noise = noise;
-  }
-
-  convolution(
-    name: string,
-    x: tf.Tensor4D,
-    { filters, size, stride = 1, pad = 0, bias = true }: ConvolutionOptions,
-  ): tf.Tensor4D {
-    const layer = this.modules.layer(name, (maker) => {
-      const wanted = [size, size, x.shape[3], filters];
-      return makeLayer(maker, name, wanted, bias, (weight) => {
-        const geometry = measureConvolution(x.shape, weight, { stride, pad });
-        const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];
-        return { kind: "convolution", name, bias, geometry, outputShape };
-      });
-    });
-    const filter = layer.weight as tf.Tensor as tf.Tensor4D;
-    const y = convolve(x, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
-    return this.#tap(layer.shape, x, y) as tf.Tensor4D;
-  }
-
-  dense(
-    name: string,
-    x: tf.Tensor2D,
-    units: number,
-    { bias = true }: DenseOptions = {},
-  ): tf.Tensor2D {
-    const layer = this.modules.layer(
-      name,
-      (maker) =>
-        makeLayer(maker, name, [x.shape[1], units], bias, ([inputs, outputs]) => (
-          { kind: "dense", name, bias, inputs, outputs, outputShape: [outputs] }
-        )),
-    );
-    const weight = layer.weight as tf.Tensor as tf.Tensor2D;
-    const y = connect(x, weight, layer.bias as tf.Tensor1D | undefined);
-    return this.#tap(layer.shape, x, y) as tf.Tensor2D;
-  }
-
-  batchNorm(
-    name: string,
-    x: tf.Tensor4D,
-    { epsilon = 1e-5 }: BatchNormOptions = {},
-  ): tf.Tensor4D {
-    const { scale, shift } = this.modules.norm(
-      name,
-      (maker) => makeNorm(maker, name, x.shape[3], epsilon),
-    );
-    return tf.add(tf.mul(x, scale), shift);
-  }
-
-  dropout<T extends tf.Tensor>(x: T, share: number): T {
-    const noise = this.#noise;
-    if (!noise) return x;
-    const kept = 1 / (1 - share);
-    const factors = new Float32Array(x.size).map(() => uniformFloat32(noise) < share ? 0 : kept);
-    return tf.mul(x, tf.tensor(factors, x.shape));
-  }
-}
-
-/** A batch norm folded as an affine map, in float64 and rounded once. */
-function makeNorm(maker: ParameterMaker, name: string, channels: number, epsilon: number): Norm {
-  const make = (part: string, initial: number) =>
-    [`${name}.${part}`, maker.makeFrozen(`${name}.${part}`, channels, initial)] as const;
-  const tensors = [
-    make("weight", 1),
-    make("bias", 0),
-    make("running_mean", 0),
-    make("running_var", 1),
-  ] as const;
-  const [weight, bias, mean, variance] = tensors.map(([, { data }]) => data);
-  const bad = variance.findIndex((value) => !(value + epsilon > 0));
-  if (bad >= 0) {
-    throw new WeightsError(
-      [`${name}.running_var`],
-      `Cannot use batch norm '${name}': got running_var ${
-        variance[bad]
-      } at place ${bad}, need more than -${epsilon}`,
+/** @throws {TypeError} if this is no definition, or no shape of an image. */
+function checkDefinition(definition: NetworkDefinition, inputShape: readonly number[]): void {
+  const { name, forward } = Object(definition) as Partial<NetworkDefinition>;
+  if (typeof name !== "string" || typeof forward !== "function") {
+    throw new TypeError(
+      `Cannot build a network: got ${
+        describeValue(definition)
+      }, need a NetworkDefinition, { name, forward }`,
     );
   }
-  const factor = (c: number) => weight[c] / Math.sqrt(variance[c] + epsilon);
-  const fold = (of: (c: number) => number) =>
-    tf.keep(tf.tensor1d(Float32Array.from({ length: channels }, (_, c) => of(c))));
-  return {
-    tensors: new Map(tensors),
-    scale: fold(factor),
-    shift: fold((c) => bias[c] - mean[c] * factor(c)),
-  };
+  const isShape = Array.isArray(inputShape) && inputShape.length === 3 &&
+    inputShape.every((size) => Number.isInteger(size) && size >= 1);
+  if (!isShape) {
+    throw new TypeError(
+      `Cannot build ${name}: got images of shape ${
+        describeValue(inputShape)
+      }, need [height, width, channels]`,
+    );
+  }
 }
 
 /**
- * The number of classes.
+ * The logits, if they are some.
  *
- * @param wanted what a new network must have
- * @throws {TypeError} if these are no logits of one image, or of another number of classes.
+ * @param classes how many a sample must have; any where it is not known yet
+ * @throws {TypeError} if these are no logits of so many samples and classes.
  */
 function checkLogits(
   { name }: NetworkDefinition,
   logits: unknown,
-  wanted: number | undefined,
-): number {
+  samples: number,
+  classes: number | undefined,
+): tf.Tensor2D {
   const shape = logits instanceof tf.Tensor ? logits.shape : undefined;
-  const need = `logits [N, ${wanted ?? "classes"}]`;
-  if (!shape || shape.length !== 2 || (wanted !== undefined && shape[1] !== wanted)) {
-    const got = shape ? `[${["N", ...shape.slice(1)].join(", ")}]` : describeValue(logits);
-    throw new TypeError(
-      `Cannot build ${name}: got ${got} from its forward pass, need ${need}`,
-    );
-  }
-  return shape[1];
-}
-
-function describeValue(value: unknown): string {
-  return value instanceof Promise ? "a promise" : value === undefined ? "nothing" : typeof value;
-}
-
-/**
- * A layer with new parameters.
- *
- * @param wanted the weight's shape, outputs last
- * @param measure the layer's sizes, from the shape that the weight has; whatever is refused is refused before anything is kept
- */
-function makeLayer(
-  maker: ParameterMaker,
-  name: string,
-  wanted: readonly number[],
-  hasBias: boolean,
-  measure: (weight: readonly number[]) => LayerShape,
-): Layer {
-  const fanIn = wanted.slice(0, -1).reduce((product, size) => product * size, 1);
-  const weight = maker.make(`${name}.weight`, wanted, fanIn);
-  const shape = measure(weight.shape);
-  const bias = hasBias ? maker.make(`${name}.bias`, weight.shape.slice(-1), fanIn) : undefined;
-  return { shape, weight: tf.variable(weight), bias: bias && tf.variable(bias) };
+  const isFit = shape?.length === 2 && shape[0] === samples &&
+    shape[1] === (classes ?? shape[1]) && shape[1] >= 1;
+  if (isFit && (logits as tf.Tensor).dtype === "float32") return logits as tf.Tensor2D;
+  // its failure would end the process
+  if (logits instanceof Promise) logits.catch(() => {});
+  const got = !shape
+    ? describeValue(logits)
+    : isFit
+    ? (logits as tf.Tensor).dtype
+    : shape[0] === samples
+    ? describeShape(shape)
+    : `[${shape.join(", ")}] for ${samples} samples`;
+  const mend = shape?.length === 4 ? "; flatten it, and end with a dense layer" : "";
+  throw new TypeError(
+    `Cannot build ${name}: got ${got} from its forward pass, need logits [N, ${
+      classes ?? "classes"
+    }]${mend}`,
+  );
 }

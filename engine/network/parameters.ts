@@ -13,9 +13,39 @@ import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Tensor } from "../data/safetensors.ts";
 import { countElements } from "../data/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
+import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 
 /** Parameters by name in PyTorch's `state_dict` layout, float32. */
 export type Weights = Map<string, Tensor>;
+
+/** The weights of a trained network, or what a new one's are drawn by. */
+export type ParameterSource = Weights | NewParameters;
+
+/** How to draw the parameters of a new network. */
+export interface NewParameters {
+  readonly seed: number;
+  readonly classes: number;
+  /** Default `uniform`. */
+  readonly initialisation?: Initialisation;
+}
+
+const INITIALISATIONS = ["uniform", "lecun"] as const;
+
+const NEW_PARAMETERS: OptionNames<NewParameters> = {
+  seed: true,
+  classes: true,
+  initialisation: INITIALISATIONS,
+};
+
+/** What was passed over when weights were loaded. */
+export interface LoadingNotes {
+  /** What stood before every name and was taken off, such as `module.`; empty where nothing was. */
+  readonly prefix: string;
+  /** Tensors of whole numbers or flags that are none of the network's, and so no weights. */
+  readonly leftOut: readonly string[];
+}
+
+const NOTHING_PASSED_OVER: LoadingNotes = { prefix: "", leftOut: [] };
 
 /** Makes a network's parameters one after another, in the order of its layers. */
 export interface ParameterMaker {
@@ -34,16 +64,55 @@ export interface ParameterMaker {
    * @throws {WeightsError} if the source is not the network's.
    */
   finish(reached: "end" | "failure"): void;
+  /** What was passed over, once all is finished. */
+  readonly notes: LoadingNotes;
 }
 
 /**
  * How new parameters are drawn: `uniform` within 1/sqrt(fan in), PyTorch's default; or `lecun`, weights from N(0, 1/fan in) and biases of 0
  * (LeCun et al., 1998; theorem 1).
  */
-export type Initialisation = "uniform" | "lecun";
+export type Initialisation = typeof INITIALISATIONS[number];
+
+/**
+ * What makes the parameters of a network, and its number of classes where the weights do not say it.
+ *
+ * @param bindingBytes the largest binding of the device
+ * @throws {TypeError} if the source is neither weights nor new parameters, or an option is unknown; `RangeError` if one is out of range.
+ */
+export function openSource(
+  network: string,
+  source: ParameterSource,
+  bindingBytes: number,
+): { readonly maker: ParameterMaker; readonly classes: number | undefined } {
+  if (source instanceof Map) {
+    return { maker: new ParameterReader(network, source, bindingBytes), classes: undefined };
+  }
+  if (typeof source !== "object" || source === null || source as unknown instanceof Promise) {
+    throw new TypeError(
+      `Cannot build ${network}: got ${
+        describeValue(source)
+      } for its parameters, need weights as loadWeights reads them, or { seed, classes } for new ones`,
+    );
+  }
+  checkKeys(`build ${network}`, source, NEW_PARAMETERS);
+  const { seed, classes, initialisation = "uniform" } = source;
+  const check = (option: keyof NewParameters, fits: boolean, need: string) => {
+    if (fits) return;
+    throw new RangeError(
+      `Cannot build ${network}: got ${option} ${describeValue(source[option])}, need ${need}`,
+    );
+  };
+  const isWithin = (value: number, least: number) =>
+    Number.isInteger(value) && value >= least && value < 2 ** 32;
+  check("seed", isWithin(seed, 0), `an integer from 0 to ${2 ** 32 - 1}`);
+  check("classes", isWithin(classes, 1), "a positive integer");
+  return { maker: new ParameterDrawer(seed, initialisation, bindingBytes), classes };
+}
 
 /** Draws new parameters. */
-export class ParameterDrawer implements ParameterMaker {
+class ParameterDrawer implements ParameterMaker {
+  readonly notes = NOTHING_PASSED_OVER;
   readonly #generator: RandomGenerator;
 
   /** @param bindingBytes the largest binding of the device */
@@ -83,11 +152,31 @@ interface Misfit {
 /** Misfits of one kind that are listed; the rest is counted. */
 const LISTED_MISFITS = 8;
 
+/** What PyTorch's wrappers put before every name: data parallelism, compilation, and modules that hold the network as `model`. */
+const WRAPPERS = ["module.", "_orig_mod.", "model."];
+
+/** What may be taken off every one of the names, the least first. */
+function listPrefixes(names: readonly string[]): string[] {
+  const prefixes = [""];
+  if (names.length === 0) return prefixes;
+  for (;;) {
+    const prefix = prefixes.at(-1)!;
+    const next = WRAPPERS.find((wrapper) => names.every((n) => n.startsWith(prefix + wrapper)));
+    if (next === undefined) return prefixes;
+    prefixes.push(prefix + next);
+  }
+}
+
 /**
- * Takes parameters from a `state_dict`, which must hold exactly those that the network asks for. What does not fit is replaced by zeros
- * until the end, so that all of it can be listed.
+ * Takes parameters from a `state_dict`, which must hold exactly those that the network asks for; beside them it may hold whole numbers and
+ * flags, which are no weights, and before every name what a wrapper puts there. What does not fit is replaced by zeros until the end, so
+ * that all of it can be listed.
  */
-export class ParameterReader implements ParameterMaker {
+class ParameterReader implements ParameterMaker {
+  readonly #prefixes: readonly string[];
+  /** The one that makes the names the network's, once a name has shown it. */
+  #prefix: string | undefined;
+  readonly #leftOut: string[] = [];
   readonly #unused: Set<string>;
   readonly #misfits: Misfit[] = [];
 
@@ -98,6 +187,11 @@ export class ParameterReader implements ParameterMaker {
     private readonly bindingBytes: number,
   ) {
     this.#unused = new Set(weights.keys());
+    this.#prefixes = listPrefixes([...weights.keys()]);
+  }
+
+  get notes(): LoadingNotes {
+    return { prefix: this.#prefix ?? "", leftOut: this.#leftOut };
   }
 
   make(name: string, shape: readonly number[]): tf.Tensor {
@@ -108,14 +202,14 @@ export class ParameterReader implements ParameterMaker {
       return tf.transpose(tf.tensor(tensor.data, tensor.shape), axes);
     }
     // so that one misfit does not bring about others
-    const told = this.weights.get(name) ?? this.weights.get(name.replace(/weight$/, "bias"));
+    const told = this.#find(name) ?? this.#find(name.replace(/weight$/, "bias"));
     const outputs = told?.shape[0] ?? shape.at(-1)!;
     return tf.zeros(shape.length === 1 ? [...shape] : [...shape.slice(0, -1), outputs]);
   }
 
   makeFrozen(name: string, size: number, initial: number): Tensor {
     // PyTorch counts batches beside its running statistics
-    this.#unused.delete(name.replace(/\.running_var$/, ".num_batches_tracked"));
+    this.#unused.delete(this.#nameInFile(name.replace(/\.running_var$/, ".num_batches_tracked")));
     return this.#take(name, [size]) ??
       { shape: [size], data: new Float32Array(size).fill(initial) };
   }
@@ -123,6 +217,10 @@ export class ParameterReader implements ParameterMaker {
   finish(reached: "end" | "failure"): void {
     if (reached === "end") {
       for (const tensor of this.#unused) {
+        if (this.weights.get(tensor)?.dtype !== undefined) {
+          this.#leftOut.push(tensor);
+          continue;
+        }
         this.#misfits.push({ kind: "extra", tensor, description: `'${tensor}'` });
       }
     }
@@ -143,9 +241,12 @@ export class ParameterReader implements ParameterMaker {
 
   /** The tensor of a name, if it fits. */
   #take(name: string, shape: readonly number[]): Tensor | undefined {
-    const tensor = this.weights.get(name);
+    const tensor = this.#find(name);
     if (!tensor) return this.#refuse("missing", name, describe(shape));
-    this.#unused.delete(name);
+    this.#unused.delete(this.#nameInFile(name));
+    if (tensor.dtype !== undefined) {
+      return this.#refuse("unusable", name, `of dtype ${tensor.dtype}`);
+    }
     const found = (TO_TENSORFLOW[tensor.shape.length] ?? []).map((axis) => tensor.shape[axis]);
     // the number of outputs is the file's to say, unless it is a bias, whose weight has said it
     const fixed = shape.length === 1 ? shape : shape.slice(0, -1);
@@ -155,6 +256,15 @@ export class ParameterReader implements ParameterMaker {
     const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
     if (bad < 0) return tensor;
     return this.#refuse("unusable", name, `with ${tensor.data[bad]} at place ${bad}`);
+  }
+
+  #find(name: string): Tensor | undefined {
+    this.#prefix ??= this.#prefixes.find((prefix) => this.weights.has(prefix + name));
+    return this.weights.get(this.#nameInFile(name));
+  }
+
+  #nameInFile(name: string): string {
+    return (this.#prefix ?? "") + name;
   }
 
   #refuse(kind: Misfit["kind"], tensor: string, state: string): undefined {

@@ -5,7 +5,8 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../gpu/kernel_table.ts";
-import { connect, type ConvolutionGeometry, convolve, LOOP_STEPS } from "./convolution.ts";
+import { connect, convolve } from "./convolution.ts";
+import { type ConvolutionGeometry, LOOP_STEPS } from "./convolution_geometry.ts";
 import type { LayerShape, LayerSignals } from "./network.ts";
 import { Tensorflow } from "./tensorflow.ts";
 

@@ -16,36 +16,8 @@ import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
 import type { Weights } from "./parameters.ts";
+import { type Schedule, settle, type TrainingOptions } from "./training_options.ts";
 import type { Tensorflow } from "./tensorflow.ts";
-
-/** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
-export type Schedule = "constant" | "step" | "cosine";
-
-/** How to train. */
-export interface TrainingOptions {
-  /** Default 3. */
-  readonly epochs?: number;
-  /** Samples of one step, or all of them. Default 128. */
-  readonly batch?: number | "full";
-  /** Default 0.05. */
-  readonly learningRate?: number;
-  /** Default 0.9. */
-  readonly momentum?: number;
-  /** Added to the gradient as `weightDecay * w`, as PyTorch's SGD does. Default 0. */
-  readonly weightDecay?: number;
-  /** Default `constant`. */
-  readonly schedule?: Schedule;
-  /** Order of the samples, how they are augmented, and what is dropped. Default 0. */
-  readonly seed?: number;
-  /** Move and mirror the samples of each step at random, `cropAndFlip`. Default false. */
-  readonly augment?: boolean;
-  /** Judged after every epoch; the weights that do best on it are kept. Without it the last ones are. */
-  readonly validation?: Dataset;
-  /** Judged after every epoch, and never chosen by. */
-  readonly test?: Dataset;
-  /** Called after some steps with the samples seen so far and the samples of all epochs. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
 
 /** One epoch. */
 export interface EpochMetrics {
@@ -97,10 +69,9 @@ export async function trainNetwork(
   data: Dataset,
   options: TrainingOptions = {},
 ): Promise<TrainingResult> {
+  const settings = settle(options);
   const count = data.labels.length;
-  const settings = { ...DEFAULTS, ...withoutUndefined(options) };
   const { epochs, momentum, schedule, seed, validation, test } = settings;
-  checkSettings(settings);
   for (const set of [data, validation, test]) if (set) checkFit(network, set);
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
   if (batch > network.batchLimit) {
@@ -283,17 +254,6 @@ export function toImages(data: Dataset, indices: ArrayLike<number>): tf.Tensor4D
   return tf.tensor4d(normalise(data, indices), [indices.length, ...data.shape]);
 }
 
-const DEFAULTS = {
-  epochs: 3,
-  batch: 128 as number | "full",
-  learningRate: 0.05,
-  momentum: 0.9,
-  weightDecay: 0,
-  schedule: "constant" as Schedule,
-  seed: 0,
-  augment: false,
-};
-
 /** The weights, which the last step may have blown up after its loss was taken. */
 async function readFiniteWeights(network: Network, epoch: number): Promise<Weights> {
   const weights = await network.weights();
@@ -338,6 +298,7 @@ function takeStep(
       variables,
       // of the mean
       tf.fill([count], 1 / count),
+      true,
     );
     const [sampleLosses, sampleLogits] = [value, logits].map((t) => tensorflow.bufferOf(t));
     // a layer that the logits do not depend on has no gradient
@@ -371,21 +332,4 @@ function scaleLearningRate(schedule: Schedule, epoch: number, epochs: number): n
   if (schedule === "cosine") return (1 + Math.cos(Math.PI * epoch / epochs)) / 2;
   if (schedule === "step") return epoch < epochs / 2 ? 1 : epoch < 3 * epochs / 4 ? 0.1 : 0.01;
   return 1;
-}
-
-function checkSettings(settings: typeof DEFAULTS): void {
-  const { epochs, batch, learningRate, momentum, weightDecay } = settings;
-  const check = (name: string, value: number, fits: boolean, need: string) => {
-    if (!fits) throw new RangeError(`Cannot train: got ${name} ${value}, need ${need}`);
-  };
-  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
-  check("epochs", epochs, isCount(epochs), "a positive integer");
-  if (batch !== "full") check("batch", batch, isCount(batch), "a positive integer or 'full'");
-  check("learning rate", learningRate, learningRate > 0, "a positive number");
-  check("momentum", momentum, momentum >= 0 && momentum < 1, "a number from 0 to below 1");
-  check("weight decay", weightDecay, weightDecay >= 0, "a number of at least 0");
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T;
 }

@@ -27,7 +27,10 @@ import type { BoundSlice, RowBlock, RowSource, StagedPanels } from "./rows.ts";
  * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
  * `[N, C]` f32, row-major, is used as it stands. `entk` gives C rows a sample, one for each of its logits alone.
  */
-export type Seeds = "lpntk" | "pntk" | "entk" | Float32Array;
+export type Seeds = typeof NAMED_SEEDS[number] | Float32Array;
+
+/** The seeds that have a name. */
+export const NAMED_SEEDS = ["lpntk", "pntk", "entk"] as const;
 
 /** What is projected, and how. */
 export interface ProjectorOptions {

@@ -20,6 +20,7 @@
  */
 import { createGenerator, drawPermutation, drawUniform, STREAMS } from "../data/random.ts";
 import type { LayerShape } from "../network/network.ts";
+import { checkKeys } from "../options.ts";
 import type { LayerFilters } from "../network/signal_sketch.ts";
 import {
   type ConvolutionForm,
@@ -59,9 +60,11 @@ export interface SketchPlan {
  */
 export function planSketch(
   layers: readonly LayerShape[],
-  { dimension, seed }: Sketch,
+  request: Sketch,
   form?: ConvolutionForm,
 ): SketchPlan {
+  checkKeys<Sketch>("sketch rows", request, { dimension: true, seed: true });
+  const { dimension, seed } = request;
   const least = LEAST * layers.length;
   if (!(Number.isInteger(dimension) && dimension >= least)) {
     throw new RangeError(

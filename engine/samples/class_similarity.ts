@@ -8,6 +8,7 @@ import { DataError } from "../errors.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
+import { checkKeys } from "../options.ts";
 import { countSamples, type KernelSource, readTiles } from "./source.ts";
 
 /** How to average. */
@@ -30,8 +31,13 @@ export async function averageByClass(
   source: KernelSource,
   labels: ArrayLike<number>,
   classes: number,
-  { columns, onProgress }: ClassSimilarityOptions = {},
+  options: ClassSimilarityOptions = {},
 ): Promise<Float64Array<ArrayBuffer>> {
+  checkKeys<ClassSimilarityOptions>("average by class", options, {
+    columns: true,
+    onProgress: true,
+  });
+  const { columns, onProgress } = options;
   checkLabels(labels, columns ? columns.count : countSamples(source), classes);
   const sums = new Float64Array(countSamples(source) * classes);
   const counts = new Float64Array(sums.length);

@@ -14,6 +14,7 @@ import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
 import { Rows } from "../rows/rows.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import {
   countSamples,
   KernelMatrix,
@@ -32,6 +33,8 @@ export interface ClusterOptions {
   /** Cluster only these samples, as if there were no others. Default: all. */
   readonly among?: ArrayLike<number>;
 }
+
+const CLUSTER_OPTIONS: OptionNames<ClusterOptions> = { ratio: true, perClass: true, among: true };
 
 /** Clusters of a data set. */
 export interface Clusters {
@@ -66,9 +69,11 @@ const LARGEST = 3.4028234663852886e38;
  */
 export async function clusterSamples(
   source: KernelSource,
-  { ratio, perClass, among }: ClusterOptions,
+  options: ClusterOptions,
   onProgress?: OnProgress,
 ): Promise<Clusters> {
+  checkKeys("cluster samples", options, CLUSTER_OPTIONS);
+  const { ratio, perClass, among } = options;
   const count = countSamples(source);
   if (!(ratio > 0 && ratio <= 1)) {
     throw new RangeError(

@@ -7,6 +7,7 @@ import { kernels } from "../gpu/kernel_table.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
+import { checkKeys } from "../options.ts";
 import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
 
 /**
@@ -31,9 +32,11 @@ export interface RedundancyOptions {
  */
 export async function findRedundant(
   source: KernelSource,
-  { rule = "any" }: RedundancyOptions = {},
+  options: RedundancyOptions = {},
   onProgress?: OnProgress,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  checkKeys<RedundancyOptions>("find redundant samples", options, { rule: ["any", "later"] });
+  const { rule = "any" } = options;
   const self = await readSelfSimilarity(source);
   if (source instanceof Rows) {
     const maxima = await computeMaxima(source, rule, onProgress);

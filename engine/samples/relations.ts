@@ -8,6 +8,7 @@ import type { OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { submitSelfSimilarity } from "../kernel/self_similarity.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import {
   chooseRounding,
   countSamples,
@@ -33,6 +34,12 @@ export interface RelationOptions {
   /** A sample whose relation to every other is wanted. */
   readonly sample?: number;
 }
+
+const RELATION_OPTIONS: OptionNames<RelationOptions> = {
+  threshold: true,
+  epsilon: true,
+  sample: true,
+};
 
 /** One sample's relation to another. */
 export interface Partner {
@@ -85,9 +92,11 @@ function relate(
  */
 export async function relateSamples(
   source: KernelSource,
-  { threshold = 0.5, epsilon = 0.1, sample }: RelationOptions = {},
+  options: RelationOptions = {},
   onProgress?: OnProgress,
 ): Promise<Relations> {
+  checkKeys("relate samples", options, RELATION_OPTIONS);
+  const { threshold = 0.5, epsilon = 0.1, sample } = options;
   const count = countSamples(source);
   checkOptions(count, threshold, epsilon, sample);
   const self = await readSelfSimilarity(source);

@@ -14,6 +14,7 @@ import {
   type ZarrArray,
 } from "../data/zarr.ts";
 import { DataError, FileError, NonFiniteError } from "../errors.ts";
+import { checkKeys } from "../options.ts";
 import type { Tile } from "../kernel/gram.ts";
 import { checkDiagonal, checkPair } from "./kernel_checks.ts";
 import { type BlockPair, pairBlocks } from "../rows/plan.ts";
@@ -150,8 +151,10 @@ export class KernelStore {
    */
   static async open(
     path: string,
-    { cacheBytes = CACHE_BYTES }: { readonly cacheBytes?: number } = {},
+    options: { readonly cacheBytes?: number } = {},
   ): Promise<KernelStore> {
+    checkKeys(`read ${path}`, options, { cacheBytes: true });
+    const { cacheBytes = CACHE_BYTES } = options;
     const file = `${path}/${ZARR_FILE}`;
     const array = decodeZarr(await readBytes(file, "a Zarr v3 array"), file);
     const { shape, chunkShape, attributes: { [SYMMETRY]: symmetry } } = array;

@@ -15,6 +15,7 @@ import {
   type ZarrArray,
 } from "../data/zarr.ts";
 import { FileError, NonFiniteError } from "../errors.ts";
+import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
@@ -41,6 +42,14 @@ export interface StoreSettings {
   /** Further attributes of a new store. */
   readonly notes?: Readonly<Record<string, unknown>>;
 }
+
+const STORE_SETTINGS: OptionNames<StoreSettings> = {
+  shape: true,
+  symmetry: ["upper", "full", "none"],
+  chunkRows: true,
+  job: true,
+  notes: true,
+};
 
 /** Name of the file whose lock says that a process is writing. It stays, empty: whoever removed it could lock out nobody. */
 const LOCK_FILE = ".lock";
@@ -82,8 +91,11 @@ export class KernelWriter {
   static async open(
     path: string,
     settings: StoreSettings,
-    { repair = false }: { readonly repair?: boolean } = {},
+    options: { readonly repair?: boolean } = {},
   ): Promise<KernelWriter> {
+    checkKeys(`write ${path}`, settings, STORE_SETTINGS);
+    checkKeys(`write ${path}`, options, { repair: FLAG });
+    const { repair = false } = options;
     const array = describeArray(settings);
     const lock = await StoreLock.take(path);
     let isFresh = false;
@@ -310,9 +322,9 @@ function refuseOtherJob(
     if (theirs.get(name) === value) continue;
     throw new FileError(
       path,
-      `Cannot go on with ${path}: got a kernel with ${name} ${
-        theirs.get(name) ?? "unset"
-      }, need ${value}; choose another folder or remove it`,
+      `Cannot go on with ${path}: got a kernel with ${name} ${theirs.get(name) ?? "unset"}, need ${
+        value ?? "it unset"
+      }; choose another folder or remove it`,
     );
   }
 }

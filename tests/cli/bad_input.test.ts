@@ -286,8 +286,9 @@ const FILES: readonly Mistake[] = [
     says: [
       "@/model.pt",
       "pickle",
-      "import torch; from safetensors.torch import save_file",
-      'save_file(torch.load("@/model.pt", map_location="cpu"), "@/model.safetensors")',
+      "this converts it: python3 -c 'import ",
+      "torch.load(sys.argv[1]",
+      "' @/model.pt @/model.safetensors",
     ],
     spoil: (folder) => writeBytes(folder, "model.pt", new TextEncoder().encode("PK\x03\x04")),
   },

@@ -110,7 +110,7 @@ Deno.test("awkward images are named, or right: gray ones for colours, huge ones,
     ],
     [train("lenet5", "pixel", "a"), /got 1 x 1 pixels, need at least the window's 2 x 2/],
     [train("mlp", "huge", "b"), /Cannot hold fc1.weight \[4194304, 128\]: got 536870912 numbers/],
-    [train("resnet8", "huge", "c"), /Cannot convolve: got 2048 x 2048 pixels/],
+    [train("resnet8", "huge", "c"), /Cannot convolve in layer 'conv1': got 2048 x 2048 pixels/],
   ];
   for (const [call, message] of refused) {
     const { code, stdout, stderr } = await finish(prepareLpntk(call, { cwd: path }));

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { measureConvolution, splitInputGradient } from "../../engine/network/convolution.ts";
+import { splitInputGradient } from "../../engine/network/convolution.ts";
+import { measureConvolution } from "../../engine/network/convolution_geometry.ts";
 import {
   type ConvolutionSizes,
   layConvolution,
@@ -67,6 +68,10 @@ const CASES: readonly Case[] = [
   { images: [2, 9, 17, 4], filter: [2, 7, 4, 12], stride: 1, pad: 3 },
   { images: [2, 6, 11, 8], filter: [3, 6, 8, 4], stride: 1, pad: 2 },
   { images: [1, 7, 19, 12], filter: [4, 4, 12, 5], stride: 2, pad: 1 },
+  // strides so long that an invocation takes fewer neighbours, up to the longest, and more zeros than pixels
+  { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 16, pad: 60 },
+  { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 40, pad: 150 },
+  { images: [2, 5, 6, 1], filter: [2, 2, 1, 3], stride: 256, pad: 1024 },
 ];
 
 /** More workgroups than one dimension of a dispatch holds. */
@@ -491,6 +496,40 @@ Deno.test("a convolution whose loops a driver would cut short is refused", () =>
     measureConvolution([1, 1, 1, channels], [1, 1, channels, 1], { stride: 1, pad: 0 });
   dense(4 * 65_535);
   assert.throws(() => dense(4 * 65_536), { name: "DataError", message: /65536 steps/ });
+});
+
+Deno.test("whatever the stride, what is written out of a convolution stays short", () => {
+  for (const stride of [1, 15, 16, 17, 40, 256]) {
+    const sizes = measure({ images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride, pad: 1024 });
+    const { pad, ...given } = sizes;
+    const launches = [
+      layConvolution({
+        ...given,
+        pad_top: pad,
+        pad_left: pad,
+        step: 1,
+        first_row: 0,
+        first_column: 0,
+        has_bias: 1,
+      }),
+      layFilterGradient({
+        ...sizes,
+        group_count: 1,
+        group_samples: 1,
+        first_group: 0,
+        first: 0,
+        end: 112,
+        panel_stride: 1,
+        group_stride: 1,
+        number_stride: 1,
+        offset: 0,
+      }),
+    ];
+    for (const { kernel } of launches) {
+      const [, window] = /^const WINDOW = (\d+);/m.exec(kernel.source)!;
+      assert.ok(Number(window) <= 128, `stride ${stride}: ${window} columns at once`);
+    }
+  }
 });
 
 // Integers keep these exact, so that a misplaced workgroup shows without a twin of four million images.

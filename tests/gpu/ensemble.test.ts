@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { takeSamples } from "../../engine/data/dataset.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import { flatten, relu } from "../../engine/network/definition.ts";
+import { computeGram } from "../../engine/kernel/gram.ts";
 import { mlp } from "../../engine/network/models.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import { lossAndGradient, type Weights as TwinWeights } from "../oracle/network.ts";
@@ -168,6 +169,66 @@ testEngine("models that diverge are told by their difficulty", async (engine) =>
   for (const value of difficulty) assert.ok(!Number.isFinite(value), `${value}`);
 });
 
+testEngine("a layer that no logit depends on changes nothing, wherever it is", async (engine) => {
+  const { definition, inputShape } = TINY;
+  const weights = drawWeights(TINY, 3);
+  const data = drawImages(TINY, 4, 2);
+  const subsets = [[0, 1], [2, 3]];
+  const descent = { epochs: 3, learningRate: 0.3, momentum: 0.9 };
+  const dead = new Map([
+    ...weights,
+    ["dead.weight", { shape: [2, 12], data: drawNumbers(9, 24) }],
+    ["dead.bias", { shape: [2], data: drawNumbers(10, 2) }],
+  ]);
+  using network = engine.network(definition, weights, inputShape);
+  const expected = await engine.trainEnsemble(network, data, subsets, descent);
+  for (const place of ["first", "last"]) {
+    using idle = engine.network(
+      {
+        name: "idle",
+        forward(layers, images) {
+          const add = () => layers.dense("dead", layers.flatten(images), 2);
+          if (place === "first") add();
+          const logits = definition.forward(layers, images);
+          if (place === "last") add();
+          return logits;
+        },
+      },
+      dead,
+      inputShape,
+    );
+    const found = await engine.trainEnsemble(idle, data, subsets, descent);
+    if (place === "last") assert.deepEqual(found, expected);
+    // the first layer's weights are never formed, and here the first is the dead one
+    for (const [m, subset] of subsets.entries()) {
+      const own = takeSamples(data, subset);
+      const { sums, bounds } = expect(weights, toNumbers(own), own.labels, descent);
+      const part = found.difficulty.subarray(2 * m, 2 * m + 2);
+      assertClose(part, sums, (n) => bounds[n], `dead ${place}, model ${m}`);
+    }
+  }
+  // all of them: training leaves everything as it is
+  using still = engine.network(
+    {
+      name: "still",
+      forward(layers, images) {
+        layers.dense("dead", layers.flatten(images), 2);
+        return layers.globalAverage(layers.averagePool(images, 1));
+      },
+    },
+    new Map([...dead].filter(([name]) => name.startsWith("dead"))),
+    inputShape,
+  );
+  const two = { ...data, labels: data.labels.map(() => 0), classes: 2 };
+  const { difficulty, lastLosses } = await engine.trainEnsemble(still, two, subsets, descent);
+  const thrice = Array.from(lastLosses, (loss) => 3 * loss);
+  assertClose(difficulty, thrice, (i) => dotBound(3, thrice[i]), "still");
+  const { weights: kept } = await engine.train(still, two, { epochs: 1 });
+  assert.deepEqual(kept, new Map([...dead].filter(([name]) => name.startsWith("dead"))));
+  using rows = await engine.project(still, two);
+  assert.ok((await computeGram(rows)).every((value) => value === 0));
+});
+
 testEngine("an ensemble is refused where it cannot be trained", async (engine) => {
   const data = drawImages(TINY, 4, 2);
   using network = engine.network(TINY.definition, drawWeights(TINY, 3), TINY.inputShape);
@@ -186,6 +247,10 @@ testEngine("an ensemble is refused where it cannot be trained", async (engine) =
       message,
     });
   }
+  await assert.rejects(engine.trainEnsemble(network, data, [[0]], { lr: 0.1 } as never), {
+    name: "TypeError",
+    message: /unknown option lr = 0.1.*lr is learningRate here/,
+  });
   const folded = strided(3);
   using other = engine.network(folded.definition, drawWeights(folded, 3), folded.inputShape);
   await assert.rejects(engine.trainEnsemble(other, drawImages(folded, 2, 2), [[0]]), {

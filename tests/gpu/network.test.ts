@@ -594,6 +594,78 @@ testEngine("weights of another network name no more than some of the tensors", a
   await Promise.resolve();
 });
 
+testEngine("what a wrapper puts before every name is taken off, and told", async (engine) => {
+  const network = branched(3);
+  const weights = drawWeights(network, 5);
+  const data = drawImages(network, 2, 9);
+  using built = build(engine, network, weights);
+  assert.deepEqual(built.loading, { prefix: "", leftOut: [] });
+  const logits = await engine.logits(built, data);
+  const rename = (change: (name: string) => string): Weights =>
+    new Map([...weights].map(([name, tensor]) => [change(name), tensor]));
+  for (const prefix of ["module.", "_orig_mod.", "model.", "module._orig_mod.", "model.module."]) {
+    const wrapped = rename((name) => prefix + name);
+    wrapped.set(`${prefix}norm.num_batches_tracked`, {
+      shape: [],
+      data: Float32Array.of(7),
+      dtype: "I64",
+    });
+    using unwrapped = build(engine, network, wrapped);
+    assert.deepEqual(unwrapped.loading, { prefix, leftOut: [] });
+    assert.deepEqual(await engine.logits(unwrapped, data), logits);
+    assert.deepEqual(new Map([...await unwrapped.weights()].sort()), new Map([...weights].sort()));
+  }
+  // a network whose own names begin so keeps them, wrapped or not
+  const inner: NetworkDefinition = {
+    name: "inner",
+    forward: (layers, images) => layers.dense("model.fc", layers.flatten(images), layers.classes),
+  };
+  const own: Weights = new Map([
+    ["model.fc.weight", { shape: [3, 4], data: drawNumbers(1, 12) }],
+    ["model.fc.bias", { shape: [3], data: drawNumbers(2, 3) }],
+  ]);
+  using kept = engine.network(inner, own, [2, 2, 1]);
+  assert.equal(kept.loading.prefix, "");
+  const twice = new Map([...own].map(([name, tensor]) => [`module.${name}`, tensor]));
+  using again = engine.network(inner, twice, [2, 2, 1]);
+  assert.equal(again.loading.prefix, "module.");
+  // not before every name, or another one: the names are the file's
+  const mixed = rename((name) => name === "stem.weight" ? name : `module.${name}`);
+  assert.throws(() => build(engine, network, mixed), WeightsError);
+  assert.throws(() => build(engine, network, rename((name) => `net.${name}`)), {
+    message: /missing 'stem.weight'.*extra 'net.stem.weight'/,
+  });
+  // the first tensor is missing, and is all that is
+  const without = rename((name) => `module.${name}`);
+  without.delete("module.stem.weight");
+  assert.throws(() => build(engine, network, without), { tensors: ["stem.weight"] });
+});
+
+testEngine(
+  "whole numbers and flags beside the weights are left out and told, in their place they are refused",
+  async (engine) => {
+    const network = strided(3);
+    const weights = drawWeights(network, 5);
+    const buffer = (dtype: string) => ({ shape: [2], data: Float32Array.of(0, 1), dtype });
+    using built = build(
+      engine,
+      network,
+      new Map([...weights, ["mask", buffer("BOOL")], ["steps", buffer("U8")]]),
+    );
+    assert.deepEqual(built.loading.leftOut, ["mask", "steps"]);
+    const quantised = new Map(weights);
+    quantised.set("fc.weight", { ...weights.get("fc.weight")!, dtype: "I8" });
+    assert.throws(() => build(engine, network, quantised), {
+      name: "WeightsError",
+      tensors: ["fc.weight"],
+      message: /unusable 'fc.weight' of dtype I8/,
+    });
+    const extra = new Map([...weights, ["mask", { shape: [1], data: Float32Array.of(1) }]]);
+    assert.throws(() => build(engine, network, extra), { message: /extra 'mask'/ });
+    await Promise.resolve();
+  },
+);
+
 testEngine("a batch norm's count of batches is read over", async (engine) => {
   const network = branched(3);
   const weights = drawWeights(network, 5);
@@ -646,11 +718,34 @@ testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine)
     part.forEach((value, i) => sum[i] += value);
   }
   assert.deepEqual(sum, whole);
-  for (const layers of [[], ["stem", "norm"]]) {
-    await assert.rejects(engine.project(built, data, { layers }), {
+  for (const layers of [[], ["stem", "norm"], "stem", [undefined]]) {
+    await assert.rejects(engine.project(built, data, { layers: layers as string[] }), {
       name: "RangeError",
-      message: /branched: got (none|norm), need some of stem, block1.conv, /,
+      message: /branched: got (none|norm|"stem"|undefined), need some of stem, block1.conv, /,
     });
+  }
+  await assert.rejects(engine.project(built, data, { layers: ["block1_conv"] }), {
+    message: /got block1_conv, need .*; did you mean block1.conv\?$/,
+  });
+  const { layout } = await engine.estimate(built, { count: 5, layers: names.slice(1, 3) });
+  assert.deepEqual(layout.segments.map(({ layer }) => layer), names.slice(1, 3));
+  const misspelt: [call: () => Promise<unknown>, message: RegExp][] = [
+    [
+      () => engine.project(built, data, { normalize: true } as never),
+      /normalize is normalise here/,
+    ],
+    [
+      () => engine.project(built, data, { seeds: "lpNTK" as never }),
+      /got seeds "lpNTK", need lpntk/,
+    ],
+    [() => engine.project(built, data, { residence: "disk" as never }), /got residence "disk"/],
+    [() => engine.estimate(built, { counts: 5 } as never), /did you mean count\?/],
+    [() => engine.tune({ refresh: true } as never), /did you mean fresh\?/],
+    [() => engine.measureSketch(built, data, { sketches: 1 } as never), /did you mean sketch\?/],
+    [() => engine.train(built, data, { learning_rate: 1 } as never), /did you mean learningRate\?/],
+  ];
+  for (const [call, message] of misspelt) {
+    await assert.rejects(call, { name: "TypeError", message });
   }
 });
 
@@ -735,17 +830,20 @@ testEngine(
             return layers.convolution("conv", first, { filters: 2, size: 1 }) as never;
           },
         }, source),
-      { name: "RangeError", message: /two layers 'conv'/ },
+      { name: "LayerError", layer: "conv", message: /two layers 'conv'/ },
     );
     const { definition } = strided(2);
     assert.throws(() => engine.network(definition, source, [2, 6, 2]), { name: "DataError" });
     assert.throws(
       () => engine.network(pooled(2).definition, source, [7, 1, 1]),
-      { name: "DataError", message: /^Cannot pool: .*7 x 1 pixels/ },
+      { name: "DataError", message: /^Cannot pool by maxPool: .*7 x 1 pixels/ },
     );
     using network = engine.network(definition, source, [7, 6, 2]);
     network.dispose();
-    await assert.rejects(engine.logits(network, drawImages(strided(2), 1, 7)), ReferenceError);
+    await assert.rejects(engine.logits(network, drawImages(strided(2), 1, 7)), {
+      name: "LayerError",
+      message: /got no layer 'conv1', need the same layers each time, and none once disposed/,
+    });
   },
 );
 

@@ -15,7 +15,7 @@ import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { mlp } from "../../engine/network/models.ts";
 import type { Network } from "../../engine/network/network.ts";
-import type { TrainingOptions } from "../../engine/network/training.ts";
+import type { TrainingOptions } from "../../engine/network/training_options.ts";
 import { keepRandom } from "../../engine/samples/pruning.ts";
 import { testEngine } from "./open_engine.ts";
 

@@ -6,7 +6,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { NetworkDefinition } from "../../engine/network/definition.ts";
 import { flatten, globalAverage, relu } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
-import type { TrainingOptions } from "../../engine/network/training.ts";
+import type { TrainingOptions } from "../../engine/network/training_options.ts";
 import { computeLogits } from "../oracle/network.ts";
 import { assertClose, dotBound } from "../oracle/numbers.ts";
 import { countForgettings } from "../oracle/pruning.ts";

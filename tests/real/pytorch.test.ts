@@ -22,31 +22,12 @@ import { testEngine } from "../gpu/open_engine.ts";
 import { assertClose } from "../oracle/numbers.ts";
 import { permute } from "../oracle/tensor.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
+import { findPython, runPython } from "./python.ts";
 
 const SCRIPT = fileURLToPath(new URL("pytorch.py", import.meta.url));
 
-/** The interpreter on the path, and the system's, which knows the system's packages. */
-const INTERPRETERS = ["python3", "/usr/bin/python3"];
-
 /** The largest error of a logit, as with the golden ones. */
 const LOGITS = 1e-4;
-
-async function runPython(interpreter: string, ...args: string[]) {
-  const { success, stderr } = await new Deno.Command(interpreter, {
-    args,
-    stdout: "null",
-    stderr: "piped",
-    env: { PYTHONDONTWRITEBYTECODE: "1" },
-  }).output();
-  return { success, complaint: new TextDecoder().decode(stderr) };
-}
-
-async function findPython(): Promise<string | undefined> {
-  for (const interpreter of INTERPRETERS) {
-    const found = await runPython(interpreter, "-c", "import torch, numpy").catch(() => undefined);
-    if (found?.success) return interpreter;
-  }
-}
 
 const python = await findPython();
 if (!python) console.log("Python has no PyTorch here: no weights go to it and come back");

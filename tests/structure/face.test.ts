@@ -15,6 +15,7 @@ Deno.test("mod.ts exports these values", () => {
     "KernelMatrix",
     "KernelStore",
     "KernelWriter",
+    "LayerError",
     "NoAdapterError",
     "NonFiniteError",
     "UnknownDatasetError",

@@ -9,6 +9,7 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["tests/oracle/", 0],
   ["engine/cache_folder.ts", 0],
   ["engine/errors.ts", 0],
+  ["engine/options.ts", 0],
   ["engine/data/", 1],
   ["engine/gpu/", 1],
   ["engine/network/", 2],

@@ -1,7 +1,7 @@
 /** The random filters of sketched rows: arithmetic without a device. @module */
 import assert from "node:assert/strict";
 import { drawFilters, planSketch } from "../../engine/rows/sketch.ts";
-import { measureConvolution } from "../../engine/network/convolution.ts";
+import { measureConvolution } from "../../engine/network/convolution_geometry.ts";
 import type { LayerShape } from "../../engine/network/network.ts";
 import { assertClose, dotBound } from "../oracle/numbers.ts";
 

@@ -1,0 +1,146 @@
+/**
+ * Networks as `--model` names them: built in, or the default export of a module.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  type Dataset,
+  type Engine,
+  FileError,
+  lenet5,
+  lenetLarge,
+  loadWeights,
+  mlp,
+  type Network,
+  type NetworkDefinition,
+  resnet18,
+  resnet18Narrow,
+  resnet8,
+  resnet8Narrow,
+} from "../mod.ts";
+
+/** The built-in networks by the name that `--model` takes. */
+export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
+  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow].map((
+    model,
+  ) => [model.name, model]),
+);
+
+/** What `--model` takes, as a text says it. */
+export const MODEL_NEED = `${Object.keys(MODELS).join(", ")} or a .ts file`;
+
+/** Whether `--model` takes it: a built-in network's name, or the path of a file with a network of one's own. */
+export function namesModel(model: string): boolean {
+  return Object.hasOwn(MODELS, model) || /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
+}
+
+/** How long the import of a module may take, in milliseconds: with what it downloads, and with its top-level `await`. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * A built-in network, or the default export of a module.
+ *
+ * @throws {FileError} if the module cannot be imported, does not end, or exports no network definition.
+ */
+export async function loadDefinition(
+  model: string,
+  { patienceMs = PATIENCE_MS }: { readonly patienceMs?: number } = {},
+): Promise<NetworkDefinition> {
+  if (Object.hasOwn(MODELS, model)) return MODELS[model];
+  const fail = (state: string, { mend = "", cause }: { mend?: string; cause?: unknown } = {}) =>
+    new FileError(
+      model,
+      `Cannot use ${model} as a network: got ${state}, need a module whose default export is a NetworkDefinition, { name, forward }${mend}`,
+      { cause },
+    );
+  // the import's own error would name the file that imports
+  if (!await isFile(model)) throw fail("no such file");
+  const module = await importWithin(model, patienceMs).catch(async (cause) => {
+    throw fail(describeFailure(cause), { mend: await suggestTypes(model, cause), cause });
+  });
+  if (module === undefined) {
+    throw fail(`a module whose top-level await has not ended after ${patienceMs / 1000} s`, {
+      mend: "; if it was still downloading, the same call goes on",
+    });
+  }
+  if (!Object.hasOwn(module, "default")) throw fail("no default export");
+  const { default: definition } = module;
+  const { name, forward } = Object(definition) as Partial<NetworkDefinition>;
+  if (typeof definition === "function" && forward === undefined) {
+    throw fail("a default export that is a function", { mend: ", with that function as forward" });
+  }
+  if (typeof name !== "string") throw fail(`a default export whose name is ${typeof name}`);
+  if (typeof forward !== "function") {
+    throw fail(`a default export whose forward is ${typeof forward}`);
+  }
+  return definition as NetworkDefinition;
+}
+
+/** What a module exports; nothing where that takes too long, as where it never ends. */
+async function importWithin(
+  path: string,
+  patienceMs: number,
+): Promise<Record<string, unknown> | undefined> {
+  let timer: number | undefined;
+  // the timer keeps the process alive, which would otherwise end where nothing is left to wait for
+  const end = new Promise<undefined>((resolve) => timer = setTimeout(resolve, patienceMs));
+  try {
+    return await Promise.race([import(pathToFileURL(resolve(path)).href), end]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What to say of a module that imports values from a package that is not to be found where it lies. */
+async function suggestTypes(path: string, cause: unknown): Promise<string> {
+  const isMissing = (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
+  if (!isMissing || !/from\s*["']lpntk["']/.test(await Deno.readTextFile(path))) return "";
+  return "; it needs nothing of lpntk at run time: write `import type`, and layers.relu for relu, and so on";
+}
+
+/** What a module threw, which may be anything. */
+function describeFailure(cause: unknown): string {
+  try {
+    return cause instanceof Error
+      ? String(cause)
+      : `a thrown ${JSON.stringify(cause) ?? String(cause)}`;
+  } catch {
+    return "a thrown object";
+  }
+}
+
+/**
+ * A network with weights from a file, and a line on standard error of what was passed over in it; the caller disposes it.
+ *
+ * @param shape of an image
+ */
+export async function loadNetwork(
+  engine: Engine,
+  { model, weights }: { readonly model: string; readonly weights: string },
+  shape: Dataset["shape"],
+): Promise<Network> {
+  const network = engine.network(await loadDefinition(model), await loadWeights(weights), shape);
+  const { prefix, leftOut } = network.loading;
+  if (prefix !== "") console.error(`lpntk: took '${prefix}' off every name in ${weights}`);
+  if (leftOut.length > 0) {
+    console.error(
+      `lpntk: left out of ${weights} what is no floating-point number and not the network's: ${
+        leftOut.join(", ")
+      }`,
+    );
+  }
+  return network;
+}
+
+/** What says which network was used: a built-in one's name, or a module's path and SHA-256. */
+export async function identifyModel(model: string): Promise<string> {
+  if (Object.hasOwn(MODELS, model)) return model;
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(model));
+  return `${model}, SHA-256 ${new Uint8Array(digest).toHex()}`;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
+}

@@ -1,0 +1,178 @@
+/**
+ * One pass through a definition: the layers that its `forward` is given.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32";
+import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
+import { LayerError } from "../errors.ts";
+import { checkCall } from "./arguments.ts";
+import { connect, convolve } from "./convolution.ts";
+import { checkWindow, measureConvolution } from "./convolution_geometry.ts";
+import {
+  type BatchNormOptions,
+  type ConvolutionOptions,
+  type DenseOptions,
+  type Layers,
+  operations,
+} from "./definition.ts";
+import { type Layer, type LayerShape, makeLayer, makeNorm, type Norm } from "./layer.ts";
+import type { ParameterMaker } from "./parameters.ts";
+
+/** Sees what goes into a layer and what comes out, and may replace the latter. */
+export type Tap = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
+
+/** What a definition's passes find by its name and by how it is called, or make. */
+export interface Modules {
+  layer(name: string, call: string, make: (maker: ParameterMaker) => Layer): Layer;
+  norm(name: string, call: string, make: (maker: ParameterMaker) => Norm): Norm;
+}
+
+/** How to pass. */
+export interface PassOptions {
+  readonly tap?: Tap;
+  /** Draws what a training step drops; without it nothing is dropped. */
+  readonly noise?: RandomGenerator;
+}
+
+/** What does not change from pass to pass. */
+export interface PassSettings {
+  readonly classes: number;
+  readonly modules: Modules;
+  /** The largest binding of the device. */
+  readonly bindingBytes: number;
+}
+
+/** One pass through a definition. */
+export class Pass implements Layers {
+  readonly add = operations.add;
+  readonly averagePool = operations.averagePool;
+  readonly flatten = operations.flatten;
+  readonly gelu = operations.gelu;
+  readonly globalAverage = operations.globalAverage;
+  readonly maxPool = operations.maxPool;
+  readonly relu = operations.relu;
+  readonly tanh = operations.tanh;
+  readonly #tap: Tap;
+  readonly #noise: RandomGenerator | undefined;
+  readonly #used = new Set<string>();
+
+  /** @param samples of the batch */
+  constructor(
+    private readonly settings: PassSettings,
+    private readonly samples: number,
+    { tap = (_layer, _input, output) => output, noise }: PassOptions = {},
+  ) {
+    this.#tap = tap;
+    this.#noise = noise;
+  }
+
+  get classes(): number {
+    return this.settings.classes;
+  }
+
+  /** Names of the layers that were asked for so far. */
+  get used(): ReadonlySet<string> {
+    return this.#used;
+  }
+
+  convolution(name: string, x: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
+    checkCall("convolution", arguments);
+    this.#enter(name, x);
+    const { filters, size, stride = 1, pad = 0, bias = true } = options;
+    const call = describeCall("convolution", x, { size, stride, pad, bias });
+    const { modules, bindingBytes } = this.settings;
+    const layer = modules.layer(name, call, (maker) => {
+      const wanted = [size, size, x.shape[3], filters];
+      checkWindow(x.shape, wanted, { stride, pad }, name);
+      return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {
+        const geometry = measureConvolution(x.shape, weight, { stride, pad }, name);
+        const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];
+        return { kind: "convolution", name, bias, geometry, outputShape };
+      });
+    });
+    const filter = layer.weight as tf.Tensor as tf.Tensor4D;
+    const y = convolve(x, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
+    return this.#tap(layer.shape, x, y) as tf.Tensor4D;
+  }
+
+  dense(
+    name: string,
+    x: tf.Tensor2D,
+    units: number,
+    options: DenseOptions = {},
+  ): tf.Tensor2D {
+    checkCall("dense", arguments);
+    this.#enter(name, x);
+    const { bias = true } = options;
+    const { modules, bindingBytes } = this.settings;
+    const layer = modules.layer(
+      name,
+      describeCall("dense", x, { bias }),
+      (maker) =>
+        makeLayer(
+          maker,
+          name,
+          [x.shape[1], units],
+          { hasBias: bias, bindingBytes },
+          ([inputs, outputs]) => (
+            { kind: "dense", name, bias, inputs, outputs, outputShape: [outputs] }
+          ),
+        ),
+    );
+    const weight = layer.weight as tf.Tensor as tf.Tensor2D;
+    const y = connect(x, weight, layer.bias as tf.Tensor1D | undefined);
+    return this.#tap(layer.shape, x, y) as tf.Tensor2D;
+  }
+
+  batchNorm(name: string, x: tf.Tensor4D, options: BatchNormOptions = {}): tf.Tensor4D {
+    checkCall("batchNorm", arguments);
+    this.#enter(name, x);
+    const { epsilon = 1e-5 } = options;
+    const { scale, shift } = this.settings.modules.norm(
+      name,
+      describeCall("batchNorm", x, { epsilon }),
+      (maker) => makeNorm(maker, name, x.shape[3], epsilon),
+    );
+    return tf.add(tf.mul(x, scale), shift);
+  }
+
+  dropout<T extends tf.Tensor>(x: T, share: number): T {
+    checkCall("dropout", arguments);
+    const noise = this.#noise;
+    if (!noise) return x;
+    const kept = 1 / (1 - share);
+    const factors = new Float32Array(x.size).map(() => uniformFloat32(noise) < share ? 0 : kept);
+    return tf.mul(x, tf.tensor(factors, x.shape));
+  }
+
+  /** @throws {LayerError} if the name was used before, or the tensor is of other samples than the pass. */
+  #enter(name: string, { shape: [samples] }: tf.Tensor): void {
+    if (this.#used.has(name)) {
+      throw new LayerError(
+        name,
+        "name",
+        `Cannot use layer '${name}': got two layers '${name}', need a name of its own for each`,
+      );
+    }
+    if (samples !== this.samples) {
+      throw new LayerError(
+        name,
+        "x",
+        `Cannot use layer '${name}': got x of ${samples} samples, need ${this.samples}, those of this pass`,
+      );
+    }
+    this.#used.add(name);
+  }
+}
+
+/** How a layer was asked for; the same in every pass. Outputs are left out, since loaded weights say them. */
+function describeCall(
+  kind: keyof Layers,
+  { shape: [, ...sizes] }: tf.Tensor,
+  options: Readonly<Record<string, unknown>>,
+): string {
+  const settings = Object.entries(options).map(([name, value]) => `${name} ${value}`);
+  return [`${kind} of [N, ${sizes.join(", ")}]`, ...settings].join(", ");
+}

@@ -1,0 +1,107 @@
+/**
+ * How to train: options, their defaults, and what is refused.
+ *
+ * @module
+ */
+import type { Dataset } from "../data/dataset.ts";
+import { checkKeys, FLAG, type OptionNames, type OtherNames } from "../options.ts";
+
+/** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
+export type Schedule = "constant" | "step" | "cosine";
+
+/** How to train. */
+export interface TrainingOptions {
+  /** Default 3. */
+  readonly epochs?: number;
+  /** Samples of one step, or all of them. Default 128. */
+  readonly batch?: number | "full";
+  /** Default 0.05. */
+  readonly learningRate?: number;
+  /** Default 0.9. */
+  readonly momentum?: number;
+  /** Added to the gradient as `weightDecay * w`, as PyTorch's SGD does. Default 0. */
+  readonly weightDecay?: number;
+  /** Default `constant`. */
+  readonly schedule?: Schedule;
+  /** Order of the samples, how they are augmented, and what is dropped. Default 0. */
+  readonly seed?: number;
+  /** Move and mirror the samples of each step at random, `cropAndFlip`. Default false. */
+  readonly augment?: boolean;
+  /** Judged after every epoch; the weights that do best on it are kept. Without it the last ones are. */
+  readonly validation?: Dataset;
+  /** Judged after every epoch, and never chosen by. */
+  readonly test?: Dataset;
+  /** Called after some steps with the samples seen so far and the samples of all epochs. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+const TRAINING_OPTIONS: OptionNames<TrainingOptions> = {
+  epochs: true,
+  batch: true,
+  learningRate: true,
+  momentum: true,
+  weightDecay: true,
+  schedule: ["constant", "step", "cosine"],
+  seed: true,
+  augment: FLAG,
+  validation: true,
+  test: true,
+  onProgress: true,
+};
+
+/** How PyTorch's users write them. */
+export const TRAINING_SPELLINGS: OtherNames = {
+  renamed: {
+    lr: "learningRate",
+    batch_size: "batch",
+    batchSize: "batch",
+    num_epochs: "epochs",
+    numEpochs: "epochs",
+  },
+  refused: {
+    optimizer: "training is gradient descent with momentum",
+    nesterov: "Nesterov's momentum is not supported",
+    dampening: "dampened momentum is not supported",
+    shuffle: "every epoch takes the samples in another random order",
+  },
+};
+
+const DEFAULTS = {
+  epochs: 3,
+  batch: 128 as number | "full",
+  learningRate: 0.05,
+  momentum: 0.9,
+  weightDecay: 0,
+  schedule: "constant" as Schedule,
+  seed: 0,
+  augment: false,
+};
+
+/**
+ * The options with their defaults.
+ *
+ * @throws {TypeError} if one is unknown, `RangeError` if one is out of range.
+ */
+export function settle(options: TrainingOptions) {
+  checkKeys("train", options, TRAINING_OPTIONS, TRAINING_SPELLINGS);
+  const settings = { ...DEFAULTS, ...withoutUndefined(options) };
+  checkRanges(settings);
+  return settings;
+}
+
+function checkRanges(settings: typeof DEFAULTS): void {
+  const { epochs, batch, learningRate, momentum, weightDecay } = settings;
+  const check = (name: string, value: number, fits: boolean, need: string) => {
+    if (!fits) throw new RangeError(`Cannot train: got ${name} ${value}, need ${need}`);
+  };
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
+  check("epochs", epochs, isCount(epochs), "a positive integer");
+  if (batch !== "full") check("batch", batch, isCount(batch), "a positive integer or 'full'");
+  check("learning rate", learningRate, learningRate > 0, "a positive number");
+  check("momentum", momentum, momentum >= 0 && momentum < 1, "a number from 0 to below 1");
+  check("weight decay", weightDecay, weightDecay >= 0, "a number of at least 0");
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T;
+}
