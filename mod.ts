@@ -27,6 +27,7 @@ export {
   createDataset,
   type Dataset,
   type DatasetParts,
+  indexSample,
   type Split,
   takeFirst,
   takeSamples,
@@ -39,10 +40,16 @@ export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { cacheFolder } from "./engine/cache_folder.ts";
-export { loadDataset } from "./engine/data/named.ts";
+export { hasSplit, loadDataset } from "./engine/data/named.ts";
+export { drawStratified } from "./engine/data/stratified.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
-export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data/safetensors.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  loadMetadata,
+  loadWeights,
+} from "./engine/data/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";

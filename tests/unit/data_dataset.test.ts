@@ -82,6 +82,7 @@ Deno.test("samples are taken in the given order, also twice", () => {
   const data = takeSamples(createDataset(PARTS), [2, 0, 2]);
   assert.deepEqual(data.labels, Int32Array.of(1, 2, 1));
   assert.deepEqual(data.images, Uint8Array.of(20, 21, 22, 255, 0, 1, 2, 3, 20, 21, 22, 255));
+  assert.deepEqual(data.indices, Int32Array.of(2, 0, 2));
   assert.deepEqual([data.classes, data.name, data.split], [3, "tiny", "train"]);
 });
 
