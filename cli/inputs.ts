@@ -1,5 +1,5 @@
 /**
- * What commands work on: data sets, networks and kernels, as their options name them.
+ * What commands work on: networks and kernels, as their options name them.
  *
  * @module
  */
@@ -16,7 +16,6 @@ import {
   KernelStore,
   lenet5,
   lenetLarge,
-  loadDataset,
   loadWeights,
   mlp,
   type Network,
@@ -32,9 +31,15 @@ import {
   type SketchError,
   type Split,
   type StoredKernel,
-  takeFirst,
-  takeSamples,
 } from "../mod.ts";
+import {
+  type DataOptions,
+  loadSamples,
+  noteOtherSamples,
+  parseChoice,
+  type SampleChoice,
+  type Samples,
+} from "./samples.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
 
@@ -96,18 +101,11 @@ async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }
 
-/** Options that choose samples. */
-export interface DataOptions {
-  readonly data: string;
-  readonly split?: Split;
-  readonly trainSize?: number;
-  readonly testSize?: number;
-}
-
 /** Options that choose a network's kernel over samples. */
 export interface NetworkOptions extends DataOptions {
   readonly model: string;
   readonly weights: string;
+  readonly split?: Split;
   readonly kind: "lpntk" | "pntk";
   /** Numbers of a sketched row. Default: rows are exact. */
   readonly sketch?: number;
@@ -121,11 +119,15 @@ export interface SourceOptions extends Partial<NetworkOptions> {
   readonly labels?: string;
 }
 
-/** A kernel with the labels of its samples, where they are known. */
+/** A kernel with what is known of its samples. */
 export interface Source {
   readonly kernel: KernelSource;
   readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
+  /** Where each sample stands in its whole split, `[N]`; undefined where the kernel is of a whole one, or does not say. */
+  readonly indices: Int32Array | undefined;
+  /** How the samples were chosen; undefined of a stored kernel that does not say. */
+  readonly choice: SampleChoice | undefined;
   /** What computed it, for the record, unless it was stored, and how far off it is where it was sketched. */
   readonly origin: {
     readonly adapter?: string;
@@ -135,60 +137,21 @@ export interface Source {
 }
 
 /**
- * A split of a data set, cut to its first samples where a size is given.
- *
- * @throws {RangeError} if there is no such data set, or it is smaller.
+ * A network with weights from a file, for an analysis of these samples: where the weights tell that they were trained on others, so does a
+ * line on standard error. The caller disposes it.
  */
-export async function loadData(
-  { data, split = "train", trainSize, testSize }: DataOptions,
-): Promise<Dataset> {
-  const size = split === "train" ? trainSize : testSize;
-  return await loadDataset(data, split, { size });
-}
-
-/** What a network is trained on and judged by. */
-export interface TrainingSets {
-  readonly train: Dataset;
-  readonly validation: Dataset | undefined;
-  readonly test: Dataset;
-}
-
-/**
- * The first `trainSize` training samples, the `validationSize` that follow them, and the first `testSize` test samples.
- *
- * @throws {UsageError} if the training split does not hold as many.
- */
-export async function loadTrainingSets(
-  options: DataOptions & { readonly validationSize?: number },
-): Promise<TrainingSets> {
-  const { data, trainSize, validationSize } = options;
-  const test = await loadData({ ...options, split: "test" });
-  if (validationSize === undefined) {
-    return { train: await loadData(options), validation: undefined, test };
-  }
-  const whole = await loadData({ data });
-  const count = whole.labels.length;
-  const first = trainSize ?? count - validationSize;
-  if (first < 1 || first + validationSize > count) {
-    throw new UsageError(
-      `got --validation-size ${validationSize} beside ${first} training samples, need at most ${count} together in ${data}`,
-    );
-  }
-  const range = (from: number, size: number) => Array.from({ length: size }, (_, i) => from + i);
-  return {
-    train: takeFirst(whole, first),
-    validation: takeSamples(whole, range(first, validationSize)),
-    test,
-  };
-}
-
-/** A network with weights from a file; the caller disposes it. */
 export async function loadNetwork(
   engine: Engine,
-  { model, weights }: Pick<NetworkOptions, "model" | "weights">,
-  data: Dataset,
+  { model, weights, data }: Pick<NetworkOptions, "model" | "weights" | "data">,
+  samples: Samples,
 ): Promise<Network> {
-  return engine.network(await loadDefinition(model), await loadWeights(weights), data.shape);
+  const network = engine.network(
+    await loadDefinition(model),
+    await loadWeights(weights),
+    samples.data.shape,
+  );
+  await noteOtherSamples(weights, samples, data);
+  return network;
 }
 
 /** How to project. */
@@ -239,23 +202,22 @@ export async function measureSketch(
 /**
  * Runs `job` on the kernel that the options choose: a stored kernel needs no GPU to read, a network's samples are projected first.
  *
- * @throws {UsageError} if the options choose neither, or both.
+ * @throws {UsageError} if the options choose neither.
  */
 export async function withSource<T>(
   options: SourceOptions,
   job: (source: Source) => Promise<T>,
 ): Promise<T> {
   if (options.kernel !== undefined) {
-    refuseTogether(options);
-    const kernel = await loadKernel(options.kernel);
-    const labels = options.labels === undefined ? undefined : await loadLabels(options.labels);
-    if (labels && labels.length !== kernel.size) {
-      throw new DataError(
-        `Cannot use ${options.labels} as labels: got ${labels.length} labels, need ${kernel.size}, one for each sample of ${options.kernel}`,
-      );
-    }
-    const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
-    return await job({ kernel, labels, count: kernel.size, origin });
+    const { kernel, indices } = await loadKernel(options.kernel);
+    const { size: count } = kernel;
+    const labels = options.labels === undefined
+      ? undefined
+      : chooseLabels(options.labels, await loadLabels(options.labels), count, indices);
+    const isStore = kernel instanceof KernelStore;
+    const choice = isStore ? parseChoice(kernel.attributes[CHOICE]) : undefined;
+    const origin = isStore ? { sketch: readSketch(kernel) } : {};
+    return await job({ kernel, labels, count, indices, choice, origin });
   }
   const { model, weights, data, kind = "lpntk", sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
@@ -264,19 +226,29 @@ export async function withSource<T>(
   if (options.labels !== undefined) {
     throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
   }
-  const samples = await loadData({ ...options, data });
+  const samples = await loadSamples({ ...options, data });
+  const { data: { labels, indices }, choice } = samples;
   using engine = await openEngine({ memoryBytes: options.memory });
-  using network = await loadNetwork(engine, { model, weights }, samples);
+  using network = await loadNetwork(engine, { model, weights, data }, samples);
   const how = { kind, sketch };
-  const error = await measureSketch(engine, network, samples, how);
-  using rows = await project(engine, network, samples, how);
+  const error = await measureSketch(engine, network, samples.data, how);
+  using rows = await project(engine, network, samples.data, how);
   const origin = { adapter: engine.adapter.name, variant: rows.variant.name, sketch: error };
-  return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
+  return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
+}
+
+/** A stored kernel, and where its samples stand in their whole split if it is of a part. */
+interface Loaded {
+  readonly kernel: StoredKernel;
+  readonly indices: Int32Array | undefined;
 }
 
 /** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
-async function loadKernel(path: string): Promise<StoredKernel> {
-  if (namesStore(path)) return await KernelStore.open(path);
+async function loadKernel(path: string): Promise<Loaded> {
+  if (namesStore(path)) {
+    const kernel = await KernelStore.open(path);
+    return { kernel, indices: kernel.indices };
+  }
   const { data, shape } = await readNpy(path);
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
   if (!isFloat || shape.length !== 2 || shape[0] !== shape[1]) {
@@ -286,8 +258,50 @@ async function loadKernel(path: string): Promise<StoredKernel> {
       }], need float32 or float64 [N, N]`,
     );
   }
-  return new KernelMatrix(data, shape[0]);
+  const kernel = new KernelMatrix(data, shape[0]);
+  return { kernel, indices: await loadKernelIndices(path, kernel.size) };
 }
+
+/** The files beside a kernel in one file, `K.npy`, with the indices of its rows and of other columns, where they are a part of a split. */
+export function nameIndexFiles(path: string): { readonly rows: string; readonly columns: string } {
+  const stem = path.replace(/\.npy$/, "");
+  return { rows: `${stem}.samples.npy`, columns: `${stem}.test_samples.npy` };
+}
+
+/** @throws {DataError} if the file beside a kernel does not hold one index for each of its samples. */
+async function loadKernelIndices(path: string, size: number): Promise<Int32Array | undefined> {
+  const { rows } = nameIndexFiles(path);
+  if (!await isFile(rows)) return undefined;
+  const { data, shape } = await readNpy(rows);
+  const isRight = data instanceof Int32Array && data.length === size &&
+    data.every((index, i) => index > (i === 0 ? -1 : data[i - 1]));
+  if (isRight) return data;
+  throw new DataError(
+    `Cannot use ${rows} as the samples of ${path}: got ${nameType(data)} [${
+      shape.join(", ")
+    }], need int32 [${size}], indices in increasing order; remove it if ${path} is of a whole set`,
+  );
+}
+
+/** Labels of a stored kernel's samples, from its own `[N]` or from those of the whole split that they are a part of. */
+function chooseLabels(
+  path: string,
+  labels: readonly number[],
+  size: number,
+  indices: Int32Array | undefined,
+): readonly number[] {
+  if (labels.length === size) return labels;
+  // indices are in increasing order
+  if (indices && labels.length > indices[size - 1]) return Array.from(indices, (i) => labels[i]);
+  throw new DataError(
+    `Cannot use ${path} as labels: got ${labels.length} labels, need ${size}, one for each sample of the kernel${
+      indices ? `, or those of the whole set, more than ${indices[size - 1]}` : ""
+    }`,
+  );
+}
+
+/** Attribute of a store that holds the {@linkcode SampleChoice} of its rows. */
+export const CHOICE = "choice";
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */
 export const SKETCH_ERROR = "sketch_error";
@@ -352,24 +366,6 @@ export async function loadIndices(path: string, count: number): Promise<number[]
     throw new DataError(`Cannot keep the samples of ${path}: got no index, need at least one`);
   }
   return indices;
-}
-
-/** Options that say nothing of a stored kernel. */
-const NETWORK_OPTIONS = {
-  model: "--model",
-  weights: "--weights",
-  data: "--data",
-  trainSize: "--train-size",
-  testSize: "--test-size",
-  sketch: "--sketch",
-} as const;
-
-function refuseTogether(options: SourceOptions): void {
-  for (const [name, flag] of Object.entries(NETWORK_OPTIONS)) {
-    if (options[name as keyof typeof NETWORK_OPTIONS] !== undefined) {
-      throw new UsageError(`got both --kernel and ${flag}, need one of them`);
-    }
-  }
 }
 
 function nameType(data: ArrayLike<unknown>): string {

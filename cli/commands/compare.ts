@@ -9,7 +9,14 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadDefinition, loadIndices, loadTrainingSets } from "../inputs.ts";
+import { loadDefinition, loadIndices } from "../inputs.ts";
+import {
+  describeChoices,
+  listChoices,
+  loadTrainingSets,
+  placeKept,
+  writeTrainingIndices,
+} from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -24,15 +31,17 @@ export function addCompare(program: Command): void {
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.trainSize())
     .addOption(options.testSize())
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .option(
       "--arm <arm>",
-      "full, or NAME=keep.npy with the indices of the samples to train on; again for each arm",
+      "full, or NAME=keep.npy with the indices in the whole split of the samples to train on; again for each arm",
       (text: string, arms: string[]) => [...arms, text],
       [] as string[],
     )
     .option("--seeds <n>", "runs of each arm", parseCount, 10);
   addTrainingOptions(command, LARGE_SET)
-    .addOption(options.out("folder for summary.json, accuracy.csv and accuracy.svg"))
+    .addOption(options.out("folder for summary.json, samples.npy, accuracy.csv and accuracy.svg"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const { data, model, seeds, lr: learningRate } = settings;
@@ -43,12 +52,13 @@ export function addCompare(program: Command): void {
         { command: "compare", options: settings },
         async (folder) => {
           const definition = await loadDefinition(model);
-          const { train, test } = await loadTrainingSets(settings);
+          const sets = await loadTrainingSets(settings);
+          const { train, test } = sets;
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => {
               if (file === undefined) return { name };
-              const indices = await loadIndices(file, train.labels.length);
-              return { name, keep: () => indices };
+              const places = await placeKept(file, await loadIndices(file, train.choice.of), sets);
+              return { name, keep: () => places };
             }),
           );
           using engine = await openEngine();
@@ -58,8 +68,8 @@ export function addCompare(program: Command): void {
             (onProgress) =>
               trainArms(engine, arms, {
                 definition,
-                train,
-                test,
+                train: train.data,
+                test: test.data,
                 seeds,
                 training: { ...settings, learningRate },
               }, onProgress),
@@ -67,16 +77,22 @@ export function addCompare(program: Command): void {
           const summary = {
             model,
             data,
+            choices: listChoices(sets),
             seeds,
             adapter: engine.adapter.name,
             arms: summariseArms(results),
           };
+          await writeTrainingIndices(folder, sets);
           await writeComparison(folder, results, `${model} on ${data}, ${seeds} seeds`);
           await folder.writeJson("summary.json", summary);
           return summary;
         },
       );
-      report(json, summary, [...describeArms(summary.arms), `wrote ${out}`]);
+      report(json, summary, [
+        ...describeChoices(summary.choices),
+        ...describeArms(summary.arms),
+        `wrote ${out}`,
+      ]);
     });
 }
 

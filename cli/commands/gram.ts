@@ -4,7 +4,9 @@ import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import {
   computeGram,
   type Dataset,
+  encodeNpy,
   type Engine,
+  FileError,
   hashDataset,
   hashWeights,
   KernelWriter,
@@ -15,15 +17,23 @@ import {
   writeNpy,
 } from "../../mod.ts";
 import {
+  CHOICE,
   identifyModel,
-  loadData,
   loadNetwork,
   measureSketch,
+  nameIndexFiles,
   namesStore,
   type NetworkOptions,
   project,
   SKETCH_ERROR,
 } from "../inputs.ts";
+import {
+  describeChoice,
+  loadSamples,
+  loadTrainingSets,
+  type SampleChoice,
+  type Samples,
+} from "../samples.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
@@ -40,23 +50,31 @@ export function addGram(program: Command): void {
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .option("--cross", "training samples against test samples")
     .option("--full", ".zarr: store both sides of the diagonal")
     .option("--repair", ".zarr: check every chunk, and compute the broken ones again")
     .addOption(options.memory())
     .addOption(options.sketch())
-    .addOption(options.out("float32 matrix [N, N], .zarr in chunks or .npy whole"))
+    .addOption(
+      options.out(
+        "float32 matrix [N, N], .zarr in chunks or .npy whole; which samples it is of in samples.npy in it, or K.samples.npy beside K.npy",
+      ),
+    )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       checkSettings(out, settings);
-      const left = await loadData(settings);
-      const right = settings.cross ? await loadData({ ...settings, split: "test" }) : undefined;
+      const { rows: samples, columns } = await loadSides(settings);
+      const [left, right] = [samples.data, columns?.data];
+      if (!namesStore(out)) await refuseOtherIndices(out, left, right);
       const start = performance.now();
       using engine = await openEngine({
         memoryBytes: leaveForRows(out, settings.memory, left, right),
       });
-      using network = await loadNetwork(engine, settings, left);
-      const job = { engine, network, left, right, settings };
+      using network = await loadNetwork(engine, settings, samples);
+      const { choice } = samples;
+      const job = { engine, network, left, right, settings, choice };
       const sketch = await measureSketch(engine, network, left, settings, right);
       const { tiles, variant } = namesStore(out)
         ? await writeStore(out, { ...job, sketch }, program.version()!)
@@ -64,7 +82,10 @@ export function addGram(program: Command): void {
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;
-      report(json, { ...settings, shape, tiles, seconds, adapter, variant, sketch }, [
+      const chosen = { choice, columnChoice: columns?.choice };
+      report(json, { ...settings, ...chosen, shape, tiles, seconds, adapter, variant, sketch }, [
+        ...describeChoice("samples", choice),
+        ...describeChoice("test samples", columns?.choice),
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
         ...tiles ? describeTiles(tiles) : [],
         ...describeSketch(sketch),
@@ -108,6 +129,8 @@ interface Job {
   /** The columns' samples where they are others. */
   readonly right: Dataset | undefined;
   readonly settings: GramSettings;
+  /** How the rows' samples were chosen. */
+  readonly choice: SampleChoice;
 }
 
 /** A job whose numbers say of themselves how far off they are, where they are sketched. */
@@ -142,6 +165,62 @@ function checkSettings(out: string, { cross, full, repair, split }: GramSettings
   }
 }
 
+/** The samples of a kernel; of one with other samples as columns, both are chosen together. */
+async function loadSides(
+  settings: GramSettings,
+): Promise<{ readonly rows: Samples; readonly columns?: Samples }> {
+  if (!settings.cross) return { rows: await loadSamples(settings) };
+  const { train, test } = await loadTrainingSets(settings);
+  return { rows: train, columns: test };
+}
+
+/** The files beside a matrix, and what they are to hold. */
+function listBeside(out: string, left: Dataset, right: Dataset | undefined) {
+  const { rows, columns } = nameIndexFiles(out);
+  return [[rows, left.indices], [columns, right?.indices]] as const;
+}
+
+/** @throws {FileError} if a file beside the matrix would tell its samples wrongly. */
+async function refuseOtherIndices(
+  out: string,
+  left: Dataset,
+  right: Dataset | undefined,
+): Promise<void> {
+  for (const [path, indices] of listBeside(out, left, right)) {
+    const found = await Deno.readFile(path).catch(() => undefined);
+    if (!found || indices && equalBytes(found, encodeNpy(indices, [indices.length]))) continue;
+    throw new FileError(
+      path,
+      `Cannot write ${out}: got ${path} beside it, which tells of other samples, need none; choose another --out or remove it`,
+    );
+  }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** Writes a matrix and which samples it is of, where they are a part of their split; if one cannot be written, none of them. */
+async function writeMatrixOf(
+  out: string,
+  matrix: Float32Array,
+  left: Dataset,
+  right: Dataset | undefined,
+): Promise<void> {
+  const written: string[] = [];
+  try {
+    for (const [path, indices] of listBeside(out, left, right)) {
+      if (!indices || await Deno.stat(path).catch(() => undefined)) continue;
+      await writeNpy(path, indices, [indices.length]);
+      written.push(path);
+    }
+    await writeNpy(out, matrix, [left.labels.length, (right ?? left).labels.length]);
+  } catch (error) {
+    for (const path of written) await Deno.remove(path);
+    throw error;
+  }
+}
+
 /** What was written, and the variant of the Gram kernel that computed it, if anything was left to compute. */
 interface Written {
   readonly tiles?: TileCounts;
@@ -157,12 +236,12 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
     "tiles",
     (onProgress) => computeGram(rows, columns, onProgress),
   );
-  await writeNpy(out, matrix, [rows.count, (columns ?? rows).count]);
+  await writeMatrixOf(out, matrix, left, right);
   return { variant: rows.variant.name };
 }
 
 async function writeStore(out: string, job: StoreJob, version: string): Promise<Written> {
-  const { engine, network, left, right, settings, sketch } = job;
+  const { engine, network, left, right, settings, choice, sketch } = job;
   const { kind, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
   using writer = await KernelWriter.open(out, {
@@ -180,7 +259,8 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
       deno: Deno.version.deno,
       adapter: engine.adapter.name,
     },
-    notes: { data, created: new Date().toISOString(), [SKETCH_ERROR]: sketch },
+    notes: { data, created: new Date().toISOString(), [CHOICE]: choice, [SKETCH_ERROR]: sketch },
+    indices: { rows: left.indices, columns: right?.indices },
   }, { repair });
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
   let variant: string | undefined;

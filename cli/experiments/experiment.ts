@@ -43,8 +43,13 @@ export interface Run<Settings> {
    * @throws {Error} if the experiment has no such setting.
    */
   readonly definition: NetworkDefinition;
-  /** Samples of the data set that the settings name; their hash goes into the record. */
+  /**
+   * Samples of the data set that the settings name, of which a part is drawn class by class by the setting `sampleSeed`; their hash goes into
+   * the record, and the indices of a part into the run folder.
+   */
   data(split: Split, size?: number): Promise<Dataset>;
+  /** Keeps the indices of samples that the experiment chose itself in the run folder, as `samples.npy` or under another name. */
+  keepIndices(data: Dataset, name?: string): Promise<void>;
   /**
    * The value of a piece of work: done once, kept in the run folder as JSON, and read from there when the run goes on after a stop.
    * What is returned is always what went through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.

@@ -7,24 +7,27 @@ import { parse } from "npm:smol-toml@1.9.1";
 import manifest from "../../deno.json" with { type: "json" };
 import {
   type Dataset,
+  encodeNpy,
   encodeSafetensors,
   type Engine,
   FileError,
   hashDataset,
+  loadDataset,
   loadWeights,
   type NetworkDefinition,
   type OnProgress,
   type Split,
-  takeFirst,
   type Weights,
   writeWhole,
 } from "../../mod.ts";
-import { identifyModel, loadData, loadDefinition } from "../inputs.ts";
+import { identifyModel, loadDefinition } from "../inputs.ts";
 import { withProgress } from "../progress.ts";
+import { drawApart } from "../samples.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
 import { renderPng } from "../report/png.ts";
 import { encodeConfig } from "./config.ts";
+import { encodeJson, readJson } from "./json.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 
 const CONFIG = "config.toml";
@@ -154,6 +157,7 @@ export class RunFolder {
         throw new Error("Cannot give a network: got no setting model, need one");
       },
       data: (split, size) => this.#load(split, size, environment),
+      keepIndices: (data, name) => this.#keepIndices(data, name),
       step: (name, work) => keep(`${name}.json`, work, (value) => encodeJson(value), readJson),
       weights: (name, work) =>
         keep<Weights>(
@@ -231,7 +235,7 @@ export class RunFolder {
       const key = Object.keys(this.settings).find((key) => this.settings[key] === size);
       throw new SettingError(key ?? "data", `at most ${count}, the samples of ${name} (${split})`);
     }
-    const samples = size === undefined ? whole : takeFirst(whole, size);
+    const [samples] = drawApart(whole, [size ?? count], this.settings);
     const hash = hashDataset(samples);
     const key = `${split} ${samples.labels.length}`;
     const earlier = this.#environments.find((other) => (other.data[key] ?? hash) !== hash);
@@ -242,7 +246,13 @@ export class RunFolder {
       );
     }
     data[key] = hash;
+    await this.#keepIndices(samples, split === "train" ? undefined : "test_samples.npy");
     return samples;
+  }
+
+  /** Of a whole split there is nothing to keep. */
+  async #keepIndices({ indices }: Dataset, name = "samples.npy"): Promise<void> {
+    if (indices) await this.#write(name, encodeNpy(indices, [indices.length]));
   }
 
   async #writeReport(report: Report): Promise<void> {
@@ -271,7 +281,7 @@ export class RunFolder {
 /** @throws {SettingError} if there is no such data set. */
 async function loadWhole(data: string, split: Split): Promise<Dataset> {
   try {
-    return await loadData({ data, split });
+    return await loadDataset(data, split);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new SettingError("data", /need (.*)$/.exec(error.message)?.[1] ?? error.message);
@@ -368,36 +378,4 @@ async function isFile(path: string): Promise<boolean> {
 
 async function readEnvironments(path: string): Promise<Environment[]> {
   return await isFile(path) ? await readJson<Environment[]>(path) : [];
-}
-
-async function readJson<T>(path: string): Promise<T> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: ${(cause as Error).message}; remove it to compute it again`,
-      { cause },
-    );
-  }
-}
-
-/**
- * Indented JSON.
- *
- * @throws {TypeError} if JSON would lose something: numbers that are not finite, typed arrays.
- */
-function encodeJson(value: unknown): Uint8Array {
-  const text = JSON.stringify(value ?? null, (key, inner) => {
-    const isLost = typeof inner === "number" && !Number.isFinite(inner);
-    if (isLost || ArrayBuffer.isView(inner) || inner instanceof Map) {
-      throw new TypeError(
-        `Cannot keep '${key}': got ${
-          isLost ? inner : inner.constructor.name
-        }, need plain arrays and finite numbers`,
-      );
-    }
-    return inner;
-  }, 2);
-  return new TextEncoder().encode(`${text}\n`);
 }

@@ -11,6 +11,7 @@ import {
 import { poison } from "../../cli/experiments/poison.ts";
 import { redundancy } from "../../cli/experiments/redundancy.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
+import { loadDataset } from "../../engine/data/named.ts";
 import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { mlp } from "../../engine/network/models.ts";
@@ -41,7 +42,8 @@ function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Sett
     settings,
     engine,
     definition: mlp,
-    data: (split, size) => Promise.resolve(drawDigits(split, { size })),
+    data: (split, size) => loadDataset("digits", split, { size }),
+    keepIndices: () => Promise.resolve(),
     async step(name, work) {
       assert.match(name, /^[\w.-]+$/);
       assert.ok(!steps.has(name), name);
