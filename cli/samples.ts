@@ -121,17 +121,16 @@ export async function loadSamples(
   if (split === "test" && !await hasSplit(options.data, "test")) {
     return (await loadTrainingSets(options)).test;
   }
-  const [size, other, flag] = split === "train"
-    ? [options.trainSize, options.testSize, "--test-size"] as const
-    : [options.testSize, options.trainSize, "--train-size"] as const;
-  if (other !== undefined) {
+  const sizes = { train: options.trainSize, test: options.testSize };
+  const other = split === "train" ? "test" : "train";
+  if (sizes[other] !== undefined) {
     throw new UsageError(
-      `got ${flag} ${other} for the ${split} split, need --split ${
-        split === "train" ? "test" : "train"
-      } or the other size`,
+      `got --${other}-size ${
+        sizes[other]
+      } for the ${split} split, need --split ${other} or --${split}-size`,
     );
   }
-  return await loadPart(split, size, options);
+  return await loadPart(split, sizes[split], options);
 }
 
 /**
