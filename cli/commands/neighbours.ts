@@ -20,7 +20,7 @@ export function addNeighbours(program: Command): void {
     .addOption(options.trainSize())
     .addOption(options.sampleSeed())
     .addOption(options.first())
-    .requiredOption("--test <i>", "index of the test sample", parseIndex)
+    .requiredOption("--test <i>", "index of the test sample in its whole split", parseIndex)
     .option("--top <k>", "training samples of either sort", parseCount, 10)
     .addOption(options.memory())
     .addOption(options.sketch())

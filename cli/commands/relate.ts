@@ -24,7 +24,7 @@ export function addRelate(program: Command): void {
   )
     .option("--threshold <t>", "interchangeable from t, contradictory from -t", parseThreshold, 0.5)
     .option("--epsilon <e>", "unrelated within e of 0", parseNotNegative, 0.1)
-    .option("--sample <i>", "list the partners of sample i", parseIndex)
+    .option("--sample <i>", "list the partners of sample i of the whole split", parseIndex)
     .addOption(options.out("folder for summary.json and samples.npy"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {

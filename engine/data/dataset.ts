@@ -131,7 +131,7 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
   return normalised;
 }
 
-function checkCounts({ name, images, labels, shape }: DatasetParts): void {
+function checkCounts({ name, images, labels, shape, indices }: DatasetParts): void {
   if (!shape.every((size) => Number.isInteger(size) && size >= 1)) {
     throw new DataError(
       `Cannot use data set ${name}: got images of shape [${shape.join(", ")}], need sizes of at ` +
@@ -146,6 +146,11 @@ function checkCounts({ name, images, labels, shape }: DatasetParts): void {
     throw new DataError(
       `Cannot use data set ${name}: got ${samples} images of shape [${shape.join(", ")}] and ` +
         `${labels.length} labels, need as many images as labels`,
+    );
+  }
+  if (indices && indices.length !== samples) {
+    throw new DataError(
+      `Cannot use data set ${name}: got ${indices.length} indices, need ${samples}, one for each sample`,
     );
   }
 }

@@ -47,6 +47,11 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
     { labels: [0.5, 1, 1] },
     "got label 0.5 at index 0, need an integer in 0..2",
   ],
+  [
+    "indices of other samples",
+    { indices: Int32Array.of(4) },
+    "got 1 indices, need 3, one for each sample",
+  ],
   ["no classes", { classes: 0 }, "got 0 classes, need an integer in 1..2147483648"],
   [
     "labels beyond 32 bits",

@@ -86,6 +86,7 @@ Deno.test("shares are rounded by largest remainder, ties to the lower class", ()
   };
   assert.deepEqual(draw([100, 100, 100, 100], 150), [38, 38, 37, 37]);
   assert.deepEqual(draw([50, 30, 20], 7), [4, 2, 1]); // shares 3.5, 2.1, 1.4
+  assert.deepEqual(draw([30, 50, 20], 7), [2, 4, 1]); // shares 2.1, 3.5, 1.4
   assert.deepEqual(draw([900, 100], 20), [18, 2]);
   assert.deepEqual(draw([1000, 1, 1, 1, 1, 1], 6), [1, 1, 1, 1, 1, 1]);
   assert.deepEqual(draw([1000, 1, 1, 1, 1, 1], 106), [101, 1, 1, 1, 1, 1]);
