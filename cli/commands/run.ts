@@ -51,7 +51,7 @@ export function addRun(program: Command): void {
     .description("the whole of it: train, find redundant samples, cluster, prune, compare")
     .addOption(options.model().default("mlp"))
     .addOption(options.data().makeOptionMandatory())
-    .addOption(options.trainSize().default(undefined, `${DEFAULT_SIZE}, or all if there are fewer`))
+    .addOption(options.trainSize(`; by default ${DEFAULT_SIZE}, or all where there are fewer`))
     .addOption(options.testSize())
     .addOption(options.sampleSeed())
     .addOption(options.first())

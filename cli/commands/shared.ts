@@ -59,9 +59,11 @@ export const options = {
   split: () =>
     new Option("--split <split>", "which samples").choices(["train", "test"] as const)
       .default("train" as const),
-  trainSize: () =>
-    new Option("--train-size <n>", "use n training samples, drawn class by class in proportion")
-      .argParser(parseCount),
+  trainSize: (otherwise = "") =>
+    new Option(
+      "--train-size <n>",
+      `use n training samples, drawn class by class in proportion${otherwise}`,
+    ).argParser(parseCount),
   testSize: () =>
     new Option("--test-size <n>", "use n test samples, drawn class by class in proportion")
       .argParser(parseCount),
