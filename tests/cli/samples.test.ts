@@ -155,6 +155,11 @@ Deno.test("from training to a comparison, on a part of a class-sorted set, all s
     .map((row) => row.split(","));
   const column = rows[0].indexOf("trainLoss");
   using engine = await openEngine();
+  using narrow = engine.network(mlp, { seed: 0, classes: CLASSES - 1 }, whole.shape);
+  await assert.rejects(engine.project(narrow, takeSamples(whole, [0, 460, 5])), {
+    name: "DataError",
+    message: /got label 3 at sample 460, need labels below the network's 3 classes/,
+  });
   for (const [name, indices] of [["full", samples], ["kept", kept]] as const) {
     using fresh = engine.network(mlp, { seed: 0, classes: CLASSES }, whole.shape);
     const { epochs } = await engine.train(fresh, takeSamples(whole, indices), {
