@@ -126,7 +126,7 @@ export interface Source {
   readonly count: number;
   /** Where each sample stands in its whole split, `[N]`; undefined where the kernel is of a whole one, or does not say. */
   readonly indices: Int32Array | undefined;
-  /** How the samples were chosen; undefined of a stored kernel that does not say. */
+  /** How the samples were chosen; undefined of a stored kernel of a whole split, or of one in a single file, which cannot say. */
   readonly choice: SampleChoice | undefined;
   /** What computed it, for the record, unless it was stored, and how far off it is where it was sketched. */
   readonly origin: {
@@ -300,7 +300,7 @@ function chooseLabels(
   );
 }
 
-/** Attribute of a store that holds the {@linkcode SampleChoice} of its rows. */
+/** Attribute of a store that holds the {@linkcode SampleChoice} of its rows, where they are a part of their split. */
 export const CHOICE = "choice";
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */

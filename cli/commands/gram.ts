@@ -259,7 +259,12 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
       deno: Deno.version.deno,
       adapter: engine.adapter.name,
     },
-    notes: { data, created: new Date().toISOString(), [CHOICE]: choice, [SKETCH_ERROR]: sketch },
+    notes: {
+      data,
+      created: new Date().toISOString(),
+      [CHOICE]: left.indices && choice,
+      [SKETCH_ERROR]: sketch,
+    },
     indices: { rows: left.indices, columns: right?.indices },
   }, { repair });
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
