@@ -28,6 +28,7 @@ export {
   type Dataset,
   type DatasetParts,
   findEmptyClasses,
+  indexSample,
   type Split,
   takeFirst,
   takeSamples,
@@ -42,10 +43,16 @@ export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { countShare } from "./engine/data/share.ts";
 export { readLabels } from "./engine/data/labels.ts";
 export { cacheFolder } from "./engine/cache_folder.ts";
-export { loadDataset } from "./engine/data/named.ts";
+export { hasSplit, loadDataset } from "./engine/data/named.ts";
+export { drawStratified } from "./engine/data/stratified.ts";
 export { hashDataset, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
-export { decodeSafetensors, encodeSafetensors, loadWeights } from "./engine/data/safetensors.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  loadMetadata,
+  loadWeights,
+} from "./engine/data/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";

@@ -1,5 +1,5 @@
 /**
- * What commands work on: data sets, networks and kernels, as their options name them.
+ * What commands work on: networks and kernels, as their options name them.
  *
  * @module
  */
@@ -10,34 +10,32 @@ import {
   FileError,
   type KernelSource,
   KernelStore,
-  loadDataset,
   type Network,
   openEngine,
   type Rows,
   type Sketch,
   type SketchError,
   type Split,
-  takeFirst,
-  takeSamples,
 } from "../mod.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
-import { loadNetwork } from "./model.ts";
+import { loadNetwork as readNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
+import {
+  type DataOptions,
+  loadSamples,
+  noteOtherSamples,
+  parseChoice,
+  type SampleChoice,
+  type Samples,
+} from "./samples.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
-
-/** Options that choose samples. */
-export interface DataOptions {
-  readonly data: string;
-  readonly split?: Split;
-  readonly trainSize?: number;
-  readonly testSize?: number;
-}
 
 /** Options that choose a network's kernel over samples. */
 export interface NetworkOptions extends DataOptions {
   readonly model: string;
   readonly weights: string;
+  readonly split?: Split;
   readonly kind: "lpntk" | "pntk";
   /** Names of the layers whose parameters count. Default: all. */
   readonly layers?: readonly string[];
@@ -53,11 +51,15 @@ export interface SourceOptions extends Partial<NetworkOptions> {
   readonly labels?: string;
 }
 
-/** A kernel with the labels of its samples, where they are known. */
+/** A kernel with what is known of its samples. */
 export interface Source {
   readonly kernel: KernelSource;
   readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
+  /** Where each sample stands in its whole split, `[N]`; undefined where the kernel is of a whole one, or does not say. */
+  readonly indices: Int32Array | undefined;
+  /** How the samples were chosen; undefined of a stored kernel of a whole split, or of one in a single file, which cannot say. */
+  readonly choice: SampleChoice | undefined;
   /** What computed it, for the record, unless it was stored, and how far off it is where it was sketched. */
   readonly origin: {
     readonly adapter?: string;
@@ -68,51 +70,17 @@ export interface Source {
 }
 
 /**
- * A split of a data set, cut to its first samples where a size is given.
- *
- * @throws {RangeError} if there is no such data set, or it is smaller.
+ * A network with weights from a file, for an analysis of these samples: where the weights tell that they were trained on others, so does a
+ * line on standard error. The caller disposes it.
  */
-export async function loadData(
-  { data, split = "train", trainSize, testSize }: DataOptions,
-): Promise<Dataset> {
-  const size = split === "train" ? trainSize : testSize;
-  return await loadDataset(data, split, { size });
-}
-
-/** What a network is trained on and judged by. */
-export interface TrainingSets {
-  readonly train: Dataset;
-  readonly validation: Dataset | undefined;
-  readonly test: Dataset;
-}
-
-/**
- * The first `trainSize` training samples, the `validationSize` that follow them, and the first `testSize` test samples.
- *
- * @throws {UsageError} if the training split does not hold as many.
- */
-export async function loadTrainingSets(
-  options: DataOptions & { readonly validationSize?: number },
-): Promise<TrainingSets> {
-  const { data, trainSize, validationSize } = options;
-  const test = await loadData({ ...options, split: "test" });
-  if (validationSize === undefined) {
-    return { train: await loadData(options), validation: undefined, test };
-  }
-  const whole = await loadData({ data });
-  const count = whole.labels.length;
-  const first = trainSize ?? count - validationSize;
-  if (first < 1 || first + validationSize > count) {
-    throw new UsageError(
-      `got --validation-size ${validationSize} beside ${first} training samples, need at most ${count} together in ${data}`,
-    );
-  }
-  const range = (from: number, size: number) => Array.from({ length: size }, (_, i) => from + i);
-  return {
-    train: takeFirst(whole, first),
-    validation: takeSamples(whole, range(first, validationSize)),
-    test,
-  };
+export async function loadNetwork(
+  engine: Engine,
+  { model, weights, data }: Pick<NetworkOptions, "model" | "weights" | "data">,
+  samples: Samples,
+): Promise<Network> {
+  const network = await readNetwork(engine, { model, weights }, samples.data.shape);
+  await noteOtherSamples(weights, samples, data);
+  return network;
 }
 
 /** How to project. */
@@ -171,7 +139,7 @@ export async function measureSketch(
 /**
  * Runs `job` on the kernel that the options choose: a stored kernel needs no GPU to read, a network's samples are projected first.
  *
- * @throws {UsageError} if the options choose neither, or both.
+ * @throws {UsageError} if the options choose neither.
  */
 export async function withSource<T>(
   options: SourceOptions,
@@ -179,12 +147,15 @@ export async function withSource<T>(
 ): Promise<T> {
   if (options.kernel !== undefined) {
     refuseTogether(options);
-    const kernel = await loadKernel(options.kernel);
+    const { kernel, indices } = await loadKernel(options.kernel);
+    const { size: count } = kernel;
     const labels = options.labels === undefined
       ? undefined
-      : await loadLabels(options.labels, kernel.size);
-    const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
-    return await job({ kernel, labels, count: kernel.size, origin });
+      : await loadLabels(options.labels, count, indices);
+    const isStore = kernel instanceof KernelStore;
+    const choice = isStore ? parseChoice(kernel.attributes[CHOICE]) : undefined;
+    const origin = isStore ? { sketch: readSketch(kernel) } : {};
+    return await job({ kernel, labels, count, indices, choice, origin });
   }
   const { model, weights, data, kind = "lpntk", layers, sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
@@ -193,17 +164,21 @@ export async function withSource<T>(
   if (options.labels !== undefined) {
     throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
   }
-  const samples = await loadData({ ...options, data });
+  const samples = await loadSamples({ ...options, data });
+  const { data: { labels, indices }, choice } = samples;
   using engine = await openEngine({ memoryBytes: options.memory });
-  using network = await loadNetwork(engine, { model, weights }, samples.shape);
+  using network = await loadNetwork(engine, { model, weights, data }, samples);
   const how = { kind, layers, sketch };
-  const error = await measureSketch(engine, network, samples, how);
-  using rows = await project(engine, network, samples, how);
-  noteEmptyClasses(samples);
+  const error = await measureSketch(engine, network, samples.data, how);
+  using rows = await project(engine, network, samples.data, how);
+  noteEmptyClasses(samples.data);
   const adapter = engine.adapter.name;
   const origin = { adapter, variant: rows.variant.name, layers, sketch: error };
-  return await job({ kernel: rows, labels: samples.labels, count: rows.count, origin });
+  return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
 }
+
+/** Attribute of a store that holds the {@linkcode SampleChoice} of its rows, where they are a part of their split. */
+export const CHOICE = "choice";
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */
 export const SKETCH_ERROR = "sketch_error";

@@ -40,7 +40,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--debug", "print the stack trace of a failure")
     .exitOverride()
     .configureOutput({
-      outputError: (message, write) => write(`lpntk: ${toLine(message.replace(/^error: /, ""))}\n`),
+      outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),
     });
   for (const add of COMMANDS) add(program);
   try {

@@ -85,7 +85,7 @@ export class NonFiniteError extends Error {
   override name = "NonFiniteError";
   constructor(
     message: string,
-    /** The sample, where it is one sample's number. */
+    /** The sample's place in the data set that was given, where it is one sample's number; a message tells its index in the whole split. */
     readonly sample?: number,
     /** The layer, where it is in one layer's part of a signed projection. */
     readonly layer?: string,

@@ -3,6 +3,7 @@
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { type Clusters, clusterSamples, countMembers } from "../../mod.ts";
 import { type Source, withSource } from "../inputs.ts";
+import { describeChoice, toIndices, writeIndices } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -17,7 +18,9 @@ export function addCluster(program: Command): void {
     .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
     .option("--per-class", "cluster each class by itself")
     .addOption(
-      options.out("folder for centroids.npy, assignment.npy, summary.json and sizes.svg"),
+      options.out(
+        "folder for centroids.npy, assignment.npy, samples.npy, summary.json and sizes.svg",
+      ),
     )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -30,15 +33,18 @@ export function addCluster(program: Command): void {
             const summary = {
               ratio: settings.ratio,
               perClass: settings.perClass ?? false,
-              ...describeClusters(clusters),
+              choice: source.choice,
+              ...describeClusters(clusters, source.indices),
               ...source.origin,
             };
-            await writeClusters(folder, clusters);
+            await writeClusters(folder, clusters, source.indices);
+            await writeIndices(folder, source.indices);
             await folder.writeJson("summary.json", summary);
             return summary;
           }),
       );
       report(json, summary, [
+        ...describeChoice("samples", summary.choice),
         `${summary.samples} samples in ${summary.clusters} clusters, ${summary.singletons} of one sample`,
         `largest: ${summary.head} samples together (${formatShare(summary.headShare)})`,
         ...describeSketch(summary.sketch),
@@ -68,8 +74,9 @@ export function clusterSource(
 }
 
 /** Sizes and shares of clusters; the head is the largest cluster, or the union of each class's. */
-export function describeClusters(clusters: Clusters) {
+export function describeClusters(clusters: Clusters, indices: Int32Array | undefined) {
   const sizes = Array.from(countMembers(clusters));
+  const centroids = toIndices(clusters.centroids, indices);
   const samples = sizes.reduce((sum, size) => sum + size, 0);
   const head = clusters.heads.reduce((sum, cluster) => sum + sizes[cluster], 0);
   return {
@@ -80,15 +87,20 @@ export function describeClusters(clusters: Clusters) {
     headShare: head / samples,
     heads: clusters.heads.map((cluster) => ({
       cluster,
-      centroid: clusters.centroids[cluster],
+      centroid: centroids[cluster],
       size: sizes[cluster],
     })),
   };
 }
 
-/** Writes `centroids.npy`, `assignment.npy` and the figure of the sizes. */
-export async function writeClusters(folder: OutputFolder, clusters: Clusters): Promise<void> {
-  const { centroids, assignment } = clusters;
+/** Writes `centroids.npy`, indices of the whole split, `assignment.npy`, a cluster for each sample, and the figure of the sizes. */
+export async function writeClusters(
+  folder: OutputFolder,
+  clusters: Clusters,
+  indices: Int32Array | undefined,
+): Promise<void> {
+  const { assignment } = clusters;
+  const centroids = toIndices(clusters.centroids, indices);
   await folder.writeNpy("centroids.npy", centroids, [centroids.length]);
   await folder.writeNpy("assignment.npy", assignment, [assignment.length]);
   const sizes = Array.from(countMembers(clusters));

@@ -2,7 +2,6 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { openEngine } from "../../mod.ts";
-import { loadIndices } from "../arrays.ts";
 import {
   type Arm,
   describeArms,
@@ -10,9 +9,16 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadTrainingSets } from "../inputs.ts";
+import { loadIndices } from "../arrays.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
+import {
+  describeChoices,
+  listChoices,
+  loadTrainingSets,
+  placeKept,
+  writeTrainingIndices,
+} from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -27,15 +33,17 @@ export function addCompare(program: Command): void {
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.trainSize())
     .addOption(options.testSize())
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .option(
       "--arm <arm>",
-      "full, or NAME=keep.npy with the indices of the samples to train on, or a boolean for each; again for each arm",
+      "full, or NAME=keep.npy with the indices in the whole split of the samples to train on, or a boolean for each; again for each arm",
       (text: string, arms: string[]) => [...arms, text],
       [] as string[],
     )
     .option("--seeds <n>", "runs of each arm", parseCount, 10);
   addTrainingOptions(command, LARGE_SET)
-    .addOption(options.out("folder for summary.json, accuracy.csv and accuracy.svg"))
+    .addOption(options.out("folder for summary.json, samples.npy, accuracy.csv and accuracy.svg"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const { data, model, seeds } = settings;
@@ -46,13 +54,18 @@ export function addCompare(program: Command): void {
         { command: "compare", options: settings },
         async (folder) => {
           const definition = await loadDefinition(model);
-          const { train, test } = await loadTrainingSets(settings);
-          for (const samples of [train, test]) noteEmptyClasses(samples);
+          const sets = await loadTrainingSets(settings);
+          const { train, test } = sets;
+          for (const { data } of [train, test]) noteEmptyClasses(data);
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => {
               if (file === undefined) return { name };
-              const indices = await loadIndices(file, train.labels.length);
-              return { name, keep: () => indices };
+              const places = await placeKept(
+                file,
+                await loadIndices(file, train.choice.of, train.data.indices),
+                sets,
+              );
+              return { name, keep: () => places };
             }),
           );
           using engine = await openEngine();
@@ -62,8 +75,8 @@ export function addCompare(program: Command): void {
             (onProgress) =>
               trainArms(engine, arms, {
                 definition,
-                train,
-                test,
+                train: train.data,
+                test: test.data,
                 seeds,
                 training: chooseTraining(settings),
               }, onProgress),
@@ -71,16 +84,22 @@ export function addCompare(program: Command): void {
           const summary = {
             model,
             data,
+            choices: listChoices(sets),
             seeds,
             adapter: engine.adapter.name,
             arms: summariseArms(results),
           };
+          await writeTrainingIndices(folder, sets);
           await writeComparison(folder, results, `${model} on ${data}, ${seeds} seeds`);
           await folder.writeJson("summary.json", summary);
           return summary;
         },
       );
-      report(json, summary, [...describeArms(summary.arms), `wrote ${out}`]);
+      report(json, summary, [
+        ...describeChoices(summary.choices),
+        ...describeArms(summary.arms),
+        `wrote ${out}`,
+      ]);
     });
 }
 

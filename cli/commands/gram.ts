@@ -5,7 +5,9 @@ import {
   BudgetError,
   computeGram,
   type Dataset,
+  encodeNpy,
   type Engine,
+  FileError,
   hashDataset,
   hashWeights,
   KernelWriter,
@@ -15,10 +17,24 @@ import {
   storeGram,
   writeNpy,
 } from "../../mod.ts";
-import { namesStore } from "../arrays.ts";
-import { loadData, measureSketch, type NetworkOptions, project, SKETCH_ERROR } from "../inputs.ts";
-import { identifyModel, loadNetwork } from "../model.ts";
+import { nameIndexFiles, namesStore } from "../arrays.ts";
+import {
+  CHOICE,
+  loadNetwork,
+  measureSketch,
+  type NetworkOptions,
+  project,
+  SKETCH_ERROR,
+} from "../inputs.ts";
+import { identifyModel } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
+import {
+  describeChoice,
+  loadSamples,
+  loadTrainingSets,
+  type SampleChoice,
+  type Samples,
+} from "../samples.ts";
 import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
@@ -36,24 +52,32 @@ export function addGram(program: Command): void {
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .option("--cross", "training samples against test samples")
     .option("--full", ".zarr: store both sides of the diagonal")
     .option("--repair", ".zarr: check every chunk, and compute the broken ones again")
     .addOption(options.memory())
     .addOption(options.sketch())
-    .addOption(options.out("float32 matrix [N, N], .zarr in chunks or .npy whole"))
+    .addOption(
+      options.out(
+        "float32 matrix [N, N], .zarr in chunks or .npy whole; which samples it is of in samples.npy in it, or K.samples.npy beside K.npy",
+      ),
+    )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       checkSettings(out, settings);
-      const left = await loadData(settings);
-      const right = settings.cross ? await loadData({ ...settings, split: "test" }) : undefined;
+      const { rows: samples, columns } = await loadSides(settings);
+      const [left, right] = [samples.data, columns?.data];
+      if (!namesStore(out)) await refuseOtherIndices(out, left, right);
       const start = performance.now();
       const heldBytes = namesStore(out)
         ? 0
         : 4 * left.labels.length * (right ?? left).labels.length;
       using engine = await openEngine({ memoryBytes: settings.memory, heldBytes });
-      using network = await loadNetwork(engine, settings, left.shape);
-      const job = { engine, network, left, right, settings };
+      using network = await loadNetwork(engine, settings, samples);
+      const { choice } = samples;
+      const job = { engine, network, left, right, settings, choice };
       const compute = async () => {
         const sketch = await measureSketch(engine, network, left, settings, right);
         const written = namesStore(out)
@@ -64,11 +88,14 @@ export function addGram(program: Command): void {
       const { sketch, tiles, variant } = await compute().catch((error) => {
         throw nameMatrix(error, heldBytes);
       });
-      for (const samples of [left, right]) if (samples) noteEmptyClasses(samples);
+      for (const side of [left, right]) if (side) noteEmptyClasses(side);
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;
-      report(json, { ...settings, shape, tiles, seconds, adapter, variant, sketch }, [
+      const chosen = { choice, columnChoice: columns?.choice };
+      report(json, { ...settings, ...chosen, shape, tiles, seconds, adapter, variant, sketch }, [
+        ...describeChoice("samples", choice),
+        ...describeChoice("test samples", columns?.choice),
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
         ...tiles ? describeTiles(tiles) : [],
         ...describeSketch(sketch),
@@ -103,6 +130,8 @@ interface Job {
   /** The columns' samples where they are others. */
   readonly right: Dataset | undefined;
   readonly settings: GramSettings;
+  /** How the rows' samples were chosen. */
+  readonly choice: SampleChoice;
 }
 
 /** A job whose numbers say of themselves how far off they are, where they are sketched. */
@@ -137,6 +166,62 @@ function checkSettings(out: string, { cross, full, repair, split }: GramSettings
   }
 }
 
+/** The samples of a kernel; of one with other samples as columns, both are chosen together. */
+async function loadSides(
+  settings: GramSettings,
+): Promise<{ readonly rows: Samples; readonly columns?: Samples }> {
+  if (!settings.cross) return { rows: await loadSamples(settings) };
+  const { train, test } = await loadTrainingSets(settings);
+  return { rows: train, columns: test };
+}
+
+/** The files beside a matrix, and what they are to hold. */
+function listBeside(out: string, left: Dataset, right: Dataset | undefined) {
+  const { rows, columns } = nameIndexFiles(out);
+  return [[rows, left.indices], [columns, right?.indices]] as const;
+}
+
+/** @throws {FileError} if a file beside the matrix would tell its samples wrongly. */
+async function refuseOtherIndices(
+  out: string,
+  left: Dataset,
+  right: Dataset | undefined,
+): Promise<void> {
+  for (const [path, indices] of listBeside(out, left, right)) {
+    const found = await Deno.readFile(path).catch(() => undefined);
+    if (!found || indices && equalBytes(found, encodeNpy(indices, [indices.length]))) continue;
+    throw new FileError(
+      path,
+      `Cannot write ${out}: got ${path} beside it, which tells of other samples, need none; choose another --out or remove it`,
+    );
+  }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** Writes a matrix and which samples it is of, where they are a part of their split; if one cannot be written, none of them. */
+async function writeMatrixOf(
+  out: string,
+  matrix: Float32Array,
+  left: Dataset,
+  right: Dataset | undefined,
+): Promise<void> {
+  const written: string[] = [];
+  try {
+    for (const [path, indices] of listBeside(out, left, right)) {
+      if (!indices || await Deno.stat(path).catch(() => undefined)) continue;
+      await writeNpy(path, indices, [indices.length]);
+      written.push(path);
+    }
+    await writeNpy(out, matrix, [left.labels.length, (right ?? left).labels.length]);
+  } catch (error) {
+    for (const path of written) await Deno.remove(path);
+    throw error;
+  }
+}
+
 /** What was written, and the variant of the Gram kernel that computed it, if anything was left to compute. */
 interface Written {
   readonly tiles?: TileCounts;
@@ -152,12 +237,12 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
     "tiles",
     (onProgress) => computeGram(rows, columns, onProgress),
   );
-  await writeNpy(out, matrix, [rows.count, (columns ?? rows).count]);
+  await writeMatrixOf(out, matrix, left, right);
   return { variant: rows.variant.name };
 }
 
 async function writeStore(out: string, job: StoreJob, version: string): Promise<Written> {
-  const { engine, network, left, right, settings, sketch } = job;
+  const { engine, network, left, right, settings, choice, sketch } = job;
   const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
   using writer = await KernelWriter.open(out, {
@@ -177,7 +262,13 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
       deno: Deno.version.deno,
       adapter: engine.adapter.name,
     },
-    notes: { data, created: new Date().toISOString(), [SKETCH_ERROR]: sketch },
+    notes: {
+      data,
+      created: new Date().toISOString(),
+      [CHOICE]: left.indices && choice,
+      [SKETCH_ERROR]: sketch,
+    },
+    indices: { rows: left.indices, columns: right?.indices },
   }, { repair });
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
   let variant: string | undefined;

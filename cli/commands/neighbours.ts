@@ -1,10 +1,10 @@
 /** `lpntk neighbours`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { computeGram, type Dataset, openEngine, takeSamples } from "../../mod.ts";
-import { loadData, measureSketch, project } from "../inputs.ts";
-import { loadNetwork } from "../model.ts";
+import { computeGram, type Dataset, indexSample, openEngine, takeSamples } from "../../mod.ts";
+import { loadNetwork, measureSketch, project } from "../inputs.ts";
 import { noteEmptyClasses } from "../notes.ts";
+import { describeChoice, findPlace, loadTrainingSets, writeIndices } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { describeSketch, options, report } from "./shared.ts";
@@ -20,11 +20,15 @@ export function addNeighbours(program: Command): void {
     .addOption(options.kind())
     .addOption(options.layers())
     .addOption(options.trainSize())
-    .requiredOption("--test <i>", "index of the test sample", parseIndex)
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
+    .requiredOption("--test <i>", "index of the test sample in its whole split", parseIndex)
     .option("--top <k>", "training samples of either sort", parseCount, 10)
     .addOption(options.memory())
     .addOption(options.sketch())
-    .addOption(options.out("folder for summary.json, similarity.npy and neighbours.svg"))
+    .addOption(
+      options.out("folder for summary.json, similarity.npy, samples.npy and neighbours.svg"),
+    )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const { model, data, kind, test, top } = settings;
@@ -32,10 +36,12 @@ export function addNeighbours(program: Command): void {
         out,
         { command: "neighbours", options: settings },
         async (folder) => {
-          const train = await loadData(settings);
-          const judged = takeSamples(await loadData({ data, split: "test" }), [test]);
+          const sets = await loadTrainingSets(settings);
+          const { data: train, choice } = sets.train;
+          const place = findPlace(test, sets.test.data.indices, "find the neighbours");
+          const judged = takeSamples(sets.test.data, [place]);
           using engine = await openEngine({ memoryBytes: settings.memory });
-          using network = await loadNetwork(engine, settings, train.shape);
+          using network = await loadNetwork(engine, settings, sets.train);
           const logits = await engine.logits(network, judged);
           const sketch = await measureSketch(engine, network, judged, settings, train);
           using row = await project(engine, network, judged, settings, train.labels.length);
@@ -58,15 +64,17 @@ export function addNeighbours(program: Command): void {
               selfSimilarity: self,
             },
             samples: train.labels.length,
+            choice,
             ...neighbours,
             sketch,
           };
           await folder.writeNpy("similarity.npy", similarity, [1, similarity.length]);
+          await writeIndices(folder, train.indices);
           const pictures = (found: readonly Neighbour[]) =>
             found.map(({ sample, label, similarity }) =>
               pictureSample(
                 train,
-                sample,
+                findPlace(sample, train.indices, "draw the neighbours"),
                 `${label} (#${sample}) ${formatShare(similarity / self)}`,
               )
             );
@@ -96,6 +104,7 @@ export function addNeighbours(program: Command): void {
           `  #${sample}, label ${label}: ${formatShare(similarity / selfSimilarity)}`
         );
       report(json, summary, [
+        ...describeChoice("samples", summary.choice),
         `test sample ${test}: label ${label}, taken for ${predicted}, self-similarity ${
           selfSimilarity.toPrecision(4)
         }`,
@@ -119,10 +128,14 @@ interface Neighbour {
 }
 
 /** Those of the largest positive similarity, and those of the most negative; on a tie the lower index first. */
-function rankNeighbours(similarity: Float32Array, { labels }: Dataset, top: number) {
+function rankNeighbours(similarity: Float32Array, train: Dataset, top: number) {
   const all = Array.from(
     similarity,
-    (value, sample): Neighbour => ({ sample, label: labels[sample], similarity: value }),
+    (value, place): Neighbour => ({
+      sample: indexSample(train, place),
+      label: train.labels[place],
+      similarity: value,
+    }),
   ).sort((a, b) => b.similarity - a.similarity || a.sample - b.sample);
   return {
     helps: all.filter(({ similarity }) => similarity > 0).slice(0, top),

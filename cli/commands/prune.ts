@@ -9,7 +9,14 @@ import {
   pruneHeads,
   type SketchError,
 } from "../../mod.ts";
-import { loadData, type SourceOptions, withSource } from "../inputs.ts";
+import { type SourceOptions, withSource } from "../inputs.ts";
+import {
+  describeChoice,
+  loadSamples,
+  type SampleChoice,
+  toIndices,
+  writeIndices,
+} from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -28,10 +35,13 @@ interface PruneSettings extends SourceOptions {
   readonly seed: number;
 }
 
-/** What is kept, of how many, and how far off the kernel is where it was sketched. */
+/** What is kept, of which samples, and how far off the kernel is where it was sketched. */
 interface Kept {
+  /** Places among the samples. */
   readonly keep: Int32Array;
   readonly count: number;
+  readonly indices: Int32Array | undefined;
+  readonly choice: SampleChoice | undefined;
   readonly sketch?: SketchError;
 }
 
@@ -51,29 +61,32 @@ export function addPrune(program: Command): void {
     .option("--ratio <r>", "head: clusters per sample", parseRatio, 0.1)
     .option("--per-class", "head: cluster each class by itself")
     .addOption(options.seed())
-    .addOption(options.out("folder for keep.npy and summary.json"))
+    .addOption(options.out("folder for keep.npy, samples.npy and summary.json"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const summary = await OutputFolder.fill(
         out,
         { command: "prune", options: settings },
         async (folder) => {
-          const { keep, count, sketch } = await choose(settings);
+          const { keep, count, indices, choice, sketch } = await choose(settings);
           const { method } = settings;
           const summary = {
             method,
             samples: count,
+            choice,
             kept: keep.length,
             removed: count - keep.length,
             sketch,
           };
-          await folder.writeNpy("keep.npy", keep, [keep.length]);
+          await folder.writeNpy("keep.npy", toIndices(keep, indices), [keep.length]);
+          await writeIndices(folder, indices);
           await folder.writeJson("summary.json", summary);
           return summary;
         },
       );
       const { kept, samples } = summary;
       report(json, summary, [
+        ...describeChoice("samples", summary.choice),
         `kept ${kept} of ${samples} samples (${formatShare(kept / samples)})`,
         ...describeSketch(summary.sketch),
         `wrote ${out}`,
@@ -81,28 +94,28 @@ export function addPrune(program: Command): void {
     });
 }
 
-function choose(settings: PruneSettings): Promise<Kept> {
+async function choose(settings: PruneSettings): Promise<Kept> {
   const { method, share, ratio, perClass, seed } = settings;
-  const keepShare = (count: number): Kept => ({
-    keep: keepRandom(count, count - countShare(share, count), seed),
-    count,
-  });
+  const keepShare = (count: number) => keepRandom(count, count - countShare(share, count), seed);
   if (method === "random" && settings.data !== undefined) {
     if (settings.layers) throw new UsageError("got --layers, need none for --method random");
-    return loadData({ ...settings, data: settings.data }).then((d) => keepShare(d.labels.length));
+    const { data, choice } = await loadSamples({ ...settings, data: settings.data });
+    const { labels: { length: count }, indices } = data;
+    return { keep: keepShare(count), count, indices, choice };
   }
-  return withSource(settings, async (source): Promise<Kept> => {
-    const { kernel, count, origin: { sketch } } = source;
-    if (method === "random") return keepShare(count);
+  return await withSource(settings, async (source): Promise<Kept> => {
+    const { kernel, count, indices, choice, origin: { sketch } } = source;
+    const samples = { count, indices, choice };
+    if (method === "random") return { keep: keepShare(count), ...samples };
     if (method === "head") {
       const clusters = await clusterSource(source, ratio, perClass);
-      return { keep: pruneHeads(clusters, share, seed), count, sketch };
+      return { keep: pruneHeads(clusters, share, seed), ...samples, sketch };
     }
     const flags = await withProgress(
       "comparing",
       "tiles",
       (onProgress) => findRedundant(kernel, {}, onProgress),
     );
-    return { keep: keepUnflagged(flags), count, sketch };
+    return { keep: keepUnflagged(flags), ...samples, sketch };
   });
 }

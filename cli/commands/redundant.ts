@@ -3,6 +3,7 @@
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import { findRedundant } from "../../mod.ts";
 import { withSource } from "../inputs.ts";
+import { describeChoice, writeIndices } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
@@ -20,14 +21,16 @@ export function addRedundant(program: Command): void {
         "compare with any other sample, or with later ones alone as the authors' code does",
       ).choices(["any", "later"] as const).default("any" as const),
     )
-    .addOption(options.out("folder for redundant.npy and summary.json"))
+    .addOption(
+      options.out("folder for redundant.npy, a flag for each sample, samples.npy and summary.json"),
+    )
     .addOption(options.json())
     .action(async ({ out, json, rule, ...settings }) => {
       const summary = await OutputFolder.fill(
         out,
         { command: "redundant", options: { ...settings, rule } },
         (folder) =>
-          withSource(settings, async ({ kernel, count, origin }) => {
+          withSource(settings, async ({ kernel, count, indices, choice, origin }) => {
             const flags = await withProgress(
               "comparing",
               "tiles",
@@ -35,13 +38,15 @@ export function addRedundant(program: Command): void {
             );
             const redundant = flags.reduce((sum, flag) => sum + flag, 0);
             const share = redundant / count;
-            const summary = { samples: count, rule, redundant, share, ...origin };
+            const summary = { samples: count, choice, rule, redundant, share, ...origin };
             await folder.writeNpy("redundant.npy", flags, [count]);
+            await writeIndices(folder, indices);
             await folder.writeJson("summary.json", summary);
             return summary;
           }),
       );
       report(json, summary, [
+        ...describeChoice("samples", summary.choice),
         `${summary.redundant} of ${summary.samples} samples are redundant (${
           formatShare(summary.share)
         })`,

@@ -1,8 +1,15 @@
 /** `lpntk relate`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { type Partner, relateSamples, type Relation, type RelationCounts } from "../../mod.ts";
+import {
+  indexSample,
+  type Partner,
+  relateSamples,
+  type Relation,
+  type RelationCounts,
+} from "../../mod.ts";
 import { withSource } from "../inputs.ts";
+import { describeChoice, findPlace, writeIndices } from "../samples.ts";
 import { parseIndex, parseNotNegative, parseThreshold } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -17,34 +24,41 @@ export function addRelate(program: Command): void {
   )
     .option("--threshold <t>", "interchangeable from t, contradictory from -t", parseThreshold, 0.5)
     .option("--epsilon <e>", "unrelated within e of 0", parseNotNegative, 0.1)
-    .option("--sample <i>", "list the partners of sample i", parseIndex)
-    .addOption(options.out("folder for summary.json"))
+    .option("--sample <i>", "list the partners of sample i of the whole split", parseIndex)
+    .addOption(options.out("folder for summary.json and samples.npy"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const summary = await OutputFolder.fill(
         out,
         { command: "relate", options: settings },
         (folder) =>
-          withSource(settings, async ({ kernel, count, origin }) => {
+          withSource(settings, async ({ kernel, count, indices, choice, origin }) => {
             const { threshold, epsilon, sample } = settings;
+            const place = sample === undefined
+              ? undefined
+              : findPlace(sample, indices, "list the partners");
             const { counts, partners } = await withProgress(
               "comparing",
               "tiles",
-              (onProgress) => relateSamples(kernel, { threshold, epsilon, sample }, onProgress),
+              (onProgress) =>
+                relateSamples(kernel, { threshold, epsilon, sample: place }, onProgress),
             );
             const summary = {
               samples: count,
+              choice,
               threshold,
               epsilon,
               ...counts,
               ...origin,
-              ...sample !== undefined && { sample: describePartners(sample, partners) },
+              ...sample !== undefined && { sample: describePartners(sample, partners, indices) },
             };
+            await writeIndices(folder, indices);
             await folder.writeJson("summary.json", summary);
             return summary;
           }),
       );
       report(json, summary, [
+        ...describeChoice("samples", summary.choice),
         ...describeCounts(summary),
         ...describeSketch(summary.sketch),
         `wrote ${out}`,
@@ -62,10 +76,17 @@ export function describeCounts(counts: RelationCounts): string[] {
 }
 
 /** The partners of one sample that stand in a relation to it, the most similar first. */
-function describePartners(sample: number, partners: readonly Partner[]) {
+function describePartners(
+  sample: number,
+  partners: readonly Partner[],
+  indices: Int32Array | undefined,
+) {
   const list = (wanted: Relation) =>
     partners.filter(({ relation }) => relation === wanted)
-      .map(({ sample, similarity }) => ({ sample, similarity }));
+      .map(({ sample: place, similarity }) => ({
+        sample: indexSample({ indices }, place),
+        similarity,
+      }));
   return {
     index: sample,
     interchangeable: list("interchangeable"),

@@ -9,6 +9,7 @@ import {
   encodeSafetensors,
   type Engine,
   findRedundant,
+  indexSample,
   keepRandom,
   keepUnflagged,
   openEngine,
@@ -17,9 +18,18 @@ import {
   type TrainingOptions,
 } from "../../mod.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
-import { loadTrainingSets, measureSketch, project, type TrainingSets } from "../inputs.ts";
+import { measureSketch, project } from "../inputs.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
+import {
+  describeChoices,
+  describeTrained,
+  listChoices,
+  loadTrainingSets,
+  toIndices,
+  type TrainingSets,
+  writeTrainingIndices,
+} from "../samples.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -36,8 +46,8 @@ import {
   SMALL_SET,
 } from "./shared.ts";
 
-/** Training samples when `--train-size` says nothing: a run takes minutes on two CPU cores. */
-const DEFAULT_TRAIN_SIZE = 2000;
+/** Training samples at most when `--train-size` says nothing: a run takes minutes on two CPU cores. */
+const DEFAULT_SIZE = 2000;
 
 /** Adds the command. */
 export function addRun(program: Command): void {
@@ -45,8 +55,10 @@ export function addRun(program: Command): void {
     .description("the whole of it: train, find redundant samples, cluster, prune, compare")
     .addOption(options.model().default("mlp"))
     .addOption(options.data().makeOptionMandatory())
-    .addOption(options.trainSize().default(DEFAULT_TRAIN_SIZE))
+    .addOption(options.trainSize(`; by default ${DEFAULT_SIZE}, or all where there are fewer`))
     .addOption(options.testSize())
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
     .option("--share <s>", "share of each class's head cluster to remove", parseFraction, 0.1)
     .option("--seeds <n>", "runs of each arm of the comparison", parseCount, 10)
@@ -61,8 +73,8 @@ export function addRun(program: Command): void {
         out,
         { command: "run", options: settings },
         async (folder) => {
-          const sets = await loadTrainingSets(settings);
-          for (const samples of [sets.train, sets.test]) noteEmptyClasses(samples);
+          const sets = await loadTrainingSets({ ...settings, defaultSize: DEFAULT_SIZE });
+          for (const { data } of [sets.train, sets.test]) noteEmptyClasses(data);
           using engine = await openEngine({ memoryBytes: settings.memory });
           return await runAll(
             engine,
@@ -90,11 +102,12 @@ interface RunOptions {
 /** Sections 4.2 and 4.3 of the paper, one after the other. */
 async function runAll(
   engine: Engine,
-  { train, test }: TrainingSets,
+  sets: TrainingSets,
   settings: RunOptions,
   folder: OutputFolder,
 ) {
   const { model, data, ratio, share, seeds, seed } = settings;
+  const { train: { data: train }, test: { data: test } } = sets;
   const count = train.labels.length;
   const definition = await loadDefinition(model);
   using network = engine.network(definition, { seed, classes: train.classes }, train.shape);
@@ -103,7 +116,10 @@ async function runAll(
     "images",
     (onProgress) => engine.train(network, train, { ...settings.training, seed, test, onProgress }),
   );
-  await folder.writeBytes("weights.safetensors", encodeSafetensors(training.weights));
+  await folder.writeBytes(
+    "weights.safetensors",
+    encodeSafetensors(training.weights, describeTrained(sets.train, settings)),
+  );
   await folder.writeJson("metrics.json", training.epochs);
   await folder.writeNpy("difficulty.npy", training.difficulty, [count]);
 
@@ -129,8 +145,9 @@ async function runAll(
   );
   const keep = pruneHeads(clusters, share, seed);
   await folder.writeNpy("redundant.npy", flags, [count]);
-  await folder.writeNpy("keep.npy", keep, [keep.length]);
-  await writeClusters(folder, clusters);
+  await folder.writeNpy("keep.npy", toIndices(keep, train.indices), [keep.length]);
+  await writeTrainingIndices(folder, sets);
+  await writeClusters(folder, clusters, train.indices);
   const sheet = pickSamples(train, flags, clusters, training.difficulty);
   await folder.writeText("samples.svg", drawSamples(sheet, `Samples of ${data} under ${model}`));
 
@@ -161,11 +178,12 @@ async function runAll(
     adapter: engine.adapter.name,
     samples: count,
     testSamples: test.labels.length,
+    choices: listChoices(sets),
     testAccuracy: training.epochs.at(-1)!.testAccuracy!,
     redundant,
     relations: counts,
     sketch,
-    clusters: describeClusters(clusters),
+    clusters: describeClusters(clusters, train.indices),
     kept: keep.length,
     arms: summariseArms(results),
   };
@@ -192,7 +210,7 @@ function pickSamples(
   ) => ({
     caption,
     images: pickByClass(data, samples.filter(wanted)).map((sample) =>
-      pictureSample(data, sample, `${data.labels[sample]} (#${sample})`)
+      pictureSample(data, sample, `${data.labels[sample]} (#${indexSample(data, sample)})`)
     ),
   });
   return [
@@ -219,6 +237,7 @@ function describe(summary: Awaited<ReturnType<typeof runAll>>): string[] {
     `${summary.model} on ${summary.data}: ${samples} training samples, test accuracy ${
       formatShare(testAccuracy)
     }`,
+    ...describeChoices(summary.choices),
     "",
     `redundant: ${redundant} samples (${formatShare(redundant / samples)})`,
     ...describeCounts(relations),

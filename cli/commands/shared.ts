@@ -19,6 +19,20 @@ import {
   parseSeed,
 } from "./values.ts";
 
+/** Options that choose a network's kernel, and say nothing of a stored one. */
+const NETWORK_FLAGS = [
+  "model",
+  "weights",
+  "data",
+  "kind",
+  "split",
+  "trainSize",
+  "testSize",
+  "sampleSeed",
+  "first",
+  "sketch",
+] as const;
+
 /** A fresh option each time: commander keeps state in them. */
 export const options = {
   model: () =>
@@ -32,25 +46,39 @@ export const options = {
       "--data <name>",
       "data set: digits, mnist, fashion-mnist, cifar10, cifar100 or a folder",
     ),
-  kernel: () => new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy"),
-  labels: () => new Option("--labels <file>", "labels of a stored kernel, .npy [N]"),
+  kernel: () =>
+    new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy")
+      .conflicts([...NETWORK_FLAGS]),
+  labels: () =>
+    new Option(
+      "--labels <file>",
+      "labels of a stored kernel, .npy: its samples', or those of the whole split that they are of",
+    ),
   kind: () =>
     new Option("--kind <kind>", "kernel").choices(["lpntk", "pntk"] as const)
       .default("lpntk" as const),
   split: () =>
     new Option("--split <split>", "which samples").choices(["train", "test"] as const)
       .default("train" as const),
-  trainSize: () =>
-    new Option("--train-size <n>", "use the first n training samples")
-      .argParser(parseCount),
+  trainSize: (otherwise = "") =>
+    new Option(
+      "--train-size <n>",
+      `use n training samples, drawn class by class in proportion${otherwise}`,
+    ).argParser(parseCount),
   testSize: () =>
-    new Option("--test-size <n>", "use the first n test samples")
+    new Option("--test-size <n>", "use n test samples, drawn class by class in proportion")
       .argParser(parseCount),
   layers: () =>
     new Option(
       "--layers <names>",
       "the kernel of these layers alone, such as conv1,fc1; a kernel is the sum of its layers'",
     ).argParser(parseLayers),
+  sampleSeed: () =>
+    new Option("--sample-seed <n>", "which samples are drawn; --seed does not touch them")
+      .default(0).argParser(parseSeed),
+  first: () =>
+    new Option("--first", "take the first samples of a split instead of drawing them")
+      .conflicts("sampleSeed"),
   memory: () =>
     new Option(
       "--memory <size>",
@@ -79,6 +107,8 @@ export type SourceFlags = {
   readonly split: Split;
   readonly trainSize?: number;
   readonly testSize?: number;
+  readonly sampleSeed: number;
+  readonly first?: true;
   readonly kernel?: string;
   readonly memory?: number;
   readonly sketch?: number;
@@ -111,6 +141,8 @@ export function addSourceCommand(
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .addOption(options.kernel())
     .addOption(options.memory())
     .addOption(options.sketch());

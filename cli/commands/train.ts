@@ -2,9 +2,15 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { encodeSafetensors, openEngine } from "../../mod.ts";
-import { loadTrainingSets } from "../inputs.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
+import {
+  describeChoices,
+  describeTrained,
+  listChoices,
+  loadTrainingSets,
+  writeTrainingIndices,
+} from "../samples.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -27,17 +33,22 @@ export function addTrain(program: Command): void {
     .addOption(options.testSize())
     .option(
       "--validation-size <n>",
-      "hold out the n training samples after those, and keep the weights that do best on them",
+      "hold out n other training samples, and keep the weights that do best on them",
       parseCount,
     )
+    .addOption(options.sampleSeed())
+    .addOption(options.first())
     .addOption(options.seed());
   addTrainingOptions(command, LARGE_SET)
-    .addOption(options.out("folder for weights.safetensors, metrics.json and difficulty.npy"))
+    .addOption(
+      options.out("folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy"),
+    )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const definition = await loadDefinition(settings.model);
-      const { train, validation, test } = await loadTrainingSets(settings);
-      for (const samples of [train, test]) noteEmptyClasses(samples);
+      const sets = await loadTrainingSets(settings);
+      const train = sets.train.data;
+      for (const { data } of [sets.train, sets.test]) noteEmptyClasses(data);
       const { model, seed } = settings;
       const summary = await OutputFolder.fill(
         out,
@@ -53,8 +64,8 @@ export function addTrain(program: Command): void {
               engine.train(network, train, {
                 ...chooseTraining(settings),
                 seed,
-                validation,
-                test,
+                validation: sets.validation?.data,
+                test: sets.test.data,
                 onProgress,
               }),
           );
@@ -62,16 +73,17 @@ export function addTrain(program: Command): void {
             model,
             data: settings.data,
             samples: train.labels.length,
+            choices: listChoices(sets),
             adapter: engine.adapter.name,
             bestEpoch: result.bestEpoch,
             epochs: result.epochs,
           };
-          const metadata = { format: "pt", model, data: settings.data };
           await folder.writeBytes(
             "weights.safetensors",
-            encodeSafetensors(result.weights, metadata),
+            encodeSafetensors(result.weights, describeTrained(sets.train, settings)),
           );
           await folder.writeNpy("difficulty.npy", result.difficulty, [train.labels.length]);
+          await writeTrainingIndices(folder, sets);
           await folder.writeJson("metrics.json", summary);
           return summary;
         },
@@ -81,6 +93,6 @@ export function addTrain(program: Command): void {
           formatShare(e.testAccuracy!)
         }, ${e.seconds.toFixed(1)} s`
       );
-      report(json, summary, [...lines, `wrote ${out}`]);
+      report(json, summary, [...describeChoices(summary.choices), ...lines, `wrote ${out}`]);
     });
 }

@@ -11,7 +11,6 @@ import {
   type Dataset,
   NonFiniteError,
   type Rows,
-  takeSamples,
 } from "../../mod.ts";
 import { type Bar, drawBars, drawLines } from "../report/charts.ts";
 import { estimateShare, formatInterval } from "../report/intervals.ts";
@@ -19,7 +18,7 @@ import { type Estimate, summarise } from "../report/statistics.ts";
 import type { Claim, Experiment, Run } from "./experiment.ts";
 import { findReported, PAPER_NETWORKS } from "./paper.ts";
 import * as setting from "./settings.ts";
-import { type Trained, trainOnce } from "./training.ts";
+import { drawTraining, type Trained, trainOnce } from "./training.ts";
 import { claimDirection, claimNumber, claimSide, listDifferences } from "./verdict.ts";
 
 const SETTINGS = z.strictObject({
@@ -39,6 +38,7 @@ const SETTINGS = z.strictObject({
   /** Share of the samples that is called the easiest, and the hardest. */
   share: setting.ratio().default(0.1),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;
@@ -109,10 +109,7 @@ export const clusters: Experiment<typeof SETTINGS> = {
   async run(run) {
     const { settings } = run;
     const { trainSize, validationSize, share } = settings;
-    const whole = await run.data("train", { trainSize, validationSize });
-    const indices = [...whole.labels.keys()];
-    const data = takeSamples(whole, indices.slice(0, trainSize));
-    const validation = takeSamples(whole, indices.slice(trainSize));
+    const { train: data, validation } = await drawTraining(run, trainSize, validationSize);
     const trained = await trainSeeds(run, data, validation);
     const difficulty = Array.from(
       data.labels,

@@ -10,6 +10,8 @@ import {
   computeSelfSimilarity,
   createDataset,
   type Dataset,
+  drawStratified,
+  indexSample,
   keepRandom,
   NonFiniteError,
   type OnProgress,
@@ -29,7 +31,7 @@ const SETTINGS = z.strictObject({
   model: setting.model().default("mlp"),
   /** Labels of the classes that the network tells apart. */
   classes: z.array(z.int().min(0)).min(2).default([4, 9]),
-  /** Samples of those classes, the first ones: targets and company come from them. */
+  /** Samples of those classes, drawn from the training set: targets and company come from them. */
   poolSize: setting.count().default(1000),
   /** Epochs over the pool before the kernel is taken, in batches of 64. */
   kernelEpochs: setting.count().default(3),
@@ -45,6 +47,7 @@ const SETTINGS = z.strictObject({
   learningRate: setting.positive().default(0.05),
   momentum: setting.fraction().default(0.9),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;
@@ -86,6 +89,7 @@ export const control: Experiment<typeof SETTINGS> = {
   async run(run) {
     const { settings } = run;
     const pool = takePool(await run.data("train"), settings);
+    await run.keepIndices(pool);
     const watched = await watchTargets(run, pool);
     const ratios = mapArms((arm) => estimateRatio(watched, arm));
     const relation = (arm: Arm) => summarise(watched.map(({ arms }) => arms[arm].relation)).mean!;
@@ -100,7 +104,7 @@ export const control: Experiment<typeof SETTINGS> = {
         caption: "Each target's difficulty by its company",
         rows: watched.flatMap(({ target, label, arms }) =>
           ARMS.map((arm) => ({
-            target,
+            target: indexSample(pool, target),
             label: settings.classes[label],
             company: arm,
             "mean relation": arms[arm].relation,
@@ -174,9 +178,9 @@ export const control: Experiment<typeof SETTINGS> = {
   },
 };
 
-/** The first samples of the wanted classes, labelled 0, 1, ... in the order of the setting. */
+/** Samples of the wanted classes, labelled 0, 1, ... in the order of the setting. */
 function takePool(whole: Dataset, settings: Settings): Dataset {
-  const { classes, poolSize, targets, baseSize, added } = settings;
+  const { classes, poolSize, targets, baseSize, added, sampleSeed: seed } = settings;
   if (new Set(classes).size < classes.length || Math.max(...classes) >= whole.classes) {
     throw new SettingError("classes", `different labels below ${whole.classes}`);
   }
@@ -188,7 +192,7 @@ function takePool(whole: Dataset, settings: Settings): Dataset {
   if (wanted.length < poolSize) {
     throw new SettingError("poolSize", `at most ${wanted.length}, the samples of those classes`);
   }
-  const samples = takeSamples(whole, wanted.slice(0, poolSize));
+  const samples = drawStratified(takeSamples(whole, wanted), poolSize, { seed });
   const labels = samples.labels.map((label) => classes.indexOf(label));
   return createDataset({ ...samples, labels, classes: classes.length });
 }

@@ -5,9 +5,10 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { type Dataset, keepRandom, type OnProgress, splitRandom, takeSamples } from "../../mod.ts";
+import { type Dataset, indexSample, type OnProgress, splitRandom } from "../../mod.ts";
 import { drawLines, drawScatter, type LinePoint } from "../report/charts.ts";
 import { correlate, type Estimate, summarise } from "../report/statistics.ts";
+import { drawFromClasses } from "./classes.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection } from "./verdict.ts";
@@ -23,6 +24,7 @@ const SETTINGS = z.strictObject({
   epochs: setting.count().default(100),
   learningRate: setting.positive().default(0.1),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;
@@ -81,24 +83,17 @@ export const difficulty: Experiment<typeof SETTINGS> = {
   },
 };
 
-/** As many samples of each of the first classes, chosen at random. */
+/** As many samples of each of the first classes, drawn at random. */
 async function chooseSamples(run: Run<Settings>): Promise<Dataset> {
-  const { classes, samplesPerClass, seed } = run.settings;
+  const { classes, samplesPerClass, sampleSeed } = run.settings;
   const data = await run.data("train");
   if (classes > data.classes) {
     throw new SettingError("classes", `at most ${data.classes}, those of ${data.name}`);
   }
-  const chosen = Array.from({ length: classes }, (_, label) => {
-    const own = [...data.labels.keys()].filter((sample) => data.labels[sample] === label);
-    if (samplesPerClass > own.length) {
-      throw new SettingError(
-        "samplesPerClass",
-        `at most ${own.length}, those of class ${label} in ${data.name}`,
-      );
-    }
-    return [...keepRandom(own.length, samplesPerClass, seed)].map((place) => own[place]);
-  });
-  return { ...takeSamples(data, chosen.flat()), classes };
+  const how = { key: "samplesPerClass", sampleSeed };
+  const samples = drawFromClasses(data, classes, samplesPerClass, how);
+  await run.keepIndices(samples);
+  return { ...samples, classes };
 }
 
 /** Each sample's difficulty in the model of its subset; all models begin with the same parameters. */
@@ -220,7 +215,7 @@ async function report(
         name: "difficulty_by_sample",
         caption: "Each sample's difficulty (loss summed over the epochs, nats)",
         rows: Array.from(samples.labels, (label, i) => ({
-          sample: i,
+          sample: indexSample(samples, i),
           class: label,
           "whole set (nats)": whole[i],
           ...Object.fromEntries(

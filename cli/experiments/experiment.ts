@@ -44,12 +44,15 @@ export interface Run<Settings> {
    */
   readonly definition: NetworkDefinition;
   /**
-   * Samples of the data set that the settings name, as many as the given settings say together; their hash goes into the record.
+   * Samples of the data set that the settings name, of which a part is drawn class by class by the setting `sampleSeed`; their hash goes into
+   * the record, and the indices of a part into the run folder.
    *
-   * @param sizes settings by their keys, `{ trainSize }`; without it, all samples
+   * @param sizes settings by their keys, `{ trainSize }`: as many samples as they say together; without it, all samples
    * @throws {SettingError} if there are fewer; the first key is the one at fault.
    */
   data(split: Split, sizes?: Readonly<Record<string, number>>): Promise<Dataset>;
+  /** Keeps the indices of samples that the experiment chose itself in the run folder, as `samples.npy` or under another name. */
+  keepIndices(data: Dataset, name?: string): Promise<void>;
   /**
    * The value of a piece of work: done once, kept in the run folder as JSON, and read from there when the run goes on after a stop.
    * What is returned is always what went through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.

@@ -25,12 +25,13 @@ import { claimDirection } from "./verdict.ts";
 const SETTINGS = z.strictObject({
   data: setting.data(),
   model: setting.model().default("mlp"),
-  /** Images that are tried one after another, the first ones of the training set; each with a network of its own seed. */
+  /** Images that are tried one after another, drawn from the training set; each with a network of its own seed. */
   images: setting.count().default(10),
   /** Times that each of the two samples is learnt. */
   rounds: setting.count().default(50),
   learningRate: setting.positive().default(0.01),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;

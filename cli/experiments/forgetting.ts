@@ -53,6 +53,7 @@ const SETTINGS = z.strictObject({
   /** Whether a batch's loss is the sum of its samples' or their mean, which takes a batchSize-th of the step. */
   loss: z.enum(["sum", "mean"]).default("sum"),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;

@@ -15,6 +15,7 @@ import {
   type Engine,
   findNearest,
   flipLabels,
+  indexSample,
   type Network,
   NonFiniteError,
   type OnProgress,
@@ -49,6 +50,7 @@ const SETTINGS = z.strictObject({
   /** Samples on the contact sheet. */
   suspects: setting.count().default(10),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;
@@ -188,7 +190,7 @@ export const noise: Experiment<typeof SETTINGS> = {
           name: "suspects",
           caption: "The samples that the kernel suspects most",
           rows: suspects.map(({ sample, suggested }) => ({
-            sample,
+            sample: indexSample(judgements[0].noisy.data, sample),
             given: judgements[0].noisy.data.labels[sample],
             suggested,
             truth: judgements[0].noisy.truth[sample],
@@ -558,7 +560,7 @@ function drawSuspects({ data, truth }: Noisy, suspects: readonly Suspect[]): str
     draw(sample, `${data.labels[sample]}, cos ${cosine.toFixed(2)}`);
   return drawSamples(
     suspects.map(({ sample, suggested, against, alike }) => ({
-      caption: `Sample ${sample}, labelled ${
+      caption: `Sample ${indexSample(data, sample)}, labelled ${
         data.labels[sample]
       }; what contradicts it most; what it resembles as a ${suggested} (in truth ${truth[sample]})`,
       images: [

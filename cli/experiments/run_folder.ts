@@ -7,27 +7,29 @@ import { parse } from "npm:smol-toml@1.9.1";
 import manifest from "../../deno.json" with { type: "json" };
 import {
   type Dataset,
+  encodeNpy,
   encodeSafetensors,
   type Engine,
   FileError,
   hashDataset,
+  loadDataset,
   loadWeights,
   type NetworkDefinition,
   type OnProgress,
   type Split,
-  takeFirst,
   UnknownDatasetError,
   type Weights,
   writeWhole,
 } from "../../mod.ts";
-import { loadData } from "../inputs.ts";
 import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
+import { drawApart } from "../samples.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
 import { renderPng } from "../report/png.ts";
 import { encodeConfig } from "./config.ts";
+import { encodeJson, readJson } from "./json.ts";
 import { type Experiment, type Run, SettingError } from "./experiment.ts";
 
 const CONFIG = "config.toml";
@@ -157,6 +159,7 @@ export class RunFolder {
         throw new Error("Cannot give a network: got no setting model, need one");
       },
       data: (split, sizes) => this.#load(split, sizes, environment),
+      keepIndices: (data, name) => this.#keepIndices(data, name),
       step: (name, work) => keep(`${name}.json`, work, (value) => encodeJson(value), readJson),
       weights: (name, work) =>
         keep<Weights>(
@@ -234,7 +237,8 @@ export class RunFolder {
     const name = String(this.settings.data);
     const whole = await loadWhole(name, split);
     noteEmptyClasses(whole);
-    const samples = sizes ? takeFirst(whole, addSizes(sizes, whole)) : whole;
+    const size = sizes ? addSizes(sizes, whole) : whole.labels.length;
+    const [samples] = drawApart(whole, [size], this.settings);
     const hash = hashDataset(samples);
     const key = `${split} ${samples.labels.length}`;
     const earlier = this.#environments.find((other) => (other.data[key] ?? hash) !== hash);
@@ -245,7 +249,13 @@ export class RunFolder {
       );
     }
     data[key] = hash;
+    await this.#keepIndices(samples, split === "train" ? undefined : "test_samples.npy");
     return samples;
+  }
+
+  /** Of a whole split there is nothing to keep. */
+  async #keepIndices({ indices }: Dataset, name = "samples.npy"): Promise<void> {
+    if (indices) await this.#write(name, encodeNpy(indices, [indices.length]));
   }
 
   async #writeReport(report: Report): Promise<void> {
@@ -274,7 +284,7 @@ export class RunFolder {
 /** @throws {SettingError} if there is no such data set. */
 async function loadWhole(data: string, split: Split): Promise<Dataset> {
   try {
-    return await loadData({ data, split });
+    return await loadDataset(data, split);
   } catch (error) {
     if (!(error instanceof UnknownDatasetError)) throw error;
     throw new SettingError("data", error.need);
@@ -383,36 +393,4 @@ async function isFile(path: string): Promise<boolean> {
 
 async function readEnvironments(path: string): Promise<Environment[]> {
   return await isFile(path) ? await readJson<Environment[]>(path) : [];
-}
-
-async function readJson<T>(path: string): Promise<T> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: ${(cause as Error).message}; remove it to compute it again`,
-      { cause },
-    );
-  }
-}
-
-/**
- * Indented JSON.
- *
- * @throws {TypeError} if JSON would lose something: numbers that are not finite, typed arrays.
- */
-function encodeJson(value: unknown): Uint8Array {
-  const text = JSON.stringify(value ?? null, (key, inner) => {
-    const isLost = typeof inner === "number" && !Number.isFinite(inner);
-    if (isLost || ArrayBuffer.isView(inner) || inner instanceof Map) {
-      throw new TypeError(
-        `Cannot keep '${key}': got ${
-          isLost ? inner : inner.constructor.name
-        }, need plain arrays and finite numbers`,
-      );
-    }
-    return inner;
-  }, 2);
-  return new TextEncoder().encode(`${text}\n`);
 }

@@ -22,6 +22,9 @@ export const ratio = () => z.number().positive().max(1);
 /** Seed of first weights, orders and choices. */
 export const seed = () => z.int().min(0).max(2 ** 32 - 1).default(0);
 
+/** Which samples are drawn where a setting takes a part of a split; `seed` does not touch them. */
+export const sampleSeed = seed;
+
 /** A data set's name or a folder, as `--data` takes them. */
 export const data = () => z.string().min(1).default("mnist");
 

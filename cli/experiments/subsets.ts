@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { type Dataset, NonFiniteError, takeFirst, takeSamples, type Weights } from "../../mod.ts";
+import { type Dataset, NonFiniteError, type Weights } from "../../mod.ts";
 import {
   type Arm,
   type ArmResult,
@@ -23,10 +23,10 @@ import {
   type MeanComparison,
   summarise,
 } from "../report/statistics.ts";
-import { type Claim, type Figure, type Run, SettingError, type Table } from "./experiment.ts";
+import type { Claim, Figure, Run, Table } from "./experiment.ts";
 import { PAPER_NETWORKS } from "./paper.ts";
 import * as setting from "./settings.ts";
-import { describeChance } from "./training.ts";
+import { describeChance, drawTraining } from "./training.ts";
 import { claimDirection } from "./verdict.ts";
 
 /** Settings of data, of the network whose kernel chooses, and of the networks that are compared. */
@@ -50,6 +50,7 @@ export const SUBSET_SETTINGS = {
   augment: setting.augment(),
   /** Of the kernel's network; the arms' are 0, 1, ... */
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 };
 
 /** Values of `SUBSET_SETTINGS`. */
@@ -117,26 +118,14 @@ export interface SubsetData {
 }
 
 /**
- * The first `trainSize` training samples, the `validationSize` that follow them, and the first `testSize` test samples.
+ * `trainSize` training samples, `validationSize` others, and `testSize` test samples.
  *
  * @throws {SettingError} if the data set holds fewer.
  */
 export async function loadSubsetData(run: Run<SubsetSettings>): Promise<SubsetData> {
   const { trainSize, validationSize, testSize } = run.settings;
-  const whole = await run.data("train");
-  const count = whole.labels.length;
-  if (trainSize + validationSize > count) {
-    throw new SettingError(
-      "trainSize",
-      `at most ${
-        count - validationSize
-      }: ${whole.name} holds ${count} samples, ${validationSize} of them for validation`,
-    );
-  }
-  const held = Array.from({ length: validationSize }, (_, i) => trainSize + i);
   return {
-    train: takeFirst(whole, trainSize),
-    validation: takeSamples(whole, held),
+    ...await drawTraining(run, trainSize, validationSize),
     test: await run.data("test", { testSize }),
   };
 }

@@ -17,18 +17,18 @@ import {
   type NetworkDefinition,
   type OnProgress,
   relu,
-  takeSamples,
 } from "../../mod.ts";
 import { drawLines, type Line } from "../report/charts.ts";
 import { estimateMean } from "../report/intervals.ts";
 import { type Estimate, fitSlope, summarise } from "../report/statistics.ts";
+import { drawFromClasses } from "./classes.ts";
 import { type Claim, type Experiment, type Run, SettingError, type Table } from "./experiment.ts";
 import * as setting from "./settings.ts";
 import { claimDirection, claimNumber } from "./verdict.ts";
 
 const SETTINGS = z.strictObject({
   data: setting.data(),
-  /** First samples of the training set, from which the pairs are taken. */
+  /** Samples of the training set from which the pairs are taken. */
   trainSize: setting.count().default(500),
   /**
    * Height and width of the pixels that become one, the largest: where a network has more inputs than units its first layer outweighs the
@@ -44,6 +44,7 @@ const SETTINGS = z.strictObject({
   /** New networks at each width, with seeds one after another. */
   networks: setting.count().min(2).default(10),
   seed: setting.seed(),
+  sampleSeed: setting.sampleSeed(),
 });
 
 type Settings = z.output<typeof SETTINGS>;
@@ -149,19 +150,14 @@ function checkWidths(widths: readonly number[], fitFrom: number): void {
   }
 }
 
-/** The first samples of each class. */
-async function chooseSamples({ settings, data }: Run<Settings>): Promise<Dataset> {
-  const { trainSize, perClass } = settings;
-  const all = await data("train", { trainSize });
+/** As many samples of each class. */
+async function chooseSamples(run: Run<Settings>): Promise<Dataset> {
+  const { trainSize, perClass, sampleSeed } = run.settings;
+  const all = await run.data("train", { trainSize });
   if (all.classes < 2) throw new SettingError("data", "images of at least two classes");
-  const chosen = Array.from({ length: all.classes }, (_, label) => {
-    const own = Array.from(all.labels.keys()).filter((n) => all.labels[n] === label);
-    if (own.length < perClass) {
-      throw new SettingError("perClass", `at most ${own.length}, the samples of class ${label}`);
-    }
-    return own.slice(0, perClass);
-  });
-  return takeSamples(all, chosen.flat());
+  const samples = drawFromClasses(all, all.classes, perClass, { key: "perClass", sampleSeed });
+  await run.keepIndices(samples);
+  return samples;
 }
 
 /** Two hidden layers over pooled images. */

@@ -13,7 +13,34 @@ import {
   type Weights,
 } from "../../mod.ts";
 import { formatPercent } from "../report/statistics.ts";
-import type { Run } from "./experiment.ts";
+import { drawApart, type DrawOptions } from "../samples.ts";
+import { type Run, SettingError } from "./experiment.ts";
+
+/**
+ * Training samples and others for validation, as `lpntk train` draws them.
+ *
+ * @throws {SettingError} if the data set holds fewer.
+ */
+export async function drawTraining(
+  run: Run<DrawOptions>,
+  trainSize: number,
+  validationSize: number,
+): Promise<{ readonly train: Dataset; readonly validation: Dataset }> {
+  const whole = await run.data("train");
+  const count = whole.labels.length;
+  if (trainSize + validationSize > count) {
+    throw new SettingError(
+      "trainSize",
+      `at most ${
+        count - validationSize
+      }: ${whole.name} holds ${count} samples, ${validationSize} of them for validation`,
+    );
+  }
+  const [train, validation] = drawApart(whole, [trainSize, validationSize], run.settings);
+  await run.keepIndices(train);
+  await run.keepIndices(validation, "validation_samples.npy");
+  return { train, validation };
+}
 
 /** What training left. */
 export interface Trained {

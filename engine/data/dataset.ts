@@ -28,6 +28,11 @@ export interface Dataset {
   readonly mean: readonly number[];
   /** Standard deviation of each channel, of pixels scaled to 0..1. */
   readonly std: readonly number[];
+  /**
+   * Where each sample stands in the whole split, `[N]` i32; absent where this is the whole split. Whatever takes samples of a part keeps
+   * counting from the split's beginning.
+   */
+  readonly indices?: Int32Array;
 }
 
 /** What a {@link Dataset} is made of; a `mean` or `std` of one number holds for every channel. */
@@ -56,7 +61,8 @@ export function createDataset(parts: DatasetParts): Dataset {
 }
 
 /**
- * The samples of the given indices, in the given order; an index may come twice. Copies them.
+ * The samples of the given indices, in the given order; an index may come twice. Copies them, and
+ * tells in `indices` where they stand in the whole split.
  *
  * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
  */
@@ -72,11 +78,16 @@ export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset 
     images.set(data.images.subarray(start, start + pixels), i * pixels);
   }
   const labels = Int32Array.from(indices, (index) => data.labels[index]);
-  return { ...data, images, labels };
+  return {
+    ...data,
+    images,
+    labels,
+    indices: Int32Array.from(indices, (place) => indexSample(data, place)),
+  };
 }
 
 /**
- * The first `n` samples, copied.
+ * The first `n` samples, copied unless they are all.
  *
  * @throws {RangeError} when `n` is not an integer in 1..N
  */
@@ -88,11 +99,15 @@ export function takeFirst(data: Dataset, n: number): Dataset {
         `need an integer in 1..${samples}`,
     );
   }
-  return {
-    ...data,
-    images: data.images.slice(0, n * countElements(data.shape)),
-    labels: data.labels.slice(0, n),
-  };
+  if (n === samples) return data;
+  return takeSamples(data, Int32Array.from({ length: n }, (_, i) => i));
+}
+
+/**
+ * Index in the whole split of the sample at a place of a data set, which may be a part of it.
+ */
+export function indexSample({ indices }: Pick<Dataset, "indices">, place: number): number {
+  return indices ? indices[place] : place;
 }
 
 /**
@@ -120,7 +135,7 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
   return normalised;
 }
 
-function checkCounts({ name, images, labels, shape }: DatasetParts): void {
+function checkCounts({ name, images, labels, shape, indices }: DatasetParts): void {
   // typed arrays of other types would be read as pixels that they do not hold
   if (!(images instanceof Uint8Array)) {
     throw new DataError(
@@ -143,6 +158,11 @@ function checkCounts({ name, images, labels, shape }: DatasetParts): void {
     throw new DataError(
       `Cannot use data set ${name}: got ${samples} images of shape [${shape.join(", ")}] and ` +
         `${labels.length} labels, need as many images as labels`,
+    );
+  }
+  if (indices && indices.length !== samples) {
+    throw new DataError(
+      `Cannot use data set ${name}: got ${indices.length} indices, need ${samples}, one for each sample`,
     );
   }
 }

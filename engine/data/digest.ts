@@ -32,6 +32,18 @@ export function hashDataset({ images, labels, shape, classes, mean, std }: Datas
   return hash.digest("hex");
 }
 
+/**
+ * Digest of which samples of a split a part of it is made of.
+ *
+ * @param indices `[N]` i32
+ * @returns 64 hexadecimal digits
+ */
+export function hashIndices(indices: Int32Array): string {
+  const hash = createHash("sha256");
+  addBytes(hash, indices);
+  return hash.digest("hex");
+}
+
 function addText(hash: Hash, text: string): void {
   addBytes(hash, new TextEncoder().encode(`${text}\n`));
 }

@@ -63,6 +63,12 @@ export async function readFolder(path: string, split: Split): Promise<Dataset> {
   });
 }
 
+/** Whether the folder holds images or labels of this split, so that {@link readFolder} reads it or says what is missing. */
+export async function holdsArrays(path: string, split: Split): Promise<boolean> {
+  const { images, labels } = FILES[split];
+  return await exists(`${path}/${images}`) || await exists(`${path}/${labels}`);
+}
+
 async function readSettings(path: string): Promise<Settings> {
   if (!await exists(path)) return {};
   const text = new TextDecoder().decode(await readBytes(path, "a JSON file"));

@@ -3,12 +3,13 @@
 import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { cacheFolder } from "../cache_folder.ts";
 import { FileError, UnknownDatasetError } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, FLAG } from "../options.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { type Dataset, type Split, takeFirst } from "./dataset.ts";
+import { drawStratified } from "./stratified.ts";
 import { drawDigits } from "./digits.ts";
 import { exists } from "./file.ts";
-import { readFolder } from "./folder.ts";
+import { holdsArrays, readFolder } from "./folder.ts";
 import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
 
 /** A data set with a name and files. */
@@ -26,6 +27,9 @@ const KNOWN = {
   cifar100: knowCifar(CIFAR100, "cifar-100-binary"),
 } satisfies Record<string, KnownDataset>;
 
+/** Forms of files that a folder of any name may hold. */
+const FORMS: readonly KnownDataset[] = [KNOWN.mnist, KNOWN.cifar10, KNOWN.cifar100];
+
 const NAMES = ["digits", ...Object.keys(KNOWN)];
 
 function knowCifar(form: CifarForm, folder: string): KnownDataset {
@@ -42,7 +46,9 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
  * @param name `digits` (drawn, nothing to download), `mnist`, `fashion-mnist`, `cifar10` or `cifar100` (from `$LPNTK_DATA`, or else
  * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, or with the binary batches or the
  * archive of CIFAR-10 or CIFAR-100; a folder that has a known name is written `./mnist`
- * @param options.size keeps only the first samples
+ * @param options.size keeps only so many samples, drawn class by class in proportion; `indices` of what is returned tells which
+ * @param options.sampleSeed draws others; 0 by default
+ * @param options.first keeps the first `size` samples instead, of whatever classes they are
  * @throws {UnknownDatasetError} when a name without `/` is neither known nor a folder
  * @throws {RangeError} when the split holds fewer than `size` samples
  * @throws {FileError} when files are missing or broken
@@ -51,12 +57,17 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
 export async function loadDataset(
   name: string,
   split: Split,
-  options: { readonly size?: number } = {},
+  options: {
+    readonly size?: number;
+    readonly sampleSeed?: number;
+    readonly first?: boolean;
+  } = {},
 ): Promise<Dataset> {
-  checkKeys(`load data set ${name}`, options, { size: true });
-  const { size } = options;
+  checkKeys(`load data set ${name}`, options, { size: true, sampleSeed: true, first: FLAG });
+  const { size, sampleSeed, first } = options;
   const whole = await readWhole(name, split);
-  return size === undefined ? whole : takeFirst(whole, size);
+  if (size === undefined) return whole;
+  return first ? takeFirst(whole, size) : drawStratified(whole, size, { seed: sampleSeed });
 }
 
 async function readWhole(name: string, split: Split): Promise<Dataset> {
@@ -66,7 +77,7 @@ async function readWhole(name: string, split: Split): Promise<Dataset> {
   if (await exists(`${name}/images.npy`) || await exists(`${name}/test_images.npy`)) {
     return await readFolder(name, split);
   }
-  for (const { holds, read } of [KNOWN.mnist, KNOWN.cifar10, KNOWN.cifar100]) {
+  for (const { holds, read } of FORMS) {
     if (await holds(name, split)) return { ...await read(name, split), name };
   }
   const { images } = IDX_FILES[split];
@@ -81,6 +92,20 @@ async function readWhole(name: string, split: Split): Promise<Dataset> {
 
 function isKnown(name: string): name is keyof typeof KNOWN {
   return Object.hasOwn(KNOWN, name);
+}
+
+/**
+ * Whether there is such a split of a data set, whole or broken; sets that are known by a name have both.
+ *
+ * @throws {FileError} or {RangeError} as {@link loadDataset}, when there is no such data set
+ */
+export async function hasSplit(name: string, split: Split): Promise<boolean> {
+  if (name === "digits" || isKnown(name)) return true;
+  if (!await exists(name)) throw explainMissing(name);
+  const found = await Promise.all(
+    [holdsArrays(name, split), ...FORMS.map(({ holds }) => holds(name, split))],
+  );
+  return found.includes(true);
 }
 
 /** The folder of a named data set: in `$LPNTK_DATA` when that is set, else in the cache folder. */

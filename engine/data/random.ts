@@ -14,6 +14,8 @@ import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator"
  * A number that has been used stays, since results follow from it; a new stream takes the next free one above 0.
  */
 export const STREAMS = {
+  /** Samples of a part that is drawn class by class. */
+  stratified: -3,
   /** Which samples get a wrong label, and which one. */
   labelNoise: -2,
   /** Filters of sketched rows; a substream for each layer, by its name. */

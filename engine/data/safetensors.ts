@@ -54,6 +54,7 @@ interface ElementType {
 
 const LENGTH_BYTES = 8;
 const METADATA = "__metadata__";
+const TEXTS = z.record(z.string(), z.string());
 const NATURAL = z.number().int().nonnegative();
 const ENTRY = z.strictObject({
   dtype: z.string(),
@@ -72,6 +73,16 @@ interface Entry extends z.infer<typeof ENTRY> {
  */
 export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
   return decodeSafetensors(await readBytes(path, "a .safetensors file"), path);
+}
+
+/**
+ * Reads the free text that {@link encodeSafetensors} keeps in the header of a `.safetensors` file, by name; none where there is none.
+ *
+ * @throws {FileError} when the file is missing, or its header is not as {@link decodeSafetensors} needs it
+ */
+export async function loadMetadata(path: string): Promise<Map<string, string>> {
+  const { metadata } = decodeHeader(await readBytes(path, "a .safetensors file"), path);
+  return new Map(Object.entries(metadata));
 }
 
 /**
@@ -145,7 +156,10 @@ function padToMultiple(text: Uint8Array, multiple: number): Uint8Array {
   return padded;
 }
 
-function decodeHeader(bytes: Uint8Array, path: string): { entries: Entry[]; dataStart: number } {
+function decodeHeader(
+  bytes: Uint8Array,
+  path: string,
+): { entries: Entry[]; metadata: Record<string, string>; dataStart: number } {
   const fail = (state: string, cause?: unknown) =>
     new FileError(path, `Cannot read ${path}: ${state}`, { cause });
   // The length alone may look like a pickle (640 is 80 02), so the start of the JSON decides.
@@ -170,7 +184,9 @@ function decodeHeader(bytes: Uint8Array, path: string): { entries: Entry[]; data
       throw fail(`got a bad header entry for tensor ${name}, need dtype, shape and data_offsets`);
     },
   );
-  return { entries: entries.sort(compareOffsets), dataStart };
+  // text of another form is no tensor's, and nothing depends on it
+  const { data: metadata = {} } = TEXTS.safeParse(header[METADATA]);
+  return { entries: entries.sort(compareOffsets), metadata, dataStart };
 }
 
 /** Empty tensors share their offset with the tensor after them, and come before it. */

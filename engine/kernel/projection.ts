@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, indexSample } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { Network } from "../network/network.ts";
@@ -87,7 +87,9 @@ function scaleSeeds(
   const zero = similarity.indexOf(0);
   if (zero >= 0) {
     throw new DataError(
-      `Cannot normalise ${data.name}: got a signed projection of zeros for sample ${zero}, need one that has a direction`,
+      `Cannot normalise ${data.name}: got a signed projection of zeros for sample ${
+        indexSample(data, zero)
+      }, need one that has a direction`,
     );
   }
   const all = Int32Array.from(data.labels.keys());

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, indexSample } from "../data/dataset.ts";
 import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
 import type { Network } from "./network.ts";
@@ -38,7 +38,7 @@ export function checkFit(network: Network, data: Dataset): void {
   const outside = findBadLabel(data.labels, classes);
   if (outside >= 0) {
     throw refuse(
-      `label ${data.labels[outside]} at sample ${outside}`,
+      `label ${data.labels[outside]} at sample ${indexSample(data, outside)}`,
       `labels from 0, below the network's ${classes} classes`,
     );
   }

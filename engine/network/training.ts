@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
-import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
+import { type Dataset, indexSample, normalise, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
@@ -242,7 +242,7 @@ async function passAll(
   if (bad >= 0) {
     throw new NonFiniteError(
       `Cannot judge ${network.definition.name}: got ${what} ${all[bad]} for sample ${
-        Math.floor(bad / width)
+        indexSample(data, Math.floor(bad / width))
       }, need finite numbers; if training led here, lower the learning rate`,
     );
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, indexSample } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../gpu/kernel_table.ts";
@@ -181,12 +181,13 @@ function explainNonFinite(
   layout: RowLayout,
   row: Float32Array,
 ): NonFiniteError {
+  const index = indexSample(data, sample);
   for (const segment of layout.segments) {
     for (let k = segment.offset; k < segment.offset + measureSegment(segment); k++) {
       const value = row[k];
       if (!Number.isFinite(value)) {
         return new NonFiniteError(
-          `Cannot project ${data.name}: got ${value} in layer ${segment.layer} of sample ${sample}, need finite numbers`,
+          `Cannot project ${data.name}: got ${value} in layer ${segment.layer} of sample ${index}, need finite numbers`,
           sample,
           segment.layer,
         );
@@ -194,7 +195,7 @@ function explainNonFinite(
     }
   }
   return new NonFiniteError(
-    `Cannot project ${data.name}: got a signed projection of sample ${sample} whose square is beyond float32, need smaller weights`,
+    `Cannot project ${data.name}: got a signed projection of sample ${index} whose square is beyond float32, need smaller weights`,
     sample,
   );
 }

@@ -19,6 +19,7 @@ import type { Tile } from "../kernel/gram.ts";
 import { checkDiagonal, checkPair } from "./kernel_checks.ts";
 import { type BlockPair, pairBlocks } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
+import { readIndices } from "./index_files.ts";
 
 /**
  * Which chunks of a kernel are stored: of a symmetric one those on and above the diagonal (`upper`) or all of them (`full`); `none` is a
@@ -131,6 +132,8 @@ export class KernelStore {
     readonly path: string,
     private readonly array: ZarrArray,
     private readonly symmetry: Symmetry,
+    /** Where each sample stands in its whole split, `[N]` i32; undefined of a kernel of a whole one. */
+    readonly indices: Int32Array | undefined,
     private readonly cacheBytes: number,
   ) {
     this.size = array.shape[0];
@@ -189,7 +192,8 @@ export class KernelStore {
         } of ${tiles.length} tiles, need all of them; run lpntk gram with the same options again to finish it`,
       );
     }
-    return new KernelStore(path, array, symmetry, cacheBytes);
+    const indices = await readIndices(path, array);
+    return new KernelStore(path, array, symmetry, indices, cacheBytes);
   }
 
   /** The tiles on and above the diagonal, one after another. */

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { explainWrite, measureFile, PARTIAL, readBytes, writeWhole } from "../data/file.ts";
+import { measureFile, PARTIAL, readBytes, writeWhole } from "../data/file.ts";
 import {
-  CHUNK_FOLDER,
   decodeZarr,
   encodeChunk,
   encodeZarr,
@@ -20,6 +19,8 @@ import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import type { Rows } from "../rows/rows.ts";
+import { describeIndices, type KernelIndices, writeIndices } from "./index_files.ts";
+import { StoreLock } from "./store_lock.ts";
 import {
   checkFinite,
   hasChunk,
@@ -41,6 +42,8 @@ export interface StoreSettings {
   readonly job: Readonly<Record<string, unknown>>;
   /** Further attributes of a new store. */
   readonly notes?: Readonly<Record<string, unknown>>;
+  /** Which samples the kernel is of, where they are a part of their split; a store of others is of another job. */
+  readonly indices?: KernelIndices;
 }
 
 const STORE_SETTINGS: OptionNames<StoreSettings> = {
@@ -49,10 +52,8 @@ const STORE_SETTINGS: OptionNames<StoreSettings> = {
   chunkRows: true,
   job: true,
   notes: true,
+  indices: true,
 };
-
-/** Name of the file whose lock says that a process is writing. It stays, empty: whoever removed it could lock out nobody. */
-const LOCK_FILE = ".lock";
 
 /**
  * A Zarr store that is being written. Dispose it to let other processes write; a store that it made and wrote nothing into goes with it.
@@ -108,6 +109,7 @@ export class KernelWriter {
         refuseOtherJob(path, stored, array, settings);
       }
       await removePartials(path);
+      await writeIndices(path, settings.indices);
       const { missing, broken } = await findMissing(path, array, settings.symmetry, repair);
       return new KernelWriter(path, array, settings.symmetry, lock, { missing, broken, isFresh });
     } catch (error) {
@@ -224,74 +226,8 @@ export async function storeGram(
   }
 }
 
-/** The folder of a store, kept from other writers. */
-class StoreLock {
-  #file: Deno.FsFile | undefined;
-
-  private constructor(
-    private readonly path: string,
-    private readonly hasMadeFolder: boolean,
-    file: Deno.FsFile,
-  ) {
-    this.#file = file;
-  }
-
-  static async take(path: string): Promise<StoreLock> {
-    const isNew = await checkFolder(path);
-    let file: Deno.FsFile | undefined;
-    try {
-      await Deno.mkdir(path, { recursive: true });
-      file = await Deno.open(`${path}/${LOCK_FILE}`, { write: true, create: true });
-      if (await file.tryLock(true)) return new StoreLock(path, isNew, file);
-    } catch (cause) {
-      file?.close();
-      if (isNew) removeIfThere(path);
-      throw explainWrite(path, cause);
-    }
-    file.close();
-    throw new FileError(
-      path,
-      `Cannot write ${path}: got a store that another process is writing, need it free; wait for that process to end`,
-    );
-  }
-
-  /** Unlocks; `remove` takes the files away that every store has. */
-  release({ remove }: { remove: boolean }): void {
-    if (!this.#file) return;
-    if (remove) {
-      // while it is still locked, so that nobody's store goes
-      removeIfThere(`${this.path}/${CHUNK_FOLDER}`, { recursive: true });
-      removeIfThere(`${this.path}/${ZARR_FILE}`);
-      removeIfThere(`${this.path}/${LOCK_FILE}`);
-      if (this.hasMadeFolder) removeIfThere(this.path);
-    }
-    this.#file.close();
-    this.#file = undefined;
-  }
-}
-
-/**
- * Whether a folder is still to be made.
- *
- * @throws {FileError} when there is a file, or a folder that is neither empty nor a store.
- */
-async function checkFolder(path: string): Promise<boolean> {
-  const entry = await Deno.stat(path).catch(() => undefined);
-  if (!entry) return true;
-  const names = entry.isDirectory ? await Array.fromAsync(Deno.readDir(path), (e) => e.name) : [];
-  const isStore = names.includes(ZARR_FILE) ||
-    names.every((name) => name === LOCK_FILE || name.endsWith(PARTIAL));
-  if (entry.isDirectory && isStore) return false;
-  throw new FileError(
-    path,
-    `Cannot write ${path}: got a ${
-      entry.isDirectory ? "folder with other files" : "file"
-    }, need a new folder or an unfinished kernel`,
-  );
-}
-
 function describeArray(settings: StoreSettings): ZarrArray {
-  const { shape, symmetry, chunkRows, job, notes } = settings;
+  const { shape, chunkRows, notes } = settings;
   if (!(chunkRows >= PANEL_ROWS && chunkRows % PANEL_ROWS === 0)) {
     throw new RangeError(
       `Cannot store a kernel: got chunks of ${chunkRows} rows, need a multiple of ${PANEL_ROWS}`,
@@ -300,8 +236,13 @@ function describeArray(settings: StoreSettings): ZarrArray {
   return {
     shape,
     chunkShape: [Math.min(chunkRows, padRows(shape[0])), Math.min(chunkRows, padRows(shape[1]))],
-    attributes: { [SYMMETRY]: symmetry, ...job, ...notes },
+    attributes: { ...describeJob(settings), ...notes },
   };
+}
+
+/** The attributes that a store has to have to be of this job. */
+function describeJob({ symmetry, job, indices }: StoreSettings): Record<string, unknown> {
+  return { [SYMMETRY]: symmetry, ...job, ...describeIndices(indices) };
 }
 
 /**
@@ -311,14 +252,14 @@ function refuseOtherJob(
   path: string,
   stored: ZarrArray,
   { shape, chunkShape }: ZarrArray,
-  { job, symmetry }: StoreSettings,
+  settings: StoreSettings,
 ): void {
   const theirs = flatten({
     ...stored.attributes,
     shape: stored.shape,
     chunk: stored.chunkShape,
   });
-  for (const [name, value] of flatten({ ...job, [SYMMETRY]: symmetry, shape, chunk: chunkShape })) {
+  for (const [name, value] of flatten({ ...describeJob(settings), shape, chunk: chunkShape })) {
     if (theirs.get(name) === value) continue;
     throw new FileError(
       path,
@@ -399,12 +340,4 @@ function fillChunk(tile: Tile, [rows, columns]: Extent, isMirrored: boolean): Fl
 
 function nameTile({ row, column }: BlockPair): string {
   return `${row}/${column}`;
-}
-
-function removeIfThere(path: string, { recursive = false } = {}): void {
-  try {
-    Deno.removeSync(path, { recursive });
-  } catch {
-    // it was never made, or somebody has put something in it
-  }
 }

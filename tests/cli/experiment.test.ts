@@ -50,6 +50,7 @@ Deno.test("a run leaves all that was promised, and its claims are what the progr
     "losses.svg",
     "metrics.json",
     "pairs.csv",
+    "samples.npy",
     "steps",
   ]);
   for (const { what, paper, ours, verdict, rule } of await readJson(`${out}/claims.json`)) {

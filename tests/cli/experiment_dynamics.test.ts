@@ -108,7 +108,7 @@ Deno.test("difficulty: sizes that cannot be are told with their line, before any
     ["classes = 11", /line 2: got classes = 11, need at most 10, those of digits$/],
     [
       "classes = 2\nsamplesPerClass = 1000000",
-      /line 3: got samplesPerClass = 1000000, need at most \d+, those of class 0 in digits$/,
+      /line 3: got samplesPerClass = 1000000, need at most \d+, the samples of class 0 in digits$/,
     ],
   ];
   for (const [config, says] of mistakes) {

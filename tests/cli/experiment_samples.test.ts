@@ -1,7 +1,7 @@
 /** The experiments clusters, noise and control on the embedded digits: what their reports say, counted again from what they keep. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { drawDigits, flipLabels } from "../../mod.ts";
+import { flipLabels, loadDataset } from "../../mod.ts";
 import { checkPage } from "./browser.ts";
 import { fingerprint, finish, prepareLpntk, readJson, succeed } from "./process.ts";
 
@@ -49,16 +49,17 @@ Deno.test("noise ranks what it says it ranks, and a run that lost steps ends as 
   const out = await run(folder.path, "noise", NOISE);
   await checkPage(out, 3);
   const table = await readCsv(`${out}/rankings.csv`);
+  const clean = await loadDataset("digits", "train", { size: 300 });
   assert.equal(table.length, 2 * 10);
   for (const epochs of [3, 5]) {
     const kept = await Promise.all(
       [0, 1].map((seed) => readJson(`${out}/steps/scores-${seed}-${epochs}.json`)),
     );
     const flips = [0, 1].map((seed) => {
-      const { data, flipped } = flipLabels(drawDigits("train", { size: 300 }), 0.1, seed);
+      const { data, flipped } = flipLabels(clean, 0.1, seed);
       return { labels: data.labels, flipped: new Set(flipped) };
     });
-    const truth = drawDigits("train", { size: 300 }).labels;
+    const truth = clean.labels;
     const rows = table.filter((row) => row.epochs === `${epochs}`);
     Object.values(kept[0].scores).forEach((_, s) => {
       const aurocs = kept.map(({ scores }, seed) =>

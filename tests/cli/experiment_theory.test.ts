@@ -161,7 +161,7 @@ Deno.test("settings that do not go together stop an experiment at their line, be
     [
       "theorem1",
       { ...THEOREM, perClass: 90 },
-      /line 6: got perClass = 90, need at most \d+, the samples of class 0$/,
+      /line 6: got perClass = 90, need at most \d+, the samples of class 0 in digits$/,
     ],
   ] as const;
   for (const [name, settings, says] of mistakes) {

@@ -10,15 +10,15 @@ doctor --retune --json --help
 data --help
 data fetch <name> --mirror --help
 plan --model --weights --layers --samples --others --shape --classes --ratio --per-class --memory --sketch --json --help
-train --model --data --train-size --test-size --validation-size --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
-gram --model --weights --data --kind --layers --split --train-size --test-size --cross --full --repair --memory --sketch --out --json --help
-redundant --model --weights --data --kind --layers --split --train-size --test-size --kernel --memory --sketch --rule --out --json --help
-relate --model --weights --data --kind --layers --split --train-size --test-size --kernel --memory --sketch --threshold --epsilon --sample --out --json --help
-cluster --model --weights --data --kind --layers --split --train-size --test-size --kernel --memory --sketch --labels --ratio --per-class --out --json --help
-neighbours --model --weights --data --kind --layers --train-size --test --top --memory --sketch --out --json --help
-prune --model --weights --data --kind --layers --split --train-size --test-size --kernel --memory --sketch --method --labels --share --ratio --per-class --seed --out --json --help
-compare --model --data --train-size --test-size --arm --seeds --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
-run --model --data --train-size --test-size --ratio --share --seeds --memory --sketch --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
+train --model --data --train-size --test-size --validation-size --sample-seed --first --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
+gram --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --cross --full --repair --memory --sketch --out --json --help
+redundant --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --rule --out --json --help
+relate --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --threshold --epsilon --sample --out --json --help
+cluster --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --labels --ratio --per-class --out --json --help
+neighbours --model --weights --data --kind --layers --train-size --sample-seed --first --test --top --memory --sketch --out --json --help
+prune --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --method --labels --share --ratio --per-class --seed --out --json --help
+compare --model --data --train-size --test-size --sample-seed --first --arm --seeds --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
+run --model --data --train-size --test-size --sample-seed --first --ratio --share --seeds --memory --sketch --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 experiment --help
 experiment list --help
 experiment difficulty --config --quick --paper --data --out --json --model --help

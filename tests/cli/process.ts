@@ -1,8 +1,8 @@
 /** What the tests of the command line share: lpntk as a process of its own, and what it leaves on disk. @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-// A command says on standard error what it downloads; imported here, everything is there before the first one runs.
-import "../../cli/main.ts";
+// A process says on standard error what it downloads; imported here, everything is there before the first one runs.
+import { main } from "../../cli/main.ts";
 import { type NpyArray, readNpy } from "../../mod.ts";
 
 /** The project's folder, without a slash at its end. */
@@ -68,6 +68,19 @@ export async function expectSuccess(command: Deno.Command): Promise<string> {
 /** {@linkcode expectSuccess} of lpntk. */
 export function succeed(args: readonly string[], surroundings?: Surroundings): Promise<string> {
   return expectSuccess(prepareLpntk(args, surroundings));
+}
+
+/** Runs a command in this process, which is faster than {@linkcode finish}; paths have to be absolute. */
+export async function callHere(args: readonly string[]): Promise<Outcome> {
+  const [log, error] = [console.log, console.error];
+  const said = { stdout: "", stderr: "" };
+  console.log = (...words) => said.stdout += `${words.join(" ")}\n`;
+  console.error = (...words) => said.stderr += `${words.join(" ")}\n`;
+  try {
+    return { code: await main(args), ...said };
+  } finally {
+    [console.log, console.error] = [log, error];
+  }
 }
 
 /** Asserts that a command failed with exit code 1 and one line that holds all of `says`. */

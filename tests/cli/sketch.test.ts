@@ -97,7 +97,8 @@ Deno.test("between two sets of samples the error bar is of pairs between them", 
     `--model mlp --weights w.safetensors --data digits --train-size 15 --sketch ${DIMENSION}`;
   const cross = await call(`gram ${source} --cross --test-size 12 --out G.npy`);
   assert.deepEqual([cross.sketch.dimension, cross.sketch.pairs], [DIMENSION, 15 * 12]);
-  const neighbours = await call(`neighbours ${source} --test 3 --out neighbours`);
+  const tests = await readArray(`${path}/G.test_samples.npy`, Int32Array, [12]);
+  const neighbours = await call(`neighbours ${source} --test ${tests[3]} --out neighbours`);
   assert.deepEqual([neighbours.sketch.dimension, neighbours.sketch.pairs], [DIMENSION, 15]);
   const similarity = await readArray(`${path}/neighbours/similarity.npy`, Float32Array, [1, 15]);
   const kernel = await readArray(`${path}/G.npy`, Float32Array, [15, 12]);

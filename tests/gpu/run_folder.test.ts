@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import type { Experiment, Findings, Run } from "../../cli/experiments/experiment.ts";
 import { RunFolder } from "../../cli/experiments/run_folder.ts";
+import { drawDigits } from "../../engine/data/digits.ts";
+import { readNpy } from "../../engine/data/npy.ts";
+import { drawStratified } from "../../engine/data/stratified.ts";
 import { mlp } from "../../engine/network/models.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { testEngine } from "./open_engine.ts";
@@ -102,6 +105,22 @@ testEngine("what would be lost is refused, and nothing stays of it", async (engi
   await assert.rejects(run.run(engine), /Cannot begin step s\.json: need a file name of its own/);
   assert.deepEqual(JSON.parse(await Deno.readTextFile(`${folder.path}/r/steps/s.json`)), 1);
 });
+
+testEngine(
+  "a part is drawn by the sample seed, and its indices stay in the folder",
+  async (engine) => {
+    await using folder = await openTempFolder();
+    const trial = describe(async (run) => [...(await run.data("train", { trainSize: 12 })).labels]);
+    for (const sampleSeed of [0, 5]) {
+      const path = `${folder.path}/${sampleSeed}`;
+      using run = await RunFolder.open(path, trial, { data: "digits", seed: 1, sampleSeed });
+      const { findings } = await run.run(engine);
+      const expected = drawStratified(drawDigits("train"), 12, { seed: sampleSeed });
+      assert.deepEqual(findings.metrics, { found: [...expected.labels] });
+      assert.deepEqual((await readNpy(`${path}/samples.npy`)).data, expected.indices);
+    }
+  },
+);
 
 testEngine("samples that changed since the run began are refused", async (engine) => {
   await using folder = await openTempFolder();

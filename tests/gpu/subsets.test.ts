@@ -11,7 +11,9 @@ import {
 import { poison } from "../../cli/experiments/poison.ts";
 import { redundancy } from "../../cli/experiments/redundancy.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
+import { loadDataset } from "../../engine/data/named.ts";
 import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";
+import { drawStratified } from "../../engine/data/stratified.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { mlp } from "../../engine/network/models.ts";
 import type { Network } from "../../engine/network/network.ts";
@@ -43,8 +45,9 @@ function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Sett
     definition: mlp,
     data: (split, sizes) => {
       const size = sizes && Object.values(sizes).reduce((sum, part) => sum + part, 0);
-      return Promise.resolve(drawDigits(split, { size }));
+      return loadDataset("digits", split, { size });
     },
+    keepIndices: () => Promise.resolve(),
     async step(name, work) {
       assert.match(name, /^[\w.-]+$/);
       assert.ok(!steps.has(name), name);
@@ -57,15 +60,27 @@ function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Sett
   return { run, steps, excluded };
 }
 
-testEngine("training and validation samples are different ones, in order", async (engine) => {
-  const { run } = openRun(engine, SETTINGS);
-  const { train, validation, test } = await loadSubsetData(run);
-  const whole = drawDigits("train", { size: 300 });
-  assert.deepEqual(train.images, whole.images.subarray(0, 200 * 784));
-  assert.deepEqual(validation.images, whole.images.subarray(200 * 784));
-  assert.deepEqual(validation.labels, whole.labels.subarray(200));
-  assert.equal(test.split, "test");
-});
+testEngine(
+  "training and validation samples are different ones, drawn by the sample seed alone",
+  async (engine) => {
+    const whole = drawDigits("train");
+    const load = (change: Partial<typeof SETTINGS>) =>
+      loadSubsetData(openRun(engine, { ...SETTINGS, ...change }).run);
+    const { train, validation, test } = await load({});
+    for (const [part, size] of [[train, 200], [validation, 100]] as const) {
+      assert.equal(part.labels.length, size);
+      for (let label = 0; label < 10; label++) {
+        const own = part.labels.filter((other) => other === label).length;
+        assert.ok(Math.abs(own - size / 10) <= 1, `${own} of class ${label}`);
+      }
+      assert.deepEqual(part.images, takeSamples(whole, part.indices!).images);
+    }
+    assert.equal(new Set([...train.indices!, ...validation.indices!]).size, 300);
+    assert.equal(test.split, "test");
+    assert.deepEqual((await load({ seed: 3 })).train.indices, train.indices);
+    assert.notDeepEqual((await load({ sampleSeed: 3 })).train.indices, train.indices);
+  },
+);
 
 testEngine(
   "the kernel's weights are those that do best on the validation samples",
@@ -140,9 +155,9 @@ testEngine("an experiment of which no run is left is told all the same", async (
   assert.deepEqual(claims.map(({ verdict }) => verdict), ["not comparable at this size"]);
 });
 
-/** The engine, and the training sets that it was given, each as indices into the first 200 digits. */
+/** The engine, and the training sets that it was given, each as places among the 200 digits that are drawn. */
 function watchTraining(engine: Engine) {
-  const whole = drawDigits("train", { size: 200 });
+  const whole = drawStratified(drawDigits("train"), 200);
   const keyOf = ({ images }: Dataset, n: number) =>
     images.subarray(n * 784, (n + 1) * 784).toBase64();
   const places = new Map(Array.from(whole.labels, (_, n) => [keyOf(whole, n), n]));

@@ -83,7 +83,9 @@ else {
           // statistics as training leaves them
           weights.get("norm.running_mean")?.data.forEach((_, i, all) => all[i] = i / 10 - 0.2);
           weights.get("norm.running_var")?.data.forEach((_, i, all) => all[i] = 0.1 + i);
-          await Deno.writeFile(`${temp.path}/${name}.safetensors`, encodeSafetensors(weights));
+          // beside what training says of its samples
+          const bytes = encodeSafetensors(weights, { format: "pt", samples: `{"split":"train"}` });
+          await Deno.writeFile(`${temp.path}/${name}.safetensors`, bytes);
           const images = { shape: [COUNT, ...data.shape], data: normalise(data, [0, 1, 2]) };
           const { shape, data: pixels } = permute(images, [0, 3, 1, 2]);
           await writeNpy(`${temp.path}/${name}_images.npy`, Float32Array.from(pixels), [...shape]);

@@ -65,7 +65,7 @@ Deno.test("labels that are no classes are refused by their value", async () => {
   await assert.rejects(booleans, /got labels of dtype \|b1, need integers/);
   await assert.rejects(readFrom(new Int32Array(4), readLabels, [2, 2]), /shape \[2, 2\], need \[N/);
   await assert.rejects(
-    readFrom(new Int32Array(4), (path) => loadLabels(path, 5)),
+    readFrom(new Int32Array(4), (path) => loadLabels(path, 5, undefined)),
     /got 4 labels, need 5, one for each sample/,
   );
 });
@@ -77,6 +77,19 @@ Deno.test("samples to keep are indices in their order, or a mask", async () => {
   }
   const mask = await readFrom(Uint8Array.of(1, 0, 0, 1), keep, [4], asBooleans);
   assert.deepEqual(mask, Int32Array.of(0, 3));
+});
+
+Deno.test("a mask of a part keeps samples by their indices in the whole split", async () => {
+  const part = Int32Array.of(2, 5, 7);
+  const keep = (path: string) => loadIndices(path, 8, part);
+  const read = (...flags: number[]) =>
+    readFrom(Uint8Array.from(flags), keep, [flags.length], asBooleans);
+  assert.deepEqual(await read(0, 1, 1), Int32Array.of(5, 7));
+  assert.deepEqual(await read(0, 0, 1, 0, 0, 0, 0, 1), Int32Array.of(2, 7));
+  await assert.rejects(
+    read(1, 0),
+    /mask of 2, need 8, one for each sample, or 3, one for each that/,
+  );
 });
 
 Deno.test("a mask of another length is no list of indices, and nothing is kept by it", async () => {

@@ -83,6 +83,11 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
     { images: Array.from({ length: 12 }, () => 0) as never },
     "got images of Array, need a Uint8Array of pixels from 0 to 255",
   ],
+  [
+    "indices of other samples",
+    { indices: Int32Array.of(4) },
+    "got 1 indices, need 3, one for each sample",
+  ],
   ["no classes", { classes: 0 }, "got 0 classes, need an integer in 1..2147483648"],
   [
     "labels beyond 32 bits",
@@ -132,6 +137,7 @@ Deno.test("samples are taken in the given order, also twice", () => {
   const data = takeSamples(createDataset(PARTS), [2, 0, 2]);
   assert.deepEqual(data.labels, Int32Array.of(1, 2, 1));
   assert.deepEqual(data.images, Uint8Array.of(20, 21, 22, 255, 0, 1, 2, 3, 20, 21, 22, 255));
+  assert.deepEqual(data.indices, Int32Array.of(2, 0, 2));
   assert.deepEqual([data.classes, data.name, data.split], [3, "tiny", "train"]);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chooseCacheFolder } from "../../engine/cache_folder.ts";
 import { encodeNpy } from "../../engine/data/npy.ts";
-import { loadDataset } from "../../engine/data/named.ts";
+import { hasSplit, loadDataset } from "../../engine/data/named.ts";
 import { UnknownDatasetError } from "../../engine/errors.ts";
 import { createTar } from "npm:nanotar@0.3.0";
 import { encodeIdx, gzip, openTempFolder } from "./data_fixtures.ts";
@@ -43,6 +43,63 @@ Deno.test("a folder with arrays of NumPy is a data set", async () => {
   await Deno.writeFile(`${folder.path}/labels.npy`, encodeNpy(Uint8Array.of(0, 3), [2]));
   const data = await loadDataset(folder.path, "train");
   assert.deepEqual([data.name, data.classes, [...data.labels]], [folder.path, 4, [0, 3]]);
+});
+
+/** Four classes of 60 images each, one after the other, each image of its own first byte. */
+async function writeSorted(path: string): Promise<void> {
+  const labels = Uint8Array.from({ length: 240 }, (_, i) => Math.floor(i / 60));
+  const images = Uint8Array.from({ length: 480 }, (_, i) => i % 2 === 0 ? i >> 1 : 7);
+  await Deno.writeFile(`${path}/images.npy`, encodeNpy(images, [240, 1, 2]));
+  await Deno.writeFile(`${path}/labels.npy`, encodeNpy(labels, [240]));
+}
+
+Deno.test("a size keeps samples of every class, by the sample seed, and tells their indices", async () => {
+  await using folder = await openTempFolder();
+  await writeSorted(folder.path);
+  const load = (options?: Parameters<typeof loadDataset>[2]) =>
+    loadDataset(folder.path, "train", options);
+  const whole = await load();
+  assert.equal(whole.indices, undefined);
+  const part = await load({ size: 22 });
+  assert.deepEqual([0, 1, 2, 3].map((c) => part.labels.filter((l) => l === c).length), [
+    6,
+    6,
+    5,
+    5,
+  ]);
+  part.indices!.forEach((index, place) => {
+    assert.equal(part.labels[place], whole.labels[index]);
+    assert.equal(part.images[2 * place], index);
+  });
+  assert.deepEqual((await load({ size: 22, sampleSeed: 0 })).indices, part.indices);
+  assert.notDeepEqual((await load({ size: 22, sampleSeed: 1 })).indices, part.indices);
+  const first = await load({ size: 22, first: true });
+  assert.deepEqual([...first.indices!], [...Array(22).keys()]);
+  await assert.rejects(load({ size: 241 }), {
+    name: "RangeError",
+    message:
+      `Cannot take 241 samples of ${folder.path} (train): it holds 240, need an integer in 1..240`,
+  });
+});
+
+Deno.test("a folder without test images has no test split, and one whose test images are missing has a broken one", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  await writeSorted(path);
+  assert.deepEqual([await hasSplit(path, "train"), await hasSplit(path, "test")], [true, false]);
+  await Deno.copyFile(`${path}/labels.npy`, `${path}/test_labels.npy`);
+  assert.equal(await hasSplit(path, "test"), true);
+  await assert.rejects(loadDataset(path, "test"), { path: `${path}/test_images.npy` });
+
+  await writeMnist(`${path}/idx`, 3);
+  assert.deepEqual(
+    [await hasSplit(`${path}/idx`, "train"), await hasSplit(`${path}/idx`, "test")],
+    [true, false],
+  );
+  assert.equal(await hasSplit("digits", "test"), true);
+  assert.equal(await hasSplit("mnist", "test"), true);
+  await assert.rejects(hasSplit("mnits", "test"), { name: "RangeError" });
+  await assert.rejects(hasSplit(`${path}/none`, "test"), { name: "FileError" });
 });
 
 Deno.test("a folder with the IDX files of MNIST is a data set", async () => {

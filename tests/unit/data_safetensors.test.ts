@@ -4,6 +4,7 @@ import type { Tensor } from "../../engine/data/safetensors.ts";
 import {
   decodeSafetensors,
   encodeSafetensors,
+  loadMetadata,
   loadWeights,
 } from "../../engine/data/safetensors.ts";
 import { openTempFolder } from "./data_fixtures.ts";
@@ -256,6 +257,20 @@ Deno.test("a tensor whose shape does not hold its data cannot be encoded", () =>
 Deno.test("a tensor cannot have the name of the metadata", () => {
   const map = new Map([["__metadata__", { shape: [0], data: new Float32Array() }]]);
   assert.throws(() => encodeSafetensors(map), { name: "RangeError" });
+});
+
+Deno.test("text that is kept beside the tensors comes back, and nothing where there is none", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/w.safetensors`;
+  const weights = new Map([["fc1.bias", { shape: [1], data: Float32Array.of(0.5) }]]);
+  const texts = { format: "pt", samples: `{"split":"train","size":3}`, name: "Größe" };
+  await Deno.writeFile(path, encodeSafetensors(weights, texts));
+  assert.deepEqual(Object.fromEntries(await loadMetadata(path)), texts);
+  assert.deepEqual(await loadWeights(path), weights);
+  for (const other of [undefined, { a: 1 }, "text", null]) {
+    await Deno.writeFile(path, encodeByHand(other === undefined ? {} : { __metadata__: other }));
+    assert.equal((await loadMetadata(path)).size, 0);
+  }
 });
 
 Deno.test("weights are loaded from disk, and a missing file is a FileError", async () => {

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import FileSystemStore from "@zarrita/storage/fs";
 import * as zarrita from "zarrita";
+import { encodeNpy, readNpy } from "../../engine/data/npy.ts";
 import { measureChunk } from "../../engine/data/zarr.ts";
 import { KernelStore, type Symmetry } from "../../engine/store/store.ts";
 import { KernelWriter, type StoreSettings } from "../../engine/store/store_writer.ts";
@@ -250,6 +251,47 @@ for (
     assert.equal(await finishStore(path, { ...settings, notes: { created: "later" } }), 0);
   });
 }
+
+Deno.test("a kernel of a part of a data set tells which samples it is of, and is gone on with for no others", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/K.zarr`;
+  const rows = Int32Array.of(2, 3, 7);
+  const settings = settle(3, { indices: { rows } });
+  // nothing stays of a store that nothing was written into
+  (await KernelWriter.open(path, settings)).dispose();
+  await assert.rejects(Deno.stat(path), { name: "NotFound" });
+
+  await finishStore(path, settings);
+  const { indices, attributes } = await KernelStore.open(path);
+  assert.deepEqual(indices, rows);
+  const sha256 = createHash("sha256").update(new Uint8Array(rows.buffer)).digest("hex");
+  assert.deepEqual(attributes.indices, { rows: sha256 });
+  // the pictures of other samples may be the same
+  for (const others of [{ rows: Int32Array.of(2, 3, 8) }, { rows, columns: rows }]) {
+    await assert.rejects(KernelWriter.open(path, { ...settings, indices: others }), {
+      name: "FileError",
+      message: /Cannot go on with .*: got a kernel with indices\.(rows|columns) /,
+    });
+  }
+  await Deno.writeFile(`${path}/samples.npy`, encodeNpy(Int32Array.of(0, 1, 2), [3]));
+  await assert.rejects(KernelStore.open(path), {
+    name: "FileError",
+    path: `${path}/samples.npy`,
+    message: /got other samples .* remove that file/,
+  });
+  await Deno.remove(`${path}/samples.npy`);
+  await assert.rejects(KernelStore.open(path), { name: "FileError", path: `${path}/samples.npy` });
+  assert.equal(await finishStore(path, settings), 0);
+  assert.deepEqual((await KernelStore.open(path)).indices, rows);
+
+  const cross = `${folder.path}/C.zarr`;
+  const columns = Int32Array.of(0, 4);
+  await finishStore(cross, settle(3, { columns: 2, symmetry: "none", indices: { columns } }));
+  const { data } = await readNpy(`${cross}/test_samples.npy`);
+  assert.deepEqual(data, columns);
+  await finishStore(`${folder.path}/W.zarr`, settle(3));
+  assert.equal((await KernelStore.open(`${folder.path}/W.zarr`)).indices, undefined);
+});
 
 // Other processes, and processes that end early
 

@@ -1,0 +1,78 @@
+/**
+ * Parts of a data set that stand for the whole: drawn class by class, in proportion.
+ *
+ * @module
+ */
+import { type Dataset, takeSamples } from "./dataset.ts";
+import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
+
+/**
+ * Draws `size` samples class by class, in proportion to the classes' sizes, in their order in the data set. `indices` of what is
+ * returned tells them.
+ *
+ * Each class's share is rounded by largest remainder, ties to the lower class; a class whose share is below one sample has one all the
+ * same, unless there are more such classes than `size` has room for. What is drawn depends on labels, size and seed alone; all of a data
+ * set is the data set itself.
+ *
+ * @param options.seed integer in 0..2^32-1; 0 by default
+ * @throws {RangeError} when `size` is not an integer in 1..N
+ */
+export function drawStratified(
+  data: Dataset,
+  size: number,
+  { seed = 0 }: { readonly seed?: number } = {},
+): Dataset {
+  const count = data.labels.length;
+  if (!Number.isInteger(size) || size < 1 || size > count) {
+    throw new RangeError(
+      `Cannot take ${size} samples of ${data.name} (${data.split}): it holds ${count}, ` +
+        `need an integer in 1..${count}`,
+    );
+  }
+  if (size === count) return data;
+  const members = groupByLabel(data.labels);
+  const generator = createGenerator(seed, STREAMS.stratified);
+  const drawn = apportion(members.map(({ length }) => length), size).flatMap((wanted, i) => {
+    const own = members[i];
+    return [...drawPermutation(generator, own.length).subarray(0, wanted)].map((at) => own[at]);
+  });
+  return takeSamples(data, Int32Array.from(drawn).sort());
+}
+
+/** Samples of each class that has any, by increasing label. */
+function groupByLabel(labels: Int32Array): number[][] {
+  const groups = new Map<number, number[]>();
+  for (const [sample, label] of labels.entries()) {
+    const group = groups.get(label);
+    if (group) group.push(sample);
+    else groups.set(label, [sample]);
+  }
+  return [...groups].sort(([a], [b]) => a - b).map(([, samples]) => samples);
+}
+
+/**
+ * Divides `size` over classes in proportion to their counts, none of which is 0. Whole numbers throughout, so that no rounding of
+ * quotients decides a tie.
+ */
+function apportion(counts: readonly number[], size: number): number[] {
+  let proportional = [...counts.keys()];
+  let [left, total] = [size, counts.reduce((sum, count) => sum + count, 0)];
+  const shares = counts.map(() => 0);
+  while (size >= counts.length) {
+    const small = proportional.filter((i) => left * counts[i] < total);
+    if (small.length === 0) break;
+    for (const i of small) {
+      shares[i] = 1;
+      total -= counts[i];
+    }
+    // what is left may make the share of another class too small
+    left -= small.length;
+    proportional = proportional.filter((i) => shares[i] === 0);
+  }
+  for (const i of proportional) shares[i] = Math.floor(left * counts[i] / total);
+  const remainders = counts.map((count) => left * count % total);
+  const rest = left - proportional.reduce((sum, i) => sum + shares[i], 0);
+  const byRemainder = proportional.toSorted((a, b) => remainders[b] - remainders[a] || a - b);
+  for (const i of byRemainder.slice(0, rest)) shares[i]++;
+  return shares;
+}
