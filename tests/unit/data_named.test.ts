@@ -98,7 +98,7 @@ Deno.test("a folder without test images has no test split, and one whose test im
   );
   assert.equal(await hasSplit("digits", "test"), true);
   assert.equal(await hasSplit("mnist", "test"), true);
-  await assert.rejects(hasSplit("mnits", "test"), { name: "RangeError" });
+  await assert.rejects(hasSplit("mnits", "test"), { name: "UnknownDatasetError" });
   await assert.rejects(hasSplit(`${path}/none`, "test"), { name: "FileError" });
 });
 
