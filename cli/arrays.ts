@@ -6,6 +6,7 @@
 import {
   DataError,
   FileError,
+  hashIntegers,
   KernelMatrix,
   KernelStore,
   type NpyArray,
@@ -13,23 +14,30 @@ import {
   readNpy,
   type StoredKernel,
 } from "../mod.ts";
+import { parseChoice, type SampleChoice } from "./samples.ts";
 
 /** Whether a path names a kernel in chunks, a folder, and not one in a file. */
 export function namesStore(path: string): boolean {
   return /\.zarr[/\\]*$/.test(path);
 }
 
-/** A stored kernel, and where its samples stand in their whole split if it is of a part. */
+/** A stored kernel, and what it says of its samples. */
 export interface LoadedKernel {
   readonly kernel: StoredKernel;
+  /** Where they stand in their whole split, if they are a part of it. */
   readonly indices: Int32Array | undefined;
+  readonly choice: SampleChoice | undefined;
 }
+
+/** Attribute of a store, and key of the file beside a matrix, that holds the {@linkcode SampleChoice} of its rows. */
+export const CHOICE = "choice";
 
 /** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
 export async function loadKernel(path: string): Promise<LoadedKernel> {
   if (namesStore(path)) {
     const kernel = await KernelStore.open(path);
-    return { kernel, indices: kernel.indices };
+    const choice = parseChoice(kernel.attributes[CHOICE]);
+    return { kernel, indices: kernel.indices, choice };
   }
   const { data, shape } = await readNpy(path);
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
@@ -40,30 +48,68 @@ export async function loadKernel(path: string): Promise<LoadedKernel> {
       }], need float32 or float64 [N, N]`,
     );
   }
+  const files = nameFilesBeside(path);
+  const indices = await loadPart(files.rows);
+  if (indices && indices.length !== shape[0]) {
+    throw new DataError(
+      `Cannot use ${files.rows} as the samples of ${path}: got ${indices.length} indices, need ${
+        shape[0]
+      }; remove it if ${path} is of a whole set`,
+    );
+  }
+  const choice = await loadChoice(files.choice);
+  if (choice && choice.size < choice.of && !indices) {
+    throw new DataError(
+      `Cannot use ${path} as a kernel: got none of ${files.rows}, need it beside the matrix: it tells which ${choice.size} of ${choice.of} samples these are`,
+    );
+  }
+  return { kernel: new KernelMatrix(data, shape[0]), indices, choice };
+}
+
+/**
+ * The files beside a kernel in one file, `K.npy`: how its samples were chosen, and the indices of its rows and of other columns, where they
+ * are a part of a split.
+ */
+export function nameFilesBeside(path: string) {
+  const stem = path.replace(/\.npy$/, "");
   return {
-    kernel: new KernelMatrix(data, shape[0]),
-    indices: await loadKernelIndices(path, shape[0]),
+    choice: `${stem}.samples.json`,
+    rows: `${stem}.samples.npy`,
+    columns: `${stem}.test_samples.npy`,
   };
 }
 
-/** The files beside a kernel in one file, `K.npy`, with the indices of its rows and of other columns, where they are a part of a split. */
-export function nameIndexFiles(path: string): { readonly rows: string; readonly columns: string } {
-  const stem = path.replace(/\.npy$/, "");
-  return { rows: `${stem}.samples.npy`, columns: `${stem}.test_samples.npy` };
+/** @throws {FileError} if the file says it in another way than `gram` does. */
+async function loadChoice(path: string): Promise<SampleChoice | undefined> {
+  const text = await Deno.readTextFile(path).catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const choice = parseChoice(JSON.parse(text)[CHOICE]);
+    if (choice) return choice;
+  } catch {
+    // no JSON
+  }
+  throw new FileError(
+    path,
+    `Cannot use ${path}: got another text, need it as lpntk gram writes it`,
+  );
 }
 
-/** @throws {DataError} if the file beside a kernel does not hold one index for each of its samples. */
-async function loadKernelIndices(path: string, size: number): Promise<Int32Array | undefined> {
-  const { rows } = nameIndexFiles(path);
-  if (!await Deno.stat(rows).then(({ isFile }) => isFile, () => false)) return undefined;
-  const { data, shape } = await readNpy(rows);
-  const isRight = data instanceof Int32Array && data.length === size &&
+/**
+ * Which samples of a split a part is made of, if a file tells.
+ *
+ * @throws {DataError} if it does not hold indices in increasing order.
+ */
+export async function loadPart(path: string): Promise<Int32Array | undefined> {
+  if (!await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return undefined;
+  const { data, shape } = await readNpy(path);
+  const isRight = data instanceof Int32Array && shape.length === 1 &&
     data.every((index, i) => index > (i === 0 ? -1 : data[i - 1]));
   if (isRight) return data;
   throw new DataError(
-    `Cannot use ${rows} as the samples of ${path}: got ${nameType(data)} [${
+    `Cannot use ${path} as the samples of a part: got ${nameType(data)} [${
       shape.join(", ")
-    }], need int32 [${size}], indices in increasing order; remove it if ${path} is of a whole set`,
+    }], need int32 [N], indices in increasing order`,
   );
 }
 
@@ -75,16 +121,31 @@ async function loadKernelIndices(path: string, size: number): Promise<Int32Array
 export async function loadLabels(
   path: string,
   count: number,
-  indices: Int32Array | undefined,
+  { indices, choice }: Pick<LoadedKernel, "indices" | "choice"> = {
+    indices: undefined,
+    choice: undefined,
+  },
 ): Promise<Int32Array> {
   const labels = await readLabels(path);
+  const refuse = (got: string, need: string) =>
+    new FileError(path, `Cannot use ${path} as labels: got ${got}, need ${need}`);
+  const isOfSplit = choice?.labelsSha256 === undefined ||
+    choice.labelsSha256 === hashIntegers(labels);
+  if (choice && labels.length === choice.of && !isOfSplit) {
+    throw refuse(
+      "others than the kernel was computed from",
+      `those of the ${choice.split} split that its samples are of`,
+    );
+  }
   if (labels.length === count) return labels;
   // indices are in increasing order
-  if (indices && labels.length > indices[count - 1]) return indices.map((index) => labels[index]);
-  throw new FileError(
-    path,
-    `Cannot use ${path} as labels: got ${labels.length} labels, need ${count}, one for each sample of the kernel${
-      indices ? `, or those of the whole set, more than ${indices[count - 1]}` : ""
+  const least = choice?.of ?? indices?.at(-1);
+  const isWhole = choice ? labels.length === choice.of : labels.length > Number(least);
+  if (indices && isWhole) return indices.map((index) => labels[index]);
+  throw refuse(
+    `${labels.length} labels`,
+    `${count}, one for each sample of the kernel${
+      indices ? `, or those of the whole split, ${choice ? choice.of : `more than ${least}`}` : ""
     }`,
   );
 }
@@ -120,6 +181,10 @@ export async function loadIndices(
       }`,
     );
   }
+  const isFlags = data.length === count && data.every((flag: number | bigint) => flag <= 1);
+  const hint = isFlags ? "; if these are flags, save flags.astype(bool) instead" : "";
+  // what `redundant.npy` holds, which of two samples could be read either way
+  if (dtype === "|u1" && isFlags) throw refuse("zeros and ones of uint8", `integers [K]${hint}`);
   // compared before any conversion, which would round 64-bit integers
   const indices = isMask ? listTrue(array, data.length === count ? undefined : part) : [...data];
   const seen = new Set<number | bigint>();
@@ -127,7 +192,7 @@ export async function loadIndices(
     if (index < 0 || index >= count || seen.has(index)) {
       throw refuse(
         `index ${index}${seen.has(index) ? " twice" : ""}`,
-        `different integers from 0 to ${count - 1}${hintAtFlags(array, count)}`,
+        `different integers from 0 to ${count - 1}${hint}`,
       );
     }
     seen.add(index);
@@ -138,12 +203,6 @@ export async function loadIndices(
 
 function listTrue({ data }: NpyArray, part: Int32Array | undefined): number[] {
   return [...data.keys()].filter((i) => data[i]).map((i) => part ? part[i] : i);
-}
-
-/** What to do about bytes that are flags, such as those of `redundant.npy`. */
-function hintAtFlags({ data, dtype }: NpyArray, count: number): string {
-  const isFlags = dtype === "|u1" && data.length === count && data.every((flag) => flag <= 1);
-  return isFlags ? "; if these are flags, save flags.astype(bool) instead" : "";
 }
 
 function nameType(data: NpyArray["data"]): string {

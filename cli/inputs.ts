@@ -24,7 +24,6 @@ import {
   type DataOptions,
   loadSamples,
   noteOtherSamples,
-  parseChoice,
   type SampleChoice,
   type Samples,
 } from "./samples.ts";
@@ -147,14 +146,13 @@ export async function withSource<T>(
 ): Promise<T> {
   if (options.kernel !== undefined) {
     refuseTogether(options);
-    const { kernel, indices } = await loadKernel(options.kernel);
+    const loaded = await loadKernel(options.kernel);
+    const { kernel, indices, choice } = loaded;
     const { size: count } = kernel;
     const labels = options.labels === undefined
       ? undefined
-      : await loadLabels(options.labels, count, indices);
-    const isStore = kernel instanceof KernelStore;
-    const choice = isStore ? parseChoice(kernel.attributes[CHOICE]) : undefined;
-    const origin = isStore ? { sketch: readSketch(kernel) } : {};
+      : await loadLabels(options.labels, count, loaded);
+    const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
     return await job({ kernel, labels, count, indices, choice, origin });
   }
   const { model, weights, data, kind = "lpntk", layers, sketch } = options;
@@ -176,9 +174,6 @@ export async function withSource<T>(
   const origin = { adapter, variant: rows.variant.name, layers, sketch: error };
   return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
 }
-
-/** Attribute of a store that holds the {@linkcode SampleChoice} of its rows, where they are a part of their split. */
-export const CHOICE = "choice";
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */
 export const SKETCH_ERROR = "sketch_error";

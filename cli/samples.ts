@@ -12,6 +12,7 @@ import {
   type Dataset,
   drawStratified,
   hashDataset,
+  hashIntegers,
   hasSplit,
   indexSample,
   loadDataset,
@@ -49,6 +50,8 @@ const CHOICE = z.object({
   first: z.literal(true).optional(),
   /** They are test samples of a data set without a test split. */
   heldOut: z.literal(true).optional(),
+  /** SHA-256 of the whole split's labels, by which indices of another data set are known. */
+  labelsSha256: z.string().optional(),
 });
 
 /** How samples were chosen, for the record: of a part by which seed, or that it is the first. */
@@ -58,6 +61,8 @@ export type SampleChoice = z.infer<typeof CHOICE>;
 export interface Samples {
   readonly data: Dataset;
   readonly choice: SampleChoice;
+  /** The training samples that these were held out from. */
+  readonly heldOutFrom?: Dataset;
 }
 
 /** What a network is trained on and judged by. */
@@ -94,10 +99,11 @@ export function drawApart(
   });
 }
 
-function describe(data: Dataset, of: number, { sampleSeed = 0, first }: DrawOptions): Samples {
+function describe(data: Dataset, whole: Dataset, { sampleSeed = 0, first }: DrawOptions): Samples {
   const { split, labels: { length: size } } = data;
+  const { length: of } = whole.labels;
   const how = size === of ? {} : first ? { first } : { sampleSeed };
-  return { data, choice: { split, size, of, ...how } };
+  return { data, choice: { split, size, of, ...how, labelsSha256: hashIntegers(whole.labels) } };
 }
 
 async function loadPart(
@@ -107,7 +113,7 @@ async function loadPart(
 ): Promise<Samples> {
   const whole = await loadDataset(options.data, split);
   const { length } = whole.labels;
-  return describe(draw(whole, size ?? length, options), length, options);
+  return describe(draw(whole, size ?? length, options), whole, options);
 }
 
 /**
@@ -168,12 +174,12 @@ export async function loadTrainingSets(
     ...validationSize > 0 ? [validationSize] : [],
   ];
   const [train, ...others] = drawApart(whole, sizes, options)
-    .map((part) => describe(part, count, options));
-  return { train, test: test ?? markHeldOut(others.shift()!), validation: others[0] };
+    .map((part) => describe(part, whole, options));
+  return { train, test: test ?? markHeldOut(others.shift()!, train), validation: others[0] };
 }
 
-function markHeldOut({ data, choice }: Samples): Samples {
-  return { data, choice: { ...choice, heldOut: true } };
+function markHeldOut({ data, choice }: Samples, train: Samples): Samples {
+  return { data, choice: { ...choice, heldOut: true }, heldOutFrom: train.data };
 }
 
 /** A line for a part of a split; nothing of a whole one. */
@@ -271,10 +277,17 @@ export async function placeKept(
   { train, test }: TrainingSets,
 ): Promise<Int32Array> {
   const { data: { indices }, choice } = train;
-  const chosen = await readChoice(`${dirname(path)}/summary.json`);
-  if (chosen?.split === "test") {
-    throw new UsageError(
-      `Cannot keep the samples of ${path}: got samples of the test split, need training samples`,
+  const { choice: chosen, samples } = await readSummary(`${dirname(path)}/summary.json`);
+  const refuse = (got: string) =>
+    new UsageError(`Cannot keep the samples of ${path}: got ${got}, need training samples`);
+  if (chosen?.split === "test") throw refuse("samples of the test split");
+  if (chosen?.heldOut) throw refuse("samples that are held out for testing");
+  const isOfThese = chosen?.labelsSha256 === undefined ||
+    chosen.labelsSha256 === choice.labelsSha256;
+  if (!isOfThese) throw refuse("samples of a data set with other labels");
+  if (!chosen && samples !== undefined && samples !== choice.of) {
+    throw refuse(
+      `samples of a kernel of ${samples} that does not say which of the ${choice.of} in the set they are`,
     );
   }
   if (!indices) return kept;
@@ -294,13 +307,22 @@ export async function placeKept(
   );
 }
 
-/** The choice that a summary records, if it is one and does. */
-async function readChoice(path: string): Promise<SampleChoice | undefined> {
+/** What a summary says of samples that were kept: of `prune`, or of `run`, which trains and tests on others. */
+const SUMMARY = z.object({
+  choice: CHOICE.optional(),
+  choices: z.object({ train: CHOICE }).optional(),
+  samples: z.number().optional(),
+});
+
+/** The choice that a summary records and how many samples there were, if it is one and does. */
+async function readSummary(
+  path: string,
+): Promise<{ readonly choice?: SampleChoice; readonly samples?: number }> {
   try {
-    const { choice } = JSON.parse(await Deno.readTextFile(path));
-    return CHOICE.safeParse(choice).data;
+    const { data } = SUMMARY.safeParse(JSON.parse(await Deno.readTextFile(path)));
+    return { choice: data?.choice ?? data?.choices?.train, samples: data?.samples };
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -329,15 +351,15 @@ export function describeTrained(
  */
 export async function noteOtherSamples(
   weights: string,
-  { data, choice: { split, heldOut } }: Samples,
+  { data, choice: { split }, heldOutFrom }: Samples,
   name: string,
 ): Promise<void> {
   const metadata = await loadMetadata(weights);
   const trained = metadata.get("samples_sha256");
-  const isTest = split === "test" || heldOut;
-  if (isTest || trained === undefined || trained === hashDataset(data)) return;
+  if (split === "test" || trained === undefined) return;
+  if (trained === hashDataset(heldOutFrom ?? data)) return;
   const choice = parseTrained(metadata.get("samples"));
-  const sawAll = choice?.size === choice?.of && data.indices !== undefined &&
+  const sawAll = !heldOutFrom && choice?.size === choice?.of && data.indices !== undefined &&
     trained === hashDataset(await loadDataset(name, "train"));
   if (sawAll) return;
   const which = choice &&
@@ -351,7 +373,7 @@ export async function noteOtherSamples(
   console.error(
     `note: ${weights} was trained on other samples (${
       [metadata.get("data"), which].filter(Boolean).join(": ")
-    }) than these`,
+    }) than ${heldOutFrom ? "those that these were held out from" : "these"}`,
   );
 }
 

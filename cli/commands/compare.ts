@@ -1,5 +1,6 @@
 /** `lpntk compare`. @module */
 
+import { dirname } from "node:path";
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { openEngine } from "../../mod.ts";
 import {
@@ -9,7 +10,7 @@ import {
   trainArms,
   writeComparison,
 } from "../comparison.ts";
-import { loadIndices } from "../arrays.ts";
+import { loadIndices, loadPart } from "../arrays.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
@@ -60,11 +61,10 @@ export function addCompare(program: Command): void {
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => {
               if (file === undefined) return { name };
-              const places = await placeKept(
-                file,
-                await loadIndices(file, train.choice.of, train.data.indices),
-                sets,
-              );
+              // a mask is of the samples that lie beside it, if they do
+              const part = await loadPart(`${dirname(file)}/samples.npy`) ?? train.data.indices;
+              const kept = await loadIndices(file, train.choice.of, part);
+              const places = await placeKept(file, kept, sets);
               return { name, keep: () => places };
             }),
           );

@@ -16,10 +16,10 @@ import {
   type SketchError,
   storeGram,
   writeNpy,
+  writeWhole,
 } from "../../mod.ts";
-import { nameIndexFiles, namesStore } from "../arrays.ts";
+import { CHOICE, nameFilesBeside, namesStore } from "../arrays.ts";
 import {
-  CHOICE,
   loadNetwork,
   measureSketch,
   type NetworkOptions,
@@ -57,6 +57,7 @@ export function addGram(program: Command): void {
     .option("--cross", "training samples against test samples")
     .option("--full", ".zarr: store both sides of the diagonal")
     .option("--repair", ".zarr: check every chunk, and compute the broken ones again")
+    .option("--force", ".npy: write over a matrix that is there")
     .addOption(options.memory())
     .addOption(options.sketch())
     .addOption(
@@ -67,9 +68,9 @@ export function addGram(program: Command): void {
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       checkSettings(out, settings);
+      if (!namesStore(out)) await refuseOtherMatrix(out, settings.force);
       const { rows: samples, columns } = await loadSides(settings);
       const [left, right] = [samples.data, columns?.data];
-      if (!namesStore(out)) await refuseOtherIndices(out, left, right);
       const start = performance.now();
       const heldBytes = namesStore(out)
         ? 0
@@ -77,7 +78,8 @@ export function addGram(program: Command): void {
       using engine = await openEngine({ memoryBytes: settings.memory, heldBytes });
       using network = await loadNetwork(engine, settings, samples);
       const { choice } = samples;
-      const job = { engine, network, left, right, settings, choice };
+      const columnChoice = columns?.choice;
+      const job = { engine, network, left, right, settings, choice, columnChoice };
       const compute = async () => {
         const sketch = await measureSketch(engine, network, left, settings, right);
         const written = namesStore(out)
@@ -92,10 +94,10 @@ export function addGram(program: Command): void {
       const seconds = (performance.now() - start) / 1000;
       const shape = [left.labels.length, (right ?? left).labels.length];
       const adapter = engine.adapter.name;
-      const chosen = { choice, columnChoice: columns?.choice };
+      const chosen = { choice, columnChoice };
       report(json, { ...settings, ...chosen, shape, tiles, seconds, adapter, variant, sketch }, [
         ...describeChoice("samples", choice),
-        ...describeChoice("test samples", columns?.choice),
+        ...describeChoice("test samples", columnChoice),
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
         ...tiles ? describeTiles(tiles) : [],
         ...describeSketch(sketch),
@@ -120,6 +122,7 @@ interface GramSettings extends NetworkOptions {
   readonly cross?: true;
   readonly full?: true;
   readonly repair?: true;
+  readonly force?: true;
 }
 
 /** A network and the samples on both sides of its kernel. */
@@ -130,8 +133,9 @@ interface Job {
   /** The columns' samples where they are others. */
   readonly right: Dataset | undefined;
   readonly settings: GramSettings;
-  /** How the rows' samples were chosen. */
+  /** How the rows' samples were chosen, and the columns' where they are others. */
   readonly choice: SampleChoice;
+  readonly columnChoice: SampleChoice | undefined;
 }
 
 /** A job whose numbers say of themselves how far off they are, where they are sketched. */
@@ -146,7 +150,7 @@ interface TileCounts {
   readonly broken: number;
 }
 
-function checkSettings(out: string, { cross, full, repair, split }: GramSettings): void {
+function checkSettings(out: string, { cross, full, repair, force, split }: GramSettings): void {
   const isStore = namesStore(out);
   if (!isStore && !out.endsWith(".npy")) {
     throw new UsageError(`got --out ${out}, need a name that ends in .zarr or .npy`);
@@ -157,6 +161,9 @@ function checkSettings(out: string, { cross, full, repair, split }: GramSettings
         `got --${flag} with --out ${out}, need a name that ends in .zarr`,
       );
     }
+  }
+  if (force && isStore) {
+    throw new UsageError(`got --force with --out ${out}, need a name that ends in .npy`);
   }
   if (cross && split === "test") {
     throw new UsageError("got both --cross and --split test, need one of them");
@@ -175,49 +182,42 @@ async function loadSides(
   return { rows: train, columns: test };
 }
 
-/** The files beside a matrix, and what they are to hold. */
-function listBeside(out: string, left: Dataset, right: Dataset | undefined) {
-  const { rows, columns } = nameIndexFiles(out);
-  return [[rows, left.indices], [columns, right?.indices]] as const;
-}
-
-/** @throws {FileError} if a file beside the matrix would tell its samples wrongly. */
-async function refuseOtherIndices(
-  out: string,
-  left: Dataset,
-  right: Dataset | undefined,
-): Promise<void> {
-  for (const [path, indices] of listBeside(out, left, right)) {
-    const found = await Deno.readFile(path).catch(() => undefined);
-    if (!found || indices && equalBytes(found, encodeNpy(indices, [indices.length]))) continue;
+/** @throws {FileError} if a matrix is there, or what tells of one. */
+async function refuseOtherMatrix(out: string, force: true | undefined): Promise<void> {
+  for (const path of force ? [] : [out, ...Object.values(nameFilesBeside(out))]) {
+    if (await Deno.lstat(path).catch(() => undefined) === undefined) continue;
     throw new FileError(
       path,
-      `Cannot write ${out}: got ${path} beside it, which tells of other samples, need none; choose another --out or remove it`,
+      `Cannot write ${out}: got ${path} already, need a new name; choose another --out, or --force to write over it`,
     );
   }
 }
 
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-/** Writes a matrix and which samples it is of, where they are a part of their split; if one cannot be written, none of them. */
+/**
+ * Writes a matrix and which samples it is of; if one cannot be written, none of them. A matrix that is written over goes first with what
+ * told of it, so that neither ever stands beside what is the other's.
+ */
 async function writeMatrixOf(
   out: string,
   matrix: Float32Array,
-  left: Dataset,
-  right: Dataset | undefined,
+  { left, right, choice, columnChoice }: Job,
 ): Promise<void> {
-  const written: string[] = [];
+  const { choice: choiceFile, rows, columns } = nameFilesBeside(out);
+  const text = `${JSON.stringify({ [CHOICE]: choice, columnChoice }, null, 2)}\n`;
+  const beside: readonly (readonly [string, Uint8Array | undefined])[] = [
+    [choiceFile, new TextEncoder().encode(text)],
+    [rows, left.indices && encodeNpy(left.indices, [left.indices.length])],
+    [columns, right?.indices && encodeNpy(right.indices, [right.indices.length])],
+  ];
   try {
-    for (const [path, indices] of listBeside(out, left, right)) {
-      if (!indices || await Deno.stat(path).catch(() => undefined)) continue;
-      await writeNpy(path, indices, [indices.length]);
-      written.push(path);
+    await Deno.remove(out).catch(() => {});
+    for (const [path, bytes] of beside) {
+      await Deno.remove(path).catch(() => {});
+      if (bytes) await writeWhole(path, bytes);
     }
     await writeNpy(out, matrix, [left.labels.length, (right ?? left).labels.length]);
   } catch (error) {
-    for (const path of written) await Deno.remove(path);
+    for (const [path] of beside) await Deno.remove(path).catch(() => {});
     throw error;
   }
 }
@@ -237,7 +237,7 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
     "tiles",
     (onProgress) => computeGram(rows, columns, onProgress),
   );
-  await writeMatrixOf(out, matrix, left, right);
+  await writeMatrixOf(out, matrix, job);
   return { variant: rows.variant.name };
 }
 
@@ -265,7 +265,7 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
     notes: {
       data,
       created: new Date().toISOString(),
-      [CHOICE]: left.indices && choice,
+      [CHOICE]: choice,
       [SKETCH_ERROR]: sketch,
     },
     indices: { rows: left.indices, columns: right?.indices },

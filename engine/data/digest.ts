@@ -33,14 +33,14 @@ export function hashDataset({ images, labels, shape, classes, mean, std }: Datas
 }
 
 /**
- * Digest of which samples of a split a part of it is made of.
+ * Digest of labels, or of the indices of samples.
  *
- * @param indices `[N]` i32
+ * @param integers `[N]` i32
  * @returns 64 hexadecimal digits
  */
-export function hashIndices(indices: Int32Array): string {
+export function hashIntegers(integers: Int32Array): string {
   const hash = createHash("sha256");
-  addBytes(hash, indices);
+  addBytes(hash, integers);
   return hash.digest("hex");
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hashIndices } from "../data/digest.ts";
+import { hashIntegers } from "../data/digest.ts";
 import { measureFile, writeWhole } from "../data/file.ts";
 import { encodeNpy, readNpy } from "../data/npy.ts";
 import type { ZarrArray } from "../data/zarr.ts";
@@ -30,8 +30,8 @@ const ATTRIBUTE = "indices";
 export function describeIndices({ rows, columns }: KernelIndices = {}): Record<string, unknown> {
   if (!rows && !columns) return {};
   const hashes = {
-    ...rows && { rows: hashIndices(rows) },
-    ...columns && { columns: hashIndices(columns) },
+    ...rows && { rows: hashIntegers(rows) },
+    ...columns && { columns: hashIntegers(columns) },
   };
   return { [ATTRIBUTE]: hashes };
 }
@@ -61,7 +61,7 @@ export async function readIndices(
   if (hashes?.rows === undefined) return undefined;
   const path = `${folder}/${ROWS_FILE}`;
   const { data } = await readNpy(path);
-  if (data instanceof Int32Array && hashIndices(data) === hashes.rows) return data;
+  if (data instanceof Int32Array && hashIntegers(data) === hashes.rows) return data;
   throw new FileError(
     path,
     `Cannot use ${folder} as a kernel: got other samples in ${path} than it was computed from, need theirs; remove that file, and the same call of lpntk gram writes it anew`,

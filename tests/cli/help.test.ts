@@ -11,7 +11,7 @@ data --help
 data fetch <name> --mirror --help
 plan --model --weights --layers --samples --others --shape --classes --ratio --per-class --memory --sketch --json --help
 train --model --data --train-size --test-size --validation-size --sample-seed --first --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
-gram --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --cross --full --repair --memory --sketch --out --json --help
+gram --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --cross --full --repair --force --memory --sketch --out --json --help
 redundant --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --rule --out --json --help
 relate --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --threshold --epsilon --sample --out --json --help
 cluster --model --weights --data --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --labels --ratio --per-class --out --json --help

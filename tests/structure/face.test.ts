@@ -50,6 +50,7 @@ Deno.test("mod.ts exports these values", () => {
     "globalAverage",
     "hasSplit",
     "hashDataset",
+    "hashIntegers",
     "hashWeights",
     "indexSample",
     "keepHighest",

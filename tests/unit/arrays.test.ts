@@ -65,7 +65,7 @@ Deno.test("labels that are no classes are refused by their value", async () => {
   await assert.rejects(booleans, /got labels of dtype \|b1, need integers/);
   await assert.rejects(readFrom(new Int32Array(4), readLabels, [2, 2]), /shape \[2, 2\], need \[N/);
   await assert.rejects(
-    readFrom(new Int32Array(4), (path) => loadLabels(path, 5, undefined)),
+    readFrom(new Int32Array(4), (path) => loadLabels(path, 5)),
     /got 4 labels, need 5, one for each sample/,
   );
 });
@@ -101,8 +101,13 @@ Deno.test("a mask of another length is no list of indices, and nothing is kept b
   await assert.rejects(mask(0, 0)(2), /got no index, need at least one/);
   await assert.rejects(
     readFrom(Uint8Array.of(1, 0, 0, 1), keep(4)),
+    /zeros and ones of uint8, need.*if these are flags, save flags.astype\(bool\)/,
+  );
+  await assert.rejects(
+    readFrom(Int32Array.of(1, 0, 0, 1), keep(4)),
     /index 0 twice.*if these are flags, save flags.astype\(bool\)/,
   );
+  await assert.rejects(readFrom(Uint8Array.of(1, 0), keep(2)), /if these are flags/);
   await assert.rejects(
     readFrom(Float16Array.of(0, 1), keep(4)),
     /float16 \[2\], need integers \[K/,

@@ -11,6 +11,7 @@ import {
   loadTrainingSets,
   noteOtherSamples,
   placeKept,
+  type SampleChoice,
   type Samples,
   type TrainingSets,
 } from "../../cli/samples.ts";
@@ -47,6 +48,12 @@ function listIndices({ data }: Samples): number[] {
   return indices;
 }
 
+/** A choice without the digest of its split's labels, which it has to have. */
+function describe({ labelsSha256, ...choice }: SampleChoice): SampleChoice {
+  assert.match(labelsSha256!, /^[0-9a-f]{64}$/);
+  return choice;
+}
+
 Deno.test("a size chooses the same samples of every class for every command, and every split and seed its own", async () => {
   await using folder = await openTempFolder();
   const data = await writeSorted(`${folder.path}/sorted`);
@@ -57,8 +64,8 @@ Deno.test("a size chooses the same samples of every class for every command, and
     [0, 1, 2, 3].map((label) => train.data.labels.filter((own) => own === label).length),
     [13, 13, 12, 12],
   );
-  assert.deepEqual(train.choice, { split: "train", size: 50, of: COUNT, sampleSeed: 0 });
-  assert.deepEqual(test.choice, { split: "test", size: COUNT, of: COUNT });
+  assert.deepEqual(describe(train.choice), { split: "train", size: 50, of: COUNT, sampleSeed: 0 });
+  assert.deepEqual(describe(test.choice), { split: "test", size: COUNT, of: COUNT });
   assert.equal(test.data.indices, undefined);
   // what else is asked for does not touch them
   const others: (DataOptions & { validationSize?: number; seed?: number })[] = [
@@ -76,7 +83,7 @@ Deno.test("a size chooses the same samples of every class for every command, and
   assert.equal(seeded.choice.sampleSeed, 4);
   const first = await loadSamples({ ...options, first: true });
   assert.deepEqual(listIndices(first), [...Array(50).keys()]);
-  assert.deepEqual(first.choice, { split: "train", size: 50, of: COUNT, first: true });
+  assert.deepEqual(describe(first.choice), { split: "train", size: 50, of: COUNT, first: true });
   const tested = await loadSamples({ data, split: "test", testSize: 50 });
   assert.deepEqual(listIndices(tested), indices);
   assert.equal(tested.choice.split, "test");
@@ -121,7 +128,12 @@ Deno.test("validation samples are drawn in proportion from what training leaves"
     [0, 1, 2, 3].map((label) => held.filter((index) => Math.floor(index / EACH) === label).length),
     [5, 5, 5, 5],
   );
-  assert.deepEqual(validation!.choice, { split: "train", size: 20, of: COUNT, sampleSeed: 0 });
+  assert.deepEqual(describe(validation!.choice), {
+    split: "train",
+    size: 20,
+    of: COUNT,
+    sampleSeed: 0,
+  });
   const rest = await loadTrainingSets({ data, validationSize: 20 });
   assert.equal(rest.train.choice.size, COUNT - 20);
   assert.equal(new Set([...listIndices(rest.train), ...listIndices(rest.validation!)]).size, COUNT);
@@ -156,7 +168,7 @@ Deno.test("of a set without test images a fifth is held out, class by class, and
     [6, 6, 6, 6],
   );
   const heldOut = { split: "train", size: 24, of: COUNT, sampleSeed: 0, heldOut: true };
-  assert.deepEqual(test.choice, heldOut);
+  assert.deepEqual(describe(test.choice), heldOut);
   assert.deepEqual(describeChoice("test samples", test.choice), [
     "test samples: 24 of 120 training samples, held out as the set has no test images, class by class (sample seed 0)",
   ]);
@@ -236,6 +248,15 @@ Deno.test("indices to keep are of the whole split, and a stranger is told with t
   const { choice } = await loadSamples({ data, trainSize: 60, sampleSeed: 3 });
   await Deno.writeTextFile(summary, JSON.stringify({ choice }));
   await refuse(`it was chosen from --train-size 60 --sample-seed 3`);
+  const others: [change: object, says: RegExp][] = [
+    [{ choice: { ...choice, labelsSha256: "0" } }, /got samples of a data set with other labels/],
+    [{ choice: { ...choice, heldOut: true } }, /got samples that are held out for testing/],
+    [{ samples: 50 }, /got samples of a kernel of 50 that does not say which of the 120/],
+  ];
+  for (const [change, says] of others) {
+    await Deno.writeTextFile(summary, JSON.stringify(change));
+    await assert.rejects(place([indices[0]]), says);
+  }
   await Deno.writeTextFile(summary, JSON.stringify({ choice: { ...choice, split: "test" } }));
   await assert.rejects(place([indices[0]]), {
     name: "UsageError",
