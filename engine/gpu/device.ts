@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DeviceError, NoAdapterError } from "../errors.ts";
+import { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
 import { prepareDrivers } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
@@ -129,10 +129,11 @@ export class Gpu {
   /**
    * Throws what went wrong on the device, if anything did.
    *
-   * @throws {DeviceError} after a device error, a lost device or disposal.
+   * @param name of the engine, where more than one may be meant
+   * @throws {DeviceError} after a device error or a lost device, `DisposedError` after disposal.
    */
-  check(): void {
-    if (this.#disposed) throw new DeviceError("Cannot use the engine: it has been disposed");
+  check(name = "the engine"): void {
+    if (this.#disposed) throw new DisposedError(name, "an open one; call openEngine again");
     if (this.#failure) throw this.#failure;
   }
 

@@ -9,6 +9,7 @@ Deno.test("mod.ts exports these values", () => {
     "CIFAR100",
     "DataError",
     "DeviceError",
+    "DisposedError",
     "Engine",
     "FileError",
     "KernelError",
