@@ -12,11 +12,11 @@ import {
   hashWeights,
   KernelWriter,
   type Network,
-  openEngine,
   type SketchError,
   storeGram,
   writeNpy,
 } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { nameIndexFiles, namesStore } from "../arrays.ts";
 import {
   CHOICE,
@@ -74,7 +74,7 @@ export function addGram(program: Command): void {
       const heldBytes = namesStore(out)
         ? 0
         : 4 * left.labels.length * (right ?? left).labels.length;
-      using engine = await openEngine({ memoryBytes: settings.memory, heldBytes });
+      using engine = await openAdapter({ memoryBytes: settings.memory, heldBytes });
       using network = await loadNetwork(engine, settings, samples);
       const { choice } = samples;
       const job = { engine, network, left, right, settings, choice };

@@ -25,6 +25,21 @@ export interface AdapterDescription {
   readonly isFallback: boolean;
 }
 
+/** Adapters that compute on the CPU, where the driver does not say so itself. */
+const CPU_ADAPTERS = /\b(llvmpipe|lavapipe|SwiftShader|Microsoft Basic Render)/i;
+
+/** What an adapter says of itself; what it leaves out is told from the rest. */
+export function describeAdapter(
+  info: Partial<Omit<GPUAdapterInfo, "__brand">>,
+  features: readonly string[],
+): AdapterDescription {
+  const { description, device, vendor = "", isFallbackAdapter = false } = info;
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
+  const name = description || device || vendor;
+  const isFallback = isFallbackAdapter || CPU_ADAPTERS.test(name);
+  return { name, vendor, features, subgroupMinSize, subgroupMaxSize, isFallback };
+}
+
 /** Limits that the kernels profit from; each is raised to what the adapter has. */
 const RAISED_LIMITS = [
   "maxBufferSize",
@@ -102,16 +117,7 @@ export class Gpu {
     // Deno grants subgroups without listing them
     const device = await request([...available, "subgroups"]).catch(() => request(available));
     const { info } = adapter;
-    const { description, device: name, vendor, isFallbackAdapter = false } = info;
-    const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
-    return new Gpu(device, {
-      name: description || name || vendor,
-      vendor,
-      features: [...adapter.features].sort(),
-      subgroupMinSize,
-      subgroupMaxSize,
-      isFallback: isFallbackAdapter,
-    });
+    return new Gpu(device, describeAdapter(info, [...adapter.features].sort()));
   }
 
   /** How many buffers and textures created here are not destroyed yet. */
