@@ -25,6 +25,7 @@ import { addRelate } from "./commands/relate.ts";
 import { addRun } from "./commands/run.ts";
 import { addTrain } from "./commands/train.ts";
 import { BudgetError, FileError } from "../mod.ts";
+import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
 import { UsageError } from "./usage.ts";
 
@@ -50,6 +51,7 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const add of COMMANDS) add(program);
   try {
     await program.parseAsync(args, { from: "user" });
+    noteCacheFailure();
     return 0;
   } catch (error) {
     // commander has printed its own, and exits 0 after help

@@ -41,6 +41,7 @@ Deno.test("mod.ts exports these values", () => {
     "encodeNpy",
     "encodeSafetensors",
     "fetchDataset",
+    "findCacheFailure",
     "findEmptyClasses",
     "findForgotten",
     "findNearest",
