@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { Engine, openEngine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
+import type { Rows } from "../../engine/rows/rows.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
+import type { Network } from "../../engine/network/network.ts";
 import { Tensorflow } from "../../engine/network/tensorflow.ts";
 import { drawImages, drawWeights, residual } from "./tiny_networks.ts";
 
@@ -79,6 +81,33 @@ Deno.test("a disposed engine says so, whatever is asked of it", async () => {
   rows.dispose();
   network.dispose();
   assert.deepEqual(await computeGram(ourRows), before);
+});
+
+Deno.test("an engine that is disposed at work ends what it does, and another takes its place", async () => {
+  const tiny = residual(3);
+  const data = drawImages(tiny, 70, 251);
+  const works = {
+    train: (engine: Engine, network: Network) => engine.train(network, data, { epochs: 50 }),
+    logits: (engine: Engine, network: Network) => engine.logits(network, data),
+    project: (engine: Engine, network: Network) => engine.project(network, data),
+    computeGram: (_: Engine, __: Network, rows: Rows) => computeGram(rows),
+    findRedundant: (_: Engine, __: Network, rows: Rows) => findRedundant(rows),
+  };
+  const logits: unknown[] = [];
+  for (const [name, work] of Object.entries(works)) {
+    const engine = await openEngine();
+    const network = engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
+    const rows = await engine.project(network, data);
+    logits.push(await engine.logits(network, data));
+    const working = work(engine, network, rows);
+    engine.dispose();
+    await assert.rejects(
+      working,
+      { name: "DisposedError", message: /^Cannot use the engine/ },
+      name,
+    );
+  }
+  for (const others of logits) assert.deepEqual(others, logits[0]);
 });
 
 Deno.test("a failure of the device surfaces wherever the engine waits for it", async () => {

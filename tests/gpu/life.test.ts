@@ -128,6 +128,25 @@ testEngine("a network that is disposed is refused by all that takes one", async 
   assert.deepEqual(await engine.logits(others, data), before);
 });
 
+testEngine("a network that is disposed while it computes ends the call", async (engine) => {
+  using others = build(engine);
+  const before = await engine.logits(others, data);
+  const works: Record<string, (network: Network) => Promise<unknown>> = {
+    train: (network) => engine.train(network, data, { epochs: 50, batch: 8 }),
+    project: (network) => project(engine, network, "device"),
+    gradientNorms: (network) => engine.gradientNorms(network, data),
+    measureSketch: (network) =>
+      engine.measureSketch(network, data, { sketch: { dimension: 8, seed: 0 } }),
+  };
+  for (const [name, work] of Object.entries(works)) {
+    const network = build(engine);
+    const working = work(network);
+    network.dispose();
+    await assertDisposed(/^network strided$/, { [name]: () => working });
+  }
+  assert.deepEqual(await engine.logits(others, data), before);
+});
+
 testEngine("a writer that is disposed writes no more", async (engine) => {
   await using folder = await openTempFolder();
   using network = build(engine);
