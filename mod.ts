@@ -56,6 +56,7 @@ export {
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
+export { findCacheFailure } from "./engine/kernel/measured.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { OnProgress } from "./engine/gpu/pace.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { Engine } from "../engine/engine.ts";
-import { Gpu } from "../engine/gpu/device.ts";
+import { type AdapterDescription, Gpu } from "../engine/gpu/device.ts";
 import { chooseStaged } from "../engine/kernel/staged_operands.ts";
 import { Tensorflow } from "../engine/network/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
@@ -44,14 +44,19 @@ export interface BenchOptions {
   readonly json?: boolean;
   /** The smallest sizes, measured shortly. */
   readonly quick?: boolean;
+  /** Opens the device, and judges it. */
+  readonly use: (
+    open: () => Promise<Gpu>,
+    describe: (gpu: Gpu) => AdapterDescription,
+  ) => Promise<Gpu>;
 }
 
 /** Runs some cases, or all of them, and prints what they found; notes and progress go to standard error. */
 export async function runBenches(
   named: readonly CaseName[],
-  { json = false, quick = false }: BenchOptions,
+  { json = false, quick = false, use }: BenchOptions,
 ): Promise<void> {
-  const gpu = await Gpu.open();
+  const gpu = await use(Gpu.open, ({ adapter }) => adapter);
   await chooseStaged(gpu);
   using engine = new Engine(gpu, await Tensorflow.bind(gpu));
   const notes = new Set<string>();

@@ -11,12 +11,12 @@ import {
   type KernelSource,
   KernelStore,
   type Network,
-  openEngine,
   type Rows,
   type Sketch,
   type SketchError,
   type Split,
 } from "../mod.ts";
+import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
 import { loadNetwork as readNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
@@ -164,7 +164,7 @@ export async function withSource<T>(
   }
   const samples = await loadSamples({ ...options, data });
   const { data: { labels, indices }, choice } = samples;
-  using engine = await openEngine({ memoryBytes: options.memory });
+  using engine = await openAdapter({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { model, weights, data }, samples);
   const how = { kind, layers, sketch };
   const error = await measureSketch(engine, network, samples.data, how);

@@ -2,12 +2,14 @@
 /**
  * The command line.
  *
- * Exit code 0, 2 for a mistake in the call, 1 for a failure at run time; either prints one line on standard error.
+ * Exit code 0, 2 for a mistake in the call, 3 where a GPU is required and there is none, 1 for another failure at run time; each prints one
+ * line on standard error.
  *
  * @module
  */
 import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0";
 import manifest from "../deno.json" with { type: "json" };
+import { beginCommand, GpuRequiredError } from "./adapter.ts";
 import { addBench } from "./commands/bench.ts";
 import { addCluster } from "./commands/cluster.ts";
 import { addCompare } from "./commands/compare.ts";
@@ -22,7 +24,9 @@ import { addRedundant } from "./commands/redundant.ts";
 import { addRelate } from "./commands/relate.ts";
 import { addRun } from "./commands/run.ts";
 import { addTrain } from "./commands/train.ts";
-import { BudgetError } from "../mod.ts";
+import { BudgetError, FileError } from "../mod.ts";
+import { noteCacheFailure } from "./notes.ts";
+import { enterFolder, nameWhole } from "./folder.ts";
 import { UsageError } from "./usage.ts";
 
 /**
@@ -38,6 +42,8 @@ export async function main(args: readonly string[]): Promise<number> {
   )
     .version(manifest.version)
     .option("--debug", "print the stack trace of a failure")
+    .option("--require-gpu", "fail with exit code 3 rather than compute on the CPU")
+    .hook("preAction", (program) => beginCommand(program.opts().requireGpu))
     .exitOverride()
     .configureOutput({
       outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),
@@ -45,12 +51,14 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const add of COMMANDS) add(program);
   try {
     await program.parseAsync(args, { from: "user" });
+    noteCacheFailure();
     return 0;
   } catch (error) {
     // commander has printed its own, and exits 0 after help
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (args.includes("--debug")) console.error(error);
     else console.error(`lpntk: ${toLine(describe(error))}`);
+    if (error instanceof GpuRequiredError) return 3;
     // the library's word for an argument that is out of range
     return error instanceof UsageError || error instanceof RangeError ? 2 : 1;
   }
@@ -76,7 +84,9 @@ const COMMANDS = [
 /** The library's message, and what mends it here. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error instanceof BudgetError ? `${error.message}; raise --memory` : error.message;
+  const { message } = error;
+  if (error instanceof BudgetError) return `${message}; raise --memory`;
+  return error instanceof FileError ? nameWhole(message, error.path) : message;
 }
 
 function toLine(text: string): string {
@@ -84,4 +94,4 @@ function toLine(text: string): string {
 }
 
 // at once: a module of the user's may have left something behind that never ends, which Deno would complain of
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(enterFolder() ? await main(Deno.args) : 1);

@@ -3,12 +3,22 @@
  *
  * @module
  */
-import { type Dataset, findEmptyClasses } from "../mod.ts";
+import { type Dataset, findCacheFailure, findEmptyClasses } from "../mod.ts";
 
 /** Classes that are named; the rest is counted. */
 const LISTED = 8;
 
 const said = new Set<string>();
+
+/** Says on standard error, once, that what was measured of the adapter is not kept: the time that it took is lost in every call. */
+export function noteCacheFailure(): void {
+  const failure = findCacheFailure();
+  if (failure === undefined || said.has(failure)) return;
+  said.add(failure);
+  console.error(
+    `lpntk: the adapter was measured, and will be in each call: the cache folder cannot be written (${failure}); set XDG_CACHE_HOME to one that can`,
+  );
+}
 
 /**
  * Says on standard error which classes no sample is of, once for a data set's split: a sign of labels that count from 1. Samples that are

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findUsedAdapter } from "./adapter.ts";
 import { encodeNpy, FileError, type NpyArray } from "../mod.ts";
 
 /** What a run was asked to do, as its `run.json` records it: the same settings may write over their own results. */
@@ -41,8 +42,8 @@ export class OutputFolder {
     try {
       await Deno.mkdir(partial, { recursive: true });
       const folder = new OutputFolder(path, partial);
-      await folder.writeJson(RUN_FILE, settings);
       const result = await job(folder);
+      await folder.writeJson(RUN_FILE, { ...settings, adapter: findUsedAdapter() });
       // the earlier results go only when the new ones stand
       const earlier = `${partial}.earlier`;
       await Deno.rename(path, earlier).catch(ignoreMissing);

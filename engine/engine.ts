@@ -116,7 +116,10 @@ const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> 
 /** What `normalise` is called elsewhere. */
 const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", kind: "seeds" } };
 
-/** An open adapter. Dispose it to free the device; networks and rows of it are then of no use. */
+/**
+ * An open adapter. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever computation is asked of
+ * them, and only say what they were.
+ */
 export class Engine {
   readonly #gpu: Gpu;
   readonly #tensorflow: Tensorflow;
@@ -160,7 +163,7 @@ export class Engine {
 
   /** Trains a network in place. */
   async train(network: Network, data: Dataset, options?: TrainingOptions): Promise<TrainingResult> {
-    this.#gpu.check();
+    this.#check(network);
     return await trainNetwork(this.#tensorflow, network, data, options);
   }
 
@@ -171,19 +174,19 @@ export class Engine {
     subsets: readonly ArrayLike<number>[],
     options?: EnsembleOptions,
   ): Promise<EnsembleResult> {
-    this.#gpu.check();
+    this.#check(network);
     return await trainEnsemble(this.#tensorflow, network, data, subsets, options);
   }
 
   /** Logits before softmax, `[N, classes]` f32, row-major. */
   async logits(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
-    this.#gpu.check();
+    this.#check(network);
     return await computeLogits(this.#tensorflow, network, data);
   }
 
   /** The penultimate layer's features, `[N, D]` f32, row-major. */
   async features(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
-    this.#gpu.check();
+    this.#check(network);
     return await computeFeatures(this.#tensorflow, network, data);
   }
 
@@ -193,18 +196,19 @@ export class Engine {
     data: Dataset,
     onProgress?: OnProgress,
   ): Promise<Float32Array<ArrayBuffer>> {
-    this.#gpu.check();
+    this.#check(network);
     return await computeGradientNorms(this.#tensorflow, network, data, onProgress);
   }
 
   /** Share of samples that the network labels right, 0 to 1. */
   async accuracy(network: Network, data: Dataset): Promise<number> {
-    this.#gpu.check();
+    this.#check(network);
     return await measureAccuracy(this.#tensorflow, network, data);
   }
 
   /** Rows and columns of a stored tile of this network's kernels: 1,024, or what the device can bind. */
   planChunkRows(network: Network): number {
+    this.#check(network);
     return planChunkRows(layOutRow(network.layers), measureBinding(this.#gpu, "buffer"));
   }
 
@@ -214,7 +218,7 @@ export class Engine {
     data: Dataset,
     projectOptions: ProjectOptions = {},
   ): Promise<Rows> {
-    this.#gpu.check();
+    this.#check(network);
     checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
     const { seeds = "lpntk", tileRows, ...options } = projectOptions;
     const rows = await projectRows(this.#tensorflow, network, data, {
@@ -235,6 +239,7 @@ export class Engine {
     data: Dataset,
     sketchRequest: SketchRequest,
   ): Promise<SketchError> {
+    this.#check(network);
     this.#gpu.check();
     checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
     const { seeds = "lpntk", ...request } = sketchRequest;
@@ -254,6 +259,7 @@ export class Engine {
   async tune(
     options?: { readonly fresh?: boolean },
   ): Promise<Tuning & { readonly staged: StagedTimes }> {
+    this.#gpu.check();
     checkKeys("tune", options, { fresh: FLAG });
     const staged = await chooseStaged(this.#gpu, options);
     return { ...await tune(this.#gpu, options), staged };
@@ -268,6 +274,7 @@ export class Engine {
     network: Network,
     request: Omit<EstimateRequest, keyof EngineOptions>,
   ): Promise<Estimate> {
+    this.#check(network);
     checkKeys("estimate a job", request, ESTIMATE_REQUEST);
     return await estimateJob(this.#gpu, network, { ...request, ...this.options });
   }
@@ -280,6 +287,17 @@ export class Engine {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Refuses what cannot compute here, before anything of a call reaches the device. */
+  #check(network: Network): void {
+    this.#gpu.check();
+    if (!(network instanceof Network)) {
+      throw new TypeError(
+        `Cannot compute: got ${describeValue(network)} for a network, need one of engine.network`,
+      );
+    }
+    network.check();
   }
 }
 

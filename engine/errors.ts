@@ -16,6 +16,19 @@ export class DeviceError extends Error {
   override name = "DeviceError";
 }
 
+/** An object that is used after its disposal. Found before anything of the call reaches the device, so the engine stays usable. */
+export class DisposedError extends Error {
+  override name = "DisposedError";
+  constructor(
+    /** What has been disposed, as the message names it. */
+    readonly subject: string,
+    /** What the call needs in its place. */
+    need: string,
+  ) {
+    super(`Cannot use ${subject}: got it after its disposal, need ${need}`);
+  }
+}
+
 /** A shader or pipeline that the device refuses, with the compiler's line. */
 export class KernelError extends Error {
   override name = "KernelError";

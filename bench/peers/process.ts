@@ -55,8 +55,11 @@ export class PeerProcess implements Contender, AsyncDisposable {
         reason = message;
         await peer[Symbol.asyncDispose]();
       } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-        reason ||= `no ${python} on this machine`;
+        if (error instanceof Deno.errors.NotCapable) {
+          reason ||= `Deno may not start ${python}; \`deno task bench\` may`;
+        } else if (error instanceof Deno.errors.NotFound) {
+          reason ||= `no ${python} on this machine`;
+        } else throw error;
       }
     }
     return reason;

@@ -2,7 +2,7 @@
 
 import { dirname } from "node:path";
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { openEngine } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import {
   type Arm,
   describeArms,
@@ -68,7 +68,7 @@ export function addCompare(program: Command): void {
               return { name, keep: () => places };
             }),
           );
-          using engine = await openEngine();
+          using engine = await openAdapter();
           const results = await withProgress(
             "training",
             "images",

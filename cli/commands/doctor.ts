@@ -1,7 +1,7 @@
 /** `lpntk doctor`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { openEngine } from "../../mod.ts";
+import { findUsedAdapter, openAdapter } from "../adapter.ts";
 import { testKernels, TOLERANCE } from "./self_test.ts";
 import { options, report } from "./shared.ts";
 
@@ -21,13 +21,16 @@ export function addDoctor(program: Command): void {
     .option("--retune", "time the kernels again, instead of what the cache folder remembers")
     .addOption(options.json())
     .action(async ({ retune, json }) => {
-      using engine = await openEngine();
+      using engine = await openAdapter();
       const tuning = await engine.tune({ fresh: retune });
       const checks = await testKernels(engine);
       const limits = Object.fromEntries(LIMITS.map((name) => [name, engine.limits[name]]));
-      const { name, vendor, features } = engine.adapter;
-      report(json, { adapter: name, vendor, features, limits, tuning, checks }, [
-        `adapter: ${name}`,
+      const { name, vendor, features, isFallback } = engine.adapter;
+      const { backend } = findUsedAdapter()!;
+      const about = { adapter: name, backend, isCpu: isFallback, vendor, features };
+      report(json, { ...about, limits, tuning, checks }, [
+        `adapter: ${name}${isFallback ? ", a CPU adapter" : ""}`,
+        `backend: ${backend}`,
         `features: ${features.join(" ")}`,
         ...LIMITS.map((limit) => `${limit}: ${limits[limit].toLocaleString("en")}`),
         `gram tiles, N ${tuning.size[0]}, K ${tuning.size[1]}:`,

@@ -1,7 +1,7 @@
 /** `lpntk experiment`. @module */
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
-import { openEngine } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { type Choice, type Config, readConfig } from "../experiments/config.ts";
 import { type Base, type Experiment, SettingError } from "../experiments/experiment.ts";
 import { EXPERIMENTS } from "../experiments/list.ts";
@@ -44,8 +44,9 @@ function addOne(parent: Command, experiment: Experiment): void {
     const base: Base = quick ? "quick" : paper ? "paper" : "default";
     const file = path === undefined ? undefined : { path, text: await readText(path) };
     const config = readConfig(experiment, base, file, chooseFlags(flags));
+    // first, so that a run that may not compute here leaves no folder
+    using engine = await openAdapter();
     using folder = await RunFolder.open(out, experiment, config.settings);
-    using engine = await openEngine();
     const result = await folder.run(engine).catch((error) => {
       throw placeError(error, config);
     });

@@ -12,12 +12,12 @@ import {
   hashWeights,
   KernelWriter,
   type Network,
-  openEngine,
   type SketchError,
   storeGram,
   writeNpy,
   writeWhole,
 } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { CHOICE, nameFilesBeside, namesStore } from "../arrays.ts";
 import {
   loadNetwork,
@@ -75,7 +75,7 @@ export function addGram(program: Command): void {
       const heldBytes = namesStore(out)
         ? 0
         : 4 * left.labels.length * (right ?? left).labels.length;
-      using engine = await openEngine({ memoryBytes: settings.memory, heldBytes });
+      using engine = await openAdapter({ memoryBytes: settings.memory, heldBytes });
       using network = await loadNetwork(engine, settings, samples);
       const { choice } = samples;
       const columnChoice = columns?.choice;

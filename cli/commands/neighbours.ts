@@ -1,7 +1,8 @@
 /** `lpntk neighbours`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { computeGram, type Dataset, indexSample, openEngine, takeSamples } from "../../mod.ts";
+import { computeGram, type Dataset, indexSample, takeSamples } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { loadNetwork, measureSketch, project } from "../inputs.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { describeChoice, findPlace, loadTrainingSets, writeIndices } from "../samples.ts";
@@ -40,7 +41,7 @@ export function addNeighbours(program: Command): void {
           const { data: train, choice } = sets.train;
           const place = findPlace(test, sets.test.data.indices, "find the neighbours");
           const judged = takeSamples(sets.test.data, [place]);
-          using engine = await openEngine({ memoryBytes: settings.memory });
+          using engine = await openAdapter({ memoryBytes: settings.memory });
           using network = await loadNetwork(engine, settings, sets.train);
           const logits = await engine.logits(network, judged);
           const sketch = await measureSketch(engine, network, judged, settings, train);

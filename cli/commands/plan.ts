@@ -1,7 +1,8 @@
 /** `lpntk plan`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { type Estimate, openEngine, type Segment } from "../../mod.ts";
+import type { Estimate, Segment } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { toSketch } from "../inputs.ts";
 import { loadDefinition, loadNetwork } from "../model.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
@@ -26,7 +27,7 @@ export function addPlan(program: Command): void {
     .addOption(options.json())
     .action(async ({ json, ...settings }) => {
       const { model, weights, samples, others, shape, classes, ratio, perClass } = settings;
-      using engine = await openEngine({ memoryBytes: settings.memory });
+      using engine = await openAdapter({ memoryBytes: settings.memory });
       using network = weights === undefined
         ? engine.network(await loadDefinition(model), { seed: 0, classes }, shape)
         : await loadNetwork(engine, { model, weights }, shape);

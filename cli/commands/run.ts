@@ -12,11 +12,11 @@ import {
   indexSample,
   keepRandom,
   keepUnflagged,
-  openEngine,
   pruneHeads,
   relateSamples,
   type TrainingOptions,
 } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
 import { measureSketch, project } from "../inputs.ts";
 import { loadDefinition } from "../model.ts";
@@ -75,7 +75,7 @@ export function addRun(program: Command): void {
         async (folder) => {
           const sets = await loadTrainingSets({ ...settings, defaultSize: DEFAULT_SIZE });
           for (const { data } of [sets.train, sets.test]) noteEmptyClasses(data);
-          using engine = await openEngine({ memoryBytes: settings.memory });
+          using engine = await openAdapter({ memoryBytes: settings.memory });
           return await runAll(
             engine,
             sets,

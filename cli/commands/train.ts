@@ -1,7 +1,8 @@
 /** `lpntk train`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { encodeSafetensors, openEngine } from "../../mod.ts";
+import { encodeSafetensors } from "../../mod.ts";
+import { openAdapter } from "../adapter.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
@@ -54,7 +55,7 @@ export function addTrain(program: Command): void {
         out,
         { command: "train", options: settings },
         async (folder) => {
-          using engine = await openEngine();
+          using engine = await openAdapter();
           const source = { seed, classes: train.classes };
           using network = engine.network(definition, source, train.shape);
           const result = await withProgress(

@@ -27,6 +27,7 @@ import { withProgress } from "../progress.ts";
 import { drawApart } from "../samples.ts";
 import { encodeCsv } from "../report/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
+import { findUsedAdapter } from "../adapter.ts";
 import { renderPng } from "../report/png.ts";
 import { encodeConfig } from "./config.ts";
 import { encodeJson, readJson } from "./json.ts";
@@ -43,6 +44,8 @@ type Environment = {
   readonly lpntk: string;
   readonly deno: string;
   readonly adapter: string;
+  /** The interface under WebGPU; nothing where no command has opened the engine. */
+  readonly backend?: string;
   readonly system: string;
   readonly cores: number;
   /** Variants of the Gram kernel. */
@@ -189,10 +192,12 @@ export class RunFolder {
 
   /** The environment's record: the earlier one of the same machine and versions, or a new one. */
   #enter(engine: Engine): Environment {
+    const backend = findUsedAdapter()?.backend;
     const here = {
       lpntk: manifest.version,
       deno: Deno.version.deno,
       adapter: engine.adapter.name,
+      ...backend === undefined ? {} : { backend },
       system: `${Deno.build.os} ${Deno.build.arch}`,
       cores: navigator.hardwareConcurrency,
     };

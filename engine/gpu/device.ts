@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DeviceError, NoAdapterError } from "../errors.ts";
+import { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
 import { prepareDrivers } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
@@ -23,6 +23,21 @@ export interface AdapterDescription {
   readonly subgroupMaxSize: number;
   /** Whether it computes on the CPU, in the process's own memory. */
   readonly isFallback: boolean;
+}
+
+/** Adapters that compute on the CPU, where the driver does not say so itself. */
+const CPU_ADAPTERS = /\b(llvmpipe|lavapipe|SwiftShader|Microsoft Basic Render)/i;
+
+/** What an adapter says of itself; what it leaves out is told from the rest. */
+export function describeAdapter(
+  info: Partial<Omit<GPUAdapterInfo, "__brand">>,
+  features: readonly string[],
+): AdapterDescription {
+  const { description, device, vendor = "", isFallbackAdapter = false } = info;
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
+  const name = description || device || vendor;
+  const isFallback = isFallbackAdapter || CPU_ADAPTERS.test(name);
+  return { name, vendor, features, subgroupMinSize, subgroupMaxSize, isFallback };
 }
 
 /** Limits that the kernels profit from; each is raised to what the adapter has. */
@@ -102,16 +117,7 @@ export class Gpu {
     // Deno grants subgroups without listing them
     const device = await request([...available, "subgroups"]).catch(() => request(available));
     const { info } = adapter;
-    const { description, device: name, vendor, isFallbackAdapter = false } = info;
-    const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
-    return new Gpu(device, {
-      name: description || name || vendor,
-      vendor,
-      features: [...adapter.features].sort(),
-      subgroupMinSize,
-      subgroupMaxSize,
-      isFallback: isFallbackAdapter,
-    });
+    return new Gpu(device, describeAdapter(info, [...adapter.features].sort()));
   }
 
   /** How many buffers and textures created here are not destroyed yet. */
@@ -129,10 +135,11 @@ export class Gpu {
   /**
    * Throws what went wrong on the device, if anything did.
    *
-   * @throws {DeviceError} after a device error, a lost device or disposal.
+   * @param name of the engine, where more than one may be meant
+   * @throws {DeviceError} after a device error or a lost device, `DisposedError` after disposal.
    */
-  check(): void {
-    if (this.#disposed) throw new DeviceError("Cannot use the engine: it has been disposed");
+  check(name = "the engine"): void {
+    if (this.#disposed) throw new DisposedError(name, "an open one; call openEngine again");
     if (this.#failure) throw this.#failure;
   }
 

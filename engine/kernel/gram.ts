@@ -54,13 +54,17 @@ export class TileSweep implements Disposable {
   readonly #tile: GPUBuffer;
   readonly #products: Products;
 
-  /** @throws {RangeError} if the two sides come from networks of different layers, or different sketches. */
+  /**
+   * @throws {RangeError} if the two sides come from networks of different layers, or different sketches, `DisposedError` if one of them has been
+   * disposed, or its engine.
+   */
   constructor(
     private readonly rows: Rows,
     private readonly columns: Rows,
     isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
   ) {
     const { layout, gpu } = rows;
+    columns.gpu.check();
     const sketches = [layout, columns.layout].map(({ sketch }) =>
       sketch ? `a sketch of ${sketch.dimension} numbers with seed ${sketch.seed}` : "exact rows"
     );
@@ -174,8 +178,13 @@ export async function* computeTiles(
     const [height, stride] = [left, right].map(({ panelCount }) => panelCount * PANEL_ROWS);
     const memory = memories[index % 2] ??= new ArrayBuffer(tile.size);
     const reading = rows.gpu.read(tile, height * stride * 4, 0, memory);
-    // the device goes on while the host takes what has been copied
-    current = compute(index + 1);
+    try {
+      // the device goes on while the host takes what has been copied
+      current = compute(index + 1);
+    } finally {
+      // not even a failure leaves a copy on its way
+      await reading;
+    }
     const values = new Float32Array(await reading, 0, height * stride);
     if (diagonal) mirrorPanels(values, stride);
     yield {

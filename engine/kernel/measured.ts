@@ -98,6 +98,16 @@ async function readMemory(): Promise<Record<string, unknown>> {
   }
 }
 
+let failure: string | undefined;
+
+/**
+ * Why what was measured of an adapter could not be kept in the cache folder, so that the next process measures again, which takes some
+ * seconds; undefined where it was kept, or nothing was measured.
+ */
+export function findCacheFailure(): string | undefined {
+  return failure;
+}
+
 /** Writes the file whole; where it cannot be written the next process measures again. */
 async function writeMemory(memory: Record<string, unknown>): Promise<void> {
   try {
@@ -105,8 +115,9 @@ async function writeMemory(memory: Record<string, unknown>): Promise<void> {
     const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
     await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
     await Deno.rename(partial, memoryFile());
-  } catch {
-    // as said above
+    failure = undefined;
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Commands } from "../gpu/commands.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "../rows/plan.ts";
 import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
@@ -28,10 +29,13 @@ export interface Target {
 /** Multiplies blocks of two sets of rows; dispose it to free its lists of pairs. */
 export class Products implements Disposable {
   readonly #stack = new DisposableStack();
+  readonly #gpu: Gpu;
   readonly #lists = new Map<string, PairList>();
   #positions: GPUBuffer | undefined;
 
-  constructor(private readonly rows: Rows, private readonly columns: Rows) {}
+  constructor(private readonly rows: Rows, private readonly columns: Rows) {
+    this.#gpu = rows.gpu;
+  }
 
   /**
    * Records the products of pairs of panels of two blocks, slice by slice; returns the pairs as the epilogues' kernels read them.
@@ -58,7 +62,7 @@ export class Products implements Disposable {
       const side = Math.floor(PRODUCT_PANELS / positions / 2) * 2;
       for (const { row, column, part } of cutPairs(pairs, side)) {
         const tile = this.#positions ??= this.#own(
-          this.rows.gpu.createBuffer("positions", 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2),
+          this.#gpu.createBuffer("positions", 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2),
         );
         const width = side * positions;
         const place = { tile, top: row * positions, left: column * positions, width };
@@ -136,14 +140,14 @@ export class Products implements Disposable {
     let list = this.#lists.get(key);
     if (!list) {
       const numbers = Uint32Array.from(key.split(","), Number);
-      list = { buffer: this.#own(this.rows.gpu.upload("pairs", numbers)), count: places.size };
+      list = { buffer: this.#own(this.#gpu.upload("pairs", numbers)), count: places.size };
       this.#lists.set(key, list);
     }
     return list;
   }
 
   #own(buffer: GPUBuffer): GPUBuffer {
-    return this.#stack.adopt(buffer, (b) => this.rows.gpu.destroyBuffer(b));
+    return this.#stack.adopt(buffer, (b) => this.#gpu.destroyBuffer(b));
   }
 }
 

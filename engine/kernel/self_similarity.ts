@@ -5,6 +5,7 @@
  */
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/plan.ts";
 import { Products } from "./products.ts";
@@ -71,16 +72,20 @@ export function submitSelfSimilarity(rows: Rows): GPUBuffer {
 /** Self-similarities of slices of several positions: sums of products of all pairs of those, as tiles have them on their diagonals. */
 class Diagonals implements Disposable {
   readonly #products: Products;
+  readonly #gpu: Gpu;
   #tile: GPUBuffer | undefined;
 
-  constructor(private readonly rows: Rows, private readonly similarity: GPUBuffer) {
+  constructor(rows: Rows, private readonly similarity: GPUBuffer) {
+    this.#gpu = rows.gpu;
     this.#products = new Products(rows, rows);
   }
 
   record(commands: Commands, block: RowBlock, slice: BoundSlice): void {
-    const { gpu } = this.rows;
     const width = DIAGONAL_PANELS;
-    const tile = this.#tile ??= gpu.createBuffer("diagonal tile", 4 * (width * PANEL_ROWS) ** 2);
+    const tile = this.#tile ??= this.#gpu.createBuffer(
+      "diagonal tile",
+      4 * (width * PANEL_ROWS) ** 2,
+    );
     for (let top = 0; top < block.panelCount; top += width) {
       const panels = Math.min(width, block.panelCount - top);
       const pairs = Array.from({ length: panels }, (_, i) => ({ row: top + i, column: top + i }));
@@ -102,6 +107,6 @@ class Diagonals implements Disposable {
 
   [Symbol.dispose](): void {
     this.#products[Symbol.dispose]();
-    if (this.#tile) this.rows.gpu.destroyBuffer(this.#tile);
+    if (this.#tile) this.#gpu.destroyBuffer(this.#tile);
   }
 }

@@ -47,7 +47,8 @@ const PANEL_SHIFTS = 64;
 /** Measurements of each variant. */
 const ROUNDS = 3;
 
-const TUNING: Measurement<Tuning> = {
+/** The measurement as it is remembered. */
+export const TUNING: Measurement<Tuning> = {
   name: "gram tiles",
   shaders: [...VARIANTS, { kernel: kernels.fpc_assign, operands: "buffer" as const }].map((
     { kernel, operands },
@@ -57,7 +58,13 @@ const TUNING: Measurement<Tuning> = {
     size: z.tuple([z.number(), z.number()]),
     bandwidths: z.object({ buffer: z.number().positive(), texture: z.number().positive() })
       .partial(),
-  }),
+  }).refine(({ rates, bandwidths }) =>
+    // what runs everywhere, and nothing that there is no longer
+    PLAIN_VARIANT.name in rates && Object.keys(rates).every((name) => {
+      const variant = VARIANTS.find((known) => known.name === name);
+      return variant && bandwidths[variant.operands] !== undefined;
+    })
+  ),
   measure: measureVariants,
 };
 

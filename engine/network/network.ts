@@ -5,7 +5,14 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
-import { DataError, DeviceError, KernelError, LayerError, WeightsError } from "../errors.ts";
+import {
+  DataError,
+  DeviceError,
+  DisposedError,
+  KernelError,
+  LayerError,
+  WeightsError,
+} from "../errors.ts";
 import { describeShape, describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import type { Layer, LayerShape, Norm } from "./layer.ts";
@@ -43,6 +50,7 @@ export class Network {
   readonly #layers = new Map<string, Module<Layer>>();
   readonly #norms = new Map<string, Module<Norm>>();
   readonly #bindingBytes: number;
+  #disposed = false;
   /** Number of logits. */
   readonly classes: number;
   /** What was passed over when the weights were loaded. */
@@ -90,13 +98,30 @@ export class Network {
     }
   }
 
-  /** The parametric layers, in the order in which images pass them. */
+  /**
+   * Refuses a network that cannot be used; of another engine is only one whose engine is disposed, since one is open at a time.
+   *
+   * @throws {DisposedError} if the network has been disposed, or its engine.
+   */
+  check(): void {
+    const name = `network ${this.definition.name}`;
+    if (this.#disposed) throw new DisposedError(name, "another; call engine.network again");
+    this.tensorflow.gpu.check(`the engine of ${name}`);
+  }
+
+  /**
+   * The parametric layers, in the order in which images pass them.
+   *
+   * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
+   */
   get layers(): LayerShape[] {
+    this.check();
     return [...this.#layers.values()].map(({ made }) => made.shape);
   }
 
   /** The trainable parameters. */
   get variables(): tf.Variable[] {
+    this.check();
     return [...this.#layers.values()].flatMap(({ made: { weight, bias } }) =>
       bias ? [weight, bias] : [weight]
     );
@@ -185,6 +210,7 @@ export class Network {
 
   /** The parameters by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
+    this.check();
     const named = [...this.#layers].flatMap(([name, { made: { weight, bias } }]) => [
       [`${name}.weight`, weight] as const,
       ...bias ? [[`${name}.bias`, bias] as const] : [],
@@ -201,7 +227,8 @@ export class Network {
 
   /** Frees the parameters; a second time does nothing. */
   dispose(): void {
-    for (const variable of this.variables) variable.dispose();
+    this.#disposed = true;
+    for (const { made } of this.#layers.values()) tf.dispose([made.weight, made.bias ?? []]);
     for (const { made } of this.#norms.values()) tf.dispose([made.scale, made.shift]);
     this.#layers.clear();
     this.#norms.clear();
@@ -227,7 +254,7 @@ export class Network {
     return new LayerError(
       name,
       "name",
-      `Cannot run ${this.definition.name}: got ${state}, need the same layers each time, and none once disposed`,
+      `Cannot run ${this.definition.name}: got ${state}, need the same layers each time`,
     );
   }
 
@@ -238,6 +265,7 @@ export class Network {
 
   /** A pass through the layers that were built, all of them. */
   #run(images: tf.Tensor4D, options: PassOptions): tf.Tensor2D {
+    this.check();
     const settings = {
       classes: this.classes,
       modules: this.#modules,
@@ -287,7 +315,7 @@ export class Network {
 }
 
 /** Errors that a pass may end with and that say whose fault it is. */
-const OURS = [DataError, DeviceError, KernelError, WeightsError];
+const OURS = [DataError, DeviceError, DisposedError, KernelError, WeightsError];
 
 /** @throws {TypeError} if this is no definition, or no shape of an image. */
 function checkDefinition(definition: NetworkDefinition, inputShape: readonly number[]): void {

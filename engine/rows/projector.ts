@@ -146,9 +146,12 @@ export class Projector implements RowSource {
     const values = drawSeeds(data, seeds, network.classes, rows);
     const seed = tf.tensor2d(values, [rows.length, network.classes]);
     const images = toImages(data, rows.map((row) => Math.floor(row / this.#rowsPerSample)));
-    const signals = network.signals(images, seed);
-    tf.dispose([seed, images]);
-    return sketch ? sketch.apply(signals) : signals;
+    try {
+      const signals = network.signals(images, seed);
+      return sketch ? sketch.apply(signals) : signals;
+    } finally {
+      tf.dispose([seed, images]);
+    }
   }
 
   /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DisposedError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
@@ -100,15 +101,18 @@ export class Rows {
   readonly #slots: Slot[];
   readonly #file: RowFile | undefined;
   readonly #source: RowSource | undefined;
+  readonly #gpu: Gpu;
+  #disposed = false;
 
   /** Allocates rows of zeros. */
   constructor(
-    readonly gpu: Gpu,
+    gpu: Gpu,
     readonly layout: RowLayout,
     readonly count: number,
     options: RowsOptions = {},
   ) {
     const { variant = PLAIN_VARIANT, residence = "device", recompute, rowsPerSample } = options;
+    this.#gpu = gpu;
     this.variant = variant;
     this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;
@@ -154,12 +158,26 @@ export class Rows {
   }
 
   /**
+   * The device where they stand. Whatever reads rows on a device asks for it first, so that nothing of disposed rows gets there.
+   *
+   * @throws {DisposedError} if the rows have been disposed, or their engine.
+   */
+  get gpu(): Gpu {
+    const name = `packed rows [${this.count}, ${this.layout.length}]`;
+    if (this.#disposed) throw new DisposedError(name, "others; call engine.project again");
+    this.#gpu.check(`the engine of ${name}`);
+    return this.#gpu;
+  }
+
+  /**
    * A slice of a block where kernels can read it: panels of 64 rows (`gpu/panels.ts`), a line for each number of the slice, f32, zeros after
    * the last row; position `p` of sample `n` is row `n * positions + p`. It stays until two other places have been bound.
    *
    * @param commands what has been recorded to read other places, which is submitted before one of them has to make room
+   * @throws {DisposedError} if the rows have been disposed, or, where they are computed anew, their network.
    */
   bind(commands: Commands, [block, slice]: Place): GPUBuffer | GPUTexture {
+    const { gpu } = this;
     const { group, place } = this.#places.get(slice)!;
     const isHeld = (slot: Slot) => slot.block === block && slot.group === group;
     if (!isHeld(this.#slots.at(-1)!)) {
@@ -168,7 +186,9 @@ export class Rows {
       this.#slots.push(slot);
       if (at < 0) {
         commands.submit();
-        this.#fill(slot, block, group);
+        // where filling it fails, it holds nothing
+        slot.block = undefined;
+        this.#fill(gpu, slot, block, group);
         Object.assign(slot, { block, group });
       }
     }
@@ -176,15 +196,15 @@ export class Rows {
   }
 
   /** Puts slices of a block in a slot. */
-  #fill({ panels }: Slot, block: RowBlock, group: readonly BoundSlice[]): void {
+  #fill(gpu: Gpu, { panels }: Slot, block: RowBlock, group: readonly BoundSlice[]): void {
     if (this.#file) {
       const [slice] = group;
       const lines = block.panelCount * slice.length;
       const numbers = this.#file.read(this.#locate([block, slice], 0), lines);
-      this.gpu.writePanels(panels[this.#places.get(slice)!.place], numbers, slice.lines);
+      gpu.writePanels(panels[this.#places.get(slice)!.place], numbers, slice.lines);
       return;
     }
-    const commands = this.gpu.record();
+    const commands = gpu.record();
     for (const staged of this.#source!.fill(commands, block, group)) {
       placePanels(commands, staged, panels[this.#places.get(staged.slice)!.place]);
     }
@@ -213,8 +233,9 @@ export class Rows {
 
   /** Frees the rows; a second time does nothing. */
   dispose(): void {
-    for (const { panels } of this.#slots) panels.forEach((p) => this.gpu.destroyBuffer(p));
-    for (const { segments } of this.slices) this.gpu.destroyBuffer(segments);
+    this.#disposed = true;
+    for (const { panels } of this.#slots) panels.forEach((p) => this.#gpu.destroyBuffer(p));
+    for (const { segments } of this.slices) this.#gpu.destroyBuffer(segments);
     this.#file?.dispose();
     this.#source?.[Symbol.dispose]();
   }

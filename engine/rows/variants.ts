@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Gpu } from "../gpu/device.ts";
+import type { AdapterDescription } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import type { Operands } from "../gpu/panels.ts";
@@ -76,8 +76,20 @@ const SHARED_BYTES = 8192;
  */
 const LAUNCH_LENGTH = 65_000;
 
+/** What is asked of a device. */
+export interface DeviceDescription {
+  readonly adapter: Pick<AdapterDescription, "subgroupMinSize" | "subgroupMaxSize">;
+  readonly device: {
+    readonly limits: Omit<GPUSupportedLimits, "__brand">;
+    readonly features: ReadonlySet<string>;
+  };
+}
+
 /** What a device can bind of packed rows that stand in buffers or textures. */
-export function measureBinding({ device: { limits } }: Gpu, operands: Operands): BindingLimits {
+export function measureBinding(
+  { device: { limits } }: DeviceDescription,
+  operands: Operands,
+): BindingLimits {
   const isTexture = operands === "texture";
   return {
     bytes: limits.maxStorageBufferBindingSize,
@@ -86,15 +98,18 @@ export function measureBinding({ device: { limits } }: Gpu, operands: Operands):
   };
 }
 
-/** Whether a device can run a variant on packed rows. */
-export function canRun(gpu: Gpu, variant: GramVariant, layout: RowLayout): boolean {
+/**
+ * Whether a device can run a variant on packed rows, and should: where subgroups may be wider than its lanes, a broadcast would come from
+ * another lane's place (8 lanes), or a GPU would leave lanes idle (16).
+ */
+export function canRun(gpu: DeviceDescription, variant: GramVariant, layout: RowLayout): boolean {
   const { limits, features } = gpu.device;
   const { lines } = measureBinding(gpu, variant.operands);
   if (sliceRow(layout, 1).some((entry) => entry.lines > lines)) return false;
   if (variant.lanes > 1) {
-    const { subgroupMinSize } = gpu.adapter;
-    return features.has("subgroups") && subgroupMinSize >= variant.lanes &&
-      (variant.lanes === 16 || subgroupMinSize < 16);
+    const { subgroupMinSize, subgroupMaxSize } = gpu.adapter;
+    return features.has("subgroups") && subgroupMinSize === variant.lanes &&
+      subgroupMaxSize === variant.lanes;
   }
   if (variant.kernel === kernels.gram_tile_shared) {
     return limits.maxComputeInvocationsPerWorkgroup >= SHARED_INVOCATIONS &&

@@ -13,7 +13,7 @@ import {
   ZARR_FILE,
   type ZarrArray,
 } from "../data/zarr.ts";
-import { FileError, NonFiniteError } from "../errors.ts";
+import { DisposedError, FileError, NonFiniteError } from "../errors.ts";
 import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
@@ -68,6 +68,7 @@ export class KernelWriter {
   readonly #missing: Set<string>;
   readonly #isFresh: boolean;
   #isWritten = false;
+  #disposed = false;
 
   private constructor(
     readonly path: string,
@@ -133,8 +134,13 @@ export class KernelWriter {
     return this.#missing.size;
   }
 
-  /** Whether the tile that starts here is still to be written. */
+  /**
+   * Whether the tile that starts here is still to be written.
+   *
+   * @throws {DisposedError} if the writer has been disposed: another process may be writing since.
+   */
   lacks(firstRow: number, firstColumn: number): boolean {
+    this.#check();
     const [rows, columns] = this.tileShape;
     return this.#missing.has(nameTile({ row: firstRow / rows, column: firstColumn / columns }));
   }
@@ -142,9 +148,11 @@ export class KernelWriter {
   /**
    * Writes one tile, and its mirror image where the store holds that too.
    *
-   * @throws {RangeError} if it is not exactly one chunk, `NonFiniteError` if a number is not finite, `FileError` if it cannot be written.
+   * @throws {RangeError} if it is not exactly one chunk, `NonFiniteError` if a number is not finite, `FileError` if it cannot be written,
+   * `DisposedError` if the writer has been disposed.
    */
   async writeTile(tile: Tile): Promise<void> {
+    this.#check();
     const { shape, chunkShape } = this.array;
     const { firstRow, firstColumn, rowCount, columnCount } = tile;
     const place = { row: firstRow / chunkShape[0], column: firstColumn / chunkShape[1] };
@@ -167,6 +175,15 @@ export class KernelWriter {
     this.#missing.delete(nameTile(place));
   }
 
+  #check(): void {
+    if (this.#disposed) {
+      throw new DisposedError(
+        `the writer of ${this.path}`,
+        "another; call KernelWriter.open again",
+      );
+    }
+  }
+
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     try {
       await writeWhole(path, bytes);
@@ -181,6 +198,7 @@ export class KernelWriter {
 
   /** Unlocks the store; a second time does nothing. */
   dispose(): void {
+    this.#disposed = true;
     this.lock.release({ remove: this.#isFresh && !this.#isWritten });
   }
 

@@ -4,7 +4,6 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { main } from "../../cli/main.ts";
 import { encodeNpy, encodeSafetensors, loadWeights } from "../../mod.ts";
 import { lpntk } from "../oracle/kernels.ts";
 import { computeJacobian, type Jacobian, type Layer } from "../oracle/network.ts";
@@ -16,7 +15,7 @@ import {
   type RelationCounts,
 } from "../oracle/relations.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { readArray, readJson, ROOT } from "./process.ts";
+import { callHere, type Outcome, readArray, readJson, ROOT } from "./process.ts";
 
 const SIDE = 2;
 const HIDDEN = 3;
@@ -115,23 +114,9 @@ async function writeInputs(path: string, item: Case): Promise<Float32Array> {
   return Float32Array.from(pixels);
 }
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs a command in this process; `@` stands for the folder. */
-async function call(path: string, command: string): Promise<Outcome> {
-  const said = { stdout: "", stderr: "" };
-  const { log, error } = console;
-  console.log = (text) => said.stdout += `${text}\n`;
-  console.error = (text) => said.stderr += `${text}\n`;
-  try {
-    return { code: await main(command.replaceAll("@", path).split(" ")), ...said };
-  } finally {
-    Object.assign(console, { log, error });
-  }
+function call(path: string, command: string): Promise<Outcome> {
+  return callHere(command.replaceAll("@", path).split(" "));
 }
 
 /** {@linkcode call} of what must succeed without a word on standard error. */

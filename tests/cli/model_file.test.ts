@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { parseLayers } from "../../cli/commands/values.ts";
 import { loadDefinition } from "../../cli/model.ts";
-import { main } from "../../cli/main.ts";
 import { encodeSafetensors, loadWeights } from "../../mod.ts";
 import { dotBound } from "../oracle/numbers.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import {
   assertRefused,
+  callHere,
   finish,
   prepareDeno,
   prepareLpntk,
@@ -36,30 +36,17 @@ const NO_MAP = ["--no-config", "--lock", `${ROOT}/deno.lock`];
 
 const DATA = ["--data", "digits", "--train-size", "20"];
 
-/** The lines that a command of this process prints, and its exit code. */
-async function call(args: readonly string[]) {
-  const said = { code: 0, stdout: [] as string[], stderr: [] as string[] };
-  const { log, error } = console;
-  console.log = (line: string) => said.stdout.push(line);
-  console.error = (line: string) => said.stderr.push(line);
-  try {
-    said.code = await main(args);
-  } finally {
-    Object.assign(console, { log, error });
-  }
-  return said;
-}
-
 async function succeed(args: readonly string[], stderr: readonly string[] = []): Promise<string> {
-  const said = await call(args);
-  assert.deepEqual({ code: said.code, stderr: said.stderr }, { code: 0, stderr });
-  return said.stdout.join("\n");
+  const said = await callHere(args);
+  const lines = stderr.map((line) => `${line}\n`).join("");
+  assert.deepEqual({ code: said.code, stderr: said.stderr }, { code: 0, stderr: lines });
+  return said.stdout.trimEnd();
 }
 
 async function fail(args: readonly string[], code: number, message: RegExp): Promise<void> {
-  const said = await call(args);
-  assert.equal(said.code, code, said.stderr.join("\n"));
-  assert.match(said.stderr.join("\n"), message);
+  const said = await callHere(args);
+  assert.equal(said.code, code, said.stderr);
+  assert.match(said.stderr, message);
 }
 
 Deno.test("a file outside of the project that imports types alone runs where the package does not resolve", async () => {

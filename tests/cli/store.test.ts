@@ -20,6 +20,7 @@ import {
   readArray,
   readJson,
   succeed,
+  withoutAdapter,
 } from "./process.ts";
 
 /** Two blocks of 1,024: three tiles, or four chunks when all are stored. */
@@ -227,7 +228,7 @@ testStore(
     while (outcome.code === 0) outcome = await interruptGram(from, out, "SIGINT");
     assert.equal(outcome.code, 130);
     assert.equal(
-      new TextDecoder().decode(outcome.stderr),
+      withoutAdapter(new TextDecoder().decode(outcome.stderr)),
       `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on\n`,
     );
   },

@@ -138,8 +138,13 @@ testGpu("a buffer beyond what a kernel can bind is refused by name", async (gpu)
 // Each of these spoils its device, and so opens one of its own.
 
 /** Asserts that every way to use a device throws the same. */
-async function assertUnusable(gpu: Gpu, buffer: GPUBuffer, expected: RegExp): Promise<void> {
-  const matches = { name: "DeviceError", message: expected };
+async function assertUnusable(
+  gpu: Gpu,
+  buffer: GPUBuffer,
+  expected: RegExp,
+  name = "DeviceError",
+): Promise<void> {
+  const matches = { name, message: expected };
   assert.throws(() => gpu.check(), matches);
   assert.throws(() => gpu.record(), matches);
   assert.throws(() => gpu.createBuffer("late", 4), matches);
@@ -156,7 +161,7 @@ Deno.test("a disposed device holds nothing and throws, and may be disposed again
   assert.equal(gpu.liveBuffers, 0);
   assert.equal(gpu.liveBytes, 0);
   gpu.dispose();
-  await assertUnusable(gpu, buffer, /disposed/);
+  await assertUnusable(gpu, buffer, /engine: got it after its disposal/, "DisposedError");
 });
 
 Deno.test("an error that the device reports outside of any call surfaces at the next wait, and stays", async () => {

@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { Gpu } from "../../engine/gpu/device.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
-import { chooseVariant, tune, type Tuning } from "../../engine/kernel/tuning.ts";
+import { chooseVariant, tune, TUNING, type Tuning } from "../../engine/kernel/tuning.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../engine/rows/variants.ts";
+import { z } from "zod";
+import { dirname } from "node:path";
+import { recall } from "../../engine/kernel/measured.ts";
 import { layOut } from "./open.ts";
-import { expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
+import { callHere, expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 
 /** Runs a job with a cache folder of its own. */
@@ -63,9 +66,14 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
       assert.deepEqual(Object.keys(fresh.rates).sort(), Object.keys(tuning.rates).sort());
     });
 
-    await Deno.writeTextFile(file, "{ broken");
-    await withGpu(async (gpu) => assert.ok(Object.keys((await tune(gpu)).rates).length > 0));
-    assert.equal(Object.keys(JSON.parse(await Deno.readTextFile(file))).length, 1);
+    // a variant that a later version may have
+    const unknown = { ...tuning, rates: { "of-tomorrow-buffer": 1e9, ...tuning.rates } };
+    await Deno.writeTextFile(file, JSON.stringify({ [key]: unknown }));
+    await withGpu(async (gpu) =>
+      assert.ok(VARIANTS.includes(await chooseVariant(gpu, layOut(1024))))
+    );
+    const names = Object.keys(JSON.parse(await Deno.readTextFile(file))[key].rates);
+    assert.deepEqual(names.sort(), Object.keys(tuning.rates).sort());
   });
 });
 
@@ -91,6 +99,52 @@ Deno.test("staged operands are read where that is faster, and the choice is reme
         assert.equal(gpu.staged, staged);
       });
     }
+  });
+});
+
+Deno.test("a memory of variants that there are not, or without what is needed, is of no use", () => {
+  const good = {
+    size: [512, 1000],
+    rates: { [PLAIN_VARIANT.name]: 1 },
+    bandwidths: { [PLAIN_VARIANT.operands]: 1 },
+  };
+  assert.deepEqual(TUNING.schema.parse(good), good);
+  const wrong = [
+    { ...good, rates: { ...good.rates, "of-tomorrow-buffer": 2 } },
+    { ...good, rates: { [VARIANTS[1].name]: 2 } },
+    { ...good, rates: {} },
+    { ...good, bandwidths: {} },
+    null,
+  ];
+  for (const value of wrong) {
+    assert.equal(TUNING.schema.safeParse(value).success, false, JSON.stringify(value));
+  }
+});
+
+/** What is measured without a measurement. */
+const TRIAL = { name: "trial", shaders: [], schema: z.number(), measure: () => Promise.resolve(7) };
+
+Deno.test("a memory that is no JSON is written anew", async () => {
+  await withCache(async (file) => {
+    await Deno.mkdir(dirname(file), { recursive: true });
+    await Deno.writeTextFile(file, "{ broken");
+    assert.equal(await withGpu((gpu) => recall(gpu, TRIAL)), 7);
+    assert.deepEqual(Object.values(JSON.parse(await Deno.readTextFile(file))), [7]);
+  });
+});
+
+Deno.test("a cache folder that cannot be written is said in one line, once", async () => {
+  await withCache(async (file) => {
+    // a file in the folder's place, which not even the superuser can write into
+    await Deno.writeTextFile(dirname(file), "");
+    assert.equal(await withGpu((gpu) => recall(gpu, TRIAL)), 7);
+    const said = await callHere(["experiment", "list"]);
+    assert.equal(said.code, 0);
+    assert.match(
+      said.stderr,
+      /^lpntk: [^\n]*the cache folder cannot be written \([^\n]+\); set XDG_CACHE_HOME[^\n]+\n$/,
+    );
+    assert.equal((await callHere(["experiment", "list"])).stderr, "");
   });
 });
 

@@ -1,0 +1,35 @@
+/**
+ * Where relative paths begin.
+ *
+ * @module
+ */
+import { isAbsolute, resolve } from "node:path";
+
+/** Where the user of the task `lpntk` stands: a task itself runs in the folder of its configuration. */
+const FOLDER = "LPNTK_FOLDER";
+
+/**
+ * Enters the folder that the user of a task stands in; where no task has started the command line, it is in there already.
+ *
+ * @returns whether it could; if not, a line on standard error says why
+ */
+export function enterFolder(): boolean {
+  const folder = Deno.env.get(FOLDER);
+  if (!folder) return true;
+  // processes that this one starts have a folder of their own
+  Deno.env.delete(FOLDER);
+  try {
+    Deno.chdir(folder);
+    return true;
+  } catch (error) {
+    console.error(`lpntk: Cannot enter ${folder}: ${(error as Error).message}`);
+    return false;
+  }
+}
+
+/** A message with a relative path that it names made absolute, so that it says where was looked. */
+export function nameWhole(message: string, path: string): string {
+  if (path === "" || isAbsolute(path) || URL.canParse(path)) return message;
+  const name = RegExp(`(?<=^|[\\s'"(])${RegExp.escape(path)}(?=$|[\\s'"():;,/\\\\])`, "g");
+  return message.replace(name, () => resolve(path));
+}
