@@ -106,7 +106,13 @@ export type {
   ParameterSource,
   Weights,
 } from "./engine/network/parameters.ts";
-export type { EpochMetrics, TrainingResult } from "./engine/network/training.ts";
+export type { TrainingResult } from "./engine/network/training.ts";
+export {
+  decodeTrainingState,
+  encodeTrainingState,
+  type EpochMetrics,
+  type TrainingState,
+} from "./engine/network/training_state.ts";
 export type { Schedule, TrainingOptions } from "./engine/network/training_options.ts";
 
 export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";

@@ -7,32 +7,22 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, indexSample, normalise, takeSamples } from "../data/dataset.ts";
-import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
+import { drawPermutation } from "../data/random.ts";
 import { NonFiniteError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { layElementwise } from "./elementwise.ts";
 import { checkFit } from "./fit.ts";
-import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
 import type { Weights } from "./parameters.ts";
-import { type Schedule, settle, type TrainingOptions } from "./training_options.ts";
+import {
+  identifyTraining,
+  type Schedule,
+  settle,
+  type TrainingOptions,
+} from "./training_options.ts";
+import { Course, type EpochMetrics } from "./training_state.ts";
 import type { Tensorflow } from "./tensorflow.ts";
-
-/** One epoch. */
-export interface EpochMetrics {
-  /** From 1. */
-  readonly epoch: number;
-  readonly learningRate: number;
-  /** Mean cross-entropy over the epoch's own forward passes, in nats. */
-  readonly trainLoss: number;
-  /** Share of right answers, 0 to 1; null without a validation set. */
-  readonly validationAccuracy: number | null;
-  /** Share of right answers, 0 to 1; null without a test set. */
-  readonly testAccuracy: number | null;
-  /** Of the training steps, without the judging. */
-  readonly seconds: number;
-}
 
 /** What training found. */
 export interface TrainingResult {
@@ -60,8 +50,8 @@ const JUDGE_BATCH = 512;
  *
  * The same seed gives the same weights on the same adapter.
  *
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range or a batch too large
- * for the device, `NonFiniteError` if it diverges.
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range, a batch too large for the
+ * device, or `resume` of another training, `NonFiniteError` if it diverges.
  */
 export async function trainNetwork(
   tensorflow: Tensorflow,
@@ -71,7 +61,7 @@ export async function trainNetwork(
 ): Promise<TrainingResult> {
   const settings = settle(options);
   const count = data.labels.length;
-  const { epochs, momentum, schedule, seed, validation, test } = settings;
+  const { epochs, momentum, schedule, seed, validation, test, resume, onEpoch } = settings;
   for (const set of [data, validation, test]) if (set) checkFit(network, set);
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
   if (batch > network.batchLimit) {
@@ -79,31 +69,30 @@ export async function trainNetwork(
       `Cannot train ${network.definition.name}: got batches of ${batch}, need at most ${network.batchLimit} for its largest layer on this device`,
     );
   }
-  const generator = createGenerator(seed, STREAMS.order);
-  const augmentation = settings.augment ? createGenerator(seed, STREAMS.augmentation) : undefined;
-  const noise = createGenerator(seed, STREAMS.dropout);
-  const difficulty = new Float32Array(count);
-  const forgetting = new ForgettingCounter(count);
-  const metrics: EpochMetrics[] = [];
-  let best: { epoch: number; accuracy: number; weights: Weights } | undefined;
+  const isKept = resume !== undefined || onEpoch !== undefined;
+  using course = new Course(tensorflow, network, {
+    count,
+    seed,
+    settings: isKept ? identifyTraining(network, data, settings) : undefined,
+    state: resume,
+  });
+  const { difficulty, forgetting, generators } = course;
   const seen = {
     losses: tensorflow.gpu.createBuffer("losses", count * 4),
     logits: tensorflow.gpu.createBuffer("logits", count * network.classes * 4),
   };
-  const velocities = network.variables.map(({ name, size }) =>
-    tensorflow.gpu.createBuffer(`velocity of ${name}`, size * 4)
-  );
   try {
-    for (let epoch = 1; epoch <= epochs; epoch++) {
+    if (resume) options.onProgress?.(course.epochs.length * count, epochs * count);
+    for (let epoch = course.epochs.length + 1; epoch <= epochs; epoch++) {
       const start = performance.now();
       const learningRate = settings.learningRate * scaleLearningRate(schedule, epoch - 1, epochs);
-      const order = drawPermutation(generator, count);
+      const order = drawPermutation(generators.order, count);
       for (let first = 0, step = 1; first < count; first += batch, step++) {
         const indices = order.subarray(first, Math.min(first + batch, count));
-        const samples = augmentation
-          ? cropAndFlip(data, indices, augmentation)
+        const samples = settings.augment
+          ? cropAndFlip(data, indices, generators.augmentation)
           : takeSamples(data, indices);
-        takeStep(tensorflow, network, samples, noise, seen, first, velocities, {
+        takeStep(tensorflow, network, samples, generators.dropout, seen, first, course.velocities, {
           learning_rate: learningRate,
           momentum,
           weight_decay: settings.weightDecay,
@@ -131,7 +120,7 @@ export async function trainNetwork(
       const judge = (set?: Dataset) => set ? measureAccuracy(tensorflow, network, set) : null;
       const validationAccuracy = await judge(validation);
       const testAccuracy = await judge(test);
-      metrics.push({
+      course.epochs.push({
         epoch,
         learningRate,
         trainLoss,
@@ -140,24 +129,25 @@ export async function trainNetwork(
         seconds,
       });
       if (
-        validationAccuracy === null ? epoch === epochs : !best || validationAccuracy > best.accuracy
+        validationAccuracy === null
+          ? epoch === epochs
+          : !course.best || validationAccuracy > course.best.accuracy
       ) {
-        best = {
+        course.best = {
           epoch,
           accuracy: validationAccuracy ?? 0,
           weights: await readFiniteWeights(network, epoch),
         };
       }
+      await onEpoch?.(await course.save());
     }
   } finally {
-    for (const buffer of [seen.losses, seen.logits, ...velocities]) {
-      tensorflow.gpu.destroyBuffer(buffer);
-    }
+    for (const buffer of Object.values(seen)) tensorflow.gpu.destroyBuffer(buffer);
   }
   return {
-    epochs: metrics,
-    bestEpoch: best!.epoch,
-    weights: best!.weights,
+    epochs: course.epochs,
+    bestEpoch: course.best!.epoch,
+    weights: course.best!.weights,
     difficulty,
     forgettings: forgetting.scores,
   };
