@@ -1,7 +1,8 @@
 /** `lpntk compare`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { openEngine } from "../../mod.ts";
+import { type Dataset, openEngine, takeSamples } from "../../mod.ts";
+import { Checkpoint } from "../checkpoint.ts";
 import {
   type Arm,
   describeArms,
@@ -49,9 +50,10 @@ export function addCompare(program: Command): void {
       const { data, model, seeds } = settings;
       if (settings.arm.length === 0) throw new UsageError("got no --arm, need at least one");
       const named = settings.arm.map(parseArm);
+      const run = { command: "compare", options: settings };
       const summary = await OutputFolder.fill(
         out,
-        { command: "compare", options: settings },
+        run,
         async (folder) => {
           const definition = await loadDefinition(model);
           const sets = await loadTrainingSets(settings);
@@ -69,17 +71,28 @@ export function addCompare(program: Command): void {
             }),
           );
           using engine = await openEngine();
+          const checkpoint = await Checkpoint.open(out, run, {
+            engine,
+            model,
+            sets: { samples: train.data, test: test.data, ...takeArms(arms, train.data) },
+          });
           const results = await withProgress(
             "training",
             "images",
             (onProgress) =>
-              trainArms(engine, arms, {
-                definition,
-                train: train.data,
-                test: test.data,
-                seeds,
-                training: chooseTraining(settings),
-              }, onProgress),
+              trainArms(
+                engine,
+                arms,
+                {
+                  definition,
+                  train: train.data,
+                  test: test.data,
+                  seeds,
+                  training: chooseTraining(settings),
+                },
+                onProgress,
+                (name, work) => checkpoint.step(name, work),
+              ),
           );
           const summary = {
             model,
@@ -101,6 +114,13 @@ export function addCompare(program: Command): void {
         `wrote ${out}`,
       ]);
     });
+}
+
+/** The samples of each arm that has some of its own. */
+function takeArms(arms: readonly Arm[], train: Dataset): Record<string, Dataset> {
+  return Object.fromEntries(
+    arms.flatMap(({ name, keep }) => keep ? [[`arm ${name}`, takeSamples(train, keep(0))]] : []),
+  );
 }
 
 /** `full`, or a name and a file of indices or booleans. */

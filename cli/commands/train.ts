@@ -1,7 +1,19 @@
 /** `lpntk train`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { encodeSafetensors, openEngine } from "../../mod.ts";
+import {
+  type Dataset,
+  decodeTrainingState,
+  encodeSafetensors,
+  encodeTrainingState,
+  type Engine,
+  type Network,
+  NonFiniteError,
+  openEngine,
+  type TrainingOptions,
+  type TrainingResult,
+} from "../../mod.ts";
+import { Checkpoint } from "../checkpoint.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
@@ -50,24 +62,25 @@ export function addTrain(program: Command): void {
       const train = sets.train.data;
       for (const { data } of [sets.train, sets.test]) noteEmptyClasses(data);
       const { model, seed } = settings;
+      const run = { command: "train", options: settings };
       const summary = await OutputFolder.fill(
         out,
-        { command: "train", options: settings },
+        run,
         async (folder) => {
           using engine = await openEngine();
           const source = { seed, classes: train.classes };
           using network = engine.network(definition, source, train.shape);
+          const [validation, test] = [sets.validation?.data, sets.test.data];
+          const checkpoint = await Checkpoint.open(out, run, {
+            engine,
+            model,
+            sets: { samples: train, validation, test },
+          });
+          const how = { ...chooseTraining(settings), seed, validation, test };
           const result = await withProgress(
             "training",
             "images",
-            (onProgress) =>
-              engine.train(network, train, {
-                ...chooseTraining(settings),
-                seed,
-                validation: sets.validation?.data,
-                test: sets.test.data,
-                onProgress,
-              }),
+            (onProgress) => trainFrom(checkpoint, engine, network, train, { ...how, onProgress }),
           );
           const summary = {
             model,
@@ -95,4 +108,29 @@ export function addTrain(program: Command): void {
       );
       report(json, summary, [...describeChoices(summary.choices), ...lines, `wrote ${out}`]);
     });
+}
+
+/** Name of the file with the last epoch's state. */
+const STATE = "epoch.safetensors";
+
+/** Trains from the last epoch that was kept, and keeps every epoch; what diverged would only do so again. */
+async function trainFrom(
+  checkpoint: Checkpoint,
+  engine: Engine,
+  network: Network,
+  data: Dataset,
+  options: TrainingOptions,
+): Promise<TrainingResult> {
+  const kept = await checkpoint.read(STATE);
+  const resume = kept && decodeTrainingState(kept.bytes, kept.path);
+  try {
+    return await engine.train(network, data, {
+      ...options,
+      resume,
+      onEpoch: (state) => checkpoint.write(STATE, encodeTrainingState(state)),
+    });
+  } catch (error) {
+    if (error instanceof NonFiniteError) await checkpoint.remove();
+    throw error;
+  }
 }

@@ -34,8 +34,32 @@ export interface EpochMetrics {
   readonly seconds: number;
 }
 
-const GENERATOR = z.array(z.number());
+/** What was asked for, and of which samples: a state goes on under the same alone. */
+export type StateSettings = Readonly<Record<string, number | string | boolean | null>>;
 
+/** All that training needs to go on after an epoch, to the same bits as though it had never stopped. */
+export interface TrainingState {
+  readonly settings: StateSettings;
+  /** Epochs that are done. */
+  readonly epochs: readonly EpochMetrics[];
+  /** The epoch that did best on the validation set so far; without one the last, once it is done. */
+  readonly best: { readonly epoch: number; readonly accuracy: number } | null;
+  /** Words of each random generator. */
+  readonly generators: Readonly<Record<GeneratorName, readonly number[]>>;
+  /**
+   * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
+   * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
+   */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+const GENERATOR_NAMES = ["order", "augmentation", "dropout"] as const;
+
+type GeneratorName = typeof GENERATOR_NAMES[number];
+
+const WORDS = z.array(z.number());
+
+/** A state without its tensors. */
 const RECORD = z.object({
   settings: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])),
   epochs: z.array(z.object({
@@ -47,22 +71,8 @@ const RECORD = z.object({
     seconds: z.number(),
   })),
   best: z.object({ epoch: z.number(), accuracy: z.number() }).nullable(),
-  generators: z.object({ order: GENERATOR, augmentation: GENERATOR, dropout: GENERATOR }),
+  generators: z.object({ order: WORDS, augmentation: WORDS, dropout: WORDS }),
 });
-
-/** What was asked for, and of which samples: a state goes on under the same alone. */
-export type StateSettings = Readonly<Record<string, number | string | boolean | null>>;
-
-/** All that training needs to go on after an epoch, to the same bits as though it had never stopped. */
-export interface TrainingState extends z.infer<typeof RECORD> {
-  /** Epochs that are done. */
-  epochs: EpochMetrics[];
-  /**
-   * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
-   * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
-   */
-  readonly tensors: ReadonlyMap<string, Tensor>;
-}
 
 /** Name of the text in a file's header that holds all but the tensors. */
 const RECORD_NAME = "training_state";
@@ -97,8 +107,6 @@ function parseJson(text = "null"): unknown {
   }
 }
 
-const GENERATOR_NAMES = ["order", "augmentation", "dropout"] as const;
-
 /** What changes from one epoch to the next, beside the network's parameters; it begins anew, or where a state ended. Dispose it to free its buffers. */
 export class Course implements Disposable {
   readonly #settings: StateSettings | undefined;
@@ -106,7 +114,7 @@ export class Course implements Disposable {
   best:
     | { readonly epoch: number; readonly accuracy: number; readonly weights: Weights }
     | undefined;
-  readonly generators: Readonly<Record<typeof GENERATOR_NAMES[number], RandomGenerator>>;
+  readonly generators: Readonly<Record<GeneratorName, RandomGenerator>>;
   /** `[N]`, in nats. */
   readonly difficulty: Float32Array<ArrayBuffer>;
   readonly forgetting: ForgettingCounter;
@@ -131,7 +139,7 @@ export class Course implements Disposable {
     this.#settings = settings;
     if (state) this.#refuseOther(state, count);
     const find = (name: string) => Float32Array.from(state!.tensors.get(name)!.data);
-    const draw = (name: typeof GENERATOR_NAMES[number]) =>
+    const draw = (name: GeneratorName) =>
       state ? restoreGenerator(state.generators[name]) : createGenerator(seed, STREAMS[name]);
     this.generators = {
       order: draw("order"),
