@@ -23,6 +23,7 @@ import { addRelate } from "./commands/relate.ts";
 import { addRun } from "./commands/run.ts";
 import { addTrain } from "./commands/train.ts";
 import { BudgetError } from "../mod.ts";
+import { setQuiet } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
 /**
@@ -38,6 +39,8 @@ export async function main(args: readonly string[]): Promise<number> {
   )
     .version(manifest.version)
     .option("--debug", "print the stack trace of a failure")
+    .option("--quiet", "show no progress, neither bars nor lines")
+    .hook("preAction", (all) => setQuiet(all.getOptionValue("quiet") === true))
     .exitOverride()
     .configureOutput({
       outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),

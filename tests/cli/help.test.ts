@@ -5,7 +5,7 @@ import { expectSuccess, finish, prepareDeno, prepareLpntk, succeed } from "./pro
 
 /** Every command, its arguments and its options. */
 const SYNOPSIS = `
-lpntk --version --debug --help
+lpntk --version --debug --quiet --help
 doctor --retune --json --help
 data --help
 data fetch <name> --mirror --help
