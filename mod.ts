@@ -57,7 +57,7 @@ export {
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
-export type { OnProgress } from "./engine/gpu/pace.ts";
+export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
 export type { Seeds } from "./engine/rows/projector.ts";
 export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";

@@ -9,6 +9,13 @@ import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, indexSample, normalise, takeSamples } from "../data/dataset.ts";
 import { drawPermutation } from "../data/random.ts";
 import { NonFiniteError } from "../errors.ts";
+import {
+  interruptBy,
+  type Interruption,
+  interruptWith,
+  type OnProgress,
+  Pace,
+} from "../gpu/pace.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { layElementwise } from "./elementwise.ts";
 import { checkFit } from "./fit.ts";
@@ -39,9 +46,6 @@ export interface TrainingResult {
   readonly forgettings: Float32Array<ArrayBuffer>;
 }
 
-/** Steps between waits for the device: they keep the host from running far ahead, and cost 12 ms in Deno. */
-const STEPS_PER_WAIT = 32;
-
 /** Images of one forward pass at most when judging. */
 const JUDGE_BATCH = 512;
 
@@ -61,7 +65,8 @@ export async function trainNetwork(
 ): Promise<TrainingResult> {
   const settings = settle(options);
   const count = data.labels.length;
-  const { epochs, momentum, schedule, seed, validation, test, resume, onEpoch } = settings;
+  const { epochs, momentum, schedule, seed, validation, test, resume, onEpoch, signal } = settings;
+  const report = interruptBy(signal, settings.onProgress);
   for (const set of [data, validation, test]) if (set) checkFit(network, set);
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
   if (batch > network.batchLimit) {
@@ -82,12 +87,13 @@ export async function trainNetwork(
     logits: tensorflow.gpu.createBuffer("logits", count * network.classes * 4),
   };
   try {
-    if (resume) options.onProgress?.(course.epochs.length * count, epochs * count);
+    const pace = new Pace(tensorflow.gpu);
+    if (resume) report?.(course.epochs.length * count, epochs * count);
     for (let epoch = course.epochs.length + 1; epoch <= epochs; epoch++) {
       const start = performance.now();
       const learningRate = settings.learningRate * scaleLearningRate(schedule, epoch - 1, epochs);
       const order = drawPermutation(generators.order, count);
-      for (let first = 0, step = 1; first < count; first += batch, step++) {
+      for (let first = 0; first < count; first += batch) {
         const indices = order.subarray(first, Math.min(first + batch, count));
         const samples = settings.augment
           ? cropAndFlip(data, indices, generators.augmentation)
@@ -97,10 +103,11 @@ export async function trainNetwork(
           momentum,
           weight_decay: settings.weightDecay,
         });
-        if (step % STEPS_PER_WAIT === 0 || first + batch >= count) {
-          await tensorflow.gpu.finish();
+        const isLast = first + batch >= count;
+        if (isLast) await tensorflow.gpu.finish();
+        if (isLast || await pace.step()) {
           const done = (epoch - 1) * count + first + indices.length;
-          options.onProgress?.(done, epochs * count);
+          report?.(done, epochs * count);
         }
       }
       const epochLosses = new Float32Array(await tensorflow.gpu.read(seen.losses));
@@ -117,7 +124,8 @@ export async function trainNetwork(
         difficulty[sample] += epochLosses[i];
         forgetting.add(sample, predicted[i] === data.labels[sample]);
       });
-      const judge = (set?: Dataset) => set ? measureAccuracy(tensorflow, network, set) : null;
+      const judge = (set?: Dataset) =>
+        set ? measureAccuracy(tensorflow, network, set, { signal }) : null;
       const validationAccuracy = await judge(validation);
       const testAccuracy = await judge(test);
       course.epochs.push({
@@ -158,8 +166,9 @@ export async function measureAccuracy(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
+  options?: Interruption,
 ): Promise<number> {
-  const logits = await computeLogits(tensorflow, network, data);
+  const logits = await computeLogits(tensorflow, network, data, options);
   const predicted = predictLabels(logits, network.classes);
   const right = predicted.filter((label, n) => label === data.labels[n]);
   return right.length / data.labels.length;
@@ -182,8 +191,11 @@ export async function computeLogits(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  return await passAll(tensorflow, network, data, "logit", (images) => network.logits(images));
+  const report = interruptWith("compute logits", options);
+  const pass = (images: tf.Tensor4D) => network.logits(images);
+  return await passAll(tensorflow, network, data, "logit", pass, report);
 }
 
 /**
@@ -195,8 +207,11 @@ export async function computeFeatures(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  return await passAll(tensorflow, network, data, "feature", (images) => network.features(images));
+  const report = interruptWith("compute features", options);
+  const pass = (images: tf.Tensor4D) => network.features(images);
+  return await passAll(tensorflow, network, data, "feature", pass, report);
 }
 
 /** What a forward pass gives for every sample, `[N, D]` f32; `what` names one of its numbers. */
@@ -206,6 +221,7 @@ async function passAll(
   data: Dataset,
   what: string,
   pass: (images: tf.Tensor4D) => tf.Tensor2D,
+  onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {
   checkFit(network, data);
   const count = data.labels.length;
@@ -227,6 +243,7 @@ async function passAll(
     }
     all.set(await tensorflow.read(output), first * width);
     output.dispose();
+    onProgress?.(first + samples, count);
   }
   const bad = all.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {

@@ -5,6 +5,7 @@
  */
 import type { Dataset } from "../data/dataset.ts";
 import { hashDataset } from "../data/digest.ts";
+import type { Interruption } from "../gpu/pace.ts";
 import { checkKeys, FLAG, type OptionNames, type OtherNames } from "../options.ts";
 import type { Network } from "./network.ts";
 import type { StateSettings, TrainingState } from "./training_state.ts";
@@ -13,7 +14,7 @@ import type { StateSettings, TrainingState } from "./training_state.ts";
 export type Schedule = "constant" | "step" | "cosine";
 
 /** How to train. */
-export interface TrainingOptions {
+export interface TrainingOptions extends Interruption {
   /** Default 3. */
   readonly epochs?: number;
   /** Samples of one step, or all of them. Default 128. */
@@ -62,6 +63,7 @@ const TRAINING_OPTIONS: OptionNames<TrainingOptions> = {
   onProgress: true,
   onEpoch: true,
   resume: true,
+  signal: true,
 };
 
 /** How PyTorch's users write them. */
