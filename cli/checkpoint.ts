@@ -4,7 +4,14 @@
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
-import { type Dataset, type Engine, FileError, hashDataset, writeWhole } from "../mod.ts";
+import {
+  type Dataset,
+  type Engine,
+  FileError,
+  hashDataset,
+  NonFiniteError,
+  writeWhole,
+} from "../mod.ts";
 import { encodeJson, readJson } from "./experiments/json.ts";
 import { identifyModel } from "./model.ts";
 import { CHECKPOINT, describeDifference, RUN_FILE, type RunSettings } from "./output.ts";
@@ -89,8 +96,17 @@ export class Checkpoint {
     return value;
   }
 
-  /** Removes everything: of a run that would only fail again. */
-  async remove(): Promise<void> {
+  /** Does a run's work. Of what diverges nothing is kept: the same call would only diverge again. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof NonFiniteError) await this.#remove();
+      throw error;
+    }
+  }
+
+  async #remove(): Promise<void> {
     await Deno.remove(this.path, { recursive: true }).catch(() => {});
     if (this.#madeFolder) await Deno.remove(this.out).catch(() => {});
   }

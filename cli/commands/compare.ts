@@ -24,7 +24,14 @@ import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addTrainingOptions, chooseTraining, LARGE_SET, options, report } from "./shared.ts";
+import {
+  addTrainingOptions,
+  chooseTraining,
+  LARGE_SET,
+  options,
+  report,
+  RESUME_NOTE,
+} from "./shared.ts";
 
 /** Adds the command. */
 export function addCompare(program: Command): void {
@@ -44,7 +51,11 @@ export function addCompare(program: Command): void {
     )
     .option("--seeds <n>", "runs of each arm", parseCount, 10);
   addTrainingOptions(command, LARGE_SET)
-    .addOption(options.out("folder for summary.json, samples.npy, accuracy.csv and accuracy.svg"))
+    .addOption(
+      options.out(
+        `folder for summary.json, samples.npy, accuracy.csv and accuracy.svg; ${RESUME_NOTE}`,
+      ),
+    )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const { data, model, seeds } = settings;
@@ -80,18 +91,20 @@ export function addCompare(program: Command): void {
             "training",
             "images",
             (onProgress) =>
-              trainArms(
-                engine,
-                arms,
-                {
-                  definition,
-                  train: train.data,
-                  test: test.data,
-                  seeds,
-                  training: chooseTraining(settings),
-                },
-                onProgress,
-                (name, work) => checkpoint.step(name, work),
+              checkpoint.run(() =>
+                trainArms(
+                  engine,
+                  arms,
+                  {
+                    definition,
+                    train: train.data,
+                    test: test.data,
+                    seeds,
+                    training: chooseTraining(settings),
+                  },
+                  onProgress,
+                  (name, work) => checkpoint.step(name, work),
+                )
               ),
           );
           const summary = {

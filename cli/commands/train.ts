@@ -8,7 +8,6 @@ import {
   encodeTrainingState,
   type Engine,
   type Network,
-  NonFiniteError,
   openEngine,
   type TrainingOptions,
   type TrainingResult,
@@ -33,6 +32,7 @@ import {
   LARGE_SET,
   options,
   report,
+  RESUME_NOTE,
 } from "./shared.ts";
 
 /** Adds the command. */
@@ -53,7 +53,9 @@ export function addTrain(program: Command): void {
     .addOption(options.seed());
   addTrainingOptions(command, LARGE_SET)
     .addOption(
-      options.out("folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy"),
+      options.out(
+        `folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy; ${RESUME_NOTE}`,
+      ),
     )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -113,7 +115,7 @@ export function addTrain(program: Command): void {
 /** Name of the file with the last epoch's state. */
 const STATE = "epoch.safetensors";
 
-/** Trains from the last epoch that was kept, and keeps every epoch; what diverged would only do so again. */
+/** Trains from the last epoch that was kept on, and keeps every epoch. */
 async function trainFrom(
   checkpoint: Checkpoint,
   engine: Engine,
@@ -123,14 +125,11 @@ async function trainFrom(
 ): Promise<TrainingResult> {
   const kept = await checkpoint.read(STATE);
   const resume = kept && decodeTrainingState(kept.bytes, kept.path);
-  try {
-    return await engine.train(network, data, {
+  return await checkpoint.run(() =>
+    engine.train(network, data, {
       ...options,
       resume,
       onEpoch: (state) => checkpoint.write(STATE, encodeTrainingState(state)),
-    });
-  } catch (error) {
-    if (error instanceof NonFiniteError) await checkpoint.remove();
-    throw error;
-  }
+    })
+  );
 }

@@ -138,4 +138,12 @@ Deno.test("of training that diverges nothing stays: the same call would only div
   const command = `train ${SHARED} --epochs 9 --batch full --lr 20 --momentum 0.99`;
   assertRefused(await call(command, out), "lower the learning rate");
   assert.deepEqual(await listFolder(folder.path), []);
+  // the first arm's run is short of diverging, the second one's is not
+  const [few, many] = ["few", "many"].map((name) => `${folder.path}/${name}.npy`);
+  await Deno.writeFile(few, encodeNpy(Int32Array.of(0), [1]));
+  await Deno.writeFile(many, encodeNpy(Int32Array.from({ length: 100 }, (_, i) => i), [100]));
+  const arms = `--first --arm few=${few} --arm many=${many} --seeds 1`;
+  const comparison = `compare ${SHARED} ${arms} --epochs 2 --lr 3`;
+  assertRefused(await call(comparison, out), "lower the learning rate");
+  assert.deepEqual(await listFolder(folder.path), ["few.npy", "many.npy"]);
 });
