@@ -58,7 +58,7 @@ export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
 export { findCacheFailure } from "./engine/kernel/measured.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
-export type { OnProgress } from "./engine/gpu/pace.ts";
+export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
 export type { Seeds } from "./engine/rows/projector.ts";
 export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";
@@ -107,7 +107,13 @@ export type {
   ParameterSource,
   Weights,
 } from "./engine/network/parameters.ts";
-export type { EpochMetrics, TrainingResult } from "./engine/network/training.ts";
+export type { TrainingResult } from "./engine/network/training.ts";
+export {
+  decodeTrainingState,
+  encodeTrainingState,
+  type EpochMetrics,
+  type TrainingState,
+} from "./engine/network/training_state.ts";
 export type { Schedule, TrainingOptions } from "./engine/network/training_options.ts";
 
 export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";

@@ -73,12 +73,17 @@ export async function trainArm(
   return { seed, epochs };
 }
 
-/** Trains every arm with every seed; the arms take turns, so that an interruption of the machine falls on all of them. */
+/**
+ * Trains every arm with every seed; the arms take turns, so that an interruption of the machine falls on all of them.
+ *
+ * @param step does a run's work, or knows what it gave in an earlier process; by a name of its own for each run
+ */
 export async function trainArms(
   engine: Engine,
   arms: readonly Arm[],
   settings: ComparisonSettings,
   onProgress?: OnProgress,
+  step: (name: string, work: () => Promise<ArmRun>) => Promise<ArmRun> = (_, work) => work(),
 ): Promise<ArmResult[]> {
   const { train, seeds, training } = settings;
   const { epochs = 1 } = training;
@@ -93,8 +98,10 @@ export async function trainArms(
     for (const [i, { samples, runs }] of results.entries()) {
       const before = done;
       const onSeen = (seen: number) => onProgress?.(before + seen, total);
-      runs.push(await trainArm(engine, arms[i], seed, settings, onSeen));
+      const train = () => trainArm(engine, arms[i], seed, settings, onSeen);
+      runs.push(await step(`arm-${i}-seed-${seed}`, train));
       done += epochs * samples;
+      onProgress?.(done, total);
     }
   }
   return results;

@@ -27,6 +27,7 @@ import { addTrain } from "./commands/train.ts";
 import { BudgetError, FileError } from "../mod.ts";
 import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
+import { setQuiet } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
 /**
@@ -43,7 +44,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(manifest.version)
     .option("--debug", "print the stack trace of a failure")
     .option("--require-gpu", "fail with exit code 3 rather than compute on the CPU")
-    .hook("preAction", (program) => beginCommand(program.opts().requireGpu))
+    .option("--quiet", "show no progress, neither bars nor lines")
+    .hook("preAction", (all) => {
+      setQuiet(all.getOptionValue("quiet") === true);
+      beginCommand(all.opts().requireGpu);
+    })
     .exitOverride()
     .configureOutput({
       outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),

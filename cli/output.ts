@@ -13,7 +13,10 @@ export interface RunSettings {
 }
 
 /** Name of the file that marks a folder as a run's. */
-const RUN_FILE = "run.json";
+export const RUN_FILE = "run.json";
+
+/** Folder within a run's in which an unfinished one keeps what it goes on with, and a file as {@linkcode RUN_FILE}. */
+export const CHECKPOINT = ".resume";
 
 /** A folder of results that appears when everything in it is written. */
 export class OutputFolder {
@@ -23,9 +26,10 @@ export class OutputFolder {
   ) {}
 
   /**
-   * Runs `job` with a fresh folder, which takes the place of `path` when the job is done; when it fails nothing of it stays.
+   * Runs `job` with a fresh folder, which takes the place of `path` when the job is done; when it fails nothing of it stays but what
+   * it kept to go on with, which goes when the job is done.
    *
-   * @throws {FileError} at once, if `path` holds anything but an earlier run of the same settings.
+   * @throws {FileError} at once, if `path` holds anything but an earlier run of the same settings, finished or not.
    */
   static async fill<T>(
     path: string,
@@ -82,6 +86,14 @@ export class OutputFolder {
 }
 
 async function refuseOtherRun(path: string, settings: RunSettings): Promise<void> {
+  const begun = await Deno.readTextFile(`${path}/${CHECKPOINT}/${RUN_FILE}`).catch(() => undefined);
+  const other = begun && describeDifference(parse(begun), settings);
+  if (other) {
+    throw new FileError(
+      path,
+      `Cannot write ${path}: got an unfinished run of other settings (${other}), need the same; choose another --out or remove it`,
+    );
+  }
   const recorded = await Deno.readTextFile(`${path}/${RUN_FILE}`).catch(() => undefined);
   if (recorded !== undefined) {
     const difference = describeDifference(parse(recorded), settings);
@@ -92,7 +104,9 @@ async function refuseOtherRun(path: string, settings: RunSettings): Promise<void
     );
   }
   const entry = await Deno.stat(path).catch(() => undefined);
-  if (entry && !(entry.isDirectory && (await Array.fromAsync(Deno.readDir(path))).length === 0)) {
+  const isOurs = entry?.isDirectory &&
+    (await Array.fromAsync(Deno.readDir(path))).every(({ name }) => name === CHECKPOINT);
+  if (entry && !isOurs) {
     throw new FileError(
       path,
       `Cannot write ${path}: got a ${
@@ -103,7 +117,7 @@ async function refuseOtherRun(path: string, settings: RunSettings): Promise<void
 }
 
 /** The first setting that differs, or undefined. */
-function describeDifference(
+export function describeDifference(
   recorded: Partial<RunSettings>,
   settings: RunSettings,
 ): string | undefined {

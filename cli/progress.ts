@@ -1,18 +1,49 @@
 /**
- * Progress bars on standard error.
+ * Progress on standard error: bars on a terminal, elsewhere a line a minute.
  *
  * @module
  */
 // @ts-types="npm:@types/cli-progress@3.11.6"
 import { Presets, SingleBar } from "npm:cli-progress@3.12.0";
 import type { OnProgress } from "../mod.ts";
+import { formatCount, formatSeconds } from "./units.ts";
 
 /** A bar appears only when a job takes longer. */
 const DELAY_MS = 1000;
 
+/** From line to line where there is no terminal. */
+const LINE_MS = 60_000;
+
+/** What shows progress, and when: of the process, unless a test says otherwise. */
+export interface Display {
+  readonly isTerminal: boolean;
+  /** Milliseconds since any moment. */
+  readonly now: () => number;
+  readonly print: (line: string) => void;
+  /** Calls back again and again until the result is called. */
+  readonly repeat: (callback: () => void, everyMs: number) => () => void;
+}
+
+const DISPLAY: Display = {
+  isTerminal: Deno.stderr.isTerminal(),
+  now: () => performance.now(),
+  print: (line) => console.error(line),
+  repeat(callback, everyMs) {
+    const timer = setInterval(callback, everyMs);
+    return () => clearInterval(timer);
+  },
+};
+
+let isQuiet = false;
+
+/** Whether nothing at all is shown of progress from now on. */
+export function setQuiet(quiet: boolean): void {
+  isQuiet = quiet;
+}
+
 /**
- * Runs a job with a progress bar that shows rate and time left. There is none when standard error is no terminal, or the job ends within
- * a second.
+ * Runs a job and shows how far it has come, at which rate, and the time left: by a bar where standard error is a terminal and the job takes
+ * more than a second, elsewhere by a line a minute.
  *
  * @param label of the job, for example `training`
  * @param unit of what is counted, for example `images`
@@ -21,22 +52,31 @@ export async function withProgress<T>(
   label: string,
   unit: string,
   job: (onProgress: OnProgress) => Promise<T>,
+  display = DISPLAY,
 ): Promise<T> {
-  if (!Deno.stderr.isTerminal()) return await job(() => {});
+  if (isQuiet) return await job(() => {});
+  const run = display.isTerminal ? runWithBar : runWithLines;
+  return await run(label, unit, job, display);
+}
+
+async function runWithBar<T>(
+  label: string,
+  unit: string,
+  job: (onProgress: OnProgress) => Promise<T>,
+  { now }: Display,
+): Promise<T> {
   const format = `${label} {bar} {percentage}% | {value}/{total} ${unit} | {rate} ${unit}/s | ` +
     "{left} left";
   const bar = new SingleBar({ format, hideCursor: true, clearOnComplete: true }, Presets.rect);
-  const start = performance.now();
+  const meter = new Meter(now);
   let shown = false;
   try {
     return await job((done, total) => {
-      const elapsed = performance.now() - start;
-      const state = {
-        rate: formatRate(done / elapsed * 1000),
-        left: formatTime((total - done) * elapsed / done),
-      };
+      meter.report(done, total);
+      const { rate, left } = meter;
+      const state = { rate: formatRate(rate), left: formatClock(left) };
       if (shown) bar.update(done, state);
-      else if (elapsed > DELAY_MS && done < total) {
+      else if (meter.elapsedMs > DELAY_MS && done < total) {
         bar.start(total, done, state);
         shown = true;
       }
@@ -46,13 +86,73 @@ export async function withProgress<T>(
   }
 }
 
-/** Three digits of a rate, without an exponent. */
+async function runWithLines<T>(
+  label: string,
+  unit: string,
+  job: (onProgress: OnProgress) => Promise<T>,
+  { now, print, repeat }: Display,
+): Promise<T> {
+  const meter = new Meter(now);
+  const stop = repeat(() => {
+    const { done, total, rate, left } = meter;
+    if (total === 0) return;
+    const pace = rate > 0
+      ? `, ${formatRate(rate)} ${unit}/s, ${formatSeconds(Math.round(left))} left`
+      : "";
+    print(`${label}: ${formatCount(done)} of ${formatCount(total)} ${unit}${pace}`);
+  }, LINE_MS);
+  try {
+    return await job((done, total) => meter.report(done, total));
+  } finally {
+    stop();
+  }
+}
+
+/** How far a job has come, and how fast it goes. */
+class Meter {
+  done = 0;
+  /** 0 until the job has said it. */
+  total = 0;
+  readonly #start: number;
+  /** Where the rate is counted from. */
+  #since: { readonly done: number; readonly at: number };
+
+  constructor(private readonly now: () => number) {
+    this.#start = now();
+    this.#since = { done: 0, at: this.#start };
+  }
+
+  report(done: number, total: number): void {
+    this.done = done;
+    this.total = total;
+    // what is done at once was done in an earlier process
+    if (this.elapsedMs <= DELAY_MS) this.#since = { done, at: this.now() };
+  }
+
+  get elapsedMs(): number {
+    return this.now() - this.#start;
+  }
+
+  /** A second. */
+  get rate(): number {
+    const { done, at } = this.#since;
+    return this.done > done ? (this.done - done) / (this.now() - at) * 1000 : 0;
+  }
+
+  /** Seconds. */
+  get left(): number {
+    return (this.total - this.done) / this.rate;
+  }
+}
+
+/** Three digits of a rate at least, without an exponent. */
 function formatRate(rate: number): string {
-  return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(3);
+  return rate >= 100 ? formatCount(rate) : rate.toPrecision(3);
 }
 
 /** Minutes and seconds. */
-function formatTime(ms: number): string {
-  const seconds = Math.ceil(ms / 1000);
+function formatClock(left: number): string {
+  if (!Number.isFinite(left)) return "?";
+  const seconds = Math.ceil(left);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

@@ -5,7 +5,7 @@
  */
 import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
-import type { OnProgress } from "./gpu/pace.ts";
+import { interruptBy, type Interruption, type OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
 import { planChunkRows, type Residence } from "./rows/plan.ts";
@@ -38,7 +38,7 @@ import type { TrainingOptions } from "./network/training_options.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */
-export interface ProjectOptions {
+export interface ProjectOptions extends Interruption {
   /** `lpntk` (default), `pntk`, `entk` (C rows a sample, for `computeEntk`), or an array `[N, C]` f32 of seeds. */
   readonly seeds?: Seeds;
   /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
@@ -91,6 +91,7 @@ const PROJECT_OPTIONS: OptionNames<ProjectOptions> = {
   normalise: FLAG,
   sketch: true,
   onProgress: true,
+  signal: true,
   others: true,
   tileRows: true,
   residence: ["device", "file", "recomputed"],
@@ -179,15 +180,23 @@ export class Engine {
   }
 
   /** Logits before softmax, `[N, classes]` f32, row-major. */
-  async logits(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
+  async logits(
+    network: Network,
+    data: Dataset,
+    options?: Interruption,
+  ): Promise<Float32Array<ArrayBuffer>> {
     this.#check(network);
-    return await computeLogits(this.#tensorflow, network, data);
+    return await computeLogits(this.#tensorflow, network, data, options);
   }
 
   /** The penultimate layer's features, `[N, D]` f32, row-major. */
-  async features(network: Network, data: Dataset): Promise<Float32Array<ArrayBuffer>> {
+  async features(
+    network: Network,
+    data: Dataset,
+    options?: Interruption,
+  ): Promise<Float32Array<ArrayBuffer>> {
     this.#check(network);
-    return await computeFeatures(this.#tensorflow, network, data);
+    return await computeFeatures(this.#tensorflow, network, data, options);
   }
 
   /** The norm of each sample's own gradient of the loss (GraNd), `[N]` f32. */
@@ -195,15 +204,16 @@ export class Engine {
     network: Network,
     data: Dataset,
     onProgress?: OnProgress,
+    options?: Interruption,
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check(network);
-    return await computeGradientNorms(this.#tensorflow, network, data, onProgress);
+    return await computeGradientNorms(this.#tensorflow, network, data, onProgress, options);
   }
 
   /** Share of samples that the network labels right, 0 to 1. */
-  async accuracy(network: Network, data: Dataset): Promise<number> {
+  async accuracy(network: Network, data: Dataset, options?: Interruption): Promise<number> {
     this.#check(network);
-    return await measureAccuracy(this.#tensorflow, network, data);
+    return await measureAccuracy(this.#tensorflow, network, data, options);
   }
 
   /** Rows and columns of a stored tile of this network's kernels: 1,024, or what the device can bind. */
@@ -220,12 +230,13 @@ export class Engine {
   ): Promise<Rows> {
     this.#check(network);
     checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
-    const { seeds = "lpntk", tileRows, ...options } = projectOptions;
+    const { seeds = "lpntk", tileRows, signal, onProgress, ...options } = projectOptions;
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
       ...this.options,
       seeds,
       blockRows: tileRows,
+      onProgress: interruptBy(signal, onProgress),
     });
     this.#gramVariants.add(rows.variant.name);
     return rows;

@@ -2,7 +2,9 @@
 
 import { dirname } from "node:path";
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { type Dataset, takeSamples } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
+import { Checkpoint } from "../checkpoint.ts";
 import {
   type Arm,
   describeArms,
@@ -24,7 +26,14 @@ import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { addTrainingOptions, chooseTraining, LARGE_SET, options, report } from "./shared.ts";
+import {
+  addTrainingOptions,
+  chooseTraining,
+  LARGE_SET,
+  options,
+  report,
+  RESUME_NOTE,
+} from "./shared.ts";
 
 /** Adds the command. */
 export function addCompare(program: Command): void {
@@ -44,15 +53,20 @@ export function addCompare(program: Command): void {
     )
     .option("--seeds <n>", "runs of each arm", parseCount, 10);
   addTrainingOptions(command, LARGE_SET)
-    .addOption(options.out("folder for summary.json, samples.npy, accuracy.csv and accuracy.svg"))
+    .addOption(
+      options.out(
+        `folder for summary.json, samples.npy, accuracy.csv and accuracy.svg; ${RESUME_NOTE}`,
+      ),
+    )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const { data, model, seeds } = settings;
       if (settings.arm.length === 0) throw new UsageError("got no --arm, need at least one");
       const named = settings.arm.map(parseArm);
+      const run = { command: "compare", options: settings };
       const summary = await OutputFolder.fill(
         out,
-        { command: "compare", options: settings },
+        run,
         async (folder) => {
           const definition = await loadDefinition(model);
           const sets = await loadTrainingSets(settings);
@@ -69,17 +83,30 @@ export function addCompare(program: Command): void {
             }),
           );
           using engine = await openAdapter();
+          const checkpoint = await Checkpoint.open(out, run, {
+            engine,
+            model,
+            sets: { samples: train.data, test: test.data, ...takeArms(arms, train.data) },
+          });
           const results = await withProgress(
             "training",
             "images",
             (onProgress) =>
-              trainArms(engine, arms, {
-                definition,
-                train: train.data,
-                test: test.data,
-                seeds,
-                training: chooseTraining(settings),
-              }, onProgress),
+              checkpoint.run(() =>
+                trainArms(
+                  engine,
+                  arms,
+                  {
+                    definition,
+                    train: train.data,
+                    test: test.data,
+                    seeds,
+                    training: chooseTraining(settings),
+                  },
+                  onProgress,
+                  (name, work) => checkpoint.step(name, work),
+                )
+              ),
           );
           const summary = {
             model,
@@ -101,6 +128,13 @@ export function addCompare(program: Command): void {
         `wrote ${out}`,
       ]);
     });
+}
+
+/** The samples of each arm that has some of its own. */
+function takeArms(arms: readonly Arm[], train: Dataset): Record<string, Dataset> {
+  return Object.fromEntries(
+    arms.flatMap(({ name, keep }) => keep ? [[`arm ${name}`, takeSamples(train, keep(0))]] : []),
+  );
 }
 
 /** `full`, or a name and a file of indices or booleans. */

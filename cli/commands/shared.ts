@@ -33,6 +33,9 @@ const NETWORK_FLAGS = [
   "sketch",
 ] as const;
 
+/** What `--out` says of a command that goes on. */
+export const RESUME_NOTE = "the same call goes on with a run that was stopped";
+
 /** A fresh option each time: commander keeps state in them. */
 export const options = {
   model: () =>

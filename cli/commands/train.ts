@@ -1,8 +1,18 @@
 /** `lpntk train`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { encodeSafetensors } from "../../mod.ts";
+import {
+  type Dataset,
+  decodeTrainingState,
+  encodeSafetensors,
+  encodeTrainingState,
+  type Engine,
+  type Network,
+  type TrainingOptions,
+  type TrainingResult,
+} from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
+import { Checkpoint } from "../checkpoint.ts";
 import { loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
@@ -22,6 +32,7 @@ import {
   LARGE_SET,
   options,
   report,
+  RESUME_NOTE,
 } from "./shared.ts";
 
 /** Adds the command. */
@@ -42,7 +53,9 @@ export function addTrain(program: Command): void {
     .addOption(options.seed());
   addTrainingOptions(command, LARGE_SET)
     .addOption(
-      options.out("folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy"),
+      options.out(
+        `folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy; ${RESUME_NOTE}`,
+      ),
     )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -51,24 +64,25 @@ export function addTrain(program: Command): void {
       const train = sets.train.data;
       for (const { data } of [sets.train, sets.test]) noteEmptyClasses(data);
       const { model, seed } = settings;
+      const run = { command: "train", options: settings };
       const summary = await OutputFolder.fill(
         out,
-        { command: "train", options: settings },
+        run,
         async (folder) => {
           using engine = await openAdapter();
           const source = { seed, classes: train.classes };
           using network = engine.network(definition, source, train.shape);
+          const [validation, test] = [sets.validation?.data, sets.test.data];
+          const checkpoint = await Checkpoint.open(out, run, {
+            engine,
+            model,
+            sets: { samples: train, validation, test },
+          });
+          const how = { ...chooseTraining(settings), seed, validation, test };
           const result = await withProgress(
             "training",
             "images",
-            (onProgress) =>
-              engine.train(network, train, {
-                ...chooseTraining(settings),
-                seed,
-                validation: sets.validation?.data,
-                test: sets.test.data,
-                onProgress,
-              }),
+            (onProgress) => trainFrom(checkpoint, engine, network, train, { ...how, onProgress }),
           );
           const summary = {
             model,
@@ -96,4 +110,26 @@ export function addTrain(program: Command): void {
       );
       report(json, summary, [...describeChoices(summary.choices), ...lines, `wrote ${out}`]);
     });
+}
+
+/** Name of the file with the last epoch's state. */
+const STATE = "epoch.safetensors";
+
+/** Trains from the last epoch that was kept on, and keeps every epoch. */
+async function trainFrom(
+  checkpoint: Checkpoint,
+  engine: Engine,
+  network: Network,
+  data: Dataset,
+  options: TrainingOptions,
+): Promise<TrainingResult> {
+  const kept = await checkpoint.read(STATE);
+  const resume = kept && decodeTrainingState(kept.bytes, kept.path);
+  return await checkpoint.run(() =>
+    engine.train(network, data, {
+      ...options,
+      resume,
+      onEpoch: (state) => checkpoint.write(STATE, encodeTrainingState(state)),
+    })
+  );
 }

@@ -5,7 +5,7 @@
  */
 import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32";
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
-import { mersenne } from "npm:pure-rand@8.4.2/generator/mersenne";
+import { mersenne, mersenneFromState } from "npm:pure-rand@8.4.2/generator/mersenne";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 
 /**
@@ -62,6 +62,15 @@ export function createGenerator(seed: number, stream: Stream, substream?: number
   }
   const key = Math.imul(seed, 0x9e3779b1) ^ scatter(stream);
   return mersenne(substream === undefined ? key : key ^ scatter(substream));
+}
+
+/**
+ * The generator that goes on where another one's `getState` found it.
+ *
+ * @throws {Error} if it is no state of one.
+ */
+export function restoreGenerator(state: readonly number[]): RandomGenerator {
+  return mersenneFromState(state);
 }
 
 /** Neighbouring integers to integers that have nothing in common; no two to the same. */

@@ -81,8 +81,12 @@ export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
  * @throws {FileError} when the file is missing, or its header is not as {@link decodeSafetensors} needs it
  */
 export async function loadMetadata(path: string): Promise<Map<string, string>> {
-  const { metadata } = decodeHeader(await readBytes(path, "a .safetensors file"), path);
-  return new Map(Object.entries(metadata));
+  return decodeMetadata(await readBytes(path, "a .safetensors file"), path);
+}
+
+/** {@linkcode loadMetadata} of the bytes of a file. */
+export function decodeMetadata(bytes: Uint8Array, path: string): Map<string, string> {
+  return new Map(Object.entries(decodeHeader(bytes, path).metadata));
 }
 
 /**

@@ -3,10 +3,51 @@
  *
  * @module
  */
+import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 import type { Gpu } from "./device.ts";
 
 /** Says how far a long job has come. */
 export type OnProgress = (done: number, total: number) => void;
+
+/** How a long call is ended before it is done. */
+export interface Interruption {
+  /** Ends the call where it waits for the device next: it rejects with the signal's reason, and what it held on the device is freed. */
+  readonly signal?: AbortSignal;
+}
+
+const INTERRUPTION: OptionNames<Interruption> = { signal: true };
+
+/**
+ * A progress callback that ends the job by throwing the signal's reason once there is one. A job says how far it has come after each wait,
+ * and at no other moment can a signal have come.
+ *
+ * @throws {TypeError} if the signal is none; its reason if it is aborted already.
+ */
+export function interruptBy(
+  signal: AbortSignal | undefined,
+  onProgress?: OnProgress,
+): OnProgress | undefined {
+  if (signal === undefined) return onProgress;
+  if (!(signal instanceof AbortSignal)) {
+    throw new TypeError(`Cannot begin: got signal ${describeValue(signal)}, need an AbortSignal`);
+  }
+  signal.throwIfAborted();
+  return (done, total) => {
+    signal.throwIfAborted();
+    onProgress?.(done, total);
+    signal.throwIfAborted();
+  };
+}
+
+/** {@linkcode interruptBy} for a call that has no other options. */
+export function interruptWith(
+  action: string,
+  options: Interruption,
+  onProgress?: OnProgress,
+): OnProgress | undefined {
+  checkKeys(action, options, INTERRUPTION);
+  return interruptBy(options.signal, onProgress);
+}
 
 /** Time between waits that is aimed at; a wait itself costs some 12 ms in Deno, whatever was computed. */
 const INTERVAL_MS = 250;

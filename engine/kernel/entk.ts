@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OnProgress } from "../gpu/pace.ts";
+import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "./gram.ts";
 import { formatMebibytes } from "../rows/plan.ts";
 import type { Rows } from "../rows/rows.ts";
@@ -30,7 +30,9 @@ export async function computeEntk(
   rows: Rows,
   columns: Rows = rows,
   onProgress?: OnProgress,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
+  const report = interruptWith("compute an eNTK", options, onProgress);
   const classes = checkSides(rows, columns);
   const entk = new Float32Array(rows.count * columns.count);
   // the place of a pair of rows is a sum of what each side adds
@@ -41,7 +43,7 @@ export async function computeEntk(
     );
   const fromRow = add(rows.count, columns.count * classes, classes);
   const fromColumn = add(columns.count, classes * classes, 1);
-  for await (const tile of computeTiles(rows, columns, onProgress)) {
+  for await (const tile of computeTiles(rows, columns, report)) {
     const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
     for (let i = 0; i < rowCount; i++) {
       for (let j = 0; j < columnCount; j++) {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Commands } from "../gpu/commands.ts";
-import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { type Interruption, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/plan.ts";
 import { Products } from "./products.ts";
 import type { RowBlock, Rows } from "../rows/rows.ts";
@@ -238,9 +238,11 @@ export async function computeGram(
   rows: Rows,
   columns: Rows = rows,
   onProgress?: OnProgress,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
+  const report = interruptWith("compute a kernel", options, onProgress);
   const matrix = new Float32Array(rows.count * columns.count);
-  for await (const tile of computeTiles(rows, columns, onProgress)) {
+  for await (const tile of computeTiles(rows, columns, report)) {
     storeTile(tile, matrix, columns.count);
   }
   return matrix;

@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
 import { checkKeys, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "./definition.ts";
 import { layElementwise } from "./elementwise.ts";
@@ -18,7 +18,7 @@ import { toImages } from "./training.ts";
 import { TRAINING_SPELLINGS } from "./training_options.ts";
 
 /** How to train. */
-export interface EnsembleOptions {
+export interface EnsembleOptions extends Interruption {
   /** Default 100. */
   readonly epochs?: number;
   /** Default 0.1. */
@@ -34,6 +34,7 @@ const ENSEMBLE_OPTIONS: OptionNames<EnsembleOptions> = {
   learningRate: true,
   momentum: true,
   onProgress: true,
+  signal: true,
 };
 
 /** What every model did on its own samples. */
@@ -70,7 +71,8 @@ export async function trainEnsemble(
   options: EnsembleOptions = {},
 ): Promise<EnsembleResult> {
   checkKeys("train an ensemble", options, ENSEMBLE_OPTIONS, TRAINING_SPELLINGS);
-  const { epochs = 100, learningRate = 0.1, momentum = 0, onProgress } = options;
+  const { epochs = 100, learningRate = 0.1, momentum = 0, signal } = options;
+  const report = interruptBy(signal, options.onProgress);
   checkFit(network, data);
   const size = checkSubsets(subsets);
   checkOptions(epochs, learningRate, momentum);
@@ -87,7 +89,7 @@ export async function trainEnsemble(
       for (let epoch = 0; epoch < epochs; epoch++) {
         models.step({ learning_rate: learningRate, momentum });
         if (await pace.step()) {
-          onProgress?.(first * epochs + part.length * (epoch + 1), subsets.length * epochs);
+          report?.(first * epochs + part.length * (epoch + 1), subsets.length * epochs);
         }
       }
       difficulty.set(await tensorflow.read(models.difficulty), first * size);

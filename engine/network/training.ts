@@ -7,32 +7,29 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
 import { type Dataset, indexSample, normalise, takeSamples } from "../data/dataset.ts";
-import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
+import { drawPermutation } from "../data/random.ts";
 import { NonFiniteError } from "../errors.ts";
+import {
+  interruptBy,
+  type Interruption,
+  interruptWith,
+  type OnProgress,
+  Pace,
+} from "../gpu/pace.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { layElementwise } from "./elementwise.ts";
 import { checkFit } from "./fit.ts";
-import { ForgettingCounter } from "./forgetting.ts";
 import { computeCrossEntropy } from "./loss.ts";
 import type { Network } from "./network.ts";
 import type { Weights } from "./parameters.ts";
-import { type Schedule, settle, type TrainingOptions } from "./training_options.ts";
+import {
+  identifyTraining,
+  type Schedule,
+  settle,
+  type TrainingOptions,
+} from "./training_options.ts";
+import { Course, type EpochMetrics } from "./training_state.ts";
 import type { Tensorflow } from "./tensorflow.ts";
-
-/** One epoch. */
-export interface EpochMetrics {
-  /** From 1. */
-  readonly epoch: number;
-  readonly learningRate: number;
-  /** Mean cross-entropy over the epoch's own forward passes, in nats. */
-  readonly trainLoss: number;
-  /** Share of right answers, 0 to 1; null without a validation set. */
-  readonly validationAccuracy: number | null;
-  /** Share of right answers, 0 to 1; null without a test set. */
-  readonly testAccuracy: number | null;
-  /** Of the training steps, without the judging. */
-  readonly seconds: number;
-}
 
 /** What training found. */
 export interface TrainingResult {
@@ -49,9 +46,6 @@ export interface TrainingResult {
   readonly forgettings: Float32Array<ArrayBuffer>;
 }
 
-/** Steps between waits for the device: they keep the host from running far ahead, and cost 12 ms in Deno. */
-const STEPS_PER_WAIT = 32;
-
 /** Images of one forward pass at most when judging. */
 const JUDGE_BATCH = 512;
 
@@ -60,8 +54,8 @@ const JUDGE_BATCH = 512;
  *
  * The same seed gives the same weights on the same adapter.
  *
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range or a batch too large
- * for the device, `NonFiniteError` if it diverges.
+ * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range, a batch too large for the
+ * device, or `resume` of another training, `NonFiniteError` if it diverges.
  */
 export async function trainNetwork(
   tensorflow: Tensorflow,
@@ -71,7 +65,8 @@ export async function trainNetwork(
 ): Promise<TrainingResult> {
   const settings = settle(options);
   const count = data.labels.length;
-  const { epochs, momentum, schedule, seed, validation, test } = settings;
+  const { epochs, momentum, schedule, seed, validation, test, resume, onEpoch, signal } = settings;
+  const report = interruptBy(signal, settings.onProgress);
   for (const set of [data, validation, test]) if (set) checkFit(network, set);
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
   if (batch > network.batchLimit) {
@@ -79,39 +74,40 @@ export async function trainNetwork(
       `Cannot train ${network.definition.name}: got batches of ${batch}, need at most ${network.batchLimit} for its largest layer on this device`,
     );
   }
-  const generator = createGenerator(seed, STREAMS.order);
-  const augmentation = settings.augment ? createGenerator(seed, STREAMS.augmentation) : undefined;
-  const noise = createGenerator(seed, STREAMS.dropout);
-  const difficulty = new Float32Array(count);
-  const forgetting = new ForgettingCounter(count);
-  const metrics: EpochMetrics[] = [];
-  let best: { epoch: number; accuracy: number; weights: Weights } | undefined;
+  const isKept = resume !== undefined || onEpoch !== undefined;
+  using course = new Course(tensorflow, network, {
+    count,
+    seed,
+    settings: isKept ? identifyTraining(network, data, settings) : undefined,
+    state: resume,
+  });
+  const { difficulty, forgetting, generators } = course;
   const seen = {
     losses: tensorflow.gpu.createBuffer("losses", count * 4),
     logits: tensorflow.gpu.createBuffer("logits", count * network.classes * 4),
   };
-  const velocities = network.variables.map(({ name, size }) =>
-    tensorflow.gpu.createBuffer(`velocity of ${name}`, size * 4)
-  );
   try {
-    for (let epoch = 1; epoch <= epochs; epoch++) {
+    const pace = new Pace(tensorflow.gpu);
+    if (resume) report?.(course.epochs.length * count, epochs * count);
+    for (let epoch = course.epochs.length + 1; epoch <= epochs; epoch++) {
       const start = performance.now();
       const learningRate = settings.learningRate * scaleLearningRate(schedule, epoch - 1, epochs);
-      const order = drawPermutation(generator, count);
-      for (let first = 0, step = 1; first < count; first += batch, step++) {
+      const order = drawPermutation(generators.order, count);
+      for (let first = 0; first < count; first += batch) {
         const indices = order.subarray(first, Math.min(first + batch, count));
-        const samples = augmentation
-          ? cropAndFlip(data, indices, augmentation)
+        const samples = settings.augment
+          ? cropAndFlip(data, indices, generators.augmentation)
           : takeSamples(data, indices);
-        takeStep(tensorflow, network, samples, noise, seen, first, velocities, {
+        takeStep(tensorflow, network, samples, generators.dropout, seen, first, course.velocities, {
           learning_rate: learningRate,
           momentum,
           weight_decay: settings.weightDecay,
         });
-        if (step % STEPS_PER_WAIT === 0 || first + batch >= count) {
-          await tensorflow.gpu.finish();
+        const isLast = first + batch >= count;
+        if (isLast) await tensorflow.gpu.finish();
+        if (isLast || await pace.step()) {
           const done = (epoch - 1) * count + first + indices.length;
-          options.onProgress?.(done, epochs * count);
+          report?.(done, epochs * count);
         }
       }
       const epochLosses = new Float32Array(await tensorflow.gpu.read(seen.losses));
@@ -128,10 +124,11 @@ export async function trainNetwork(
         difficulty[sample] += epochLosses[i];
         forgetting.add(sample, predicted[i] === data.labels[sample]);
       });
-      const judge = (set?: Dataset) => set ? measureAccuracy(tensorflow, network, set) : null;
+      const judge = (set?: Dataset) =>
+        set ? measureAccuracy(tensorflow, network, set, { signal }) : null;
       const validationAccuracy = await judge(validation);
       const testAccuracy = await judge(test);
-      metrics.push({
+      course.epochs.push({
         epoch,
         learningRate,
         trainLoss,
@@ -140,24 +137,25 @@ export async function trainNetwork(
         seconds,
       });
       if (
-        validationAccuracy === null ? epoch === epochs : !best || validationAccuracy > best.accuracy
+        validationAccuracy === null
+          ? epoch === epochs
+          : !course.best || validationAccuracy > course.best.accuracy
       ) {
-        best = {
+        course.best = {
           epoch,
           accuracy: validationAccuracy ?? 0,
           weights: await readFiniteWeights(network, epoch),
         };
       }
+      await onEpoch?.(await course.save());
     }
   } finally {
-    for (const buffer of [seen.losses, seen.logits, ...velocities]) {
-      tensorflow.gpu.destroyBuffer(buffer);
-    }
+    for (const buffer of Object.values(seen)) tensorflow.gpu.destroyBuffer(buffer);
   }
   return {
-    epochs: metrics,
-    bestEpoch: best!.epoch,
-    weights: best!.weights,
+    epochs: course.epochs,
+    bestEpoch: course.best!.epoch,
+    weights: course.best!.weights,
     difficulty,
     forgettings: forgetting.scores,
   };
@@ -168,8 +166,9 @@ export async function measureAccuracy(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
+  options?: Interruption,
 ): Promise<number> {
-  const logits = await computeLogits(tensorflow, network, data);
+  const logits = await computeLogits(tensorflow, network, data, options);
   const predicted = predictLabels(logits, network.classes);
   const right = predicted.filter((label, n) => label === data.labels[n]);
   return right.length / data.labels.length;
@@ -192,8 +191,11 @@ export async function computeLogits(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  return await passAll(tensorflow, network, data, "logit", (images) => network.logits(images));
+  const report = interruptWith("compute logits", options);
+  const pass = (images: tf.Tensor4D) => network.logits(images);
+  return await passAll(tensorflow, network, data, "logit", pass, report);
 }
 
 /**
@@ -205,8 +207,11 @@ export async function computeFeatures(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  return await passAll(tensorflow, network, data, "feature", (images) => network.features(images));
+  const report = interruptWith("compute features", options);
+  const pass = (images: tf.Tensor4D) => network.features(images);
+  return await passAll(tensorflow, network, data, "feature", pass, report);
 }
 
 /** What a forward pass gives for every sample, `[N, D]` f32; `what` names one of its numbers. */
@@ -216,6 +221,7 @@ async function passAll(
   data: Dataset,
   what: string,
   pass: (images: tf.Tensor4D) => tf.Tensor2D,
+  onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {
   checkFit(network, data);
   const count = data.labels.length;
@@ -237,6 +243,7 @@ async function passAll(
     }
     all.set(await tensorflow.read(output), first * width);
     output.dispose();
+    onProgress?.(first + samples, count);
   }
   const bad = all.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {

@@ -4,13 +4,17 @@
  * @module
  */
 import type { Dataset } from "../data/dataset.ts";
+import { hashDataset } from "../data/digest.ts";
+import type { Interruption } from "../gpu/pace.ts";
 import { checkKeys, FLAG, type OptionNames, type OtherNames } from "../options.ts";
+import type { Network } from "./network.ts";
+import type { StateSettings, TrainingState } from "./training_state.ts";
 
 /** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
 export type Schedule = "constant" | "step" | "cosine";
 
 /** How to train. */
-export interface TrainingOptions {
+export interface TrainingOptions extends Interruption {
   /** Default 3. */
   readonly epochs?: number;
   /** Samples of one step, or all of them. Default 128. */
@@ -33,6 +37,16 @@ export interface TrainingOptions {
   readonly test?: Dataset;
   /** Called after some steps with the samples seen so far and the samples of all epochs. */
   readonly onProgress?: (done: number, total: number) => void;
+  /**
+   * Called after every epoch with all that is needed to go on from there, and waited for; `encodeTrainingState` makes a file of it. A state
+   * holds the parameters up to three times, which are read from the device in every epoch.
+   */
+  readonly onEpoch?: (state: TrainingState) => void | Promise<void>;
+  /**
+   * Where to go on, in place of the beginning: the result has the same bits as though training had never stopped, on the same adapter. The
+   * network is one of the same definition and frozen tensors, whose parameters are put where they were; all options are as they were.
+   */
+  readonly resume?: TrainingState;
 }
 
 const TRAINING_OPTIONS: OptionNames<TrainingOptions> = {
@@ -47,6 +61,9 @@ const TRAINING_OPTIONS: OptionNames<TrainingOptions> = {
   validation: true,
   test: true,
   onProgress: true,
+  onEpoch: true,
+  resume: true,
+  signal: true,
 };
 
 /** How PyTorch's users write them. */
@@ -87,6 +104,30 @@ export function settle(options: TrainingOptions) {
   const settings = { ...DEFAULTS, ...withoutUndefined(options) };
   checkRanges(settings);
   return settings;
+}
+
+/** What a state has to agree with to go on: all that the numbers of training depend on. */
+export function identifyTraining(
+  network: Network,
+  data: Dataset,
+  { validation, test, ...settings }: ReturnType<typeof settle>,
+): StateSettings {
+  const { epochs, batch, learningRate, momentum, weightDecay, schedule, seed, augment } = settings;
+  const identify = (set?: Dataset) => set ? hashDataset(set) : null;
+  return {
+    network: network.definition.name,
+    epochs,
+    batch,
+    learningRate,
+    momentum,
+    weightDecay,
+    schedule,
+    seed,
+    augment,
+    samples: identify(data),
+    validation: identify(validation),
+    test: identify(test),
+  };
 }
 
 function checkRanges(settings: typeof DEFAULTS): void {

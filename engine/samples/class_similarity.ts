@@ -5,14 +5,14 @@
  */
 import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { checkKeys } from "../options.ts";
 import { countSamples, type KernelSource, readTiles } from "./source.ts";
 
 /** How to average. */
-export interface ClassSimilarityOptions {
+export interface ClassSimilarityOptions extends Interruption {
   /** Samples of another set, whose classes are averaged over instead. Only for rows, which theirs are multiplied with. */
   readonly columns?: Rows;
   readonly onProgress?: OnProgress;
@@ -36,14 +36,16 @@ export async function averageByClass(
   checkKeys<ClassSimilarityOptions>("average by class", options, {
     columns: true,
     onProgress: true,
+    signal: true,
   });
-  const { columns, onProgress } = options;
+  const { columns, onProgress, signal } = options;
+  const report = interruptBy(signal, onProgress);
   checkLabels(labels, columns ? columns.count : countSamples(source), classes);
   const sums = new Float64Array(countSamples(source) * classes);
   const counts = new Float64Array(sums.length);
   const tiles = source instanceof Rows
-    ? computeTiles(source, columns, onProgress)
-    : readTiles(source, onProgress);
+    ? computeTiles(source, columns, report)
+    : readTiles(source, report);
   for await (const tile of tiles) {
     const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
     const add = (sample: number, other: number, similarity: number) => {

@@ -10,7 +10,7 @@
 import { findBadLabel } from "../data/label_check.ts";
 import { countShare } from "../data/share.ts";
 import { kernels } from "../gpu/kernel_table.ts";
-import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
 import { Rows } from "../rows/rows.ts";
@@ -25,7 +25,7 @@ import {
 } from "./source.ts";
 
 /** Which clusters are wanted. */
-export interface ClusterOptions {
+export interface ClusterOptions extends Interruption {
   /** Clusters per sample, in (0, 1]; at least one cluster each time. */
   readonly ratio: number;
   /** Labels `[N]`: cluster each class by itself. */
@@ -34,7 +34,12 @@ export interface ClusterOptions {
   readonly among?: ArrayLike<number>;
 }
 
-const CLUSTER_OPTIONS: OptionNames<ClusterOptions> = { ratio: true, perClass: true, among: true };
+const CLUSTER_OPTIONS: OptionNames<ClusterOptions> = {
+  ratio: true,
+  perClass: true,
+  among: true,
+  signal: true,
+};
 
 /** Clusters of a data set. */
 export interface Clusters {
@@ -73,7 +78,8 @@ export async function clusterSamples(
   onProgress?: OnProgress,
 ): Promise<Clusters> {
   checkKeys("cluster samples", options, CLUSTER_OPTIONS);
-  const { ratio, perClass, among } = options;
+  const { ratio, perClass, among, signal } = options;
+  const report = interruptBy(signal, onProgress);
   const count = countSamples(source);
   if (!(ratio > 0 && ratio <= 1)) {
     throw new RangeError(
@@ -99,10 +105,10 @@ export async function clusterSamples(
   const groups = formGroups(samples, ratio, perClass);
   const self = await readSelfSimilarity(source);
   const parts = !(source instanceof Rows)
-    ? await clusterStored(source, groups, self, onProgress)
+    ? await clusterStored(source, groups, self, report)
     : isStepwise(source.residence, source.slices)
-    ? await clusterRows(source, groups, self, onProgress)
-    : await clusterStored(await multiplyRows(source), groups, self, onProgress);
+    ? await clusterRows(source, groups, self, report)
+    : await clusterStored(await multiplyRows(source, signal), groups, self, report);
   return joinParts(parts, groups, count);
 }
 
@@ -154,8 +160,8 @@ function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
  *
  * @throws {RangeError} if it is larger than an array can be.
  */
-async function multiplyRows(rows: Rows): Promise<KernelMatrix> {
-  return new KernelMatrix(await computeGram(rows), rows.count);
+async function multiplyRows(rows: Rows, signal?: AbortSignal): Promise<KernelMatrix> {
+  return new KernelMatrix(await computeGram(rows, rows, undefined, { signal }), rows.count);
 }
 
 async function clusterStored(

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { interruptBy, type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { projectRows } from "../kernel/projection.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import type { Network } from "../network/network.ts";
@@ -31,10 +31,12 @@ export async function computeGradientNorms(
   network: Network,
   data: Dataset,
   onProgress?: OnProgress,
+  options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
+  const report = interruptWith("compute gradient norms", options, onProgress);
   const count = data.labels.length;
   const { classes } = network;
-  const logits = await computeLogits(tensorflow, network, data);
+  const logits = await computeLogits(tensorflow, network, data, options);
   const seeds = computePredictionErrors(logits, data.labels);
   const norms = new Float32Array(count);
   for (let first = 0; first < count; first += PART) {
@@ -42,9 +44,10 @@ export async function computeGradientNorms(
     const part = takeSamples(data, Int32Array.from({ length: size }, (_, i) => first + i));
     using rows = await projectRows(tensorflow, network, part, {
       seeds: seeds.subarray(first * classes, (first + size) * classes),
+      onProgress: interruptBy(options.signal),
     });
     norms.set((await computeSelfSimilarity(rows)).map(Math.sqrt), first);
-    onProgress?.(first + size, count);
+    report?.(first + size, count);
   }
   return norms;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { kernels } from "../gpu/kernel_table.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import type { Rows } from "../rows/rows.ts";
 
@@ -34,7 +34,9 @@ export async function findNearest(
   rows: Rows,
   size: number,
   onProgress?: OnProgress,
+  options: Interruption = {},
 ): Promise<Nearest> {
+  const report = interruptWith("find nearest samples", options, onProgress);
   const { gpu, count } = rows;
   if (!(Number.isInteger(size) && size >= 1 && size < count)) {
     throw new RangeError(
@@ -59,7 +61,7 @@ export async function findNearest(
         );
       }
     },
-    onProgress,
+    report,
   );
   return {
     samples: new Int32Array(await gpu.read(nearest)),

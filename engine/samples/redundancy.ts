@@ -4,10 +4,10 @@
  * @module
  */
 import { kernels } from "../gpu/kernel_table.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
 
 /**
@@ -17,10 +17,12 @@ import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "
 export type RedundancyRule = "any" | "later";
 
 /** What makes a sample redundant. */
-export interface RedundancyOptions {
+export interface RedundancyOptions extends Interruption {
   /** Default `any`. */
   readonly rule?: RedundancyRule;
 }
+
+const REDUNDANCY_OPTIONS: OptionNames<RedundancyOptions> = { rule: ["any", "later"], signal: true };
 
 /**
  * Flags every sample x for which some other sample x' has `kappa(x, x') > kappa(x, x)`, strictly.
@@ -35,15 +37,16 @@ export async function findRedundant(
   options: RedundancyOptions = {},
   onProgress?: OnProgress,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  checkKeys<RedundancyOptions>("find redundant samples", options, { rule: ["any", "later"] });
-  const { rule = "any" } = options;
+  checkKeys("find redundant samples", options, REDUNDANCY_OPTIONS);
+  const { rule = "any", signal } = options;
+  const report = interruptBy(signal, onProgress);
   const self = await readSelfSimilarity(source);
   if (source instanceof Rows) {
-    const maxima = await computeMaxima(source, rule, onProgress);
+    const maxima = await computeMaxima(source, rule, report);
     return Uint8Array.from(maxima, (maximum, i) => Number(maximum > self[i]));
   }
   const redundant = new Uint8Array(countSamples(source));
-  for await (const tile of readTiles(source, onProgress)) {
+  for await (const tile of readTiles(source, report)) {
     const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
     for (let i = 0; i < rowCount; i++) {
       const row = firstRow + i;

@@ -4,7 +4,7 @@
  * @module
  */
 import { kernels } from "../gpu/kernel_table.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { submitSelfSimilarity } from "../kernel/self_similarity.ts";
@@ -26,7 +26,7 @@ export type Relation = "interchangeable" | "contradictory" | "unrelated" | "betw
 export type RelationCounts = Record<Relation, number>;
 
 /** Thresholds of the relations. */
-export interface RelationOptions {
+export interface RelationOptions extends Interruption {
   /** In (1/2, 1]; 1/2 itself is accepted. Default 0.5. */
   readonly threshold?: number;
   /** Not negative. Default 0.1. */
@@ -39,6 +39,7 @@ const RELATION_OPTIONS: OptionNames<RelationOptions> = {
   threshold: true,
   epsilon: true,
   sample: true,
+  signal: true,
 };
 
 /** One sample's relation to another. */
@@ -96,15 +97,16 @@ export async function relateSamples(
   onProgress?: OnProgress,
 ): Promise<Relations> {
   checkKeys("relate samples", options, RELATION_OPTIONS);
-  const { threshold = 0.5, epsilon = 0.1, sample } = options;
+  const { threshold = 0.5, epsilon = 0.1, sample, signal } = options;
+  const report = interruptBy(signal, onProgress);
   const count = countSamples(source);
   checkOptions(count, threshold, epsilon, sample);
   const self = await readSelfSimilarity(source);
   const round = chooseRounding(source);
   const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
   const counts = source instanceof Rows
-    ? await countFromRows(source, judge, onProgress)
-    : await countFromTiles(source, self, judge, onProgress);
+    ? await countFromRows(source, judge, report)
+    : await countFromTiles(source, self, judge, report);
   const row = sample === undefined ? [] : await readRow(source, sample);
   const partners = Array.from(row, (similarity, other): Partner => {
     const relation = relate(similarity, self[sample!], self[other], judge);

@@ -17,7 +17,7 @@ import { DisposedError, FileError, NonFiniteError } from "../errors.ts";
 import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import type { Rows } from "../rows/rows.ts";
 import { describeIndices, type KernelIndices, writeIndices } from "./index_files.ts";
 import { StoreLock } from "./store_lock.ts";
@@ -208,7 +208,8 @@ export class KernelWriter {
 }
 
 /**
- * Computes the tiles that a store still lacks, and writes each while the next one is computed.
+ * Computes the tiles that a store still lacks, and writes each while the next one is computed. What is written stays when the call is
+ * interrupted, and another goes on.
  *
  * @param rows in blocks of the store's tiles, and so the columns
  * @throws {RangeError} if the tiles are not the store's.
@@ -218,7 +219,9 @@ export async function storeGram(
   rows: Rows,
   columns: Rows = rows,
   onProgress?: OnProgress,
+  options: Interruption = {},
 ): Promise<void> {
+  const report = interruptWith("store a kernel", options, onProgress);
   const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
   const needed = writer.shape.map((count, axis) =>
     `${count} in ${Math.min(count, writer.tileShape[axis])}s`
@@ -234,7 +237,7 @@ export async function storeGram(
   let writing = Promise.resolve();
   const isWanted = writer.lacks.bind(writer);
   try {
-    for await (const tile of computeTiles(rows, columns, onProgress, isWanted)) {
+    for await (const tile of computeTiles(rows, columns, report, isWanted)) {
       await writing;
       writing = writer.writeTile(tile);
       writing.catch(() => {}); // it is reported where it is awaited

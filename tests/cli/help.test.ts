@@ -5,7 +5,7 @@ import { expectSuccess, finish, prepareDeno, prepareLpntk, succeed } from "./pro
 
 /** Every command, its arguments and its options. */
 const SYNOPSIS = `
-lpntk --version --debug --require-gpu --help
+lpntk --version --debug --require-gpu --quiet --help
 doctor --retune --json --help
 data --help
 data fetch <name> --mirror --help

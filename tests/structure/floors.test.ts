@@ -142,7 +142,7 @@ Deno.test("packages and shaders are known where they belong, and nowhere else", 
     [/^npm:@tensorflow\//, /^(bench|engine\/network)\/|^engine\/rows\/projector\.ts$/],
     [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
     [/^shaders\//, /^engine\/gpu\/kernel_table\.ts$/],
-    [/deno\.json$/, /^cli\/(main|experiments\/run_folder)\.ts$/],
+    [/deno\.json$/, /^cli\/(main|checkpoint|experiments\/run_folder)\.ts$/],
   ];
   const wrong = findImports((file, imported) =>
     owners.some(([pattern, owner]) => pattern.test(imported) && !owner.test(file))

@@ -1,0 +1,264 @@
+/**
+ * What training carries from one epoch to the next, and how it is kept between processes.
+ *
+ * @module
+ */
+import type * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
+import { z } from "npm:zod@4.6.7";
+import { createGenerator, restoreGenerator, STREAMS } from "../data/random.ts";
+import {
+  decodeMetadata,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Tensor,
+} from "../data/safetensors.ts";
+import { FileError } from "../errors.ts";
+import { ForgettingCounter } from "./forgetting.ts";
+import type { Network } from "./network.ts";
+import type { Weights } from "./parameters.ts";
+import type { Tensorflow } from "./tensorflow.ts";
+
+/** One epoch. */
+export interface EpochMetrics {
+  /** From 1. */
+  readonly epoch: number;
+  readonly learningRate: number;
+  /** Mean cross-entropy over the epoch's own forward passes, in nats. */
+  readonly trainLoss: number;
+  /** Share of right answers, 0 to 1; null without a validation set. */
+  readonly validationAccuracy: number | null;
+  /** Share of right answers, 0 to 1; null without a test set. */
+  readonly testAccuracy: number | null;
+  /** Of the training steps, without the judging. */
+  readonly seconds: number;
+}
+
+/** What was asked for, and of which samples: a state goes on under the same alone. */
+export type StateSettings = Readonly<Record<string, number | string | boolean | null>>;
+
+/** All that training needs to go on after an epoch, to the same bits as though it had never stopped. */
+export interface TrainingState {
+  readonly settings: StateSettings;
+  /** Epochs that are done. */
+  readonly epochs: readonly EpochMetrics[];
+  /** The epoch that did best on the validation set so far; without one the last, once it is done. */
+  readonly best: { readonly epoch: number; readonly accuracy: number } | null;
+  /** Words of each random generator. */
+  readonly generators: Readonly<Record<GeneratorName, readonly number[]>>;
+  /**
+   * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
+   * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
+   */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+const GENERATOR_NAMES = ["order", "augmentation", "dropout"] as const;
+
+type GeneratorName = typeof GENERATOR_NAMES[number];
+
+const WORDS = z.array(z.number());
+
+/** A state without its tensors. */
+const RECORD = z.object({
+  settings: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])),
+  epochs: z.array(z.object({
+    epoch: z.number(),
+    learningRate: z.number(),
+    trainLoss: z.number(),
+    validationAccuracy: z.number().nullable(),
+    testAccuracy: z.number().nullable(),
+    seconds: z.number(),
+  })),
+  best: z.object({ epoch: z.number(), accuracy: z.number() }).nullable(),
+  generators: z.object({ order: WORDS, augmentation: WORDS, dropout: WORDS }),
+});
+
+/** Name of the text in a file's header that holds all but the tensors. */
+const RECORD_NAME = "training_state";
+
+/** A state as a `.safetensors` file. */
+export function encodeTrainingState(
+  { tensors, ...record }: TrainingState,
+): Uint8Array<ArrayBuffer> {
+  return encodeSafetensors(tensors, { [RECORD_NAME]: JSON.stringify(record) });
+}
+
+/**
+ * The state in the bytes that {@linkcode encodeTrainingState} gave.
+ *
+ * @param path names the file in errors
+ * @throws {FileError} if they are no `.safetensors` file, or one without a state.
+ */
+export function decodeTrainingState(bytes: Uint8Array, path: string): TrainingState {
+  const tensors = decodeSafetensors(bytes, path);
+  const { success, data } = RECORD.safeParse(
+    parseJson(decodeMetadata(bytes, path).get(RECORD_NAME)),
+  );
+  if (success) return { ...data, tensors };
+  throw new FileError(path, `Cannot read ${path}: got no state of training, need one`);
+}
+
+function parseJson(text = "null"): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** What changes from one epoch to the next, beside the network's parameters; it begins anew, or where a state ended. Dispose it to free its buffers. */
+export class Course implements Disposable {
+  readonly #settings: StateSettings | undefined;
+  readonly epochs: EpochMetrics[] = [];
+  best:
+    | { readonly epoch: number; readonly accuracy: number; readonly weights: Weights }
+    | undefined;
+  readonly generators: Readonly<Record<GeneratorName, RandomGenerator>>;
+  /** `[N]`, in nats. */
+  readonly difficulty: Float32Array<ArrayBuffer>;
+  readonly forgetting: ForgettingCounter;
+  /** One for each of the network's variables. */
+  readonly velocities: readonly GPUBuffer[];
+
+  /**
+   * @param state puts the network's parameters where they were, too
+   * @throws {RangeError} if the state is of a network with other parameters, or of other settings or samples; nothing is changed.
+   */
+  constructor(
+    private readonly tensorflow: Tensorflow,
+    private readonly network: Network,
+    { count, seed, settings, state }: {
+      readonly count: number;
+      readonly seed: number;
+      /** Nothing where there is neither a state to go on from nor one to save. */
+      readonly settings: StateSettings | undefined;
+      readonly state: TrainingState | undefined;
+    },
+  ) {
+    this.#settings = settings;
+    if (state) this.#refuseOther(state, count);
+    const find = (name: string) => Float32Array.from(state!.tensors.get(name)!.data);
+    const draw = (name: GeneratorName) =>
+      state ? restoreGenerator(state.generators[name]) : createGenerator(seed, STREAMS[name]);
+    this.generators = {
+      order: draw("order"),
+      augmentation: draw("augmentation"),
+      dropout: draw("dropout"),
+    };
+    this.difficulty = state ? find("difficulty") : new Float32Array(count);
+    this.forgetting = new ForgettingCounter(
+      count,
+      state && {
+        events: find("forgetting.events"),
+        right: find("forgetting.right"),
+        everRight: find("forgetting.ever_right"),
+      },
+    );
+    const { gpu } = tensorflow;
+    this.velocities = this.#variables.map(({ name, variable: { size } }) => {
+      const label = `velocity of ${name}`;
+      return state
+        ? gpu.upload(label, find(`velocity.${name}`))
+        : gpu.createBuffer(label, size * 4);
+    });
+    if (!state) return;
+    this.epochs.push(...state.epochs);
+    this.best = state.best
+      ? { ...state.best, weights: takeNamed(state.tensors, "best.") }
+      : undefined;
+    const buffers = this.#variables.map(({ variable }) => tensorflow.bufferOf(variable));
+    // what TensorFlow.js has recorded would come after what is written now
+    tensorflow.flush();
+    for (const [i, { name }] of this.#variables.entries()) {
+      gpu.device.queue.writeBuffer(buffers[i], 0, find(`parameter.${name}`));
+    }
+  }
+
+  /** All of it with the network's parameters, copied to the host. */
+  async save(): Promise<TrainingState> {
+    const { gpu } = this.tensorflow;
+    const buffers = this.#variables.map(({ variable }) => this.tensorflow.bufferOf(variable));
+    this.tensorflow.flush();
+    const read = async (name: string, buffer: GPUBuffer, { shape, size }: tf.Tensor) => {
+      const data = new Float32Array(await gpu.read(buffer, size * 4));
+      return [name, { shape: Array.from<number>(shape), data }] as const;
+    };
+    // all at once: each waits for the device
+    const parameters = await Promise.all(
+      this.#variables.flatMap(({ name, variable }, i) => [
+        read(`parameter.${name}`, buffers[i], variable),
+        read(`velocity.${name}`, this.velocities[i], variable),
+      ]),
+    );
+    const { events, right, everRight } = this.forgetting.counts;
+    const shape = [this.difficulty.length];
+    const { epoch, accuracy, weights = new Map<string, Tensor>() } = this.best ?? {};
+    return {
+      settings: { ...this.#settings },
+      epochs: [...this.epochs],
+      best: epoch === undefined ? null : { epoch, accuracy: accuracy! },
+      generators: {
+        order: [...this.generators.order.getState()],
+        augmentation: [...this.generators.augmentation.getState()],
+        dropout: [...this.generators.dropout.getState()],
+      },
+      tensors: new Map<string, Tensor>([
+        ...parameters,
+        ...[...weights].map(([name, tensor]) => [`best.${name}`, tensor] as const),
+        ["difficulty", { shape, data: this.difficulty.slice() }],
+        ["forgetting.events", { shape, data: events }],
+        ["forgetting.right", { shape, data: right }],
+        ["forgetting.ever_right", { shape, data: everRight }],
+      ]),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const buffer of this.velocities) this.tensorflow.gpu.destroyBuffer(buffer);
+  }
+
+  /** The network's variables by their names in a `state_dict`. */
+  get #variables(): { name: string; variable: tf.Variable }[] {
+    const names = this.network.layers.flatMap(({ name, bias }) =>
+      bias ? [`${name}.weight`, `${name}.bias`] : [`${name}.weight`]
+    );
+    return this.network.variables.map((variable, i) => ({ name: names[i], variable }));
+  }
+
+  #refuseOther({ settings, generators, tensors }: TrainingState, count: number): void {
+    const refuse = (state: string, need: string) => {
+      throw new RangeError(
+        `Cannot go on training ${this.network.definition.name}: got a state with ${state}, need ${need}`,
+      );
+    };
+    for (const [key, value] of Object.entries(this.#settings ?? {})) {
+      if (settings[key] !== value) {
+        refuse(`${key} ${settings[key] ?? "none"}`, `${value ?? "none"}`);
+      }
+    }
+    const sizes = [
+      ...this.#variables.flatMap(({ name, variable: { size } }) => [
+        [`parameter.${name}`, size] as const,
+        [`velocity.${name}`, size] as const,
+      ]),
+      ...["difficulty", "forgetting.events", "forgetting.right", "forgetting.ever_right"]
+        .map((name) => [name, count] as const),
+    ];
+    for (const [name, size] of sizes) {
+      const got = tensors.get(name)?.data.length ?? 0;
+      if (got !== size) refuse(`${got} numbers in ${name}`, `${size}`);
+    }
+    for (const name of GENERATOR_NAMES) {
+      const words = createGenerator(0, STREAMS[name]).getState().length;
+      const got = generators[name].length;
+      if (got !== words) refuse(`${got} words in the generator '${name}'`, `${words}`);
+    }
+  }
+}
+
+/** Tensors whose names begin with a prefix, without it. */
+function takeNamed(tensors: ReadonlyMap<string, Tensor>, prefix: string): Weights {
+  const named = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
