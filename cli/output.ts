@@ -5,6 +5,7 @@
  */
 import { findUsedAdapter } from "./adapter.ts";
 import { encodeNpy, FileError, type NpyArray } from "../mod.ts";
+import { onInterrupt } from "./interruption.ts";
 
 /** What a run was asked to do, as its `run.json` records it: the same settings may write over their own results. */
 export interface RunSettings {
@@ -38,11 +39,7 @@ export class OutputFolder {
   ): Promise<T> {
     await refuseOtherRun(path, settings);
     const partial = `${path.replace(/[/\\]+$/, "")}.${crypto.randomUUID().slice(0, 8)}.partial`;
-    const interrupt = () => {
-      removeSync(partial);
-      Deno.exit(130);
-    };
-    Deno.addSignalListener("SIGINT", interrupt);
+    using _listening = onInterrupt(() => removeSync(partial));
     try {
       await Deno.mkdir(partial, { recursive: true });
       const folder = new OutputFolder(path, partial);
@@ -59,7 +56,6 @@ export class OutputFolder {
         ? new FileError(path, `Cannot write ${path}: ${(cause as Error).message}`, { cause })
         : cause;
     } finally {
-      Deno.removeSignalListener("SIGINT", interrupt);
       removeSync(partial);
     }
   }

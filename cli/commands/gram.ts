@@ -26,6 +26,7 @@ import {
   project,
   SKETCH_ERROR,
 } from "../inputs.ts";
+import { onInterrupt } from "../interruption.ts";
 import { identifyModel } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
@@ -278,22 +279,16 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
     using rows = await projected(left, right?.labels.length);
     using columns = right && await projected(right);
     variant = rows.variant.name;
-    const interrupt = () => {
+    using _listening = onInterrupt(() =>
       console.error(
         `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on`,
-      );
-      Deno.exit(130);
-    };
-    Deno.addSignalListener("SIGINT", interrupt);
-    try {
-      await withProgress(
-        "multiplying",
-        "tiles",
-        (onProgress) => storeGram(writer, rows, columns, onProgress),
-      );
-    } finally {
-      Deno.removeSignalListener("SIGINT", interrupt);
-    }
+      )
+    );
+    await withProgress(
+      "multiplying",
+      "tiles",
+      (onProgress) => storeGram(writer, rows, columns, onProgress),
+    );
   }
   return { tiles: { total, found: total - missingCount, broken }, variant };
 }

@@ -28,6 +28,10 @@ export async function drawTraining(
 ): Promise<{ readonly train: Dataset; readonly validation: Dataset }> {
   const whole = await run.data("train");
   const count = whole.labels.length;
+  if (validationSize >= count) {
+    const need = `at most ${count - 1}: ${whole.name} holds ${count} samples, some to train on`;
+    throw new SettingError("validationSize", need);
+  }
   if (trainSize + validationSize > count) {
     throw new SettingError(
       "trainSize",

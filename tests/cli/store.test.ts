@@ -221,16 +221,18 @@ async function interruptGram(
 }
 
 testStore(
-  "a run that is interrupted from the keyboard says that it can go on",
+  "a run that is told to stop, from the keyboard or by a queue, says that it can go on",
   async (from, own) => {
     const out = `${own}/interrupted.zarr`;
-    let outcome = await interruptGram(from, out, "SIGINT");
-    while (outcome.code === 0) outcome = await interruptGram(from, out, "SIGINT");
-    assert.equal(outcome.code, 130);
-    assert.equal(
-      withoutAdapter(new TextDecoder().decode(outcome.stderr)),
-      `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on\n`,
-    );
+    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+      let outcome = await interruptGram(from, out, signal);
+      while (outcome.code === 0) outcome = await interruptGram(from, out, signal);
+      assert.equal(outcome.code, code);
+      assert.equal(
+        withoutAdapter(new TextDecoder().decode(outcome.stderr)),
+        `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on\n`,
+      );
+    }
   },
   { ignore: Deno.build.os === "windows" },
 );

@@ -1,0 +1,30 @@
+/** What stays of a command that is told to stop. @module */
+import assert from "node:assert/strict";
+import { openTempFolder } from "../unit/data_fixtures.ts";
+import { prepareLpntk } from "./process.ts";
+
+const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
+
+Deno.test({
+  name: "nothing stays beside the folder of a command that is told to stop",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await openTempFolder();
+    const { path } = folder;
+    await Promise.all(SIGNALS.map(async ([signal, code]) => {
+      const own = `${path}/${signal}`;
+      await Deno.mkdir(own);
+      const args = ["train", "--model", "mlp", "--data", "digits", "--epochs", "10000"];
+      const child = prepareLpntk([...args, "--out", `${own}/out`]).spawn();
+      const names = () => Array.from(Deno.readDirSync(own), ({ name }) => name);
+      while (!names().some((name) => name.endsWith(".partial"))) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      child.kill(signal);
+      const outcome = await child.output();
+      assert.equal(outcome.code, code, new TextDecoder().decode(outcome.stderr));
+      // what the same call goes on with, if an epoch had ended
+      assert.deepEqual(names().filter((name) => name !== "out"), []);
+    }));
+  },
+});
