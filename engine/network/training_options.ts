@@ -4,7 +4,14 @@
  * @module
  */
 import type { Dataset } from "../data/dataset.ts";
-import { checkKeys, FLAG, type OptionNames, type OtherNames } from "../options.ts";
+import {
+  checkKeys,
+  checkNumber,
+  FLAG,
+  isCount,
+  type OptionNames,
+  type OtherNames,
+} from "../options.ts";
 
 /** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
 export type Schedule = "constant" | "step" | "cosine";
@@ -91,15 +98,13 @@ export function settle(options: TrainingOptions) {
 
 function checkRanges(settings: typeof DEFAULTS): void {
   const { epochs, batch, learningRate, momentum, weightDecay } = settings;
-  const check = (name: string, value: number, fits: boolean, need: string) => {
-    if (!fits) throw new RangeError(`Cannot train: got ${name} ${value}, need ${need}`);
-  };
-  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
-  check("epochs", epochs, isCount(epochs), "a positive integer");
-  if (batch !== "full") check("batch", batch, isCount(batch), "a positive integer or 'full'");
-  check("learning rate", learningRate, learningRate > 0, "a positive number");
-  check("momentum", momentum, momentum >= 0 && momentum < 1, "a number from 0 to below 1");
-  check("weight decay", weightDecay, weightDecay >= 0, "a number of at least 0");
+  const check = (name: string, value: unknown, fits: (value: number) => boolean, need: string) =>
+    checkNumber("train", name, value, fits, need);
+  check("epochs", epochs, isCount, "a positive integer");
+  if (batch !== "full") check("batch", batch, isCount, "a positive integer or 'full'");
+  check("learning rate", learningRate, (rate) => rate > 0, "a positive number");
+  check("momentum", momentum, (share) => share >= 0 && share < 1, "a number from 0 to below 1");
+  check("weight decay", weightDecay, (decay) => decay >= 0, "a number of at least 0");
 }
 
 function withoutUndefined<T extends object>(options: T): T {

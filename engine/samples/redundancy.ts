@@ -8,7 +8,13 @@ import type { OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { checkKeys } from "../options.ts";
-import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
+import {
+  checkSource,
+  countSamples,
+  type KernelSource,
+  readSelfSimilarity,
+  readTiles,
+} from "./source.ts";
 
 /**
  * Which samples a sample is compared with: `any` other, as the paper's text says, or only the `later` ones of the data set, as the authors'
@@ -36,6 +42,7 @@ export async function findRedundant(
   onProgress?: OnProgress,
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkKeys<RedundancyOptions>("find redundant samples", options, { rule: ["any", "later"] });
+  checkSource("find redundant samples", source);
   const { rule = "any" } = options;
   const self = await readSelfSimilarity(source);
   if (source instanceof Rows) {

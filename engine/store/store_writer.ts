@@ -18,7 +18,7 @@ import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
 import type { OnProgress } from "../gpu/pace.ts";
-import type { Rows } from "../rows/rows.ts";
+import { checkRows, type Rows } from "../rows/rows.ts";
 import { describeIndices, type KernelIndices, writeIndices } from "./index_files.ts";
 import { StoreLock } from "./store_lock.ts";
 import {
@@ -201,6 +201,7 @@ export async function storeGram(
   columns: Rows = rows,
   onProgress?: OnProgress,
 ): Promise<void> {
+  for (const side of [rows, columns]) checkRows("store a kernel", side);
   const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
   const needed = writer.shape.map((count, axis) =>
     `${count} in ${Math.min(count, writer.tileShape[axis])}s`

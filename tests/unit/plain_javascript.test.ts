@@ -1,0 +1,92 @@
+/** Arguments that the types would refuse, which plain JavaScript lets through: each is one line, never a silent answer. @module */
+import assert from "node:assert/strict";
+import { countShare } from "../../engine/data/share.ts";
+import { settle } from "../../engine/network/training_options.ts";
+import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { clusterSamples } from "../../engine/samples/fpc.ts";
+import { findNearest } from "../../engine/samples/nearest.ts";
+import { keepHighest, keepUnflagged } from "../../engine/samples/pruning.ts";
+import { findRedundant } from "../../engine/samples/redundancy.ts";
+import { relateSamples } from "../../engine/samples/relations.ts";
+import { KernelMatrix } from "../../engine/samples/source.ts";
+
+const kernel = new KernelMatrix(Float32Array.of(1, 0, 0, 1), 2);
+
+Deno.test("scores, flags and roundings that are none are refused", () => {
+  const need = "need 0 or 1 for each sample, which are no indices";
+  const cases: [() => unknown, string, string][] = [
+    [
+      () => keepHighest([1, undefined, 3] as never, 1),
+      "RangeError",
+      "Cannot keep the highest scores: got nothing for sample 1, need numbers",
+    ],
+    [
+      () => keepHighest([1, "2"] as never, 1),
+      "RangeError",
+      'Cannot keep the highest scores: got "2" for sample 1, need numbers',
+    ],
+    [
+      () => keepUnflagged([0, 1, 4, 7]),
+      "RangeError",
+      `Cannot keep unflagged samples: got flag 4 for sample 2, ${need}`,
+    ],
+    [
+      () => countShare(0.25, 10, "nearst" as never),
+      "TypeError",
+      'Cannot take a share: got rounding "nearst", need "down" or "nearest"',
+    ],
+  ];
+  for (const [call, name, message] of cases) assert.throws(call, { name, message });
+  assert.deepEqual([...keepUnflagged([true, false, 1, 0])], [1, 3]);
+});
+
+Deno.test("numbers that are texts, not finite or out of range are refused", async () => {
+  const refuse = (options: object, message: RegExp) =>
+    assert.throws(() => settle(options), { name: "RangeError", message });
+  refuse(
+    { learningRate: "0.1" },
+    /^Cannot train: got learning rate "0.1", need a positive number$/,
+  );
+  refuse({ momentum: "0.9" }, /got momentum "0.9"/);
+  refuse({ weightDecay: "0" }, /got weight decay "0"/);
+  refuse({ weightDecay: NaN }, /got weight decay NaN/);
+  refuse({ epochs: "3" }, /got epochs "3"/);
+  refuse({ batch: "all" }, /got batch "all"/);
+  await assert.rejects(relateSamples(kernel, { threshold: "0.6" } as never), {
+    name: "RangeError",
+    message: 'Cannot relate samples: got threshold "0.6", need a number from 0.5 to 1',
+  });
+  await assert.rejects(relateSamples(kernel, { epsilon: "0.1" } as never), /got epsilon "0.1"/);
+});
+
+Deno.test("analyses say what they lack", async () => {
+  const refuse = (call: Promise<unknown>, name: string, message: string) =>
+    assert.rejects(call, { name, message });
+  const need = "need rows as Engine.project gives them";
+  await refuse(
+    clusterSamples(kernel, undefined as never),
+    "RangeError",
+    "Cannot cluster samples: got ratio nothing, need a number above 0 and at most 1",
+  );
+  await refuse(
+    averageByClass(kernel, [0, 1], undefined as never),
+    "RangeError",
+    "Cannot average by class: got classes nothing, need a positive integer",
+  );
+  await refuse(
+    averageByClass(kernel, [0, 1], 2, { columns: kernel as never }),
+    "TypeError",
+    `Cannot average by class: got a KernelMatrix, ${need}`,
+  );
+  await refuse(
+    findNearest(kernel as never, 1),
+    "TypeError",
+    `Cannot find nearest samples: got a KernelMatrix, ${need}`,
+  );
+  for (const analyse of [findRedundant, relateSamples]) {
+    await assert.rejects(analyse(kernel.values as never), {
+      name: "TypeError",
+      message: /got a Float32Array, need rows as Engine.project gives them, a KernelMatrix or a /,
+    });
+  }
+});
