@@ -23,6 +23,7 @@ import { measureBinding } from "./rows/variants.ts";
 import { checkKeys, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
+import { checkFit } from "./network/fit.ts";
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
@@ -205,7 +206,7 @@ export class Engine {
 
   /** Rows and columns of a stored tile of this network's kernels: 1,024, or what the device can bind. */
   planChunkRows(network: Network): number {
-    return planChunkRows(layOutRow(network.layers), measureBinding(this.#gpu, "buffer"));
+    return planChunkRows(layOutRow(network.select(undefined)), measureBinding(this.#gpu, "buffer"));
   }
 
   /** Signed projections of every sample (equation 3), packed on the device. The caller disposes them. */
@@ -215,6 +216,7 @@ export class Engine {
     projectOptions: ProjectOptions = {},
   ): Promise<Rows> {
     this.#gpu.check();
+    checkFit(network, data);
     checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
     const { seeds = "lpntk", tileRows, ...options } = projectOptions;
     const rows = await projectRows(this.#tensorflow, network, data, {
@@ -236,6 +238,7 @@ export class Engine {
     sketchRequest: SketchRequest,
   ): Promise<SketchError> {
     this.#gpu.check();
+    checkFit(network, data);
     checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
     const { seeds = "lpntk", ...request } = sketchRequest;
     return await measureSketchError(this.#tensorflow, network, data, {

@@ -67,6 +67,7 @@ export async function projectRows(
   if (!isNormalised) {
     return await projectSeeds(tensorflow, network, data, options, { kind, isNormalised });
   }
+  checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (seeds === "entk") {
     throw new RangeError(
@@ -117,9 +118,9 @@ async function projectSeeds(
 ): Promise<Rows> {
   const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
   const { others = 0, heldBytes = 0 } = options;
+  checkFit(network, data);
   const rowsPerSample = seeds === "entk" ? network.classes : undefined;
   const count = data.labels.length * (rowsPerSample ?? 1);
-  checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;

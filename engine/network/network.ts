@@ -108,6 +108,7 @@ export class Network {
    * @throws {RangeError} if there is no layer of a name, or no name at all.
    */
   select(names: readonly string[] | undefined): LayerShape[] {
+    this.checkLive();
     const all = this.layers;
     if (names === undefined) return all;
     const known = all.map(({ name }) => name);
@@ -185,6 +186,7 @@ export class Network {
 
   /** The parameters by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
+    this.checkLive();
     const named = [...this.#layers].flatMap(([name, { made: { weight, bias } }]) => [
       [`${name}.weight`, weight] as const,
       ...bias ? [[`${name}.bias`, bias] as const] : [],
@@ -197,6 +199,14 @@ export class Network {
       ...parameters,
       ...[...this.#norms.values()].flatMap(({ made }) => [...made.tensors]),
     ]);
+  }
+
+  /** @throws {TypeError} once the network is disposed, when it has no layers. */
+  checkLive(): void {
+    if (this.#layers.size > 0) return;
+    throw new TypeError(
+      `Cannot use ${this.definition.name}: got a network that is disposed, need one that is not`,
+    );
   }
 
   /** Frees the parameters; a second time does nothing. */

@@ -32,9 +32,9 @@ export async function computeGradientNorms(
   data: Dataset,
   onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {
+  const logits = await computeLogits(tensorflow, network, data);
   const count = data.labels.length;
   const { classes } = network;
-  const logits = await computeLogits(tensorflow, network, data);
   const seeds = computePredictionErrors(logits, data.labels);
   const norms = new Float32Array(count);
   for (let first = 0; first < count; first += PART) {

@@ -1,5 +1,11 @@
 /** Arguments that the types would refuse, which plain JavaScript lets through: each is one line, never a silent answer. @module */
 import assert from "node:assert/strict";
+import { CIFAR10, readCifar } from "../../engine/data/cifar.ts";
+import { createDataset } from "../../engine/data/dataset.ts";
+import { drawDigits } from "../../engine/data/digits.ts";
+import { readFolder } from "../../engine/data/folder.ts";
+import { readMnist } from "../../engine/data/mnist.ts";
+import { hasSplit, loadDataset } from "../../engine/data/named.ts";
 import { countShare } from "../../engine/data/share.ts";
 import { settle } from "../../engine/network/training_options.ts";
 import { averageByClass } from "../../engine/samples/class_similarity.ts";
@@ -89,4 +95,71 @@ Deno.test("analyses say what they lack", async () => {
       message: /got a Float32Array, need rows as Engine.project gives them, a KernelMatrix or a /,
     });
   }
+});
+
+Deno.test("a split that is none is refused with the nearest, wherever it is asked for", async () => {
+  const need = 'need "train" or "test"';
+  const cases: [() => unknown, string][] = [
+    [
+      () => drawDigits("Test" as never),
+      `Cannot draw digits: got split "Test", ${need}; did you mean "test"?`,
+    ],
+    [
+      () => loadDataset("./folder", "Train" as never),
+      `Cannot load data set ./folder: got split "Train", ${need}; did you mean "train"?`,
+    ],
+    [
+      () => loadDataset("mnist", "tets" as never),
+      `Cannot load data set mnist: got split "tets", ${need}; did you mean "test"?`,
+    ],
+    [
+      () => hasSplit("digits", undefined as never),
+      `Cannot look for data set digits: got split nothing, ${need}`,
+    ],
+    [() => readFolder("folder", "x" as never), `Cannot read folder: got split "x", ${need}`],
+    [() => readMnist("folder", "val" as never), `Cannot read MNIST: got split "val", ${need}`],
+    [
+      () => readCifar(CIFAR10, "folder", "val" as never),
+      `Cannot read CIFAR-10: got split "val", ${need}`,
+    ],
+  ];
+  for (const [call, message] of cases) {
+    await assert.rejects(async () => await call(), { name: "TypeError", message });
+  }
+});
+
+Deno.test("parts that make no data set are refused by name", () => {
+  const parts = {
+    name: "mine",
+    split: "train" as const,
+    images: new Uint8Array(3),
+    labels: [0, 1, 0],
+    shape: [1, 1, 1] as const,
+    classes: 2,
+    mean: [0],
+    std: [1],
+  };
+  assert.equal(createDataset({ ...parts, indices: Int32Array.of(4, 0, 2) }).labels.length, 3);
+  const cases: [object, string, RegExp][] = [
+    [{ split: "val" }, "TypeError", /^Cannot create data set mine: got split "val", need "train" /],
+    [{ mean: undefined }, "TypeError", /^Cannot create a data set: got mean nothing, need a list /],
+    [{ std: 1 }, "TypeError", /^Cannot create a data set: got std 1, need a list of one number /],
+    [{ shape: undefined }, "TypeError", /got shape nothing, need \[height, width, channels\]$/],
+    [{ labels: undefined }, "TypeError", /got labels nothing, need a list of integers$/],
+    [{ label: [0] }, "TypeError", /got an unknown option label = .* did you mean labels\?$/],
+    [
+      { indices: Int32Array.of(0, -1, 2) },
+      "DataError",
+      /^Cannot use data set mine: got index -1 at place 1, need different integers of at least 0$/,
+    ],
+    [{ indices: Int32Array.of(0, 2, 2) }, "DataError", /got index 2 once more at place 2, /],
+    [{ indices: [0, 0.5, 2] }, "DataError", /got index 0.5 at place 1, /],
+  ];
+  for (const [change, name, message] of cases) {
+    assert.throws(() => createDataset({ ...parts, ...change }), { name, message });
+  }
+  assert.throws(() => createDataset(undefined as never), {
+    name: "TypeError",
+    message: /got null/,
+  });
 });
