@@ -615,6 +615,12 @@ testEngine("what a wrapper puts before every name is taken off, and told", async
     assert.deepEqual(await engine.logits(unwrapped, data), logits);
     assert.deepEqual(new Map([...await unwrapped.weights()].sort()), new Map([...weights].sort()));
   }
+  // as PyTorch's AveragedModel writes it: its counter has no prefix, and is no weight
+  const averaged = rename((name) => `module.${name}`);
+  averaged.set("n_averaged", { shape: [], data: Float32Array.of(3), dtype: "I64" });
+  averaged.set("mask", { shape: [2], data: Float32Array.of(0, 1), dtype: "U8" });
+  using average = build(engine, network, averaged);
+  assert.deepEqual(average.loading, { prefix: "module.", leftOut: ["n_averaged", "mask"] });
   // a network whose own names begin so keeps them, wrapped or not
   const inner: NetworkDefinition = {
     name: "inner",
