@@ -20,7 +20,7 @@ import {
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
-import { checkKeys, describeValue, FLAG, type OptionNames } from "./options.ts";
+import { checkKeys, checkNumber, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
 import { checkFit } from "./network/fit.ts";
@@ -294,13 +294,11 @@ export class Engine {
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   checkKeys("open an engine", options, ENGINE_OPTIONS, { renamed: { memory: "memoryBytes" } });
-  if (options.memoryBytes !== undefined && !(options.memoryBytes > 0)) {
-    throw new RangeError(
-      `Cannot open an engine: got memoryBytes ${
-        describeValue(options.memoryBytes)
-      }, need a number of bytes above 0`,
-    );
-  }
+  const isRoom = (bytes: number) => bytes > 0;
+  const isHeld = (bytes: number) => bytes >= 0 && bytes < Infinity;
+  const { memoryBytes: room = 1, heldBytes: held = 0 } = options;
+  checkNumber("open an engine", "memoryBytes", room, isRoom, "a number of bytes above 0");
+  checkNumber("open an engine", "heldBytes", held, isHeld, "a number of bytes of at least 0");
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);

@@ -205,9 +205,12 @@ function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
 }
 
 function checkBlockRows(data: Dataset, blockRows: number): void {
-  if (!(blockRows >= PANEL_ROWS && blockRows % PANEL_ROWS === 0)) {
+  const isWhole = Number.isInteger(blockRows) && blockRows % PANEL_ROWS === 0;
+  if (!(isWhole && blockRows >= PANEL_ROWS)) {
     throw new RangeError(
-      `Cannot project ${data.name}: got tiles of ${blockRows} rows, need a multiple of ${PANEL_ROWS}`,
+      `Cannot project ${data.name}: got tiles of ${
+        describeValue(blockRows)
+      } rows, need a multiple of ${PANEL_ROWS}`,
     );
   }
 }

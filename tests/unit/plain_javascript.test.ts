@@ -7,6 +7,7 @@ import { readFolder } from "../../engine/data/folder.ts";
 import { readMnist } from "../../engine/data/mnist.ts";
 import { hasSplit, loadDataset } from "../../engine/data/named.ts";
 import { countShare } from "../../engine/data/share.ts";
+import { openEngine } from "../../engine/engine.ts";
 import { settle } from "../../engine/network/training_options.ts";
 import { averageByClass } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
@@ -63,6 +64,20 @@ Deno.test("numbers that are texts, not finite or out of range are refused", asyn
     message: 'Cannot relate samples: got threshold "0.6", need a number from 0.5 to 1',
   });
   await assert.rejects(relateSamples(kernel, { epsilon: "0.1" } as never), /got epsilon "0.1"/);
+});
+
+Deno.test("an engine's memory is a number, or it is not opened", async () => {
+  for (const options of [{ memoryBytes: "1e9" }, { memoryBytes: NaN }, { heldBytes: -1 }]) {
+    const [[name, value]] = Object.entries(options);
+    await assert.rejects(openEngine(options as never), (error) => {
+      assert.ok(error instanceof RangeError, `${error}`);
+      const got = `Cannot open an engine: got ${name} ${
+        typeof value === "string" ? `"${value}"` : value
+      }, need a number of bytes`;
+      assert.ok(error.message.startsWith(got), error.message);
+      return true;
+    });
+  }
 });
 
 Deno.test("analyses say what they lack", async () => {
