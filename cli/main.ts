@@ -98,5 +98,23 @@ function toLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
 
-// at once: a module of the user's may have left something behind that never ends, which Deno would complain of
-if (import.meta.main) Deno.exit(enterFolder() ? await main(Deno.args) : 1);
+/** Ends the process with one line where something fails that nobody waits for, as a module of the user's may leave behind. */
+function endOnStray(event: Event, error: unknown): never {
+  event.preventDefault();
+  if (Deno.args.includes("--debug")) console.error(error);
+  else {
+    const got = toLine(error instanceof Error ? String(error) : `a thrown ${typeof error}`);
+    console.error(
+      `lpntk: Cannot go on: got a failure that nothing waits for, ${got}, need every promise awaited ` +
+        "and every error of a timer caught; with --debug it says where",
+    );
+  }
+  Deno.exit(1);
+}
+
+if (import.meta.main) {
+  addEventListener("error", (event) => endOnStray(event, event.error));
+  addEventListener("unhandledrejection", (event) => endOnStray(event, event.reason));
+  // at once: a module of the user's may have left something behind that never ends, which Deno would complain of
+  Deno.exit(enterFolder() ? await main(Deno.args) : 1);
+}

@@ -20,9 +20,10 @@ import {
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
-import { checkKeys, describeValue, FLAG, type OptionNames } from "./options.ts";
+import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
+import { checkFit } from "./network/fit.ts";
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
@@ -229,6 +230,7 @@ export class Engine {
     projectOptions: ProjectOptions = {},
   ): Promise<Rows> {
     this.#check(network);
+    checkFit(network, data);
     checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
     const { seeds = "lpntk", tileRows, signal, onProgress, ...options } = projectOptions;
     const rows = await projectRows(this.#tensorflow, network, data, {
@@ -251,7 +253,7 @@ export class Engine {
     sketchRequest: SketchRequest,
   ): Promise<SketchError> {
     this.#check(network);
-    this.#gpu.check();
+    checkFit(network, data);
     checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
     const { seeds = "lpntk", ...request } = sketchRequest;
     return await measureSketchError(this.#tensorflow, network, data, {
@@ -320,13 +322,11 @@ export class Engine {
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   checkKeys("open an engine", options, ENGINE_OPTIONS, { renamed: { memory: "memoryBytes" } });
-  if (options.memoryBytes !== undefined && !(options.memoryBytes > 0)) {
-    throw new RangeError(
-      `Cannot open an engine: got memoryBytes ${
-        describeValue(options.memoryBytes)
-      }, need a number of bytes above 0`,
-    );
-  }
+  const isRoom = (bytes: number) => bytes > 0;
+  const isHeld = (bytes: number) => bytes >= 0 && bytes < Infinity;
+  const { memoryBytes: room = 1, heldBytes: held = 0 } = options;
+  checkNumber("open an engine", "memoryBytes", room, isRoom, "a number of bytes above 0");
+  checkNumber("open an engine", "heldBytes", held, isHeld, "a number of bytes of at least 0");
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);

@@ -11,6 +11,29 @@ export type OptionNames<T> = { readonly [K in keyof T]-?: true | readonly NonNul
 /** Values of a flag. */
 export const FLAG = [true, false] as const;
 
+/**
+ * Refuses what is no number, such as a text of one, and a number that is out of range.
+ *
+ * @param action what cannot be done then, as in `Cannot train`
+ * @param name of the option
+ * @throws {RangeError} unless it is a number that fits.
+ */
+export function checkNumber(
+  action: string,
+  name: string,
+  value: unknown,
+  fits: (value: number) => boolean,
+  need: string,
+): void {
+  if (typeof value === "number" && fits(value)) return;
+  throw new RangeError(`Cannot ${action}: got ${name} ${describeValue(value)}, need ${need}`);
+}
+
+/** Whether a number counts something, at least one. */
+export function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 1;
+}
+
 /** What is wrong with an object of options, as the end of an error line says it. */
 export interface Misfit {
   /** The key that means nothing; none where these are no options at all. */

@@ -9,7 +9,6 @@ import jStat from "npm:jstat@1.9.6";
 import {
   averageByClass,
   computeGram,
-  computeSelfSimilarity,
   countShare,
   type Dataset,
   type Engine,
@@ -361,7 +360,7 @@ function orNothing(similarity: number): number {
 
 /**
  * Mean cosine of each sample to each class as if it had that class's label, `[N, classes]`: `cosine` has them for the given labels. Costs one
- * more projection of every sample for each class, and one more kernel.
+ * more normalised projection of every sample for each class, and one more kernel.
  */
 async function tryLabels(
   engine: Engine,
@@ -376,13 +375,11 @@ async function tryLabels(
     const members = [...labels.keys()].filter((i) => labels[i] === label);
     if (members.length === 0) continue;
     using columns = await engine.project(network, takeSamples(data, members), { normalise: true });
-    // cosines by hand: normalised rows would take every pass twice
-    using rows = await engine.project(network, relabel(data, label));
-    const self = await computeSelfSimilarity(rows);
-    const products = await averageByClass(rows, members.map(() => 0), 1, { columns });
+    using rows = await engine.project(network, relabel(data, label), { normalise: true });
+    const cosines = await averageByClass(rows, members.map(() => 0), 1, { columns });
     labels.forEach((given, i) => {
       const at = i * classes + label;
-      means[at] = given === label ? cosine[at] : products[i] / Math.sqrt(self[i]);
+      means[at] = given === label ? cosine[at] : cosines[i];
     });
     onProgress(label + 1, classes);
   }

@@ -8,7 +8,7 @@
 import { basename } from "node:path";
 import { parseTar } from "npm:nanotar@0.3.0";
 import { FileError } from "../errors.ts";
-import { createDataset, type Dataset, type Split } from "./dataset.ts";
+import { checkSplit, createDataset, type Dataset, type Split } from "./dataset.ts";
 import { exists, measureFile, readBytes, writeWhole } from "./file.ts";
 import { gunzip } from "./gzip.ts";
 
@@ -75,6 +75,7 @@ export async function readCifar(
   place: string,
   split: Split,
 ): Promise<Dataset> {
+  checkSplit(`read ${form.title}`, split);
   const batches = await readBatches(form, place, split);
   const recordBytes = form.labelBytes + PIXEL_BYTES;
   const counts = batches.map(({ path, bytes }) => {

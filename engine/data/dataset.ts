@@ -2,6 +2,7 @@
 
 import { DataError } from "../errors.ts";
 import { findBadLabel } from "./label_check.ts";
+import { checkKeys, describeValue, findNearest, type OptionNames } from "../options.ts";
 import { countElements } from "./shape.ts";
 import { describeType } from "./type_name.ts";
 
@@ -9,7 +10,24 @@ import { describeType } from "./type_name.ts";
 const MAX_CLASSES = 2 ** 31;
 
 /** Which part of a data set: the samples to learn from, or the samples to judge by. */
-export type Split = "train" | "test";
+export type Split = typeof SPLITS[number];
+
+const SPLITS = ["train", "test"] as const;
+
+/**
+ * Refuses what is no split.
+ *
+ * @param action what cannot be done then, as in `Cannot draw digits`
+ * @throws {TypeError} for which the message names the nearest, if there is one.
+ */
+export function checkSplit(action: string, split: unknown): asserts split is Split {
+  if (SPLITS.some((known) => known === split)) return;
+  const nearest = typeof split === "string" ? findNearest(split, SPLITS) : undefined;
+  throw new TypeError(
+    `Cannot ${action}: got split ${describeValue(split)}, need "train" or "test"` +
+      (nearest ? `; did you mean "${nearest}"?` : ""),
+  );
+}
 
 /** Labelled images. Nothing changes it once made; a subset is a new one. */
 export interface Dataset {
@@ -40,14 +58,29 @@ export interface DatasetParts extends Omit<Dataset, "labels"> {
   readonly labels: ArrayLike<number>;
 }
 
+const DATASET_PARTS: OptionNames<DatasetParts> = {
+  name: true,
+  split: true,
+  images: true,
+  labels: true,
+  shape: true,
+  classes: true,
+  mean: true,
+  std: true,
+  indices: true,
+};
+
 /**
  * Makes a data set from its parts after checking that they fit. Borrows the images, copies the
  * labels.
  *
  * @throws {DataError} when the images are no `Uint8Array`, there are no samples, the counts of images and labels differ, a label is
- * no integer in 0..classes-1, or mean and std do not fit the channels, or lead beyond float32
+ * no integer in 0..classes-1, mean and std do not fit the channels, or lead beyond float32, or the indices are not different integers
+ * of at least 0
+ * @throws {TypeError} when a part is unknown, missing or of another type
  */
 export function createDataset(parts: DatasetParts): Dataset {
+  checkParts(parts);
   checkCounts(parts);
   checkLabels(parts);
   const data = {
@@ -135,6 +168,33 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
   return normalised;
 }
 
+/** @throws {TypeError} when a part is unknown, missing or of another type */
+function checkParts(parts: DatasetParts): void {
+  // null is no object of parts; nothing would pass for one without any
+  checkKeys("create a data set", parts ?? null, DATASET_PARTS);
+  const { name, split, labels, shape, mean, std } = parts;
+  const check = (part: keyof DatasetParts, fits: boolean, need: string) => {
+    if (fits) return;
+    throw new TypeError(
+      `Cannot create a data set: got ${part} ${describeValue(parts[part])}, need ${need}`,
+    );
+  };
+  check("name", typeof name === "string", "a text");
+  checkSplit(`create data set ${name}`, split);
+  check("shape", Array.isArray(shape) && shape.length === 3, "[height, width, channels]");
+  check("labels", typeof Object(labels).length === "number", "a list of integers");
+  check(
+    "mean",
+    Array.isArray(mean),
+    "a list of one number for all channels, as [0], or one for each",
+  );
+  check(
+    "std",
+    Array.isArray(std),
+    "a list of one number for all channels, as [1], or one for each",
+  );
+}
+
 function checkCounts({ name, images, labels, shape, indices }: DatasetParts): void {
   // typed arrays of other types would be read as pixels that they do not hold
   if (!(images instanceof Uint8Array)) {
@@ -164,6 +224,17 @@ function checkCounts({ name, images, labels, shape, indices }: DatasetParts): vo
     throw new DataError(
       `Cannot use data set ${name}: got ${indices.length} indices, need ${samples}, one for each sample`,
     );
+  }
+  const seen = new Set<number>();
+  for (const [place, index] of Array.from(indices ?? []).entries()) {
+    if (Number.isInteger(index) && index >= 0 && !seen.has(index)) seen.add(index);
+    else {
+      throw new DataError(
+        `Cannot use data set ${name}: got index ${describeValue(index)}${
+          seen.has(index) ? " once more" : ""
+        } at place ${place}, need different integers of at least 0`,
+      );
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import { uniformFloat64 } from "npm:pure-rand@8.4.2/distribution/uniformFloat64"
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import type { Dataset, Split } from "./dataset.ts";
-import { createDataset } from "./dataset.ts";
+import { checkSplit, createDataset } from "./dataset.ts";
 import type { Glyph, Point } from "./glyphs.ts";
 import { GLYPHS } from "./glyphs.ts";
 import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
@@ -43,6 +43,7 @@ export function drawDigits(
   options: { size?: number; seed?: number } = {},
 ): Dataset {
   checkKeys("draw digits", options, { size: true, seed: true });
+  checkSplit("draw digits", split);
   const { size = DEFAULT_SIZE[split], seed = 0 } = options;
   checkRange("size", size, 1, 2 ** 31 - 1);
   checkRange("seed", seed, 0, 2 ** 32 - 1);

@@ -8,7 +8,7 @@
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
-import { createDataset } from "./dataset.ts";
+import { checkSplit, createDataset } from "./dataset.ts";
 import { exists, readBytes } from "./file.ts";
 import { readLabels } from "./labels.ts";
 import { readNpy } from "./npy.ts";
@@ -48,6 +48,7 @@ const FILES = {
  * @throws {DataError} when images, labels and settings do not fit each other
  */
 export async function readFolder(path: string, split: Split): Promise<Dataset> {
+  checkSplit(`read ${path}`, split);
   const settings = await readSettings(`${path}/dataset.json`);
   const { images, shape } = await readImages(`${path}/${FILES[split].images}`, settings.layout);
   const labels = await readLabels(`${path}/${FILES[split].labels}`);

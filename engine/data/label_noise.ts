@@ -4,6 +4,7 @@
  * @module
  */
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
+import { checkNumber } from "../options.ts";
 import type { Dataset } from "./dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
 import { countShare } from "./share.ts";
@@ -24,11 +25,8 @@ export interface NoisyDataset {
  */
 export function flipLabels(data: Dataset, share: number, seed = 0): NoisyDataset {
   const { name, classes } = data;
-  if (!(share >= 0 && share <= 1)) {
-    throw new RangeError(
-      `Cannot flip labels of ${name}: got share ${share}, need a number from 0 to 1`,
-    );
-  }
+  const isShare = (value: number) => value >= 0 && value <= 1;
+  checkNumber(`flip labels of ${name}`, "share", share, isShare, "a number from 0 to 1");
   if (classes < 2) {
     throw new RangeError(`Cannot flip labels of ${name}: got 1 class, need another to flip to`);
   }

@@ -8,7 +8,7 @@
 
 import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
-import { createDataset } from "./dataset.ts";
+import { checkSplit, createDataset } from "./dataset.ts";
 import { exists } from "./file.ts";
 import type { IdxArray } from "./idx.ts";
 import { readIdx } from "./idx.ts";
@@ -58,6 +58,7 @@ export async function holdsIdx(folder: string, split: Split): Promise<boolean> {
 }
 
 async function readForm(form: IdxForm, folder: string, split: Split): Promise<Dataset> {
+  checkSplit(`read ${form.title}`, split);
   const images = await readRanked(form, folder, IDX_FILES[split].images, 3);
   const labels = await readRanked(form, folder, IDX_FILES[split].labels, 1);
   return createDataset({

@@ -5,7 +5,7 @@ import { cacheFolder } from "../cache_folder.ts";
 import { FileError, UnknownDatasetError } from "../errors.ts";
 import { checkKeys, FLAG } from "../options.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
-import { type Dataset, type Split, takeFirst } from "./dataset.ts";
+import { checkSplit, type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawStratified } from "./stratified.ts";
 import { drawDigits } from "./digits.ts";
 import { exists } from "./file.ts";
@@ -64,6 +64,7 @@ export async function loadDataset(
   } = {},
 ): Promise<Dataset> {
   checkKeys(`load data set ${name}`, options, { size: true, sampleSeed: true, first: FLAG });
+  checkSplit(`load data set ${name}`, split);
   const { size, sampleSeed, first } = options;
   const whole = await readWhole(name, split);
   if (size === undefined) return whole;
@@ -100,6 +101,7 @@ function isKnown(name: string): name is keyof typeof KNOWN {
  * @throws {FileError} or {RangeError} as {@link loadDataset}, when there is no such data set
  */
 export async function hasSplit(name: string, split: Split): Promise<boolean> {
+  checkSplit(`look for data set ${name}`, split);
   if (name === "digits" || isKnown(name)) return true;
   if (!await exists(name)) throw explainMissing(name);
   const found = await Promise.all(

@@ -1,4 +1,5 @@
 /** Shares of counts, in decimal arithmetic. @module */
+import { describeValue } from "../options.ts";
 
 /**
  * How many of `count` things a share is: the decimal number that the share is written as times the count, rounded down, or to the nearest
@@ -6,6 +7,7 @@
  *
  * @param share meant as its shortest decimal representation, which JavaScript prints
  * @throws {RangeError} if the share is negative or not finite, or the count is not an integer of at least 0
+ * @throws {TypeError} if the rounding is neither of the two
  */
 export function countShare(
   share: number,
@@ -15,6 +17,11 @@ export function countShare(
   if (!(Number.isFinite(share) && share >= 0 && Number.isInteger(count) && count >= 0)) {
     throw new RangeError(
       `Cannot take a share: got ${share} of ${count}, need a number of at least 0 and a count`,
+    );
+  }
+  if (rounding !== "down" && rounding !== "nearest") {
+    throw new TypeError(
+      `Cannot take a share: got rounding ${describeValue(rounding)}, need "down" or "nearest"`,
     );
   }
   // one digit before the point: 2.9e-1

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkKeys } from "../options.ts";
 import { type Dataset, takeSamples } from "./dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
 
@@ -16,12 +17,17 @@ import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
  *
  * @param options.seed integer in 0..2^32-1; 0 by default
  * @throws {RangeError} when `size` is not an integer in 1..N
+ * @throws {TypeError} when `options` is no object, or has another key
  */
 export function drawStratified(
   data: Dataset,
   size: number,
-  { seed = 0 }: { readonly seed?: number } = {},
+  options: { readonly seed?: number } = {},
 ): Dataset {
+  checkKeys<{ readonly seed?: number }>(`draw samples of ${data.name}`, options, { seed: true }, {
+    renamed: { sampleSeed: "seed" },
+  });
+  const { seed = 0 } = options;
   const count = data.labels.length;
   if (!Number.isInteger(size) || size < 1 || size > count) {
     throw new RangeError(

@@ -4,6 +4,7 @@
  * @module
  */
 import { countShare } from "../data/share.ts";
+import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Network } from "../network/network.ts";
 import { planJob } from "../rows/job.ts";
@@ -59,7 +60,7 @@ export interface Estimate {
 /**
  * Estimates a job; touches no data.
  *
- * @throws {BudgetError} if the budget is too small, `RangeError` if a sketch has too few numbers; the message says what is needed.
+ * @throws {BudgetError} if the budget is too small, `RangeError` if a number is out of range or a sketch has too few numbers; the message says what is needed.
  */
 export async function estimateJob(
   gpu: Gpu,
@@ -75,6 +76,12 @@ export async function estimateJob(
     heldBytes = 0,
   }: EstimateRequest,
 ): Promise<Estimate> {
+  const check = (name: string, value: unknown, fits: (value: number) => boolean, need: string) =>
+    checkNumber("estimate a job", name, value, fits, need);
+  check("count", count, isCount, "a positive integer");
+  if (others !== undefined) check("others", others, isCount, "a positive integer, or none");
+  check("ratio", ratio, (share) => share > 0 && share <= 1, "a number above 0 and at most 1");
+  check("groups", groups, isCount, "a positive integer");
   const layers = network.select(names);
   const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
   const variant = await chooseVariant(gpu, layout);

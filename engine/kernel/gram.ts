@@ -55,8 +55,8 @@ export class TileSweep implements Disposable {
   readonly #products: Products;
 
   /**
-   * @throws {RangeError} if the two sides come from networks of different layers, or different sketches, `DisposedError` if one of them has been
-   * disposed, or its engine.
+   * @throws {RangeError} if the two sides come from networks of different layers, or different sketches, or are of different kinds,
+   * `DisposedError` if one of them has been disposed, or its engine.
    */
   constructor(
     private readonly rows: Rows,
@@ -75,9 +75,19 @@ export class TileSweep implements Disposable {
         }, need the same sketch on both sides, or none`,
       );
     }
-    if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
+    const [kind, other] = [rows, columns].map(describeProjection);
+    if (kind && other && kind !== other) {
       throw new RangeError(
-        `Cannot multiply rows: got ${layout.length} and ${columns.layout.length} numbers a row, need rows of one network`,
+        `Cannot multiply rows: got ${kind} rows and ${other} rows, need both projected with the same seeds, ` +
+          "and both normalised or neither",
+      );
+    }
+    if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
+      const [own, others] = [layout, columns.layout].map(({ segments, length }) =>
+        `${length} numbers of layers ${segments.map(({ layer }) => layer).join(", ")}`
+      );
+      throw new RangeError(
+        `Cannot multiply rows: got rows of ${own} and rows of ${others}, need the same layers of one network`,
       );
     }
     if (rows.variant.operands !== columns.variant.operands) {
@@ -246,6 +256,11 @@ export async function computeGram(
     storeTile(tile, matrix, columns.count);
   }
   return matrix;
+}
+
+/** `lpntk` or `normalised lpntk`; nothing where it is not known. */
+function describeProjection({ projection }: Rows): string | undefined {
+  return projection && `${projection.isNormalised ? "normalised " : ""}${projection.kind}`;
 }
 
 /** Copies the panels above the diagonal of a square tile to the places below it. */

@@ -16,7 +16,7 @@ import { PANEL_ROWS, type Residence } from "../rows/plan.ts";
 import { drawSeeds, NAMED_SEEDS, Projector, type Seeds } from "../rows/projector.ts";
 import { describeValue } from "../options.ts";
 import { measureFreeDisk } from "../rows/room.ts";
-import { Rows } from "../rows/rows.ts";
+import { type Projection, Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
 import { drawFilters, planSketch } from "../rows/sketch.ts";
@@ -52,7 +52,7 @@ export interface ProjectionOptions {
  *
  * @returns packed rows; the caller disposes them
  * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if seeds do not
- * fit the data set, there is no layer of a name, a sketch has too few numbers or blocks are no whole panels, `BudgetError` if the memory budget
+ * fit the data set or cannot be normalised, there is no layer of a name, a sketch has too few numbers or blocks are no whole panels, `BudgetError` if the memory budget
  * is too small, `FileError` if rows go to a file that cannot be written, `NonFiniteError` if a projection overflows; the message names the sample and the
  * layer.
  */
@@ -62,14 +62,25 @@ export async function projectRows(
   data: Dataset,
   options: ProjectionOptions,
 ): Promise<Rows> {
-  if (!options.normalise) return await projectSeeds(tensorflow, network, data, options);
-  const { seeds, onProgress } = options;
+  const { seeds, normalise: isNormalised = false, onProgress } = options;
+  const kind = typeof seeds === "string" ? seeds : "custom";
+  if (!isNormalised) {
+    return await projectSeeds(tensorflow, network, data, options, { kind, isNormalised });
+  }
+  checkFit(network, data);
+  checkSeeds(network, data, seeds);
+  if (seeds === "entk") {
+    throw new RangeError(
+      `Cannot normalise ${data.name}: got the seeds 'entk', which give ${network.classes} rows a sample, ` +
+        "need seeds that give one; normalise 'lpntk' or 'pntk', or leave normalise out",
+    );
+  }
   const pass = (seeds: Seeds, passesBefore: number) =>
     projectSeeds(tensorflow, network, data, {
       ...options,
       seeds,
       onProgress: (done, total) => onProgress?.(passesBefore * total + done, 2 * total),
-    });
+    }, { kind, isNormalised });
   const similarity = await (async () => {
     using rows = await pass(seeds, 0);
     return await computeSelfSimilarity(rows);
@@ -103,12 +114,13 @@ async function projectSeeds(
   network: Network,
   data: Dataset,
   options: ProjectionOptions,
+  projection: Projection,
 ): Promise<Rows> {
   const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
   const { others = 0, heldBytes = 0 } = options;
+  checkFit(network, data);
   const rowsPerSample = seeds === "entk" ? network.classes : undefined;
   const count = data.labels.length * (rowsPerSample ?? 1);
-  checkFit(network, data);
   checkSeeds(network, data, seeds);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
@@ -147,6 +159,7 @@ async function projectSeeds(
       variant,
       blockRows,
       rowsPerSample,
+      projection,
       ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
     }),
   );
@@ -192,9 +205,12 @@ function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
 }
 
 function checkBlockRows(data: Dataset, blockRows: number): void {
-  if (!(blockRows >= PANEL_ROWS && blockRows % PANEL_ROWS === 0)) {
+  const isWhole = Number.isInteger(blockRows) && blockRows % PANEL_ROWS === 0;
+  if (!(isWhole && blockRows >= PANEL_ROWS)) {
     throw new RangeError(
-      `Cannot project ${data.name}: got tiles of ${blockRows} rows, need a multiple of ${PANEL_ROWS}`,
+      `Cannot project ${data.name}: got tiles of ${
+        describeValue(blockRows)
+      } rows, need a multiple of ${PANEL_ROWS}`,
     );
   }
 }

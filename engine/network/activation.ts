@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { DataError } from "../errors.ts";
+import { LayerError } from "../errors.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { checkCall } from "./arguments.ts";
 import { launchElementwise } from "./elementwise.ts";
@@ -76,8 +76,12 @@ function checkWindow(
   size: number,
 ): void {
   if (height >= size && width >= size) return;
-  throw new DataError(
-    `Cannot pool by ${operation}: got ${height} x ${width} pixels, need at least the window's ${size} x ${size}`,
+  throw new LayerError(
+    operation,
+    "size",
+    `Cannot use ${operation}: got size ${size} on ${height} x ${width} pixels, need at most ${
+      Math.min(height, width)
+    }; lower size`,
   );
 }
 

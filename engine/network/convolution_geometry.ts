@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DataError } from "../errors.ts";
+import { LayerError } from "../errors.ts";
 import { countFilterSteps, countSteps } from "./convolution_launch.ts";
 
 /** Stride and zero padding, the same along both axes. */
@@ -36,26 +36,32 @@ export const LOOP_STEPS = 65_535;
  * @param filterShape `[kernel height, kernel width, in channels, out channels]`
  * @param layer its name, for the error
  * @returns height and width of the output
- * @throws {DataError} if the image is smaller than the filter.
+ * @throws {LayerError} if the image is smaller than the filter.
  */
-export function checkWindow(
+function checkWindow(
   [, height, width]: readonly number[],
   [kernelHeight, kernelWidth]: readonly number[],
   { stride, pad }: ConvolutionAttributes,
-  layer?: string,
+  layer = NAMELESS,
 ): [outHeight: number, outWidth: number] {
   const outHeight = Math.floor((height + 2 * pad - kernelHeight) / stride) + 1;
   const outWidth = Math.floor((width + 2 * pad - kernelWidth) / stride) + 1;
   if (outHeight >= 1 && outWidth >= 1) return [outHeight, outWidth];
-  throw new DataError(
-    `Cannot convolve${
-      describeLayer(layer)
-    }: got ${height} x ${width} pixels padded by ${pad}, need at least the filter's ${kernelHeight} x ${kernelWidth}`,
+  const most = Math.min(height, width) + 2 * pad;
+  throw new LayerError(
+    layer,
+    "size",
+    `Cannot use ${describeLayer(layer)}: got size ${
+      Math.max(kernelHeight, kernelWidth)
+    } on ${height} x ${width} pixels padded by ${pad}, need at most ${most}; lower size or raise pad`,
   );
 }
 
-function describeLayer(name: string | undefined): string {
-  return name === undefined ? "" : ` in layer '${name}'`;
+/** Convolutions that are no layer of a definition. */
+const NAMELESS = "convolution";
+
+function describeLayer(name: string): string {
+  return name === NAMELESS ? name : `layer '${name}'`;
 }
 
 /**
@@ -64,28 +70,54 @@ function describeLayer(name: string | undefined): string {
  * @param inShape `[N, height, width, channels]`
  * @param filterShape `[kernel height, kernel width, in channels, out channels]`
  * @param layer its name, for the error
- * @throws {DataError} if the image is smaller than the filter, or one of the two so large that an invocation would loop for too long.
+ * @throws {LayerError} if the image is smaller than the filter, or one of the two so large that an invocation would loop for too long.
  */
 export function measureConvolution(
   inShape: readonly number[],
   filterShape: readonly number[],
   { stride, pad }: ConvolutionAttributes,
-  layer?: string,
+  layer = NAMELESS,
 ): ConvolutionGeometry {
   const [, in_height, in_width, in_channels] = inShape;
   const [kernel_height, kernel_width, , out_channels] = filterShape;
   const [out_height, out_width] = checkWindow(inShape, filterShape, { stride, pad }, layer);
-  const steps = Math.max(
-    countSteps(kernel_height, kernel_width, in_channels),
-    countSteps(kernel_height, kernel_width, out_channels),
-    countFilterSteps(out_height, out_width, stride),
-  );
-  if (steps > LOOP_STEPS) {
-    throw new DataError(
-      `Cannot convolve${describeLayer(layer)}: got ${in_height} x ${in_width} pixels and a filter ${
-        filterShape.join(" x ")
-      }, which take loops of ${steps} steps, need at most ${LOOP_STEPS}`,
+  const refuse = (option: string, got: string, steps: number, mend: string) =>
+    new LayerError(
+      layer,
+      option,
+      `Cannot use ${
+        describeLayer(layer)
+      }: got ${got}, which takes loops of ${steps} steps, need at most ${LOOP_STEPS}; ${mend}`,
     );
+  const filter = `size ${Math.max(kernel_height, kernel_width)}`;
+  const inSteps = countSteps(kernel_height, kernel_width, in_channels);
+  if (inSteps > LOOP_STEPS) {
+    throw refuse("size", `${filter} over ${in_channels} channels`, inSteps, "lower size");
+  }
+  const outSteps = countSteps(kernel_height, kernel_width, out_channels);
+  if (outSteps > LOOP_STEPS) {
+    const got = `filters ${out_channels} of ${filter}`;
+    throw refuse("filters", got, outSteps, "lower filters or size");
+  }
+  const steps = countFilterSteps(out_height, out_width, stride);
+  if (steps > LOOP_STEPS) {
+    const [pixels, output] = [[in_height, in_width], [out_height, out_width]].map((sides) =>
+      sides.join(" x ")
+    );
+    const [rows, columns] = [[in_height, kernel_height], [in_width, kernel_width]].map((
+      [size, kernel],
+    ) => Math.floor((size - kernel) / stride) + 1);
+    // whether the image would do without its padding
+    const isPadding = rows < 1 || columns < 1 ||
+      countFilterSteps(rows, columns, stride) <= LOOP_STEPS;
+    throw isPadding
+      ? refuse("pad", `pad ${pad} on ${pixels} pixels, an output of ${output}`, steps, "lower pad")
+      : refuse(
+        "x",
+        `x of ${pixels} pixels, an output of ${output}`,
+        steps,
+        "raise stride or take smaller images",
+      );
   }
   return {
     in_height,

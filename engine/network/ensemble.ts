@@ -7,7 +7,7 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../gpu/kernel_table.ts";
 import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
-import { checkKeys, type OptionNames } from "../options.ts";
+import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "./definition.ts";
 import { layElementwise } from "./elementwise.ts";
 import { computeCrossEntropy } from "./loss.ts";
@@ -286,17 +286,9 @@ function checkSubsets(subsets: readonly ArrayLike<number>[]): number {
 }
 
 function checkOptions(epochs: number, learningRate: number, momentum: number): void {
-  if (!(Number.isInteger(epochs) && epochs >= 1)) {
-    throw new RangeError(`Cannot train an ensemble: got epochs ${epochs}, need a positive integer`);
-  }
-  if (!(learningRate > 0)) {
-    throw new RangeError(
-      `Cannot train an ensemble: got learning rate ${learningRate}, need a positive number`,
-    );
-  }
-  if (!(momentum >= 0 && momentum < 1)) {
-    throw new RangeError(
-      `Cannot train an ensemble: got momentum ${momentum}, need a number from 0 to below 1`,
-    );
-  }
+  const action = "train an ensemble";
+  checkNumber(action, "epochs", epochs, isCount, "a positive integer");
+  checkNumber(action, "learning rate", learningRate, (rate) => rate > 0, "a positive number");
+  const need = "a number from 0 to below 1";
+  checkNumber(action, "momentum", momentum, (share) => share >= 0 && share < 1, need);
 }

@@ -6,15 +6,19 @@
 import { type Dataset, indexSample } from "../data/dataset.ts";
 import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
+import { describeValue } from "../options.ts";
 import type { Network } from "./network.ts";
 
 /**
- * Refuses a data set that a network cannot take.
+ * Refuses a data set that a network cannot take, what is no data set, and a network that is disposed.
  *
+ * @throws {TypeError} if this is no data set or no network, or the network is disposed.
  * @throws {DataError} if the images have another shape, or the labels or the number of classes are beyond the network's; of labels that
  * are all one too large, also where this part of the data set lacks the largest, the message says to subtract 1.
  */
 export function checkFit(network: Network, data: Dataset): void {
+  network.check();
+  checkData(network, data);
   const { classes, inputShape, definition } = network;
   if (data.shape.some((size, axis) => size !== inputShape[axis])) {
     throw new DataError(
@@ -48,4 +52,16 @@ export function checkFit(network: Network, data: Dataset): void {
       `at most the network's ${classes}, of which every label is one`,
     );
   }
+}
+
+function checkData({ definition }: Network, data: unknown): asserts data is Dataset {
+  const { images, labels, shape } = Object(data) as Partial<Dataset>;
+  const isData = images instanceof Uint8Array && labels instanceof Int32Array &&
+    Array.isArray(shape);
+  if (isData) return;
+  throw new TypeError(
+    `Cannot pass samples through ${definition.name}: got ${
+      describeValue(data)
+    }, need a data set as createDataset makes it`,
+  );
 }

@@ -187,7 +187,9 @@ class ParameterReader implements ParameterMaker {
     private readonly bindingBytes: number,
   ) {
     this.#unused = new Set(weights.keys());
-    this.#prefixes = listPrefixes([...weights.keys()]);
+    // a wrapper's own counters and masks, which are no weights, stand beside what it wraps
+    const names = [...weights].filter(([, { dtype }]) => dtype === undefined).map(([name]) => name);
+    this.#prefixes = listPrefixes(names);
   }
 
   get notes(): LoadingNotes {

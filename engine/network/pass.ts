@@ -9,7 +9,7 @@ import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator"
 import { LayerError } from "../errors.ts";
 import { checkCall } from "./arguments.ts";
 import { connect, convolve } from "./convolution.ts";
-import { checkWindow, measureConvolution } from "./convolution_geometry.ts";
+import { measureConvolution } from "./convolution_geometry.ts";
 import {
   type BatchNormOptions,
   type ConvolutionOptions,
@@ -54,6 +54,7 @@ export class Pass implements Layers {
   readonly maxPool = operations.maxPool;
   readonly relu = operations.relu;
   readonly tanh = operations.tanh;
+  readonly classes: number;
   readonly #tap: Tap;
   readonly #noise: RandomGenerator | undefined;
   readonly #used = new Set<string>();
@@ -66,10 +67,12 @@ export class Pass implements Layers {
   ) {
     this.#tap = tap;
     this.#noise = noise;
-  }
-
-  get classes(): number {
-    return this.settings.classes;
+    this.classes = settings.classes;
+    // a definition may take them apart, as `forward({ dense, classes }, images)` does
+    this.convolution = this.convolution.bind(this);
+    this.dense = this.dense.bind(this);
+    this.batchNorm = this.batchNorm.bind(this);
+    this.dropout = this.dropout.bind(this);
   }
 
   /** Names of the layers that were asked for so far. */
@@ -85,7 +88,8 @@ export class Pass implements Layers {
     const { modules, bindingBytes } = this.settings;
     const layer = modules.layer(name, call, (maker) => {
       const wanted = [size, size, x.shape[3], filters];
-      checkWindow(x.shape, wanted, { stride, pad }, name);
+      // before the weights are drawn; of them the file may say another number of filters
+      measureConvolution(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
       return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {
         const geometry = measureConvolution(x.shape, weight, { stride, pad }, name);
         const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];

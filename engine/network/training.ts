@@ -64,10 +64,11 @@ export async function trainNetwork(
   options: TrainingOptions = {},
 ): Promise<TrainingResult> {
   const settings = settle(options);
-  const count = data.labels.length;
   const { epochs, momentum, schedule, seed, validation, test, resume, onEpoch, signal } = settings;
   const report = interruptBy(signal, settings.onProgress);
-  for (const set of [data, validation, test]) if (set) checkFit(network, set);
+  checkFit(network, data);
+  for (const set of [validation, test]) if (set !== undefined) checkFit(network, set);
+  const count = data.labels.length;
   const batch = settings.batch === "full" ? count : Math.min(settings.batch, count);
   if (batch > network.batchLimit) {
     throw new RangeError(

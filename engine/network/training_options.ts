@@ -6,7 +6,14 @@
 import type { Dataset } from "../data/dataset.ts";
 import { hashDataset } from "../data/digest.ts";
 import type { Interruption } from "../gpu/pace.ts";
-import { checkKeys, FLAG, type OptionNames, type OtherNames } from "../options.ts";
+import {
+  checkKeys,
+  checkNumber,
+  FLAG,
+  isCount,
+  type OptionNames,
+  type OtherNames,
+} from "../options.ts";
 import type { Network } from "./network.ts";
 import type { StateSettings, TrainingState } from "./training_state.ts";
 
@@ -132,15 +139,13 @@ export function identifyTraining(
 
 function checkRanges(settings: typeof DEFAULTS): void {
   const { epochs, batch, learningRate, momentum, weightDecay } = settings;
-  const check = (name: string, value: number, fits: boolean, need: string) => {
-    if (!fits) throw new RangeError(`Cannot train: got ${name} ${value}, need ${need}`);
-  };
-  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
-  check("epochs", epochs, isCount(epochs), "a positive integer");
-  if (batch !== "full") check("batch", batch, isCount(batch), "a positive integer or 'full'");
-  check("learning rate", learningRate, learningRate > 0, "a positive number");
-  check("momentum", momentum, momentum >= 0 && momentum < 1, "a number from 0 to below 1");
-  check("weight decay", weightDecay, weightDecay >= 0, "a number of at least 0");
+  const check = (name: string, value: unknown, fits: (value: number) => boolean, need: string) =>
+    checkNumber("train", name, value, fits, need);
+  check("epochs", epochs, isCount, "a positive integer");
+  if (batch !== "full") check("batch", batch, isCount, "a positive integer or 'full'");
+  check("learning rate", learningRate, (rate) => rate > 0, "a positive number");
+  check("momentum", momentum, (share) => share >= 0 && share < 1, "a number from 0 to below 1");
+  check("weight decay", weightDecay, (decay) => decay >= 0, "a number of at least 0");
 }
 
 function withoutUndefined<T extends object>(options: T): T {

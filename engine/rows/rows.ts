@@ -6,6 +6,7 @@
 import { DisposedError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { describeValue } from "../options.ts";
 import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
 import {
   groupSlices,
@@ -37,6 +38,13 @@ export interface BoundSlice extends RowSlice {
 /** What a kernel binds: some rows, and some numbers of them. */
 export type Place = readonly [block: RowBlock, slice: BoundSlice];
 
+/** What rows are the projections of: products of rows of two kinds are entries of no kernel. */
+export interface Projection {
+  /** The seeds' name, or `custom` for an array. */
+  readonly kind: "lpntk" | "pntk" | "entk" | "custom";
+  readonly isNormalised: boolean;
+}
+
 /** How rows are kept. */
 export interface RowsOptions {
   /** What multiplies them, which says where they stand. Default: the variant that runs everywhere. */
@@ -51,6 +59,8 @@ export interface RowsOptions {
   readonly recompute?: { readonly source: RowSource; readonly heldLength: number };
   /** Rows of a sample, neighbours, where it has one for each of its logits, be that one alone. */
   readonly rowsPerSample?: number;
+  /** Default: not told, as of raw numbers, which any rows of one layout may be multiplied with. */
+  readonly projection?: Projection;
 }
 
 /** Computes packed rows. */
@@ -95,6 +105,8 @@ export class Rows {
   readonly residence: Residence;
   /** C where a sample has a row for each of its logits; nothing where it has one of all of them. */
   readonly rowsPerSample: number | undefined;
+  /** What they are the projections of; nothing for raw numbers. */
+  readonly projection: Projection | undefined;
   /** Slices that stand on the device together, and which of a slot's places each of them takes. */
   readonly #places = new Map<BoundSlice, { group: readonly BoundSlice[]; place: number }>();
   /** A slot for each block, or two for all, the one that was asked for last at the end. */
@@ -116,6 +128,7 @@ export class Rows {
     this.variant = variant;
     this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;
+    this.projection = options.projection;
     const binding = measureBinding(gpu, variant.operands);
     const { blockRows = planBlockRows(layout, binding) } = options;
     const { sliceLength = planSliceLength(layout, binding) } = options;
@@ -248,6 +261,30 @@ export class Rows {
   #locate([{ firstRow }, { offset, length }]: Place, panel: number): number {
     const panels = padRows(this.count) / PANEL_ROWS;
     return offset * panels + (firstRow / PANEL_ROWS + panel) * length;
+  }
+}
+
+/**
+ * Refuses what is no rows, and rows that are not one for each sample, of which samples' indices would mean nothing.
+ *
+ * @param action what cannot be done then, as in `Cannot find redundant samples`
+ * @param need what else may be given, as in `rows as Engine.project gives them`
+ * @throws {TypeError} if these are no rows, `RangeError` if they are several for each sample.
+ */
+export function checkRows(
+  action: string,
+  rows: unknown,
+  need = "rows as Engine.project gives them",
+): asserts rows is Rows {
+  if (!(rows instanceof Rows)) {
+    throw new TypeError(`Cannot ${action}: got ${describeValue(rows)}, need ${need}`);
+  }
+  const { rowsPerSample = 1 } = rows;
+  if (rowsPerSample > 1) {
+    throw new RangeError(
+      `Cannot ${action}: got rows of the eNTK, ${rowsPerSample} for each sample, need one for each; ` +
+        "project with the seeds 'lpntk' or 'pntk'",
+    );
   }
 }
 

@@ -7,9 +7,9 @@ import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
 import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
-import { Rows } from "../rows/rows.ts";
-import { checkKeys } from "../options.ts";
-import { countSamples, type KernelSource, readTiles } from "./source.ts";
+import { checkRows, Rows } from "../rows/rows.ts";
+import { checkKeys, checkNumber, isCount } from "../options.ts";
+import { checkSource, countSamples, type KernelSource, readTiles } from "./source.ts";
 
 /** How to average. */
 export interface ClassSimilarityOptions extends Interruption {
@@ -25,7 +25,7 @@ export interface ClassSimilarityOptions extends Interruption {
  * The matrix is visited tile by tile and never stored; from rows each tile is read back, which beside its product is nothing.
  *
  * @param labels of the samples that are averaged over
- * @throws {DataError} if the labels are not one for each sample, in `0 .. classes - 1`.
+ * @throws {DataError} if the labels are not one for each sample, in `0 .. classes - 1`; `RangeError` if `classes` is no positive integer.
  */
 export async function averageByClass(
   source: KernelSource,
@@ -40,6 +40,11 @@ export async function averageByClass(
   });
   const { columns, onProgress, signal } = options;
   const report = interruptBy(signal, onProgress);
+  checkSource("average by class", source);
+  if (columns) {
+    checkRows("average by class", columns);
+    checkRows("average by class with columns", source);
+  }
   checkLabels(labels, columns ? columns.count : countSamples(source), classes);
   const sums = new Float64Array(countSamples(source) * classes);
   const counts = new Float64Array(sums.length);
@@ -66,6 +71,7 @@ export async function averageByClass(
 }
 
 function checkLabels(labels: ArrayLike<number>, count: number, classes: number): void {
+  checkNumber("average by class", "classes", classes, isCount, "a positive integer");
   if (labels.length !== count) {
     throw new DataError(
       `Cannot average by class: got ${labels.length} labels, need ${count}, one for each sample`,

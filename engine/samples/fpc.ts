@@ -14,8 +14,9 @@ import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pa
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
 import { Rows } from "../rows/rows.ts";
-import { checkKeys, type OptionNames } from "../options.ts";
+import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import {
+  checkSource,
   countSamples,
   KernelMatrix,
   type KernelSource,
@@ -74,18 +75,17 @@ const LARGEST = 3.4028234663852886e38;
  */
 export async function clusterSamples(
   source: KernelSource,
-  options: ClusterOptions,
+  // without types it may be left out, and the ratio is then said to be missing
+  options: ClusterOptions = {} as ClusterOptions,
   onProgress?: OnProgress,
 ): Promise<Clusters> {
   checkKeys("cluster samples", options, CLUSTER_OPTIONS);
   const { ratio, perClass, among, signal } = options;
   const report = interruptBy(signal, onProgress);
+  checkSource("cluster samples", source);
   const count = countSamples(source);
-  if (!(ratio > 0 && ratio <= 1)) {
-    throw new RangeError(
-      `Cannot cluster samples: got ratio ${ratio}, need a number above 0 and at most 1`,
-    );
-  }
+  const isRatio = (value: number) => value > 0 && value <= 1;
+  checkNumber("cluster samples", "ratio", ratio, isRatio, "a number above 0 and at most 1");
   if (perClass && perClass.length !== count) {
     throw new RangeError(
       `Cannot cluster samples per class: got ${perClass.length} labels, need ${count}, one for each sample`,

@@ -34,9 +34,9 @@ export async function computeGradientNorms(
   options: Interruption = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const report = interruptWith("compute gradient norms", options, onProgress);
+  const logits = await computeLogits(tensorflow, network, data, options);
   const count = data.labels.length;
   const { classes } = network;
-  const logits = await computeLogits(tensorflow, network, data, options);
   const seeds = computePredictionErrors(logits, data.labels);
   const norms = new Float32Array(count);
   for (let first = 0; first < count; first += PART) {

@@ -6,7 +6,7 @@
 import { kernels } from "../gpu/kernel_table.ts";
 import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import type { Rows } from "../rows/rows.ts";
+import { checkRows, type Rows } from "../rows/rows.ts";
 
 /** Each sample's nearest others, the most similar first, the lower index first on a tie. */
 export interface Nearest {
@@ -28,7 +28,7 @@ const LEAST = -3.4028234663852886e38;
  * The matrix is computed tile by tile and never stored; the tiles never leave the device. Costs as much as the matrix, and `8 * N * size`
  * bytes on the device.
  *
- * @throws {RangeError} if `size` is not an integer from 1 to `N - 1`.
+ * @throws {TypeError} if these are no rows, `RangeError` if they are several for each sample or `size` is not an integer from 1 to `N - 1`.
  */
 export async function findNearest(
   rows: Rows,
@@ -37,6 +37,7 @@ export async function findNearest(
   options: Interruption = {},
 ): Promise<Nearest> {
   const report = interruptWith("find nearest samples", options, onProgress);
+  checkRows("find nearest samples", rows);
   const { gpu, count } = rows;
   if (!(Number.isInteger(size) && size >= 1 && size < count)) {
     throw new RangeError(

@@ -8,10 +8,23 @@
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 import { countShare } from "../data/share.ts";
+import { checkNumber, describeValue } from "../options.ts";
 import type { Clusters } from "./fpc.ts";
 
-/** Keeps the samples that are not flagged. */
-export function keepUnflagged(flags: ArrayLike<number>): Int32Array<ArrayBuffer> {
+/**
+ * Keeps the samples that are not flagged.
+ *
+ * @param flags `[N]`, 1 or true where flagged and 0 or false elsewhere
+ * @throws {RangeError} if one is anything else, as where these are indices.
+ */
+export function keepUnflagged(flags: ArrayLike<number | boolean>): Int32Array<ArrayBuffer> {
+  const bad = Array.from(flags).findIndex((flag) => ![0, 1, false, true].includes(flag));
+  if (bad >= 0) {
+    throw new RangeError(
+      `Cannot keep unflagged samples: got flag ${describeValue(flags[bad])} for sample ${bad}, ` +
+        "need 0 or 1 for each sample, which are no indices",
+    );
+  }
   return Int32Array.from(Array.from(flags).keys().filter((i) => !flags[i]));
 }
 
@@ -41,7 +54,7 @@ export function pruneHeads(
 /**
  * Keeps the `size` samples of the highest scores, which may be infinite; a tie at the border is drawn at random.
  *
- * @throws {RangeError} if `size` is not an integer from 1 to the number of scores, or a score is NaN.
+ * @throws {RangeError} if `size` is not an integer from 1 to the number of scores, or a score is NaN or no number.
  */
 export function keepHighest(
   scores: ArrayLike<number>,
@@ -49,9 +62,15 @@ export function keepHighest(
   seed = 0,
 ): Int32Array<ArrayBuffer> {
   checkSize(scores.length, size, "the highest scores");
-  const bad = Array.from(scores).findIndex(Number.isNaN);
+  const bad = Array.from(scores).findIndex((score) =>
+    typeof score !== "number" || Number.isNaN(score)
+  );
   if (bad >= 0) {
-    throw new RangeError(`Cannot keep the highest scores: got NaN for sample ${bad}, need numbers`);
+    throw new RangeError(
+      `Cannot keep the highest scores: got ${
+        describeValue(scores[bad])
+      } for sample ${bad}, need numbers`,
+    );
   }
   const drawn = drawPermutation(createGenerator(seed, STREAMS.ties), scores.length);
   // compared, not subtracted: infinite scores have no difference
@@ -77,12 +96,13 @@ function choose(samples: readonly number[], size: number, generator: RandomGener
 
 function checkSize(count: number, size: number, what: string): void {
   if (!(Number.isInteger(size) && size >= 1 && size <= count)) {
-    throw new RangeError(`Cannot keep ${what}: got ${size}, need an integer from 1 to ${count}`);
+    throw new RangeError(
+      `Cannot keep ${what}: got ${describeValue(size)}, need an integer from 1 to ${count}`,
+    );
   }
 }
 
 function checkShare(share: number): void {
-  if (!(share >= 0 && share <= 1)) {
-    throw new RangeError(`Cannot prune heads: got share ${share}, need a number from 0 to 1`);
-  }
+  const isShare = (value: number) => value >= 0 && value <= 1;
+  checkNumber("prune heads", "share", share, isShare, "a number from 0 to 1");
 }

@@ -8,7 +8,13 @@ import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts"
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames } from "../options.ts";
-import { countSamples, type KernelSource, readSelfSimilarity, readTiles } from "./source.ts";
+import {
+  checkSource,
+  countSamples,
+  type KernelSource,
+  readSelfSimilarity,
+  readTiles,
+} from "./source.ts";
 
 /**
  * Which samples a sample is compared with: `any` other, as the paper's text says, or only the `later` ones of the data set, as the authors'
@@ -40,6 +46,7 @@ export async function findRedundant(
   checkKeys("find redundant samples", options, REDUNDANCY_OPTIONS);
   const { rule = "any", signal } = options;
   const report = interruptBy(signal, onProgress);
+  checkSource("find redundant samples", source);
   const self = await readSelfSimilarity(source);
   if (source instanceof Rows) {
     const maxima = await computeMaxima(source, rule, report);

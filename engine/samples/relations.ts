@@ -8,8 +8,9 @@ import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts"
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { submitSelfSimilarity } from "../kernel/self_similarity.ts";
-import { checkKeys, type OptionNames } from "../options.ts";
+import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import {
+  checkSource,
   chooseRounding,
   countSamples,
   type KernelSource,
@@ -99,6 +100,7 @@ export async function relateSamples(
   checkKeys("relate samples", options, RELATION_OPTIONS);
   const { threshold = 0.5, epsilon = 0.1, sample, signal } = options;
   const report = interruptBy(signal, onProgress);
+  checkSource("relate samples", source);
   const count = countSamples(source);
   checkOptions(count, threshold, epsilon, sample);
   const self = await readSelfSimilarity(source);
@@ -170,19 +172,16 @@ async function countFromTiles(
 }
 
 function checkOptions(count: number, threshold: number, epsilon: number, sample?: number): void {
-  if (!(threshold >= 0.5 && threshold <= 1)) {
-    throw new RangeError(
-      `Cannot relate samples: got threshold ${threshold}, need a number from 0.5 to 1`,
-    );
-  }
-  if (!(epsilon >= 0 && epsilon < threshold)) {
-    throw new RangeError(
-      `Cannot relate samples: got epsilon ${epsilon}, need a number from 0 to below the threshold ${threshold}`,
-    );
-  }
-  if (sample !== undefined && !(Number.isInteger(sample) && sample >= 0 && sample < count)) {
-    throw new RangeError(
-      `Cannot relate samples: got sample ${sample}, need an integer from 0 to ${count - 1}`,
-    );
-  }
+  const isThreshold = (value: number) => value >= 0.5 && value <= 1;
+  checkNumber("relate samples", "threshold", threshold, isThreshold, "a number from 0.5 to 1");
+  checkNumber(
+    "relate samples",
+    "epsilon",
+    epsilon,
+    (value) => value >= 0 && value < threshold,
+    `a number from 0 to below the threshold ${threshold}`,
+  );
+  if (sample === undefined) return;
+  const isSample = (value: number) => Number.isInteger(value) && value >= 0 && value < count;
+  checkNumber("relate samples", "sample", sample, isSample, `an integer from 0 to ${count - 1}`);
 }

@@ -7,7 +7,7 @@ import { DataError, NonFiniteError } from "../errors.ts";
 import { describeType } from "../data/type_name.ts";
 import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../gpu/pace.ts";
-import { Rows } from "../rows/rows.ts";
+import { checkRows, Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import { checkDiagonal, checkPair } from "../store/kernel_checks.ts";
 import { KernelStore } from "../store/store.ts";
@@ -59,6 +59,17 @@ export type KernelSource = Rows | StoredKernel;
 
 /** A kernel that is computed already. */
 export type StoredKernel = KernelMatrix | KernelStore;
+
+/**
+ * Refuses what no kernel of samples can be read from.
+ *
+ * @param action what cannot be done then, as in `Cannot find redundant samples`
+ * @throws {TypeError} if it is none of the sources, `RangeError` if it is rows that are several for each sample.
+ */
+export function checkSource(action: string, source: unknown): asserts source is KernelSource {
+  if (source instanceof KernelMatrix || source instanceof KernelStore) return;
+  checkRows(action, source, "rows as Engine.project gives them, a KernelMatrix or a KernelStore");
+}
 
 /** Number of samples. */
 export function countSamples(source: KernelSource): number {

@@ -18,7 +18,7 @@ import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
 import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
-import type { Rows } from "../rows/rows.ts";
+import { checkRows, type Rows } from "../rows/rows.ts";
 import { describeIndices, type KernelIndices, writeIndices } from "./index_files.ts";
 import { StoreLock } from "./store_lock.ts";
 import {
@@ -222,6 +222,7 @@ export async function storeGram(
   options: Interruption = {},
 ): Promise<void> {
   const report = interruptWith("store a kernel", options, onProgress);
+  for (const side of [rows, columns]) checkRows("store a kernel", side);
   const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
   const needed = writer.shape.map((count, axis) =>
     `${count} in ${Math.min(count, writer.tileShape[axis])}s`

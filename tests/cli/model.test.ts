@@ -108,9 +108,12 @@ Deno.test("awkward images are named, or right: gray ones for colours, huge ones,
       ["gram", ...source, "--data", "gray", "--out", "K.npy"],
       /misshapen 'conv1.weight' \[16, 3, 3, 3\] for \[outputs, 1, 3, 3\]/,
     ],
-    [train("lenet5", "pixel", "a"), /got 1 x 1 pixels, need at least the window's 2 x 2/],
+    [
+      train("lenet5", "pixel", "a"),
+      /Cannot use maxPool: got size 2 on 1 x 1 pixels, need at most 1/,
+    ],
     [train("mlp", "huge", "b"), /Cannot hold fc1.weight \[4194304, 128\]: got 536870912 numbers/],
-    [train("resnet8", "huge", "c"), /Cannot convolve in layer 'conv1': got 2048 x 2048 pixels/],
+    [train("resnet8", "huge", "c"), /Cannot use layer 'conv1': got x of 2048 x 2048 pixels/],
   ];
   for (const [call, message] of refused) {
     const { code, stdout, stderr } = await finish(prepareLpntk(call, { cwd: path }));

@@ -262,6 +262,28 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   );
 });
 
+Deno.test("a failure that a file leaves behind, and nothing waits for, is one line", async () => {
+  await using temp = await openTempFolder();
+  const left: [name: string, code: string, says: string][] = [
+    ["rejection", 'Promise.reject(new Error("floating"));', "Error: floating"],
+    [
+      "timer",
+      'setTimeout(() => { throw new Error("later\\non two lines"); }, 1);\n' +
+      "await new Promise((resolve) => setTimeout(resolve, 1000));",
+      "Error: later on two lines",
+    ],
+  ];
+  for (const [name, code, says] of left) {
+    const file = `${temp.path}/${name}.js`;
+    await Deno.writeTextFile(file, `${code}\nexport default { name: "left", forward() {} };\n`);
+    const train = ["train", "--model", file, ...DATA, "--out", `${temp.path}/out`];
+    assertRefused(
+      await finish(prepareLpntk(train)),
+      `Cannot go on: got a failure that nothing waits for, ${says}, need `,
+    );
+  }
+});
+
 /** The same file with two flags beside the weights. */
 function addFlags(bytes: Uint8Array): Uint8Array {
   const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));

@@ -238,18 +238,10 @@ testEngine(
     const filters = Math.floor(engine.limits.maxStorageBufferBindingSize / (4 * 264 * 263)) + 1;
     callWithin(engine, (layers, images) => {
       const refused: [options: unknown, says: RegExp][] = [
-        [
-          { filters: 1, size: 20 },
-          /^Cannot convolve in layer 'c0': got 8 x 7 pixels padded by 0, need/,
-        ],
-        [{ filters: 2 ** 31 - 1, size: 3 }, /^Cannot hold c1.weight \[3, 3, 2, 2147483647\]/],
+        [{ filters: 2 ** 31 - 1, size: 3 }, /^Cannot hold c0.weight \[3, 3, 2, 2147483647\]/],
         [
           { filters, size: 1, pad: 128 },
-          /^Cannot hold what layer 'c2' gives for one sample, \[264, 263, \d+\]/,
-        ],
-        [
-          { filters: 1, size: 1024, pad: 1024 },
-          /^Cannot convolve in layer 'c3': .*loops of \d+ steps/,
+          /^Cannot hold what layer 'c1' gives for one sample, \[264, 263, \d+\]/,
         ],
       ];
       for (const [i, [options, message]] of refused.entries()) {
@@ -264,6 +256,25 @@ testEngine(
     await Promise.resolve();
   },
 );
+
+testEngine("what fits no image names the layer, the option and what mends it", async (engine) => {
+  callWithin(engine, (layers, images) => {
+    const refused: [options: object, option: string, ...says: string[]][] = [
+      [{ size: 20 }, "size", "got size 20 on 8 x 7 pixels padded by 0, need at most 7; lower size"],
+      [{ size: 3, pad: 1024 }, "pad", "got pad 1024 on 8 x 7 pixels", "steps", "; lower pad"],
+      [{ size: 1024, pad: 1024 }, "size", "got size 1024 over 2 channels", "steps", "; lower size"],
+    ];
+    for (const [i, [options, option, ...says]] of refused.entries()) {
+      const call = () => layers.convolution(`c${i}`, images, { filters: 8, ...options });
+      assertRefused(call, `c${i}`, option, ...says);
+    }
+    for (const pool of ["maxPool", "averagePool"] as const) {
+      const says = "got size 9 on 8 x 7 pixels, need at most 7; lower size";
+      assertRefused(() => layers[pool](images, 9), pool, "size", says);
+    }
+  });
+  await Promise.resolve();
+});
 
 // A fuzz of every function, its validity judged by what is written here and not by what is written there.
 

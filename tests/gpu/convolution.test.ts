@@ -489,13 +489,25 @@ Deno.test("a convolution whose loops a driver would cut short is refused", () =>
   const attributes = { stride: 1, pad: 1 };
   measureConvolution([1, 992, 512, 1], [3, 3, 1, 1], attributes);
   assert.throws(() => measureConvolution([1, 993, 512, 1], [3, 3, 1, 1], attributes), {
-    name: "DataError",
-    message: /loops of 65538 steps, need at most 65535/,
+    name: "LayerError",
+    option: "pad",
+    message:
+      /got pad 1 on 993 x 512 pixels, .* loops of 65538 steps, need at most 65535; lower pad/,
+  });
+  assert.throws(() => measureConvolution([1, 995, 514, 1], [3, 3, 1, 1], attributes), {
+    name: "LayerError",
+    option: "x",
+    message: /got x of 995 x 514 pixels, .* steps, need at most 65535; raise stride or take small/,
+  });
+  assert.throws(() => measureConvolution([1, 8, 8, 1], [7, 7, 1, 2 ** 19], attributes), {
+    name: "LayerError",
+    option: "filters",
+    message: /got filters 524288 of size 7, .* steps, need at most 65535; lower filters or size$/,
   });
   const dense = (channels: number) =>
     measureConvolution([1, 1, 1, channels], [1, 1, channels, 1], { stride: 1, pad: 0 });
   dense(4 * 65_535);
-  assert.throws(() => dense(4 * 65_536), { name: "DataError", message: /65536 steps/ });
+  assert.throws(() => dense(4 * 65_536), { name: "LayerError", message: /65536 steps/ });
 });
 
 Deno.test("whatever the stride, what is written out of a convolution stays short", () => {

@@ -4,7 +4,14 @@ import { takeSamples } from "../../engine/data/dataset.ts";
 import { NonFiniteError } from "../../engine/errors.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
+import type { ProjectOptions } from "../../engine/engine.ts";
+import { averageByClass } from "../../engine/samples/class_similarity.ts";
 import { predictLogits } from "../../engine/samples/forgetting.ts";
+import { clusterSamples } from "../../engine/samples/fpc.ts";
+import { findNearest } from "../../engine/samples/nearest.ts";
+import { findRedundant } from "../../engine/samples/redundancy.ts";
+import { relateSamples } from "../../engine/samples/relations.ts";
+import { storeGram } from "../../engine/store/store_writer.ts";
 import { predictionErrors, sumInfluenceByGradient } from "../oracle/forgetting.ts";
 import { entk } from "../oracle/kernels.ts";
 import { computeJacobian } from "../oracle/network.ts";
@@ -168,3 +175,58 @@ testEngine(
     assertClose(through, direct, bound, "change of the logits");
   },
 );
+
+testEngine("rows of different kinds, or several for each sample, are refused", async (engine) => {
+  const network = strided(3);
+  const data = drawImages(network, 4, 7);
+  using built = engine.network(
+    network.definition,
+    drawExactWeights(network, 1),
+    network.inputShape,
+  );
+  using stack = new DisposableStack();
+  const project = async (options: ProjectOptions) =>
+    stack.use(await engine.project(built, data, options));
+  const [lpntk, pntk, normalised, custom, entk] = [
+    await project({}),
+    await project({ seeds: "pntk" }),
+    await project({ normalise: true }),
+    await project({ seeds: new Float32Array(4 * 3).fill(1) }),
+    await project({ seeds: "entk" }),
+  ];
+  for (
+    const [left, right, kinds] of [
+      [lpntk, pntk, "lpntk rows and pntk rows"],
+      [normalised, lpntk, "normalised lpntk rows and lpntk rows"],
+      [lpntk, custom, "lpntk rows and custom rows"],
+      [entk, lpntk, "entk rows and lpntk rows"],
+    ] as const
+  ) {
+    await assert.rejects(computeGram(left, right), {
+      name: "RangeError",
+      message: `Cannot multiply rows: got ${kinds}, need both projected with the same seeds, ` +
+        "and both normalised or neither",
+    });
+  }
+  for (
+    const analyse of [
+      () => findRedundant(entk),
+      () => relateSamples(entk),
+      () => clusterSamples(entk, { ratio: 0.5 }),
+      () => findNearest(entk, 1),
+      () => averageByClass(entk, [...data.labels, ...data.labels, ...data.labels], 3),
+      // before the store is asked for anything
+      () => storeGram({} as never, entk),
+      () => averageByClass(lpntk, data.labels, 3, { columns: entk }),
+    ]
+  ) {
+    await assert.rejects(analyse, {
+      name: "RangeError",
+      message: /^Cannot .*: got rows of the eNTK, 3 for each sample, need one for each; project /,
+    });
+  }
+  await assert.rejects(project({ seeds: "entk", normalise: true }), {
+    name: "RangeError",
+    message: /^Cannot normalise .*: got the seeds 'entk', which give 3 rows a sample/,
+  });
+});

@@ -615,6 +615,12 @@ testEngine("what a wrapper puts before every name is taken off, and told", async
     assert.deepEqual(await engine.logits(unwrapped, data), logits);
     assert.deepEqual(new Map([...await unwrapped.weights()].sort()), new Map([...weights].sort()));
   }
+  // as PyTorch's AveragedModel writes it: its counter has no prefix, and is no weight
+  const averaged = rename((name) => `module.${name}`);
+  averaged.set("n_averaged", { shape: [], data: Float32Array.of(3), dtype: "I64" });
+  averaged.set("mask", { shape: [2], data: Float32Array.of(0, 1), dtype: "U8" });
+  using average = build(engine, network, averaged);
+  assert.deepEqual(average.loading, { prefix: "module.", leftOut: ["n_averaged", "mask"] });
   // a network whose own names begin so keeps them, wrapped or not
   const inner: NetworkDefinition = {
     name: "inner",
@@ -749,6 +755,57 @@ testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine)
   }
 });
 
+testEngine("what is no data set, no network or no number of samples is refused", async (engine) => {
+  const network = strided(3);
+  const data = drawImages(network, 4, 7);
+  using built = build(engine, network, drawWeights(network, 6));
+  const refused: [call: () => Promise<unknown>, name: string, message: RegExp][] = [
+    [() => engine.train(built, data, { test: 5 } as never), "TypeError", /got 5, need a data set/],
+    [() => engine.train(built, null as never), "TypeError", /got null, need a data set as create/],
+    [() => engine.logits(built, {} as never), "TypeError", /got {}, need a data set/],
+    [() => engine.project(built, undefined as never), "TypeError", /got nothing, need a data set/],
+    [
+      () => engine.project(network.definition as never, data),
+      "TypeError",
+      /for a network, need one of engine.network/,
+    ],
+    [
+      () => engine.project(built, data, { tileRows: "64" as never }),
+      "RangeError",
+      /got tiles of "64" rows, need a multiple of 64$/,
+    ],
+    [() => engine.estimate(built, { count: -1 }), "RangeError", /got count -1, need a positive/],
+    [() => engine.estimate(built, { count: 5, others: -1 }), "RangeError", /got others -1, need/],
+    [() => engine.estimate(built, { count: 5, groups: NaN }), "RangeError", /got groups NaN, need/],
+    [
+      () => engine.trainEnsemble(built, data, [[0, 1]], { momentum: "0" } as never),
+      "RangeError",
+      /^Cannot train an ensemble: got momentum "0", need a number from 0 to below 1$/,
+    ],
+  ];
+  for (const [call, name, message] of refused) await assert.rejects(call, { name, message });
+});
+
+testEngine("layers that are taken apart, or copied, are those of the pass", (engine) => {
+  const definition: NetworkDefinition = {
+    name: "apart",
+    forward({ convolution, batchNorm, dropout, dense, flatten, relu, classes }, images) {
+      const seen = relu(batchNorm("norm", convolution("conv", images, { filters: 2, size: 3 })));
+      return dense("fc", dropout(flatten(seen), 0.5), classes);
+    },
+  };
+  const copied: NetworkDefinition = {
+    name: "copied",
+    forward: (layers, images) => definition.forward({ ...layers }, images),
+  };
+  for (const each of [definition, copied]) {
+    using network = engine.network(each, { seed: 0, classes: 3 }, [4, 4, 1]);
+    assert.deepEqual(network.layers.map(({ name }) => name), ["conv", "fc"]);
+    assert.equal(network.classes, 3);
+  }
+  return Promise.resolve();
+});
+
 testEngine("a layer that the logits do not depend on adds nothing to a kernel", async (engine) => {
   const network = strided(3);
   const { definition } = network;
@@ -833,12 +890,34 @@ testEngine(
       { name: "LayerError", layer: "conv", message: /two layers 'conv'/ },
     );
     const { definition } = strided(2);
-    assert.throws(() => engine.network(definition, source, [2, 6, 2]), { name: "DataError" });
+    assert.throws(() => engine.network(definition, source, [2, 6, 2]), {
+      name: "LayerError",
+      option: "size",
+    });
     assert.throws(
       () => engine.network(pooled(2).definition, source, [7, 1, 1]),
-      { name: "DataError", message: /^Cannot pool by maxPool: .*7 x 1 pixels/ },
+      {
+        name: "LayerError",
+        option: "size",
+        message: "Cannot use maxPool: got size 2 on 7 x 1 pixels, need at most 1; lower size",
+      },
     );
-    await Promise.resolve();
+    using network = engine.network(definition, source, [7, 6, 2]);
+    network.dispose();
+    const images = drawImages(strided(2), 1, 7);
+    for (
+      const use of [
+        () => engine.logits(network, images),
+        () => engine.project(network, images),
+        () => engine.train(network, images),
+        () => engine.estimate(network, { count: 5 }),
+        () => network.weights(),
+      ]
+    ) {
+      await assert.rejects(use, {
+        name: "DisposedError",
+      });
+    }
   },
 );
 

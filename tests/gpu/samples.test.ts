@@ -179,6 +179,13 @@ testGpu("rows of two networks are not multiplied", async (gpu) => {
   using rows = await uploadRows(gpu, LAYOUT, drawRows(1, 2));
   using others = await uploadRows(gpu, layOut(LAYOUT.length), drawRows(1, 2)); // as long, but laid out otherwise
   await assert.rejects(computeGram(rows, others), RangeError);
+  const [first, ...rest] = LAYOUT.segments;
+  const layout = { ...LAYOUT, segments: [{ ...first, layer: "another" }, ...rest] };
+  using renamed = await uploadRows(gpu, layout, drawRows(1, 2));
+  await assert.rejects(computeGram(rows, renamed), {
+    name: "RangeError",
+    message: /got rows of \d+ numbers of layers .* and rows of \d+ numbers of layers another, /,
+  });
 });
 
 // Rows against a stored kernel

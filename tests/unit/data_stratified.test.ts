@@ -145,3 +145,17 @@ Deno.test("a size that is none, or more than there is, is a RangeError", () => {
     });
   }
 });
+
+Deno.test("drawStratified refuses options that it would leave out", () => {
+  const data = makeData([0, 1, 0, 1]);
+  const draw = (options: unknown) => () => drawStratified(data, 2, options as { seed: number });
+  assert.throws(draw(3), {
+    name: "TypeError",
+    message: "Cannot draw samples of numbered: got 3, need an object with seed",
+  });
+  assert.throws(draw({ sampleSeed: 3 }), {
+    name: "TypeError",
+    message: "Cannot draw samples of numbered: got an unknown option sampleSeed = 3, need seed; " +
+      "sampleSeed is seed here",
+  });
+});
