@@ -47,52 +47,39 @@ fn load_centroid(group: u32, k: u32) -> vec4f {
   return centroids[i];
 }
 
-// Products of eight rows, quads `quad` and `quad + 8` of a panel, each with the centroid of its group.
+// Which of lines k to k + 3 a part has.
+fn find_lines(k: u32, offset: u32, end: u32) -> vec4<bool> {
+  let lines = vec4u(k, k + 1u, k + 2u, k + 3u);
+  return (lines >= vec4u(offset)) & (lines < vec4u(end));
+}
+
+// Products of eight rows, quads `quad` and `quad + 8` of a panel, each with the centroid of its group: four lines at a time, from where a
+// quad of the centroids begins. A line that the part does not have counts as zeros: a CPU driver pays for every loop that begins, and so
+// one goes over all lines.
 fn sum_products(panel: u32, quad: u32, groups: array<vec4u, 2>, offset: u32, length: u32) -> array<vec4f, 2> {
   var sum: array<vec4f, 2>;
   let end = offset + length;
-  // four lines at a time, from where the centroids' quads begin
-  let start = min((offset + 3u) / 4u * 4u, end);
-  var k = offset;
-  for (; k < start; k++) { sum = add_line(sum, panel, quad, groups, k); }
-  if params.group_count == 1u {
-    // one centroid serves all rows
-    for (; k + 4u <= end; k += 4u) {
-      let c = load_centroid(0u, k);
-      for (var u = 0u; u < 4u; u++) { // unroll
-        for (var h = 0u; h < 2u; h++) { // unroll
-          sum[h] = fma(vec4f(c[u]), load_rows(panel, k + u, quad + 8u * h), sum[h]);
-        }
+  let start = offset / 4u * 4u;
+  // one centroid serves all rows
+  for (var k = start; k < select(start, end, params.group_count == 1u); k += 4u) {
+    let c = select(vec4f(), load_centroid(0u, k), find_lines(k, offset, end));
+    for (var u = 0u; u < 4u; u++) { // unroll
+      for (var h = 0u; h < 2u; h++) { // unroll
+        sum[h] = fma(vec4f(c[u]), load_rows(panel, clamp(k + u, offset, end - 1u), quad + 8u * h), sum[h]);
       }
     }
   }
-  for (; k + 4u <= end; k += 4u) {
+  for (var k = start; k < select(end, start, params.group_count == 1u); k += 4u) {
+    let has = find_lines(k, offset, end);
     for (var h = 0u; h < 2u; h++) { // unroll
-      let x = load_centroid(groups[h].x, k);
-      let y = load_centroid(groups[h].y, k);
-      let z = load_centroid(groups[h].z, k);
-      let w = load_centroid(groups[h].w, k);
+      let x = select(vec4f(), load_centroid(groups[h].x, k), has);
+      let y = select(vec4f(), load_centroid(groups[h].y, k), has);
+      let z = select(vec4f(), load_centroid(groups[h].z, k), has);
+      let w = select(vec4f(), load_centroid(groups[h].w, k), has);
       for (var u = 0u; u < 4u; u++) { // unroll
-        sum[h] = fma(vec4f(x[u], y[u], z[u], w[u]), load_rows(panel, k + u, quad + 8u * h), sum[h]);
+        sum[h] = fma(vec4f(x[u], y[u], z[u], w[u]), load_rows(panel, clamp(k + u, offset, end - 1u), quad + 8u * h), sum[h]);
       }
     }
-  }
-  for (; k < end; k++) { sum = add_line(sum, panel, quad, groups, k); }
-  return sum;
-}
-
-// Adds the products of one line.
-fn add_line(before: array<vec4f, 2>, panel: u32, quad: u32, groups: array<vec4u, 2>, k: u32) -> array<vec4f, 2> {
-  var sum = before;
-  let first = k / 4u * 4u;
-  for (var h = 0u; h < 2u; h++) { // unroll
-    let c = vec4f(
-      load_centroid(groups[h].x, first)[k % 4u],
-      load_centroid(groups[h].y, first)[k % 4u],
-      load_centroid(groups[h].z, first)[k % 4u],
-      load_centroid(groups[h].w, first)[k % 4u],
-    );
-    sum[h] = fma(c, load_rows(panel, k, quad + 8u * h), sum[h]);
   }
   return sum;
 }

@@ -49,9 +49,12 @@ export function prepareLpntk(args: readonly string[], surroundings?: Surrounding
 /** What lpntk says where it computes on the CPU; `adapter.test.ts` holds when it does. */
 const ON_CPU = /^lpntk: computes on the CPU, by [^\n]+\n/m;
 
-/** What was said on standard error, whichever adapter this machine has. */
+/** What lpntk says once a minute of a long job; `progress.test.ts` holds when it does. */
+const PROGRESS = /^[a-z ]+: [\d,.]+ of [\d,.]+ [^\n]*\n/gm;
+
+/** What was said on standard error, whichever adapter this machine has, and however long it took. */
 export function withoutAdapter(stderr: string): string {
-  return stderr.replace(ON_CPU, "");
+  return stderr.replace(ON_CPU, "").replace(PROGRESS, "");
 }
 
 /** Runs a process to its end; what it says of its adapter is left out. */
