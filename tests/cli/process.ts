@@ -50,7 +50,7 @@ export function prepareLpntk(args: readonly string[], surroundings?: Surrounding
 const ON_CPU = /^lpntk: computes on the CPU, by [^\n]+\n/m;
 
 /** What lpntk says once a minute of a long job; `progress.test.ts` holds when it does. */
-const PROGRESS = /^[a-z ]+: [\d,.]+ of [\d,.]+ [^\n]*\n/gm;
+const PROGRESS = /^[^:\n]+: [\d,.]+ of [\d,.]+ [^\n]*\n/gm;
 
 /** What was said on standard error, whichever adapter this machine has, and however long it took. */
 export function withoutAdapter(stderr: string): string {
