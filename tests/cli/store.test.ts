@@ -10,7 +10,7 @@ import {
 } from "../../mod.ts";
 import { canMount, mount, openDisk } from "./disk.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { listChunkFiles, readBySpecification } from "../unit/store_fixtures.ts";
+import { killRunning, listChunkFiles, readBySpecification } from "../unit/store_fixtures.ts";
 import {
   assertRefused,
   fingerprint,
@@ -214,7 +214,7 @@ async function interruptGram(
   const ended = child.output().finally(() => isRunning = false);
   while (isRunning && await countChunks(out) <= before) await sleep(1);
   await sleep(10 * Math.random());
-  if (isRunning) child.kill(signal);
+  if (isRunning) killRunning(child, signal);
   const outcome = await ended;
   if (await countChunks(out) === 3) await Deno.remove(out, { recursive: true });
   return outcome;

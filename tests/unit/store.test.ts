@@ -14,6 +14,7 @@ import {
   cutTiles,
   drawKernel,
   finishStore,
+  killRunning,
   listChunkFiles,
   readBySpecification,
   settle,
@@ -346,7 +347,7 @@ Deno.test("kill -9 at any moment leaves whole chunks alone, and a run that goes 
       if (look % 100 === 0) await sleep(0);
     }
     if (run % 2 === 1) await sleep(60 * Math.random());
-    if (isRunning) child.kill("SIGKILL");
+    if (isRunning) killRunning(child, "SIGKILL");
     await ended;
     // whatever stands under a chunk's name is the whole chunk
     const chunks = await printChunks(path);

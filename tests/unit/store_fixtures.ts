@@ -108,3 +108,12 @@ export async function listChunkFiles(path: string): Promise<string[]> {
   }
   return names.sort();
 }
+
+/** Sends a signal to a process, unless it has just ended by itself. */
+export function killRunning(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
