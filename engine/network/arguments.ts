@@ -6,7 +6,13 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { LayerError } from "../errors.ts";
-import { describeShape, describeValue, findMisfit, type OtherNames } from "../options.ts";
+import {
+  describeShape,
+  describeValue,
+  findMisfit,
+  findNearest,
+  type OtherNames,
+} from "../options.ts";
 
 /** Which layer is asked for, as an error names it. */
 interface Subject {
@@ -271,4 +277,46 @@ export function checkCall(operation: keyof typeof SIGNATURES, given: ArrayLike<u
   for (const [i, [name, check]] of Object.entries(parameters).entries()) {
     check(subject, name, given[i]);
   }
+}
+
+/** What other libraries call the layer functions. */
+const OTHER_FUNCTIONS: Readonly<Record<string, string>> = {
+  conv: "convolution",
+  conv2d: "convolution",
+  linear: "dense",
+  batchNorm2d: "batchNorm",
+  avgPool: "averagePool",
+  avgPool2d: "averagePool",
+  maxPool2d: "maxPool",
+  adaptiveAvgPool2d: "globalAverage",
+  globalAveragePool: "globalAverage",
+};
+
+/** Names that JavaScript itself looks for on objects. */
+const LANGUAGE_NAMES: readonly string[] = ["then", "toJSON", "constructor", "toString", "valueOf"];
+
+/**
+ * What a definition is given, where a function that there is not is refused by its name.
+ *
+ * @throws {LayerError} as soon as the definition asks for it; the message lists those that there are.
+ */
+export function refuseUnknown<T extends object>(layers: T): T {
+  const names = Object.keys(SIGNATURES).filter((name) => name in layers);
+  const others = Object.keys(OTHER_FUNCTIONS);
+  return new Proxy(layers, {
+    get(target, key) {
+      const isKnown = typeof key !== "string" || key in target || LANGUAGE_NAMES.includes(key);
+      // of the object itself, whose private fields a proxy does not have
+      if (isKnown) return Reflect.get(target, key, target);
+      const other = others.find((name) => name.toLowerCase() === key.toLowerCase());
+      const nearest = other ? OTHER_FUNCTIONS[other] : findNearest(key, names);
+      const mend = nearest ? `; did you mean ${nearest}?` : "; others are not supported";
+      const need = `${names.join(", ")} or classes${mend}`;
+      throw new LayerError(
+        key,
+        "name",
+        `Cannot use layers.${key}: got a layer that there is not, need ${need}`,
+      );
+    },
+  });
 }

@@ -13,6 +13,7 @@ import {
   LayerError,
   WeightsError,
 } from "../errors.ts";
+import { refuseUnknown } from "./arguments.ts";
 import { describeShape, describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import type { Layer, LayerShape, Norm } from "./layer.ts";
@@ -292,7 +293,9 @@ export class Network {
     maker?: ParameterMaker,
   ): unknown {
     try {
-      return this.definition.forward(pass, images);
+      // once is enough: passes ask for the same layers
+      const layers = action === "build" ? refuseUnknown(pass) : pass;
+      return this.definition.forward(layers, images);
     } catch (error) {
       if (error instanceof LayerError) throw error;
       maker?.finish("failure");

@@ -213,6 +213,26 @@ testEngine(
   },
 );
 
+testEngine(
+  "a layer that there is not is refused by name, with those that there are",
+  async (engine) => {
+    const others: [name: string, says: string][] = [
+      ["conv2d", "did you mean convolution?"],
+      ["Linear", "did you mean dense?"],
+      ["batchnorm", "did you mean batchNorm?"],
+      ["softmax", "others are not supported"],
+    ];
+    callWithin(engine, (layers) => {
+      for (const [name, says] of others) {
+        const ask = () => layers[name as keyof Layers];
+        assertRefused(ask, name, "name", `layers.${name}`, "convolution, dense, batchNorm", says);
+      }
+      assert.equal(String(layers), "[object Object]");
+    });
+    await Promise.resolve();
+  },
+);
+
 testEngine("a residual network's options are checked like a layer's", async () => {
   const right = { name: "r", widths: [4, 8], blocks: 1, pooling: "global" };
   const refused: [change: Record<string, unknown>, option: string, ...says: string[]][] = [
