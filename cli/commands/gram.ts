@@ -186,7 +186,11 @@ async function loadSides(
 /** @throws {FileError} if a matrix is there, or what tells of one. */
 async function refuseOtherMatrix(out: string, force: true | undefined): Promise<void> {
   for (const path of force ? [] : [out, ...Object.values(nameFilesBeside(out))]) {
-    if (await Deno.lstat(path).catch(() => undefined) === undefined) continue;
+    const entry = await Deno.lstat(path).catch((cause) => {
+      if (cause instanceof Deno.errors.NotFound) return undefined;
+      throw new FileError(path, `Cannot write ${out}: ${cause.message}`, { cause });
+    });
+    if (!entry) continue;
     throw new FileError(
       path,
       `Cannot write ${out}: got ${path} already, need a new name; choose another --out, or --force to write over it`,

@@ -374,14 +374,14 @@ const CONTENTS: readonly Mistake[] = [
     name: "images too small for a convolution",
     call: TRAIN.replace("mlp", "lenet5"),
     code: FAILURE,
-    says: ["2 x 2", "5 x 5"],
+    says: ["conv2", "size 5 on 2 x 2 pixels"],
     spoil: (folder) => shrinkImages(folder, 4),
   },
   {
     name: "images too small for a pooling",
     call: TRAIN.replace("mlp", "lenet5"),
     code: FAILURE,
-    says: ["1 x 1", "2 x 2"],
+    says: ["maxPool", "size 2 on 1 x 1 pixels"],
     spoil: (folder) => shrinkImages(folder, 10),
   },
   {

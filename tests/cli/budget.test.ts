@@ -1,19 +1,12 @@
 /** Budgets that are too small: the command line names one that is enough. @module */
 import assert from "node:assert/strict";
-import { main } from "../../cli/main.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
+import { callHere } from "./process.ts";
 
 /** Runs a command in this process. */
 async function call(...args: string[]): Promise<{ code: number; complaint: string }> {
-  const { log, error } = console;
-  const complaint: string[] = [];
-  console.log = () => {};
-  console.error = (line) => complaint.push(line);
-  try {
-    return { code: await main(args), complaint: complaint.join("\n") };
-  } finally {
-    Object.assign(console, { log, error });
-  }
+  const { code, stderr } = await callHere(args);
+  return { code, complaint: stderr.trim() };
 }
 
 Deno.test("a budget that an error names is enough, whatever is computed", async (t) => {
