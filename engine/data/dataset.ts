@@ -225,17 +225,16 @@ function checkCounts({ name, images, labels, shape, indices }: DatasetParts): vo
       `Cannot use data set ${name}: got ${indices.length} indices, need ${samples}, one for each sample`,
     );
   }
-  const seen = new Set<number>();
-  for (const [place, index] of Array.from(indices ?? []).entries()) {
-    if (Number.isInteger(index) && index >= 0 && !seen.has(index)) seen.add(index);
-    else {
-      throw new DataError(
-        `Cannot use data set ${name}: got index ${describeValue(index)}${
-          seen.has(index) ? " once more" : ""
-        } at place ${place}, need different integers of at least 0`,
-      );
-    }
-  }
+  // one sample may stand at several places
+  const bad = Array.from(indices ?? []).findIndex((index) =>
+    !(Number.isInteger(index) && index >= 0)
+  );
+  if (bad < 0) return;
+  throw new DataError(
+    `Cannot use data set ${name}: got index ${
+      describeValue(indices![bad])
+    } at place ${bad}, need integers of at least 0`,
+  );
 }
 
 function checkLabels({ name, labels, classes }: DatasetParts): void {

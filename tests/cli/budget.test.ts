@@ -16,7 +16,7 @@ Deno.test("a budget that an error names is enough, whatever is computed", async 
   const trained = await call(
     "train",
     ...data,
-    ..."--train-size 64 --epochs 1 --out".split(" "),
+    ..."--train-size 400 --epochs 1 --out".split(" "),
     `${path}/a`,
   );
   assert.deepEqual(trained, { code: 0, complaint: "" });

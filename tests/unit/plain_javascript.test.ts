@@ -165,9 +165,8 @@ Deno.test("parts that make no data set are refused by name", () => {
     [
       { indices: Int32Array.of(0, -1, 2) },
       "DataError",
-      /^Cannot use data set mine: got index -1 at place 1, need different integers of at least 0$/,
+      /^Cannot use data set mine: got index -1 at place 1, need integers of at least 0$/,
     ],
-    [{ indices: Int32Array.of(0, 2, 2) }, "DataError", /got index 2 once more at place 2, /],
     [{ indices: [0, 0.5, 2] }, "DataError", /got index 0.5 at place 1, /],
   ];
   for (const [change, name, message] of cases) {
