@@ -27,9 +27,9 @@ export function enterFolder(): boolean {
   }
 }
 
-/** A message with a relative path that it names made absolute, so that it says where was looked. */
+/** A message whose first mention of a relative path is made absolute, so that it says where was looked; the path may be a word, too. */
 export function nameWhole(message: string, path: string): string {
   if (path === "" || isAbsolute(path) || URL.canParse(path)) return message;
-  const name = RegExp(`(?<=^|[\\s'"(])${RegExp.escape(path)}(?=$|[\\s'"():;,/\\\\])`, "g");
+  const name = RegExp(`(?<=^|[\\s'"(])${RegExp.escape(path)}(?=$|[\\s'"():;,/\\\\])`);
   return message.replace(name, () => resolve(path));
 }
