@@ -81,7 +81,7 @@ export interface DeviceDescription {
   readonly adapter: Pick<AdapterDescription, "subgroupMinSize" | "subgroupMaxSize">;
   readonly device: {
     readonly limits: Omit<GPUSupportedLimits, "__brand">;
-    readonly features: ReadonlySet<string>;
+    readonly features: { has(name: string): boolean };
   };
 }
 

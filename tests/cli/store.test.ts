@@ -160,7 +160,10 @@ testStore(
     );
     const { attributes, chunk_grid } = await readJson(`${own}/C.zarr/zarr.json`);
     assert.deepEqual(chunk_grid.configuration.chunk_shape, [1024, 128]);
-    const { rows, columns, deno, created, adapter, weights, lpntk, ...others } = attributes;
+    const { rows, columns, deno, created, adapter, weights, lpntk, choice, ...others } = attributes;
+    const { labelsSha256, ...chosen } = choice;
+    assert.deepEqual(chosen, { split: "train", size: 1100, of: 1100 });
+    assert.match(labelsSha256, /^[0-9a-f]{64}$/);
     assert.deepEqual(others, {
       symmetric: "none",
       kind: "lpntk",
