@@ -1,7 +1,8 @@
 /** The help of the command line: the commands and their options, as they are promised to scripts. @module */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
-import { expectSuccess, finish, prepareDeno, prepareLpntk, succeed } from "./process.ts";
+import { type Help, readHelp, writePage } from "./help.ts";
+import { expectSuccess, finish, prepareDeno, prepareLpntk, ROOT, succeed } from "./process.ts";
 
 /** Every command, its arguments and its options. */
 const SYNOPSIS = `
@@ -34,23 +35,28 @@ experiment noise --config --quick --paper --data --out --json --model --help
 bench --quick --json --help
 `.trim();
 
-/** A line of the synopsis for each command that a help text lists, and for itself. */
-async function readHelp(command: readonly string[]): Promise<string[]> {
-  const text = await succeed([...command, "--help"]);
+/** A command's line of the synopsis. */
+function describe({ command, text }: Help): string {
   const [usage] = text.split("\n");
   const path = ["lpntk", ...command];
   assert(usage.startsWith(`Usage: ${path.join(" ")} `), usage);
   const options = [...text.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, name]) => name);
   const placeholders = usage.match(/<[\w-]+>/g) ?? [];
-  const commands = [...(text.split("\nCommands:\n")[1] ?? "").matchAll(/^ {2}([\w-]+)/gm)]
-    .map(([, name]) => name).filter((name) => name !== "help");
-  const own = [...(command.length > 0 ? command : path), ...placeholders, ...options].join(" ");
-  const below = await Promise.all(commands.map((name) => readHelp([...command, name])));
-  return [own, ...below.flat()];
+  return [...(command.length > 0 ? command : path), ...placeholders, ...options].join(" ");
 }
 
-Deno.test("--help of every command lists the options that scripts rely on, and exits with 0", async () => {
-  assert.equal((await readHelp([])).join("\n"), SYNOPSIS);
+const all = await readHelp();
+
+Deno.test("--help of every command lists the options that scripts rely on, and exits with 0", () => {
+  assert.equal(all.map(describe).join("\n"), SYNOPSIS);
+});
+
+Deno.test("the page of commands is what --help prints", async () => {
+  assert.equal(
+    await Deno.readTextFile(`${ROOT}/docs/commands.md`),
+    writePage(all),
+    "docs/commands.md is out of date; deno run -A tests/cli/help.ts > docs/commands.md",
+  );
 });
 
 Deno.test("a call without a command shows the help and exits with 2", async () => {

@@ -6,7 +6,7 @@ import { encodeNpy } from "../../mod.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { callHere, finish, prepareDeno, readJson, ROOT } from "./process.ts";
 
-/** What the README says that every command but `data fetch` and `bench` makes do with. */
+/** What docs/where-it-runs.md says that every command but `data fetch` and `bench` makes do with. */
 const LEAST: Deno.PermissionOptionsObject = {
   read: true,
   write: true,

@@ -34,7 +34,7 @@ function assertBits(actual: ArrayBufferView, expected: ArrayBufferView): void {
   assert.deepEqual(bitsOf(actual), bitsOf(expected));
 }
 
-/** Mirrors what the other side of the diagonal does not hold, as README tells users of NumPy to do. */
+/** Mirrors what the other side of the diagonal does not hold, as docs/data-and-formats.md tells users of NumPy to do. */
 function mirror(matrix: Float32Array, size: number): Float32Array {
   return matrix.map((value, at) =>
     Number.isNaN(value) ? matrix[at % size * size + Math.floor(at / size)] : value
