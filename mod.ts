@@ -33,7 +33,7 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
-export { writeWhole } from "./engine/data/file.ts";
+export { writeWhole } from "./engine/formats/file.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
@@ -46,13 +46,13 @@ export { cacheFolder } from "./engine/cache_folder.ts";
 export { hasSplit, loadDataset } from "./engine/data/named.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
 export { hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
-export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
+export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/formats/npy.ts";
 export {
   decodeSafetensors,
   encodeSafetensors,
   loadMetadata,
   loadWeights,
-} from "./engine/data/safetensors.ts";
+} from "./engine/formats/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
@@ -87,7 +87,7 @@ export {
   relu,
   tanh,
 } from "./engine/network/definition.ts";
-export type { EnsembleOptions, EnsembleResult } from "./engine/network/ensemble.ts";
+export type { EnsembleOptions, EnsembleResult } from "./engine/training/ensemble.ts";
 export {
   createResnet,
   lenet5,
@@ -107,14 +107,14 @@ export type {
   ParameterSource,
   Weights,
 } from "./engine/network/parameters.ts";
-export type { TrainingResult } from "./engine/network/training.ts";
+export type { TrainingResult } from "./engine/training/training.ts";
 export {
   decodeTrainingState,
   encodeTrainingState,
   type EpochMetrics,
   type TrainingState,
-} from "./engine/network/training_state.ts";
-export type { Schedule, TrainingOptions } from "./engine/network/training_options.ts";
+} from "./engine/training/state.ts";
+export type { Schedule, TrainingOptions } from "./engine/training/options.ts";
 
 export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
 export {

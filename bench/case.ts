@@ -8,11 +8,11 @@ import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
 import type { Operands } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
-import { padRows, PANEL_ROWS } from "../engine/rows/plan.ts";
+import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
 import { Rows } from "../engine/rows/rows.ts";
 import { chooseVariant } from "../engine/kernel/tuning.ts";
 import { lenet5 } from "../engine/network/models.ts";
-import type { Tensorflow } from "../engine/network/tensorflow.ts";
+import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Stopwatch } from "./measure.ts";
 import type { Result } from "./report.ts";
 

@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Commands } from "../engine/gpu/commands.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
-import type { Tensorflow } from "../engine/network/tensorflow.ts";
+import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 
 /** One way to compute a case's numbers. */
 export interface Contender {

@@ -6,7 +6,7 @@
 import {
   type ConvolutionGeometry,
   measureConvolution,
-} from "../engine/network/convolution_geometry.ts";
+} from "../engine/operations/convolution_geometry.ts";
 import { countTaps } from "../engine/rows/layout.ts";
 
 /** One convolution with its sizes. */

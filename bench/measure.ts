@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu } from "../engine/gpu/device.ts";
-import { assertClose } from "../tests/oracle/numbers.ts";
+import { assertClose } from "../engine/reference/numbers.ts";
 import type { Contender, Contenders } from "./contender.ts";
 
 /** Milliseconds of one computation, over several measurements. */

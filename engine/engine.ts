@@ -8,7 +8,8 @@ import { type AdapterDescription, Gpu } from "./gpu/device.ts";
 import { interruptBy, type Interruption, type OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
-import { planChunkRows, type Residence } from "./rows/plan.ts";
+import type { Residence } from "./rows/plan.ts";
+import { planChunkRows } from "./rows/blocks.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
 import { NAMED_SEEDS, type Seeds } from "./rows/projector.ts";
@@ -22,20 +23,15 @@ import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
 import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
-import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./network/ensemble.ts";
+import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
 import { checkFit } from "./network/fit.ts";
+import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
-import { Tensorflow } from "./network/tensorflow.ts";
-import {
-  computeFeatures,
-  computeLogits,
-  measureAccuracy,
-  type TrainingResult,
-  trainNetwork,
-} from "./network/training.ts";
-import type { TrainingOptions } from "./network/training_options.ts";
+import { Tensorflow } from "./operations/tensorflow.ts";
+import { type TrainingResult, trainNetwork } from "./training/training.ts";
+import type { TrainingOptions } from "./training/options.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */

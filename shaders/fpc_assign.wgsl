@@ -7,7 +7,7 @@
 // Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length rounded up to
 //         a multiple of 4]; best, cluster and group_of [N].
 // Tails: rows beyond row_count do nothing; lines of a quad that a part does not have count as zeros.
-// Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
+// Float64 twin: engine/reference/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 // How a part of a segment ends: see gram_tile.wgsl.
 const ADDS = 1u;

@@ -4,7 +4,7 @@
 // Dispatch: ceil(group_count * row_length / 64) workgroups, once for each block.
 // Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length rounded up to a multiple of 4].
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
+// Float64 twin: engine/reference/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 struct Params {
   row_length: u32,

@@ -5,7 +5,7 @@
 // Dispatch: group_count workgroups.
 // Layout: best, cluster and group_of [N]; chosen [group_count, step_limit].
 // Tails: lanes with no sample of the group compare as farther than any sample.
-// Float64 twin: tests/oracle/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
+// Float64 twin: engine/reference/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 struct Params {
   sample_count: u32,

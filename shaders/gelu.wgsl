@@ -9,7 +9,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: inputs, deltas and outputs [count] Numbers. Deltas are read by the gradient alone.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: tests/oracle/layers.ts, geluForward and geluGradient.
+// Float64 twin: engine/reference/layers.ts, geluForward and geluGradient.
 
 struct Params {
   count: u32,

@@ -11,7 +11,7 @@
 //         The tile is row-major, 64 * tile_panels numbers a row.
 // Needs: subgroups of at least LANES neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
-// Float64 twin: tests/oracle/layers.ts, gramRows.
+// Float64 twin: engine/reference/layers.ts, gramRows.
 
 const LANES = 8;
 const QUADS = 2;

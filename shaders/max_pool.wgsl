@@ -6,7 +6,7 @@
 // Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / SIZE, in_width / SIZE, channels].
 // Needs: CHANNELS to divide channels.
 // Tails: invocations beyond the last window do nothing.
-// Float64 twin: tests/oracle/layers.ts, maxPool.
+// Float64 twin: engine/reference/layers.ts, maxPool.
 
 struct Params {
   sample_count: i32,

@@ -5,7 +5,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: weights, velocities and gradients [count] Numbers.
 // Tails: invocations beyond the last weight do nothing.
-// Float64 twin: tests/oracle/layers.ts, momentumStep.
+// Float64 twin: engine/reference/layers.ts, momentumStep.
 
 struct Params {
   count: u32,

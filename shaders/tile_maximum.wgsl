@@ -7,7 +7,7 @@
 // Layout: the tile is row-major, 64 * column_panels numbers a row; maximum [N] holds f32 as u32 in the same order: bits with the sign
 //         flipped, or all bits where the number is negative; 0, which comes before all of them, where nothing has been compared yet.
 // Tails: rows and columns beyond the counts are left out.
-// Float64 twin: tests/oracle/relations.ts, rowMaxima.
+// Float64 twin: engine/reference/relations.ts, rowMaxima.
 
 struct Params {
   pair_count: u32,

@@ -6,7 +6,7 @@
 // Layout: the tile is row-major, 64 * column_panels numbers a row; nearest [N, nearest_count] indices and similarity [N, nearest_count],
 //         NONE and f32's least where there is nothing yet.
 // Tails: rows and columns beyond the counts are left out; on the diagonal only panels on and above it are read, the sample itself is not.
-// Float64 twin: tests/oracle/relations.ts, nearestSamples.
+// Float64 twin: engine/reference/relations.ts, nearestSamples.
 
 struct Params {
   column_panels: u32,

@@ -5,7 +5,7 @@
 // Dispatch: pair_count workgroups.
 // Layout: the tile is row-major, 64 * column_panels numbers a row; similarity [N] self-similarities; counts [tiles, 4] in the order above.
 // Tails: rows and columns beyond the counts are left out.
-// Float64 twin: tests/oracle/relations.ts, relatePairs.
+// Float64 twin: engine/reference/relations.ts, relatePairs.
 
 struct Params {
   pair_count: u32,

@@ -1,6 +1,6 @@
 /** The forward pass of a convolution. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { convolve } from "../../engine/network/convolution.ts";
+import { convolve } from "../../engine/operations/convolution.ts";
 import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
 import {

@@ -1,7 +1,7 @@
 /** What happens to a Gram tile on the device, beside the same on the host. @module */
-import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { pairBlocks, PANEL_ROWS } from "../../engine/rows/plan.ts";
-import { nearestSamples, relatePairs, rowMaxima } from "../../tests/oracle/relations.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { pairBlocks, PANEL_ROWS } from "../../engine/rows/blocks.ts";
+import { nearestSamples, relatePairs, rowMaxima } from "../../engine/reference/relations.ts";
 import { type Bench, drawIntegers, type Floats, group, Scratch } from "../case.ts";
 import { type Contender, recordLaunches } from "../contender.ts";
 import { measure } from "../measure.ts";

@@ -1,8 +1,8 @@
 /** The gradient of a convolution for its filter and bias: each sample's own, and their sum. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { PANEL_ROWS } from "../../engine/rows/plan.ts";
-import { differentiateParameters } from "../../engine/network/convolution.ts";
-import { layFilterGradient } from "../../engine/network/convolution_launch.ts";
+import { PANEL_ROWS } from "../../engine/rows/blocks.ts";
+import { differentiateParameters } from "../../engine/operations/convolution.ts";
+import { layFilterGradient } from "../../engine/operations/convolution_launch.ts";
 import {
   type Bench,
   drawIntegers,

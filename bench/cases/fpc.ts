@@ -1,6 +1,6 @@
 /** Farthest-point clustering over packed rows, step by step. @module */
 import type { Commands } from "../../engine/gpu/commands.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
 import type { Rows } from "../../engine/rows/rows.ts";
 import {

@@ -1,6 +1,6 @@
 /** The gradient of a convolution for its input. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { differentiateInput } from "../../engine/network/convolution.ts";
+import { differentiateInput } from "../../engine/operations/convolution.ts";
 import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
 import { defineConv2, describeConvolution, sizeOf } from "../lenet5_convolutions.ts";

@@ -1,9 +1,9 @@
 /** The small kernels of forward and backward passes and of training steps, beside the same of TensorFlow.js. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { maxPool, relu } from "../../engine/network/activation.ts";
-import { layElementwise } from "../../engine/network/elementwise.ts";
-import { computeCrossEntropy } from "../../engine/network/loss.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { maxPool, relu } from "../../engine/operations/activation.ts";
+import { layElementwise } from "../../engine/operations/elementwise.ts";
+import { computeCrossEntropy } from "../../engine/operations/loss.ts";
 import { type Bench, drawIntegers, group, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
 import { measure } from "../measure.ts";

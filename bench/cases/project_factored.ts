@@ -1,5 +1,5 @@
 /** Factored segments: the inputs of a dense layer on their way into packed rows. @module */
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { type Bench, drawIntegers, group, readFloats, Scratch } from "../case.ts";
 import { recordLaunches } from "../contender.ts";
 import { measure } from "../measure.ts";

@@ -3,7 +3,7 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { takeFirst } from "../../engine/data/dataset.ts";
 import { loadDataset } from "../../engine/data/named.ts";
 import { lenet5 } from "../../engine/network/models.ts";
-import { toImages } from "../../engine/network/training.ts";
+import { toImages } from "../../engine/network/inference.ts";
 import { type Bench, group } from "../case.ts";
 import { type Contender, type Contenders, useStockFlags } from "../contender.ts";
 import { measure } from "../measure.ts";

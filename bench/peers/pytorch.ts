@@ -4,8 +4,8 @@
  * @module
  */
 import type { Dataset } from "../../engine/data/dataset.ts";
-import { encodeNpy } from "../../engine/data/npy.ts";
-import { encodeSafetensors } from "../../engine/data/safetensors.ts";
+import { encodeNpy } from "../../engine/formats/npy.ts";
+import { encodeSafetensors } from "../../engine/formats/safetensors.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
 import type { Bench } from "../case.ts";
 import { PEER_THREADS, PeerProcess } from "./process.ts";

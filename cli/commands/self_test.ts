@@ -26,23 +26,23 @@ import {
   tanh,
   type Weights,
 } from "../../mod.ts";
-import { seedRows, signedSeeds } from "../../tests/oracle/kernels.ts";
-import { crossEntropy, momentumStep } from "../../tests/oracle/layers.ts";
+import { seedRows, signedSeeds } from "../../engine/reference/kernels.ts";
+import { crossEntropy, momentumStep } from "../../engine/reference/layers.ts";
 import {
   computeJacobian,
   computeLogits,
   type Layer,
   lossAndGradient,
-} from "../../tests/oracle/network.ts";
-import { compareNumbers } from "../../tests/oracle/numbers.ts";
+} from "../../engine/reference/network.ts";
+import { compareNumbers } from "../../engine/reference/numbers.ts";
 import {
   centroidCount,
   farthestPointClusters,
   nearestSamples,
   redundant,
   relatePairs,
-} from "../../tests/oracle/relations.ts";
-import type { Numbers } from "../../tests/oracle/tensor.ts";
+} from "../../engine/reference/relations.ts";
+import type { Numbers } from "../../engine/reference/tensor.ts";
 
 /** One comparison with float64. */
 export interface Check {

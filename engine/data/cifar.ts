@@ -9,8 +9,8 @@ import { basename } from "node:path";
 import { parseTar } from "npm:nanotar@0.3.0";
 import { FileError } from "../errors.ts";
 import { checkSplit, createDataset, type Dataset, type Split } from "./dataset.ts";
-import { exists, measureFile, readBytes, writeWhole } from "./file.ts";
-import { gunzip } from "./gzip.ts";
+import { exists, measureFile, readBytes, writeWhole } from "../formats/file.ts";
+import { gunzip } from "../formats/gzip.ts";
 
 /** How one of the two is laid out. */
 export interface CifarForm {

@@ -3,8 +3,8 @@
 import { DataError } from "../errors.ts";
 import { findBadLabel } from "./label_check.ts";
 import { checkKeys, describeValue, findNearest, type OptionNames } from "../options.ts";
-import { countElements } from "./shape.ts";
-import { describeType } from "./type_name.ts";
+import { countElements } from "../formats/shape.ts";
+import { describeType } from "../formats/type_name.ts";
 
 /** Labels are kept as 32-bit signed integers. */
 const MAX_CLASSES = 2 ** 31;

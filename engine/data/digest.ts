@@ -2,7 +2,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import type { Dataset } from "./dataset.ts";
-import type { Tensor } from "./safetensors.ts";
+import type { Tensor } from "../formats/safetensors.ts";
 
 /**
  * Digest of named tensors: names, shapes and the bits of their numbers, whatever their order.

@@ -1,7 +1,7 @@
 /** Labels from a NumPy file. @module */
 
 import { FileError } from "../errors.ts";
-import { type NpyDtype, readNpy } from "./npy.ts";
+import { type NpyDtype, readNpy } from "../formats/npy.ts";
 
 /** The largest label that 32 bits hold, and that leaves a number for the classes. */
 const LARGEST_LABEL = 2 ** 31 - 1;

@@ -9,9 +9,9 @@
 import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
-import { exists } from "./file.ts";
-import type { IdxArray } from "./idx.ts";
-import { readIdx } from "./idx.ts";
+import { exists } from "../formats/file.ts";
+import type { IdxArray } from "../formats/idx.ts";
+import { readIdx } from "../formats/idx.ts";
 
 /** Names of the IDX files; each may carry `.gz`. */
 export const IDX_FILES = {

@@ -5,7 +5,7 @@
  */
 import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { computeTiles } from "./gram.ts";
-import { formatMebibytes } from "../rows/plan.ts";
+import { formatMebibytes } from "../sizes.ts";
 import type { Rows } from "../rows/rows.ts";
 
 /** Numbers of an eNTK at most, 2 GiB: what one array holds everywhere. */

@@ -5,7 +5,7 @@
  */
 import type { Commands } from "../gpu/commands.ts";
 import { type Interruption, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
-import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/plan.ts";
+import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "./products.ts";
 import type { RowBlock, Rows } from "../rows/rows.ts";
 

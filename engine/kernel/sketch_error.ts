@@ -6,7 +6,7 @@
 import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 import type { Network } from "../network/network.ts";
-import type { Tensorflow } from "../network/tensorflow.ts";
+import type { Tensorflow } from "../operations/tensorflow.ts";
 import { computeGram } from "./gram.ts";
 import type { Sketch } from "../rows/layout.ts";
 import { projectRows } from "./projection.ts";

@@ -5,7 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
-import { layConvolution } from "../network/convolution_launch.ts";
+import { layConvolution } from "../operations/convolution_launch.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 

@@ -6,12 +6,12 @@
 import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
-import { countFlops, PANEL_ROWS } from "../rows/plan.ts";
+import { countFlops, PANEL_ROWS } from "../rows/blocks.ts";
 import { Rows } from "../rows/rows.ts";
 import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 

@@ -6,8 +6,8 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { DataError } from "../errors.ts";
 import { describeShape } from "../options.ts";
-import { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "./activation.ts";
-import { checkCall } from "./arguments.ts";
+import { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "../operations/activation.ts";
+import { checkCall } from "../operations/arguments.ts";
 
 export { averagePool, gelu, globalAverage, maxPool, relu, tanh };
 

@@ -4,9 +4,9 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { countElements } from "../data/shape.ts";
+import { countElements } from "../formats/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
-import type { ConvolutionGeometry } from "./convolution_geometry.ts";
+import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import type { ParameterMaker, Weights } from "./parameters.ts";
 
 /** Sizes of a parametric layer, as packed rows need them. */

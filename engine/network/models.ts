@@ -4,7 +4,7 @@
  * @module
  */
 import type { Tensor4D } from "npm:@tensorflow/tfjs-core@4.22.0";
-import { checkCall } from "./arguments.ts";
+import { checkCall } from "../operations/arguments.ts";
 import type { ConvolutionOptions, Layers, NetworkDefinition } from "./definition.ts";
 
 /** A 3-layer perceptron with relu (section 3.2); 128 and 64 hidden units when new. */

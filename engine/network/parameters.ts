@@ -10,8 +10,8 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
-import type { Tensor } from "../data/safetensors.ts";
-import { countElements } from "../data/shape.ts";
+import type { Tensor } from "../formats/safetensors.ts";
+import { countElements } from "../formats/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
 import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 

@@ -7,9 +7,9 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { LayerError } from "../errors.ts";
-import { checkCall } from "./arguments.ts";
-import { connect, convolve } from "./convolution.ts";
-import { measureConvolution } from "./convolution_geometry.ts";
+import { checkCall } from "../operations/arguments.ts";
+import { connect, convolve } from "../operations/convolution.ts";
+import { measureConvolution } from "../operations/convolution_geometry.ts";
 import {
   type BatchNormOptions,
   type ConvolutionOptions,

@@ -4,11 +4,11 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../gpu/kernel_table.ts";
-import { connect, convolve } from "./convolution.ts";
-import { type ConvolutionGeometry, LOOP_STEPS } from "./convolution_geometry.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { connect, convolve } from "../operations/convolution.ts";
+import { type ConvolutionGeometry, LOOP_STEPS } from "../operations/convolution_geometry.ts";
 import type { LayerShape, LayerSignals } from "./network.ts";
-import { Tensorflow } from "./tensorflow.ts";
+import { Tensorflow } from "../operations/tensorflow.ts";
 
 /** Random filters of one layer. */
 export interface LayerFilters {

@@ -7,14 +7,13 @@ import { BudgetError } from "../errors.ts";
 import type { LayerShape } from "../network/network.ts";
 import {
   BASE_BYTES,
-  type BindingLimits,
   measureLeast,
   measureLongestSlice,
-  PANEL_ROWS,
   type PlanRequest,
   planRows,
   type RowPlan,
 } from "./plan.ts";
+import { type BindingLimits, PANEL_ROWS } from "./blocks.ts";
 
 /** Images of one forward and backward pass at most. */
 const BATCH_SAMPLES = 256;

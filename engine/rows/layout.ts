@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { ConvolutionGeometry } from "../network/convolution_geometry.ts";
+import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import type { LayerShape } from "../network/network.ts";
 
 /** One layer's place in a packed row. */

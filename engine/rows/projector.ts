@@ -7,12 +7,12 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { type Dataset, indexSample } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
-import { kernels } from "../gpu/kernel_table.ts";
-import { layFilterGradient } from "../network/convolution_launch.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { layFilterGradient } from "../operations/convolution_launch.ts";
 import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
 import type { SignalSketch } from "../network/signal_sketch.ts";
-import type { Tensorflow } from "../network/tensorflow.ts";
-import { toImages } from "../network/training.ts";
+import type { Tensorflow } from "../operations/tensorflow.ts";
+import { toImages } from "../network/inference.ts";
 import {
   countTaps,
   measureSegment,
@@ -20,7 +20,7 @@ import {
   type RowSlice,
   type Segment,
 } from "./layout.ts";
-import { padRows, PANEL_ROWS } from "./plan.ts";
+import { padRows, PANEL_ROWS } from "./blocks.ts";
 import type { BoundSlice, RowBlock, RowSource, StagedPanels } from "./rows.ts";
 
 /**

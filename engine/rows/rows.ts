@@ -8,15 +8,8 @@ import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { describeValue } from "../options.ts";
 import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
-import {
-  groupSlices,
-  padRows,
-  PANEL_ROWS,
-  planBlockRows,
-  planSliceLength,
-  type Residence,
-  shapeSlot,
-} from "./plan.ts";
+import { groupSlices, type Residence, shapeSlot } from "./plan.ts";
+import { padRows, PANEL_ROWS, planBlockRows, planSliceLength } from "./blocks.ts";
 import { RowFile } from "./row_file.ts";
 import { type GramVariant, measureBinding, PLAIN_VARIANT } from "./variants.ts";
 

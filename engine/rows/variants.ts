@@ -5,10 +5,10 @@
  */
 import type { AdapterDescription } from "../gpu/device.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { type RowLayout, sliceRow } from "./layout.ts";
-import type { BindingLimits } from "./plan.ts";
+import type { BindingLimits } from "./blocks.ts";
 
 /** What the variants' kernels are given. */
 type GramKernel = Kernel<

@@ -9,7 +9,7 @@
  */
 import { findBadLabel } from "../data/label_check.ts";
 import { countShare } from "../data/share.ts";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";

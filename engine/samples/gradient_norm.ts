@@ -8,8 +8,8 @@ import { interruptBy, type Interruption, interruptWith, type OnProgress } from "
 import { projectRows } from "../kernel/projection.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import type { Network } from "../network/network.ts";
-import type { Tensorflow } from "../network/tensorflow.ts";
-import { computeLogits } from "../network/training.ts";
+import type { Tensorflow } from "../operations/tensorflow.ts";
+import { computeLogits } from "../network/inference.ts";
 import { computePredictionErrors } from "./scores.ts";
 
 /** Samples whose rows are held together. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";

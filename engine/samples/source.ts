@@ -4,7 +4,7 @@
  * @module
  */
 import { DataError, NonFiniteError } from "../errors.ts";
-import { describeType } from "../data/type_name.ts";
+import { describeType } from "../formats/type_name.ts";
 import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { checkRows, Rows } from "../rows/rows.ts";

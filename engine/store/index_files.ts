@@ -4,9 +4,9 @@
  * @module
  */
 import { hashIntegers } from "../data/digest.ts";
-import { measureFile, writeWhole } from "../data/file.ts";
-import { encodeNpy, readNpy } from "../data/npy.ts";
-import type { ZarrArray } from "../data/zarr.ts";
+import { measureFile, writeWhole } from "../formats/file.ts";
+import { encodeNpy, readNpy } from "../formats/npy.ts";
+import type { ZarrArray } from "../formats/zarr.ts";
 import { FileError } from "../errors.ts";
 
 /** Where the samples of either side of a kernel stand in their whole split, `[N]` i32; nothing of a side that is a whole one. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { measureFile, readBytes } from "../data/file.ts";
+import { measureFile, readBytes } from "../formats/file.ts";
 import {
   decodeChunk,
   decodeZarr,
@@ -12,12 +12,12 @@ import {
   measureChunk,
   ZARR_FILE,
   type ZarrArray,
-} from "../data/zarr.ts";
+} from "../formats/zarr.ts";
 import { DataError, FileError, NonFiniteError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
 import type { Tile } from "../kernel/gram.ts";
 import { checkDiagonal, checkPair } from "./kernel_checks.ts";
-import { type BlockPair, pairBlocks } from "../rows/plan.ts";
+import { type BlockPair, pairBlocks } from "../rows/blocks.ts";
 import type { OnProgress } from "../gpu/pace.ts";
 import { readIndices } from "./index_files.ts";
 

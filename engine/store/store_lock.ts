@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { explainWrite, PARTIAL } from "../data/file.ts";
-import { CHUNK_FOLDER, ZARR_FILE } from "../data/zarr.ts";
+import { explainWrite, PARTIAL } from "../formats/file.ts";
+import { CHUNK_FOLDER, ZARR_FILE } from "../formats/zarr.ts";
 import { FileError } from "../errors.ts";
 import { INDEX_FILES } from "./index_files.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { measureFile, PARTIAL, readBytes, writeWhole } from "../data/file.ts";
+import { measureFile, PARTIAL, readBytes, writeWhole } from "../formats/file.ts";
 import {
   decodeZarr,
   encodeChunk,
@@ -12,11 +12,11 @@ import {
   locateChunk,
   ZARR_FILE,
   type ZarrArray,
-} from "../data/zarr.ts";
+} from "../formats/zarr.ts";
 import { DisposedError, FileError, NonFiniteError } from "../errors.ts";
 import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
-import { type BlockPair, padRows, PANEL_ROWS } from "../rows/plan.ts";
+import { type BlockPair, padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { checkRows, type Rows } from "../rows/rows.ts";
 import { describeIndices, type KernelIndices, writeIndices } from "./index_files.ts";

@@ -5,15 +5,15 @@
  */
 import assert from "node:assert/strict";
 import { encodeNpy, encodeSafetensors, loadWeights } from "../../mod.ts";
-import { lpntk } from "../oracle/kernels.ts";
-import { computeJacobian, type Jacobian, type Layer } from "../oracle/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
+import { lpntk } from "../../engine/reference/kernels.ts";
+import { computeJacobian, type Jacobian, type Layer } from "../../engine/reference/network.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
 import {
   farthestPointClustersPerClass,
   redundant,
   relatePairs,
   type RelationCounts,
-} from "../oracle/relations.ts";
+} from "../../engine/reference/relations.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { callHere, type Outcome, readArray, readJson, ROOT } from "./process.ts";
 

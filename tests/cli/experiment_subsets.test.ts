@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
-import { shareOf } from "../oracle/shares.ts";
+import { shareOf } from "../../engine/reference/shares.ts";
 
 const SURROUNDINGS = { timeoutMs: 600_000 };
 

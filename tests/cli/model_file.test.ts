@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parseLayers } from "../../cli/commands/values.ts";
 import { loadDefinition } from "../../cli/model.ts";
 import { encodeSafetensors, loadWeights } from "../../mod.ts";
-import { dotBound } from "../oracle/numbers.ts";
+import { dotBound } from "../../engine/reference/numbers.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import {
   assertRefused,

@@ -6,7 +6,7 @@ import { main } from "../../cli/main.ts";
 import { type NpyArray, readNpy } from "../../mod.ts";
 
 /** The project's folder, without a slash at its end. */
-export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, "");
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url)).replace(/[/\\]$/, "");
 
 /** How a process ended. */
 export interface Outcome {

@@ -1,10 +1,15 @@
 /** Relu and max pooling, forward and backward, against their float64 twins: they pick numbers, so every bit agrees. @module */
 import type { Kernel } from "../../engine/gpu/kernel.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { layPools } from "../../engine/network/activation.ts";
-import { layElementwise } from "../../engine/network/elementwise.ts";
-import { maxPool, maxPoolGradient, reluForward, reluGradient } from "../oracle/layers.ts";
-import { type Numbers, sizeOf } from "../oracle/tensor.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { layPools } from "../../engine/operations/activation.ts";
+import { layElementwise } from "../../engine/operations/elementwise.ts";
+import {
+  maxPool,
+  maxPoolGradient,
+  reluForward,
+  reluGradient,
+} from "../../engine/reference/layers.ts";
+import { type Numbers, sizeOf } from "../../engine/reference/tensor.ts";
 import {
   assertOutput,
   drawIntegers,

@@ -1,14 +1,14 @@
 /** The convolution kernels, and the sums that go with them, against their float64 twins. @module */
 import assert from "node:assert/strict";
 import type { Gpu } from "../../engine/gpu/device.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { splitInputGradient } from "../../engine/network/convolution.ts";
-import { measureConvolution } from "../../engine/network/convolution_geometry.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { splitInputGradient } from "../../engine/operations/input_gradient_parts.ts";
+import { measureConvolution } from "../../engine/operations/convolution_geometry.ts";
 import {
   type ConvolutionSizes,
   layConvolution,
   layFilterGradient,
-} from "../../engine/network/convolution_launch.ts";
+} from "../../engine/operations/convolution_launch.ts";
 import {
   biasGradient,
   convFilterGradient,
@@ -18,9 +18,9 @@ import {
   projectPlain,
   sumGroups,
   sumProducts,
-} from "../oracle/layers.ts";
-import { dotBound } from "../oracle/numbers.ts";
-import { type Numbers, sizeOf } from "../oracle/tensor.ts";
+} from "../../engine/reference/layers.ts";
+import { dotBound } from "../../engine/reference/numbers.ts";
+import { type Numbers, sizeOf } from "../../engine/reference/tensor.ts";
 import {
   assertOutput,
   drawIntegers,

@@ -1,8 +1,8 @@
 /** The loss, its gradient and the step that follows it, against their float64 twins. @module */
-import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { layElementwise } from "../../engine/network/elementwise.ts";
-import { crossEntropy, crossEntropyGradient, momentumStep } from "../oracle/layers.ts";
-import { dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { layElementwise } from "../../engine/operations/elementwise.ts";
+import { crossEntropy, crossEntropyGradient, momentumStep } from "../../engine/reference/layers.ts";
+import { dotBound, UNIT_ROUNDOFF } from "../../engine/reference/numbers.ts";
 import { assertOutput, drawNumbers, launchTwice, testGpu } from "./open.ts";
 
 /** More numbers than one dimension of a dispatch holds invocations. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { DeviceError } from "../../engine/errors.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import { Kernel } from "../../engine/gpu/kernel.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { testGpu } from "./open.ts";
 
 /** Parameters of project_factored that copy one number to row `first_row` of rows of one number. */

@@ -6,7 +6,7 @@ import type { Rows } from "../../engine/rows/rows.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { Tensorflow } from "../../engine/network/tensorflow.ts";
+import { Tensorflow } from "../../engine/operations/tensorflow.ts";
 import { drawImages, drawWeights, residual } from "./tiny_networks.ts";
 
 Deno.test("an engine can be opened again after it was disposed, and computes the same bits", async () => {

@@ -12,10 +12,10 @@ import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
 import { storeGram } from "../../engine/store/store_writer.ts";
-import { predictionErrors, sumInfluenceByGradient } from "../oracle/forgetting.ts";
-import { entk } from "../oracle/kernels.ts";
-import { computeJacobian } from "../oracle/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
+import { predictionErrors, sumInfluenceByGradient } from "../../engine/reference/forgetting.ts";
+import { entk } from "../../engine/reference/kernels.ts";
+import { computeJacobian } from "../../engine/reference/network.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
 import { entkOf, testEngine } from "./open_engine.ts";
 import {
   absolute,

@@ -1,13 +1,18 @@
 /** What happens to a Gram tile on the device: row maxima, relation counts, nearest samples, against their twins. @module */
 import assert from "node:assert/strict";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { computeGram, computeGramRow } from "../../engine/kernel/gram.ts";
 import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../engine/samples/source.ts";
-import { nearestSamples, redundant, relatePairs, rowMaxima } from "../oracle/relations.ts";
+import {
+  nearestSamples,
+  redundant,
+  relatePairs,
+  rowMaxima,
+} from "../../engine/reference/relations.ts";
 import {
   cutRows,
   drawIntegers,

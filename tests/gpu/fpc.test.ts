@@ -1,8 +1,8 @@
 /** The three kernels of farthest-point clustering, one by one; their twin is compared through `clusterSamples` in samples.test.ts. @module */
 import assert from "node:assert/strict";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { sliceRow } from "../../engine/rows/layout.ts";
-import { gramRows } from "../oracle/layers.ts";
+import { gramRows } from "../../engine/reference/layers.ts";
 import {
   assertOutput,
   cutRows,

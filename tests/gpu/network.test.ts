@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { type Dataset, takeFirst, takeSamples } from "../../engine/data/dataset.ts";
-import { decodeSafetensors, encodeSafetensors } from "../../engine/data/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../engine/formats/safetensors.ts";
 import { type Engine, openEngine } from "../../engine/engine.ts";
 import { DataError, NonFiniteError, WeightsError } from "../../engine/errors.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
@@ -23,11 +23,11 @@ import {
   seedRows,
   signedSeeds,
   signVector,
-} from "../oracle/kernels.ts";
-import { gramRows } from "../oracle/layers.ts";
-import { computeJacobian, computeLogits, type Jacobian } from "../oracle/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
-import { sizeOf } from "../oracle/tensor.ts";
+} from "../../engine/reference/kernels.ts";
+import { gramRows } from "../../engine/reference/layers.ts";
+import { computeJacobian, computeLogits, type Jacobian } from "../../engine/reference/network.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
+import { sizeOf } from "../../engine/reference/tensor.ts";
 import { canMount, openDisk } from "../cli/disk.ts";
 import { drawNumbers } from "./open.ts";
 import { entkOf, kernelOf, testEngine } from "./open_engine.ts";

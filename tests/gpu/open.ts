@@ -10,7 +10,8 @@ import { Gpu } from "../../engine/gpu/device.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../engine/rows/layout.ts";
 import type { Operands } from "../../engine/gpu/panels.ts";
-import { padRows, PANEL_ROWS, type Residence } from "../../engine/rows/plan.ts";
+import type { Residence } from "../../engine/rows/plan.ts";
+import { padRows, PANEL_ROWS } from "../../engine/rows/blocks.ts";
 import {
   type BoundSlice,
   type RowBlock,
@@ -19,7 +20,7 @@ import {
   type RowSource,
   type StagedPanels,
 } from "../../engine/rows/rows.ts";
-import { assertClose } from "../oracle/numbers.ts";
+import { assertClose } from "../../engine/reference/numbers.ts";
 
 let opened: Promise<Gpu> | undefined;
 

@@ -10,7 +10,7 @@ import type { ConvolutionForm } from "../../engine/rows/layout.ts";
 import type { Seeds } from "../../engine/rows/projector.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { Tensorflow } from "../../engine/network/tensorflow.ts";
+import { Tensorflow } from "../../engine/operations/tensorflow.ts";
 
 let opened: Promise<{ gpu: Gpu; engine: Engine }> | undefined;
 

@@ -1,7 +1,7 @@
 /** Training that goes on after any of its epochs ends with the bits of training that never stopped. @module */
 import assert from "node:assert/strict";
 import { createDataset, type Dataset, takeSamples } from "../../engine/data/dataset.ts";
-import { encodeSafetensors } from "../../engine/data/safetensors.ts";
+import { encodeSafetensors } from "../../engine/formats/safetensors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import {
   flatten,
@@ -9,13 +9,13 @@ import {
   type NetworkDefinition,
   relu,
 } from "../../engine/network/definition.ts";
-import type { TrainingResult } from "../../engine/network/training.ts";
-import type { TrainingOptions } from "../../engine/network/training_options.ts";
+import type { TrainingResult } from "../../engine/training/training.ts";
+import type { TrainingOptions } from "../../engine/training/options.ts";
 import {
   decodeTrainingState,
   encodeTrainingState,
   type TrainingState,
-} from "../../engine/network/training_state.ts";
+} from "../../engine/training/state.ts";
 import { drawNumbers } from "./open.ts";
 import { testEngine } from "./open_engine.ts";
 

@@ -2,13 +2,18 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import type { Gpu } from "../../engine/gpu/device.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { type RowLayout, sliceRow } from "../../engine/rows/layout.ts";
 import { chooseVariant } from "../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
-import { type Gram, gramRows, projectFactored, projectPatches } from "../oracle/layers.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
-import { sizeOf } from "../oracle/tensor.ts";
+import {
+  type Gram,
+  gramRows,
+  projectFactored,
+  projectPatches,
+} from "../../engine/reference/layers.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
+import { sizeOf } from "../../engine/reference/tensor.ts";
 import {
   assertOutput,
   cutRows,

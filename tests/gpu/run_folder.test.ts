@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Experiment, Findings, Run } from "../../cli/experiments/experiment.ts";
 import { RunFolder } from "../../cli/experiments/run_folder.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
-import { readNpy } from "../../engine/data/npy.ts";
+import { readNpy } from "../../engine/formats/npy.ts";
 import { drawStratified } from "../../engine/data/stratified.ts";
 import { mlp } from "../../engine/network/models.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";

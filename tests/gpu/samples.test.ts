@@ -13,7 +13,7 @@ import { type ClusterOptions, clusterSamples, countMembers } from "../../engine/
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../engine/samples/source.ts";
-import { gramRows } from "../oracle/layers.ts";
+import { gramRows } from "../../engine/reference/layers.ts";
 import {
   centroidCount,
   classMeans,
@@ -22,7 +22,7 @@ import {
   farthestPointClustersPerClass,
   redundant,
   relatePairs,
-} from "../oracle/relations.ts";
+} from "../../engine/reference/relations.ts";
 import { cutRows, drawIntegers, drawNumbers, layOut, testGpu, uploadRows } from "./open.ts";
 
 /** Rows of every kind of segment. */

@@ -1,9 +1,9 @@
 /** Features and gradient norms of networks, against the twins. @module */
 import assert from "node:assert/strict";
 import type { Weights } from "../../engine/network/parameters.ts";
-import { computeLogits } from "../oracle/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
-import { gradientNorms } from "../oracle/pruning.ts";
+import { computeLogits } from "../../engine/reference/network.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
+import { gradientNorms } from "../../engine/reference/pruning.ts";
 import { takeSamples } from "../../engine/data/dataset.ts";
 import { testEngine } from "./open_engine.ts";
 import {

@@ -6,7 +6,7 @@ import { withoutAdapter } from "../cli/process.ts";
 import { type Engine, openEngine } from "../../engine/engine.ts";
 import { Commands } from "../../engine/gpu/commands.ts";
 import { Kernel } from "../../engine/gpu/kernel.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 
 /** What a kernel writes instead of a number. */
 type Fault = (value: string) => string;

@@ -8,11 +8,11 @@ import type { Residence } from "../../engine/rows/plan.ts";
 import { drawFilters, planSketch } from "../../engine/rows/sketch.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
-import { lpntk, seedRows, signedSeeds } from "../oracle/kernels.ts";
-import { gramRows, sketchGradient } from "../oracle/layers.ts";
-import { computeJacobian } from "../oracle/network.ts";
-import { assertClose } from "../oracle/numbers.ts";
-import { permute, sizeOf, type Tensor } from "../oracle/tensor.ts";
+import { lpntk, seedRows, signedSeeds } from "../../engine/reference/kernels.ts";
+import { gramRows, sketchGradient } from "../../engine/reference/layers.ts";
+import { computeJacobian } from "../../engine/reference/network.ts";
+import { assertClose } from "../../engine/reference/numbers.ts";
+import { permute, sizeOf, type Tensor } from "../../engine/reference/tensor.ts";
 import { testEngine } from "./open_engine.ts";
 import {
   branched,

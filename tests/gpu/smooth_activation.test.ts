@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../engine/data/dataset.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { kernels } from "../../engine/gpu/kernel_table.ts";
-import { layElementwise } from "../../engine/network/elementwise.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { layElementwise } from "../../engine/operations/elementwise.ts";
 import { flatten, gelu, tanh } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
-import { lpntk } from "../oracle/kernels.ts";
+import { lpntk } from "../../engine/reference/kernels.ts";
 import {
   geluForward,
   geluGradient,
@@ -14,10 +14,10 @@ import {
   normalDensity,
   tanhForward,
   tanhGradient,
-} from "../oracle/layers.ts";
-import { computeJacobian } from "../oracle/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
-import { sizeOf } from "../oracle/tensor.ts";
+} from "../../engine/reference/layers.ts";
+import { computeJacobian } from "../../engine/reference/network.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
+import { sizeOf } from "../../engine/reference/tensor.ts";
 import { assertOutput, drawNumbers, type Floats, launchTwice, testGpu } from "./open.ts";
 import { kernelOf, testEngine } from "./open_engine.ts";
 import { drawImages, drawWeights, type TinyNetwork, toNumbers } from "./tiny_networks.ts";

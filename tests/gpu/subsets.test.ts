@@ -17,7 +17,7 @@ import { drawStratified } from "../../engine/data/stratified.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { mlp } from "../../engine/network/models.ts";
 import type { Network } from "../../engine/network/network.ts";
-import type { TrainingOptions } from "../../engine/network/training_options.ts";
+import type { TrainingOptions } from "../../engine/training/options.ts";
 import { keepRandom } from "../../engine/samples/pruning.ts";
 import { testEngine } from "./open_engine.ts";
 

@@ -19,9 +19,9 @@ import {
   type Layer,
   lossAndGradient,
   type Weights as TwinWeights,
-} from "../oracle/network.ts";
-import { dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
-import { type Numbers, sampleAt, sizeOf } from "../oracle/tensor.ts";
+} from "../../engine/reference/network.ts";
+import { dotBound, UNIT_ROUNDOFF } from "../../engine/reference/numbers.ts";
+import { type Numbers, sampleAt, sizeOf } from "../../engine/reference/tensor.ts";
 import { drawNumbers } from "./open.ts";
 
 /** A network and how the oracle sees it. */

@@ -6,10 +6,10 @@ import type { Engine } from "../../engine/engine.ts";
 import type { NetworkDefinition } from "../../engine/network/definition.ts";
 import { flatten, globalAverage, relu } from "../../engine/network/definition.ts";
 import type { Weights } from "../../engine/network/parameters.ts";
-import type { TrainingOptions } from "../../engine/network/training_options.ts";
-import { computeLogits } from "../oracle/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
-import { countForgettings } from "../oracle/pruning.ts";
+import type { TrainingOptions } from "../../engine/training/options.ts";
+import { computeLogits } from "../../engine/reference/network.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
+import { countForgettings } from "../../engine/reference/pruning.ts";
 import { drawNumbers } from "./open.ts";
 import { kernelOf, testEngine } from "./open_engine.ts";
 import {

@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { loadWeights } from "../../engine/data/safetensors.ts";
+import { loadWeights } from "../../engine/formats/safetensors.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { findPython, runPython } from "./python.ts";
 

@@ -7,8 +7,8 @@
  */
 import assert from "node:assert/strict";
 import { createDataset, type Dataset, takeFirst } from "../../engine/data/dataset.ts";
-import { readNpy } from "../../engine/data/npy.ts";
-import { loadWeights } from "../../engine/data/safetensors.ts";
+import { readNpy } from "../../engine/formats/npy.ts";
+import { loadWeights } from "../../engine/formats/safetensors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { lenet5, mlp, resnet18 } from "../../engine/network/models.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
@@ -17,8 +17,8 @@ import { relateSamples, type RelationCounts } from "../../engine/samples/relatio
 import { KernelMatrix, type KernelSource } from "../../engine/samples/source.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { entkOf, kernelOf, testEngine } from "../gpu/open_engine.ts";
-import { assertClose } from "../oracle/numbers.ts";
-import { permute } from "../oracle/tensor.ts";
+import { assertClose } from "../../engine/reference/numbers.ts";
+import { permute } from "../../engine/reference/tensor.ts";
 
 const folder = Deno.env.get("LPNTK_GOLDEN");
 if (!folder) console.log("LPNTK_GOLDEN is not set: nothing is compared with PyTorch's answers");

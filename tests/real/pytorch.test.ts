@@ -8,8 +8,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { createDataset, type Dataset, normalise } from "../../engine/data/dataset.ts";
-import { readNpy, writeNpy } from "../../engine/data/npy.ts";
-import { encodeSafetensors, loadWeights } from "../../engine/data/safetensors.ts";
+import { readNpy, writeNpy } from "../../engine/formats/npy.ts";
+import { encodeSafetensors, loadWeights } from "../../engine/formats/safetensors.ts";
 import {
   averagePool,
   flatten,
@@ -19,8 +19,8 @@ import {
 } from "../../engine/network/definition.ts";
 import { lenet5, lenetLarge, resnet18Narrow, resnet8 } from "../../engine/network/models.ts";
 import { testEngine } from "../gpu/open_engine.ts";
-import { assertClose } from "../oracle/numbers.ts";
-import { permute } from "../oracle/tensor.ts";
+import { assertClose } from "../../engine/reference/numbers.ts";
+import { permute } from "../../engine/reference/tensor.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { findPython, runPython } from "./python.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readFolder } from "../../engine/data/folder.ts";
-import type { NpyData } from "../../engine/data/npy.ts";
-import { encodeNpy } from "../../engine/data/npy.ts";
+import type { NpyData } from "../../engine/formats/npy.ts";
+import { encodeNpy } from "../../engine/formats/npy.ts";
 import { openTempFolder } from "./data_fixtures.ts";
 
 type Arrays = Record<string, [data: NpyData, shape: number[]]>;

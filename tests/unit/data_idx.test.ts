@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readIdx } from "../../engine/data/idx.ts";
+import { readIdx } from "../../engine/formats/idx.ts";
 import { encodeIdx, gzip, openTempFolder } from "./data_fixtures.ts";
 
 const IDX = encodeIdx([2, 1, 3], [1, 2, 3, 253, 254, 255]);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { drawDigits } from "../../engine/data/digits.ts";
 import { flipLabels } from "../../engine/data/label_noise.ts";
-import { shareOf } from "../oracle/shares.ts";
+import { shareOf } from "../../engine/reference/shares.ts";
 
 Deno.test("just the flipped samples have another label, the same for the same seed", () => {
   const digits = drawDigits("train", { size: 97 });

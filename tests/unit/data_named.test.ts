@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chooseCacheFolder } from "../../engine/cache_folder.ts";
-import { encodeNpy } from "../../engine/data/npy.ts";
+import { encodeNpy } from "../../engine/formats/npy.ts";
 import { hasSplit, loadDataset } from "../../engine/data/named.ts";
 import { UnknownDatasetError } from "../../engine/errors.ts";
 import { createTar } from "npm:nanotar@0.3.0";

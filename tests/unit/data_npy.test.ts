@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { NpyData } from "../../engine/data/npy.ts";
-import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../../engine/data/npy.ts";
+import type { NpyData } from "../../engine/formats/npy.ts";
+import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../../engine/formats/npy.ts";
 import { openTempFolder } from "./data_fixtures.ts";
 
 const TYPES = [

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Tensor } from "../../engine/data/safetensors.ts";
+import type { Tensor } from "../../engine/formats/safetensors.ts";
 import {
   decodeSafetensors,
   encodeSafetensors,
   loadMetadata,
   loadWeights,
-} from "../../engine/data/safetensors.ts";
+} from "../../engine/formats/safetensors.ts";
 import { openTempFolder } from "./data_fixtures.ts";
 
 const shapes = fc.array(fc.nat({ max: 3 }), { maxLength: 4 });

@@ -7,7 +7,7 @@ import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { pruneHeads } from "../../engine/samples/pruning.ts";
 import { flipLabels } from "../../engine/data/label_noise.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
-import { shareOf } from "../oracle/shares.ts";
+import { shareOf } from "../../engine/reference/shares.ts";
 
 Deno.test("a share is what it is in decimal", () => {
   assert.equal(countShare(0.29, 100), 29);

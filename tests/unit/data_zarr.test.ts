@@ -1,14 +1,14 @@
 /** Zarr v3 arrays and their checksum. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { computeCrc32c } from "../../engine/data/crc32c.ts";
+import { computeCrc32c } from "../../engine/formats/crc32c.ts";
 import {
   decodeChunk,
   decodeZarr,
   encodeChunk,
   encodeZarr,
   measureChunk,
-} from "../../engine/data/zarr.ts";
+} from "../../engine/formats/zarr.ts";
 import { computeCrc32cByBits } from "./store_fixtures.ts";
 
 const ascending = Uint8Array.from({ length: 32 }, (_, i) => i);

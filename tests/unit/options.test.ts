@@ -4,7 +4,7 @@ import { openEngine } from "../../engine/engine.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import { fetchDataset } from "../../engine/data/fetch.ts";
 import { loadDataset } from "../../engine/data/named.ts";
-import { settle } from "../../engine/network/training_options.ts";
+import { settle } from "../../engine/training/options.ts";
 import { checkKeys, describeValue, findNearest, FLAG } from "../../engine/options.ts";
 import { planSketch } from "../../engine/rows/sketch.ts";
 import { averageByClass } from "../../engine/samples/class_similarity.ts";

@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readNpy } from "../../engine/data/npy.ts";
-import { decodeSafetensors } from "../../engine/data/safetensors.ts";
+import { readNpy } from "../../engine/formats/npy.ts";
+import { decodeSafetensors } from "../../engine/formats/safetensors.ts";
 import {
   contractEntk,
   entk,
@@ -16,7 +16,7 @@ import {
   seedRows,
   signedSeeds,
   signVector,
-} from "../oracle/kernels.ts";
+} from "../../engine/reference/kernels.ts";
 import {
   biasGradient,
   convFilterGradient,
@@ -26,7 +26,7 @@ import {
   projectFactored,
   projectPatches,
   projectPlain,
-} from "../oracle/layers.ts";
+} from "../../engine/reference/layers.ts";
 import {
   computeJacobian,
   computeLogits,
@@ -36,8 +36,8 @@ import {
   lossAndGradient,
   mlp,
   type Weights,
-} from "../oracle/network.ts";
-import { assertClose, dotBound, UNIT_ROUNDOFF } from "../oracle/numbers.ts";
+} from "../../engine/reference/network.ts";
+import { assertClose, dotBound, UNIT_ROUNDOFF } from "../../engine/reference/numbers.ts";
 import {
   centroidCount,
   type Clusters,
@@ -46,8 +46,14 @@ import {
   redundant,
   relatePairs,
   type RelationCounts,
-} from "../oracle/relations.ts";
-import { type Numbers, permute, sampleAt, sizeOf, type Tensor } from "../oracle/tensor.ts";
+} from "../../engine/reference/relations.ts";
+import {
+  type Numbers,
+  permute,
+  sampleAt,
+  sizeOf,
+  type Tensor,
+} from "../../engine/reference/tensor.ts";
 
 /** Small integers, whose sums and products are exact in float64 in any order. */
 const smallInteger = fc.integer({ min: -9, max: 9 });

@@ -8,7 +8,7 @@ import { readMnist } from "../../engine/data/mnist.ts";
 import { hasSplit, loadDataset } from "../../engine/data/named.ts";
 import { countShare } from "../../engine/data/share.ts";
 import { openEngine } from "../../engine/engine.ts";
-import { settle } from "../../engine/network/training_options.ts";
+import { settle } from "../../engine/training/options.ts";
 import { averageByClass } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";

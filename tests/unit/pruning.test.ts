@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chooseCenters } from "../../engine/samples/k_center.ts";
 import { keepHighest } from "../../engine/samples/pruning.ts";
-import { greedyCenters } from "../oracle/pruning.ts";
+import { greedyCenters } from "../../engine/reference/pruning.ts";
 
 Deno.test("the highest scores are kept, infinite ones first, in increasing order", () => {
   const scores = [0, 3, Infinity, -1, 3, Infinity, 2];

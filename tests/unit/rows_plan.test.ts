@@ -2,15 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type RowLayout, type RowSlice, type Segment, sliceRow } from "../../engine/rows/layout.ts";
-import {
-  BASE_BYTES,
-  countFlops,
-  groupSlices,
-  pairBlocks,
-  PANEL_ROWS,
-  planChunkRows,
-  planRows,
-} from "../../engine/rows/plan.ts";
+import { BASE_BYTES, groupSlices, planRows } from "../../engine/rows/plan.ts";
+import { countFlops, pairBlocks, PANEL_ROWS, planChunkRows } from "../../engine/rows/blocks.ts";
 import { type JobRequest, planJob, planPass } from "../../engine/rows/job.ts";
 import { BudgetError } from "../../engine/errors.ts";
 import { readBytes } from "../../cli/units.ts";

@@ -1,9 +1,9 @@
 /** The random filters of sketched rows: arithmetic without a device. @module */
 import assert from "node:assert/strict";
 import { drawFilters, planSketch } from "../../engine/rows/sketch.ts";
-import { measureConvolution } from "../../engine/network/convolution_geometry.ts";
+import { measureConvolution } from "../../engine/operations/convolution_geometry.ts";
 import type { LayerShape } from "../../engine/network/network.ts";
-import { assertClose, dotBound } from "../oracle/numbers.ts";
+import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
 
 const dense = (name: string, inputs: number, outputs: number, bias = true): LayerShape => ({
   kind: "dense",

@@ -14,16 +14,16 @@ import {
   softmaxDerivative,
   sumInfluence,
   sumInfluenceByGradient,
-} from "../oracle/forgetting.ts";
-import { entk } from "../oracle/kernels.ts";
+} from "../../engine/reference/forgetting.ts";
+import { entk } from "../../engine/reference/kernels.ts";
 import {
   computeJacobian,
   computeLogits,
   type Layer,
   lossAndGradient,
   type Weights,
-} from "../oracle/network.ts";
-import { assertClose } from "../oracle/numbers.ts";
+} from "../../engine/reference/network.ts";
+import { assertClose } from "../../engine/reference/numbers.ts";
 
 /** Some thousand operations in float64 on numbers of about 1. */
 const ROUND_OFF = 2 ** -40;

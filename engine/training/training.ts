@@ -6,30 +6,20 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { cropAndFlip } from "../data/augmentation.ts";
-import { type Dataset, indexSample, normalise, takeSamples } from "../data/dataset.ts";
+import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { drawPermutation } from "../data/random.ts";
 import { NonFiniteError } from "../errors.ts";
-import {
-  interruptBy,
-  type Interruption,
-  interruptWith,
-  type OnProgress,
-  Pace,
-} from "../gpu/pace.ts";
-import { kernels } from "../gpu/kernel_table.ts";
-import { layElementwise } from "./elementwise.ts";
-import { checkFit } from "./fit.ts";
-import { computeCrossEntropy } from "./loss.ts";
-import type { Network } from "./network.ts";
-import type { Weights } from "./parameters.ts";
-import {
-  identifyTraining,
-  type Schedule,
-  settle,
-  type TrainingOptions,
-} from "./training_options.ts";
-import { Course, type EpochMetrics } from "./training_state.ts";
-import type { Tensorflow } from "./tensorflow.ts";
+import { interruptBy, Pace } from "../gpu/pace.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { layElementwise } from "../operations/elementwise.ts";
+import { checkFit } from "../network/fit.ts";
+import { computeCrossEntropy } from "../operations/loss.ts";
+import { measureAccuracy, predictLabels, toImages } from "../network/inference.ts";
+import type { Network } from "../network/network.ts";
+import type { Weights } from "../network/parameters.ts";
+import { identifyTraining, type Schedule, settle, type TrainingOptions } from "./options.ts";
+import { Course, type EpochMetrics } from "./state.ts";
+import type { Tensorflow } from "../operations/tensorflow.ts";
 
 /** What training found. */
 export interface TrainingResult {
@@ -45,9 +35,6 @@ export interface TrainingResult {
    */
   readonly forgettings: Float32Array<ArrayBuffer>;
 }
-
-/** Images of one forward pass at most when judging. */
-const JUDGE_BATCH = 512;
 
 /**
  * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
@@ -160,106 +147,6 @@ export async function trainNetwork(
     difficulty,
     forgettings: forgetting.scores,
   };
-}
-
-/** Share of samples whose largest logit is their label's, 0 to 1. */
-export async function measureAccuracy(
-  tensorflow: Tensorflow,
-  network: Network,
-  data: Dataset,
-  options?: Interruption,
-): Promise<number> {
-  const logits = await computeLogits(tensorflow, network, data, options);
-  const predicted = predictLabels(logits, network.classes);
-  const right = predicted.filter((label, n) => label === data.labels[n]);
-  return right.length / data.labels.length;
-}
-
-/** The label of each sample's largest logit, the lower on a tie, `[N]`, from logits `[N, classes]`. */
-function predictLabels(logits: Float32Array, classes: number): Int32Array {
-  return new Int32Array(logits.length / classes).map((_, n) => {
-    const row = logits.subarray(n * classes, (n + 1) * classes);
-    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
-  });
-}
-
-/**
- * Logits before softmax, `[N, classes]` f32, row-major.
- *
- * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
- */
-export async function computeLogits(
-  tensorflow: Tensorflow,
-  network: Network,
-  data: Dataset,
-  options: Interruption = {},
-): Promise<Float32Array<ArrayBuffer>> {
-  const report = interruptWith("compute logits", options);
-  const pass = (images: tf.Tensor4D) => network.logits(images);
-  return await passAll(tensorflow, network, data, "logit", pass, report);
-}
-
-/**
- * What goes into the last parametric layer: the penultimate layer's features, `[N, D]` f32, row-major.
- *
- * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
- */
-export async function computeFeatures(
-  tensorflow: Tensorflow,
-  network: Network,
-  data: Dataset,
-  options: Interruption = {},
-): Promise<Float32Array<ArrayBuffer>> {
-  const report = interruptWith("compute features", options);
-  const pass = (images: tf.Tensor4D) => network.features(images);
-  return await passAll(tensorflow, network, data, "feature", pass, report);
-}
-
-/** What a forward pass gives for every sample, `[N, D]` f32; `what` names one of its numbers. */
-async function passAll(
-  tensorflow: Tensorflow,
-  network: Network,
-  data: Dataset,
-  what: string,
-  pass: (images: tf.Tensor4D) => tf.Tensor2D,
-  onProgress?: OnProgress,
-): Promise<Float32Array<ArrayBuffer>> {
-  checkFit(network, data);
-  const count = data.labels.length;
-  const batch = Math.min(JUDGE_BATCH, network.batchLimit);
-  if (batch < 1) {
-    throw new RangeError(
-      `Cannot run ${network.definition.name}: got a layer whose output for one image is beyond the device's largest binding, need a smaller image or layer`,
-    );
-  }
-  let all = new Float32Array();
-  let width = 0;
-  for (let first = 0; first < count; first += batch) {
-    const samples = Math.min(batch, count - first);
-    const indices = Int32Array.from({ length: samples }, (_, i) => first + i);
-    const output = tf.tidy(() => pass(toImages(data, indices)));
-    if (first === 0) {
-      width = output.shape[1];
-      all = new Float32Array(count * width);
-    }
-    all.set(await tensorflow.read(output), first * width);
-    output.dispose();
-    onProgress?.(first + samples, count);
-  }
-  const bad = all.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new NonFiniteError(
-      `Cannot judge ${network.definition.name}: got ${what} ${all[bad]} for sample ${
-        indexSample(data, Math.floor(bad / width))
-      }, need finite numbers; if training led here, lower the learning rate`,
-    );
-  }
-  return all;
-}
-
-/** Normalised images of some samples, `[B, H, W, C]`. */
-export function toImages(data: Dataset, indices: ArrayLike<number>): tf.Tensor4D {
-  return tf.tensor4d(normalise(data, indices), [indices.length, ...data.shape]);
 }
 
 /** The weights, which the last step may have blown up after its loss was taken. */

@@ -12,12 +12,12 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type Tensor,
-} from "../data/safetensors.ts";
+} from "../formats/safetensors.ts";
 import { FileError } from "../errors.ts";
 import { ForgettingCounter } from "./forgetting.ts";
-import type { Network } from "./network.ts";
-import type { Weights } from "./parameters.ts";
-import type { Tensorflow } from "./tensorflow.ts";
+import type { Network } from "../network/network.ts";
+import type { Weights } from "../network/parameters.ts";
+import type { Tensorflow } from "../operations/tensorflow.ts";
 
 /** One epoch. */
 export interface EpochMetrics {

@@ -14,8 +14,8 @@ import {
   type OptionNames,
   type OtherNames,
 } from "../options.ts";
-import type { Network } from "./network.ts";
-import type { StateSettings, TrainingState } from "./training_state.ts";
+import type { Network } from "../network/network.ts";
+import type { StateSettings, TrainingState } from "./state.ts";
 
 /** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
 export type Schedule = "constant" | "step" | "cosine";

@@ -5,7 +5,7 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { LayerError } from "../errors.ts";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { checkCall } from "./arguments.ts";
 import { launchElementwise } from "./elementwise.ts";
 import { computeGelu, computeTanh } from "./smooth_activation.ts";

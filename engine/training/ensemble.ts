@@ -5,17 +5,17 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
-import { type Layers, operations } from "./definition.ts";
-import { layElementwise } from "./elementwise.ts";
-import { computeCrossEntropy } from "./loss.ts";
-import type { LayerShape, Network } from "./network.ts";
-import type { Tensorflow } from "./tensorflow.ts";
-import { checkFit } from "./fit.ts";
-import { toImages } from "./training.ts";
-import { TRAINING_SPELLINGS } from "./training_options.ts";
+import { type Layers, operations } from "../network/definition.ts";
+import { layElementwise } from "../operations/elementwise.ts";
+import { computeCrossEntropy } from "../operations/loss.ts";
+import type { LayerShape, Network } from "../network/network.ts";
+import type { Tensorflow } from "../operations/tensorflow.ts";
+import { checkFit } from "../network/fit.ts";
+import { toImages } from "../network/inference.ts";
+import { TRAINING_SPELLINGS } from "./options.ts";
 
 /** How to train. */
 export interface EnsembleOptions extends Interruption {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 import { launchElementwise } from "./elementwise.ts";
 import { Tensorflow } from "./tensorflow.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Kernel, ParamValues } from "../gpu/kernel.ts";
-import { kernels } from "../gpu/kernel_table.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
 
 /** A kernel with what a launch of it takes, but for its buffers. */
 export interface Launch<P extends string, B extends string> {

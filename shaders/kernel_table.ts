@@ -3,35 +3,35 @@
  *
  * @module
  */
-import convolution from "../../shaders/convolution.wgsl" with { type: "text" };
-import crossEntropy from "../../shaders/cross_entropy.wgsl" with { type: "text" };
-import crossEntropyGradient from "../../shaders/cross_entropy_gradient.wgsl" with { type: "text" };
-import filterGradient from "../../shaders/filter_gradient.wgsl" with { type: "text" };
-import fpcAssign from "../../shaders/fpc_assign.wgsl" with { type: "text" };
-import fpcGather from "../../shaders/fpc_gather.wgsl" with { type: "text" };
-import fpcSelect from "../../shaders/fpc_select.wgsl" with { type: "text" };
-import gelu from "../../shaders/gelu.wgsl" with { type: "text" };
-import gramTile from "../../shaders/gram_tile.wgsl" with { type: "text" };
-import gramTileShared from "../../shaders/gram_tile_shared.wgsl" with { type: "text" };
-import gramTileSubgroup from "../../shaders/gram_tile_subgroup.wgsl" with { type: "text" };
-import maxPool from "../../shaders/max_pool.wgsl" with { type: "text" };
-import maxPoolGradient from "../../shaders/max_pool_gradient.wgsl" with { type: "text" };
-import momentumStep from "../../shaders/momentum_step.wgsl" with { type: "text" };
-import packFilter from "../../shaders/pack_filter.wgsl" with { type: "text" };
-import projectFactored from "../../shaders/project_factored.wgsl" with { type: "text" };
-import projectPatches from "../../shaders/project_patches.wgsl" with { type: "text" };
-import relu from "../../shaders/relu.wgsl" with { type: "text" };
-import reluGradient from "../../shaders/relu_gradient.wgsl" with { type: "text" };
-import selfSimilarity from "../../shaders/self_similarity.wgsl" with { type: "text" };
-import sumGroups from "../../shaders/sum_groups.wgsl" with { type: "text" };
-import sumPositions from "../../shaders/sum_positions.wgsl" with { type: "text" };
-import sumProducts from "../../shaders/sum_products.wgsl" with { type: "text" };
-import tanh from "../../shaders/tanh.wgsl" with { type: "text" };
-import tileDiagonal from "../../shaders/tile_diagonal.wgsl" with { type: "text" };
-import tileMaximum from "../../shaders/tile_maximum.wgsl" with { type: "text" };
-import tileNearest from "../../shaders/tile_nearest.wgsl" with { type: "text" };
-import tileRelations from "../../shaders/tile_relations.wgsl" with { type: "text" };
-import { Kernel } from "./kernel.ts";
+import convolution from "./convolution.wgsl" with { type: "text" };
+import crossEntropy from "./cross_entropy.wgsl" with { type: "text" };
+import crossEntropyGradient from "./cross_entropy_gradient.wgsl" with { type: "text" };
+import filterGradient from "./filter_gradient.wgsl" with { type: "text" };
+import fpcAssign from "./fpc_assign.wgsl" with { type: "text" };
+import fpcGather from "./fpc_gather.wgsl" with { type: "text" };
+import fpcSelect from "./fpc_select.wgsl" with { type: "text" };
+import gelu from "./gelu.wgsl" with { type: "text" };
+import gramTile from "./gram_tile.wgsl" with { type: "text" };
+import gramTileShared from "./gram_tile_shared.wgsl" with { type: "text" };
+import gramTileSubgroup from "./gram_tile_subgroup.wgsl" with { type: "text" };
+import maxPool from "./max_pool.wgsl" with { type: "text" };
+import maxPoolGradient from "./max_pool_gradient.wgsl" with { type: "text" };
+import momentumStep from "./momentum_step.wgsl" with { type: "text" };
+import packFilter from "./pack_filter.wgsl" with { type: "text" };
+import projectFactored from "./project_factored.wgsl" with { type: "text" };
+import projectPatches from "./project_patches.wgsl" with { type: "text" };
+import relu from "./relu.wgsl" with { type: "text" };
+import reluGradient from "./relu_gradient.wgsl" with { type: "text" };
+import selfSimilarity from "./self_similarity.wgsl" with { type: "text" };
+import sumGroups from "./sum_groups.wgsl" with { type: "text" };
+import sumPositions from "./sum_positions.wgsl" with { type: "text" };
+import sumProducts from "./sum_products.wgsl" with { type: "text" };
+import tanh from "./tanh.wgsl" with { type: "text" };
+import tileDiagonal from "./tile_diagonal.wgsl" with { type: "text" };
+import tileMaximum from "./tile_maximum.wgsl" with { type: "text" };
+import tileNearest from "./tile_nearest.wgsl" with { type: "text" };
+import tileRelations from "./tile_relations.wgsl" with { type: "text" };
+import { Kernel } from "../engine/gpu/kernel.ts";
 
 const image = {
   in_height: "i32",

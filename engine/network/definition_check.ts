@@ -1,0 +1,65 @@
+/**
+ * Whether something is a network's definition, and whether what its forward pass gives are logits.
+ *
+ * @module
+ */
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { describeShape, describeValue } from "../options.ts";
+import type { NetworkDefinition } from "./definition.ts";
+
+/** @throws {TypeError} if this is no definition, or no shape of an image. */
+export function checkDefinition(
+  definition: NetworkDefinition,
+  inputShape: readonly number[],
+): void {
+  const { name, forward } = Object(definition) as Partial<NetworkDefinition>;
+  if (typeof name !== "string" || typeof forward !== "function") {
+    throw new TypeError(
+      `Cannot build a network: got ${
+        describeValue(definition)
+      }, need a NetworkDefinition, { name, forward }`,
+    );
+  }
+  const isShape = Array.isArray(inputShape) && inputShape.length === 3 &&
+    inputShape.every((size) => Number.isInteger(size) && size >= 1);
+  if (!isShape) {
+    throw new TypeError(
+      `Cannot build ${name}: got images of shape ${
+        describeValue(inputShape)
+      }, need [height, width, channels]`,
+    );
+  }
+}
+
+/**
+ * The logits, if they are some.
+ *
+ * @param classes how many a sample must have; any where it is not known yet
+ * @throws {TypeError} if these are no logits of so many samples and classes.
+ */
+export function checkLogits(
+  { name }: NetworkDefinition,
+  logits: unknown,
+  samples: number,
+  classes: number | undefined,
+): tf.Tensor2D {
+  const shape = logits instanceof tf.Tensor ? logits.shape : undefined;
+  const isFit = shape?.length === 2 && shape[0] === samples &&
+    shape[1] === (classes ?? shape[1]) && shape[1] >= 1;
+  if (isFit && (logits as tf.Tensor).dtype === "float32") return logits as tf.Tensor2D;
+  // its failure would end the process
+  if (logits instanceof Promise) logits.catch(() => {});
+  const got = !shape
+    ? describeValue(logits)
+    : isFit
+    ? (logits as tf.Tensor).dtype
+    : shape[0] === samples
+    ? describeShape(shape)
+    : `[${shape.join(", ")}] for ${samples} samples`;
+  const mend = shape?.length === 4 ? "; flatten it, and end with a dense layer" : "";
+  throw new TypeError(
+    `Cannot build ${name}: got ${got} from its forward pass, need logits [N, ${
+      classes ?? "classes"
+    }]${mend}`,
+  );
+}
