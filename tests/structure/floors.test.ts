@@ -34,7 +34,15 @@ const MANIFEST = "deno.json";
 /** What each file of the project imports, types included: files by their paths from the root, packages as `npm:name`. */
 async function readImports(): Promise<Map<string, string[]>> {
   const imports = new Map<string, string[]>();
-  for (const entry of ["mod.ts", "cli/main.ts", "bench/scaling.ts", "bench/sketch.ts"]) {
+  for (
+    const entry of [
+      "mod.ts",
+      "cli/main.ts",
+      "bench/scaling.ts",
+      "bench/sketch.ts",
+      "bench/first_minutes.ts",
+    ]
+  ) {
     if (!await exists(entry)) continue;
     for (const { specifier, dependencies = [] } of (await inspect(entry)).modules) {
       const file = toPath(specifier);

@@ -1,0 +1,28 @@
+/**
+ * Compiles WGSL modules with Tint, the compiler of Chrome. Reads a JSON object of their code by name from standard input, and prints one of
+ * the errors by name.
+ *
+ * @module
+ */
+import { create } from "npm:webgpu@0.6.2";
+
+const modules: Record<string, string> = await new Response(Deno.stdin.readable).json();
+// kept to the end of the process: Dawn aborts once it is collected
+const gpu = create([]);
+const adapter = await gpu.requestAdapter();
+if (!adapter) throw new Error("Dawn finds no adapter");
+const subgroups: GPUFeatureName[] = adapter.features.has("subgroups") ? ["subgroups"] : [];
+const device = await adapter.requestDevice({ requiredFeatures: subgroups });
+const errors: Record<string, string> = {};
+for (const [name, code] of Object.entries(modules)) {
+  device.pushErrorScope("validation");
+  // Deno's compiler refuses this line, which the specification asks for
+  const enabled = code.includes("subgroup") ? `enable subgroups;\n${code}` : code;
+  const { messages } = await device.createShaderModule({ code: enabled }).getCompilationInfo();
+  const failure = await device.popErrorScope();
+  const error = messages.find(({ type }) => type === "error")?.message ?? failure?.message;
+  if (error !== undefined) errors[name] = error;
+}
+console.log(JSON.stringify(errors));
+// at once, while Dawn's object is alive
+Deno.exit(gpu ? 0 : 1);
