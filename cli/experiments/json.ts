@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FileError } from "../../mod.ts";
+import { FileError, readJson as read } from "../../mod.ts";
 
 /**
  * Reads a file that {@linkcode encodeJson} encoded.
@@ -12,7 +12,7 @@ import { FileError } from "../../mod.ts";
  */
 export async function readJson<T>(path: string): Promise<T> {
   try {
-    return JSON.parse(await Deno.readTextFile(path));
+    return await read(path, "what an earlier call kept") as T;
   } catch (cause) {
     throw new FileError(
       path,
