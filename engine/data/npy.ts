@@ -199,7 +199,7 @@ function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Heade
     throw fail(`got a header of ${headerLength} bytes, need at most ${MOST_HEADER}`);
   }
   const text = new TextDecoder().decode(start.subarray(headerStart, dataStart));
-  const { data: dictionary } = DICTIONARY.safeParse(parsePython(text));
+  const { data: dictionary } = DICTIONARY.safeParse(parseDictionary(text));
   if (dictionary === undefined) {
     throw fail("got a header without fortran_order or shape, need a file written by numpy.save");
   }
@@ -219,16 +219,23 @@ function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Heade
   return { dtype, shape, isColumnMajor, dataStart, sizeBytes };
 }
 
-/** A dictionary of Python's texts, tuples, lists, truth values and whole numbers; undefined where a text is none. */
-function parsePython(text: string): unknown {
-  const json = text.replaceAll("'", '"').replaceAll("(", "[").replaceAll(")", "]")
-    .replace(/\bTrue\b/g, "true").replace(/\bFalse\b/g, "false")
-    .replace(/,(\s*[\]}])/g, "$1");
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+/** `'key': value,` of a dictionary of Python: a text, a truth value, a tuple of whole numbers, or a list, whose inside does not matter. */
+const ENTRY =
+  /\s*(['"])(\w+)\1\s*:\s*(?:(['"])([^'"\\]*)\3|(True|False)|\(((?:\s*\d+\s*,)+(?:\s*\d+)?|)\s*\)|(\[.*\]))\s*(?:,\s*|$)/gys;
+
+/** The dictionary in a header; undefined where a text is none. */
+function parseDictionary(text: string): Record<string, unknown> | undefined {
+  const [, body] = /^\s*\{(.*)\}\s*$/s.exec(text) ?? [];
+  if (body === undefined) return undefined;
+  const entries = [...body.matchAll(ENTRY)];
+  const length = entries.reduce((sum, [entry]) => sum + entry.length, 0);
+  if (body.slice(length).trim() !== "") return undefined;
+  return Object.fromEntries(
+    entries.map(([, , key, , name, flag, sizes, list]) => [
+      key,
+      name ?? (flag ? flag === "True" : list ? [list] : (sizes.match(/\d+/g) ?? []).map(Number)),
+    ]),
+  );
 }
 
 /** Little-endian unsigned integer; bytes that are missing count as 0. */
