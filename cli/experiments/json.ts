@@ -14,11 +14,9 @@ export async function readJson<T>(path: string): Promise<T> {
   try {
     return await read(path, "what an earlier call kept") as T;
   } catch (cause) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: ${(cause as Error).message}; remove it to compute it again`,
-      { cause },
-    );
+    throw new FileError(path, `${(cause as Error).message}; remove it to compute it again`, {
+      cause,
+    });
   }
 }
 

@@ -90,7 +90,9 @@ Deno.test("what a header does not account for is not read, were it a tebibyte", 
       const path = `${temp.path}/${name}`;
       await Deno.writeFile(path, bytes);
       await Deno.truncate(path, TIB + 1);
-      await assert.rejects(READERS[name](path), { name: "FileError" }, name);
+      // told from sizes alone, not because memory was asked for in vain
+      const message = /^Cannot read (?!.*memory holds).*: got /;
+      await assert.rejects(READERS[name](path), { name: "FileError", message }, name);
     }
   });
   assert.ok(growth < 64 * MIB, `${growth} bytes`);
