@@ -216,3 +216,18 @@ Deno.test("the line of a mistake is found in a long configuration, too", () => {
   });
   assert.ok(performance.now() - start < 10_000);
 });
+
+Deno.test("names that would move a cursor, and headers with more in them, are refused", async () => {
+  await using temp = await openTempFolder();
+  const tensor = { shape: [1], data: Float32Array.of(1) };
+  const weights = `${temp.path}/a.safetensors`;
+  await Deno.writeFile(weights, encodeSafetensors(new Map([["a\u001b[2J", tensor]])));
+  await assert.rejects(loadWeights(weights), {
+    name: "FileError",
+    message: /tensor "a\\u001b\[2J",/,
+  });
+  const array = encodeNpy(Float32Array.of(1), [1]);
+  array.set([0x7d, 0x5d], array.lastIndexOf(0x0a) - 2);
+  await Deno.writeFile(`${temp.path}/a.npy`, array);
+  await assert.rejects(readNpy(`${temp.path}/a.npy`), { name: "FileError", message: /a header/ });
+});
