@@ -227,7 +227,7 @@ Deno.test("names that would move a cursor, and headers with more in them, are re
     message: /tensor "a\\u001b\[2J",/,
   });
   const array = encodeNpy(Float32Array.of(1), [1]);
-  array.set([0x7d, 0x5d], array.lastIndexOf(0x0a) - 2);
+  array.set([0x78, 0x7d], array.lastIndexOf(0x0a) - 2);
   await Deno.writeFile(`${temp.path}/a.npy`, array);
   await assert.rejects(readNpy(`${temp.path}/a.npy`), { name: "FileError", message: /a header/ });
 });
