@@ -33,7 +33,9 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
-export { writeWhole } from "./engine/formats/file.ts";
+export { readText, writeWhole } from "./engine/formats/file.ts";
+export { readJson } from "./engine/formats/json.ts";
+export { describeName, describeValue } from "./engine/options.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";

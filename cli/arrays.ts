@@ -10,6 +10,7 @@ import {
   KernelMatrix,
   KernelStore,
   type NpyArray,
+  readJson,
   readLabels,
   readNpy,
   type StoredKernel,
@@ -81,14 +82,10 @@ export function nameFilesBeside(path: string) {
 
 /** @throws {FileError} if the file says it in another way than `gram` does. */
 async function loadChoice(path: string): Promise<SampleChoice | undefined> {
-  const text = await Deno.readTextFile(path).catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    const choice = parseChoice(JSON.parse(text)[CHOICE]);
-    if (choice) return choice;
-  } catch {
-    // no JSON
-  }
+  if (!await exists(path)) return undefined;
+  const json = await readJson(path, "the choice of samples as lpntk gram writes it");
+  const choice = parseChoice(Object(json)[CHOICE]);
+  if (choice) return choice;
   throw new FileError(
     path,
     `Cannot use ${path}: got another text, need it as lpntk gram writes it`,
@@ -101,7 +98,7 @@ async function loadChoice(path: string): Promise<SampleChoice | undefined> {
  * @throws {DataError} if it does not hold indices in increasing order.
  */
 export async function loadPart(path: string): Promise<Int32Array | undefined> {
-  if (!await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return undefined;
+  if (!await exists(path)) return undefined;
   const { data, shape } = await readNpy(path);
   const isRight = data instanceof Int32Array && shape.length === 1 &&
     data.every((index, i) => index > (i === 0 ? -1 : data[i - 1]));
@@ -203,6 +200,10 @@ export async function loadIndices(
 
 function listTrue({ data }: NpyArray, part: Int32Array | undefined): number[] {
   return [...data.keys()].filter((i) => data[i]).map((i) => part ? part[i] : i);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
 }
 
 function nameType(data: NpyArray["data"]): string {

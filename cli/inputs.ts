@@ -6,6 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import {
   type Dataset,
+  describeValue,
   type Engine,
   FileError,
   type KernelSource,
@@ -198,7 +199,7 @@ function readSketch({ path, attributes }: KernelStore): SketchError | undefined 
   throw new FileError(
     path,
     `Cannot use ${path} as a kernel: got ${SKETCH_ERROR} ${
-      JSON.stringify(attributes[SKETCH_ERROR])
+      describeValue(attributes[SKETCH_ERROR])
     }, need it as lpntk gram writes it`,
   );
 }

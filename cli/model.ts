@@ -56,7 +56,8 @@ export async function loadDefinition(
       { cause },
     );
   // the import's own error would name the file that imports
-  if (!await isFile(model)) throw fail("no such file");
+  const entry = await Deno.stat(model).catch(() => undefined);
+  if (!entry?.isFile) throw fail(entry ? "no regular file" : "no such file");
   const module = await importWithin(model, patienceMs).catch(async (cause) => {
     throw fail(describeFailure(cause), { mend: await suggestTypes(model, cause), cause });
   });
@@ -139,8 +140,4 @@ export async function identifyModel(model: string): Promise<string> {
   if (Object.hasOwn(MODELS, model)) return model;
   const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(model));
   return `${model}, SHA-256 ${new Uint8Array(digest).toHex()}`;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }

@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import { z } from "npm:zod@4.6.7";
 import {
   type Dataset,
+  describeName,
   drawStratified,
   hashDataset,
   hashIntegers,
@@ -17,6 +18,7 @@ import {
   indexSample,
   loadDataset,
   loadMetadata,
+  readJson,
   type Split,
   takeFirst,
   takeSamples,
@@ -319,7 +321,7 @@ async function readSummary(
   path: string,
 ): Promise<{ readonly choice?: SampleChoice; readonly samples?: number }> {
   try {
-    const { data } = SUMMARY.safeParse(JSON.parse(await Deno.readTextFile(path)));
+    const { data } = SUMMARY.safeParse(await readJson(path, "a summary"));
     return { choice: data?.choice ?? data?.choices?.train, samples: data?.samples };
   } catch {
     return {};
@@ -372,7 +374,7 @@ export async function noteOtherSamples(
     }`;
   console.error(
     `note: ${weights} was trained on other samples (${
-      [metadata.get("data"), which].filter(Boolean).join(": ")
+      [describeName(metadata.get("data") ?? ""), which].filter(Boolean).join(": ")
     }) than ${heldOutFrom ? "those that these were held out from" : "these"}`,
   );
 }

@@ -140,9 +140,28 @@ function isPlain(value: object): boolean {
   return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }
 
+/** Letters of a name that are shown. */
+const SHOWN_NAME = 200;
+
+/** Whether a text from a file can stand in a line: nothing in it ends the line, moves the cursor or turns the direction, and it is no page. */
+export function isPlainName(text: string): boolean {
+  return text.length <= SHOWN_NAME && text.search(UNPRINTABLE) < 0;
+}
+
+/** A name that comes from a file, as it stands where it fits a line. */
+export function describeName(name: string): string {
+  return isPlainName(name) ? name : describeValue(name);
+}
+
+/** Controls, invisible letters, halves of letters, and other ends of lines. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
 function toJson(value: unknown): string {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value).replace(
+      UNPRINTABLE,
+      (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
   } catch {
     // a circle, or numbers that JSON does not know
     return Array.isArray(value) ? "an array" : "an object";

@@ -1,8 +1,9 @@
 /** `lpntk experiment`. @module */
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
+import { describeValue, readText } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
-import { type Choice, type Config, readConfig } from "../experiments/config.ts";
+import { type Choice, type Config, type ConfigFile, readConfig } from "../experiments/config.ts";
 import { type Base, type Experiment, SettingError } from "../experiments/experiment.ts";
 import { EXPERIMENTS } from "../experiments/list.ts";
 import { PAGE, RunFolder } from "../experiments/run_folder.ts";
@@ -42,7 +43,7 @@ function addOne(parent: Command, experiment: Experiment): void {
   command.action(async (flags: Flags) => {
     const { config: path, quick, paper, out, json } = flags;
     const base: Base = quick ? "quick" : paper ? "paper" : "default";
-    const file = path === undefined ? undefined : { path, text: await readText(path) };
+    const file = path === undefined ? undefined : await readConfigFile(path);
     const config = readConfig(experiment, base, file, chooseFlags(flags));
     // first, so that a run that may not compute here leaves no folder
     using engine = await openAdapter();
@@ -82,11 +83,14 @@ function describeSettings({ settings, byData = {} }: Experiment): string {
   ].join("");
 }
 
-async function readText(path: string): Promise<string> {
+/** Bytes of a configuration at most; those that runs write have some hundreds. */
+const MOST_CONFIG = 2 ** 16;
+
+async function readConfigFile(path: string): Promise<ConfigFile> {
   try {
-    return await Deno.readTextFile(path);
+    return { path, text: await readText(path, "settings as TOML", MOST_CONFIG) };
   } catch (cause) {
-    throw new UsageError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+    throw new UsageError((cause as Error).message, { cause });
   }
 }
 
@@ -95,7 +99,7 @@ function placeError(error: unknown, { settings, locate }: Config): unknown {
   if (!(error instanceof SettingError)) return error;
   const { key, need } = error;
   return new UsageError(
-    `Cannot use ${locate(key)}: got ${key} = ${JSON.stringify(settings[key])}, need ${need}`,
+    `Cannot use ${locate(key)}: got ${key} = ${describeValue(settings[key])}, need ${need}`,
     { cause: error },
   );
 }

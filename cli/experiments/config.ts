@@ -6,6 +6,7 @@
 import { closest, distance } from "npm:fastest-levenshtein@1.0.16";
 import { parse, stringify, TomlError } from "npm:smol-toml@1.9.1";
 import type { z } from "npm:zod@4.6.7";
+import { describeName, describeValue } from "../../mod.ts";
 import { UsageError } from "../usage.ts";
 import type { Base, Experiment } from "./experiment.ts";
 
@@ -53,7 +54,7 @@ export function readConfig(
   if (name !== experiment.name) {
     throw new UsageError(
       `Cannot use ${locate(EXPERIMENT)}: got experiment ${
-        JSON.stringify(name)
+        describeValue(name)
       }, need ${experiment.name}`,
     );
   }
@@ -90,15 +91,23 @@ function parseToml({ path, text }: ConfigFile): Record<string, unknown> {
   }
 }
 
-/** Line of a key's statement, from 1: the first one after the longest beginning of the text that is TOML without the key. */
+/**
+ * Line of a key's statement, from 1: the first one after the longest beginning of the text that is TOML without the key. Halves the lines
+ * in question, so that a long file takes few attempts.
+ */
 function findLine(text: string, key: string): number {
   const lines = text.split("\n");
-  let before = 0;
-  for (let count = 1; count <= lines.length; count++) {
-    const names = tryParse(lines.slice(0, count).join("\n"));
-    if (names === undefined) continue;
-    if (Object.hasOwn(names, key)) break;
-    before = count;
+  // a beginning without the key, and one with it
+  let [before, after] = [0, lines.length];
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    // within a statement of several lines no beginning ends
+    let [count, names] = [middle, tryParse(lines.slice(0, middle).join("\n"))];
+    while (names === undefined && ++count < after) {
+      names = tryParse(lines.slice(0, count).join("\n"));
+    }
+    if (names === undefined || Object.hasOwn(names, key)) after = middle;
+    else before = count;
   }
   return before + 1;
 }
@@ -122,12 +131,14 @@ function refuse(
     const nearest = closest(key, known);
     const hint = distance(key, nearest) <= key.length / 2 ? `; did you mean ${nearest}?` : "";
     return new UsageError(
-      `Cannot use ${locate(key)}: got an unknown key ${key}, need ${known.join(", ")}${hint}`,
+      `Cannot use ${locate(key)}: got an unknown key ${describeName(key)}, need ${
+        known.join(", ")
+      }${hint}`,
     );
   }
   const [key] = issue.path.map(String);
   return new UsageError(
-    `Cannot use ${locate(key)}: got ${key} = ${JSON.stringify(given[key])}, need ${
+    `Cannot use ${locate(key)}: got ${key} = ${describeValue(given[key])}, need ${
       describeNeed(issue)
     }`,
   );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FileError } from "../../mod.ts";
+import { FileError, readJson as read } from "../../mod.ts";
 
 /**
  * Reads a file that {@linkcode encodeJson} encoded.
@@ -12,13 +12,11 @@ import { FileError } from "../../mod.ts";
  */
 export async function readJson<T>(path: string): Promise<T> {
   try {
-    return JSON.parse(await Deno.readTextFile(path));
+    return await read(path, "what an earlier call kept") as T;
   } catch (cause) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: ${(cause as Error).message}; remove it to compute it again`,
-      { cause },
-    );
+    throw new FileError(path, `${(cause as Error).message}; remove it to compute it again`, {
+      cause,
+    });
   }
 }
 

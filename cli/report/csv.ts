@@ -19,7 +19,12 @@ export function encodeCsv(rows: readonly Readonly<Record<string, Cell>>[]): stri
   return lines.map((line) => `${line.map(quote).join(",")}\n`).join("");
 }
 
+/** Beginnings that make a spreadsheet take a text for a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** A text that a spreadsheet would compute stands behind an apostrophe, as OWASP has it against "CSV injection"; numbers are as they are. */
 function quote(cell: Cell): string {
-  const text = cell === null ? "" : String(cell);
+  const isFormula = typeof cell === "string" && FORMULA.test(cell);
+  const text = cell === null ? "" : isFormula ? `'${cell}` : String(cell);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -6,11 +6,11 @@
  */
 
 import { basename } from "node:path";
-import { parseTar } from "npm:nanotar@0.3.0";
 import { FileError } from "../errors.ts";
 import { checkSplit, createDataset, type Dataset, type Split } from "./dataset.ts";
-import { exists, measureFile, readBytes, writeWhole } from "../formats/file.ts";
+import { exists, InputFile, measureFile, writeWhole } from "../formats/file.ts";
 import { gunzip } from "../formats/gzip.ts";
+import { decodeTar } from "../formats/tar.ts";
 
 /** How one of the two is laid out. */
 export interface CifarForm {
@@ -57,6 +57,10 @@ const SIDE = 32;
 const CHANNELS = 3;
 const PIXEL_BYTES = SIDE * SIDE * CHANNELS;
 
+/** Samples of an archive as distributed, both splits together, and room for its headers and texts. */
+const MOST_SAMPLES = 60_000;
+const TAR_BYTES = 2 ** 20;
+
 /** Bytes of a batch, and its name for errors. */
 interface Batch {
   readonly path: string;
@@ -77,15 +81,8 @@ export async function readCifar(
 ): Promise<Dataset> {
   checkSplit(`read ${form.title}`, split);
   const batches = await readBatches(form, place, split);
-  const recordBytes = form.labelBytes + PIXEL_BYTES;
-  const counts = batches.map(({ path, bytes }) => {
-    const count = bytes.length / recordBytes;
-    if (count >= 1 && Number.isInteger(count)) return count;
-    throw new FileError(
-      path,
-      `Cannot read ${path}: got ${bytes.length} bytes, need a multiple of ${recordBytes}, the size of a record of ${form.title}`,
-    );
-  });
+  const recordBytes = measureRecord(form);
+  const counts = batches.map(({ path, bytes }) => countRecords(form, path, bytes.length));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const images = new Uint8Array(total * PIXEL_BYTES);
   const labels = new Uint8Array(total);
@@ -110,6 +107,22 @@ export async function readCifar(
   });
 }
 
+function measureRecord({ labelBytes }: CifarForm): number {
+  return labelBytes + PIXEL_BYTES;
+}
+
+/** @throws {FileError} when there is no record, or not whole ones alone */
+function countRecords(form: CifarForm, path: string, sizeBytes: number): number {
+  const count = sizeBytes / measureRecord(form);
+  if (count >= 1 && Number.isInteger(count)) return count;
+  throw new FileError(
+    path,
+    `Cannot read ${path}: got ${sizeBytes} bytes, need a multiple of ${
+      measureRecord(form)
+    }, the size of a record of ${form.title}`,
+  );
+}
+
 /** Whether a place, as {@link readCifar} takes it, holds something of this split. */
 export async function holdsCifar(form: CifarForm, place: string, split: Split): Promise<boolean> {
   return await exists(`${place}/${form.files[split][0]}`) ||
@@ -125,7 +138,7 @@ export async function unpackCifar(form: CifarForm, folder: string): Promise<void
     async (name) => await exists(`${folder}/${name}`) ? [] : [name],
   );
   if (missing.flat().length === 0) return;
-  for (const { path, bytes } of await readArchive(archive, names)) {
+  for (const { path, bytes } of await readArchive(form, archive, names)) {
     const target = `${folder}/${basename(path)}`;
     if (await measureFile(target) !== bytes.length) await writeWhole(target, bytes);
   }
@@ -141,7 +154,9 @@ async function readBatches(form: CifarForm, place: string, split: Split): Promis
     return await Promise.all(
       names.slice(0, count).map(async (name) => {
         const path = `${place}/${name}`;
-        return { path, bytes: await readBytes(path, `a batch of ${form.title}`) };
+        using file = await InputFile.open(path, `a batch of ${form.title}`);
+        countRecords(form, path, file.sizeBytes);
+        return { path, bytes: await file.read(0, file.sizeBytes) };
       }),
     );
   }
@@ -149,7 +164,7 @@ async function readBatches(form: CifarForm, place: string, split: Split): Promis
   if (archive === undefined) {
     throw explainMissing(form, place, `neither ${names[0]} nor ${form.archive}`);
   }
-  return await readArchive(archive, names);
+  return await readArchive(form, archive, names);
 }
 
 async function findArchive(form: CifarForm, place: string): Promise<string | undefined> {
@@ -158,25 +173,22 @@ async function findArchive(form: CifarForm, place: string): Promise<string | und
 }
 
 /** Files of an archive by their own names, whatever folder they are in. */
-async function readArchive(path: string, names: readonly string[]): Promise<Batch[]> {
-  const fail = (state: string, cause?: unknown) =>
+async function readArchive(
+  form: CifarForm,
+  path: string,
+  names: readonly string[],
+): Promise<Batch[]> {
+  const fail = (state: string) =>
     new FileError(
       path,
       `Cannot read ${path}: got ${state}, need the archive as distributed; fetch it again`,
-      { cause },
     );
-  const bytes = await gunzip(await readBytes(path, "a .tar.gz archive"), path);
-  let entries: ReturnType<typeof parseTar>;
-  try {
-    entries = parseTar(bytes);
-  } catch (cause) {
-    throw fail("a broken tar archive", cause);
-  }
+  using file = await InputFile.open(path, "a .tar.gz archive");
+  const files = decodeTar(await gunzip(file, MOST_SAMPLES * measureRecord(form) + TAR_BYTES), fail);
   return names.map((name) => {
-    const entry = entries.find((entry) => basename(entry.name) === name);
-    const bytes = entry && "data" in entry ? entry.data : undefined;
-    if (!bytes) throw fail(`no ${name} in it`);
-    return { path: `${path}/${name}`, bytes };
+    const entry = files.find((entry) => basename(entry.name) === name);
+    if (!entry) throw fail(`no ${name} in it`);
+    return { path: `${path}/${name}`, bytes: entry.bytes };
   });
 }
 

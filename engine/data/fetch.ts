@@ -4,7 +4,7 @@ import { checkKeys } from "../options.ts";
 import { createHash } from "node:crypto";
 import { FileError } from "../errors.ts";
 import { CIFAR10, CIFAR100, unpackCifar } from "./cifar.ts";
-import { exists, explainWrite, measureFile, PARTIAL } from "../formats/file.ts";
+import { exists, explainWrite, InputFile, measureFile, PARTIAL } from "../formats/file.ts";
 import { IDX_FILES } from "./mnist.ts";
 import { chooseDataFolder } from "./named.ts";
 
@@ -21,6 +21,9 @@ export interface RemoteFile {
 export type ReportProgress = (doneBytes: number, totalBytes: number) => void;
 
 const ALGORITHMS = { sha256: "SHA-256", md5: "MD5" };
+
+/** Bytes that are hashed at once. */
+const PIECE_BYTES = 2 ** 20;
 
 /** Connections that a file may take; each but the first goes on where the one before broke. */
 const CONNECTIONS = 8;
@@ -272,8 +275,10 @@ async function makeFolder(folder: string): Promise<void> {
 /** A file's checksum, without holding the file in memory. */
 async function hash(path: string, { checksum: { algorithm } }: RemoteFile): Promise<string> {
   const digest = createHash(algorithm);
-  const file = await Deno.open(path);
-  for await (const bytes of file.readable) digest.update(bytes);
+  using file = await InputFile.open(path, "a downloaded file");
+  for (let done = 0; done < file.sizeBytes; done += PIECE_BYTES) {
+    digest.update(await file.read(done, Math.min(PIECE_BYTES, file.sizeBytes - done)));
+  }
   return digest.digest("hex");
 }
 

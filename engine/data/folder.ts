@@ -7,9 +7,11 @@
 
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
+import { describeValue } from "../options.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
-import { exists, readBytes } from "../formats/file.ts";
+import { exists } from "../formats/file.ts";
+import { readJson } from "../formats/json.ts";
 import { readLabels } from "./labels.ts";
 import { readNpy } from "../formats/npy.ts";
 
@@ -72,13 +74,7 @@ export async function holdsArrays(path: string, split: Split): Promise<boolean> 
 
 async function readSettings(path: string): Promise<Settings> {
   if (!await exists(path)) return {};
-  const text = new TextDecoder().decode(await readBytes(path, "a JSON file"));
-  let json: Record<string, unknown>;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FileError(path, `Cannot read ${path}: got broken JSON, need an object`, { cause });
-  }
+  const json = await readJson(path, "an object");
   const settings = SETTINGS.safeParse(json);
   if (settings.success) return settings.data;
   throw new FileError(
@@ -87,12 +83,14 @@ async function readSettings(path: string): Promise<Settings> {
   );
 }
 
-function explainIssue(issue: z.core.$ZodIssue, json: Record<string, unknown>): string {
+function explainIssue(issue: z.core.$ZodIssue, json: unknown): string {
   const known = Object.keys(NEEDED).join(", ");
-  if (issue.code === "unrecognized_keys") return `got key "${issue.keys[0]}", need one of ${known}`;
+  if (issue.code === "unrecognized_keys") {
+    return `got key ${describeValue(issue.keys[0])}, need one of ${known}`;
+  }
   const key = issue.path[0] as keyof Settings | undefined;
-  if (key === undefined) return `got ${JSON.stringify(json)}, need an object with keys ${known}`;
-  return `got ${JSON.stringify(json[key])} for "${key}", need ${NEEDED[key]}`;
+  if (key === undefined) return `got ${describeValue(json)}, need an object with keys ${known}`;
+  return `got ${describeValue((json as Settings)[key])} for "${key}", need ${NEEDED[key]}`;
 }
 
 async function readImages(

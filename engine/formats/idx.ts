@@ -5,8 +5,8 @@
  */
 
 import { FileError } from "../errors.ts";
-import { readBytes } from "./file.ts";
-import { gunzip, isGzip } from "./gzip.ts";
+import { InputFile } from "./file.ts";
+import { gunzip, gunzipStart, isGzip } from "./gzip.ts";
 import { countElements } from "./shape.ts";
 
 const UNSIGNED_BYTE = 0x08;
@@ -19,17 +19,43 @@ export interface IdxArray {
   data: Uint8Array;
 }
 
+/** Bytes of the longest header. */
+const MOST_HEADER = 4 + 4 * 255;
+
 /**
- * Reads an IDX file of unsigned bytes, plain or gzip (told apart by the first bytes, not the name).
+ * Reads an IDX file of unsigned bytes, plain or gzip (told apart by the first bytes, not the name). Takes as much memory as its header
+ * says, which is compared with the file before anything is read or unpacked.
  *
  * @throws {FileError} when it is missing, truncated, too long, or not an IDX file of unsigned bytes
  */
 export async function readIdx(path: string): Promise<IdxArray> {
-  const bytes = await readBytes(path, "an IDX file, plain or gzip");
-  return decodeIdx(isGzip(bytes) ? await gunzip(bytes, path) : bytes, path);
+  using file = await InputFile.open(path, "an IDX file, plain or gzip");
+  const first = await file.read(0, Math.min(MOST_HEADER, file.sizeBytes));
+  const isPacked = isGzip(first);
+  const { shape, dataStart } = decodeHeader(
+    isPacked ? await gunzipStart(file, MOST_HEADER) : first,
+    path,
+  );
+  const sizeBytes = countElements(shape);
+  const check = (gotBytes: number) => {
+    if (gotBytes === sizeBytes) return;
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got ${gotBytes} bytes of data, need ${sizeBytes} for shape [${
+        shape.join(", ")
+      }]`,
+    );
+  };
+  if (!isPacked) check(file.sizeBytes - dataStart);
+  const bytes = isPacked
+    ? await gunzip(file, dataStart + sizeBytes)
+    : await file.read(0, file.sizeBytes);
+  const data = bytes.subarray(dataStart);
+  check(data.length);
+  return { shape, data };
 }
 
-function decodeIdx(bytes: Uint8Array, path: string): IdxArray {
+function decodeHeader(bytes: Uint8Array, path: string): { shape: number[]; dataStart: number } {
   const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}`);
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) {
     throw fail("got no IDX signature in the first 4 bytes, need an IDX file");
@@ -44,13 +70,5 @@ function decodeIdx(bytes: Uint8Array, path: string): IdxArray {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const data = bytes.subarray(dataStart);
-  if (data.length !== countElements(shape)) {
-    throw fail(
-      `got ${data.length} bytes of data, need ${countElements(shape)} for shape [${
-        shape.join(", ")
-      }]`,
-    );
-  }
-  return { shape, data };
+  return { shape, dataStart };
 }

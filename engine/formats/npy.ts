@@ -7,9 +7,11 @@
  * @module
  */
 
+import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
-import { readBytes, writeWhole } from "./file.ts";
-import { countElements } from "./shape.ts";
+import { describeName } from "../options.ts";
+import { InputFile, writeWhole } from "./file.ts";
+import { countElements, SHAPE } from "./shape.ts";
 
 // encodeNpy takes the first dtype that fits, so `|u1` stands before `|b1`.
 const DTYPES = {
@@ -57,14 +59,23 @@ export interface NpyArray {
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 const ALIGNMENT = 64;
 
+/** Bytes of a header at most, which is NumPy's own bound. */
+const MOST_HEADER = 10_000;
+
+/** Bytes before the header at most: magic, version and the header's length. */
+const MOST_PREFIX = 12;
+
 /**
- * Reads a `.npy` file.
+ * Reads a `.npy` file. Takes as much memory as its header says, which is compared with the file's size before anything else is read.
  *
  * @throws {FileError} when it is missing, truncated, too long, or of a type that no
  * {@link NpyDtype} names
  */
 export async function readNpy(path: string): Promise<NpyArray> {
-  return decodeNpy(await readBytes(path, "a NumPy .npy file"), path);
+  using file = await InputFile.open(path, "a NumPy .npy file");
+  const start = await file.read(0, Math.min(MOST_PREFIX + MOST_HEADER, file.sizeBytes));
+  const header = decodeHeader(start, file.sizeBytes, path);
+  return arrange(header, await file.read(header.dataStart, header.sizeBytes));
 }
 
 /**
@@ -90,18 +101,17 @@ export async function writeNpy(
  * {@link NpyDtype} names
  */
 export function decodeNpy(bytes: Uint8Array, path: string): NpyArray {
-  const { dtype, shape, isColumnMajor, dataStart } = decodeHeader(bytes, path);
+  const header = decodeHeader(bytes, bytes.length, path);
+  return arrange(header, new Uint8Array(bytes.subarray(header.dataStart)));
+}
+
+/** The array of these bytes, which it shares unless they are in Fortran order. */
+function arrange(
+  { dtype, shape, isColumnMajor }: Header,
+  bytes: Uint8Array<ArrayBuffer>,
+): NpyArray {
   const Data = DTYPES[dtype];
-  const sizeBytes = countElements(shape) * Data.BYTES_PER_ELEMENT;
-  const gotBytes = bytes.length - dataStart;
-  if (gotBytes !== sizeBytes) {
-    throw new FileError(
-      path,
-      `Cannot read ${path}: got ${gotBytes} bytes of data, need ${sizeBytes} for ${dtype} of ` +
-        `shape [${shape.join(", ")}]`,
-    );
-  }
-  const data = new Data(new Uint8Array(bytes.subarray(dataStart)).buffer);
+  const data = new Data(bytes.buffer);
   if (!isColumnMajor) return { data, shape, dtype };
   const rowMajor = new Data(data.length);
   copyToRowMajor(data, rowMajor, shape);
@@ -154,33 +164,78 @@ interface Header {
   shape: number[];
   isColumnMajor: boolean;
   dataStart: number;
+  /** Bytes of the data. */
+  sizeBytes: number;
 }
 
-function decodeHeader(bytes: Uint8Array, path: string): Header {
+/** The header's dictionary; a structured type is a list. */
+const DICTIONARY = z.strictObject({
+  descr: z.union([z.string(), z.array(z.unknown())]),
+  fortran_order: z.boolean(),
+  shape: SHAPE,
+});
+
+/**
+ * Decodes what stands before the data.
+ *
+ * @param start first bytes of the file, with the whole header if it is none that is too long
+ * @param fileBytes size of the file
+ */
+function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Header {
   const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}`);
-  if (!MAGIC.every((byte, i) => bytes[i] === byte)) {
+  if (!MAGIC.every((byte, i) => start[i] === byte)) {
     throw fail("got no NumPy signature in the first 6 bytes, need a .npy file");
   }
-  const version = bytes[6] ?? 0;
+  const version = start[6] ?? 0;
   if (version < 1 || version > 3) throw fail(`got .npy version ${version}, need 1, 2 or 3`);
   const lengthBytes = version === 1 ? 2 : 4;
   const headerStart = MAGIC.length + 2 + lengthBytes;
-  const headerLength = decodeLength(bytes.subarray(MAGIC.length + 2, headerStart));
+  const headerLength = decodeLength(start.subarray(MAGIC.length + 2, headerStart));
   const dataStart = headerStart + headerLength;
-  if (bytes.length < dataStart) {
-    throw fail(`got ${bytes.length} bytes, need at least ${dataStart} for the header`);
+  if (fileBytes < dataStart) {
+    throw fail(`got ${fileBytes} bytes, need at least ${dataStart} for the header`);
   }
-  const text = new TextDecoder().decode(bytes.subarray(headerStart, dataStart));
-  const dtype = /(['"])descr\1\s*:\s*(['"])(.*?)\2/.exec(text)?.[3];
-  const order = /(['"])fortran_order\1\s*:\s*(True|False)/.exec(text)?.[2];
-  const sizes = /(['"])shape\1\s*:\s*\(([\d\s,]*)\)/.exec(text)?.[2];
-  if (order === undefined || sizes === undefined) {
+  if (headerLength > MOST_HEADER) {
+    throw fail(`got a header of ${headerLength} bytes, need at most ${MOST_HEADER}`);
+  }
+  const text = new TextDecoder().decode(start.subarray(headerStart, dataStart));
+  const { data: dictionary } = DICTIONARY.safeParse(parseDictionary(text));
+  if (dictionary === undefined) {
     throw fail("got a header without fortran_order or shape, need a file written by numpy.save");
   }
-  if (dtype === undefined) throw fail("got a structured dtype, need a plain array of numbers");
+  const { descr: dtype, fortran_order: isColumnMajor, shape } = dictionary;
+  if (typeof dtype !== "string") {
+    throw fail("got a structured dtype, need a plain array of numbers");
+  }
   if (!isSupported(dtype)) throw fail(explainDtype(dtype));
-  const shape = (sizes.match(/\d+/g) ?? []).map(Number);
-  return { dtype, shape, isColumnMajor: order === "True", dataStart };
+  const sizeBytes = countElements(shape) * DTYPES[dtype].BYTES_PER_ELEMENT;
+  if (fileBytes - dataStart !== sizeBytes) {
+    throw fail(
+      `got ${fileBytes - dataStart} bytes of data, need ${sizeBytes} for ${dtype} of shape [${
+        shape.join(", ")
+      }]`,
+    );
+  }
+  return { dtype, shape, isColumnMajor, dataStart, sizeBytes };
+}
+
+/** `'key': value,` of a dictionary of Python: a text, a truth value, a tuple of whole numbers, or a list, whose inside does not matter. */
+const ENTRY =
+  /\s*(['"])(\w+)\1\s*:\s*(?:(['"])([^'"\\]*)\3|(True|False)|\(((?:\s*\d+\s*,)+(?:\s*\d+)?|)\s*\)|(\[.*\]))\s*(?:,\s*|$)/gys;
+
+/** The dictionary in a header; undefined where a text is none. */
+function parseDictionary(text: string): Record<string, unknown> | undefined {
+  const [, body] = /^\s*\{(.*)\}\s*$/s.exec(text) ?? [];
+  if (body === undefined) return undefined;
+  const entries = [...body.matchAll(ENTRY)];
+  const length = entries.reduce((sum, [entry]) => sum + entry.length, 0);
+  if (body.slice(length).trim() !== "") return undefined;
+  return Object.fromEntries(
+    entries.map(([, , key, , name, flag, sizes, list]) => [
+      key,
+      name ?? (flag ? flag === "True" : list ? [list] : (sizes.match(/\d+/g) ?? []).map(Number)),
+    ]),
+  );
 }
 
 /** Little-endian unsigned integer; bytes that are missing count as 0. */
@@ -193,14 +248,14 @@ function isSupported(dtype: string): dtype is NpyDtype {
 }
 
 function explainDtype(dtype: string): string {
-  if (dtype.startsWith(">")) {
+  if (/^>\w+$/.test(dtype)) {
     const mend = dtype.replace(">", "<");
     return `got big-endian ${dtype}, need little-endian; save array.astype('${mend}') instead`;
   }
   if (dtype.startsWith("|O")) {
     return "got Python objects, need numbers; save array.astype('<f4') instead";
   }
-  return `got dtype ${dtype}, need one of ${Object.keys(DTYPES).join(" ")}`;
+  return `got dtype ${describeName(dtype)}, need one of ${Object.keys(DTYPES).join(" ")}`;
 }
 
 /** Copies a column-major (Fortran order) array into a row-major one of the same shape. */

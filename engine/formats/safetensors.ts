@@ -7,8 +7,10 @@
 
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
-import { readBytes } from "./file.ts";
-import { countElements } from "./shape.ts";
+import { describeName, isPlainName } from "../options.ts";
+import { InputFile } from "./file.ts";
+import { decodeJson } from "./json.ts";
+import { countElements, SHAPE } from "./shape.ts";
 
 /** A named array of weights. */
 export interface Tensor {
@@ -57,8 +59,8 @@ const METADATA = "__metadata__";
 const TEXTS = z.record(z.string(), z.string());
 const NATURAL = z.number().int().nonnegative();
 const ENTRY = z.strictObject({
-  dtype: z.string(),
-  shape: z.array(NATURAL),
+  dtype: z.string().regex(/^\w{1,20}$/),
+  shape: SHAPE,
   data_offsets: z.tuple([NATURAL, NATURAL]),
 });
 
@@ -67,12 +69,20 @@ interface Entry extends z.infer<typeof ENTRY> {
 }
 
 /**
- * Reads a `.safetensors` file, for example a PyTorch `state_dict`.
+ * Reads a `.safetensors` file, for example a PyTorch `state_dict`. Its header is compared with the file's size before anything else is read,
+ * and then tensor after tensor.
  *
  * @throws {FileError} when it is missing, or not as {@link decodeSafetensors} needs it
  */
 export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
-  return decodeSafetensors(await readBytes(path, "a .safetensors file"), path);
+  using file = await InputFile.open(path, "a .safetensors file");
+  const { entries, dataStart } = await readHeader(file);
+  const tensors = new Map<string, Tensor>();
+  for (const entry of entries) {
+    const [begin, end] = entry.data_offsets;
+    tensors.set(entry.name, decodeTensor(entry, await file.read(dataStart + begin, end - begin)));
+  }
+  return tensors;
 }
 
 /**
@@ -81,12 +91,22 @@ export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
  * @throws {FileError} when the file is missing, or its header is not as {@link decodeSafetensors} needs it
  */
 export async function loadMetadata(path: string): Promise<Map<string, string>> {
-  return decodeMetadata(await readBytes(path, "a .safetensors file"), path);
+  using file = await InputFile.open(path, "a .safetensors file");
+  return new Map(Object.entries((await readHeader(file)).metadata));
+}
+
+async function readHeader(file: InputFile): Promise<Header> {
+  const { path, sizeBytes } = file;
+  const start = await file.read(0, Math.min(LENGTH_BYTES + 1, sizeBytes));
+  const dataStart = measureHeader(start, sizeBytes, path);
+  return decodeHeader(await file.read(0, dataStart), sizeBytes, path);
 }
 
 /** {@linkcode loadMetadata} of the bytes of a file. */
 export function decodeMetadata(bytes: Uint8Array, path: string): Map<string, string> {
-  return new Map(Object.entries(decodeHeader(bytes, path).metadata));
+  const dataStart = measureHeader(bytes, bytes.length, path);
+  const { metadata } = decodeHeader(bytes.subarray(0, dataStart), bytes.length, path);
+  return new Map(Object.entries(metadata));
 }
 
 /**
@@ -98,10 +118,14 @@ export function decodeMetadata(bytes: Uint8Array, path: string): Map<string, str
  * @throws {FileError} when the bytes are truncated or too many, or the header does not describe them
  */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, Tensor> {
-  const { entries, dataStart } = decodeHeader(bytes, path);
-  const data = bytes.subarray(dataStart);
-  checkCoverage(entries, data.length, path);
-  return new Map(entries.map((entry) => [entry.name, decodeTensor(entry, data, path)]));
+  const dataStart = measureHeader(bytes, bytes.length, path);
+  const { entries } = decodeHeader(bytes.subarray(0, dataStart), bytes.length, path);
+  return new Map(entries.map((entry) => {
+    const [begin, end] = entry.data_offsets;
+    // a copy, which begins where numbers of any width may
+    const data = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
+    return [entry.name, decodeTensor(entry, data)];
+  }));
 }
 
 /**
@@ -160,37 +184,62 @@ function padToMultiple(text: Uint8Array, multiple: number): Uint8Array {
   return padded;
 }
 
-function decodeHeader(
-  bytes: Uint8Array,
-  path: string,
-): { entries: Entry[]; metadata: Record<string, string>; dataStart: number } {
-  const fail = (state: string, cause?: unknown) =>
-    new FileError(path, `Cannot read ${path}: ${state}`, { cause });
+interface Header {
+  /** In the order of their data, which they cover from end to end. */
+  entries: Entry[];
+  metadata: Record<string, string>;
+  dataStart: number;
+}
+
+/**
+ * Where the data begins.
+ *
+ * @param start first bytes of the file
+ * @param fileBytes size of the file
+ */
+function measureHeader(start: Uint8Array, fileBytes: number, path: string): number {
+  const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}`);
   // The length alone may look like a pickle (640 is 80 02), so the start of the JSON decides.
-  if (bytes[LENGTH_BYTES] !== 0x7b) throw fail(explainForeignFile(bytes, path));
-  const length = Number(
-    new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true),
+  if (start[LENGTH_BYTES] !== 0x7b) throw fail(explainForeignFile(start, path));
+  const view = new DataView(start.buffer, start.byteOffset, LENGTH_BYTES);
+  const dataStart = LENGTH_BYTES + Number(view.getBigUint64(0, true));
+  if (fileBytes < dataStart) {
+    throw fail(`got ${fileBytes} bytes, need at least ${dataStart} for the header`);
+  }
+  return dataStart;
+}
+
+/**
+ * Decodes what stands before the data, and compares it with the file's size.
+ *
+ * @param start all bytes before the data
+ * @param fileBytes size of the file
+ */
+function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Header {
+  const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}`);
+  const dataStart = start.length;
+  const header = decodeJson(
+    start.subarray(LENGTH_BYTES),
+    path,
+    "the header of a .safetensors file",
   );
-  const dataStart = LENGTH_BYTES + length;
-  if (bytes.length < dataStart) {
-    throw fail(`got ${bytes.length} bytes, need at least ${dataStart} for the header`);
-  }
-  let header: Record<string, unknown>;
-  try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, dataStart)));
-  } catch (cause) {
-    throw fail("got a header that is not JSON, need a .safetensors file", cause);
-  }
-  const entries = Object.entries(header).filter(([name]) => name !== METADATA).map(
+  const entries = Object.entries(header as object).filter(([name]) => name !== METADATA).map(
     ([name, value]) => {
       const entry = ENTRY.safeParse(value);
-      if (entry.success) return { name, ...entry.data };
-      throw fail(`got a bad header entry for tensor ${name}, need dtype, shape and data_offsets`);
+      if (entry.success && isPlainName(name)) return { name, ...entry.data };
+      throw fail(
+        `got a bad header entry for tensor ${
+          describeName(name)
+        }, need dtype, shape and data_offsets`,
+      );
     },
   );
+  entries.sort(compareOffsets);
+  checkCoverage(entries, fileBytes - dataStart, path);
+  for (const entry of entries) checkSize(entry, path);
   // text of another form is no tensor's, and nothing depends on it
-  const { data: metadata = {} } = TEXTS.safeParse(header[METADATA]);
-  return { entries: entries.sort(compareOffsets), metadata, dataStart };
+  const { data: metadata = {} } = TEXTS.safeParse((header as Record<string, unknown>)[METADATA]);
+  return { entries, metadata, dataStart };
 }
 
 /** Empty tensors share their offset with the tensor after them, and come before it. */
@@ -258,21 +307,31 @@ function checkCoverage(entries: Entry[], sizeBytes: number, path: string): void 
   }
 }
 
-function decodeTensor(entry: Entry, data: Uint8Array, path: string): Tensor {
-  const { name, dtype, shape, data_offsets: [begin, end] } = entry;
-  const fail = (state: string) =>
-    new FileError(path, `Cannot read tensor ${name} of ${path}: ${state}`);
-  const isFloat = Object.hasOwn(FLOATS, dtype);
-  if (!isFloat && !Object.hasOwn(INTEGERS, dtype)) {
-    return { shape, data: new Float32Array(), dtype };
-  }
-  const { sizeBytes, convert } = (isFloat ? FLOATS : INTEGERS)[dtype];
-  const needBytes = countElements(shape) * sizeBytes;
-  if (end - begin !== needBytes) {
-    throw fail(`got ${end - begin} bytes, need ${needBytes} for ${dtype} [${shape.join(", ")}]`);
-  }
-  const elements = convert(new Uint8Array(data.subarray(begin, end)).buffer);
-  return { shape, data: elements, ...isFloat ? {} : { dtype } };
+/** What is known of an element type that may be read. */
+function findType(dtype: string): ElementType | undefined {
+  const types = Object.hasOwn(FLOATS, dtype) ? FLOATS : INTEGERS;
+  return Object.hasOwn(types, dtype) ? types[dtype] : undefined;
+}
+
+/** @throws {FileError} when a tensor's bytes are not what its shape takes */
+function checkSize({ name, dtype, shape, data_offsets: [begin, end] }: Entry, path: string): void {
+  const type = findType(dtype);
+  const needBytes = type && countElements(shape) * type.sizeBytes;
+  if (needBytes === undefined || end - begin === needBytes) return;
+  throw new FileError(
+    path,
+    `Cannot read tensor ${name} of ${path}: got ${
+      end - begin
+    } bytes, need ${needBytes} for ${dtype} [${shape.join(", ")}]`,
+  );
+}
+
+/** @param bytes those of this tensor alone */
+function decodeTensor({ dtype, shape }: Entry, bytes: Uint8Array<ArrayBuffer>): Tensor {
+  const type = findType(dtype);
+  if (!type) return { shape, data: new Float32Array(), dtype };
+  const data = type.convert(bytes.buffer);
+  return { shape, data, ...Object.hasOwn(FLOATS, dtype) ? {} : { dtype } };
 }
 
 /** A bfloat16 is the upper half of a float32. */

@@ -10,7 +10,10 @@
 
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
+import { describeValue } from "../options.ts";
 import { computeCrc32c } from "./crc32c.ts";
+import { InputFile } from "./file.ts";
+import { decodeJson } from "./json.ts";
 
 /** Rows and columns. */
 export type Extent = readonly [rows: number, columns: number];
@@ -68,24 +71,17 @@ export function encodeZarr({ shape, chunkShape, attributes }: ZarrArray): Uint8A
  * @throws {FileError} when it is not JSON, or describes an array that is stored in another way
  */
 export function decodeZarr(bytes: Uint8Array, path: string): ZarrArray {
-  let json: Record<string, unknown>;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new FileError(path, `Cannot read ${path}: got broken JSON, need a Zarr v3 array`, {
-      cause,
-    });
-  }
+  const json = decodeJson(bytes, path, "a Zarr v3 array") as Record<string, unknown> | null;
   const variable = VARIABLE.safeParse(json);
   const strange =
     Object.entries(FIXED).find(([key, value]) =>
       JSON.stringify(json?.[key]) !== JSON.stringify(value)
     )?.[0] ?? variable.error?.issues[0].path[0];
   if (strange !== undefined || !variable.success) {
-    const value = strange && JSON.stringify(json?.[String(strange)]);
+    const value = strange === undefined ? undefined : json?.[String(strange)];
     throw new FileError(
       path,
-      `Cannot read ${path}: got ${value ?? "no"} ${
+      `Cannot read ${path}: got ${value === undefined ? "no" : describeValue(value)} ${
         String(strange ?? "array")
       }, need a two-dimensional float32 array as lpntk gram stores it; other arrays can be saved as .npy`,
     );
@@ -118,6 +114,21 @@ export function encodeChunk(values: Float32Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
+ * Reads a chunk, whose size is compared first.
+ *
+ * @throws {FileError} when it is missing, or {@linkcode decodeChunk} refuses it
+ */
+export async function loadChunk(
+  path: string,
+  chunkShape: Extent,
+  options?: { readonly isTrusted?: boolean },
+): Promise<Float32Array<ArrayBuffer>> {
+  using file = await InputFile.open(path, "a chunk of the kernel");
+  checkSize(file.sizeBytes, chunkShape, path);
+  return decodeChunk(await file.read(0, file.sizeBytes), chunkShape, path, options);
+}
+
+/**
  * Decodes a chunk; the result shares the bytes.
  *
  * @param path names the file in errors
@@ -130,10 +141,8 @@ export function decodeChunk(
   path: string,
   { isTrusted = false }: { readonly isTrusted?: boolean } = {},
 ): Float32Array<ArrayBuffer> {
-  const sizeBytes = measureChunk(chunkShape);
-  const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}; ${MEND}`);
-  if (bytes.length !== sizeBytes) throw fail(`got ${bytes.length} bytes, need ${sizeBytes}`);
-  const end = sizeBytes - CHECKSUM_BYTES;
+  checkSize(bytes.length, chunkShape, path);
+  const end = bytes.length - CHECKSUM_BYTES;
   const values = new Float32Array(
     bytes.buffer,
     bytes.byteOffset,
@@ -143,13 +152,22 @@ export function decodeChunk(
   const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end, true);
   const computed = computeCrc32c(bytes.subarray(0, end));
   if (stored !== computed) {
-    throw fail(`got contents with checksum ${toHex(computed)}, need ${toHex(stored)}`);
+    throw explainChunk(path, `contents with checksum ${toHex(computed)}`, toHex(stored));
   }
   return values;
 }
 
-/** What to do about a broken chunk. */
-const MEND = "lpntk gram with --repair computes broken chunks again";
+function checkSize(gotBytes: number, chunkShape: Extent, path: string): void {
+  const needBytes = measureChunk(chunkShape);
+  if (gotBytes !== needBytes) throw explainChunk(path, `${gotBytes} bytes`, `${needBytes}`);
+}
+
+function explainChunk(path: string, got: string, need: string): FileError {
+  return new FileError(
+    path,
+    `Cannot read ${path}: got ${got}, need ${need}; lpntk gram with --repair computes broken chunks again`,
+  );
+}
 
 function toHex(checksum: number): string {
   return checksum.toString(16).padStart(8, "0");

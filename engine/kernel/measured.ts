@@ -5,6 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import { cacheFolder } from "../cache_folder.ts";
+import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
 
 /** One thing that is measured of a device. */
@@ -91,7 +92,7 @@ async function describe(
 async function readMemory(): Promise<Record<string, unknown>> {
   try {
     return z.record(z.string(), z.unknown()).parse(
-      JSON.parse(await Deno.readTextFile(memoryFile())),
+      await readJson(memoryFile(), "what was measured before"),
     );
   } catch {
     return {};

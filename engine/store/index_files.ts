@@ -55,13 +55,15 @@ export async function writeIndices(
  */
 export async function readIndices(
   folder: string,
-  { attributes }: ZarrArray,
+  { attributes, shape }: ZarrArray,
 ): Promise<Int32Array | undefined> {
   const hashes = attributes[ATTRIBUTE] as { readonly rows?: unknown } | undefined;
   if (hashes?.rows === undefined) return undefined;
   const path = `${folder}/${ROWS_FILE}`;
   const { data } = await readNpy(path);
-  if (data instanceof Int32Array && hashIntegers(data) === hashes.rows) return data;
+  const isTheirs = data instanceof Int32Array && data.length === shape[0] &&
+    hashIntegers(data) === hashes.rows;
+  if (isTheirs) return data;
   throw new FileError(
     path,
     `Cannot use ${folder} as a kernel: got other samples in ${path} than it was computed from, need theirs; remove that file, and the same call of lpntk gram writes it anew`,

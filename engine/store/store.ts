@@ -3,18 +3,19 @@
  *
  * @module
  */
-import { measureFile, readBytes } from "../formats/file.ts";
+import { isAbsence, measureFile, readBytes } from "../formats/file.ts";
 import {
-  decodeChunk,
+  CHUNK_FOLDER,
   decodeZarr,
   type Extent,
+  loadChunk,
   locateChunk,
   measureChunk,
   ZARR_FILE,
   type ZarrArray,
 } from "../formats/zarr.ts";
 import { DataError, FileError, NonFiniteError } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import type { Tile } from "../kernel/gram.ts";
 import { checkDiagonal, checkPair } from "./kernel_checks.ts";
 import { type BlockPair, pairBlocks } from "../rows/blocks.ts";
@@ -39,9 +40,14 @@ export function listChunks({ row, column }: BlockPair, symmetry: Symmetry): Bloc
   return both ? [{ row, column }, { row: column, column: row }] : [{ row, column }];
 }
 
+/** Rows and columns of an array's grid of chunks. */
+function countBlocks({ shape, chunkShape }: Pick<ZarrArray, "shape" | "chunkShape">): number[] {
+  return shape.map((size, axis) => Math.ceil(size / chunkShape[axis]));
+}
+
 /** Tiles of an array's grid of chunks. */
 export function listTiles({ shape, chunkShape }: ZarrArray, symmetry: Symmetry): BlockPair[] {
-  const [rows, columns] = shape.map((size, axis) => Math.ceil(size / chunkShape[axis]));
+  const [rows, columns] = countBlocks({ shape, chunkShape });
   return pairBlocks(rows, columns, symmetry !== "none");
 }
 
@@ -54,8 +60,49 @@ export async function hasChunk(path: string, chunkShape: Extent): Promise<boolea
   const sizeBytes = await measureFile(path);
   if (sizeBytes === undefined) return false;
   // reading it says what is wrong with it
-  if (sizeBytes !== measureChunk(chunkShape)) await readWhole(path, chunkShape);
+  if (sizeBytes !== measureChunk(chunkShape)) await loadChunk(path, chunkShape);
   return true;
+}
+
+/**
+ * How many tiles of a symmetric kernel have all their chunks. Goes through the files that there are, since the array may say that there are
+ * any number of them.
+ *
+ * @throws {FileError} when a chunk is of another size
+ */
+async function countTiles(
+  folder: string,
+  array: ZarrArray,
+  symmetry: Symmetry,
+): Promise<number> {
+  const [blocks] = countBlocks(array);
+  const rows = (await listNumbers(`${folder}/${CHUNK_FOLDER}`)).filter((row) => row < blocks);
+  let count = 0;
+  for (const row of rows) {
+    const columns = await listNumbers(`${folder}/${CHUNK_FOLDER}/${row}`);
+    for (const column of columns) {
+      if (column < row || column >= blocks) continue;
+      const chunks = listChunks({ row, column }, symmetry);
+      const found = await Promise.all(
+        chunks.map(({ row, column }) =>
+          hasChunk(locateChunk(folder, row, column), array.chunkShape)
+        ),
+      );
+      if (!found.includes(false)) count++;
+    }
+  }
+  return count;
+}
+
+/** Entries of a folder whose names are numbers; none where there is no folder. */
+async function listNumbers(folder: string): Promise<number[]> {
+  try {
+    const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    return names.filter((name) => /^(0|[1-9]\d{0,14})$/.test(name)).map(Number);
+  } catch (error) {
+    if (isAbsence(error)) return [];
+    throw error;
+  }
 }
 
 /**
@@ -70,7 +117,7 @@ export async function readChunk(
   { row, column }: BlockPair,
 ): Promise<Float32Array<ArrayBuffer>> {
   const path = locateChunk(folder, row, column);
-  const values = await readWhole(path, chunkShape);
+  const values = await loadChunk(path, chunkShape);
   const [firstRow, firstColumn] = [row * chunkShape[0], column * chunkShape[1]];
   const rowCount = Math.min(chunkShape[0], shape[0] - firstRow);
   const columnCount = Math.min(chunkShape[1], shape[1] - firstColumn);
@@ -102,14 +149,6 @@ export function checkFinite(name: string, tile: Omit<Tile, "mirrored">): void {
       }
     }
   }
-}
-
-async function readWhole(
-  path: string,
-  chunkShape: Extent,
-  options?: { readonly isTrusted?: boolean },
-): Promise<Float32Array<ArrayBuffer>> {
-  return decodeChunk(await readBytes(path, "a chunk of the kernel"), chunkShape, path, options);
 }
 
 /**
@@ -163,7 +202,7 @@ export class KernelStore {
     const { shape, chunkShape, attributes: { [SYMMETRY]: symmetry } } = array;
     if (symmetry !== "upper" && symmetry !== "full") {
       throw new DataError(
-        `Cannot use ${path} as a kernel: got ${SYMMETRY} ${JSON.stringify(symmetry)} of shape [${
+        `Cannot use ${path} as a kernel: got ${SYMMETRY} ${describeValue(symmetry)} of shape [${
           shape.join(", ")
         }], need "upper" or "full" [N, N]`,
       );
@@ -175,21 +214,13 @@ export class KernelStore {
         }], need [N, N] in square chunks`,
       );
     }
-    const tiles = listTiles(array, symmetry);
-    let missing = 0;
-    for (const tile of tiles) {
-      for (const { row, column } of listChunks(tile, symmetry)) {
-        if (await hasChunk(locateChunk(path, row, column), chunkShape)) continue;
-        missing++;
-        break;
-      }
-    }
-    if (missing > 0) {
+    const [blocks] = countBlocks(array);
+    const tileCount = blocks * (blocks + 1) / 2;
+    const done = await countTiles(path, array, symmetry);
+    if (done < tileCount) {
       throw new FileError(
         path,
-        `Cannot use ${path} as a kernel: got ${
-          tiles.length - missing
-        } of ${tiles.length} tiles, need all of them; run lpntk gram with the same options again to finish it`,
+        `Cannot use ${path} as a kernel: got ${done} of ${tileCount} tiles, need all of them; run lpntk gram with the same options again to finish it`,
       );
     }
     const indices = await readIndices(path, array);
@@ -280,7 +311,7 @@ export class KernelStore {
     const { row, column } = chunk;
     if (this.#checked.has(nameChunk(chunk))) {
       const path = locateChunk(this.path, row, column);
-      return await readWhole(path, this.array.chunkShape, { isTrusted: true });
+      return await loadChunk(path, this.array.chunkShape, { isTrusted: true });
     }
     const values = await readChunk(this.path, this.array, chunk);
     if (row === column) {

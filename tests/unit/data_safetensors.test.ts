@@ -184,7 +184,7 @@ const BROKEN: [what: string, bytes: Uint8Array, message: string | RegExp][] = [
   [
     "a header that is not JSON",
     encodeByHand("{]"),
-    "Cannot read w: got a header that is not JSON, need a .safetensors file",
+    "Cannot read w: got broken JSON, need the header of a .safetensors file",
   ],
   [
     "a tensor without offsets",

@@ -12,3 +12,24 @@ Deno.test("a table is its header and a line a row, with quotes where they are ne
   );
   assert.throws(() => encodeCsv([]), { name: "RangeError", message: /got no row/ });
 });
+
+Deno.test("a text that a spreadsheet would compute is kept from it, and a number stays one", () => {
+  const texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a=1", ""];
+  const rows = [...texts, -1, 1e-7, null, true].map((cell) => ({ "=key": cell }));
+  assert.deepEqual(encodeCsv(rows).split("\n"), [
+    "'=key",
+    "'=1+1",
+    "'+1",
+    "'-1",
+    "'@SUM(A1)",
+    "'\t=1",
+    '"\'\r=1"',
+    "a=1",
+    "",
+    "-1",
+    "1e-7",
+    "",
+    "true",
+    "",
+  ]);
+});

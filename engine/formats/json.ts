@@ -1,0 +1,60 @@
+/** JSON from files that anybody may have written. @module */
+
+import { FileError } from "../errors.ts";
+import { readBytes } from "./file.ts";
+
+/** What a file of JSON takes at most: far more than any that lpntk writes, and little enough that its values fit the heap of JavaScript. */
+const MOST_BYTES = 2 ** 26;
+
+/** Brackets within brackets at most, so that whatever walks the values returns. */
+const MOST_DEPTH = 64;
+
+/**
+ * Reads a file of JSON.
+ *
+ * @param kind what the file should be, for the error: "the choice of samples as lpntk gram writes it"
+ * @throws {FileError} when it is missing, no regular file, or {@linkcode decodeJson} refuses it
+ */
+export async function readJson(path: string, kind: string): Promise<unknown> {
+  return decodeJson(await readBytes(path, kind, MOST_BYTES), path, kind);
+}
+
+/**
+ * Decodes JSON.
+ *
+ * @param path names the file in errors
+ * @param kind what the bytes should be, for the error
+ * @throws {FileError} when it is broken, larger than 64 MiB, or nested deeper than 64 brackets
+ */
+export function decodeJson(bytes: Uint8Array, path: string, kind: string): unknown {
+  const fail = (state: string, cause?: unknown) =>
+    new FileError(path, `Cannot read ${path}: got ${state}, need ${kind}`, { cause });
+  if (bytes.length > MOST_BYTES) {
+    throw fail(`${bytes.length} bytes of JSON, more than ${MOST_BYTES}`);
+  }
+  if (measureDepth(bytes) > MOST_DEPTH) {
+    throw fail(`JSON nested deeper than ${MOST_DEPTH} brackets`);
+  }
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw fail("broken JSON", cause);
+  }
+}
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+/** `[`, `{` and `]`, `}`. */
+const [OPENING, CLOSING] = [[0x5b, 0x7b], [0x5d, 0x7d]];
+
+/** How deep brackets are nested outside of texts. */
+function measureDepth(bytes: Uint8Array): number {
+  let [depth, deepest, isText] = [0, 0, false];
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) isText = !isText;
+    else if (isText) i += byte === BACKSLASH ? 1 : 0;
+    else if (OPENING.includes(byte)) deepest = Math.max(deepest, ++depth);
+    else if (CLOSING.includes(byte)) depth--;
+  }
+  return deepest;
+}
