@@ -152,7 +152,7 @@ testGpu(
     // it was not measured again
     assert.deepEqual((await readJson(path))[memory.key], kept);
     // were the other width the faster
-    const { 256: narrow, 512: wide } = kept.times;
+    const { 256: narrow } = kept.times;
     const slow = { gram_tile: 10 * narrow.gram_tile, convolution: 10 * narrow.convolution };
     const times = { 256: narrow, 512: isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 } };
     await Deno.writeTextFile(path, JSON.stringify({ [memory.key]: { ...kept, times } }));
