@@ -128,8 +128,8 @@ testGpu(
       LP_NATIVE_VECTOR_WIDTH: "",
       MESA_SHADER_CACHE_DIR: "",
     };
-    const learn = async (set: Readonly<Record<string, string>> = {}) =>
-      (await expectSuccess(prepareDeno(["eval", LEARN], { env: { ...env, ...set } }))).trim();
+    const learn = async () =>
+      (await expectSuccess(prepareDeno(["eval", LEARN], { env, timeoutMs: 300_000 }))).trim();
     const { identity, width } = splitAdapterName(gpu.adapter.name);
     const memory = width && await recallVectors();
     const named = (bits: number) => memory ? identity.replace(/\)$/, `, ${bits} bits)`) : identity;
