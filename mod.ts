@@ -58,9 +58,10 @@ export {
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
-export { findCacheFailure } from "./engine/kernel/measured.ts";
+export { findCacheFailure } from "./engine/gpu/memory.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";
+export type { KernelTimes, VectorTimes, VectorWidth } from "./engine/gpu/vectors.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
 export type { Seeds } from "./engine/rows/projector.ts";
 export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";

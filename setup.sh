@@ -1,10 +1,11 @@
 #!/bin/sh
-# Puts in place what lpntk needs (Deno, on Linux a Vulkan driver, for the tests a Chromium), then runs one task of it.
+# Puts in place what lpntk needs (Deno, on Linux a Vulkan driver, for the tests a Chromium), then runs one task of it, or packs it.
 # A Deno of its own goes into ./.deno where the machine has no fitting one; system packages (the driver, and
 # npm where nothing else can fetch Deno) are installed with consent. What is there already is left alone, so
 # running it again is cheap.
 set -eu
 unset CDPATH
+stood=$PWD
 cd -- "$(dirname -- "$0")"
 
 DENO_VERSION=2.9.6
@@ -16,10 +17,12 @@ Usage: sh setup.sh COMMAND [ARGUMENT...]
 Commands:
   demo    run lpntk on the digits that come with it; results go to runs/demo
   test    check formatting, lint and types, and run every test
+  pack    pack lpntk with Deno, its modules and the Vulkan loader into one archive, for machines without network;
+          as ARGUMENT its file, compressed as the ending says: lpntk-VERSION-linux-MACHINE.tar.xz where left out
   help    show this text
 
-Both install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
-be asked) a Vulkan driver and, for the tests, Chromium. Arguments are passed on to the task.
+All install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
+be asked) for demo and test a Vulkan driver, for test Chromium. demo and test pass arguments on to their task.
 END
 }
 
@@ -124,8 +127,17 @@ find_adapter() {
   ' 2>/dev/null
 }
 
+# Says which cards stand idle where no adapter answers, or the CPU's.
+say_cards() {
+  [ "$(uname -s)" = Linux ] || return 0
+  sh setup/cards.sh | while read -r card; do say "Vulkan does not reach a card of this machine, $card"; done
+}
+
 ensure_adapter() {
-  if ! adapter=$(find_adapter); then
+  if adapter=$(find_adapter); then
+    case $adapter in *llvmpipe* | *lavapipe* | *SwiftShader*) say_cards ;; esac
+  else
+    say_cards
     has apt-get || fail 'Cannot find a GPU: no adapter answers. On Linux install a Vulkan driver: that of your GPU,' \
       "or Mesa's, which also runs on the CPU (mesa-vulkan-drivers, vulkan-swrast, ...)"
     install_packages mesa-vulkan-drivers libvulkan1
@@ -144,6 +156,7 @@ ensure_browser() {
 
 case ${1-} in
   demo | test) ;;
+  pack) case $#${2-} in 1 | 2[!-]*) ;; *) usage >&2; exit 2 ;; esac ;;
   help | -h | --help) usage; exit ;;
   *) usage >&2; exit 2 ;;
 esac
@@ -153,6 +166,13 @@ export PATH
 deno_fits || install_deno
 hash -r # or the shell goes on with the Deno that it found before
 deno_fits || fail "Cannot use Deno: got $(deno --version 2>&1 | head -n 1), need $DENO_VERSION"
+
+if [ "$1" = pack ]; then
+  shift
+  project=$PWD
+  cd -- "$stood"
+  exec sh "$project/setup/pack.sh" "$@"
+fi
 
 # Mesa's drivers complain on standard error where this folder does not exist.
 if [ ! -d "${XDG_RUNTIME_DIR-}" ]; then

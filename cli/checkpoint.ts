@@ -49,7 +49,7 @@ export class Checkpoint {
     const hashes = Object.entries(sets).map(([name, set]) => [name, set && hashDataset(set)]);
     const origin = {
       version: manifest.version,
-      adapter: engine.adapter.name,
+      adapter: engine.adapter.identity,
       network: await identifyModel(model),
       ...Object.fromEntries(hashes),
     };

@@ -21,6 +21,7 @@ import {
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
+import type { VectorTimes } from "./gpu/vectors.ts";
 import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
@@ -29,9 +30,10 @@ import { computeFeatures, computeLogits, measureAccuracy } from "./network/infer
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
+import { learnVectors } from "./kernel/vector_times.ts";
 import { Tensorflow } from "./operations/tensorflow.ts";
-import { type TrainingResult, trainNetwork } from "./training/training.ts";
 import type { TrainingOptions } from "./training/options.ts";
+import { type TrainingResult, trainNetwork } from "./training/training.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */
@@ -261,17 +263,18 @@ export class Engine {
 
   /**
    * How fast the adapter runs each variant of the Gram kernel, and how fast it reads what passes read, measured once and remembered in the
-   * cache folder.
+   * cache folder; of Mesa's CPU driver on a CPU with vectors of 512 bits also how fast each width is, as far as a process had it.
    *
    * @param options.fresh measure again
    */
   async tune(
     options?: { readonly fresh?: boolean },
-  ): Promise<Tuning & { readonly staged: StagedTimes }> {
+  ): Promise<Tuning & { readonly staged: StagedTimes; readonly vectors?: VectorTimes }> {
     this.#gpu.check();
     checkKeys("tune", options, { fresh: FLAG });
     const staged = await chooseStaged(this.#gpu, options);
-    return { ...await tune(this.#gpu, options), staged };
+    const tuning = await tune(this.#gpu, options);
+    return { ...tuning, staged, vectors: await learnVectors(this.#gpu, options) };
   }
 
   /**
@@ -326,6 +329,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const gpu = await Gpu.open();
   try {
     await chooseStaged(gpu);
+    await learnVectors(gpu);
     const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
     return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes, heldBytes });
   } catch (error) {

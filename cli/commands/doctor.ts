@@ -47,6 +47,11 @@ export function addDoctor(program: Command): void {
             ms === Math.min(...Object.values(tuning.staged)) ? ", chosen" : ""
           }`
         ),
+        ...Object.entries(tuning.vectors ?? {}).map(([width, { gram_tile, convolution }]) =>
+          `vectors of ${width} bits: a Gram tile ${gram_tile.toFixed(1)}, a convolution ${
+            convolution.toFixed(1)
+          } ms of CPU time`
+        ),
         ...checks.map(({ kernels, error, passed }) =>
           `${passed ? "ok  " : "FAIL"} ${kernels.padEnd(84)} error ${error.toExponential(1)}`
         ),

@@ -265,7 +265,7 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
       sketch: sketch ? `${sketch.dimension} numbers, seed ${sketch.seed}` : "none",
       lpntk: version,
       deno: Deno.version.deno,
-      adapter: engine.adapter.name,
+      adapter: engine.adapter.identity,
     },
     notes: {
       data,

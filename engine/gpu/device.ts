@@ -10,11 +10,14 @@ import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { ReadBack } from "./read_back.ts";
 import { Staging } from "./staging.ts";
+import { splitAdapterName } from "./vectors.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
   /** The device's name, for example `llvmpipe (LLVM 15.0.6, 256 bits)`. */
   readonly name: string;
+  /** The name without the width of a CPU driver's vectors, which changes no number: what is computed by one may go on by the other. */
+  readonly identity: string;
   readonly vendor: string;
   readonly features: readonly string[];
   /** Invocations of a subgroup at least, 0 where the adapter does not say. */
@@ -37,7 +40,8 @@ export function describeAdapter(
   const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
   const name = description || device || vendor;
   const isFallback = isFallbackAdapter || CPU_ADAPTERS.test(name);
-  return { name, vendor, features, subgroupMinSize, subgroupMaxSize, isFallback };
+  const { identity } = splitAdapterName(name);
+  return { name, identity, vendor, features, subgroupMinSize, subgroupMaxSize, isFallback };
 }
 
 /** Limits that the kernels profit from; each is raised to what the adapter has. */

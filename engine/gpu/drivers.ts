@@ -4,6 +4,7 @@
  * @module
  */
 import { cacheFolder } from "../cache_folder.ts";
+import { chooseVectorWidth, recallVectors } from "./vectors.ts";
 
 /** Bits of the vectors that Mesa's CPU driver computes with; by itself it takes 256 at most. */
 const VECTOR_WIDTH = "LP_NATIVE_VECTOR_WIDTH";
@@ -12,7 +13,7 @@ const SHADER_CACHE = "MESA_SHADER_CACHE_DIR";
 /** Mesa's CPU driver, as it is mapped into a process that has asked for an adapter. */
 const DRIVER = "libvulkan_lvp";
 
-/** Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that the CPU is fastest with. */
+/** Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that it is fastest with on this CPU. */
 export async function prepareDrivers(): Promise<void> {
   if (Deno.build.os !== "linux") return;
   try {
@@ -27,24 +28,18 @@ export async function prepareDrivers(): Promise<void> {
 async function widenVectors(): Promise<void> {
   // the driver reads the width once, and where its cache is for every adapter: what it has begun it must go on with
   if ((await Deno.readTextFile("/proc/self/maps")).includes(DRIVER)) return;
-  const width = Deno.env.get(VECTOR_WIDTH) ||
-    (isFastestWith512Bits(await Deno.readTextFile("/proc/cpuinfo")) ? "512" : undefined);
-  if (width === undefined) return;
-  if (!Deno.env.get(SHADER_CACHE)) {
-    // what Mesa remembers of a shader does not say for which width it was compiled
-    const folder = `${cacheFolder()}/vectors-${width}`;
-    await Deno.mkdir(folder, { recursive: true });
-    Deno.env.set(SHADER_CACHE, folder);
-  }
+  const [setWidth, setCache] = [VECTOR_WIDTH, SHADER_CACHE].map((name) => Deno.env.get(name));
+  const width = setWidth || await recallWidth();
+  if (width === undefined || (setWidth && setCache)) return;
+  // what Mesa remembers of a shader does not say for which width it was compiled
+  const folder = `${setCache || cacheFolder()}/vectors-${width}`;
+  await Deno.mkdir(folder, { recursive: true });
+  Deno.env.set(SHADER_CACHE, folder);
   Deno.env.set(VECTOR_WIDTH, width);
 }
 
-/**
- * Whether a CPU, as Linux describes it, is fastest with vectors of 512 bits: AMD's from Zen 5 on, family 26. Intel's gain with Gram tiles
- * and lose as much with passes (`bench/RESULTS.md`).
- */
-export function isFastestWith512Bits(cpuinfo: string): boolean {
-  const family = Number(cpuinfo.match(/^cpu family\s*: (\d+)$/m)?.[1]);
-  return /^vendor_id\s*: AuthenticAMD$/m.test(cpuinfo) && family >= 26 &&
-    /^flags\s*:.*\bavx512f\b/m.test(cpuinfo);
+/** The width to take on a CPU that has a choice. */
+async function recallWidth(): Promise<string | undefined> {
+  const memory = await recallVectors();
+  return memory && String(chooseVectorWidth(memory.times));
 }

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { z } from "npm:zod@4.6.7";
-import { cacheFolder } from "../cache_folder.ts";
-import { readJson } from "../formats/json.ts";
+import type { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
+import { hashShaders, readMemory, remember } from "../gpu/memory.ts";
 
 /** One thing that is measured of a device. */
 export interface Measurement<T> {
@@ -42,29 +41,41 @@ export function recall<T>(
   return value;
 }
 
+/** What a measurement is taken with. */
+export interface Clock {
+  /** Milliseconds of one measurement at least. */
+  readonly leastMs: number;
+  /** Milliseconds since some moment. */
+  read(): number;
+}
+
+/** The clock of the time that passes. */
+export function clockOf(leastMs: number): Clock {
+  return { leastMs, read: () => performance.now() };
+}
+
 /**
  * Milliseconds of one repetition: the mean of as many as drown the wait for the device, which takes some 12.
  *
- * @param leastMs time of the whole at least
  * @param submit submits so many repetitions
  * @throws {DeviceError} if the device fails.
  */
 export async function timeRepetitions(
   gpu: Gpu,
-  leastMs: number,
+  clock: Clock,
   submit: (count: number) => void,
 ): Promise<number> {
   const measure = async (count: number) => {
-    const start = performance.now();
+    const start = clock.read();
     submit(count);
     await gpu.finish();
-    return performance.now() - start;
+    return clock.read() - start;
   };
   // lavapipe compiles a pipeline again for textures of another size, for half a second
   await measure(1);
   for (let count = 1;; count *= 2) {
     const milliseconds = await measure(count);
-    if (milliseconds > leastMs) return milliseconds / count;
+    if (milliseconds > clock.leastMs) return milliseconds / count;
   }
 }
 
@@ -73,7 +84,7 @@ async function find<T>(gpu: Gpu, measurement: Measurement<T>, fresh: boolean): P
   const remembered = fresh ? undefined : measurement.schema.safeParse((await readMemory())[key]);
   if (remembered?.success) return remembered.data;
   const value = await measurement.measure(gpu);
-  await writeMemory({ ...await readMemory(), [key]: value });
+  await remember(key, value);
   return value;
 }
 
@@ -82,46 +93,7 @@ async function describe(
   { adapter, device }: Gpu,
   { name, shaders }: Measurement<unknown>,
 ): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(shaders.join()));
   const features = [...device.features].sort().join(" ");
-  const hash = new Uint8Array(digest).toHex().slice(0, 12);
+  const hash = await hashShaders(shaders);
   return `${name}; ${adapter.vendor} ${adapter.name}; ${features}; Deno ${Deno.version.deno}; shaders ${hash}`;
-}
-
-/** Values by what they hold for; none where the file cannot be read, since they can be had again. */
-async function readMemory(): Promise<Record<string, unknown>> {
-  try {
-    return z.record(z.string(), z.unknown()).parse(
-      await readJson(memoryFile(), "what was measured before"),
-    );
-  } catch {
-    return {};
-  }
-}
-
-let failure: string | undefined;
-
-/**
- * Why what was measured of an adapter could not be kept in the cache folder, so that the next process measures again, which takes some
- * seconds; undefined where it was kept, or nothing was measured.
- */
-export function findCacheFailure(): string | undefined {
-  return failure;
-}
-
-/** Writes the file whole; where it cannot be written the next process measures again. */
-async function writeMemory(memory: Record<string, unknown>): Promise<void> {
-  try {
-    await Deno.mkdir(cacheFolder(), { recursive: true });
-    const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
-    await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
-    await Deno.rename(partial, memoryFile());
-    failure = undefined;
-  } catch (error) {
-    failure = error instanceof Error ? error.message : String(error);
-  }
-}
-
-function memoryFile(): string {
-  return `${cacheFolder()}/tuning.json`;
 }

@@ -6,7 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
 import { layConvolution } from "../operations/convolution_launch.ts";
-import { type Measurement, recall, timeRepetitions } from "./measured.ts";
+import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 
 /** Milliseconds of a convolution, the copies among them, by where its operands are read. */
@@ -32,8 +32,7 @@ const CONVOLUTION = {
   has_bias: 1,
 } as const;
 
-/** Time of one measurement at least. */
-const MEASUREMENT_MS = 60;
+const CLOCK = clockOf(60);
 
 /** Measurements of each place. */
 const TURNS = 3;
@@ -69,8 +68,12 @@ export async function chooseStaged(gpu: Gpu, options?: { fresh?: boolean }): Pro
   return times;
 }
 
-/** Milliseconds of one launch. */
-async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
+/** Milliseconds of one launch, the copies among them. */
+export async function measureConvolution(
+  gpu: Gpu,
+  staged: Operands,
+  clock = CLOCK,
+): Promise<number> {
   const { sample_count, in_height, in_width, in_channels } = CONVOLUTION;
   const { out_height, out_width, out_channels, kernel_height, kernel_width } = CONVOLUTION;
   const positions = sample_count * out_height * out_width;
@@ -83,7 +86,7 @@ async function measureConvolution(gpu: Gpu, staged: Operands): Promise<number> {
   gpu.staged = staged;
   try {
     const commands = gpu.record();
-    return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
+    return await timeRepetitions(gpu, clock, (count) => {
       for (let i = 0; i < count; i++) {
         commands.run(kernel, params, { inputs, filters, outputs }, workgroups);
       }

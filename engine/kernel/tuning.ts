@@ -7,7 +7,7 @@ import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { type Measurement, recall, timeRepetitions } from "./measured.ts";
+import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
@@ -29,14 +29,13 @@ export interface Tuning {
  * Numbers of a row in the measurement: long enough that a tile's begin and end do not count, and no power of two, for whose textures lavapipe
  * compiles every variant once more.
  */
-const LENGTH = 1000;
+export const LENGTH = 1000;
 
 /** Rows of the measurement: the first size at which the plain variant takes longer than the least time; one tile each. */
 const SIZES = [512, 1024, 2048, 4096];
 const LEAST_MS = 5;
 
-/** Time of one measurement at least. */
-const MEASUREMENT_MS = 120;
+const CLOCK = clockOf(120);
 
 /** Rows that are read to measure the bandwidth: 32 MiB, more than most caches. */
 const READ_ROWS = 8192;
@@ -130,11 +129,16 @@ async function chooseSize(gpu: Gpu): Promise<number> {
 }
 
 /** Milliseconds of a symmetric product by a variant. */
-async function measureVariant(gpu: Gpu, variant: GramVariant, size: number): Promise<number> {
+export async function measureVariant(
+  gpu: Gpu,
+  variant: GramVariant,
+  size: number,
+  clock = CLOCK,
+): Promise<number> {
   using rows = await drawRows(gpu, variant, size, LENGTH);
   using sweep = new TileSweep(rows, rows);
   const commands = gpu.record();
-  return await timeRepetitions(gpu, MEASUREMENT_MS, (count) => {
+  return await timeRepetitions(gpu, clock, (count) => {
     for (let i = 0; i < count; i++) sweep.record(commands, 0);
     commands.submit();
   });
@@ -156,7 +160,7 @@ async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number>
     cluster: create("cluster", READ_ROWS),
     similarity: create("similarity", READ_ROWS),
   };
-  const milliseconds = await timeRepetitions(gpu, MEASUREMENT_MS, (passes) => {
+  const milliseconds = await timeRepetitions(gpu, CLOCK, (passes) => {
     const commands = gpu.record();
     for (let pass = 0; pass < passes; pass++) {
       for (const block of rows.blocks) {
@@ -189,7 +193,7 @@ async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
 }
 
 /** A row of which nine numbers belong to a factored segment if it is of an odd length. */
-function layOut(length: number): RowLayout {
+export function layOut(length: number): RowLayout {
   const [inputs, outputs] = length % 2 ? [5, 4] : [0, 0];
   const plain = length - inputs - outputs;
   const segments: Segment[] = [{ layer: "plain", kind: "plain", offset: 0, length: plain }];

@@ -7,6 +7,7 @@ import { callHere, listFolder, prepareLpntk, readJson, ROOT } from "./process.ts
 
 const ADAPTER: AdapterDescription = {
   name: "made up",
+  identity: "made up",
   vendor: "",
   features: [],
   subgroupMinSize: 0,

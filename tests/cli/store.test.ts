@@ -176,7 +176,8 @@ testStore(
     assert.notEqual(rows.sha256, columns.sha256);
     assert.equal(weights, hashWeights(await loadWeights(`${from}/mlp.safetensors`)));
     assert.equal(deno, Deno.version.deno);
-    assert.equal(adapter, said.adapter);
+    // the width of vectors changes no number
+    assert.equal(adapter, said.adapter.replace(/, \d+ bits\)$/, ")"));
     assert.equal(`${lpntk}\n`, await succeed(["--version"]));
     assert.ok(Math.abs(Date.now() - Date.parse(created)) < 60_000, created);
     await refuse(["relate", "--kernel", `${own}/C.zarr`, "--out", `${own}/out`], own, `"none"`);

@@ -5,24 +5,72 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { isFastestWith512Bits } from "../../engine/gpu/drivers.ts";
-import { finish, prepareDeno } from "../cli/process.ts";
+import { Buffer } from "node:buffer";
+import { remember } from "../../engine/gpu/memory.ts";
+import {
+  chooseVectorWidth,
+  describeWideCpu,
+  type KernelTimes,
+  recallVectors,
+  splitAdapterName,
+} from "../../engine/gpu/vectors.ts";
+import { learnVectors } from "../../engine/kernel/vector_times.ts";
+import { expectSuccess, finish, prepareDeno, readJson, succeed } from "../cli/process.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { testGpu } from "./open.ts";
 
 /** A CPU as Linux describes it, by a line in twenty. */
-function describeCpu(vendor: string, family: number, flags: string): string {
-  return `processor\t: 0\nvendor_id\t: ${vendor}\ncpu family\t: ${family}\nflags\t\t: fpu ${flags} bmi2\n`;
+function describeCpu(model: string, flags: string): string {
+  return `processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: ${model}\nstepping\t: 1\nflags\t\t: fpu ${flags} bmi2\n`;
 }
 
-Deno.test("512 bits are taken on AMD's CPUs that compute them at once", () => {
-  const isWide = (...cpu: Parameters<typeof describeCpu>) =>
-    isFastestWith512Bits(describeCpu(...cpu));
-  assert.ok(isWide("AuthenticAMD", 26, "avx2 avx512f avx512bw"));
-  assert.ok(!isWide("AuthenticAMD", 26, "avx2"), "no 512 bits");
-  assert.ok(!isWide("AuthenticAMD", 25, "avx2 avx512f avx512bw"), "Zen 4");
-  assert.ok(!isWide("GenuineIntel", 26, "avx2 avx512f avx512bw"), "Intel");
-  assert.ok(!isFastestWith512Bits("processor\t: 0\nBogoMIPS\t: 243.75\n"), "another architecture");
+Deno.test("a CPU with vectors of 512 bits is known by its model, and another offers no choice", () => {
+  const [wide, newer] = ["AMD EPYC 9B14", "AMD EPYC 9B45"].map((model) =>
+    describeWideCpu(describeCpu(model, "avx2 avx512f avx512bw"))
+  );
+  assert.equal(wide, "AuthenticAMD AMD EPYC 9B14 25 17 1");
+  assert.notEqual(newer, wide);
+  assert.equal(describeWideCpu(describeCpu("AMD EPYC", "avx2 avx512fp16")), undefined);
+  assert.equal(describeWideCpu("processor\t: 0\nBogoMIPS\t: 243.75\n"), undefined);
+});
+
+Deno.test("an adapter's name is split where it names a width, and no other number", () => {
+  const cases: [name: string, identity: string, width?: number][] = [
+    ["llvmpipe (LLVM 15.0.6, 256 bits)", "llvmpipe (LLVM 15.0.6)", 256],
+    ["llvmpipe (LLVM 19.1.7, 512 bits)", "llvmpipe (LLVM 19.1.7)", 512],
+    ["llvmpipe (LLVM 11.0.1, 128 bits)", "llvmpipe (LLVM 11.0.1)", undefined],
+    ["llvmpipe (LLVM 15.0.6)", "llvmpipe (LLVM 15.0.6)", undefined],
+    ["NVIDIA H200 (rev 2, 512 bits)", "NVIDIA H200 (rev 2, 512 bits)", undefined],
+    ["", "", undefined],
+  ];
+  for (const [name, identity, width] of cases) {
+    const found = splitAdapterName(name);
+    assert.deepEqual([found.identity, found.width], [identity, width], name);
+  }
+});
+
+Deno.test("each width is tried once, and 512 bits are taken where they are clearly faster", () => {
+  const times = (gram_tile: number, convolution: number) => ({ gram_tile, convolution });
+  const cases: [narrow: KernelTimes | undefined, wide: KernelTimes | undefined, width: number][] = [
+    [undefined, undefined, 256],
+    [undefined, times(1, 1), 256],
+    [times(1, 1), undefined, 512],
+    // as on Zen 5, Zen 4 and an Intel Xeon
+    [times(6.74, 2.62), times(4.12, 2.27), 512],
+    [times(1, 1), times(0.65, 1), 512],
+    [times(1, 1), times(0.8, 1.45), 256],
+    // what is lost with one is gained with the other, whatever their times
+    [times(1000, 1), times(500, 2), 256],
+    [times(1e-9, 1e9), times(0.9e-9, 0.9e9), 512],
+    // at the margin, and within it
+    [times(1, 1), times(0.949, 0.949), 512],
+    [times(1, 1), times(0.951, 0.951), 256],
+    [times(1, 1), times(1, 1), 256],
+  ];
+  for (const [narrow, wide, width] of cases) {
+    const known = { 256: narrow, 512: wide };
+    assert.equal(chooseVectorWidth(known), width, JSON.stringify(known));
+  }
 });
 
 /** Bits of the vectors of Mesa's CPU driver; undefined of another adapter. */
@@ -56,6 +104,105 @@ Deno.test("a driver that is in use already is left with its width and its cache"
   assert.equal(name, before);
   // a driver that is not in use may still be told where to keep its shaders
   if (readWidth(name)) assert.equal(cache, "");
+});
+
+/** Opens the engine's adapter, measures its vectors if there is a choice, and prints its name. */
+const LEARN = `
+  const { Gpu } = await import("./engine/gpu/device.ts");
+  const { learnVectors } = await import("./engine/kernel/vector_times.ts");
+  const gpu = await Gpu.open();
+  await learnVectors(gpu);
+  console.log(gpu.adapter.name);
+  gpu.dispose();
+`;
+
+testGpu(
+  "a process measures each width in turn, and the third one takes the faster",
+  async (gpu) => {
+    await using folder = await openTempFolder();
+    const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
+    // no width that a process before this one has chosen, nor the memory of this machine's
+    const env = {
+      DENO_DIR: denoDir,
+      XDG_CACHE_HOME: folder.path,
+      LP_NATIVE_VECTOR_WIDTH: "",
+      MESA_SHADER_CACHE_DIR: "",
+    };
+    const learn = async () =>
+      (await expectSuccess(prepareDeno(["eval", LEARN], { env, timeoutMs: 300_000 }))).trim();
+    const { identity, width } = splitAdapterName(gpu.adapter.name);
+    const memory = width && await recallVectors();
+    const named = (bits: number) => memory ? identity.replace(/\)$/, `, ${bits} bits)`) : identity;
+    const first = await learn();
+    if (!memory) {
+      // another driver, or a CPU without a choice: nothing is set, and nothing kept
+      assert.equal(splitAdapterName(first).identity, identity);
+      assert.equal(await learn(), first);
+      await assert.rejects(Deno.stat(`${folder.path}/lpntk/tuning.json`), Deno.errors.NotFound);
+      return;
+    }
+    assert.equal(first, named(256));
+    assert.equal(await learn(), named(512));
+    const path = `${folder.path}/lpntk/tuning.json`;
+    const kept = (await readJson(path))[memory.key];
+    assert.equal(kept.adapter, identity);
+    assert.deepEqual(Object.keys(kept.times), ["256", "512"]);
+    const isWide = chooseVectorWidth(kept.times) === 512;
+    assert.equal(await learn(), named(isWide ? 512 : 256));
+    // it was not measured again
+    assert.deepEqual((await readJson(path))[memory.key], kept);
+    // were the other width the faster
+    const { 256: narrow } = kept.times;
+    const slow = { gram_tile: 10 * narrow.gram_tile, convolution: 10 * narrow.convolution };
+    const times = { 256: narrow, 512: isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 } };
+    await Deno.writeTextFile(path, JSON.stringify({ [memory.key]: { ...kept, times } }));
+    assert.equal(await learn(), named(isWide ? 256 : 512));
+  },
+);
+
+testGpu(
+  "what was measured of another driver, or is to be measured again, is forgotten",
+  async (gpu) => {
+    await using folder = await openTempFolder();
+    const before = Deno.env.get("XDG_CACHE_HOME");
+    Deno.env.set("XDG_CACHE_HOME", folder.path);
+    try {
+      const { identity, width } = splitAdapterName(gpu.adapter.name);
+      const memory = width && await recallVectors();
+      if (!memory) {
+        assert.equal(await learnVectors(gpu), undefined);
+        return;
+      }
+      const times = { gram_tile: 1, convolution: 1 };
+      const both = { 256: times, 512: times };
+      await remember(memory.key, { adapter: "llvmpipe (LLVM 3.3)", times: both });
+      const learnt = await learnVectors(gpu);
+      assert.deepEqual(Object.keys(learnt!), [String(width)]);
+      assert.notDeepEqual(learnt![width], times);
+      assert.deepEqual((await recallVectors())?.times, learnt);
+
+      await remember(memory.key, { adapter: identity, times: both });
+      assert.deepEqual(await learnVectors(gpu), both);
+      const fresh = await learnVectors(gpu, { fresh: true });
+      assert.deepEqual(Object.keys(fresh!), [String(width)]);
+      assert.notDeepEqual(fresh![width], times);
+    } finally {
+      if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
+      else Deno.env.set("XDG_CACHE_HOME", before);
+    }
+  },
+);
+
+Deno.test("training gives the same weights to the last bit with both widths", async () => {
+  await using folder = await openTempFolder();
+  const call = "train --model mlp --data digits --train-size 40 --test-size 20 --epochs 1 --out";
+  const train = async (width: string) => {
+    const out = `${folder.path}/${width}`;
+    const env = { LP_NATIVE_VECTOR_WIDTH: width, MESA_SHADER_CACHE_DIR: "" };
+    await succeed([...call.split(" "), out], { env, timeoutMs: 300_000 });
+    return await Deno.readFile(`${out}/weights.safetensors`);
+  };
+  assert.ok(Buffer.from(await train("256")).equals(await train("512")));
 });
 
 testGpu("Gram tiles agree with their twin in vectors of the other width", async (gpu) => {

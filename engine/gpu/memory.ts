@@ -1,0 +1,56 @@
+/**
+ * What was measured of adapters, in a file of the cache folder: the next process need not measure again.
+ *
+ * @module
+ */
+import { z } from "npm:zod@4.6.7";
+import { cacheFolder } from "../cache_folder.ts";
+import { readJson } from "../formats/json.ts";
+
+/** Values by what they hold for; none where the file cannot be read, since they can be had again. */
+export async function readMemory(): Promise<Record<string, unknown>> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(
+      await readJson(memoryFile(), "what was measured before"),
+    );
+  } catch {
+    return {};
+  }
+}
+
+let failure: string | undefined;
+
+/**
+ * Why what was measured of an adapter could not be kept in the cache folder, so that the next process measures again, which takes some
+ * seconds; undefined where it was kept, or nothing was measured.
+ */
+export function findCacheFailure(): string | undefined {
+  return failure;
+}
+
+/**
+ * Keeps a value beside those that stand. The file is written whole; where it cannot be, or another process writes at the same moment, the
+ * value may be lost, and is measured again.
+ */
+export async function remember(key: string, value: unknown): Promise<void> {
+  try {
+    const memory = { ...await readMemory(), [key]: value };
+    await Deno.mkdir(cacheFolder(), { recursive: true });
+    const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
+    await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
+    await Deno.rename(partial, memoryFile());
+    failure = undefined;
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** A short name of shaders' text, so that what was measured of another text is not taken for theirs. */
+export async function hashShaders(shaders: readonly string[]): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(shaders.join()));
+  return new Uint8Array(digest).toHex().slice(0, 12);
+}
+
+function memoryFile(): string {
+  return `${cacheFolder()}/tuning.json`;
+}

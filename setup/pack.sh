@@ -1,0 +1,81 @@
+#!/bin/sh
+# Packs lpntk for machines of this kind that reach no network: `sh setup.sh pack [FILE]` calls it with a fitting Deno in PATH. Prints the name of the archive, which tar compresses as its ending says. All of it lies in one folder, lpntk/, and
+# setup/run.sh, which goes along, runs it there.
+set -eu
+unset CDPATH
+
+say() {
+  printf 'setup.sh: %s\n' "$*" >&2
+}
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+[ "$(uname -s)" = Linux ] || fail "Cannot pack for another system: got $(uname -s), need Linux"
+stood=$PWD
+cd -- "$(dirname -- "$0")/.."
+version=$(deno eval --no-config 'console.log(JSON.parse(Deno.readTextFileSync("deno.json")).version)')
+file=${1-lpntk-$version-linux-$(uname -m).tar.xz}
+case $file in /*) ;; *) file=$stood/$file ;; esac
+[ ! -e "$file" ] || fail "Cannot write $file: got a file of that name, need none; remove it or name another"
+[ -d "$(dirname -- "$file")" ] || fail "Cannot write $file: got no folder $(dirname -- "$file"), need one; create it"
+loader=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | sed -n 's/.*libvulkan\.so\.1 .*=> //p' | head -n 1)
+[ -n "$loader" ] || fail 'Cannot pack the Vulkan loader: got no libvulkan.so.1, need it; install libvulkan1 (Debian, Ubuntu) or vulkan-loader (Fedora)'
+
+scratch=$(mktemp -d)
+partial=
+trap 'rm -rf "$scratch" ${partial:+"$partial"}' EXIT
+trap 'exit 1' HUP INT TERM
+root=$scratch/lpntk
+mkdir -p "$root/bin" "$root/lib"
+
+# what commands and library import, with the modules that they come to; tests are not among it
+deno info --json cli/main.ts >"$scratch/cli.json"
+deno info --json mod.ts >"$scratch/mod.json"
+deno eval --no-config '
+  const root = new URL("file://" + Deno.realPathSync(".") + "/").href;
+  const read = (name) => JSON.parse(Deno.readTextFileSync(name)).modules;
+  const paths = Deno.args.flatMap(read).map(({ specifier }) => specifier)
+    .filter((specifier) => specifier.startsWith(root))
+    .map((specifier) => decodeURIComponent(specifier.slice(root.length)));
+  console.log([...new Set(paths)].join("\n"));
+' "$scratch/cli.json" "$scratch/mod.json" >"$scratch/files"
+printf '%s\n' deno.json deno.lock README.md CHANGELOG.md LICENSE bench/RESULTS.md >>"$scratch/files"
+sort -u "$scratch/files" | tar -cf - -T - | tar -C "$root" -xf -
+cp setup/run.sh "$root/run.sh"
+cp -L "$loader" "$root/lib/libvulkan.so.1"
+cp -L "$(deno eval --no-config 'console.log(Deno.execPath())')" "$root/bin/deno"
+chmod 755 "$root/bin/deno"
+
+# the modules: those that Deno has fetched before, and what is missing from the network
+cache=$(deno info --no-config --json | sed -n 's/^ *"denoDir": "\(.*\)",*$/\1/p')
+deno eval --no-config '
+  const [cache] = Deno.args;
+  for (const { name: registry } of Deno.readDirSync(cache + "/npm")) {
+    for (const key of Object.keys(JSON.parse(Deno.readTextFileSync("deno.lock")).npm)) {
+      const [, name, version] = key.match(/^(@?[^@]+)@([^_]+)/);
+      for (const part of ["registry.json", version]) {
+        const path = ["npm", registry, name, part].join("/");
+        try {
+          Deno.statSync(cache + "/" + path);
+          console.log(path);
+        } catch { /* deno cache will fetch it */ }
+      }
+    }
+  }
+' "$cache" | sort -u >"$scratch/modules"
+mkdir "$root/deno_dir"
+tar -C "$cache" -cf - -T "$scratch/modules" | tar -C "$root/deno_dir" -xf -
+(cd "$root" && DENO_DIR=$root/deno_dir deno cache --quiet --frozen cli/main.ts mod.ts)
+
+# what debuggers read of the modules is more than half of them
+find "$root/deno_dir" -name '*.map' -delete
+
+say "packing $file"
+partial=$(mktemp -d "$(dirname -- "$file")/.lpntk-pack-XXXXXXXX")
+XZ_OPT=${XZ_OPT--T0} tar -C "$scratch" --auto-compress -cf "$partial/$(basename -- "$file")" lpntk
+mv -n -- "$partial/$(basename -- "$file")" "$file"
+[ ! -e "$partial/$(basename -- "$file")" ] || fail "Cannot write $file: got a file of that name meanwhile, need none"
+printf '%s\n' "$file"
