@@ -5,7 +5,7 @@
  */
 import { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
-import { prepareDrivers } from "./drivers.ts";
+import { chooseBackend, prepareDrivers } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { ReadBack } from "./read_back.ts";
@@ -16,6 +16,8 @@ export interface AdapterDescription {
   /** The device's name, for example `llvmpipe (LLVM 15.0.6, 256 bits)`. */
   readonly name: string;
   readonly vendor: string;
+  /** The interface under WebGPU: vulkan, metal, ... */
+  readonly backend: string;
   readonly features: readonly string[];
   /** Invocations of a subgroup at least, 0 where the adapter does not say. */
   readonly subgroupMinSize: number;
@@ -32,7 +34,7 @@ const CPU_ADAPTERS = /\b(llvmpipe|lavapipe|SwiftShader|Microsoft Basic Render)/i
 export function describeAdapter(
   info: Partial<Omit<GPUAdapterInfo, "__brand">>,
   features: readonly string[],
-): AdapterDescription {
+): Omit<AdapterDescription, "backend"> {
   const { description, device, vendor = "", isFallbackAdapter = false } = info;
   const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
   const name = description || device || vendor;
@@ -103,6 +105,7 @@ export class Gpu {
    * @throws {NoAdapterError} if there is none; the message names the packages to install.
    */
   static async open(): Promise<Gpu> {
+    const backend = chooseBackend();
     await prepareDrivers();
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new NoAdapterError(NO_ADAPTER);
@@ -117,7 +120,8 @@ export class Gpu {
     // Deno grants subgroups without listing them
     const device = await request([...available, "subgroups"]).catch(() => request(available));
     const { info } = adapter;
-    return new Gpu(device, describeAdapter(info, [...adapter.features].sort()));
+    const description = describeAdapter(info, [...adapter.features].sort());
+    return new Gpu(device, { ...description, backend });
   }
 
   /** How many buffers and textures created here are not destroyed yet. */

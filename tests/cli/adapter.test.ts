@@ -8,6 +8,7 @@ import { callHere, listFolder, prepareLpntk, readJson, ROOT } from "./process.ts
 const ADAPTER: AdapterDescription = {
   name: "made up",
   vendor: "",
+  backend: "made up too",
   features: [],
   subgroupMinSize: 0,
   subgroupMaxSize: 0,
@@ -40,7 +41,7 @@ Deno.test("a CPU adapter is said in one line, once, and a GPU is not", async () 
   beginCommand();
   assert.equal(findUsedAdapter(), undefined);
   assert.deepEqual(await open(opened, ADAPTER), []);
-  assert.equal(findUsedAdapter()?.name, "made up");
+  assert.deepEqual(findUsedAdapter(), { name: "made up", backend: "made up too" });
   const cpu = { ...ADAPTER, name: "slow", isFallback: true };
   assert.deepEqual(await open(opened, cpu), [
     "lpntk: computes on the CPU, by slow; --require-gpu refuses that",

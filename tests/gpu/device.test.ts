@@ -11,8 +11,14 @@ function copyTo(first_row: number) {
   return { sample_count: 1, length: 1, bias: 0, first_row, row_length: 1, offset: 0 };
 }
 
-testGpu("the adapter has a name", async (gpu) => {
-  assert.ok(gpu.adapter.name.length > 0);
+testGpu("the adapter has a name, and on Linux no OpenGL is opened beside it", async (gpu) => {
+  const { name, backend } = gpu.adapter;
+  assert.ok(name.length > 0);
+  if (Deno.build.os === "linux") {
+    assert.equal(backend, Deno.env.get("DENO_WEBGPU_BACKEND"));
+    const libraries = await Deno.readTextFile("/proc/self/maps");
+    if (backend === "vulkan") assert.doesNotMatch(libraries, /libEGL/);
+  }
   await gpu.finish();
 });
 
