@@ -217,3 +217,17 @@ Deno.test("a lost device surfaces as an error", async () => {
   await assertUnusable(gpu, buffer, /lost/);
   gpu.dispose();
 });
+
+Deno.test("few devices that are disposed wait to be collected", async () => {
+  let [waiting, most] = [0, 0];
+  const registry = new FinalizationRegistry(() => waiting--);
+  for (let i = 0; i < 28; i++) {
+    const gpu = await Gpu.open();
+    registry.register(gpu, undefined);
+    gpu.dispose();
+    most = Math.max(most, ++waiting);
+    // a registry is told in a task of its own
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assert.ok(most <= 10, `${most} at once`);
+});
