@@ -11,15 +11,8 @@ import {
   openEngine,
 } from "../mod.ts";
 
-/** What a user may set to choose the interface under WebGPU, read by Deno before its first adapter. */
-const BACKEND = "DENO_WEBGPU_BACKEND";
-
 /** An adapter, as the records of results name it. */
-export interface UsedAdapter {
-  readonly name: string;
-  /** The interface under WebGPU: vulkan, metal, ... */
-  readonly backend: string;
-}
+export type UsedAdapter = Pick<AdapterDescription, "name" | "backend">;
 
 /** `--require-gpu` where there is none; exit code 3. */
 export class GpuRequiredError extends Error {
@@ -59,12 +52,11 @@ export async function useAdapter<T extends { dispose(): void }>(
   open: () => Promise<T>,
   describe: (opened: T) => AdapterDescription,
 ): Promise<T> {
-  const backend = chooseBackend();
   const opened = await open().catch((error) => {
     if (!(isGpuRequired && error instanceof NoAdapterError)) throw error;
     throw new GpuRequiredError(error.message, { cause: error });
   });
-  const { name, isFallback } = describe(opened);
+  const { name, backend, isFallback } = describe(opened);
   if (isFallback && isGpuRequired) {
     opened.dispose();
     throw new GpuRequiredError(
@@ -77,23 +69,4 @@ export async function useAdapter<T extends { dispose(): void }>(
   }
   used = { name, backend };
   return opened;
-}
-
-/**
- * The interface under WebGPU: what the user has set, or the one that drivers do best. On Linux Deno would take OpenGL too, whose drivers
- * lack what the kernels need.
- */
-function chooseBackend(): string {
-  try {
-    const set = Deno.env.get(BACKEND);
-    if (set) return set;
-    if (Deno.build.os === "linux") {
-      Deno.env.set(BACKEND, "vulkan");
-      return "vulkan";
-    }
-  } catch (error) {
-    // without the permission Deno chooses
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-  }
-  return Deno.build.os === "darwin" ? "metal" : "chosen by Deno";
 }

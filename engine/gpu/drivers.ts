@@ -13,6 +13,31 @@ const SHADER_CACHE = "MESA_SHADER_CACHE_DIR";
 /** Mesa's CPU driver, as it is mapped into a process that has asked for an adapter. */
 const DRIVER = "libvulkan_lvp";
 
+/** The interface under WebGPU, which Deno reads before a thread's first adapter. */
+const BACKEND = "DENO_WEBGPU_BACKEND";
+
+/**
+ * The interface under WebGPU: what the user has set, or the one that drivers do best.
+ *
+ * On Linux Deno would open OpenGL beside Vulkan. Its drivers lack what the kernels need, and its libraries break the heap when a thread that
+ * has opened them ends while the process exits: with those of Debian 12, 57 of 60 processes whose exit was held up for that crashed after
+ * their last line, by `corrupted size vs. prev_size` and the like, and none of 60 with Vulkan alone.
+ */
+export function chooseBackend(): string {
+  try {
+    const set = Deno.env.get(BACKEND);
+    if (set) return set;
+    if (Deno.build.os === "linux") {
+      Deno.env.set(BACKEND, "vulkan");
+      return "vulkan";
+    }
+  } catch (error) {
+    // without the permission Deno chooses
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  }
+  return Deno.build.os === "darwin" ? "metal" : "chosen by Deno";
+}
+
 /** Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that it is fastest with on this CPU. */
 export async function prepareDrivers(): Promise<void> {
   if (Deno.build.os !== "linux") return;

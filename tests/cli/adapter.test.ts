@@ -9,6 +9,7 @@ const ADAPTER: AdapterDescription = {
   name: "made up",
   identity: "made up",
   vendor: "",
+  backend: "made up too",
   features: [],
   subgroupMinSize: 0,
   subgroupMaxSize: 0,
@@ -41,7 +42,7 @@ Deno.test("a CPU adapter is said in one line, once, and a GPU is not", async () 
   beginCommand();
   assert.equal(findUsedAdapter(), undefined);
   assert.deepEqual(await open(opened, ADAPTER), []);
-  assert.equal(findUsedAdapter()?.name, "made up");
+  assert.deepEqual(findUsedAdapter(), { name: "made up", backend: "made up too" });
   const cpu = { ...ADAPTER, name: "slow", isFallback: true };
   assert.deepEqual(await open(opened, cpu), [
     "lpntk: computes on the CPU, by slow; --require-gpu refuses that",

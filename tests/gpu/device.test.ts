@@ -11,8 +11,14 @@ function copyTo(first_row: number) {
   return { sample_count: 1, length: 1, bias: 0, first_row, row_length: 1, offset: 0 };
 }
 
-testGpu("the adapter has a name", async (gpu) => {
-  assert.ok(gpu.adapter.name.length > 0);
+testGpu("the adapter has a name, and on Linux no OpenGL is opened beside it", async (gpu) => {
+  const { name, backend } = gpu.adapter;
+  assert.ok(name.length > 0);
+  if (Deno.build.os === "linux") {
+    assert.equal(backend, Deno.env.get("DENO_WEBGPU_BACKEND"));
+    const libraries = await Deno.readTextFile("/proc/self/maps");
+    if (backend === "vulkan") assert.doesNotMatch(libraries, /libEGL/);
+  }
   await gpu.finish();
 });
 
@@ -210,4 +216,18 @@ Deno.test("a lost device surfaces as an error", async () => {
   await assert.rejects(gpu.read(buffer), DeviceError);
   await assertUnusable(gpu, buffer, /lost/);
   gpu.dispose();
+});
+
+Deno.test("few devices that are disposed wait to be collected", async () => {
+  let [waiting, most] = [0, 0];
+  const registry = new FinalizationRegistry(() => waiting--);
+  for (let i = 0; i < 28; i++) {
+    const gpu = await Gpu.open();
+    registry.register(gpu, undefined);
+    gpu.dispose();
+    most = Math.max(most, ++waiting);
+    // a registry is told in a task of its own
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assert.ok(most <= 10, `${most} at once`);
 });
