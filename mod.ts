@@ -58,6 +58,7 @@ export {
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
+export { prepareDrivers } from "./engine/gpu/drivers.ts";
 export { findCacheFailure } from "./engine/gpu/memory.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";

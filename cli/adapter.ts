@@ -9,6 +9,7 @@ import {
   type EngineOptions,
   NoAdapterError,
   openEngine,
+  prepareDrivers,
 } from "../mod.ts";
 
 /** An adapter, as the records of results name it. */
@@ -23,10 +24,11 @@ let isGpuRequired = false;
 let hasSaid = false;
 let used: UsedAdapter | undefined;
 
-/** Begins a command: what it asks of adapters, and that it has used none. */
-export function beginCommand(requireGpu = false): void {
+/** Begins a command: what it asks of adapters, and that it has used none. Before anything of the user's is loaded, which may ask for one. */
+export async function beginCommand(requireGpu = false): Promise<void> {
   isGpuRequired = requireGpu;
   used = undefined;
+  await prepareDrivers({ isFirst: true });
 }
 
 /** The adapter that the command has computed on; undefined where it has opened none. */

@@ -45,9 +45,9 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--debug", "print the stack trace of a failure")
     .option("--require-gpu", "fail with exit code 3 rather than compute on the CPU")
     .option("--quiet", "show no progress, neither bars nor lines")
-    .hook("preAction", (all) => {
+    .hook("preAction", async (all) => {
       setQuiet(all.getOptionValue("quiet") === true);
-      beginCommand(all.opts().requireGpu);
+      await beginCommand(all.opts().requireGpu);
     })
     .exitOverride()
     .configureOutput({

@@ -4,6 +4,7 @@
  * @module
  */
 import { cacheFolder } from "../cache_folder.ts";
+import { readSystemFile } from "./memory.ts";
 import { chooseVectorWidth, recallVectors } from "./vectors.ts";
 
 /** Bits of the vectors that Mesa's CPU driver computes with; by itself it takes 256 at most. */
@@ -38,21 +39,26 @@ export function chooseBackend(): string {
   return Deno.build.os === "darwin" ? "metal" : "chosen by Deno";
 }
 
-/** Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that it is fastest with on this CPU. */
-export async function prepareDrivers(): Promise<void> {
+/**
+ * Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that it is fastest with on this CPU.
+ *
+ * @param options.isFirst nothing in this process can have asked for an adapter yet
+ */
+export async function prepareDrivers({ isFirst = false } = {}): Promise<void> {
   if (Deno.build.os !== "linux") return;
   try {
     // the loader complains on standard error where there is no session; all it wants is the name of a folder
     if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
-    await widenVectors();
+    await widenVectors(isFirst);
   } catch {
     // without the permissions, or a folder to write to, the driver does what it does by itself
   }
 }
 
-async function widenVectors(): Promise<void> {
+async function widenVectors(isFirst: boolean): Promise<void> {
   // the driver reads the width once, and where its cache is for every adapter: what it has begun it must go on with
-  if ((await Deno.readTextFile("/proc/self/maps")).includes(DRIVER)) return;
+  const mapped = await readSystemFile("/proc/self/maps");
+  if (mapped === undefined ? !isFirst : mapped.includes(DRIVER)) return;
   const [setWidth, setCache] = [VECTOR_WIDTH, SHADER_CACHE].map((name) => Deno.env.get(name));
   const width = setWidth || await recallWidth();
   if (width === undefined || (setWidth && setCache)) return;

@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { cpus } from "node:os";
 import { z } from "npm:zod@4.6.7";
-import { kernels } from "../../shaders/kernel_table.ts";
-import { hashShaders, readMemory } from "./memory.ts";
+import { readMemory, readSystemFile } from "./memory.ts";
 
 /** Bits of a vector: what the driver takes by itself, and what it takes when told to on a CPU that has such vectors. */
 export const VECTOR_WIDTHS = [256, 512] as const;
@@ -24,15 +24,16 @@ export type VectorTimes = Readonly<Partial<Record<VectorWidth, KernelTimes>>>;
 const KERNELS = z.object({ gram_tile: z.number().positive(), convolution: z.number().positive() });
 
 const MEMORY = z.object({
-  /** The identity of the adapter that was measured. */
-  adapter: z.string(),
+  /** What was measured: the adapter's identity and the shaders. */
+  measured: z.string(),
   times: z.object({ 256: KERNELS.optional(), 512: KERNELS.optional() }),
 });
 
 /** What is remembered of a CPU, and where. */
 export interface VectorMemory {
   readonly key: string;
-  readonly adapter?: string;
+  /** What was measured: the adapter's identity and the shaders. */
+  readonly measured?: string;
   readonly times: VectorTimes;
 }
 
@@ -50,21 +51,31 @@ export function chooseVectorWidth({ 256: narrow, 512: wide }: VectorTimes): Vect
   return Math.sqrt(ratio("gram_tile") * ratio("convolution")) < WORTHWHILE ? 512 : 256;
 }
 
-/** What is remembered of this machine's CPU; undefined where it has no vectors of 512 bits, so that there is nothing to choose. */
+/** What is remembered of this machine's CPU; undefined where it is known to have no vectors of 512 bits, so that there is nothing to choose. */
 export async function recallVectors(): Promise<VectorMemory | undefined> {
-  const cpu = describeWideCpu(await Deno.readTextFile("/proc/cpuinfo"));
+  const cpu = describeWideCpu(readModel(), await readSystemFile("/proc/cpuinfo"));
   if (cpu === undefined) return undefined;
-  const shaders = [kernels.gram_tile_subgroup, kernels.convolution].map(({ source }) => source);
-  const key = `vectors; ${cpu}; Deno ${Deno.version.deno}; shaders ${await hashShaders(shaders)}`;
+  const key = `vectors; ${cpu}; Deno ${Deno.version.deno}`;
   const remembered = MEMORY.safeParse((await readMemory())[key]);
   return { key, ...remembered.success ? remembered.data : { times: {} } };
 }
 
-/** A CPU by what Linux says of the first of its cores; undefined where it has no vectors of 512 bits. */
-export function describeWideCpu(cpuinfo: string): string | undefined {
+/**
+ * A CPU by what Linux says of the first of its cores, or where that may not be read, by its model; undefined where it has no vectors of 512
+ * bits. Where nobody can tell, they are tried: a CPU without them computes the same with two vectors of 256.
+ */
+export function describeWideCpu(model: string | undefined, cpuinfo?: string): string | undefined {
+  if (cpuinfo === undefined) return model;
   if (!/^flags\s*:.*\bavx512f\b/m.test(cpuinfo)) return undefined;
   const read = (name: string) => cpuinfo.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1];
   return ["vendor_id", "model name", "cpu family", "model", "stepping"].map(read).join(" ");
+}
+
+/** The CPU's model, on the machines whose CPUs may have vectors of 512 bits and where it may be asked. */
+function readModel(): string | undefined {
+  if (Deno.build.arch !== "x86_64") return undefined;
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "cpus" });
+  return state === "granted" ? cpus()[0]?.model : undefined;
 }
 
 /** What an adapter's name says beside the width, and the width: `llvmpipe (LLVM 15.0.6, 256 bits)`; no width of other drivers. */

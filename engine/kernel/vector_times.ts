@@ -5,7 +5,8 @@
  */
 import process from "node:process";
 import type { Gpu } from "../gpu/device.ts";
-import { findCacheFailure, remember } from "../gpu/memory.ts";
+import { kernels } from "../../shaders/kernel_table.ts";
+import { findCacheFailure, hashShaders, remember } from "../gpu/memory.ts";
 import {
   type KernelTimes,
   recallVectors,
@@ -47,15 +48,17 @@ export async function learnVectors(
   gpu: Gpu,
   { fresh = false } = {},
 ): Promise<VectorTimes | undefined> {
-  const { identity: adapter, width } = splitAdapterName(gpu.adapter.name);
+  const { identity, width } = splitAdapterName(gpu.adapter.name);
   if (width === undefined) return undefined;
   const memory = await recallVectors().catch(() => undefined);
   if (!memory) return undefined;
-  const known = memory.adapter === adapter && !fresh ? memory.times : {};
+  const shaders = [kernels.gram_tile_subgroup, kernels.convolution].map(({ source }) => source);
+  const measured = `${identity}; shaders ${await hashShaders(shaders)}`;
+  const known = memory.measured === measured && !fresh ? memory.times : {};
   // what cannot be kept helps no other process
   if (known[width] || findCacheFailure() !== undefined) return known;
   const times = { ...known, [width]: await measureKernels(gpu) };
-  await remember(memory.key, { adapter, times });
+  await remember(memory.key, { measured, times });
   return times;
 }
 

@@ -39,7 +39,7 @@ async function open(opened: Opened, adapter: AdapterDescription): Promise<string
 
 Deno.test("a CPU adapter is said in one line, once, and a GPU is not", async () => {
   const opened = new Opened();
-  beginCommand();
+  await beginCommand();
   assert.equal(findUsedAdapter(), undefined);
   assert.deepEqual(await open(opened, ADAPTER), []);
   assert.deepEqual(findUsedAdapter(), { name: "made up", backend: "made up too" });
@@ -49,12 +49,12 @@ Deno.test("a CPU adapter is said in one line, once, and a GPU is not", async () 
   ]);
   assert.deepEqual(await open(opened, cpu), []);
   assert.equal(opened.isDisposed, false);
-  beginCommand();
+  await beginCommand();
   assert.equal(findUsedAdapter(), undefined);
 });
 
 Deno.test("where a GPU is required, a CPU adapter and none at all are refused", async () => {
-  beginCommand(true);
+  await beginCommand(true);
   const opened = new Opened();
   assert.deepEqual(await open(opened, ADAPTER), []);
   assert.equal(opened.isDisposed, false);
@@ -65,7 +65,7 @@ Deno.test("where a GPU is required, a CPU adapter and none at all are refused", 
     name: "GpuRequiredError",
     message: "Cannot open a GPU: got none",
   });
-  beginCommand();
+  await beginCommand();
   await assert.rejects(useAdapter(fail, () => ADAPTER), NoAdapterError);
 });
 

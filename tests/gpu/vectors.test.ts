@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { cpus } from "node:os";
 import { Buffer } from "node:buffer";
 import { remember } from "../../engine/gpu/memory.ts";
 import {
@@ -15,7 +16,7 @@ import {
   splitAdapterName,
 } from "../../engine/gpu/vectors.ts";
 import { learnVectors } from "../../engine/kernel/vector_times.ts";
-import { expectSuccess, finish, prepareDeno, readJson, succeed } from "../cli/process.ts";
+import { expectSuccess, finish, prepareDeno, readJson, ROOT, succeed } from "../cli/process.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { testGpu } from "./open.ts";
 
@@ -26,12 +27,15 @@ function describeCpu(model: string, flags: string): string {
 
 Deno.test("a CPU with vectors of 512 bits is known by its model, and another offers no choice", () => {
   const [wide, newer] = ["AMD EPYC 9B14", "AMD EPYC 9B45"].map((model) =>
-    describeWideCpu(describeCpu(model, "avx2 avx512f avx512bw"))
+    describeWideCpu("AMD EPYC", describeCpu(model, "avx2 avx512f avx512bw"))
   );
   assert.equal(wide, "AuthenticAMD AMD EPYC 9B14 25 17 1");
   assert.notEqual(newer, wide);
-  assert.equal(describeWideCpu(describeCpu("AMD EPYC", "avx2 avx512fp16")), undefined);
-  assert.equal(describeWideCpu("processor\t: 0\nBogoMIPS\t: 243.75\n"), undefined);
+  assert.equal(describeWideCpu("AMD EPYC", describeCpu("AMD EPYC", "avx2 avx512fp16")), undefined);
+  assert.equal(describeWideCpu("", "processor\t: 0\nBogoMIPS\t: 243.75\n"), undefined);
+  // where Linux's description may not be read
+  assert.equal(describeWideCpu("AMD EPYC"), "AMD EPYC");
+  assert.equal(describeWideCpu(undefined), undefined);
 });
 
 Deno.test("an adapter's name is split where it names a width, and no other number", () => {
@@ -145,7 +149,7 @@ testGpu(
     assert.equal(await learn(), named(512));
     const path = `${folder.path}/lpntk/tuning.json`;
     const kept = (await readJson(path))[memory.key];
-    assert.equal(kept.adapter, identity);
+    assert.ok(kept.measured.startsWith(`${identity}; shaders `), kept.measured);
     assert.deepEqual(Object.keys(kept.times), ["256", "512"]);
     const isWide = chooseVectorWidth(kept.times) === 512;
     assert.equal(await learn(), named(isWide ? 512 : 256));
@@ -157,6 +161,47 @@ testGpu(
     const times = { 256: narrow, 512: isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 } };
     await Deno.writeTextFile(path, JSON.stringify({ [memory.key]: { ...kept, times } }));
     assert.equal(await learn(), named(isWide ? 256 : 512));
+  },
+);
+
+/** As the command line opens its adapter, before anything else. */
+const OPEN_FIRST = `
+  const { prepareDrivers } = await import(Deno.args[0]);
+  await prepareDrivers({ isFirst: true });
+  ${OPEN.replace('"./engine/gpu/device.ts"', "Deno.args[1]")}
+`;
+
+testGpu(
+  "the permissions of the command line are enough to take the width that was measured",
+  async (gpu) => {
+    await using folder = await openTempFolder();
+    const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
+    const program = `${folder.path}/open.ts`;
+    await Deno.writeTextFile(program, OPEN_FIRST);
+    const rights = ["--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
+    const env = {
+      DENO_DIR: denoDir,
+      XDG_CACHE_HOME: folder.path,
+      LP_NATIVE_VECTOR_WIDTH: "",
+      MESA_SHADER_CACHE_DIR: "",
+    };
+    const modules = ["drivers", "device"].map((name) => `${ROOT}/engine/gpu/${name}.ts`);
+    const open = async () => {
+      const args = ["run", "--quiet", ...rights, program, ...modules];
+      return (await expectSuccess(prepareDeno(args, { env }))).trim();
+    };
+    const { identity, width } = splitAdapterName(gpu.adapter.name);
+    if (!width) {
+      assert.equal(await open(), identity);
+      return;
+    }
+    assert.equal(splitAdapterName(await open()).width, 256);
+    const key = `vectors; ${cpus()[0].model}; Deno ${Deno.version.deno}`;
+    const [slow, fast] = [2, 1].map((ms) => ({ gram_tile: ms, convolution: ms }));
+    const memory = { [key]: { measured: identity, times: { 256: slow, 512: fast } } };
+    await Deno.mkdir(`${folder.path}/lpntk`, { recursive: true });
+    await Deno.writeTextFile(`${folder.path}/lpntk/tuning.json`, JSON.stringify(memory));
+    assert.equal(splitAdapterName(await open()).width, 512);
   },
 );
 
@@ -175,13 +220,15 @@ testGpu(
       }
       const times = { gram_tile: 1, convolution: 1 };
       const both = { 256: times, 512: times };
-      await remember(memory.key, { adapter: "llvmpipe (LLVM 3.3)", times: both });
+      await remember(memory.key, { measured: "llvmpipe (LLVM 3.3); shaders 0", times: both });
       const learnt = await learnVectors(gpu);
       assert.deepEqual(Object.keys(learnt!), [String(width)]);
       assert.notDeepEqual(learnt![width], times);
       assert.deepEqual((await recallVectors())?.times, learnt);
 
-      await remember(memory.key, { adapter: identity, times: both });
+      const { measured } = (await recallVectors())!;
+      assert.ok(measured!.startsWith(identity));
+      await remember(memory.key, { measured, times: both });
       assert.deepEqual(await learnVectors(gpu), both);
       const fresh = await learnVectors(gpu, { fresh: true });
       assert.deepEqual(Object.keys(fresh!), [String(width)]);

@@ -72,6 +72,7 @@ Deno.test("mod.ts exports these values", () => {
     "openEngine",
     "predictLogits",
     "predictProbabilities",
+    "prepareDrivers",
     "pruneHeads",
     "readCifar",
     "readFashionMnist",
