@@ -33,7 +33,14 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
-export { writeWhole } from "./engine/data/file.ts";
+export { explainWrite, removeIfThere, removePartials, writeWhole } from "./engine/files/file.ts";
+export {
+  describeDifference,
+  LOCK_FILE,
+  refuseOther,
+  refuseOtherFiles,
+} from "./engine/files/folder.ts";
+export { Lease } from "./engine/files/lease.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";

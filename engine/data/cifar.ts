@@ -9,7 +9,7 @@ import { basename } from "node:path";
 import { parseTar } from "npm:nanotar@0.3.0";
 import { FileError } from "../errors.ts";
 import { checkSplit, createDataset, type Dataset, type Split } from "./dataset.ts";
-import { exists, measureFile, readBytes, writeWhole } from "./file.ts";
+import { exists, measureFile, readBytes, writeWhole } from "../files/file.ts";
 import { gunzip } from "./gzip.ts";
 
 /** How one of the two is laid out. */

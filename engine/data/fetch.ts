@@ -4,7 +4,7 @@ import { checkKeys } from "../options.ts";
 import { createHash } from "node:crypto";
 import { FileError } from "../errors.ts";
 import { CIFAR10, CIFAR100, unpackCifar } from "./cifar.ts";
-import { exists, explainWrite, measureFile, PARTIAL } from "./file.ts";
+import { exists, explainWrite, measureFile, PARTIAL } from "../files/file.ts";
 import { IDX_FILES } from "./mnist.ts";
 import { chooseDataFolder } from "./named.ts";
 

@@ -9,7 +9,7 @@ import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
-import { exists, readBytes } from "./file.ts";
+import { exists, readBytes } from "../files/file.ts";
 import { readLabels } from "./labels.ts";
 import { readNpy } from "./npy.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { FileError } from "../errors.ts";
-import { readBytes } from "./file.ts";
+import { readBytes } from "../files/file.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 import { countElements } from "./shape.ts";
 

@@ -9,7 +9,7 @@
 import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
-import { exists } from "./file.ts";
+import { exists } from "../files/file.ts";
 import type { IdxArray } from "./idx.ts";
 import { readIdx } from "./idx.ts";
 

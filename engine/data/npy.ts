@@ -8,7 +8,7 @@
  */
 
 import { FileError } from "../errors.ts";
-import { readBytes, writeWhole } from "./file.ts";
+import { readBytes, writeWhole } from "../files/file.ts";
 import { countElements } from "./shape.ts";
 
 // encodeNpy takes the first dtype that fits, so `|u1` stands before `|b1`.

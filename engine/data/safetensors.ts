@@ -7,7 +7,7 @@
 
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
-import { readBytes } from "./file.ts";
+import { readBytes } from "../files/file.ts";
 import { countElements } from "./shape.ts";
 
 /** A named array of weights. */

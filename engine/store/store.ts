@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { measureFile, readBytes } from "../data/file.ts";
+import { measureFile, readBytes } from "../files/file.ts";
 import {
   decodeChunk,
   decodeZarr,
