@@ -27,6 +27,8 @@ import { addTrain } from "./commands/train.ts";
 import { BudgetError, FileError } from "../mod.ts";
 import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
+import { cleanUp } from "./interruption.ts";
+import { setGiven } from "./output.ts";
 import { setQuiet } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -45,9 +47,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--debug", "print the stack trace of a failure")
     .option("--require-gpu", "fail with exit code 3 rather than compute on the CPU")
     .option("--quiet", "show no progress, neither bars nor lines")
-    .hook("preAction", (all) => {
+    .hook("preAction", (all, command) => {
       setQuiet(all.getOptionValue("quiet") === true);
       beginCommand(all.opts().requireGpu);
+      setGiven(
+        Object.keys(command.opts()).filter((name) => command.getOptionValueSource(name) === "cli"),
+      );
     })
     .exitOverride()
     .configureOutput({
@@ -101,6 +106,7 @@ function toLine(text: string): string {
 /** Ends the process with one line where something fails that nobody waits for, as a module of the user's may leave behind. */
 function endOnStray(event: Event, error: unknown): never {
   event.preventDefault();
+  cleanUp();
   if (Deno.args.includes("--debug")) console.error(error);
   else {
     const got = toLine(error instanceof Error ? String(error) : `a thrown ${typeof error}`);

@@ -6,6 +6,7 @@ import { type Choice, type Config, readConfig } from "../experiments/config.ts";
 import { type Base, type Experiment, SettingError } from "../experiments/experiment.ts";
 import { EXPERIMENTS } from "../experiments/list.ts";
 import { PAGE, RunFolder } from "../experiments/run_folder.ts";
+import { onInterrupt } from "../interruption.ts";
 import type { Report } from "../report/page.ts";
 import { UsageError } from "../usage.ts";
 import { options, report } from "./shared.ts";
@@ -47,6 +48,7 @@ function addOne(parent: Command, experiment: Experiment): void {
     // first, so that a run that may not compute here leaves no folder
     using engine = await openAdapter();
     using folder = await RunFolder.open(out, experiment, config.settings);
+    using _listening = onInterrupt(() => folder.dispose());
     const result = await folder.run(engine).catch((error) => {
       throw placeError(error, config);
     });

@@ -15,6 +15,7 @@ import {
   parseLayers,
   parseModel,
   parseNotNegative,
+  parsePath,
   parsePositive,
   parseSeed,
 } from "./values.ts";
@@ -92,7 +93,8 @@ export const options = {
       "--sketch <numbers>",
       "estimate the kernel from rows of so many random projections, and say how far off it is",
     ).argParser(parseCount),
-  out: (what: string) => new Option("--out <path>", what).makeOptionMandatory(),
+  out: (what: string) =>
+    new Option("--out <path>", what).makeOptionMandatory().argParser(parsePath),
   seed: () => new Option("--seed <n>", "random seed").default(0).argParser(parseSeed),
   json: () => new Option("--json", "print the summary as JSON"),
 };
