@@ -52,7 +52,7 @@ export { readLabels } from "./engine/data/labels.ts";
 export { cacheFolder } from "./engine/cache_folder.ts";
 export { hasSplit, loadDataset } from "./engine/data/named.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
-export { hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
+export { hashArray, hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/data/npy.ts";
 export {
   decodeSafetensors,

@@ -29,6 +29,7 @@ import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
 import { cleanUp } from "./interruption.ts";
 import { setGiven } from "./output.ts";
+import { print } from "./print.ts";
 import { setQuiet } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -56,6 +57,7 @@ export async function main(args: readonly string[]): Promise<number> {
     })
     .exitOverride()
     .configureOutput({
+      writeOut: (text) => print(text.replace(/\n$/, "")),
       outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),
     });
   for (const add of COMMANDS) add(program);

@@ -148,5 +148,5 @@ function readMoves(path: string): Moves {
 /** Whether a value is a list of plain names, none of which leads out of its folder. */
 export function isListOfNames(value: unknown): value is string[] {
   return Array.isArray(value) &&
-    value.every((name) => typeof name === "string" && /^[^./\\][^/\\]*$/.test(name));
+    value.every((name) => typeof name === "string" && /^(?!\.{1,2}$)[^/\\]+$/.test(name));
 }

@@ -8,6 +8,7 @@ import { EXPERIMENTS } from "../experiments/list.ts";
 import { PAGE, RunFolder } from "../experiments/run_folder.ts";
 import { onInterrupt } from "../interruption.ts";
 import type { Report } from "../report/page.ts";
+import { print } from "../print.ts";
 import { UsageError } from "../usage.ts";
 import { options, report } from "./shared.ts";
 
@@ -20,7 +21,7 @@ export function addExperiment(program: Command): void {
     .action(() => {
       const width = Math.max(...EXPERIMENTS.map(({ name }) => name.length));
       for (const { name, source, about } of EXPERIMENTS) {
-        console.log(`${name.padEnd(width)}  ${about} (${source})`);
+        print(`${name.padEnd(width)}  ${about} (${source})`);
       }
     });
   for (const experiment of EXPERIMENTS) addOne(command, experiment);

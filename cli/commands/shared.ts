@@ -6,6 +6,7 @@
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
 import { MODEL_NEED } from "../model.ts";
+import { print } from "../print.ts";
 import { formatCount } from "../units.ts";
 import {
   parseBatch,
@@ -198,7 +199,7 @@ export const SMALL_SET = { epochs: 10, learningRate: 0.02, batch: 64 };
 
 /** Prints a summary: as JSON, or its lines. */
 export function report(json: true | undefined, summary: unknown, lines: readonly string[]): void {
-  console.log(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+  print(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
 }
 
 /** The error bar of a sketched kernel, a line; nothing of an exact one. */

@@ -2,6 +2,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import type { Dataset } from "./dataset.ts";
+import type { NpyArray } from "./npy.ts";
 import type { Tensor } from "./safetensors.ts";
 
 /**
@@ -41,6 +42,18 @@ export function hashDataset({ images, labels, shape, classes, mean, std }: Datas
 export function hashIntegers(integers: Int32Array): string {
   const hash = createHash("sha256");
   addBytes(hash, integers);
+  return hash.digest("hex");
+}
+
+/**
+ * Digest of an array: its shape and the bits of its numbers.
+ *
+ * @returns 64 hexadecimal digits
+ */
+export function hashArray({ shape, data }: Pick<NpyArray, "shape" | "data">): string {
+  const hash = createHash("sha256");
+  addText(hash, JSON.stringify([data.constructor.name, shape]));
+  addBytes(hash, data);
   return hash.digest("hex");
 }
 

@@ -78,6 +78,7 @@ export class KernelWriter {
   readonly #missing: Set<string>;
   readonly #isFresh: boolean;
   #isWritten = false;
+  #isWriting = false;
   #disposed = false;
 
   private constructor(
@@ -216,6 +217,7 @@ export class KernelWriter {
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {
+    this.#isWriting = true;
     try {
       await writeWhole(path, bytes);
       this.#isWritten = true;
@@ -224,6 +226,8 @@ export class KernelWriter {
       if (!(cause instanceof FileError && stays)) throw cause;
       const message = `${cause.message}; the tiles written so far stay, and the same call goes on`;
       throw new FileError(path, message, { cause });
+    } finally {
+      this.#isWriting = false;
     }
   }
 
@@ -231,7 +235,8 @@ export class KernelWriter {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    if (this.#isFresh && !this.#isWritten) removeStore(this.lease);
+    // of a chunk that is half way to the disk it could not remove all
+    if (this.#isFresh && !this.#isWritten && !this.#isWriting) removeStore(this.lease);
     this.lease.release();
   }
 

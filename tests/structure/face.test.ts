@@ -57,6 +57,7 @@ Deno.test("mod.ts exports these values", () => {
     "gelu",
     "globalAverage",
     "hasSplit",
+    "hashArray",
     "hashDataset",
     "hashIntegers",
     "hashWeights",
