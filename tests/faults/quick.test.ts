@@ -65,59 +65,62 @@ Deno.test("the root of a disk is filled, and one that is read-only or full is re
   assert.deepEqual(left, before);
 });
 
-Deno.test("a disk that fills up during the work keeps the earlier results, and names the file", async () => {
-  await using disk = await mountDisk("40k");
+Deno.test("of a run whose disk fills up nothing stays, and the line names the file", async () => {
+  await using disk = await mountDisk("12k");
   const out = `${disk.path}/out`;
   const call = `neighbours --model mlp --data digits --test 0 --out ${out}`;
   await using folder = await openTempFolder();
   assert.equal((await callHere(trainWeights(folder.path).split(" "))).code, 0);
   const weights = `${folder.path}/weights/weights.safetensors`;
-  const outcome = await callHere(`${call} --weights ${weights} --train-size 200`.split(" "));
+  const outcome = await callHere(`${call} --weights ${weights} --train-size 60`.split(" "));
   assertRefused(outcome, `Cannot write ${out}/`, "got a full disk (no space left), need");
   assert.deepEqual(await listFolder(disk.path), []);
 });
 
 Deno.test("standard output on a full device is a failure in one line, and a closed pipe is none", async () => {
-  for (const call of ["--help", "experiment list", `${PRUNE} $(mktemp -d)`]) {
+  for (const call of ["--help", "experiment list"]) {
     const { code, stderr } = await sh(`${LPNTK} ${call} > /dev/full`);
     assert.deepEqual([code, stderr.trim()], [
       1,
       "lpntk: Cannot write standard output: got a full disk (no space left), need free space",
     ], call);
-    const { code: piped, stderr: said } = await sh(`set -o pipefail; ${LPNTK} ${call} | true`);
-    assert.deepEqual([piped, said], [0, ""], call);
   }
+  const { code, stderr } = await sh(`set -o pipefail; ${LPNTK} experiment list | true`);
+  assert.deepEqual([code, stderr], [0, ""]);
 });
 
-for (const count of [2, 4]) {
+for (const [count, kind, out] of [[2, "train", "train"], [4, "matrix", "K.npy"]] as const) {
   Deno.test(`of ${count} processes that race for one place one wins, and the others name it and remove nothing`, async () => {
     await using folder = await openTempFolder();
     const { path } = folder;
     assert.equal((await callHere(trainWeights(path).split(" "))).code, 0);
-    const { train, matrix } = listCalls(path);
-    for (const [call, out] of [[train, "train"], [matrix, "K.npy"]]) {
-      const racers = Array.from({ length: count }, () => start(call));
-      const outcomes = await Promise.all(racers.map(end));
-      const won = outcomes.filter(({ code }) => code === 0);
-      assert.ok(won.length >= 1, outcomes.map(({ stderr }) => stderr).join(""));
-      const ids = racers.map(({ pid }) => pid);
-      for (const { code, stderr } of outcomes) {
-        if (code === 0) continue;
-        assert.equal(code, 1);
-        const [, id] = /got process (\d+) on .* at work on it, need it free/.exec(stderr) ??
-          /got (.*K)\.npy already, need a new name/.exec(stderr) ?? [];
-        assert.ok(id === `${path}/K` || ids.includes(Number(id)), stderr);
-      }
-      assert.deepEqual((await listFolder(path)).filter((name) => /partial|lock/.test(name)), []);
-      if (out === "train") {
-        const names = ["difficulty.npy", "metrics.json", "run.json", "samples.npy"];
-        assert.deepEqual(await listFolder(`${path}/train`), [
-          ...names,
+    const racers = Array.from({ length: count }, () => start(listCalls(path)[kind]));
+    const outcomes = await Promise.all(racers.map(end));
+    assert.ok(outcomes.some(({ code }) => code === 0), outcomes.map(({ stderr }) => stderr).join());
+    for (const { code, stderr } of outcomes) {
+      if (code === 0) continue;
+      assert.equal(code, 1);
+      // one that comes late finds the work done
+      const late = stderr.includes(`got ${path}/K.npy already, need a new name`);
+      const [, id] = /got process (\d+) on .* at work on it, need it free/.exec(stderr) ?? [];
+      assert.ok(late || racers.some(({ pid }) => pid === Number(id)), stderr);
+    }
+    assert.deepEqual((await listFolder(path)).filter((name) => /partial|lock/.test(name)), []);
+    const left = kind === "train" ? await listFolder(`${path}/${out}`) : await listFolder(path);
+    assert.deepEqual(
+      left,
+      {
+        train: [
+          "difficulty.npy",
+          "metrics.json",
+          "run.json",
+          "samples.npy",
           "test_samples.npy",
           "weights.safetensors",
-        ]);
-      }
-    }
+        ],
+        matrix: ["K.npy", "K.samples.json", "K.samples.npy", "weights"],
+      }[kind],
+    );
   });
 }
 
