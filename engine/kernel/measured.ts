@@ -5,6 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import { cacheFolder } from "../cache_folder.ts";
+import { writeWhole } from "../files/file.ts";
 import type { Gpu } from "../gpu/device.ts";
 
 /** One thing that is measured of a device. */
@@ -111,10 +112,8 @@ export function findCacheFailure(): string | undefined {
 /** Writes the file whole; where it cannot be written the next process measures again. */
 async function writeMemory(memory: Record<string, unknown>): Promise<void> {
   try {
-    await Deno.mkdir(cacheFolder(), { recursive: true });
-    const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
-    await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
-    await Deno.rename(partial, memoryFile());
+    const text = `${JSON.stringify(memory, null, 2)}\n`;
+    await writeWhole(memoryFile(), new TextEncoder().encode(text));
     failure = undefined;
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error);
