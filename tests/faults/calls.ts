@@ -22,7 +22,7 @@ export function trainWeights(folder: string): string {
 
 /** Starts a call. */
 export function start(call: string): Deno.ChildProcess {
-  return prepareLpntk(call.split(" ")).spawn();
+  return prepareLpntk(call.split(" "), { timeoutMs: 600_000 }).spawn();
 }
 
 /** How a started call ended. */
