@@ -168,3 +168,22 @@ Deno.test("of processes that race for a place one wins, again and again, and the
     if (names(folder.path).length > 0) assert.deepEqual(names(out), []);
   }
 });
+
+Deno.test("a lock file that its holder removes between our opening and locking it is none", async () => {
+  await using folder = await openTempFolder();
+  const lock = `${folder.path}/.lock`;
+  const real = Deno.open;
+  let opened = 0;
+  Deno.open = async (...args) => {
+    const file = await real(...args);
+    if (opened++ === 0) Deno.removeSync(lock);
+    return file;
+  };
+  try {
+    using lease = await Lease.take(lock, folder.path);
+    lease.check();
+    assert.equal(opened, 2);
+  } finally {
+    Deno.open = real;
+  }
+});
