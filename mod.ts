@@ -33,7 +33,20 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
-export { readText, writeWhole } from "./engine/formats/file.ts";
+export {
+  explainWrite,
+  readText,
+  removeIfThere,
+  removePartials,
+  writeWhole,
+} from "./engine/files/file.ts";
+export {
+  describeDifference,
+  LOCK_FILE,
+  refuseOther,
+  refuseOtherFiles,
+} from "./engine/files/folder.ts";
+export { Lease } from "./engine/files/lease.ts";
 export { readJson } from "./engine/formats/json.ts";
 export { describeName, describeValue } from "./engine/options.ts";
 export { drawDigits } from "./engine/data/digits.ts";
@@ -47,7 +60,7 @@ export { readLabels } from "./engine/data/labels.ts";
 export { cacheFolder } from "./engine/cache_folder.ts";
 export { hasSplit, loadDataset } from "./engine/data/named.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
-export { hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
+export { hashArray, hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
 export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/formats/npy.ts";
 export {
   decodeSafetensors,

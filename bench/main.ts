@@ -44,6 +44,8 @@ export interface BenchOptions {
   readonly json?: boolean;
   /** The smallest sizes, measured shortly. */
   readonly quick?: boolean;
+  /** Prints lines of results. */
+  readonly print: (text: string) => void;
   /** Opens the device, and judges it. */
   readonly use: (
     open: () => Promise<Gpu>,
@@ -54,7 +56,7 @@ export interface BenchOptions {
 /** Runs some cases, or all of them, and prints what they found; notes and progress go to standard error. */
 export async function runBenches(
   named: readonly CaseName[],
-  { json = false, quick = false, use }: BenchOptions,
+  { json = false, quick = false, use, print }: BenchOptions,
 ): Promise<void> {
   const gpu = await use(Gpu.open, ({ adapter }) => adapter);
   await chooseStaged(gpu);
@@ -76,9 +78,9 @@ export async function runBenches(
   for (const name of named.length > 0 ? named : CASE_NAMES) {
     for await (const result of CASES[name](bench)) {
       results.push(result);
-      if (json) console.log(formatJson(result, environment));
+      if (json) print(formatJson(result, environment));
       else console.error(`${result.case}: ${result.computed}`);
     }
   }
-  if (!json) console.log(formatTable(results, environment, notes));
+  if (!json) print(formatTable(results, environment, notes));
 }

@@ -6,6 +6,7 @@
 import {
   DataError,
   FileError,
+  hashArray,
   hashIntegers,
   KernelMatrix,
   KernelStore,
@@ -28,6 +29,8 @@ export interface LoadedKernel {
   /** Where they stand in their whole split, if they are a part of it. */
   readonly indices: Int32Array | undefined;
   readonly choice: SampleChoice | undefined;
+  /** SHA-256 of its numbers, as they are stored. */
+  readonly sha256: string;
 }
 
 /** Attribute of a store, and key of the file beside a matrix, that holds the {@linkcode SampleChoice} of its rows. */
@@ -38,7 +41,7 @@ export async function loadKernel(path: string): Promise<LoadedKernel> {
   if (namesStore(path)) {
     const kernel = await KernelStore.open(path);
     const choice = parseChoice(kernel.attributes[CHOICE]);
-    return { kernel, indices: kernel.indices, choice };
+    return { kernel, indices: kernel.indices, choice, sha256: kernel.hash() };
   }
   const { data, shape } = await readNpy(path);
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
@@ -64,7 +67,12 @@ export async function loadKernel(path: string): Promise<LoadedKernel> {
       `Cannot use ${path} as a kernel: got none of ${files.rows}, need it beside the matrix: it tells which ${choice.size} of ${choice.of} samples these are`,
     );
   }
-  return { kernel: new KernelMatrix(data, shape[0]), indices, choice };
+  return {
+    kernel: new KernelMatrix(data, shape[0]),
+    indices,
+    choice,
+    sha256: hashArray({ data, shape }),
+  };
 }
 
 /**

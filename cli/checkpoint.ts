@@ -6,15 +6,18 @@
 import manifest from "../deno.json" with { type: "json" };
 import {
   type Dataset,
+  describeDifference,
   type Engine,
   FileError,
   hashDataset,
   NonFiniteError,
+  removeIfThere,
+  removePartials,
   writeWhole,
 } from "../mod.ts";
 import { encodeJson, readJson } from "./experiments/json.ts";
 import { identifyModel } from "./model.ts";
-import { CHECKPOINT, describeDifference, RUN_FILE, type RunSettings } from "./output.ts";
+import { CHECKPOINT, type OutputFolder, RUN_FILE, type RunSettings } from "./output.ts";
 
 /** What the numbers of a run depend on beside its settings. */
 interface Origin {
@@ -26,11 +29,8 @@ interface Origin {
 
 /** Files of an unfinished run; they go when its results stand. */
 export class Checkpoint {
-  /** Whether the folder of results was made for them. */
-  #madeFolder = false;
-
   private constructor(
-    private readonly out: string,
+    private readonly folder: OutputFolder,
     private readonly path: string,
     private readonly record: RunSettings & { readonly origin: RunSettings["options"] },
   ) {}
@@ -38,35 +38,31 @@ export class Checkpoint {
   /**
    * Finds what an earlier call kept, and says on standard error that it goes on; nothing is written yet.
    *
-   * @param out where the results will be, which holds no unfinished run of other settings: `OutputFolder` has seen to it
-   * @throws {FileError} if what was kept is of other samples, another network, adapter or version, whose numbers would be others.
+   * @param folder where the results will be, which holds no unfinished run of other settings: it has seen to it
+   * @throws {FileError} if what was kept, or earlier results, are of other samples or another network, or what was kept is of another
+   * adapter or version, whose numbers would be others.
    */
   static async open(
-    out: string,
+    folder: OutputFolder,
     settings: RunSettings,
     { engine, model, sets }: Origin,
   ): Promise<Checkpoint> {
     const hashes = Object.entries(sets).map(([name, set]) => [name, set && hashDataset(set)]);
-    const origin = {
-      version: manifest.version,
-      adapter: engine.adapter.identity,
-      network: await identifyModel(model),
-      ...Object.fromEntries(hashes),
-    };
-    const path = `${out}/${CHECKPOINT}`;
-    const checkpoint = new Checkpoint(out, path, { ...settings, origin });
+    const inputs = { network: await identifyModel(model), ...Object.fromEntries(hashes) };
+    folder.declare(inputs);
+    const origin = { version: manifest.version, adapter: engine.adapter.identity, ...inputs };
+    const path = `${folder.path}/${CHECKPOINT}`;
+    const checkpoint = new Checkpoint(folder, path, { ...settings, origin });
     if (!await isFile(`${path}/${RUN_FILE}`)) return checkpoint;
     const { origin: earlier } = await readJson<Checkpoint["record"]>(`${path}/${RUN_FILE}`);
-    const difference = describeDifference(
-      { ...settings, options: earlier },
-      { ...settings, options: origin },
-    );
+    const difference = describeDifference(earlier, origin);
     if (difference !== undefined) {
       throw new FileError(
         path,
-        `Cannot go on with ${out}: got an unfinished run of another origin (${difference}), need the same; choose another --out or remove ${path}`,
+        `Cannot go on with ${folder.path}: got an unfinished run of another origin (${difference}), need the same; choose another --out or remove ${path}`,
       );
     }
+    await removePartials(path);
     console.error(`lpntk: goes on with the unfinished run in ${path}`);
     return checkpoint;
   }
@@ -79,11 +75,9 @@ export class Checkpoint {
 
   /** Writes a file, whole, over an earlier one. */
   async write(name: string, bytes: Uint8Array): Promise<void> {
+    this.folder.check();
     const record = `${this.path}/${RUN_FILE}`;
-    if (!await isFile(record)) {
-      this.#madeFolder = await Deno.stat(this.out).then(() => false, () => true);
-      await writeWhole(record, encodeJson(this.record));
-    }
+    if (!await isFile(record)) await writeWhole(record, encodeJson(this.record));
     await writeWhole(`${this.path}/${name}`, bytes);
   }
 
@@ -101,14 +95,9 @@ export class Checkpoint {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof NonFiniteError) await this.#remove();
+      if (error instanceof NonFiniteError) removeIfThere(this.path, { recursive: true });
       throw error;
     }
-  }
-
-  async #remove(): Promise<void> {
-    await Deno.remove(this.path, { recursive: true }).catch(() => {});
-    if (this.#madeFolder) await Deno.remove(this.out).catch(() => {});
   }
 }
 

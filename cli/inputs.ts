@@ -9,6 +9,9 @@ import {
   describeValue,
   type Engine,
   FileError,
+  hashDataset,
+  hashIntegers,
+  hashWeights,
   type KernelSource,
   KernelStore,
   type Network,
@@ -19,7 +22,7 @@ import {
 } from "../mod.ts";
 import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
-import { loadNetwork as readNetwork } from "./model.ts";
+import { identifyModel, loadNetwork as readNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
 import {
   type DataOptions,
@@ -28,6 +31,7 @@ import {
   type SampleChoice,
   type Samples,
 } from "./samples.ts";
+import type { OutputFolder } from "./output.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
 
@@ -81,6 +85,17 @@ export async function loadNetwork(
   const network = await readNetwork(engine, { model, weights }, samples.data.shape);
   await noteOtherSamples(weights, samples, data);
   return network;
+}
+
+/** What says which network was used, and with which weights. */
+export async function hashNetwork(
+  network: Network,
+  model: string,
+): Promise<Record<string, string>> {
+  return {
+    network: await identifyModel(model),
+    weights: hashWeights(await network.weights()),
+  };
 }
 
 /** How to project. */
@@ -139,10 +154,12 @@ export async function measureSketch(
 /**
  * Runs `job` on the kernel that the options choose: a stored kernel needs no GPU to read, a network's samples are projected first.
  *
+ * @param folder of the results, which is told what they are computed from
  * @throws {UsageError} if the options choose neither.
  */
 export async function withSource<T>(
   options: SourceOptions,
+  folder: OutputFolder,
   job: (source: Source) => Promise<T>,
 ): Promise<T> {
   if (options.kernel !== undefined) {
@@ -153,6 +170,11 @@ export async function withSource<T>(
     const labels = options.labels === undefined
       ? undefined
       : await loadLabels(options.labels, count, loaded);
+    folder.declare({
+      kernel: loaded.sha256,
+      samples: indices && hashIntegers(indices),
+      labels: labels && hashIntegers(labels),
+    });
     const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
     return await job({ kernel, labels, count, indices, choice, origin });
   }
@@ -167,6 +189,7 @@ export async function withSource<T>(
   const { data: { labels, indices }, choice } = samples;
   using engine = await openAdapter({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { model, weights, data }, samples);
+  folder.declare({ ...await hashNetwork(network, model), samples: hashDataset(samples.data) });
   const how = { kind, layers, sketch };
   const error = await measureSketch(engine, network, samples.data, how);
   using rows = await project(engine, network, samples.data, how);

@@ -27,6 +27,9 @@ import { addTrain } from "./commands/train.ts";
 import { BudgetError, FileError } from "../mod.ts";
 import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
+import { cleanUp } from "./interruption.ts";
+import { setGiven } from "./output.ts";
+import { print } from "./print.ts";
 import { setQuiet } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -45,12 +48,16 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--debug", "print the stack trace of a failure")
     .option("--require-gpu", "fail with exit code 3 rather than compute on the CPU")
     .option("--quiet", "show no progress, neither bars nor lines")
-    .hook("preAction", async (all) => {
+    .hook("preAction", async (all, command) => {
       setQuiet(all.getOptionValue("quiet") === true);
       await beginCommand(all.opts().requireGpu);
+      setGiven(
+        Object.keys(command.opts()).filter((name) => command.getOptionValueSource(name) === "cli"),
+      );
     })
     .exitOverride()
     .configureOutput({
+      writeOut: (text) => print(text.replace(/\n$/, "")),
       outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),
     });
   for (const add of COMMANDS) add(program);
@@ -101,6 +108,7 @@ function toLine(text: string): string {
 /** Ends the process with one line where something fails that nobody waits for, as a module of the user's may leave behind. */
 function endOnStray(event: Event, error: unknown): never {
   event.preventDefault();
+  cleanUp();
   if (Deno.args.includes("--debug")) console.error(error);
   else {
     const got = toLine(error instanceof Error ? String(error) : `a thrown ${typeof error}`);

@@ -4,8 +4,18 @@
  * @module
  */
 import { findUsedAdapter } from "./adapter.ts";
-import { encodeNpy, FileError, type NpyArray } from "../mod.ts";
+import {
+  encodeNpy,
+  FileError,
+  Lease,
+  LOCK_FILE,
+  type NpyArray,
+  refuseOther,
+  refuseOtherFiles,
+  removeIfThere,
+} from "../mod.ts";
 import { onInterrupt } from "./interruption.ts";
+import { isListOfNames, Staging } from "./staging.ts";
 
 /** What a run was asked to do, as its `run.json` records it: the same settings may write over their own results. */
 export interface RunSettings {
@@ -13,51 +23,88 @@ export interface RunSettings {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** Name of the file that marks a folder as a run's. */
+/** Name of the file that marks a folder as a run's. It lists the others, and is there when they all are. */
 export const RUN_FILE = "run.json";
 
 /** Folder within a run's in which an unfinished one keeps what it goes on with, and a file as {@linkcode RUN_FILE}. */
 export const CHECKPOINT = ".resume";
 
-/** A folder of results that appears when everything in it is written. */
+/** Folder within a run's in which results are until all of them are there. */
+const PARTIAL_FOLDER = ".partial";
+
+/** The options that were given in the call: a refusal names them first. */
+let given: readonly string[] = [];
+
+/** Says which options were given in the call. */
+export function setGiven(names: readonly string[]): void {
+  given = names;
+}
+
+/** What `run.json` holds of an earlier run. */
+interface Earlier extends RunSettings {
+  readonly files: readonly string[];
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** A folder of results, which are put in their places when all of them are written. */
 export class OutputFolder {
+  readonly #staging: Staging;
+  #earlier: Earlier | undefined;
+  /** SHA-256 of what the results are computed from, by name. */
+  #inputs: Readonly<Record<string, string>> = {};
+
   private constructor(
     readonly path: string,
-    private readonly partial: string,
-  ) {}
+    private readonly lease: Lease,
+  ) {
+    this.#staging = new Staging(path, `${path}/${PARTIAL_FOLDER}`, RUN_FILE);
+  }
 
   /**
-   * Runs `job` with a fresh folder, which takes the place of `path` when the job is done; when it fails nothing of it stays but what
-   * it kept to go on with, which goes when the job is done.
+   * Runs `job` with a folder that nobody else writes to meanwhile, and puts what it wrote in its place when it is done, over the results of
+   * an earlier run. When it fails nothing of it stays but what it kept to go on with, which goes when the job is done.
    *
-   * @throws {FileError} at once, if `path` holds anything but an earlier run of the same settings, finished or not.
+   * @throws {FileError} at once, if `path` cannot be written, another process does, or it holds anything but an earlier run of the same
+   * settings, finished or not.
    */
   static async fill<T>(
     path: string,
     settings: RunSettings,
     job: (folder: OutputFolder) => Promise<T>,
   ): Promise<T> {
-    await refuseOtherRun(path, settings);
-    const partial = `${path.replace(/[/\\]+$/, "")}.${crypto.randomUUID().slice(0, 8)}.partial`;
-    using _listening = onInterrupt(() => removeSync(partial));
+    const folder = new OutputFolder(path, await Lease.take(`${path}/${LOCK_FILE}`, path));
+    using _listening = onInterrupt(() => folder.#leave());
     try {
-      await Deno.mkdir(partial, { recursive: true });
-      const folder = new OutputFolder(path, partial);
+      folder.#enter(settings);
       const result = await job(folder);
-      await folder.writeJson(RUN_FILE, { ...settings, adapter: findUsedAdapter() });
-      // the earlier results go only when the new ones stand
-      const earlier = `${partial}.earlier`;
-      await Deno.rename(path, earlier).catch(ignoreMissing);
-      await Deno.rename(partial, path);
-      removeSync(earlier);
+      await folder.#finish(settings);
       return result;
-    } catch (cause) {
-      throw isDiskError(cause)
-        ? new FileError(path, `Cannot write ${path}: ${(cause as Error).message}`, { cause })
-        : cause;
     } finally {
-      removeSync(partial);
+      folder.#leave();
     }
+  }
+
+  /**
+   * Records what the results are computed from; call it before they are.
+   *
+   * @param inputs SHA-256 by what it is of, such as `weights`; nothing where that is not used
+   * @throws {FileError} if the results that are there were computed from others, which the message names.
+   */
+  declare(inputs: Readonly<Record<string, string | undefined>>): void {
+    const used = Object.entries(inputs).filter((entry): entry is [string, string] =>
+      entry[1] !== undefined
+    );
+    this.#inputs = { ...this.#inputs, ...Object.fromEntries(used) };
+    const others = used.filter(([name, digest]) =>
+      this.#earlier && this.#earlier.inputs[name] !== digest
+    );
+    if (others.length === 0) return;
+    throw new FileError(
+      this.path,
+      `Cannot go on with ${this.path}: got results computed from other contents of ${
+        others.map(([name]) => name).join(", ")
+      }, need the same; choose another folder or remove it`,
+    );
   }
 
   /** Writes one array. */
@@ -72,86 +119,85 @@ export class OutputFolder {
 
   /** Writes a text. */
   writeText(name: string, text: string): Promise<void> {
-    return Deno.writeTextFile(`${this.partial}/${name}`, text);
+    return this.writeBytes(name, new TextEncoder().encode(text));
   }
 
   /** Writes bytes. */
   writeBytes(name: string, bytes: Uint8Array): Promise<void> {
-    return Deno.writeFile(`${this.partial}/${name}`, bytes);
+    this.check();
+    return this.#staging.write(name, bytes);
   }
-}
 
-async function refuseOtherRun(path: string, settings: RunSettings): Promise<void> {
-  const begun = await Deno.readTextFile(`${path}/${CHECKPOINT}/${RUN_FILE}`).catch(() => undefined);
-  const other = begun && describeDifference(parse(begun), settings);
-  if (other) {
-    throw new FileError(
-      path,
-      `Cannot write ${path}: got an unfinished run of other settings (${other}), need the same; choose another --out or remove it`,
-    );
+  /** @throws {FileError} if another process has taken the folder over. */
+  check(): void {
+    this.lease.check();
   }
-  const recorded = await Deno.readTextFile(`${path}/${RUN_FILE}`).catch(() => undefined);
-  if (recorded !== undefined) {
-    const difference = describeDifference(parse(recorded), settings);
-    if (difference === undefined) return;
-    throw new FileError(
-      path,
-      `Cannot write ${path}: got results of another run (${difference}), need a new folder; choose another --out or remove it`,
-    );
-  }
-  const entry = await Deno.stat(path).catch(() => undefined);
-  const isOurs = entry?.isDirectory &&
-    (await Array.fromAsync(Deno.readDir(path))).every(({ name }) => name === CHECKPOINT);
-  if (entry && !isOurs) {
-    throw new FileError(
-      path,
-      `Cannot write ${path}: got a ${
-        entry.isDirectory ? "folder that no run of lpntk wrote" : "file"
-      }, need a new folder; choose another --out`,
-    );
-  }
-}
 
-/** The first setting that differs, or undefined. */
-export function describeDifference(
-  recorded: Partial<RunSettings>,
-  settings: RunSettings,
-): string | undefined {
-  if (recorded.command !== settings.command) return `command ${recorded.command}`;
-  const theirs = recorded.options ?? {};
-  const ours: Record<string, unknown> = JSON.parse(JSON.stringify(settings.options));
-  for (const name of new Set([...Object.keys(theirs), ...Object.keys(ours)])) {
-    const [theirValue, ourValue] = [theirs[name], ours[name]].map((v) => JSON.stringify(v));
-    if (theirValue !== ourValue) {
-      return `${name} ${theirValue ?? "unset"}, now ${ourValue ?? "unset"}`;
+  #enter(settings: RunSettings): void {
+    if (this.#staging.isComplete) {
+      this.#staging.move();
+      this.#removeCheckpoint();
     }
+    refuseOtherFiles(this.path, { marker: RUN_FILE, own: [PARTIAL_FOLDER, CHECKPOINT] });
+    this.#earlier = readEarlier(this.path, settings);
+    this.#staging.begin();
   }
-  return undefined;
+
+  async #finish(settings: RunSettings): Promise<void> {
+    const files = this.#staging.names;
+    const { command, options } = settings;
+    const [adapter, inputs] = [findUsedAdapter(), this.#inputs];
+    await this.writeJson(RUN_FILE, { command, options, adapter, inputs, files });
+    await this.#staging.finish(this.#earlier ? [...this.#earlier.files, RUN_FILE] : []);
+    this.#removeCheckpoint();
+  }
+
+  #removeCheckpoint(): void {
+    removeIfThere(`${this.path}/${CHECKPOINT}`, { recursive: true });
+  }
+
+  #leave(): void {
+    if (this.lease.isOurs()) this.#staging.discard();
+    this.lease.release();
+  }
 }
 
-function parse(text: string): Partial<RunSettings> {
+/** @throws {FileError} if a run of other settings was begun or finished in the folder. */
+function readEarlier(path: string, settings: RunSettings): Earlier | undefined {
+  const begun = readJson(`${path}/${CHECKPOINT}/${RUN_FILE}`);
+  if (begun) refuseOtherSettings(path, "an unfinished run", begun, settings);
+  const earlier = readJson(`${path}/${RUN_FILE}`);
+  if (!earlier) return undefined;
+  refuseOtherSettings(path, "results", earlier, settings);
+  const { files, inputs = {} } = earlier;
+  if (isListOfNames(files)) return { ...settings, files, inputs };
+  throw new FileError(
+    path,
+    `Cannot write ${path}: got results of an older version, whose ${RUN_FILE} does not list its files, need others; choose another --out or remove it`,
+  );
+}
+
+function refuseOtherSettings(
+  path: string,
+  what: string,
+  theirs: Partial<RunSettings>,
+  ours: RunSettings,
+): void {
+  refuseOther(path, what, { command: theirs.command }, { command: ours.command });
+  refuseOther(path, what, theirs.options ?? {}, ours.options, given);
+}
+
+/** What a file holds that a run wrote; an empty object where it is damaged, nothing where there is none. */
+function readJson(path: string): Partial<Earlier> | undefined {
+  let text: string;
   try {
-    return JSON.parse(text);
+    text = Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+  try {
+    return Object(JSON.parse(text));
   } catch {
     return {};
   }
-}
-
-function removeSync(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch {
-    // it has been renamed, or was never made
-  }
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
-
-/** Errors of the file system, as opposed to those of the job itself. */
-function isDiskError(error: unknown): boolean {
-  return error instanceof Error &&
-      Object.values(Deno.errors).some((kind) => error instanceof kind) ||
-    (error as { code?: string }).code === "ENOSPC";
 }

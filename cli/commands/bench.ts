@@ -3,6 +3,7 @@
 import { Argument, type Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { CASE_NAMES } from "../../bench/case_names.ts";
 import { useAdapter } from "../adapter.ts";
+import { print } from "../print.ts";
 import { options } from "./shared.ts";
 
 /** Adds the command. */
@@ -17,6 +18,6 @@ export function addBench(program: Command): void {
     .action(async (cases, { quick, json }) => {
       // the peers are large, and no other command needs them
       const { runBenches } = await import("../../bench/main.ts");
-      await runBenches(cases, { quick, json, use: useAdapter });
+      await runBenches(cases, { quick, json, use: useAdapter, print });
     });
 }

@@ -28,7 +28,7 @@ export function addCluster(program: Command): void {
         out,
         { command: "cluster", options: settings },
         (folder) =>
-          withSource(settings, async (source) => {
+          withSource(settings, folder, async (source) => {
             const clusters = await clusterSource(source, settings.ratio, settings.perClass);
             const summary = {
               ratio: settings.ratio,

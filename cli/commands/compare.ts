@@ -83,7 +83,7 @@ export function addCompare(program: Command): void {
             }),
           );
           using engine = await openAdapter();
-          const checkpoint = await Checkpoint.open(out, run, {
+          const checkpoint = await Checkpoint.open(folder, run, {
             engine,
             model,
             sets: { samples: train.data, test: test.data, ...takeArms(arms, train.data) },

@@ -2,6 +2,7 @@
 
 import { Argument, type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import { fetchDataset } from "../../mod.ts";
+import { print } from "../print.ts";
 import { withProgress } from "../progress.ts";
 
 /** Adds the command. */
@@ -20,6 +21,6 @@ export function addData(program: Command): void {
         "bytes",
         (onProgress) => fetchDataset(name, { mirror, onProgress }),
       );
-      console.log(`${name} is in ${folder}`);
+      print(`${name} is in ${folder}`);
     });
 }

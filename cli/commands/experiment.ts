@@ -7,7 +7,9 @@ import { type Choice, type Config, type ConfigFile, readConfig } from "../experi
 import { type Base, type Experiment, SettingError } from "../experiments/experiment.ts";
 import { EXPERIMENTS } from "../experiments/list.ts";
 import { PAGE, RunFolder } from "../experiments/run_folder.ts";
+import { onInterrupt } from "../interruption.ts";
 import type { Report } from "../report/page.ts";
+import { print } from "../print.ts";
 import { UsageError } from "../usage.ts";
 import { options, report } from "./shared.ts";
 
@@ -20,7 +22,7 @@ export function addExperiment(program: Command): void {
     .action(() => {
       const width = Math.max(...EXPERIMENTS.map(({ name }) => name.length));
       for (const { name, source, about } of EXPERIMENTS) {
-        console.log(`${name.padEnd(width)}  ${about} (${source})`);
+        print(`${name.padEnd(width)}  ${about} (${source})`);
       }
     });
   for (const experiment of EXPERIMENTS) addOne(command, experiment);
@@ -48,6 +50,7 @@ function addOne(parent: Command, experiment: Experiment): void {
     // first, so that a run that may not compute here leaves no folder
     using engine = await openAdapter();
     using folder = await RunFolder.open(out, experiment, config.settings);
+    using _listening = onInterrupt(() => folder.dispose());
     const result = await folder.run(engine).catch((error) => {
       throw placeError(error, config);
     });

@@ -5,20 +5,17 @@ import {
   BudgetError,
   computeGram,
   type Dataset,
-  encodeNpy,
   type Engine,
-  FileError,
   hashDataset,
   hashWeights,
   KernelWriter,
+  type Lease,
   type Network,
   type SketchError,
   storeGram,
-  writeNpy,
-  writeWhole,
 } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
-import { CHOICE, nameFilesBeside, namesStore } from "../arrays.ts";
+import { CHOICE, namesStore } from "../arrays.ts";
 import {
   loadNetwork,
   measureSketch,
@@ -27,6 +24,7 @@ import {
   SKETCH_ERROR,
 } from "../inputs.ts";
 import { onInterrupt } from "../interruption.ts";
+import { MatrixFile } from "../matrix_file.ts";
 import { identifyModel } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
@@ -69,34 +67,16 @@ export function addGram(program: Command): void {
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       checkSettings(out, settings);
-      if (!namesStore(out)) await refuseOtherMatrix(out, settings.force);
-      const { rows: samples, columns } = await loadSides(settings);
-      const [left, right] = [samples.data, columns?.data];
-      const start = performance.now();
-      const heldBytes = namesStore(out)
-        ? 0
-        : 4 * left.labels.length * (right ?? left).labels.length;
-      using engine = await openAdapter({ memoryBytes: settings.memory, heldBytes });
-      using network = await loadNetwork(engine, settings, samples);
-      const { choice } = samples;
-      const columnChoice = columns?.choice;
-      const job = { engine, network, left, right, settings, choice, columnChoice };
-      const compute = async () => {
-        const sketch = await measureSketch(engine, network, left, settings, right);
-        const written = namesStore(out)
-          ? await writeStore(out, { ...job, sketch }, program.version()!)
-          : await writeMatrix(out, job);
-        return { sketch, ...written };
-      };
-      const { sketch, tiles, variant } = await compute().catch((error) => {
-        throw nameMatrix(error, heldBytes);
-      });
-      for (const side of [left, right]) if (side) noteEmptyClasses(side);
-      const seconds = (performance.now() - start) / 1000;
-      const shape = [left.labels.length, (right ?? left).labels.length];
-      const adapter = engine.adapter.name;
-      const chosen = { choice, columnChoice };
-      report(json, { ...settings, ...chosen, shape, tiles, seconds, adapter, variant, sketch }, [
+      const version = program.version()!;
+      const done = namesStore(out)
+        ? await holdStore(out, (lease) => compute(settings, writeStore.bind(null, lease, version)))
+        : await MatrixFile.fill(
+          out,
+          settings.force ?? false,
+          (file) => compute(settings, writeMatrix.bind(null, file), { isHeld: true }),
+        );
+      const { shape, seconds, choice, columnChoice, tiles, sketch } = done;
+      report(json, { ...settings, ...done }, [
         ...describeChoice("samples", choice),
         ...describeChoice("test samples", columnChoice),
         `${settings.kind} of ${shape.join(" x ")} samples in ${seconds.toFixed(1)} s`,
@@ -105,6 +85,45 @@ export function addGram(program: Command): void {
         `wrote ${out}`,
       ]);
     });
+}
+
+/** Runs a job with a store's folder, which nobody else writes to meanwhile. */
+async function holdStore<T>(out: string, job: (lease: Lease) => Promise<T>): Promise<T> {
+  using lease = await KernelWriter.hold(out);
+  using _listening = onInterrupt(() => lease.release());
+  return await job(lease);
+}
+
+/**
+ * Computes a kernel, and what is to be said of it.
+ *
+ * @param isHeld whether the whole matrix is held before it is written
+ */
+async function compute(
+  settings: GramSettings & { readonly memory?: number },
+  write: (job: Job) => Promise<Written>,
+  { isHeld = false } = {},
+) {
+  const { rows: samples, columns } = await loadSides(settings);
+  const [left, right] = [samples.data, columns?.data];
+  const start = performance.now();
+  const shape = [left.labels.length, (right ?? left).labels.length] as const;
+  const heldBytes = isHeld ? 4 * shape[0] * shape[1] : 0;
+  using engine = await openAdapter({ memoryBytes: settings.memory, heldBytes });
+  using network = await loadNetwork(engine, settings, samples);
+  const { choice } = samples;
+  const columnChoice = columns?.choice;
+  try {
+    const sketch = await measureSketch(engine, network, left, settings, right);
+    const job = { engine, network, left, right, shape, settings, choice, columnChoice, sketch };
+    const { tiles, variant } = await write(job);
+    for (const side of [left, right]) if (side) noteEmptyClasses(side);
+    const seconds = (performance.now() - start) / 1000;
+    const adapter = engine.adapter.name;
+    return { choice, columnChoice, shape, tiles, seconds, adapter, variant, sketch };
+  } catch (error) {
+    throw nameMatrix(error, heldBytes);
+  }
 }
 
 /** Says of a budget that is too small what a matrix takes of it which is held whole before it is written. */
@@ -137,10 +156,9 @@ interface Job {
   /** How the rows' samples were chosen, and the columns' where they are others. */
   readonly choice: SampleChoice;
   readonly columnChoice: SampleChoice | undefined;
-}
-
-/** A job whose numbers say of themselves how far off they are, where they are sketched. */
-interface StoreJob extends Job {
+  /** Rows and columns of the kernel. */
+  readonly shape: readonly [number, number];
+  /** How far off the numbers are, where they are sketched. */
   readonly sketch: SketchError | undefined;
 }
 
@@ -183,58 +201,14 @@ async function loadSides(
   return { rows: train, columns: test };
 }
 
-/** @throws {FileError} if a matrix is there, or what tells of one. */
-async function refuseOtherMatrix(out: string, force: true | undefined): Promise<void> {
-  for (const path of force ? [] : [out, ...Object.values(nameFilesBeside(out))]) {
-    const entry = await Deno.lstat(path).catch((cause) => {
-      if (cause instanceof Deno.errors.NotFound) return undefined;
-      throw new FileError(path, `Cannot write ${out}: ${cause.message}`, { cause });
-    });
-    if (!entry) continue;
-    throw new FileError(
-      path,
-      `Cannot write ${out}: got ${path} already, need a new name; choose another --out, or --force to write over it`,
-    );
-  }
-}
-
-/**
- * Writes a matrix and which samples it is of; if one cannot be written, none of them. A matrix that is written over goes first with what
- * told of it, so that neither ever stands beside what is the other's.
- */
-async function writeMatrixOf(
-  out: string,
-  matrix: Float32Array,
-  { left, right, choice, columnChoice }: Job,
-): Promise<void> {
-  const { choice: choiceFile, rows, columns } = nameFilesBeside(out);
-  const text = `${JSON.stringify({ [CHOICE]: choice, columnChoice }, null, 2)}\n`;
-  const beside: readonly (readonly [string, Uint8Array | undefined])[] = [
-    [choiceFile, new TextEncoder().encode(text)],
-    [rows, left.indices && encodeNpy(left.indices, [left.indices.length])],
-    [columns, right?.indices && encodeNpy(right.indices, [right.indices.length])],
-  ];
-  try {
-    await Deno.remove(out).catch(() => {});
-    for (const [path, bytes] of beside) {
-      await Deno.remove(path).catch(() => {});
-      if (bytes) await writeWhole(path, bytes);
-    }
-    await writeNpy(out, matrix, [left.labels.length, (right ?? left).labels.length]);
-  } catch (error) {
-    for (const [path] of beside) await Deno.remove(path).catch(() => {});
-    throw error;
-  }
-}
-
 /** What was written, and the variant of the Gram kernel that computed it, if anything was left to compute. */
 interface Written {
   readonly tiles?: TileCounts;
   readonly variant?: string;
 }
 
-async function writeMatrix(out: string, job: Job): Promise<Written> {
-  const { engine, network, left, right, settings } = job;
+async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
+  const { engine, network, left, right, settings, choice, columnChoice } = job;
   using rows = await project(engine, network, left, settings, right?.labels.length);
   using columns = right && await project(engine, network, right, settings);
   const matrix = await withProgress(
@@ -242,16 +216,17 @@ async function writeMatrix(out: string, job: Job): Promise<Written> {
     "tiles",
     (onProgress) => computeGram(rows, columns, onProgress),
   );
-  await writeMatrixOf(out, matrix, job);
+  const columnSide = right && columnChoice && { choice: columnChoice, indices: right.indices };
+  await file.write(matrix, job.shape, { choice, indices: left.indices }, columnSide);
   return { variant: rows.variant.name };
 }
 
-async function writeStore(out: string, job: StoreJob, version: string): Promise<Written> {
-  const { engine, network, left, right, settings, choice, sketch } = job;
+async function writeStore(lease: Lease, version: string, job: Job): Promise<Written> {
+  const { engine, network, left, right, shape, settings, choice, sketch } = job;
   const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
-  using writer = await KernelWriter.open(out, {
-    shape: [left.labels.length, (right ?? left).labels.length],
+  using writer = await KernelWriter.open(lease, {
+    shape,
     symmetry: right ? "none" : full ? "full" : "upper",
     chunkRows,
     job: {
@@ -283,11 +258,12 @@ async function writeStore(out: string, job: StoreJob, version: string): Promise<
     using rows = await projected(left, right?.labels.length);
     using columns = right && await projected(right);
     variant = rows.variant.name;
-    using _listening = onInterrupt(() =>
+    using _listening = onInterrupt(() => {
+      writer.dispose();
       console.error(
-        `lpntk: interrupted; what ${out} holds so far stays, and the same call goes on`,
-      )
-    );
+        `lpntk: interrupted; what ${writer.path} holds so far stays, and the same call goes on`,
+      );
+    });
     await withProgress(
       "multiplying",
       "tiles",

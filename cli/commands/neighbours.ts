@@ -1,9 +1,9 @@
 /** `lpntk neighbours`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import { computeGram, type Dataset, indexSample, takeSamples } from "../../mod.ts";
+import { computeGram, type Dataset, hashDataset, indexSample, takeSamples } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
-import { loadNetwork, measureSketch, project } from "../inputs.ts";
+import { hashNetwork, loadNetwork, measureSketch, project } from "../inputs.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { describeChoice, findPlace, loadTrainingSets, writeIndices } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
@@ -43,6 +43,11 @@ export function addNeighbours(program: Command): void {
           const judged = takeSamples(sets.test.data, [place]);
           using engine = await openAdapter({ memoryBytes: settings.memory });
           using network = await loadNetwork(engine, settings, sets.train);
+          folder.declare({
+            ...await hashNetwork(network, model),
+            samples: hashDataset(train),
+            test: hashDataset(judged),
+          });
           const logits = await engine.logits(network, judged);
           const sketch = await measureSketch(engine, network, judged, settings, train);
           using row = await project(engine, network, judged, settings, train.labels.length);

@@ -4,6 +4,7 @@ import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import {
   countShare,
   findRedundant,
+  hashDataset,
   keepRandom,
   keepUnflagged,
   pruneHeads,
@@ -68,7 +69,7 @@ export function addPrune(program: Command): void {
         out,
         { command: "prune", options: settings },
         async (folder) => {
-          const { keep, count, indices, choice, sketch } = await choose(settings);
+          const { keep, count, indices, choice, sketch } = await choose(settings, folder);
           const { method } = settings;
           const summary = {
             method,
@@ -94,16 +95,17 @@ export function addPrune(program: Command): void {
     });
 }
 
-async function choose(settings: PruneSettings): Promise<Kept> {
+async function choose(settings: PruneSettings, folder: OutputFolder): Promise<Kept> {
   const { method, share, ratio, perClass, seed } = settings;
   const keepShare = (count: number) => keepRandom(count, count - countShare(share, count), seed);
   if (method === "random" && settings.data !== undefined) {
     if (settings.layers) throw new UsageError("got --layers, need none for --method random");
     const { data, choice } = await loadSamples({ ...settings, data: settings.data });
     const { labels: { length: count }, indices } = data;
+    folder.declare({ samples: hashDataset(data) });
     return { keep: keepShare(count), count, indices, choice };
   }
-  return await withSource(settings, async (source): Promise<Kept> => {
+  return await withSource(settings, folder, async (source): Promise<Kept> => {
     const { kernel, count, indices, choice, origin: { sketch } } = source;
     const samples = { count, indices, choice };
     if (method === "random") return { keep: keepShare(count), ...samples };

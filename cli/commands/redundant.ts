@@ -30,7 +30,7 @@ export function addRedundant(program: Command): void {
         out,
         { command: "redundant", options: { ...settings, rule } },
         (folder) =>
-          withSource(settings, async ({ kernel, count, indices, choice, origin }) => {
+          withSource(settings, folder, async ({ kernel, count, indices, choice, origin }) => {
             const flags = await withProgress(
               "comparing",
               "tiles",

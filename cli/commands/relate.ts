@@ -32,7 +32,7 @@ export function addRelate(program: Command): void {
         out,
         { command: "relate", options: settings },
         (folder) =>
-          withSource(settings, async ({ kernel, count, indices, choice, origin }) => {
+          withSource(settings, folder, async ({ kernel, count, indices, choice, origin }) => {
             const { threshold, epsilon, sample } = settings;
             const place = sample === undefined
               ? undefined

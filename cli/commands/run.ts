@@ -9,6 +9,7 @@ import {
   encodeSafetensors,
   type Engine,
   findRedundant,
+  hashDataset,
   indexSample,
   keepRandom,
   keepUnflagged,
@@ -19,7 +20,7 @@ import {
 import { openAdapter } from "../adapter.ts";
 import { describeArms, summariseArms, trainArms, writeComparison } from "../comparison.ts";
 import { measureSketch, project } from "../inputs.ts";
-import { loadDefinition } from "../model.ts";
+import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
   describeChoices,
@@ -110,6 +111,11 @@ async function runAll(
   const { train: { data: train }, test: { data: test } } = sets;
   const count = train.labels.length;
   const definition = await loadDefinition(model);
+  folder.declare({
+    network: await identifyModel(model),
+    samples: hashDataset(train),
+    test: hashDataset(test),
+  });
   using network = engine.network(definition, { seed, classes: train.classes }, train.shape);
   const training = await withProgress(
     "training",

@@ -6,6 +6,7 @@
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
 import { MODEL_NEED } from "../model.ts";
+import { print } from "../print.ts";
 import { formatCount } from "../units.ts";
 import {
   parseBatch,
@@ -15,6 +16,7 @@ import {
   parseLayers,
   parseModel,
   parseNotNegative,
+  parsePath,
   parsePositive,
   parseSeed,
 } from "./values.ts";
@@ -92,7 +94,8 @@ export const options = {
       "--sketch <numbers>",
       "estimate the kernel from rows of so many random projections, and say how far off it is",
     ).argParser(parseCount),
-  out: (what: string) => new Option("--out <path>", what).makeOptionMandatory(),
+  out: (what: string) =>
+    new Option("--out <path>", what).makeOptionMandatory().argParser(parsePath),
   seed: () => new Option("--seed <n>", "random seed").default(0).argParser(parseSeed),
   json: () => new Option("--json", "print the summary as JSON"),
 };
@@ -196,7 +199,7 @@ export const SMALL_SET = { epochs: 10, learningRate: 0.02, batch: 64 };
 
 /** Prints a summary: as JSON, or its lines. */
 export function report(json: true | undefined, summary: unknown, lines: readonly string[]): void {
-  console.log(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
+  print(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
 }
 
 /** The error bar of a sketched kernel, a line; nothing of an exact one. */

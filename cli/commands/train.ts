@@ -73,7 +73,7 @@ export function addTrain(program: Command): void {
           const source = { seed, classes: train.classes };
           using network = engine.network(definition, source, train.shape);
           const [validation, test] = [sets.validation?.data, sets.test.data];
-          const checkpoint = await Checkpoint.open(out, run, {
+          const checkpoint = await Checkpoint.open(folder, run, {
             engine,
             model,
             sets: { samples: train, validation, test },

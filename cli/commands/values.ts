@@ -64,6 +64,12 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
+/** A path; one that is empty comes of a variable that is not set. */
+export function parsePath(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("Got '', need a path.");
+}
+
 /** The size of an image, `28x28x1`. */
 export function parseShape(text: string): readonly [number, number, number] {
   const sizes = text.split("x").map(Number);

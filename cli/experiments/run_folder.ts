@@ -12,10 +12,16 @@ import {
   type Engine,
   FileError,
   hashDataset,
+  Lease,
   loadDataset,
   loadWeights,
+  LOCK_FILE,
   type NetworkDefinition,
   type OnProgress,
+  refuseOther,
+  refuseOtherFiles,
+  removeIfThere,
+  removePartials,
   type Split,
   UnknownDatasetError,
   type Weights,
@@ -36,8 +42,6 @@ import { type Experiment, type Run, SettingError } from "./experiment.ts";
 const CONFIG = "config.toml";
 const ENVIRONMENT = "environment.json";
 const STEPS = "steps";
-/** Stays in the folder, empty; its lock is the operating system's, and ends with the process however that ends. */
-const LOCK = ".lock";
 
 /** What a run is computed by and from. */
 type Environment = {
@@ -62,6 +66,10 @@ type Settings = Readonly<Record<string, unknown>>;
 export class RunFolder {
   readonly #names = new Set<string>();
   readonly #excluded: Exclusion[] = [];
+  /** Files that this process wrote. */
+  readonly #written = new Set<string>();
+  /** Whether there is a step or a result in it, which stays. */
+  #isWorth = false;
   #environments: Environment[] = [];
   #isWorking = false;
 
@@ -69,9 +77,7 @@ export class RunFolder {
     readonly path: string,
     private readonly experiment: Experiment,
     private readonly settings: Settings,
-    private readonly lock: Deno.FsFile,
-    /** Whether nothing was there before. */
-    private readonly isFresh: boolean,
+    private readonly lease: Lease,
   ) {}
 
   /**
@@ -80,19 +86,20 @@ export class RunFolder {
    * @throws {FileError} if it holds anything else, or another process is at work in it.
    */
   static async open(path: string, experiment: Experiment, settings: Settings): Promise<RunFolder> {
-    await refuseOtherContents(path);
-    const config = encodeConfig(experiment.name, settings);
-    await refuseOtherRun(path, config);
-    const lock = await takeLock(path);
-    const isFresh = !await isFile(`${path}/${CONFIG}`);
-    const folder = new RunFolder(path, experiment, settings, lock, isFresh);
+    const lease = await Lease.take(`${path}/${LOCK_FILE}`, path);
+    const folder = new RunFolder(path, experiment, settings, lease);
     try {
+      refuseOtherFiles(path, { marker: CONFIG });
+      const config = encodeConfig(experiment.name, settings);
+      const recorded = await Deno.readTextFile(`${path}/${CONFIG}`).catch(() => undefined);
+      folder.#isWorth = recorded !== undefined;
+      refuseOther(path, "a run", tryParse(recorded ?? config), parse(config));
       await removePartials(path);
       await folder.#write(CONFIG, config);
       folder.#environments = await readEnvironments(`${path}/${ENVIRONMENT}`);
       return folder;
     } catch (error) {
-      folder[Symbol.dispose]();
+      folder.dispose();
       throw error;
     }
   }
@@ -100,33 +107,36 @@ export class RunFolder {
   /**
    * Runs the experiment and writes what it found; steps that are done already are not done again.
    *
-   * @throws {SettingError} if settings do not go together; nothing stays of a new folder in which no step was done, whatever the failure.
+   * @throws {SettingError} if settings do not go together.
    */
   async run(engine: Engine): Promise<Report> {
     const { experiment, settings } = this;
-    try {
-      const environment = this.#enter(engine);
-      const definition = await this.#loadNetwork(environment);
-      const findings = await experiment.run(this.#offer(engine, environment, definition));
-      await this.#saveEnvironment(engine, environment);
-      const report = {
-        ...experiment,
-        settings,
-        findings,
-        excluded: this.#excluded,
-        environments: this.#environments,
-      };
-      await this.#writeReport(report);
-      return report;
-    } catch (error) {
-      await this.#removeIfUndone();
-      throw error;
-    }
+    const environment = this.#enter(engine);
+    const definition = await this.#loadNetwork(environment);
+    const findings = await experiment.run(this.#offer(engine, environment, definition));
+    await this.#saveEnvironment(engine, environment);
+    const report = {
+      ...experiment,
+      settings,
+      findings,
+      excluded: this.#excluded,
+      environments: this.#environments,
+    };
+    await this.#writeReport(report);
+    this.#isWorth = true;
+    return report;
   }
 
-  /** Lets other processes in. */
+  /** Lets other processes in; of a new folder in which no step was done nothing stays. A second time does nothing. */
+  dispose(): void {
+    if (!this.#isWorth && this.lease.isOurs()) {
+      for (const name of [...this.#written, STEPS]) removeIfThere(`${this.path}/${name}`);
+    }
+    this.lease.release();
+  }
+
   [Symbol.dispose](): void {
-    this.lock.close();
+    this.dispose();
   }
 
   /** What an experiment works with. */
@@ -151,6 +161,7 @@ export class RunFolder {
         const value = await this.#work(file.replace(/\.\w+$/, ""), work);
         await this.#saveEnvironment(engine, environment);
         await this.#write(name, encode(value));
+        this.#isWorth = true;
       }
       return await read(path);
     };
@@ -277,12 +288,9 @@ export class RunFolder {
 
   #write(name: string, content: string | Uint8Array): Promise<void> {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    this.lease.check();
+    this.#written.add(name);
     return writeWhole(`${this.path}/${name}`, bytes);
-  }
-
-  async #removeIfUndone(): Promise<void> {
-    const steps = await listNames(`${this.path}/${STEPS}`) ?? [];
-    if (this.isFresh && steps.length === 0) await Deno.remove(this.path, { recursive: true });
   }
 }
 
@@ -311,84 +319,11 @@ function addSizes(
 /** The page of a run. */
 export const PAGE = "index.html";
 
-async function refuseOtherContents(path: string): Promise<void> {
-  const entry = await Deno.stat(path).catch(() => undefined);
-  if (!entry) return;
-  const names = entry.isDirectory ? await listNames(path) ?? [] : [];
-  const isOurs = names.includes(CONFIG) || names.every((name) => name === LOCK || isPartial(name));
-  if (entry.isDirectory && isOurs) return;
-  throw new FileError(
-    path,
-    `Cannot write ${path}: got a ${
-      entry.isDirectory ? "folder that no experiment wrote" : "file"
-    }, need a new folder; choose another --out`,
-  );
-}
-
-/** Refuses a folder with another configuration; the message names the first key that differs. */
-async function refuseOtherRun(path: string, config: string): Promise<void> {
-  const recorded = await Deno.readTextFile(`${path}/${CONFIG}`).catch(() => undefined);
-  if (recorded === undefined || recorded === config) return;
-  const ours = parse(config);
-  const theirs = tryParse(recorded);
-  const keys = [...Object.keys(ours), ...Object.keys(theirs)];
-  const difference = keys
-    .map((key) => [JSON.stringify(theirs[key]), JSON.stringify(ours[key]), key])
-    .find(([a, b]) => a !== b);
-  if (difference === undefined) return;
-  const [theirValue, ourValue, key] = difference;
-  throw new FileError(
-    path,
-    `Cannot go on with ${path}: got a run with ${key} ${theirValue ?? "unset"}, now ${
-      ourValue ?? "unset"
-    }; choose another --out or remove it`,
-  );
-}
-
 function tryParse(text: string): Record<string, unknown> {
   try {
     return parse(text);
   } catch {
     return {};
-  }
-}
-
-async function takeLock(path: string): Promise<Deno.FsFile> {
-  let lock: Deno.FsFile;
-  try {
-    await Deno.mkdir(path, { recursive: true });
-    lock = await Deno.open(`${path}/${LOCK}`, { write: true, create: true });
-  } catch (cause) {
-    throw new FileError(path, `Cannot write ${path}: ${(cause as Error).message}`, { cause });
-  }
-  if (await lock.tryLock(true)) return lock;
-  lock.close();
-  throw new FileError(
-    path,
-    `Cannot write ${path}: got a run that another process is at work on, need it free; wait for that process to end`,
-  );
-}
-
-/** Removes what a killed process had begun to write. */
-async function removePartials(path: string): Promise<void> {
-  for (const folder of [path, `${path}/${STEPS}`]) {
-    for (const name of await listNames(folder) ?? []) {
-      if (isPartial(name)) await Deno.remove(`${folder}/${name}`);
-    }
-  }
-}
-
-function isPartial(name: string): boolean {
-  return name.endsWith(".partial");
-}
-
-/** Names in a folder, or undefined where there is none. */
-async function listNames(path: string): Promise<string[] | undefined> {
-  try {
-    return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }
 

@@ -8,7 +8,7 @@
 import { basename } from "node:path";
 import { FileError } from "../errors.ts";
 import { checkSplit, createDataset, type Dataset, type Split } from "./dataset.ts";
-import { exists, InputFile, measureFile, writeWhole } from "../formats/file.ts";
+import { exists, InputFile, measureFile, writeWhole } from "../files/file.ts";
 import { gunzip } from "../formats/gzip.ts";
 import { decodeTar } from "../formats/tar.ts";
 

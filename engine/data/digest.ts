@@ -3,6 +3,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Dataset } from "./dataset.ts";
 import type { Tensor } from "../formats/safetensors.ts";
+import type { NpyArray } from "../formats/npy.ts";
 
 /**
  * Digest of named tensors: names, shapes and the bits of their numbers, whatever their order.
@@ -41,6 +42,18 @@ export function hashDataset({ images, labels, shape, classes, mean, std }: Datas
 export function hashIntegers(integers: Int32Array): string {
   const hash = createHash("sha256");
   addBytes(hash, integers);
+  return hash.digest("hex");
+}
+
+/**
+ * Digest of an array: its shape and the bits of its numbers.
+ *
+ * @returns 64 hexadecimal digits
+ */
+export function hashArray({ shape, data }: Pick<NpyArray, "shape" | "data">): string {
+  const hash = createHash("sha256");
+  addText(hash, JSON.stringify([data.constructor.name, shape]));
+  addBytes(hash, data);
   return hash.digest("hex");
 }
 

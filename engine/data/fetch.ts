@@ -4,7 +4,8 @@ import { checkKeys } from "../options.ts";
 import { createHash } from "node:crypto";
 import { FileError } from "../errors.ts";
 import { CIFAR10, CIFAR100, unpackCifar } from "./cifar.ts";
-import { exists, explainWrite, InputFile, measureFile, PARTIAL } from "../formats/file.ts";
+import { exists, explainWrite, InputFile, measureFile, PARTIAL } from "../files/file.ts";
+import { Lease } from "../files/lease.ts";
 import { IDX_FILES } from "./mnist.ts";
 import { chooseDataFolder } from "./named.ts";
 
@@ -106,8 +107,8 @@ export async function fetchDataset(
  * `NAME.partial`, with which the next call goes on.
  *
  * @param mirror URL of the folder to download from
- * @throws {FileError} when a file cannot be downloaded, or is not the one that its checksum asks
- * for
+ * @throws {FileError} when a file cannot be downloaded or written, is not the one that its checksum asks for, or another process is
+ * downloading it
  */
 export async function fetchFiles(
   files: readonly RemoteFile[],
@@ -116,11 +117,11 @@ export async function fetchFiles(
   onProgress: ReportProgress = () => {},
 ): Promise<void> {
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  await makeFolder(folder);
   let done = 0;
   for (const file of files) {
     const path = `${folder}/${file.name}`;
     if (!await exists(path) || await hash(path, file) !== file.checksum.digest) {
+      using _lease = await Lease.take(`${path}.lock`, path);
       const url = `${mirror.replace(/\/$/, "")}/${file.name}`;
       const download = new Download(url, file, path);
       await download.run((received) => onProgress(done + received, total));
@@ -261,14 +262,6 @@ async function writeAll(file: Deno.FsFile, bytes: Uint8Array, path: string): Pro
     for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
   } catch (cause) {
     throw explainWrite(path, cause);
-  }
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new FileError(folder, `Cannot make folder ${folder}: ${explain(cause)}`, { cause });
   }
 }
 

@@ -10,7 +10,7 @@ import { FileError } from "../errors.ts";
 import { describeValue } from "../options.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
-import { exists } from "../formats/file.ts";
+import { exists } from "../files/file.ts";
 import { readJson } from "../formats/json.ts";
 import { readLabels } from "./labels.ts";
 import { readNpy } from "../formats/npy.ts";

@@ -9,7 +9,7 @@
 import { FileError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
-import { exists } from "../formats/file.ts";
+import { exists } from "../files/file.ts";
 import type { IdxArray } from "../formats/idx.ts";
 import { readIdx } from "../formats/idx.ts";
 

@@ -8,7 +8,7 @@ import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifa
 import { checkSplit, type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawStratified } from "./stratified.ts";
 import { drawDigits } from "./digits.ts";
-import { exists } from "../formats/file.ts";
+import { exists } from "../files/file.ts";
 import { holdsArrays, readFolder } from "./folder.ts";
 import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
 

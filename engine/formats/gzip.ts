@@ -1,7 +1,7 @@
 /** Gzip, unpacked piece by piece, so that a small file never becomes more memory than what it holds should take. @module */
 
 import { FileError } from "../errors.ts";
-import { allocate, type InputFile } from "./file.ts";
+import { allocate, type InputFile } from "../files/file.ts";
 
 /** Compressed bytes that are unpacked at once: they become 16 MiB at most. */
 const PIECE_BYTES = 2 ** 14;

@@ -5,7 +5,7 @@
  */
 
 import { FileError } from "../errors.ts";
-import { InputFile } from "./file.ts";
+import { InputFile } from "../files/file.ts";
 import { gunzip, gunzipStart, isGzip } from "./gzip.ts";
 import { countElements } from "./shape.ts";
 

@@ -1,7 +1,7 @@
 /** JSON from files that anybody may have written. @module */
 
 import { FileError } from "../errors.ts";
-import { readBytes } from "./file.ts";
+import { readBytes } from "../files/file.ts";
 
 /** What a file of JSON takes at most: far more than any that lpntk writes, and little enough that its values fit the heap of JavaScript. */
 const MOST_BYTES = 2 ** 26;

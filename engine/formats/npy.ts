@@ -10,7 +10,7 @@
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
 import { describeName } from "../options.ts";
-import { InputFile, writeWhole } from "./file.ts";
+import { InputFile, writeWhole } from "../files/file.ts";
 import { countElements, SHAPE } from "./shape.ts";
 
 // encodeNpy takes the first dtype that fits, so `|u1` stands before `|b1`.

@@ -8,7 +8,7 @@
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
 import { describeName, isPlainName } from "../options.ts";
-import { InputFile } from "./file.ts";
+import { InputFile } from "../files/file.ts";
 import { decodeJson } from "./json.ts";
 import { countElements, SHAPE } from "./shape.ts";
 

@@ -12,7 +12,7 @@ import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
 import { describeValue } from "../options.ts";
 import { computeCrc32c } from "./crc32c.ts";
-import { InputFile } from "./file.ts";
+import { InputFile } from "../files/file.ts";
 import { decodeJson } from "./json.ts";
 
 /** Rows and columns. */

@@ -5,6 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import { cacheFolder } from "../cache_folder.ts";
+import { writeWhole } from "../files/file.ts";
 import { readJson } from "../formats/json.ts";
 
 /** Values by what they hold for; none where the file cannot be read, since they can be had again. */
@@ -35,10 +36,8 @@ export function findCacheFailure(): string | undefined {
 export async function remember(key: string, value: unknown): Promise<void> {
   try {
     const memory = { ...await readMemory(), [key]: value };
-    await Deno.mkdir(cacheFolder(), { recursive: true });
-    const partial = `${memoryFile()}.${crypto.randomUUID().slice(0, 8)}`;
-    await Deno.writeTextFile(partial, `${JSON.stringify(memory, null, 2)}\n`);
-    await Deno.rename(partial, memoryFile());
+    const text = `${JSON.stringify(memory, null, 2)}\n`;
+    await writeWhole(memoryFile(), new TextEncoder().encode(text));
     failure = undefined;
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error);

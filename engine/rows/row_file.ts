@@ -4,6 +4,7 @@
  * @module
  */
 import { FileError } from "../errors.ts";
+import { findState } from "../files/file.ts";
 
 /** A temporary file of panels that vanishes with the process, however it ends. */
 export class RowFile {
@@ -73,11 +74,10 @@ function attempt<T>(action: string, path: string, job: () => T): T {
   try {
     return job();
   } catch (cause) {
+    const { got, need } = findState(cause);
     throw new FileError(
       path,
-      `Cannot ${action} ${path}: ${
-        (cause as Error).message
-      }; make room there, name another folder in TMPDIR, or allow more memory`,
+      `Cannot ${action} ${path}: got ${got}, need ${need}; make room there, name another folder in TMPDIR, or allow more memory`,
       { cause },
     );
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { hashIntegers } from "../data/digest.ts";
-import { measureFile, writeWhole } from "../formats/file.ts";
+import { measureFile, writeWhole } from "../files/file.ts";
 import { encodeNpy, readNpy } from "../formats/npy.ts";
 import type { ZarrArray } from "../formats/zarr.ts";
 import { FileError } from "../errors.ts";
@@ -28,7 +28,7 @@ const ATTRIBUTE = "indices";
 
 /** Attributes of a store of these samples. */
 export function describeIndices({ rows, columns }: KernelIndices = {}): Record<string, unknown> {
-  if (!rows && !columns) return {};
+  if (!rows && !columns) return { [ATTRIBUTE]: undefined };
   const hashes = {
     ...rows && { rows: hashIntegers(rows) },
     ...columns && { columns: hashIntegers(columns) },

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isAbsence, measureFile, readBytes } from "../formats/file.ts";
+import { createHash } from "node:crypto";
+import { isAbsence, measureFile, readBytes } from "../files/file.ts";
 import {
   CHUNK_FOLDER,
   decodeZarr,
@@ -225,6 +226,25 @@ export class KernelStore {
     }
     const indices = await readIndices(path, array);
     return new KernelStore(path, array, symmetry, indices, cacheBytes);
+  }
+
+  /**
+   * SHA-256 of what the store holds, by the checksums of its chunks: it takes a short read of each.
+   *
+   * @returns 64 hexadecimal digits
+   */
+  hash(): string {
+    const { shape, chunkShape } = this.array;
+    const length = chunkShape[0] * chunkShape[1];
+    const checksums = listTiles(this.array, this.symmetry)
+      .flatMap((tile) => listChunks(tile, this.symmetry))
+      .map(({ row, column }) => {
+        const checksum = new Float32Array(1);
+        readRange(locateChunk(this.path, row, column), length, checksum);
+        return new Uint8Array(checksum.buffer).toHex();
+      });
+    const text = JSON.stringify([shape, chunkShape, this.symmetry, checksums]);
+    return createHash("sha256").update(text).digest("hex");
   }
 
   /** The tiles on and above the diagonal, one after another. */

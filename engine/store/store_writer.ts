@@ -3,8 +3,17 @@
  *
  * @module
  */
-import { measureFile, PARTIAL, readBytes, writeWhole } from "../formats/file.ts";
 import {
+  measureFile,
+  readBytes,
+  removeIfThere,
+  removePartials,
+  writeWhole,
+} from "../files/file.ts";
+import { type FolderKind, LOCK_FILE, refuseOther, refuseOtherFiles } from "../files/folder.ts";
+import { Lease } from "../files/lease.ts";
+import {
+  CHUNK_FOLDER,
   decodeZarr,
   encodeChunk,
   encodeZarr,
@@ -19,8 +28,7 @@ import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { checkRows, type Rows } from "../rows/rows.ts";
-import { describeIndices, type KernelIndices, writeIndices } from "./index_files.ts";
-import { StoreLock } from "./store_lock.ts";
+import { describeIndices, INDEX_FILES, type KernelIndices, writeIndices } from "./index_files.ts";
 import {
   checkFinite,
   hasChunk,
@@ -55,10 +63,12 @@ const STORE_SETTINGS: OptionNames<StoreSettings> = {
   indices: true,
 };
 
+const STORE: FolderKind = { marker: ZARR_FILE };
+
 /**
  * A Zarr store that is being written. Dispose it to let other processes write; a store that it made and wrote nothing into goes with it.
  *
- * Each chunk appears whole or not at all. The lock is the operating system's, and ends with the process however that ends.
+ * Each chunk appears whole or not at all.
  */
 export class KernelWriter {
   /** Tiles of the kernel; a symmetric one's are those on and above the diagonal. */
@@ -68,13 +78,14 @@ export class KernelWriter {
   readonly #missing: Set<string>;
   readonly #isFresh: boolean;
   #isWritten = false;
+  #isWriting = false;
   #disposed = false;
 
   private constructor(
     readonly path: string,
     private readonly array: ZarrArray,
     readonly symmetry: Symmetry,
-    private readonly lock: StoreLock,
+    private readonly lease: Lease,
     { missing, broken, isFresh }: { missing: BlockPair[]; broken: number; isFresh: boolean },
   ) {
     this.tileCount = listTiles(array, symmetry).length;
@@ -84,22 +95,41 @@ export class KernelWriter {
   }
 
   /**
+   * Keeps other writers from a store's folder, which it makes, so that a store that cannot be written is found out before anything is
+   * computed for it.
+   *
+   * @throws {FileError} when the folder cannot be written, holds anything but a store, or another process is writing it
+   */
+  static async hold(path: string): Promise<Lease> {
+    const lease = await Lease.take(`${path}/${LOCK_FILE}`, path);
+    try {
+      refuseOtherFiles(path, STORE);
+      return lease;
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  /**
    * Makes a store, or opens one of the same job to go on with it.
    *
+   * @param place a folder, or one that {@link KernelWriter.hold} keeps, which the writer then releases
    * @param options.repair reads every chunk, and counts those that are broken as missing
    * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs),
    * another process is writing it, or, without `repair`, a chunk has the wrong size
    */
   static async open(
-    path: string,
+    place: string | Lease,
     settings: StoreSettings,
     options: { readonly repair?: boolean } = {},
   ): Promise<KernelWriter> {
+    const path = typeof place === "string" ? place : place.subject;
     checkKeys(`write ${path}`, settings, STORE_SETTINGS);
     checkKeys(`write ${path}`, options, { repair: FLAG });
     const { repair = false } = options;
     const array = describeArray(settings);
-    const lock = await StoreLock.take(path);
+    const lease = typeof place === "string" ? await KernelWriter.hold(place) : place;
     let isFresh = false;
     try {
       const file = `${path}/${ZARR_FILE}`;
@@ -112,9 +142,10 @@ export class KernelWriter {
       await removePartials(path);
       await writeIndices(path, settings.indices);
       const { missing, broken } = await findMissing(path, array, settings.symmetry, repair);
-      return new KernelWriter(path, array, settings.symmetry, lock, { missing, broken, isFresh });
+      return new KernelWriter(path, array, settings.symmetry, lease, { missing, broken, isFresh });
     } catch (error) {
-      lock.release({ remove: isFresh });
+      if (isFresh) removeStore(lease);
+      lease.release();
       throw error;
     }
   }
@@ -168,6 +199,7 @@ export class KernelWriter {
       );
     }
     checkFinite(this.path, tile);
+    this.lease.check();
     for (const chunk of listChunks(place, this.symmetry)) {
       const values = fillChunk(tile, chunkShape, chunk.row !== place.row);
       await this.#write(locateChunk(this.path, chunk.row, chunk.column), encodeChunk(values));
@@ -185,6 +217,7 @@ export class KernelWriter {
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {
+    this.#isWriting = true;
     try {
       await writeWhole(path, bytes);
       this.#isWritten = true;
@@ -193,13 +226,18 @@ export class KernelWriter {
       if (!(cause instanceof FileError && stays)) throw cause;
       const message = `${cause.message}; the tiles written so far stay, and the same call goes on`;
       throw new FileError(path, message, { cause });
+    } finally {
+      this.#isWriting = false;
     }
   }
 
   /** Unlocks the store; a second time does nothing. */
   dispose(): void {
+    if (this.#disposed) return;
     this.#disposed = true;
-    this.lock.release({ remove: this.#isFresh && !this.#isWritten });
+    // of a chunk that is half way to the disk it could not remove all
+    if (this.#isFresh && !this.#isWritten && !this.#isWriting) removeStore(this.lease);
+    this.lease.release();
   }
 
   [Symbol.dispose](): void {
@@ -267,40 +305,29 @@ function describeJob({ symmetry, job, indices }: StoreSettings): Record<string, 
   return { [SYMMETRY]: symmetry, ...job, ...describeIndices(indices) };
 }
 
-/**
- * @throws {FileError} when a field of the job, or the kernel's size or storage, is not the stored one; the message names the first.
- */
+/** Takes the files away that every store has. */
+function removeStore(lease: Lease): void {
+  if (!lease.isOurs()) return;
+  removeIfThere(`${lease.subject}/${CHUNK_FOLDER}`, { recursive: true });
+  for (const name of [ZARR_FILE, ...INDEX_FILES]) removeIfThere(`${lease.subject}/${name}`);
+}
+
+/** @throws {FileError} when a field of the job, or the kernel's size or storage, is not the stored one. */
 function refuseOtherJob(
   path: string,
   stored: ZarrArray,
   { shape, chunkShape }: ZarrArray,
   settings: StoreSettings,
 ): void {
-  const theirs = flatten({
+  const ours = { ...describeJob(settings), shape, chunk: chunkShape };
+  const theirs: Record<string, unknown> = {
     ...stored.attributes,
     shape: stored.shape,
     chunk: stored.chunkShape,
-  });
-  for (const [name, value] of flatten({ ...describeJob(settings), shape, chunk: chunkShape })) {
-    if (theirs.get(name) === value) continue;
-    throw new FileError(
-      path,
-      `Cannot go on with ${path}: got a kernel with ${name} ${theirs.get(name) ?? "unset"}, need ${
-        value ?? "it unset"
-      }; choose another folder or remove it`,
-    );
-  }
-}
-
-/** Values as JSON by the dotted path of their keys. */
-function flatten(value: object, prefix = ""): Map<string, string> {
-  return new Map(
-    Object.entries(value).flatMap(([key, inner]) =>
-      typeof inner === "object" && inner !== null && !Array.isArray(inner)
-        ? [...flatten(inner, `${prefix}${key}.`)]
-        : [[prefix + key, JSON.stringify(inner)] as const]
-    ),
-  );
+  };
+  // without the notes
+  const job = Object.fromEntries(Object.keys(ours).map((key) => [key, theirs[key]]));
+  refuseOther(path, "a kernel", job, ours);
 }
 
 /** Tiles that lack a chunk, and how many have a broken one where that counts as lacking. */
@@ -337,14 +364,6 @@ async function inspectChunk(
   } catch (error) {
     if (error instanceof FileError || error instanceof NonFiniteError) return "broken";
     throw error;
-  }
-}
-
-/** Removes what killed processes left half written. */
-async function removePartials(folder: string): Promise<void> {
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (isDirectory) await removePartials(`${folder}/${name}`);
-    else if (name.endsWith(PARTIAL)) await Deno.remove(`${folder}/${name}`);
   }
 }
 

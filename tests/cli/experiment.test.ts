@@ -41,7 +41,6 @@ Deno.test("a run leaves all that was promised, and its claims are what the progr
   const text = await run(folder.call("a"));
   const out = `${folder.path}/a`;
   assert.deepEqual(await listFolder(out), [
-    ".lock",
     "claims.json",
     "config.toml",
     "environment.json",
@@ -105,7 +104,7 @@ Deno.test("a folder of another configuration, of nothing that we know, or in use
   assert.equal(busy.code, 1);
   assert.match(
     busy.stderr,
-    /^lpntk: Cannot write .*\/a: got a run that another process is at work on, .*\n$/,
+    /^lpntk: Cannot write .*\/a: got process \d+ on .* at work on it, need it free; .*\n$/,
   );
   assert.equal((await child.output()).code, 0);
 
@@ -115,7 +114,7 @@ Deno.test("a folder of another configuration, of nothing that we know, or in use
   assert.equal(other.code, 1);
   assert.match(
     other.stderr,
-    /Cannot go on with .*\/a: got a run with rounds 20, now 21; choose another --out or remove it\n$/,
+    /Cannot go on with .*\/a: got a run of other settings \(rounds 20, now 21\), need the same; .*\n$/,
   );
   assert.deepEqual(await fingerprint(`${path}/a`), before);
 
@@ -123,7 +122,10 @@ Deno.test("a folder of another configuration, of nothing that we know, or in use
   await Deno.writeTextFile(`${path}/foreign/thesis.tex`, "years of work");
   const foreign = await fail(call("foreign"));
   assert.equal(foreign.code, 1);
-  assert.match(foreign.stderr, /foreign: got a folder that no experiment wrote, need a new folder/);
+  assert.match(
+    foreign.stderr,
+    /foreign: got a folder with other files \(thesis\.tex\) and no config\.toml, need an empty or a new one/,
+  );
   assert.deepEqual(await listFolder(`${path}/foreign`), ["thesis.tex"]);
 });
 

@@ -41,7 +41,7 @@ async function killAt(file: string, command: string, out: string): Promise<void>
   child.kill("SIGKILL");
   const { signal, stderr } = await ended;
   assert.equal(signal, "SIGKILL", new TextDecoder().decode(stderr));
-  assert.deepEqual(await listFolder(out), [".resume"]);
+  assert.deepEqual(await listFolder(out), [".lock", ".partial", ".resume"]);
 }
 
 /** All files of a folder but one, by their bytes. */
@@ -58,10 +58,14 @@ Deno.test("training that is killed goes on after its last epoch to the same byte
   await killAt(kept, TRAIN, out);
 
   // other settings, another command, and samples that are others under the same name
-  const state = await fingerprint(out);
+  const state = await fingerprint(`${out}/.resume`);
   assertRefused(await call(`${TRAIN} --momentum 0.5`, out), out, "(momentum 0.9, now 0.5)");
   assertRefused(await call(`${TRAIN} --seed 1`, out), out, "(seed 0, now 1)");
-  assertRefused(await call(`compare ${SHARED} --arm full`, out), out, "(command train)");
+  assertRefused(
+    await call(`compare ${SHARED} --arm full`, out),
+    out,
+    '(command "train", now "compare")',
+  );
   const record = await readJson(`${out}/.resume/run.json`);
   for (const [key, value] of Object.entries({ samples: "0", adapter: "another", version: "9" })) {
     const text = JSON.stringify({ ...record, origin: { ...record.origin, [key]: value } });
@@ -74,7 +78,7 @@ Deno.test("training that is killed goes on after its last epoch to the same byte
   const { code, stderr } = await call(TRAIN, out);
   assert.ok(code === 1 && stderr.includes(`Cannot read ${kept}: got `), stderr);
   await Deno.writeFile(kept, bytes);
-  assert.deepEqual(await fingerprint(out), state);
+  assert.deepEqual(await fingerprint(`${out}/.resume`), state);
 
   const { epochs } = decodeTrainingState(bytes, kept);
   assert.ok(epochs.length >= 1 && epochs.length <= 6);

@@ -202,7 +202,7 @@ testStore(
       [out, `${own}/K.zarr`].map(async (path) => (await readJson(`${path}/zarr.json`)).attributes),
     );
     assert.deepEqual({ ...attributes, created: "" }, { ...expected, created: "" });
-    assert.deepEqual(await listFolder(out), [".lock", "c", "zarr.json"]);
+    assert.deepEqual(await listFolder(out), ["c", "zarr.json"]);
   },
 );
 
@@ -267,15 +267,15 @@ testStore(
 
 testStore("a store of another job is refused with the field that differs", async (from, own) => {
   const out = `${own}/K.zarr`;
-  await refuse(gram(from, out, "--kind", "pntk"), own, `kind "lpntk", need "pntk"`);
-  await refuse(gram(from, out, "--train-size", "1050"), own, "rows.samples 1100, need 1050");
-  await refuse(gram(from, out, "--full"), own, `symmetric "upper", need "full"`);
+  await refuse(gram(from, out, "--kind", "pntk"), own, `kind "lpntk", now "pntk"`);
+  await refuse(gram(from, out, "--train-size", "1050"), own, "rows.samples 1100, now 1050");
+  await refuse(gram(from, out, "--full"), own, `symmetric "upper", now "full"`);
   const text = await Deno.readTextFile(`${out}/zarr.json`);
   await Deno.writeTextFile(
     `${out}/zarr.json`,
     text.replace(/"adapter": ".*"/, `"adapter": "slow"`),
   );
-  await refuse(gram(from, out), own, `adapter "slow", need "`);
+  await refuse(gram(from, out), own, `adapter "slow", now "`);
 });
 
 testStore("a second process on one store is told so", async (from, own) => {
@@ -287,7 +287,7 @@ testStore("a second process on one store is told so", async (from, own) => {
     chunkRows: 1024,
     job,
   });
-  await refuse(gram(from, `${own}/K.zarr`), own, `${own}/K.zarr`, "another process");
+  await refuse(gram(from, `${own}/K.zarr`), own, `${own}/K.zarr`, `got process ${Deno.pid} on `);
 });
 
 testStore("a corrupt chunk is named, and --repair computes it again", async (from, own) => {
@@ -313,7 +313,7 @@ testStore(
     await using disk = (await openDisk("10m"))!; // two of three chunks
     const out = `${disk.path}/K.zarr`;
     const outcome = await finish(prepareLpntk(gram(from, out)));
-    assertRefused(outcome, "Cannot write", out, "No space left", "the same call goes on");
+    assertRefused(outcome, "Cannot write", out, "no space left", "the same call goes on");
     assert.deepEqual((await listChunkFiles(out)).length, 2);
     assert.ok(await mount("mount", "-o", "remount,size=20m", disk.path));
     assert.match(await succeed(gram(from, out)), /^2 of 3 tiles were there$/m);
@@ -325,7 +325,7 @@ testStore(
 testStore("a disk without room for the first chunk keeps nothing", async (from) => {
   await using disk = (await openDisk("1m"))!;
   const outcome = await finish(prepareLpntk(gram(from, `${disk.path}/K.zarr`)));
-  assertRefused(outcome, "Cannot write", `${disk.path}/K.zarr`, "No space left");
+  assertRefused(outcome, "Cannot write", `${disk.path}/K.zarr`, "no space left");
   assert.deepEqual(await listFolder(disk.path), []);
 }, { ignore: !canMount });
 
@@ -335,7 +335,7 @@ testStore("a store on a read-only disk is analysed, and not written", async (fro
   await copyFolder(`${own}/K.zarr`, store);
   assert.ok(await mount("mount", "-o", "remount,ro", disk.path));
   await succeed(["relate", "--kernel", store, "--out", `${own}/out`]);
-  await refuse(gram(from, store), disk.path, "Cannot write", store, "Read-only");
+  await refuse(gram(from, store), disk.path, "Cannot write", store, "got a read-only file system");
   const other = `${disk.path}/other.zarr`;
-  await refuse(gram(from, other), disk.path, "Cannot write", other, "Read-only");
+  await refuse(gram(from, other), disk.path, "Cannot write", other, "got a read-only file system");
 }, { ignore: !canMount });

@@ -226,7 +226,7 @@ testEngine(
       const data = drawImages(network, 131, 251);
       await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
         name: "FileError",
-        message: /^Cannot write rows to .*No space left.*TMPDIR.*allow more memory/,
+        message: /^Cannot write rows to .*no space left.*TMPDIR.*allow more memory/,
       });
       assert.deepEqual([...Deno.readDirSync(disk.path)], []);
       Deno.env.set("TMPDIR", `${disk.path}/none`);

@@ -93,8 +93,10 @@ testEngine("what would be lost is refused, and nothing stays of it", async (engi
     ],
   ];
   for (const [work, message] of mistakes) {
-    using run = await RunFolder.open(`${folder.path}/r`, describe(work), { data: "digits" });
-    await assert.rejects(run.run(engine), message);
+    {
+      using run = await RunFolder.open(`${folder.path}/r`, describe(work), { data: "digits" });
+      await assert.rejects(run.run(engine), message);
+    }
     assert.equal(await Deno.stat(`${folder.path}/r`).catch(() => undefined), undefined);
   }
   const twice = describe(async (run) => {

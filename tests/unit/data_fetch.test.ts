@@ -272,10 +272,35 @@ Deno.test("a folder that cannot be made is a FileError", async () => {
   await using temp = await openTempFolder();
   const folder = `${temp.path}/file`;
   await Deno.writeTextFile(folder, "");
-  await assert.rejects(fetchFiles([], "http://127.0.0.1", folder), {
+  await assert.rejects(fetchFiles([FILES[0]], "http://127.0.0.1", folder), {
     name: "FileError",
-    path: folder,
+    path: `${folder}/first`,
+    message: /got a file where a folder has to be, need a folder there/,
   });
+});
+
+Deno.test("of two that download one file the second is refused, and the first is not disturbed", async () => {
+  await using temp = await openTempFolder();
+  const second = Promise.withResolvers<void>();
+  await using mirror = openMirror(() =>
+    new Response(ReadableStream.from((async function* () {
+      yield CONTENTS.first.subarray(0, 3);
+      await second.promise;
+      yield CONTENTS.first.subarray(3);
+    })()))
+  );
+  const first = fetchFiles([FILES[0]], mirror.url, temp.path);
+  while (!listNames(temp.path).includes("first.partial")) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await assert.rejects(fetchFiles([FILES[0]], mirror.url, temp.path), {
+    name: "FileError",
+    message: /^Cannot write .*\/first: got process \d+ on .* at work on it, need it free/,
+  });
+  second.resolve();
+  await first;
+  assert.deepEqual(listNames(temp.path), ["first"]);
+  assert.deepEqual(await Deno.readFile(`${temp.path}/first`), CONTENTS.first);
 });
 
 const DATA = Deno.env.get("LPNTK_DATA");

@@ -6,7 +6,7 @@ import { loadKernel } from "../../cli/arrays.ts";
 import { readConfig } from "../../cli/experiments/config.ts";
 import { EXPERIMENTS } from "../../cli/experiments/list.ts";
 import { CIFAR10, readCifar } from "../../engine/data/cifar.ts";
-import { allocate, readText } from "../../engine/formats/file.ts";
+import { allocate, readText } from "../../engine/files/file.ts";
 import { readFolder } from "../../engine/data/folder.ts";
 import { readIdx } from "../../engine/formats/idx.ts";
 import { decodeJson, readJson } from "../../engine/formats/json.ts";

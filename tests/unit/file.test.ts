@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { exists, readBytes, writeWhole } from "../../engine/formats/file.ts";
+import { exists, readBytes, writeWhole } from "../../engine/files/file.ts";
 import { openTempFolder } from "./data_fixtures.ts";
 
 Deno.test("a file is written whole, over what was there, in a folder made for it", async () => {

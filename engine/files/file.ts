@@ -1,5 +1,8 @@
-/** Reading files, and writing them whole. @module */
-
+/**
+ * Reading and writing files whole, and words for what the system says where that fails.
+ *
+ * @module
+ */
 import { dirname } from "node:path";
 import { FileError } from "../errors.ts";
 
@@ -30,7 +33,7 @@ export class InputFile implements Disposable {
       return new InputFile(path, entry.size, await Deno.open(path));
     } catch (cause) {
       if (cause instanceof FileError) throw cause;
-      throw fail(isAbsence(cause) ? "no such file" : String(cause), cause);
+      throw fail(isAbsence(cause) ? "no such file" : findState(cause).got, cause);
     }
   }
 
@@ -52,7 +55,7 @@ export class InputFile implements Disposable {
       }
       return bytes;
     } catch (cause) {
-      throw cause instanceof FileError ? cause : fail(String(cause), cause);
+      throw cause instanceof FileError ? cause : fail(findState(cause).got, cause);
     }
   }
 
@@ -112,7 +115,7 @@ function describeEntry(entry: Deno.FileInfo): string {
 
 /**
  * Writes a whole file, one part after the other: first beside its place, then renamed, so that nobody ever sees half of it, not even after a power cut. Makes its
- * folder. A process that is killed may leave a file that ends in `.partial`.
+ * folder. A process that is killed may leave a file that {@link removePartials} removes.
  *
  * @throws {FileError} when the folder may not be written or is full; nothing stays
  */
@@ -137,14 +140,73 @@ async function writeThrough(path: string, parts: readonly Uint8Array[]): Promise
   await file.syncData();
 }
 
-/** How the name of a file ends while {@link writeWhole} writes it. */
+/** How the name of a file ends while it is written. */
 export const PARTIAL = ".partial";
+
+/** Whether a file is one that {@link writeWhole} had begun. */
+export function isPartial(name: string): boolean {
+  return /\.[0-9a-f]{8}\.partial$/.test(name);
+}
+
+/** Removes what killed processes left half written in a folder and those in it. */
+export async function removePartials(folder: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) await removePartials(`${folder}/${name}`);
+    else if (isPartial(name)) await Deno.remove(`${folder}/${name}`);
+  }
+}
+
+/** Removes a file or an empty folder, if it is there; `recursive` takes what is in the folder, too. */
+export function removeIfThere(path: string, { recursive = false } = {}): void {
+  try {
+    Deno.removeSync(path, { recursive });
+  } catch {
+    // it was never made, or somebody has put something in it
+  }
+}
 
 /** The error of a file or folder that cannot be written. */
 export function explainWrite(path: string, cause: unknown): FileError {
-  const state = cause instanceof Error ? cause.message : String(cause);
-  return new FileError(path, `Cannot write ${path}: ${state}`, { cause });
+  const { got, need } = findState(cause);
+  return new FileError(path, `Cannot write ${path}: got ${got}, need ${need}`, { cause });
 }
+
+/** What an error of the file system says, in plain words: what was met, and what is needed in its place. */
+export function findState(cause: unknown): { readonly got: string; readonly need: string } {
+  const { code } = Object(cause) as { readonly code?: string };
+  const known = code === undefined ? undefined : STATES[code];
+  if (known) return { got: known[0], need: known[1] };
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return { got: text.replace(/\.$/, ""), need: "a place that can be used" };
+}
+
+const NO_PERMISSION = ["no permission for it", "that permission"] as const;
+const NO_SPACE = ["a full disk (no space left)", "free space"] as const;
+const NO_FOLDER = ["a file where a folder has to be", "a folder there, or nothing"] as const;
+
+/** What is met and what is needed, by the system's name for an error. */
+const STATES: Readonly<Record<string, readonly [got: string, need: string]>> = {
+  EACCES: NO_PERMISSION,
+  EPERM: NO_PERMISSION,
+  EROFS: ["a read-only file system", "one that can be written"],
+  ENOSPC: NO_SPACE,
+  EDQUOT: ["a quota that is used up", "free space"],
+  EFBIG: ["a file that is too large for this file system", "another file system"],
+  EBUSY: ["it in use by the system or another program", "it free"],
+  ETXTBSY: ["it in use by the system or another program", "it free"],
+  ENAMETOOLONG: ["a name that is too long", "a shorter one"],
+  ENOTDIR: NO_FOLDER,
+  EEXIST: NO_FOLDER,
+  EISDIR: ["a folder where a file has to be", "a file there, or nothing"],
+  ENOTEMPTY: ["a folder that is not empty", "an empty one, or none"],
+  ELOOP: ["links that lead to one another in a circle", "a path that leads somewhere"],
+  ENOENT: ["no such folder, and none can be made", "a folder that is there"],
+  ENXIO: ["no such device", "a device that is there"],
+  EPIPE: ["a closed pipe", "a reader at its other end"],
+  EMFILE: ["too many open files", "fewer, or a higher limit"],
+  ENFILE: ["too many open files", "fewer, or a higher limit"],
+  EIO: ["a failure of the disk", "a sound one"],
+};
 
 /**
  * Size of a file in bytes, or undefined where there is none.
@@ -156,7 +218,8 @@ export async function measureFile(path: string): Promise<number | undefined> {
     return (await Deno.stat(path)).size;
   } catch (error) {
     if (isAbsence(error)) return undefined;
-    throw new FileError(path, `Cannot read ${path}: got ${error}, need a file or folder`, {
+    const { got } = findState(error);
+    throw new FileError(path, `Cannot read ${path}: got ${got}, need a file or folder`, {
       cause: error,
     });
   }

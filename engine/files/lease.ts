@@ -1,0 +1,275 @@
+/**
+ * Who may write a place: one process at a time, found out before any work, and given up by a process that is killed.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { FileError } from "../errors.ts";
+import { explainWrite, isAbsence, removeIfThere } from "./file.ts";
+
+/** From one sign of life to the next. */
+const BEAT_MS = 15_000;
+
+/** A holder on another host without a sign of life for so long is taken for dead. */
+const STALE_MS = 120_000;
+
+/** How often a place is tried again that changes under our hands, as where its holder is just ending. */
+const ATTEMPTS = 100;
+
+/** What a lock file says of the process that holds it. */
+interface Holder {
+  /** Nothing where the process was not allowed to ask for it. */
+  readonly host?: string;
+  readonly process: number;
+  /** As ISO 8601. */
+  readonly started: string;
+  readonly id: string;
+}
+
+/**
+ * The right to write a place, until it is released.
+ *
+ * A lock file holds who has it, and is written anew as a sign of life. Beside that it carries the operating system's lock, which ends with
+ * the process however that ends: on one host it alone decides. Network file systems do not always carry it from host to host, so a lease of
+ * another host counts for as long as its signs of life go on.
+ */
+export class Lease {
+  readonly #file: Deno.FsFile;
+  readonly #text: string;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isReleased = false;
+
+  private constructor(
+    /** The file or folder that is held, as errors name it. */
+    readonly subject: string,
+    private readonly path: string,
+    file: Deno.FsFile,
+    holder: Holder,
+    /** Folders that were made for it, from the outermost on. */
+    private readonly made: readonly string[],
+  ) {
+    this.#file = file;
+    this.#text = encode(holder);
+    this.#timer = setInterval(() => this.#beat(), BEAT_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Takes a place, and makes the folder of the lock file.
+   *
+   * @param path of the lock file
+   * @param subject the file or folder that it stands for
+   * @throws {FileError} if another process holds it, which the message names, or it cannot be written; nothing stays then.
+   */
+  static async take(path: string, subject: string): Promise<Lease> {
+    const made: string[] = [];
+    try {
+      for (let attempt = 1;; attempt++) {
+        makeFolder(dirname(path), subject, made);
+        const lease = await Lease.#try(path, subject, made, attempt === ATTEMPTS);
+        if (lease) return lease;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    } catch (cause) {
+      removeMade(made);
+      throw cause instanceof FileError ? cause : explainWrite(subject, cause);
+    }
+  }
+
+  /** One attempt: nothing where the file changed meanwhile, or does not say yet who holds it, unless it is the last. */
+  static async #try(
+    path: string,
+    subject: string,
+    made: readonly string[],
+    isLast: boolean,
+  ): Promise<Lease | undefined> {
+    const file = await Deno.open(path, { read: true, write: true, create: true })
+      .catch((error) => {
+        // its folder was removed since we made it
+        if (isAbsence(error) && !isLast) return undefined;
+        throw error;
+      });
+    if (!file) return undefined;
+    let lease: Lease | undefined;
+    try {
+      const isLocked = await file.tryLock(true);
+      const holder = readHolder(path);
+      if (!isLocked) {
+        if (holder === undefined && !isLast) return undefined;
+        throw refuse(subject, path, holder);
+      }
+      // the holder before us may have removed it between opening and locking
+      const { ino, mtime } = await file.stat();
+      if (ino !== statIfThere(path)?.ino) return undefined;
+      const host = findHost();
+      const isElsewhere = holder?.host !== undefined && host !== undefined && holder.host !== host;
+      const ageMs = Date.now() - Number(mtime);
+      if (isElsewhere && ageMs < STALE_MS) throw refuse(subject, path, holder, ageMs);
+      const us = {
+        ...host === undefined ? {} : { host },
+        process: Deno.pid,
+        started: new Date().toISOString(),
+        id: crypto.randomUUID(),
+      };
+      try {
+        file.truncateSync();
+        rewrite(file, encode(us));
+      } catch (error) {
+        removeIfThere(path);
+        throw error;
+      }
+      return lease = new Lease(subject, path, file, us, made);
+    } finally {
+      if (!lease) file.close();
+    }
+  }
+
+  /**
+   * Sees to it that the place is still ours before something is written there.
+   *
+   * @throws {FileError} if another process has taken it over, as it may where this one was suspended.
+   */
+  check(): void {
+    if (this.isOurs()) return;
+    const holder = readHolder(this.path);
+    throw new FileError(
+      this.subject,
+      `Cannot go on with ${this.subject}: got ${
+        holder ? `${describe(holder)} at work on it` : `no ${this.path} any more`
+      }, need it for this process until its end; begin anew when nobody else writes there`,
+    );
+  }
+
+  /** Whether nobody has taken the place over, and it is not released. */
+  isOurs(): boolean {
+    return !this.#isReleased && readIfThere(this.path) === this.#text;
+  }
+
+  /** Gives the place up, and removes the folders that were made for it where they are empty; a second time does nothing. */
+  release(): void {
+    if (this.#isReleased) return;
+    clearInterval(this.#timer);
+    // while it is locked, so that nobody else's goes
+    if (this.isOurs()) removeIfThere(this.path);
+    this.#isReleased = true;
+    this.#file.close();
+    removeMade(this.made);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  #beat(): void {
+    try {
+      // not after it was taken over, and never the file of somebody else
+      if (this.isOurs()) rewrite(this.#file, this.#text);
+    } catch {
+      // a disk that is away for a moment; what is written next says so if it stays away
+    }
+  }
+}
+
+/** Makes a folder and those that it lies in, each of which is added to `made`. */
+function makeFolder(path: string, subject: string, made: string[]): void {
+  const entry = statIfThere(path);
+  if (entry?.isDirectory) return;
+  if (!entry && isLink(path)) {
+    throw new FileError(
+      subject,
+      `Cannot write ${subject}: got ${path}, a link to ${
+        Deno.readLinkSync(path)
+      }, where nothing is, need a folder there; make it, or remove the link`,
+    );
+  }
+  const parent = dirname(path);
+  if (!entry && parent !== path) makeFolder(parent, subject, made);
+  try {
+    Deno.mkdirSync(path);
+    made.push(path);
+  } catch (error) {
+    // another process may have made it
+    if (!(error instanceof Deno.errors.AlreadyExists && statIfThere(path)?.isDirectory)) {
+      throw error;
+    }
+  }
+}
+
+function removeMade(made: readonly string[]): void {
+  for (const path of made.toReversed()) removeIfThere(path);
+}
+
+function statIfThere(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch {
+    return false;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    // it is gone, or, on Windows, locked
+    return undefined;
+  }
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(readIfThere(path) ?? "");
+    return Number.isInteger(holder.process) ? holder : undefined;
+  } catch {
+    // it is just being written
+    return undefined;
+  }
+}
+
+function encode(holder: Holder): string {
+  return `${JSON.stringify(holder)}\n`;
+}
+
+/** Writes the file's text from its beginning, which also sets the time of its last change. */
+function rewrite(file: Deno.FsFile, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  file.seekSync(0, Deno.SeekMode.Start);
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+}
+
+/** This machine's name, if this process may ask: it never prompts for it. */
+function findHost(): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
+  return state === "granted" ? Deno.hostname() : undefined;
+}
+
+function describe({ host, process, started }: Holder): string {
+  return `process ${process}${host === undefined ? "" : ` on ${host}`}, begun ${started},`;
+}
+
+function refuse(
+  subject: string,
+  path: string,
+  holder: Holder | undefined,
+  ageMs?: number,
+): FileError {
+  const state = holder ? `${describe(holder)} at work on it` : "another process at work on it";
+  const mend = ageMs === undefined
+    ? "wait for that process to end"
+    : `wait for that process to end, or, where it was killed, until ${
+      Math.ceil((STALE_MS - ageMs) / 1000)
+    } s from now; ${path} says who it is`;
+  return new FileError(
+    subject,
+    `Cannot write ${subject}: got ${state}, need it free; ${mend}`,
+  );
+}
