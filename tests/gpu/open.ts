@@ -71,15 +71,19 @@ export interface Output {
 /** Numbers behind the end of a buffer, which the kernel must leave alone. */
 const SLACK = 256;
 
-/** Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, and whether by subgroups. */
+/**
+ * Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, whether by subgroups, and how many
+ * workgroups stand side by side: as many as can, or so few that even small launches spread over y as launches of more than 65,535 do.
+ */
 const LAUNCHES = [
-  { garbage: 0x7fc0dead, staged: "buffer", subgroups: false },
-  { garbage: 0x7149f2ca, staged: "texture", subgroups: true },
+  { garbage: 0x7fc0dead, staged: "buffer", subgroups: false, groupsAcross: Infinity },
+  { garbage: 0x7149f2ca, staged: "texture", subgroups: true, groupsAcross: 2 },
 ] as const;
 
 /**
  * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch; the second time operands
- * that may be staged are read from copies in textures, and passed on within subgroups where the device can.
+ * that may be staged are read from copies in textures, and passed on within subgroups where the device can, and workgroups are numbered
+ * along two dimensions.
  *
  * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
  * @returns the buffers that the kernel may write
@@ -118,7 +122,7 @@ async function launch<P extends string, B extends string>(
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
   operands: Operands,
-  { garbage, staged, subgroups }: typeof LAUNCHES[number],
+  { garbage, staged, subgroups, groupsAcross }: typeof LAUNCHES[number],
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
@@ -130,12 +134,13 @@ async function launch<P extends string, B extends string>(
     return [name, stack.adopt(operand, (buffer) => gpu.destroyBuffer(buffer))];
   })) as BufferBindings<B>;
   gpu.staged = staged;
-  const before = gpu.subgroups;
+  const before = { subgroups: gpu.subgroups, groupsAcross: gpu.groupsAcross };
   gpu.subgroups &&= subgroups;
+  gpu.groupsAcross = Math.min(gpu.groupsAcross, groupsAcross);
   const commands = gpu.record();
   commands.run(kernel, params, buffers, workgroups);
   commands.submit();
-  gpu.subgroups = before;
+  Object.assign(gpu, before);
   const results: [B, Uint32Array<ArrayBuffer>][] = [];
   for (const [name, access] of kernel.buffers) {
     if (access === "read_write") {
