@@ -1,7 +1,7 @@
 /** The help of the command line: the commands and their options, as they are promised to scripts. @module */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
-import { expectSuccess, finish, prepareDeno, prepareLpntk, succeed } from "./process.ts";
+import { expectSuccess, prepareDeno, runLpntk, succeed } from "./process.ts";
 
 /** Every command, its arguments and its options. */
 const SYNOPSIS = `
@@ -54,7 +54,7 @@ Deno.test("--help of every command lists the options that scripts rely on, and e
 });
 
 Deno.test("a call without a command shows the help and exits with 2", async () => {
-  const { code, stdout, stderr } = await finish(prepareLpntk([]));
+  const { code, stdout, stderr } = await runLpntk([]);
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   assert.equal(stderr, await succeed(["--help"]));
 });
