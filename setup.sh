@@ -15,10 +15,11 @@ Usage: sh setup.sh COMMAND [ARGUMENT...]
 
 Commands:
   demo    run lpntk on the digits that come with it; results go to runs/demo
-  test    check formatting, lint and types, and run every test
+  test    check formatting, lint and types, and run every test but the long ones
+  soak    run the long tests: training and the paper's experiments on real data, where LPNTK_DATA names it
   help    show this text
 
-Both install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
+All install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
 be asked) a Vulkan driver and, for the tests, Chromium. Arguments are passed on to the task.
 END
 }
@@ -143,7 +144,7 @@ ensure_browser() {
 }
 
 case ${1-} in
-  demo | test) ;;
+  demo | test | soak) ;;
   help | -h | --help) usage; exit ;;
   *) usage >&2; exit 2 ;;
 esac
@@ -165,8 +166,9 @@ ensure_adapter
 
 command=$1
 shift
-[ "$command" != test ] || ensure_browser
+[ "$command" = demo ] || ensure_browser
 case $command in
   demo) exec deno task lpntk run --data digits --out runs/demo "$@" ;;
   test) exec deno task ok "$@" ;;
+  soak) exec deno task soak "$@" ;;
 esac

@@ -21,14 +21,7 @@ import {
 } from "../oracle/layers.ts";
 import { dotBound } from "../oracle/numbers.ts";
 import { type Numbers, sizeOf } from "../oracle/tensor.ts";
-import {
-  assertOutput,
-  drawIntegers,
-  drawNumbers,
-  type Floats,
-  launchTwice,
-  testGpu,
-} from "./open.ts";
+import { assertOutput, drawNumbers, type Floats, launchTwice, testGpu } from "./open.ts";
 
 /** A convolution of images `[N, H, W, I]` with a filter `[kh, kw, I, O]`. */
 interface Case {
