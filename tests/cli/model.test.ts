@@ -50,7 +50,11 @@ Deno.test("every command takes a network from a file", async () => {
   const kernel = await readArray(`${path}/K.npy`, Float32Array, [60, 60]);
   const { attributes } = await readJson(`${path}/K.zarr/zarr.json`);
   assert.match(JSON.stringify(attributes), /"model":"mine\.ts, SHA-256 [0-9a-f]{64}"/);
-  await call("redundant", ...source, "--out", "redundant");
+  const here = (command: string, ...args: string[]) =>
+    succeed([command, ...args, "--out", `${path}/${command}`]);
+  const file = ["--model", `${path}/mine.ts`, ...data];
+  const trained = [...file, "--weights", `${path}/trained/weights.safetensors`];
+  await here("redundant", ...trained);
   assert.deepEqual(
     [...await readArray(`${path}/redundant/redundant.npy`, Uint8Array, [60])],
     Array.from({ length: 60 }, (_, i) => {
@@ -58,15 +62,15 @@ Deno.test("every command takes a network from a file", async () => {
       return Number(row.some((similarity) => similarity > row[i]));
     }),
   );
-  await call("relate", ...source, "--out", "relations");
-  await call("cluster", ...source, "--out", "clusters");
-  await call("neighbours", ...source, "--test", "3", "--out", "near");
-  await call("prune", ...source, "--method", "redundant", "--out", "kept");
+  await here("relate", ...trained);
+  await here("cluster", ...trained);
+  await here("neighbours", ...trained, "--test", "3");
+  await here("prune", ...trained, "--method", "redundant");
   const arms = ["--arm", "full", "--seeds", "1"];
-  await call("compare", "--model", "./mine.ts", ...data, ...training, ...arms, "--out", "compared");
+  await here("compare", ...file, ...training, ...arms);
   await call("run", "--model", "./mine.ts", ...data, ...training, "--seeds", "2", "--out", "run");
   assert.equal((await readJson(`${path}/run/summary.json`)).model, "./mine.ts");
-  const plan = await call("plan", "--model", "./mine.ts", "--samples", "60");
+  const plan = await succeed(["plan", "--model", `${path}/mine.ts`, "--samples", "60"]);
   assert.match(plan, /first +40, contracted\n +second +16, contracted\n +last +65 \+ 10, factored/);
 
   // a store of another network is not gone on with, though the weights fit
