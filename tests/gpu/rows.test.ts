@@ -453,30 +453,30 @@ for (const positions of [1, 3, 16]) {
 testGpu(
   "tile_diagonal takes the diagonal of a tile to its place, and no more of it than is asked for",
   async (gpu) => {
-    const tile = drawIntegers(1, 64 * 128);
-    const params = { tile_panels: 2, count: 61, first: 5 };
-    const unfilled = { unfilled: 70 };
+    const tile = drawIntegers(1, 192 * 256);
+    const params = { tile_panels: 4, count: 189, first: 5 };
+    const unfilled = { unfilled: 198 };
     const { similarity: copied } = await launchTwice(
       gpu,
       kernels.tile_diagonal,
       { ...params, continues: 0 },
       { tile, similarity: unfilled },
-      1,
+      3,
     );
-    const expected = new Float64Array(70).fill(NaN);
-    for (let n = 0; n < 61; n++) expected[5 + n] = tile[n * 129];
+    const expected = new Float64Array(198).fill(NaN);
+    for (let n = 0; n < 189; n++) expected[5 + n] = tile[n * 257];
     assertOutput(copied, expected, () => 0, "similarity");
 
-    const before = drawIntegers(2, 70);
+    const before = drawIntegers(2, 198);
     const { similarity: added } = await launchTwice(
       gpu,
       kernels.tile_diagonal,
       { ...params, continues: 1 },
       { tile, similarity: before },
-      1,
+      3,
     );
     const sums = before.slice();
-    for (let n = 0; n < 61; n++) sums[5 + n] += tile[n * 129];
+    for (let n = 0; n < 189; n++) sums[5 + n] += tile[n * 257];
     assert.ok(isDeepStrictEqual(added.values, sums));
   },
 );
@@ -485,11 +485,11 @@ for (const operands of ["buffer", "texture"] as const) {
   testGpu(
     `self_similarity adds what segments of panels in a ${operands} have, from a row on`,
     async (gpu) => {
-      // two panels of rows: plain and factored entries, in parts of a length that no step divides and of one part
+      // three panels of rows: plain and factored entries, in parts of a length that no step divides and of one part
       const layout = layOut(17, [9, 4], 300, [270, 259]);
       const table = sliceRow(layout, Infinity)[0].table;
-      const numbers = cutRows(drawIntegers(3, 128 * layout.length), layout.length);
-      const before = drawIntegers(4, 256);
+      const numbers = cutRows(drawIntegers(3, 192 * layout.length), layout.length);
+      const before = drawIntegers(4, 320);
       const gram = gramRows(numbers, numbers, layout.segments).value;
       for (const continues of [0, 1]) {
         const { similarity } = await launchTwice(
@@ -498,7 +498,7 @@ for (const operands of ["buffer", "texture"] as const) {
           {
             row_length: layout.length,
             segment_count: table.length / 4,
-            panel_count: 2,
+            panel_count: 3,
             first_row: 64,
             continues,
           },
@@ -507,13 +507,13 @@ for (const operands of ["buffer", "texture"] as const) {
             segments: table,
             similarity: before,
           },
-          2,
+          3,
           operands,
         );
         const expected = before.map((value, i) => {
           const n = i - 64;
-          if (n < 0 || n >= 128) return value;
-          return continues * value + gram[n * 128 + n];
+          if (n < 0 || n >= 192) return value;
+          return continues * value + gram[n * 192 + n];
         });
         assert.ok(isDeepStrictEqual(similarity.values, expected));
       }
