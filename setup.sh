@@ -15,12 +15,13 @@ Usage: sh setup.sh COMMAND [ARGUMENT...]
 
 Commands:
   demo    run lpntk on the digits that come with it; results go to runs/demo
-  test    check formatting, lint and types, and run every test but the long ones
-  soak    run the long tests: training and the paper's experiments on real data, where LPNTK_DATA names it
+  test    check formatting, lint and types, and run all tests that take minutes together
+  soak    run the other tests, each of which takes minutes: training and the paper's experiments on real data
   help    show this text
 
-All install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
-be asked) a Vulkan driver and, for the tests, Chromium. Arguments are passed on to the task.
+The first three install what is missing: Deno into ./.deno, and through apt (after asking, where someone is there
+to be asked) a Vulkan driver and, for the tests, Chromium. Arguments are passed on to the task, for example
+--filter TEXT to the tests. Those on real data are left out where LPNTK_DATA names no folder of it.
 END
 }
 
