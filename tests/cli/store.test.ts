@@ -287,8 +287,10 @@ testStore("a second process on one store is told so", async (from, own) => {
     chunkRows: 1024,
     job,
   });
+  const before = await fingerprint(own);
   const outcome = await finish(prepareLpntk(gram(from, `${own}/K.zarr`)));
   assertRefused(outcome, `${own}/K.zarr`, "another process");
+  assert.deepEqual(await fingerprint(own), before);
 });
 
 testStore("a corrupt chunk is named, and --repair computes it again", async (from, own) => {
