@@ -93,19 +93,20 @@ export function callHere(args: readonly string[]): Promise<Outcome> {
 /** What a command says on the console of this process. */
 async function listen(args: readonly string[]): Promise<Outcome> {
   const [log, error] = [console.log, console.error];
-  const [write, complain] = [process.stdout.write, process.stderr.write];
+  const { stdout, stderr } = process;
+  const [write, complain] = [stdout.write, stderr.write];
   const said = { stdout: "", stderr: "" };
   console.log = (...words) => said.stdout += `${words.join(" ")}\n`;
   console.error = (...words) => said.stderr += `${words.join(" ")}\n`;
-  // commander prints help here
-  process.stdout.write = (text) => Boolean(said.stdout += text);
-  process.stderr.write = (text) => Boolean(said.stderr += text);
+  // where commander prints help
+  stdout.write = (text) => Boolean(said.stdout += text);
+  stderr.write = (text) => Boolean(said.stderr += text);
   try {
     const code = await main(args);
     return { code, stdout: said.stdout, stderr: withoutAdapter(said.stderr) };
   } finally {
     [console.log, console.error] = [log, error];
-    [process.stdout.write, process.stderr.write] = [write, complain];
+    [stdout.write, stderr.write] = [write, complain];
   }
 }
 
