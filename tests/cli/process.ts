@@ -1,4 +1,4 @@
-/** What the tests of the command line share: lpntk as a process of its own, and what it leaves on disk. @module */
+/** What the tests of the command line share: lpntk in this process or in one of its own, and what it leaves on disk. @module */
 import assert from "node:assert/strict";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
