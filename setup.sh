@@ -16,13 +16,16 @@ Usage: sh setup.sh COMMAND [ARGUMENT...]
 
 Commands:
   demo    run lpntk on the digits that come with it; results go to runs/demo
-  test    check formatting, lint and types, and run every test
+  test    check formatting, lint and types, and run all tests that take minutes together
+  soak    run the other tests, each of which takes minutes: training and the paper's experiments on real data
   pack    pack lpntk with Deno, its modules and the Vulkan loader into one archive, for machines without network;
           as ARGUMENT its file, compressed as the ending says: lpntk-VERSION-linux-MACHINE.tar.xz where left out
   help    show this text
 
 All install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
-be asked) for demo and test a Vulkan driver, for test Chromium. demo and test pass arguments on to their task.
+be asked) a Vulkan driver and, for the tests, Chromium; pack needs neither. Arguments of demo, test and soak are
+passed on to their task, for example --filter TEXT to the tests. Those on real data are left out where
+LPNTK_DATA names no folder of it.
 END
 }
 
@@ -155,7 +158,7 @@ ensure_browser() {
 }
 
 case ${1-} in
-  demo | test) ;;
+  demo | test | soak) ;;
   pack) case $#${2-} in 1 | 2[!-]*) ;; *) usage >&2; exit 2 ;; esac ;;
   help | -h | --help) usage; exit ;;
   *) usage >&2; exit 2 ;;
@@ -185,8 +188,9 @@ ensure_adapter
 
 command=$1
 shift
-[ "$command" != test ] || ensure_browser
+[ "$command" = demo ] || ensure_browser
 case $command in
   demo) exec deno task lpntk run --data digits --out runs/demo "$@" ;;
   test) exec deno task ok "$@" ;;
+  soak) exec deno task soak "$@" ;;
 esac

@@ -19,9 +19,6 @@ export interface Destination {
   readonly firstSlot: number;
 }
 
-/** The largest number of workgroups along one dimension that every device accepts. */
-const MAX_GROUPS_X = 65535;
-
 /**
  * A sequence of launches and copies that `submit` sends to the device at once.
  *
@@ -41,6 +38,8 @@ export class Commands {
     /** Copies operands that are read faster from textures; none where buffers are as fast. */
     private readonly staging: Staging | undefined,
     private readonly pipelineOf: (kernel: Kernel, panels: Operands) => GPUComputePipeline,
+    /** Workgroups of a launch along x at most. */
+    private readonly groupsAcross: number,
     private readonly destination?: Destination,
   ) {
     const slots = destination ? 1 : arena.buffer.size / arena.slotBytes;
@@ -48,8 +47,8 @@ export class Commands {
   }
 
   /**
-   * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than 65,535 are spread over
-   * y, where the last row may hold numbers beyond the count. Operands that are staged are copied first.
+   * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than fit along x are spread
+   * over y, where the last row may hold numbers beyond the count. Operands that are staged are copied first.
    *
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
@@ -85,7 +84,7 @@ export class Commands {
     const pass = this.#pass ??= this.#encode().beginComputePass({ label: kernel.name });
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group, [offset]);
-    const x = Math.min(workgroups, MAX_GROUPS_X);
+    const x = Math.min(workgroups, this.groupsAcross);
     pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
   }
 

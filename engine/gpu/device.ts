@@ -97,11 +97,14 @@ export class Gpu {
    * driver. A GPU's wider ones read the same place at once for the price of one.
    */
   subgroups: boolean;
+  /** Workgroups along x of launches recorded from now on, at most; what goes beyond is spread over y. */
+  groupsAcross: number;
   #failure: Error | undefined;
   #disposed = false;
 
   private constructor(readonly device: GPUDevice, readonly adapter: AdapterDescription) {
     this.#readBack = new ReadBack(device);
+    this.groupsAcross = device.limits.maxComputeWorkgroupsPerDimension;
     this.subgroups = device.features.has("subgroups") && adapter.subgroupMinSize >= 8 &&
       adapter.subgroupMaxSize <= 16;
     device.addEventListener("uncapturederror", (event) => {
@@ -341,12 +344,13 @@ export class Gpu {
   }
 
   #startCommands(arena: UniformArena, destination?: Destination): Commands {
-    const { staged, subgroups } = this;
+    const { staged, subgroups, groupsAcross } = this;
     return new Commands(
       this.device,
       arena,
       staged === "texture" ? this.#staging ??= new Staging(this.device) : undefined,
       (kernel, panels) => this.#pipeline(kernel, { panels, staged, subgroups }),
+      groupsAcross,
       destination,
     );
   }

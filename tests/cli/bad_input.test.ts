@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { encodeNpy, encodeSafetensors, type NpyArray } from "../../mod.ts";
 import { encodeIdx, openTempFolder } from "../unit/data_fixtures.ts";
-import { fingerprint, finish, prepareLpntk, succeed, type Surroundings } from "./process.ts";
+import {
+  fingerprint,
+  finish,
+  prepareLpntk,
+  runLpntk,
+  succeed,
+  type Surroundings,
+} from "./process.ts";
 
 const USAGE = 2;
 const FAILURE = 1;
@@ -19,6 +26,7 @@ interface Mistake {
   /** What the line on standard error has to contain, `@` for the folder again. */
   readonly says: readonly string[];
   readonly spoil?: (folder: string) => Promise<void>;
+  /** Given to a process of its own. */
   readonly env?: Surroundings["env"];
 }
 
@@ -46,7 +54,13 @@ const NO_ADAPTER = {
 };
 
 const CALLS: readonly Mistake[] = [
-  { name: "an unknown command", call: "trian", code: USAGE, says: ["trian", "mean train?"] },
+  {
+    name: "an unknown command",
+    call: "trian",
+    code: USAGE,
+    says: ["trian", "mean train?"],
+    env: {},
+  },
   { name: "an unknown sub-command", call: "data fech", code: USAGE, says: ["fech", "mean fetch?"] },
   {
     name: "an unknown option",
@@ -542,7 +556,7 @@ for (const mistake of [...CALLS, ...FILES, ...CONTENTS, ...OUTPUTS]) {
     const resolve = (text: string) => text.replaceAll("@", folder.path);
     await spoil?.(folder.path);
     const before = await fingerprint(folder.path);
-    const outcome = await finish(prepareLpntk(split(resolve(call)), { env }));
+    const outcome = await runLpntk(split(resolve(call)), env && { env });
     assert.match(outcome.stderr, /^lpntk: [^\n]+\n$/);
     for (const part of says) assert(outcome.stderr.includes(resolve(part)), outcome.stderr);
     assert.deepEqual(

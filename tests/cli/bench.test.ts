@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { CASE_NAMES } from "../../bench/case_names.ts";
 // downloads what the benches alone need, before a process that is watched begins
 import "../../bench/main.ts";
-import { finish, prepareLpntk } from "./process.ts";
+import { finish, prepareLpntk, runLpntk } from "./process.ts";
 
 /** Fields of every line of the Gram bench, by type. */
 const FIELDS = {
@@ -42,7 +42,7 @@ Deno.test("bench gram --json prints a line for each result, with the peers' spee
 });
 
 Deno.test("bench with a case that there is not names those that there are, and exits with 2", async () => {
-  const { code, stdout, stderr } = await finish(prepareLpntk(["bench", "gramm"]));
+  const { code, stdout, stderr } = await runLpntk(["bench", "gramm"]);
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   for (const name of ["gramm", ...CASE_NAMES]) assert(stderr.includes(name), name);
 });

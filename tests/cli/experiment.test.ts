@@ -1,7 +1,7 @@
-/** Runs of experiments as processes: what they leave, that they go on where they were killed, and what they refuse. @module */
+/** Runs of experiments: what they leave, that they go on where they were killed, and what they refuse. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { fingerprint, finish, listFolder, prepareLpntk, readJson, succeed } from "./process.ts";
+import { fingerprint, listFolder, prepareLpntk, readJson, runLpntk, succeed } from "./process.ts";
 
 const TIMEOUT_MS = 300_000;
 
@@ -24,9 +24,6 @@ async function openRun() {
   return { ...folder, config, call };
 }
 
-const run = (args: readonly string[]) => succeed(args, { timeoutMs: TIMEOUT_MS });
-const fail = (args: readonly string[]) => finish(prepareLpntk(args, { timeoutMs: TIMEOUT_MS }));
-
 /** Waits until a file is there. */
 async function seeFile(path: string): Promise<void> {
   const end = Date.now() + TIMEOUT_MS;
@@ -38,7 +35,7 @@ async function seeFile(path: string): Promise<void> {
 
 Deno.test("a run leaves all that was promised, and its claims are what the program says", async () => {
   await using folder = await openRun();
-  const text = await run(folder.call("a"));
+  const text = await succeed(folder.call("a"));
   const out = `${folder.path}/a`;
   assert.deepEqual(await listFolder(out), [
     "claims.json",
@@ -72,7 +69,7 @@ Deno.test("a run leaves all that was promised, and its claims are what the progr
 Deno.test("a run that is killed between steps, and called again, ends with the bytes of one that was not, and so does one from its configuration", async () => {
   await using folder = await openRun();
   const { path, call } = folder;
-  await run(call("whole"));
+  await succeed(call("whole"));
   const child = prepareLpntk(call("cut"), { timeoutMs: TIMEOUT_MS }).spawn();
   await seeFile(`${path}/cut/steps/same_label.json`);
   child.kill("SIGKILL");
@@ -83,7 +80,7 @@ Deno.test("a run that is killed between steps, and called again, ends with the b
     `${path}/cut/index.html.12345678.partial`,
     "as a killed process leaves it",
   );
-  await run(call("cut"));
+  await succeed(call("cut"));
   const whole = await fingerprint(`${path}/whole`);
   assert.deepEqual(await fingerprint(`${path}/cut`), whole);
   assert.deepEqual(
@@ -91,7 +88,7 @@ Deno.test("a run that is killed between steps, and called again, ends with the b
     mtime,
     "done again",
   );
-  await run(call("again", `${path}/whole/config.toml`));
+  await succeed(call("again", `${path}/whole/config.toml`));
   assert.deepEqual(await fingerprint(`${path}/again`), whole);
 });
 
@@ -100,7 +97,7 @@ Deno.test("a folder of another configuration, of nothing that we know, or in use
   const { path, config, call } = folder;
   const child = prepareLpntk(call("a"), { timeoutMs: TIMEOUT_MS }).spawn();
   await seeFile(`${path}/a/config.toml`);
-  const busy = await fail(call("a"));
+  const busy = await runLpntk(call("a"));
   assert.equal(busy.code, 1);
   assert.match(
     busy.stderr,
@@ -110,7 +107,7 @@ Deno.test("a folder of another configuration, of nothing that we know, or in use
 
   const before = await fingerprint(`${path}/a`);
   await Deno.writeTextFile(config, CONFIG.replace("rounds = 20", "rounds = 21"));
-  const other = await fail(call("a"));
+  const other = await runLpntk(call("a"));
   assert.equal(other.code, 1);
   assert.match(
     other.stderr,
@@ -120,7 +117,7 @@ Deno.test("a folder of another configuration, of nothing that we know, or in use
 
   await Deno.mkdir(`${path}/foreign`);
   await Deno.writeTextFile(`${path}/foreign/thesis.tex`, "years of work");
-  const foreign = await fail(call("foreign"));
+  const foreign = await runLpntk(call("foreign"));
   assert.equal(foreign.code, 1);
   assert.match(
     foreign.stderr,
@@ -146,7 +143,7 @@ Deno.test("a configuration that cannot be is told with its line, and leaves noth
   ];
   for (const [text, says] of mistakes) {
     await Deno.writeTextFile(config, text);
-    const { code, stderr } = await fail(call("a"));
+    const { code, stderr } = await runLpntk(call("a"));
     assert.equal(code, 2, stderr);
     assert.match(stderr.trim(), says);
     assert.deepEqual(await listFolder(path), ["c.toml"]);

@@ -2,9 +2,7 @@
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { checkPage } from "./browser.ts";
-import { finish, prepareLpntk, readJson, succeed } from "./process.ts";
-
-const TIMEOUT_MS = 300_000;
+import { readJson, runLpntk, succeed } from "./process.ts";
 
 /** A folder for runs of one experiment. */
 async function openRuns(experiment: string) {
@@ -21,9 +19,7 @@ type Losses = readonly (readonly [number, number])[];
 
 Deno.test("extreme: what a pair does follows from what the other case's pair did", async () => {
   await using folder = await openRuns("extreme");
-  await succeed(await folder.prepare("images = 3\nrounds = 4\nseed = 5"), {
-    timeoutMs: TIMEOUT_MS,
-  });
+  await succeed(await folder.prepare("images = 3\nrounds = 4\nseed = 5"));
   await checkPage(folder.out, 1);
   const { pairs, difficulties } = await readJson(`${folder.out}/metrics.json`);
   for (const image of [0, 1, 2]) {
@@ -72,7 +68,7 @@ const DIFFICULTY = "classes = 3\nsamplesPerClass = 8\nepochs = 5\nlearningRate =
 Deno.test("difficulty: rho is that of the difficulties in the table, for each size that was asked for", async () => {
   await using folder = await openRuns("difficulty");
   const { out, prepare } = folder;
-  await succeed(await prepare(`${DIFFICULTY}subsetSizes = [2, 12, 1]`), { timeoutMs: TIMEOUT_MS });
+  await succeed(await prepare(`${DIFFICULTY}subsetSizes = [2, 12, 1]`));
   await checkPage(out, 2);
   const columns = await readColumns(`${out}/difficulty_by_sample.csv`);
   assert.deepEqual(columns.class, [0, 1, 2].flatMap((label) => Array(8).fill(label)));
@@ -112,8 +108,7 @@ Deno.test("difficulty: sizes that cannot be are told with their line, before any
     ],
   ];
   for (const [config, says] of mistakes) {
-    const command = prepareLpntk(await folder.prepare(config), { timeoutMs: TIMEOUT_MS });
-    const { code, stderr } = await finish(command);
+    const { code, stderr } = await runLpntk(await folder.prepare(config));
     assert.equal(code, 2, stderr);
     assert.match(stderr.trim(), says);
     assert.equal(await Deno.stat(folder.out).catch(() => undefined), undefined);

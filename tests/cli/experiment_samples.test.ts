@@ -3,9 +3,7 @@ import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { flipLabels, loadDataset } from "../../mod.ts";
 import { checkPage } from "./browser.ts";
-import { fingerprint, finish, prepareLpntk, readJson, succeed } from "./process.ts";
-
-const TIMEOUT_MS = 300_000;
+import { fingerprint, readJson, runLpntk, succeed } from "./process.ts";
 
 const SMALL = `data = "digits"\nmodel = "mlp"\nbatch = 16\nlearningRate = 0.05\nseeds = 2\n`;
 const NOISE =
@@ -22,7 +20,7 @@ async function call(path: string, experiment: string, config: string, out = expe
 }
 
 async function run(path: string, experiment: string, config: string): Promise<string> {
-  await succeed(await call(path, experiment, config), { timeoutMs: TIMEOUT_MS });
+  await succeed(await call(path, experiment, config));
   return `${path}/${experiment}`;
 }
 
@@ -190,8 +188,8 @@ Deno.test("settings that do not go together are told before any work", async () 
     ["clusters", CLUSTERS.replace("= 200", "= 100000"), /need at most \d+/],
   ] as const;
   for (const [experiment, config, says] of mistakes) {
-    const { code, stderr } = await finish(
-      prepareLpntk(await call(folder.path, experiment, config, "refused")),
+    const { code, stderr } = await runLpntk(
+      await call(folder.path, experiment, config, "refused"),
     );
     assert.equal(code, 2, stderr);
     assert.match(stderr, says);
@@ -204,7 +202,7 @@ Deno.test("networks that diverge or learn nothing are excluded, and a run withou
   for (const [out, rate] of [["diverged", "1e20"], ["idle", "1e-9"]]) {
     const config = CLUSTERS.replace("learningRate = 0.05", `learningRate = ${rate}`);
     const args = await call(folder.path, "clusters", config, out);
-    const { code, stderr } = await finish(prepareLpntk(args, { timeoutMs: TIMEOUT_MS }));
+    const { code, stderr } = await runLpntk(args);
     assert.equal(code, 1);
     assert.equal(stderr, "lpntk: Cannot cluster: no network learnt anything\n");
     const { failure } = await readJson(`${folder.path}/${out}/steps/training-0.json`);

@@ -1,10 +1,8 @@
 /** The experiments on parts of a training set, on a few of the digits that come with the program, held against the other commands. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
+import { readArray, readJson, runLpntk, succeed } from "./process.ts";
 import { shareOf } from "../../engine/reference/shares.ts";
-
-const SURROUNDINGS = { timeoutMs: 600_000 };
 
 const SAMPLES = 200;
 
@@ -38,7 +36,7 @@ async function openRun(name: string, more = "") {
     /** Another command on the network whose kernel chose. */
     analyse: async (...args: string[]) => {
       const to = `${path}/${args.join("_").replaceAll("-", "")}`;
-      const text = await succeed([...args, ...source, "--json", "--out", to], SURROUNDINGS);
+      const text = await succeed([...args, ...source, "--json", "--out", to]);
       return { summary: JSON.parse(text), path: to };
     },
   };
@@ -46,7 +44,7 @@ async function openRun(name: string, more = "") {
 
 Deno.test("redundancy trains without exactly the samples that `redundant` finds", async () => {
   await using run = await openRun("redundancy", `rule = "later"\n`);
-  await succeed(run.call, SURROUNDINGS);
+  await succeed(run.call);
   const { redundant, results } = await readJson(`${run.out}/metrics.json`);
   const kept = await readJson(`${run.out}/steps/kept.json`);
   for (const { kernel, rule, redundant: count } of redundant) {
@@ -64,7 +62,7 @@ Deno.test("redundancy trains without exactly the samples that `redundant` finds"
 
 Deno.test("debias gives every choice as many samples as pruning the heads leaves", async () => {
   await using run = await openRun("debias", "scoreSeeds = 2\nshare = 0.3\nratio = 0.05\n");
-  await succeed(run.call, SURROUNDINGS);
+  await succeed(run.call);
   const { rest, assignment, heads } = await readJson(`${run.out}/steps/clusters.json`);
   const { summary } = await run.analyse("redundant");
   assert.equal(rest.length, SAMPLES - summary.redundant);
@@ -90,7 +88,7 @@ Deno.test("debias gives every choice as many samples as pruning the heads leaves
 
 Deno.test("poison draws from exactly the head that `cluster` finds", async () => {
   await using run = await openRun("poison", "shares = [0.05, 0.2]\nratio = 0.3\n");
-  await succeed(run.call, SURROUNDINGS);
+  await succeed(run.call);
   const { summary, path } = await run.analyse("cluster", "--per-class", "--ratio", "0.3");
   const assignment = await readArray(`${path}/assignment.npy`, Int32Array, [SAMPLES]);
   const heads = summary.heads.map(({ cluster }: { cluster: number }) => cluster);
@@ -107,13 +105,13 @@ Deno.test("sizes that do not go together are refused before any work, with their
   await using run = await openRun("poison");
   for (const shares of ["[0.05,0.001]", "[0.1,0.1]"]) {
     await Deno.writeTextFile(run.config, `${CONFIG}shares = ${shares}\n`);
-    const { code, stderr } = await finish(prepareLpntk(run.call, SURROUNDINGS));
+    const { code, stderr } = await runLpntk(run.call);
     assert.equal(code, 2);
     assert.ok(stderr.includes(`c.toml, line 11: got shares = ${shares}, need `), stderr);
   }
 
   await Deno.writeTextFile(run.config, CONFIG.replace(/trainSize = .*/, "trainSize = 3980"));
-  const large = await finish(prepareLpntk(run.call, SURROUNDINGS));
+  const large = await runLpntk(run.call);
   assert.equal(large.code, 2);
   assert.match(large.stderr, /c\.toml, line 4: got trainSize = 3980, need at most 3950: /);
 });

@@ -1,9 +1,7 @@
 /** The experiments forgetting and theorem1 at a tiny size, on the digits that come with the program. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { finish, listFolder, prepareLpntk, readJson, succeed } from "./process.ts";
-
-const TIMEOUT_MS = 300_000;
+import { listFolder, readJson, runLpntk, succeed } from "./process.ts";
 
 /** Runs an experiment with settings in a folder of its own. */
 async function run(path: string, name: string, settings: Record<string, unknown>, out: string) {
@@ -20,7 +18,7 @@ async function complete(
   settings: Record<string, unknown>,
   out: string,
 ) {
-  const text = await succeed(await run(path, name, settings, out), { timeoutMs: TIMEOUT_MS });
+  const text = await succeed(await run(path, name, settings, out));
   const metrics = await readJson(`${path}/${out}/metrics.json`);
   const claims = await readJson(`${path}/${out}/claims.json`);
   return { text, metrics, claims };
@@ -165,7 +163,7 @@ Deno.test("settings that do not go together stop an experiment at their line, be
     ],
   ] as const;
   for (const [name, settings, says] of mistakes) {
-    const { code, stderr } = await finish(prepareLpntk(await run(path, name, settings, "a")));
+    const { code, stderr } = await runLpntk(await run(path, name, settings, "a"));
     assert.equal(code, 2, stderr);
     assert.match(stderr.trim(), says);
     assert.deepEqual(await listFolder(path), ["a.toml"]);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { type Help, readHelp, writePage } from "./help.ts";
-import { expectSuccess, finish, prepareDeno, prepareLpntk, ROOT, succeed } from "./process.ts";
+import { expectSuccess, prepareDeno, ROOT, runLpntk, succeed } from "./process.ts";
 
 /** Every command, its arguments and its options. */
 const SYNOPSIS = `
@@ -60,7 +60,7 @@ Deno.test("the page of commands is what --help prints", async () => {
 });
 
 Deno.test("a call without a command shows the help and exits with 2", async () => {
-  const { code, stdout, stderr } = await finish(prepareLpntk([]));
+  const { code, stdout, stderr } = await runLpntk([]);
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   assert.equal(stderr, await succeed(["--help"]));
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { decodeSafetensors, writeNpy } from "../../mod.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
+import { finish, prepareLpntk, readArray, readJson, runLpntk, succeed } from "./process.ts";
 
 const SOURCE = `
 import { add, averagePool, flatten, type NetworkDefinition, relu } from "lpntk";
@@ -50,7 +50,11 @@ Deno.test("every command takes a network from a file", async () => {
   const kernel = await readArray(`${path}/K.npy`, Float32Array, [60, 60]);
   const { attributes } = await readJson(`${path}/K.zarr/zarr.json`);
   assert.match(JSON.stringify(attributes), /"model":"mine\.ts, SHA-256 [0-9a-f]{64}"/);
-  await call("redundant", ...source, "--out", "redundant");
+  const here = (command: string, ...args: string[]) =>
+    succeed([command, ...args, "--out", `${path}/${command}`]);
+  const file = ["--model", `${path}/mine.ts`, ...data];
+  const trained = [...file, "--weights", `${path}/trained/weights.safetensors`];
+  await here("redundant", ...trained);
   assert.deepEqual(
     [...await readArray(`${path}/redundant/redundant.npy`, Uint8Array, [60])],
     Array.from({ length: 60 }, (_, i) => {
@@ -58,15 +62,15 @@ Deno.test("every command takes a network from a file", async () => {
       return Number(row.some((similarity) => similarity > row[i]));
     }),
   );
-  await call("relate", ...source, "--out", "relations");
-  await call("cluster", ...source, "--out", "clusters");
-  await call("neighbours", ...source, "--test", "3", "--out", "near");
-  await call("prune", ...source, "--method", "redundant", "--out", "kept");
+  await here("relate", ...trained);
+  await here("cluster", ...trained);
+  await here("neighbours", ...trained, "--test", "3");
+  await here("prune", ...trained, "--method", "redundant");
   const arms = ["--arm", "full", "--seeds", "1"];
-  await call("compare", "--model", "./mine.ts", ...data, ...training, ...arms, "--out", "compared");
+  await here("compare", ...file, ...training, ...arms);
   await call("run", "--model", "./mine.ts", ...data, ...training, "--seeds", "2", "--out", "run");
   assert.equal((await readJson(`${path}/run/summary.json`)).model, "./mine.ts");
-  const plan = await call("plan", "--model", "./mine.ts", "--samples", "60");
+  const plan = await succeed(["plan", "--model", `${path}/mine.ts`, "--samples", "60"]);
   assert.match(plan, /first +40, contracted\n +second +16, contracted\n +last +65 \+ 10, factored/);
 
   // a store of another network is not gone on with, though the weights fit
@@ -100,12 +104,24 @@ Deno.test("awkward images are named, or right: gray ones for colours, huge ones,
     model: string,
     data: string,
     out: string,
-  ) => ["train", "--model", model, "--data", data, "--epochs", "1", "--batch", "2", "--out", out];
-  await succeed(train("resnet8", "colour", "coloured"), { cwd: path });
-  const source = ["--model", "resnet8", "--weights", "coloured/weights.safetensors"];
+  ) => [
+    "train",
+    "--model",
+    model,
+    "--data",
+    `${path}/${data}`,
+    "--epochs",
+    "1",
+    "--batch",
+    "2",
+    "--out",
+    `${path}/${out}`,
+  ];
+  await succeed(train("resnet8", "colour", "coloured"));
+  const source = ["--model", "resnet8", "--weights", `${path}/coloured/weights.safetensors`];
   const refused: [string[], RegExp][] = [
     [
-      ["gram", ...source, "--data", "gray", "--out", "K.npy"],
+      ["gram", ...source, "--data", `${path}/gray`, "--out", `${path}/K.npy`],
       /misshapen 'conv1.weight' \[16, 3, 3, 3\] for \[outputs, 1, 3, 3\]/,
     ],
     [
@@ -116,16 +132,23 @@ Deno.test("awkward images are named, or right: gray ones for colours, huge ones,
     [train("resnet8", "huge", "c"), /Cannot use layer 'conv1': got x of 2048 x 2048 pixels/],
   ];
   for (const [call, message] of refused) {
-    const { code, stdout, stderr } = await finish(prepareLpntk(call, { cwd: path }));
+    const { code, stdout, stderr } = await runLpntk(call);
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
     assert.match(stderr, message);
     assert.equal(stderr.trim().split("\n").length, 1, stderr);
   }
-  await succeed(train("mlp", "pixel", "d"), { cwd: path });
-  await succeed(
-    ["cluster", ...source, "--data", "colour", "--per-class", "--ratio", "0.5", "--out", "e"],
-    { cwd: path },
-  );
+  await succeed(train("mlp", "pixel", "d"));
+  await succeed([
+    "cluster",
+    ...source,
+    "--data",
+    `${path}/colour`,
+    "--per-class",
+    "--ratio",
+    "0.5",
+    "--out",
+    `${path}/e`,
+  ]);
   const assignment = await readArray(`${path}/e/assignment.npy`, Int32Array, [6]);
   assert.equal(assignment[5], 2, "the class of one is a cluster by itself");
   assert.ok(!assignment.subarray(0, 5).includes(2));

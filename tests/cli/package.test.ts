@@ -7,15 +7,23 @@ import { expectSuccess, prepareDeno, ROOT, succeed } from "./process.ts";
 /** README's example imports the package under this name. */
 const SPECIFIER = `"lpntk"`;
 
-/** Another project, with the weights that README's example loads. */
+let trained: Promise<Uint8Array> | undefined;
+
+/** Weights that README's example loads. */
+async function train(): Promise<Uint8Array> {
+  await using folder = await openTempFolder();
+  const out = `${folder.path}/run`;
+  await succeed(
+    `train --model lenet5 --data digits --train-size 200 --epochs 1 --out ${out}`.split(" "),
+  );
+  return await Deno.readFile(`${out}/weights.safetensors`);
+}
+
+/** Another project, with these weights. */
 async function openProject() {
   const folder = await openTempFolder();
   const { path } = folder;
-  await succeed(
-    `train --model lenet5 --data digits --train-size 200 --epochs 1 --out ${path}/run`.split(" "),
-  );
-  await Deno.rename(`${path}/run/weights.safetensors`, `${path}/weights.safetensors`);
-  await Deno.remove(`${path}/run`, { recursive: true });
+  await Deno.writeFile(`${path}/weights.safetensors`, await (trained ??= train()));
   // the real path: on some systems the folder for temporary files is a link, past which `..` leads elsewhere
   const module = relative(await Deno.realPath(path), `${ROOT}/mod.ts`).replaceAll("\\", "/");
   return { ...folder, module };

@@ -1,5 +1,6 @@
-/** What the tests of the command line share: lpntk as a process of its own, and what it leaves on disk. @module */
+/** What the tests of the command line share: lpntk in this process or in one of its own, and what it leaves on disk. @module */
 import assert from "node:assert/strict";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 // A process says on standard error what it downloads; imported here, everything is there before the first one runs.
 import { main } from "../../cli/main.ts";
@@ -71,28 +72,58 @@ export async function finish(command: Deno.Command): Promise<Outcome> {
  * @throws {Error} if it exits with another code than 0, or writes anything to standard error.
  */
 export async function expectSuccess(command: Deno.Command): Promise<string> {
-  const { code, stdout, stderr } = await finish(command);
+  return assertSuccess(await finish(command));
+}
+
+function assertSuccess({ code, stdout, stderr }: Outcome): string {
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, `exit code ${code}: ${stderr}`);
   return stdout;
 }
 
-/** {@linkcode expectSuccess} of lpntk. */
-export function succeed(args: readonly string[], surroundings?: Surroundings): Promise<string> {
-  return expectSuccess(prepareLpntk(args, surroundings));
+/** The call in this process that others wait for. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Runs a command in this process, one after another; paths have to be absolute. */
+export function callHere(args: readonly string[]): Promise<Outcome> {
+  const own = last.then(() => listen(args));
+  last = own.catch(() => {});
+  return own;
 }
 
-/** Runs a command in this process, which is faster than {@linkcode finish}; paths have to be absolute. */
-export async function callHere(args: readonly string[]): Promise<Outcome> {
+/** What a command says on the console of this process. */
+async function listen(args: readonly string[]): Promise<Outcome> {
   const [log, error] = [console.log, console.error];
+  const { stdout, stderr } = process;
+  const [write, complain] = [stdout.write, stderr.write];
   const said = { stdout: "", stderr: "" };
   console.log = (...words) => said.stdout += `${words.join(" ")}\n`;
   console.error = (...words) => said.stderr += `${words.join(" ")}\n`;
+  // where commander prints help
+  stdout.write = (text) => Boolean(said.stdout += text);
+  stderr.write = (text) => Boolean(said.stderr += text);
   try {
     const code = await main(args);
     return { code, stdout: said.stdout, stderr: withoutAdapter(said.stderr) };
   } finally {
     [console.log, console.error] = [log, error];
+    [stdout.write, stderr.write] = [write, complain];
   }
+}
+
+/**
+ * Runs lpntk as a test has to: in this process, where no start, no loading and no shader that is compiled again keeps the test waiting, or
+ * where it is given other surroundings than this process has, in one of its own.
+ */
+export function runLpntk(args: readonly string[], surroundings?: Surroundings): Promise<Outcome> {
+  return surroundings ? finish(prepareLpntk(args, surroundings)) : callHere(args);
+}
+
+/** A {@linkcode runLpntk} that must succeed, as {@linkcode expectSuccess} has it. */
+export async function succeed(
+  args: readonly string[],
+  surroundings?: Surroundings,
+): Promise<string> {
+  return assertSuccess(await runLpntk(args, surroundings));
 }
 
 /** Asserts that a command failed with exit code 1 and one line that holds all of `says`. */

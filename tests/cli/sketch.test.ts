@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { encodeSafetensors, type Weights } from "../../mod.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
-import { assertRefused, finish, prepareLpntk, readArray, readJson, succeed } from "./process.ts";
+import { assertRefused, readArray, readJson, runLpntk, succeed } from "./process.ts";
 
 /** So few that the error bar is of all pairs. */
 const COUNT = 20;
@@ -44,15 +44,15 @@ function judge(exact: Float32Array, estimate: Float32Array) {
 Deno.test("whatever comes from a sketched kernel says how far off it is", async () => {
   await using folder = await openTempFolder();
   const { path } = folder;
-  const call = (text: string) => succeed(text.split(" "), { cwd: path });
+  const call = (text: string) => succeed(text.replaceAll("@", path).split(" "));
   await Deno.writeFile(`${path}/w.safetensors`, encodeSafetensors(drawWeights()));
-  const network = "--model mlp --weights w.safetensors --data digits";
+  const network = "--model mlp --weights @/w.safetensors --data digits";
   const source = `${network} --train-size ${COUNT}`;
   const sketched = `${source} --sketch ${DIMENSION}`;
   const shape = [COUNT, COUNT];
 
-  await call(`gram ${source} --out exact.npy`);
-  const text = await call(`gram ${sketched} --out estimate.npy`);
+  await call(`gram ${source} --out @/exact.npy`);
+  const text = await call(`gram ${sketched} --out @/estimate.npy`);
   const exact = await readArray(`${path}/exact.npy`, Float32Array, shape);
   const estimate = await readArray(`${path}/estimate.npy`, Float32Array, shape);
   const expected = judge(exact, estimate);
@@ -64,7 +64,7 @@ Deno.test("whatever comes from a sketched kernel says how far off it is", async 
   }%\n`;
   assert.ok(text.includes(line), text);
 
-  await call(`gram ${sketched} --out K.zarr`);
+  await call(`gram ${sketched} --out @/K.zarr`);
   const { attributes } = await readJson(`${path}/K.zarr/zarr.json`);
   assert.equal(attributes.sketch, "100 numbers, seed 0");
   assert.deepEqual(attributes.sketch_error, expected);
@@ -76,14 +76,14 @@ Deno.test("whatever comes from a sketched kernel says how far off it is", async 
     "prune --method head",
   ];
   for (const [i, analysis] of analyses.entries()) {
-    for (const from of [sketched, "--kernel K.zarr"]) {
+    for (const from of [sketched, "--kernel @/K.zarr"]) {
       const out = `out${i}${from.startsWith("--kernel") ? "stored" : ""}`;
-      assert.ok((await call(`${analysis} ${from} --out ${out}`)).includes(line), analysis);
+      assert.ok((await call(`${analysis} ${from} --out @/${out}`)).includes(line), analysis);
       assert.deepEqual((await readJson(`${path}/${out}/summary.json`)).sketch, expected);
     }
   }
   // of an exact kernel there is nothing to say
-  const plain = JSON.parse(await call(`redundant --kernel exact.npy --out plain --json`));
+  const plain = JSON.parse(await call(`redundant --kernel @/exact.npy --out @/plain --json`));
   assert.equal("sketch" in plain, false);
 });
 
@@ -91,14 +91,14 @@ Deno.test("between two sets of samples the error bar is of pairs between them", 
   await using folder = await openTempFolder();
   const { path } = folder;
   const call = async (text: string) =>
-    JSON.parse(await succeed([...text.split(" "), "--json"], { cwd: path }));
+    JSON.parse(await succeed([...text.replaceAll("@", path).split(" "), "--json"]));
   await Deno.writeFile(`${path}/w.safetensors`, encodeSafetensors(drawWeights()));
   const source =
-    `--model mlp --weights w.safetensors --data digits --train-size 15 --sketch ${DIMENSION}`;
-  const cross = await call(`gram ${source} --cross --test-size 12 --out G.npy`);
+    `--model mlp --weights @/w.safetensors --data digits --train-size 15 --sketch ${DIMENSION}`;
+  const cross = await call(`gram ${source} --cross --test-size 12 --out @/G.npy`);
   assert.deepEqual([cross.sketch.dimension, cross.sketch.pairs], [DIMENSION, 15 * 12]);
   const tests = await readArray(`${path}/G.test_samples.npy`, Int32Array, [12]);
-  const neighbours = await call(`neighbours ${source} --test ${tests[3]} --out neighbours`);
+  const neighbours = await call(`neighbours ${source} --test ${tests[3]} --out @/neighbours`);
   assert.deepEqual([neighbours.sketch.dimension, neighbours.sketch.pairs], [DIMENSION, 15]);
   const similarity = await readArray(`${path}/neighbours/similarity.npy`, Float32Array, [1, 15]);
   const kernel = await readArray(`${path}/G.npy`, Float32Array, [15, 12]);
@@ -108,8 +108,8 @@ Deno.test("between two sets of samples the error bar is of pairs between them", 
 Deno.test("run says how far off its kernel is", async () => {
   await using folder = await openTempFolder();
   const call =
-    `run --data digits --train-size 60 --test-size 20 --seeds 1 --epochs 1 --sketch ${DIMENSION} --out out`;
-  const text = await succeed(call.split(" "), { cwd: folder.path });
+    `run --data digits --train-size 60 --test-size 20 --seeds 1 --epochs 1 --sketch ${DIMENSION} --out ${folder.path}/out`;
+  const text = await succeed(call.split(" "));
   const { sketch } = await readJson(`${folder.path}/out/summary.json`);
   assert.equal(sketch.pairs, 32 * 33 / 2);
   assert.ok(text.includes(`off by ${(100 * sketch.error).toPrecision(2)}% of`), text);
@@ -120,23 +120,24 @@ Deno.test("a store of another sketch is another job", async () => {
   const { path } = folder;
   await Deno.writeFile(`${path}/w.safetensors`, encodeSafetensors(drawWeights()));
   const gram = (more: string) =>
-    `gram --model mlp --weights w.safetensors --data digits --train-size 9${more}`.split(" ");
+    `gram --model mlp --weights @/w.safetensors --data digits --train-size 9${more}`.replaceAll(
+      "@",
+      path,
+    ).split(" ");
   const refuse = async (more: string, ...says: string[]) =>
-    assertRefused(await finish(prepareLpntk(gram(more), { cwd: path })), ...says);
-  await succeed(gram(" --out exact.zarr"), { cwd: path });
-  await refuse(" --sketch 90 --out exact.zarr", "sketch", '"none"', '"90 numbers, seed 0"');
-  await succeed(gram(" --sketch 90 --out K.zarr"), { cwd: path });
-  await refuse(" --out K.zarr", "sketch", '"90 numbers, seed 0"', '"none"');
-  await refuse(" --sketch 91 --out K.zarr", '"90 numbers, seed 0"', '"91 numbers, seed 0"');
-  const again = JSON.parse(await succeed(gram(" --sketch 90 --out K.zarr --json"), { cwd: path }));
+    assertRefused(await runLpntk(gram(more)), ...says);
+  await succeed(gram(" --out @/exact.zarr"));
+  await refuse(" --sketch 90 --out @/exact.zarr", "sketch", '"none"', '"90 numbers, seed 0"');
+  await succeed(gram(" --sketch 90 --out @/K.zarr"));
+  await refuse(" --out @/K.zarr", "sketch", '"90 numbers, seed 0"', '"none"');
+  await refuse(" --sketch 91 --out @/K.zarr", '"90 numbers, seed 0"', '"91 numbers, seed 0"');
+  const again = JSON.parse(await succeed(gram(" --sketch 90 --out @/K.zarr --json")));
   assert.deepEqual([again.tiles.found, again.sketch.dimension], [1, 90]);
 
   const file = `${path}/K.zarr/zarr.json`;
   const array = await readJson(file);
   array.attributes.sketch_error.error = "small";
   await Deno.writeTextFile(file, JSON.stringify(array));
-  const outcome = await finish(
-    prepareLpntk(["relate", "--kernel", `${path}/K.zarr`, "--out", `${path}/out`]),
-  );
+  const outcome = await runLpntk(["relate", "--kernel", `${path}/K.zarr`, "--out", `${path}/out`]);
   assertRefused(outcome, "K.zarr", "sketch_error", "as lpntk gram writes it");
 });

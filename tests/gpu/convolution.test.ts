@@ -21,14 +21,7 @@ import {
 } from "../../engine/reference/layers.ts";
 import { dotBound } from "../../engine/reference/numbers.ts";
 import { type Numbers, sizeOf } from "../../engine/reference/tensor.ts";
-import {
-  assertOutput,
-  drawIntegers,
-  drawNumbers,
-  type Floats,
-  launchTwice,
-  testGpu,
-} from "./open.ts";
+import { assertOutput, drawNumbers, type Floats, launchTwice, testGpu } from "./open.ts";
 
 /** A convolution of images `[N, H, W, I]` with a filter `[kh, kw, I, O]`. */
 interface Case {
@@ -73,9 +66,6 @@ const CASES: readonly Case[] = [
   { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 40, pad: 150 },
   { images: [2, 5, 6, 1], filter: [2, 2, 1, 3], stride: 256, pad: 1024 },
 ];
-
-/** More workgroups than one dimension of a dispatch holds. */
-const MANY_IMAGES = 65_535 * 64 + 67;
 
 function describe({ images, filter, stride, pad }: Case): string {
   return `images ${images.join("x")}, filter ${filter.join("x")}, stride ${stride}, pad ${pad}`;
@@ -433,7 +423,7 @@ for (
     [3, 65, 1, 63],
     [13, 64, 0, 64],
     [2, 4099, 2, 4097],
-    [1, MANY_IMAGES, 0, MANY_IMAGES],
+    [1, 193, 0, 193],
   ]
 ) {
   testGpu(
@@ -454,7 +444,7 @@ for (
   );
 }
 
-for (const [samples, places, channels] of [[1, 1, 1], [3, 5, 21], [2, 16, 32], [5, 49, 13]]) {
+for (const [samples, places, channels] of [[1, 1, 1], [3, 5, 21], [2, 16, 32], [5, 49, 41]]) {
   testGpu(
     `sum_products agrees with its twin: ${samples} x ${places} x ${channels} products`,
     async (gpu) => {
@@ -472,18 +462,6 @@ for (const [samples, places, channels] of [[1, 1, 1], [3, 5, 21], [2, 16, 32], [
     },
   );
 }
-
-testGpu("sum_products numbers more than 65,535 workgroups", async (gpu) => {
-  const [left, right] = [1, 2].map((seed) => drawIntegers(seed, MANY_IMAGES));
-  const { sums } = await launchTwice(
-    gpu,
-    kernels.sum_products,
-    { sample_count: MANY_IMAGES, places: 1, channels: 1 },
-    { left, right, sums: { unfilled: MANY_IMAGES } },
-    Math.ceil(MANY_IMAGES / 64),
-  );
-  assertOutput(sums, left.map((value, i) => value * right[i]), () => 0, "sums");
-});
 
 Deno.test("a convolution whose loops a driver would cut short is refused", () => {
   const attributes = { stride: 1, pad: 1 };
@@ -542,43 +520,4 @@ Deno.test("whatever the stride, what is written out of a convolution stays short
       assert.ok(Number(window) <= 128, `stride ${stride}: ${window} columns at once`);
     }
   }
-});
-
-// Integers keep these exact, so that a misplaced workgroup shows without a twin of four million images.
-const many: Case = {
-  images: [MANY_IMAGES, 1, 1, 1],
-  filter: [1, 1, 1, 1],
-  stride: 1,
-  pad: 0,
-};
-
-testGpu("convolution numbers more than 65,535 workgroups", async (gpu) => {
-  // an invocation makes 8 outputs of one channel: this is near the largest buffer that every device binds
-  const images = 8 * (65_535 * 64 + 1);
-  const x = drawIntegers(1, images);
-  const { outputs } = await launchForward(
-    gpu,
-    { ...many, images: [images, 1, 1, 1] },
-    x,
-    { shape: many.filter, data: [3] },
-    { shape: [1], data: [1] },
-  );
-  assertOutput(outputs, x.map((value) => 3 * value + 1), () => 0, "outputs");
-});
-
-testGpu("filter_gradient numbers more than 65,535 workgroups", async (gpu) => {
-  const x = drawIntegers(1, MANY_IMAGES);
-  const dy = drawIntegers(2, MANY_IMAGES);
-  const { gradients } = await launchFilterGradient(gpu, many, x, dy, {
-    group_samples: 1,
-    first_group: 0,
-    first: 0,
-    end: 1,
-    panel_stride: 64,
-    group_stride: 1,
-    number_stride: 1,
-    offset: 0,
-    length: MANY_IMAGES,
-  });
-  assertOutput(gradients, x.map((value, n) => value * dy[n]), () => 0, "gradients");
 });

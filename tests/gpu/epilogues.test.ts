@@ -19,6 +19,7 @@ import {
   drawNumbers,
   launchTwice,
   layOut,
+  spreadGroups,
   testGpu,
   uploadRows,
 } from "./open.ts";
@@ -86,6 +87,7 @@ for (const count of COUNTS) {
     testGpu(
       `redundancy, relations and nearest samples of ${name} agree with their twins`,
       async (gpu) => {
+        using _ = spreadGroups(gpu);
         const variant = VARIANTS.findLast((v) => canRun(gpu, v, LAYOUT));
         using rows = await uploadRows(gpu, LAYOUT, drawTies(count, count), { variant, blockRows });
         const kappa = await computeGram(rows);

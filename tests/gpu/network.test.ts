@@ -30,6 +30,7 @@ import { assertClose, dotBound } from "../../engine/reference/numbers.ts";
 import { sizeOf } from "../../engine/reference/tensor.ts";
 import { canMount, openDisk } from "../cli/disk.ts";
 import { drawNumbers } from "./open.ts";
+import { pretend } from "./environment.ts";
 import { entkOf, kernelOf, testEngine } from "./open_engine.ts";
 import {
   absolute,
@@ -220,24 +221,20 @@ testEngine(
     if (!disk) return; // said by disk.ts
     const network = wide(3);
     using built = build(engine, network, drawWeights(network, 5));
-    const before = Deno.env.get("TMPDIR");
-    Deno.env.set("TMPDIR", disk.path);
-    try {
-      const data = drawImages(network, 131, 251);
-      await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
-        name: "FileError",
-        message: /^Cannot write rows to .*no space left.*TMPDIR.*allow more memory/,
-      });
-      assert.deepEqual([...Deno.readDirSync(disk.path)], []);
-      Deno.env.set("TMPDIR", `${disk.path}/none`);
-      await assert.rejects(engine.project(built, data, { residence: "file", tileRows: 64 }), {
-        name: "FileError",
-        message: /^Cannot make a file for rows in .*none: .*TMPDIR.*allow more memory/,
-      });
-    } finally {
-      if (before === undefined) Deno.env.delete("TMPDIR");
-      else Deno.env.set("TMPDIR", before);
-    }
+    const data = drawImages(network, 131, 251);
+    const project = async (folder: string) => {
+      using _ = pretend({ TMPDIR: folder });
+      await engine.project(built, data, { residence: "file", tileRows: 64 });
+    };
+    await assert.rejects(project(disk.path), {
+      name: "FileError",
+      message: /^Cannot write rows to .*no space left.*TMPDIR.*allow more memory/,
+    });
+    assert.deepEqual([...Deno.readDirSync(disk.path)], []);
+    await assert.rejects(project(`${disk.path}/none`), {
+      name: "FileError",
+      message: /^Cannot make a file for rows in .*none: .*TMPDIR.*allow more memory/,
+    });
   },
 );
 

@@ -43,6 +43,13 @@ export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
   });
 }
 
+/** Spreads the workgroups of launches over y, two side by side, as those of more than 65,535 are spread, until it is disposed. */
+export function spreadGroups(gpu: Gpu): Disposable {
+  const { groupsAcross } = gpu;
+  gpu.groupsAcross = 2;
+  return { [Symbol.dispose]: () => gpu.groupsAcross = groupsAcross };
+}
+
 /** `count` numbers from [-1, 1), f32; the same for the same seed. */
 export function drawNumbers(seed: number, count: number): Floats {
   // any stream would do; tests that need rare cases have found them in this one
@@ -72,15 +79,19 @@ export interface Output {
 /** Numbers behind the end of a buffer, which the kernel must leave alone. */
 const SLACK = 256;
 
-/** Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, and whether by subgroups. */
+/**
+ * Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, and whether workgroups are spread
+ * over y, and subgroups used.
+ */
 const LAUNCHES = [
-  { garbage: 0x7fc0dead, staged: "buffer", subgroups: false },
-  { garbage: 0x7149f2ca, staged: "texture", subgroups: true },
+  { garbage: 0x7fc0dead, staged: "buffer", isSpread: false, subgroups: false },
+  { garbage: 0x7149f2ca, staged: "texture", isSpread: true, subgroups: true },
 ] as const;
 
 /**
  * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch; the second time operands
- * that may be staged are read from copies in textures, and passed on within subgroups where the device can.
+ * that may be staged are read from copies in textures, and passed on within subgroups where the device can, and workgroups are numbered
+ * along two dimensions.
  *
  * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
  * @returns the buffers that the kernel may write
@@ -119,7 +130,7 @@ async function launch<P extends string, B extends string>(
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
   operands: Operands,
-  { garbage, staged, subgroups }: typeof LAUNCHES[number],
+  { garbage, staged, isSpread, subgroups }: typeof LAUNCHES[number],
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
@@ -133,9 +144,12 @@ async function launch<P extends string, B extends string>(
   gpu.staged = staged;
   const before = gpu.subgroups;
   gpu.subgroups &&= subgroups;
-  const commands = gpu.record();
-  commands.run(kernel, params, buffers, workgroups);
-  commands.submit();
+  {
+    using _ = isSpread ? spreadGroups(gpu) : undefined;
+    const commands = gpu.record();
+    commands.run(kernel, params, buffers, workgroups);
+    commands.submit();
+  }
   gpu.subgroups = before;
   const results: [B, Uint32Array<ArrayBuffer>][] = [];
   for (const [name, access] of kernel.buffers) {
