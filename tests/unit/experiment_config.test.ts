@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { type Choice, encodeConfig, readConfig } from "../../cli/experiments/config.ts";
 import type { Base, Experiment } from "../../cli/experiments/experiment.ts";
-import * as setting from "../../cli/experiments/settings.ts";
+import * as setting from "../../cli/experiments/shared/settings.ts";
 
 const SETTINGS = z.strictObject({
   data: setting.data(),
