@@ -12,6 +12,7 @@ import {
 } from "../../../mod.ts";
 import { summarise } from "../../report/statistics.ts";
 import type { Run } from "../experiment.ts";
+import { listKeys } from "../shared/records.ts";
 import { offsetSeed } from "../shared/settings.ts";
 import { type Trained, trainOnce } from "../shared/training.ts";
 import type { Settings } from "./settings.ts";
@@ -74,7 +75,7 @@ export async function clusterAll(
   const { weights } = trained.reduce((a, b) => findAccuracy(b) > findAccuracy(a) ? b : a);
   using network = engine.network(definition, weights, data.shape);
   const clusterings: Clustering[] = [];
-  for (const kernel of Object.keys(KERNELS) as (keyof typeof KERNELS)[]) {
+  for (const kernel of listKeys(KERNELS)) {
     using projected = new DisposableStack();
     let rows: Rows | undefined;
     for (const scope of SCOPES) {

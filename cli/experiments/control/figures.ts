@@ -29,7 +29,7 @@ export function tabulateTargets(
         "mean relation": arms[arm].relation,
         "of the target's class": arms[arm].samples.filter((other) => pool.labels[other] === label)
           .length,
-        "difficulty (nats)": summarise([...arms[arm].difficulty]).mean,
+        "difficulty (nats)": summarise(arms[arm].difficulty).mean,
       }))
     ),
   };
@@ -63,7 +63,7 @@ export async function drawTargets(
   { seeds }: Settings,
 ): Promise<Figure> {
   const summarised = watched.map(({ arms }) =>
-    mapKeys(ARMS, (arm) => summarise([...arms[arm].difficulty]))
+    mapKeys(ARMS, (arm) => summarise(arms[arm].difficulty))
   );
   summarised.sort((a, b) => a.random.mean! - b.random.mean!);
   const lines = ARMS.map((arm) => ({

@@ -94,7 +94,7 @@ async function watchTarget(
 
 /** Geometric mean over targets of an arm's difficulty over that of the random one, each averaged over the seeds. */
 export function estimateRatio(watched: readonly Watched[], arm: Arm): Estimate {
-  const mean = (values: readonly number[]) => summarise([...values]).mean!;
+  const mean = (values: readonly number[]) => summarise(values).mean!;
   const { value, low, high } = estimateMean(
     watched.map(({ arms }) => Math.log(mean(arms[arm].difficulty) / mean(arms.random.difficulty))),
   );

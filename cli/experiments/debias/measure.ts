@@ -18,7 +18,7 @@ import {
 } from "../../../mod.ts";
 import type { Arm } from "../../comparison.ts";
 import type { Run } from "../experiment.ts";
-import { mapKeys } from "../shared/records.ts";
+import { listKeys, mapKeys } from "../shared/records.ts";
 import { chooseTraining, type SubsetData, trainKernelNetwork } from "../shared/subsets.ts";
 import { createNetwork } from "../shared/training.ts";
 import type { Settings } from "./settings.ts";
@@ -30,7 +30,7 @@ const SCORES = {
   forgettings: "most forgotten",
 } as const;
 type Score = keyof typeof SCORES;
-const SCORE_KEYS = Object.keys(SCORES) as Score[];
+const SCORE_KEYS = listKeys(SCORES);
 
 /** What is left of the training set, and its clusters. */
 export interface Rest {

@@ -85,7 +85,7 @@ export function averageLast(runs: readonly PairRun[]): number[] {
   );
 }
 
-function mean(values: number[]): string {
+function mean(values: readonly number[]): string {
   return summarise(values).mean!.toFixed(2);
 }
 

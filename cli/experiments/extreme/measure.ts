@@ -13,7 +13,7 @@ import {
   takeSamples,
 } from "../../../mod.ts";
 import type { Run } from "../experiment.ts";
-import { mapKeys } from "../shared/records.ts";
+import { listKeys, mapKeys } from "../shared/records.ts";
 import { offsetSeed } from "../shared/settings.ts";
 import { createNetwork } from "../shared/training.ts";
 import type { Settings } from "./settings.ts";
@@ -21,7 +21,7 @@ import type { Settings } from "./settings.ts";
 /** The samples' labels, by what the paper says of them. */
 const LABELS = { "same label": [0, 0], "different labels": [0, 1] } as const;
 export type Case = keyof typeof LABELS;
-export const CASES = Object.keys(LABELS) as Case[];
+export const CASES = listKeys(LABELS);
 
 /** What one pair did. */
 export interface PairRun {

@@ -15,6 +15,7 @@ import {
   scoreLogits,
   takeSamples,
 } from "../../../mod.ts";
+import { listKeys } from "../shared/records.ts";
 
 /** How samples are ranked, the most suspicious first, and what each ranking needs to know. */
 export const SCORES = {
@@ -30,12 +31,12 @@ export const SCORES = {
   candidateAndSummed: { name: "best other label and summed loss", needs: "the whole training" },
 } as const;
 export type Score = keyof typeof SCORES;
-export const SCORE_KEYS = Object.keys(SCORES) as Score[];
+export const SCORE_KEYS = listKeys(SCORES);
 
 /** What suggests another label: the kernel with each label tried, and the logits. */
 export const SUGGESTERS = { candidate: "the kernel", logits: "the logits" } as const;
 export type Suggester = keyof typeof SUGGESTERS;
-export const SUGGESTER_KEYS = Object.keys(SUGGESTERS) as Suggester[];
+export const SUGGESTER_KEYS = listKeys(SUGGESTERS);
 
 /** What one network says of the samples that it learnt. */
 export interface Suspicion {

@@ -8,8 +8,8 @@ import type { ArmResult } from "../../comparison.ts";
 import { formatPercent } from "../../report/statistics.ts";
 import type { Claim } from "../experiment.ts";
 import { claimTest, DEGREES_NOTE } from "../shared/arms.ts";
-import { findReported } from "../shared/paper.ts";
-import { type Kept, type Kernel, nameKept, nameRandom, WHOLE } from "./measure.ts";
+import { findReported, type Kernel } from "../shared/paper.ts";
+import { type Kept, nameKept, nameRandom, WHOLE } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
 /** The paper's t-tests of the whole set against what is left. */

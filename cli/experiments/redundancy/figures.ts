@@ -6,9 +6,9 @@
 import type { ArmResult } from "../../comparison.ts";
 import type { Figure, Table } from "../experiment.ts";
 import { drawSubsets, tabulateArms, tabulateTests } from "../shared/arms.ts";
-import { KERNEL_NAMES } from "../shared/paper.ts";
+import { KERNEL_NAMES, KERNELS } from "../shared/paper.ts";
 import { RULES } from "../shared/settings.ts";
-import { type Kept, KERNELS, nameKept, nameRandom, WHOLE } from "./measure.ts";
+import { type Kept, nameKept, nameRandom, WHOLE } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
 /** Redundant samples by kernel and rule. */

@@ -6,13 +6,10 @@
 import { findRedundant, keepRandom, keepUnflagged, type RedundancyRule } from "../../../mod.ts";
 import type { Arm } from "../../comparison.ts";
 import type { Run } from "../experiment.ts";
-import { KERNEL_NAMES } from "../shared/paper.ts";
+import { type Kernel, KERNEL_NAMES, KERNELS } from "../shared/paper.ts";
 import { RULES } from "../shared/settings.ts";
 import { type SubsetData, trainKernelNetwork } from "../shared/subsets.ts";
 import type { Settings } from "./settings.ts";
-
-export const KERNELS = ["lpntk", "pntk"] as const;
-export type Kernel = typeof KERNELS[number];
 
 /** Indices of the samples that are not redundant, by kernel and rule. */
 export type Kept = Record<Kernel, Record<RedundancyRule, number[]>>;

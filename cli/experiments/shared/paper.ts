@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { listKeys } from "./records.ts";
 
 /** Data set and network. */
 export const PAPER_NETWORKS = {
@@ -12,6 +13,8 @@ export const PAPER_NETWORKS = {
 
 /** The two kernels that the paper compares, as it writes them. */
 export const KERNEL_NAMES = { lpntk: "lpNTK", pntk: "pNTK" } as const;
+export type Kernel = keyof typeof KERNEL_NAMES;
+export const KERNELS = listKeys(KERNEL_NAMES);
 
 /** What the paper reports of a data set; MNIST's for every other one, which then differs from the paper's setting. */
 export function findReported<M, C>(

@@ -4,6 +4,11 @@
  * @module
  */
 
+/** The keys of an object, in their order. */
+export function listKeys<Key extends string>(record: Readonly<Record<Key, unknown>>): Key[] {
+  return Object.keys(record) as Key[];
+}
+
 /** An object with these keys, in this order, and a value for each. */
 export function mapKeys<Key extends string, T>(
   keys: readonly Key[],

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Claim } from "../experiment.ts";
-import { KERNEL_NAMES } from "../shared/paper.ts";
+import { type Kernel, KERNEL_NAMES, KERNELS } from "../shared/paper.ts";
 import { claimDirection, claimNumber } from "../shared/verdict.ts";
 import type { Floor, Series, Slope } from "./fits.ts";
-import { type Growth, GROWTHS, type Kernel, KERNELS, PAIRS, type Pairs } from "./measure.ts";
+import { type Growth, GROWTHS, PAIRS, type Pairs } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
 const GROWS = {

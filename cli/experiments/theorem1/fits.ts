@@ -5,12 +5,12 @@
  */
 import { estimateMean } from "../../report/intervals.ts";
 import { type Estimate, fitSlope } from "../../report/statistics.ts";
+import { type Kernel, KERNELS } from "../shared/paper.ts";
+import { listKeys } from "../shared/records.ts";
 import {
   type Distance,
   type Growth,
   GROWTHS,
-  type Kernel,
-  KERNELS,
   PAIRS,
   type Pairs,
   type Sighting,
@@ -22,7 +22,7 @@ export const MEASURES = {
   relative: ({ relative }: Distance) => relative,
 } as const;
 export type Measure = keyof typeof MEASURES;
-export const MEASURE_KEYS = Object.keys(MEASURES) as Measure[];
+export const MEASURE_KEYS = listKeys(MEASURES);
 
 /** One distance as the width grows. */
 export interface Series {

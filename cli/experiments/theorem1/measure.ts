@@ -17,15 +17,13 @@ import {
 import { summarise } from "../../report/statistics.ts";
 import { type Run, SettingError } from "../experiment.ts";
 import { drawFromClasses } from "../shared/classes.ts";
+import type { Kernel } from "../shared/paper.ts";
 import { offsetSeed } from "../shared/settings.ts";
 import type { Settings } from "./settings.ts";
 
 /** Which hidden layers are as wide as the setting says; the first one otherwise keeps the smallest width. */
 export const GROWTHS = ["all", "last"] as const;
 export type Growth = typeof GROWTHS[number];
-
-export const KERNELS = ["lpntk", "pntk"] as const;
-export type Kernel = typeof KERNELS[number];
 
 export const PAIRS = ["one label", "two labels"] as const;
 export type Pairs = typeof PAIRS[number];
