@@ -181,3 +181,11 @@ Deno.test("where a setting stands is told by line, or by the base that it came f
   assert.equal(locate("learningRate"), "c.toml, line 4");
   assert.equal(locate("epochs"), "quick settings of trial");
 });
+
+Deno.test("seeds that follow a seed are ones that a setting takes, and differ", () => {
+  const settings = z.strictObject({ seed: setting.seed() });
+  const last = settings.parse({ seed: 2 ** 32 - 1 }).seed;
+  assert.equal(setting.offsetSeed(7, 5), 12);
+  const following = [0, 1, 2].map((offset) => setting.offsetSeed(last, offset));
+  assert.deepEqual(following.map((seed) => settings.parse({ seed }).seed), [last, 0, 1]);
+});

@@ -15,7 +15,11 @@ import type { Settings } from "./settings.ts";
 /** The paper's t-test of the whole set against the pruned one. */
 const PAPER_TESTS = { mnist: "t(19) = -3.205, p = 0.005", cifar10: "t(19) = -3.996, p = 0.003" };
 
-/** @param size samples that pruning keeps */
+/**
+ * The claims on the pruned set.
+ *
+ * @param size samples that pruning keeps
+ */
 export function claimDebias(
   settings: Settings,
   results: readonly ArmResult[],

@@ -7,7 +7,11 @@ import type { Claim } from "../experiment.ts";
 import { claimDirection } from "../shared/verdict.ts";
 import type { Comparison } from "./comparisons.ts";
 
-/** @param comparisons from the largest subsets to the smallest */
+/**
+ * The claims on how rho runs over the size of the subsets.
+ *
+ * @param comparisons from the largest subsets to the smallest
+ */
 export function claimDifficulty(comparisons: readonly Comparison[]): Claim[] {
   return [claimFall(comparisons), claimLeast(comparisons)];
 }

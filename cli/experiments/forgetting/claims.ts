@@ -28,7 +28,11 @@ const ACCURATE_PREDICTORS: readonly (readonly [Predictor, string])[] = [
   ["lpNTK, logits", "lpNTK times the identity in place of the eNTK predicts it too"],
 ];
 
-/** @param failure why nothing can be claimed of the network */
+/**
+ * The numbers of table 1, and whether predictions are accurate.
+ *
+ * @param failure why nothing can be claimed of the network
+ */
 export function claimForgetting(
   settings: Settings,
   outcomes: readonly Outcome[],

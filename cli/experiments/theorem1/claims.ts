@@ -15,7 +15,11 @@ const GROWS = {
   last: "the last hidden layer alone grows",
 } as const;
 
-/** @param classes of the data set, the paper's K */
+/**
+ * The theorem as it is written, and both readings of its limit.
+ *
+ * @param classes of the data set, the paper's K
+ */
 export function claimTheorem(
   slopes: readonly Slope[],
   floors: readonly Floor[],
