@@ -2,7 +2,8 @@
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { findUsedAdapter, openAdapter } from "../adapter.ts";
-import { testKernels, TOLERANCE } from "./self_test.ts";
+import { TOLERANCE } from "../self_test/checks.ts";
+import { testKernels } from "../self_test/self_test.ts";
 import { options, report } from "./shared.ts";
 
 /** Limits that decide what fits. */

@@ -12,7 +12,7 @@ import { type Estimate, summarise } from "./statistics.ts";
  * @throws {RangeError} no value, or one that is not finite
  */
 export function estimateMean(values: readonly number[]): Estimate {
-  const { mean, standardDeviation } = summarise([...values]);
+  const { mean, standardDeviation } = summarise(values);
   if (mean === null) throw new RangeError("Cannot estimate a mean: got no value, need at least 1");
   if (standardDeviation === null) return { value: mean, low: null, high: null };
   const [low, high] = jStat.tci(mean, 0.05, standardDeviation, values.length);

@@ -42,7 +42,7 @@ export interface MeanComparison {
  *
  * @throws {RangeError} a value is NaN or infinite
  */
-export function summarise(values: number[]): Summary {
+export function summarise(values: readonly number[]): Summary {
   checkFinite("summarise values", values);
   if (values.length === 0) return { mean: null, standardDeviation: null };
   // A running mean, unlike sum / n, is exact for equal values: their deviation is 0, not 1e-17.

@@ -1,6 +1,7 @@
 /** `lpntk doctor` and its self-test, on sound shaders and on sabotaged ones: whatever a kernel gets wrong, it is named. @module */
 import assert from "node:assert/strict";
-import { type Check, testKernels } from "../../cli/commands/self_test.ts";
+import type { Check } from "../../cli/self_test/checks.ts";
+import { testKernels } from "../../cli/self_test/self_test.ts";
 import { main } from "../../cli/main.ts";
 import { withoutAdapter } from "../cli/process.ts";
 import { type Engine, openEngine } from "../../engine/engine.ts";

@@ -1,15 +1,15 @@
 /** Arms of an experiment on a real engine: what is trained, kept and left out. @module */
 import assert from "node:assert/strict";
-import { debias } from "../../cli/experiments/debias.ts";
+import { debias } from "../../cli/experiments/debias/debias.ts";
 import type { Run } from "../../cli/experiments/experiment.ts";
 import {
   loadSubsetData,
   type SubsetSettings,
   trainKernelNetwork,
   trainSubsetArms,
-} from "../../cli/experiments/subsets.ts";
-import { poison } from "../../cli/experiments/poison.ts";
-import { redundancy } from "../../cli/experiments/redundancy.ts";
+} from "../../cli/experiments/shared/subsets.ts";
+import { poison } from "../../cli/experiments/poison/poison.ts";
+import { redundancy } from "../../cli/experiments/redundancy/redundancy.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import { loadDataset } from "../../engine/data/named.ts";
 import { type Dataset, takeSamples } from "../../engine/data/dataset.ts";

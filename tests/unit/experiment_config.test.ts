@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { type Choice, encodeConfig, readConfig } from "../../cli/experiments/config.ts";
 import type { Base, Experiment } from "../../cli/experiments/experiment.ts";
-import * as setting from "../../cli/experiments/settings.ts";
+import * as setting from "../../cli/experiments/shared/settings.ts";
 
 const SETTINGS = z.strictObject({
   data: setting.data(),
@@ -180,4 +180,12 @@ Deno.test("where a setting stands is told by line, or by the base that it came f
   assert.equal(locate("sizes"), "c.toml, line 2");
   assert.equal(locate("learningRate"), "c.toml, line 4");
   assert.equal(locate("epochs"), "quick settings of trial");
+});
+
+Deno.test("seeds that follow a seed are ones that a setting takes, and differ", () => {
+  const settings = z.strictObject({ seed: setting.seed() });
+  const last = settings.parse({ seed: 2 ** 32 - 1 }).seed;
+  assert.equal(setting.offsetSeed(7, 5), 12);
+  const following = [0, 1, 2].map((offset) => setting.offsetSeed(last, offset));
+  assert.deepEqual(following.map((seed) => settings.parse({ seed }).seed), [last, 0, 1]);
 });

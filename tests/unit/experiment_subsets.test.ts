@@ -6,7 +6,7 @@ import {
   type Pair,
   tabulateArms,
   tabulateTests,
-} from "../../cli/experiments/subsets.ts";
+} from "../../cli/experiments/shared/arms.ts";
 
 function makeArm(name: string, accuracies: readonly number[]): ArmResult {
   const runs = accuracies.map((testAccuracy, seed) => ({

@@ -1,6 +1,6 @@
 /** The distance that theorem 1 bounds, worked out by hand. @module */
 import assert from "node:assert/strict";
-import { measureDistances } from "../../cli/experiments/theorem1.ts";
+import { measureDistances } from "../../cli/experiments/theorem1/measure.ts";
 
 Deno.test("distances between kappa I and the eNTK are means over pairs of different samples, by their labels", () => {
   // three samples, of labels 0, 0 and 1; two classes

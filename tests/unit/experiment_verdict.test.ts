@@ -5,7 +5,7 @@ import {
   claimNumber,
   claimSide,
   listDifferences,
-} from "../../cli/experiments/verdict.ts";
+} from "../../cli/experiments/shared/verdict.ts";
 
 const direction = { what: "w", paper: "falls", ours: "fell", need: "it falls" };
 

@@ -1,0 +1,44 @@
+/**
+ * Tables and figures of `poison`.
+ *
+ * @module
+ */
+import type { ArmResult } from "../../comparison.ts";
+import type { Figure, Table } from "../experiment.ts";
+import { drawSubsets, tabulateArms, tabulateTests } from "../shared/arms.ts";
+import { describeHead, formatShare, nameArms } from "./measure.ts";
+import type { Settings } from "./settings.ts";
+
+/** How well every arm learns, and what is in the head; `counts` are its samples by class. */
+export function tabulatePoison(
+  settings: Settings,
+  results: readonly ArmResult[],
+  counts: readonly number[],
+): Table[] {
+  return [
+    tabulateTests(results, settings.shares.map(nameArms)),
+    ...tabulateArms(results),
+    {
+      name: "head",
+      caption: `Samples of ${describeHead(settings)} by class`,
+      rows: counts.map((samples, label) => ({ class: label, samples })),
+    },
+  ];
+}
+
+/** A figure for each share of `sizes` samples. */
+export async function drawPoison(
+  settings: Settings,
+  results: readonly ArmResult[],
+  sizes: readonly number[],
+): Promise<Figure[]> {
+  const figures = await Promise.all(
+    settings.shares.map((share, i) =>
+      drawSubsets(results.slice(2 * i, 2 * i + 2), settings, {
+        name: `accuracy_${formatShare(share)}`,
+        what: `on ${sizes[i]} samples, from ${describeHead(settings)} and from everything`,
+      })
+    ),
+  );
+  return figures.flat();
+}

@@ -1,0 +1,40 @@
+/**
+ * Samples by class: as many of each of some classes, and how many there are.
+ *
+ * @module
+ */
+import { type Dataset, drawStratified, takeSamples } from "../../../mod.ts";
+import { SettingError } from "../experiment.ts";
+
+/**
+ * Draws `size` samples of each of the first classes, one class after the other, by the sample seed alone.
+ *
+ * @param key setting that says how many
+ * @throws {SettingError} if a class has fewer.
+ */
+export function drawFromClasses(
+  data: Dataset,
+  classes: number,
+  size: number,
+  { key, sampleSeed: seed }: { readonly key: string; readonly sampleSeed: number },
+): Dataset {
+  const chosen = Array.from({ length: classes }, (_, label) => {
+    const own = [...data.labels.keys()].filter((place) => data.labels[place] === label);
+    if (own.length < size) {
+      throw new SettingError(
+        key,
+        `at most ${own.length}, the samples of class ${label} in ${data.name}`,
+      );
+    }
+    const places = { ...takeSamples(data, own), indices: Int32Array.from(own) };
+    return [...drawStratified(places, size, { seed }).indices!];
+  });
+  return takeSamples(data, chosen.flat());
+}
+
+/** Samples of each class, `[classes]`. */
+export function countLabels(labels: ArrayLike<number>, classes: number): number[] {
+  const counts = Array<number>(classes).fill(0);
+  for (const label of Array.from(labels)) counts[label]++;
+  return counts;
+}
