@@ -221,9 +221,9 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   const { attributes } = await readJson(`${path}/K.zarr/zarr.json`);
   assert.match(JSON.stringify(attributes), /"layers":\["conv1","fc1"\]/);
   assert.match(await succeed(part("conv1,fc1", "K.zarr")), /1 of 1 tiles were there/);
-  await fail(part("conv1", "K.zarr"), 1, /with layers \["conv1","fc1"\], need \["conv1"\]/);
+  await fail(part("conv1", "K.zarr"), 1, /layers \["conv1","fc1"\], now \["conv1"\]/);
   const whole = part("conv1", "K.zarr").filter((arg) => arg !== "--layers" && arg !== "conv1");
-  await fail(whole, 1, /with layers \["conv1","fc1"\], need it unset/);
+  await fail(whole, 1, /layers \["conv1","fc1"\], now unset/);
 
   const source = ["--weights", `${path}/a/weights.safetensors`, ...DATA, "--layers", "fc2"];
   for (

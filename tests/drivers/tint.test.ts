@@ -26,6 +26,8 @@ import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
 import { openTempFolder } from "../unit/data_fixtures.ts";
 import { describeSwiftshader } from "./swiftshader.ts";
 
+const PROGRAM = new URL("tint.ts", import.meta.url);
+
 /** A plain segment and a factored one. */
 const LAYOUT: RowLayout = {
   segments: [
@@ -107,7 +109,7 @@ Deno.test("every module that is sent compiles with Tint", async () => {
   // so that a compiler that accepts everything is seen
   modules["a module that is wrong"] = "fn main() { let x: u32 = 1.5; }";
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", fileURLToPath(new URL("tint.ts", import.meta.url))],
+    args: ["run", "-A", "--quiet", "--no-config", "--no-lock", fileURLToPath(PROGRAM)],
     env: await describeSwiftshader(folder.path),
     stdin: "piped",
     stdout: "piped",

