@@ -12,7 +12,7 @@ export interface Measurement<T> {
   /** What is measured, in a word. */
   readonly name: string;
   /** The shaders that are timed; another text is measured again. */
-  readonly shaders: readonly string[];
+  readonly shaders: () => readonly string[];
   readonly schema: z.ZodType<T>;
   measure(gpu: Gpu): Promise<T>;
 }
@@ -81,7 +81,7 @@ async function describe(
   { adapter, device }: Gpu,
   { name, shaders }: Measurement<unknown>,
 ): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(shaders.join()));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(shaders().join()));
   const features = [...device.features].sort().join(" ");
   const hash = new Uint8Array(digest).toHex().slice(0, 12);
   return `${name}; ${adapter.vendor} ${adapter.name}; ${features}; Deno ${Deno.version.deno}; shaders ${hash}`;

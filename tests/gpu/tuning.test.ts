@@ -122,7 +122,12 @@ Deno.test("a memory of variants that there are not, or without what is needed, i
 });
 
 /** What is measured without a measurement. */
-const TRIAL = { name: "trial", shaders: [], schema: z.number(), measure: () => Promise.resolve(7) };
+const TRIAL = {
+  name: "trial",
+  shaders: () => [],
+  schema: z.number(),
+  measure: () => Promise.resolve(7),
+};
 
 Deno.test("a memory that is no JSON is written anew", async () => {
   await withCache(async (file) => {
