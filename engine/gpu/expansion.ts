@@ -8,10 +8,12 @@
  *
  * @module
  */
-import { matchBrackets, UNROLL } from "./tokens.ts";
+import { findSemicolon, matchBrackets, UNROLL } from "./tokens.ts";
 
-/** A whole number as it can be added up. */
-const INTEGER = /^(\d+)([iu]?)$/;
+/** Whether a token is a whole number that can be added up. */
+function isInteger(token: string | undefined): boolean {
+  return token !== undefined && /^\d+[iu]?$/.test(token);
+}
 
 /** What stands behind a variable that is set. */
 const ASSIGNMENT = /^(\+\+|--|([-+*/%&|^]|<<|>>)?=)$/;
@@ -45,9 +47,9 @@ function takeConstants(tokens: readonly string[], values: Readonly<Record<string
   const others: string[] = [];
   for (let at = 0; at < tokens.length;) {
     const isConstant = tokens[at] === "const" && tokens[at + 2] === "=";
-    const end = (isConstant ? tokens.indexOf(";", at) : closing.get(at) ?? at) + 1;
+    const end = (isConstant ? findSemicolon(tokens, closing, at) : closing[at]) + 1;
     if (isConstant) declared.set(tokens[at + 1], tokens.slice(at, end));
-    else others.push(...tokens.slice(at, end));
+    while (!isConstant && at < end) others.push(tokens[at++]);
     at = end;
   }
   const unknown = Object.keys(values).filter((name) => !declared.has(name));
@@ -72,7 +74,7 @@ function takeConstants(tokens: readonly string[], values: Readonly<Record<string
 /** One way through a shader, from its first token to its last. */
 class Expansion {
   readonly #written: string[] = [];
-  readonly #closing: Map<number, number>;
+  readonly #closing: readonly number[];
   /** What takes the place of names where the way has come to; nothing takes that of a variable. */
   readonly #values = new Map<string, string | undefined>();
   /** What names of the block that the way is in meant outside of it. */
@@ -142,7 +144,7 @@ class Expansion {
   }
 
   #expandBlock(open: number): number {
-    const close = this.#closing.get(open)!;
+    const close = this.#closing[open];
     this.#written.push("{");
     this.#enclose(() => {
       this.#expand(open + 1, close);
@@ -160,7 +162,7 @@ class Expansion {
   }
 
   #expandLoop(at: number): number {
-    const open = this.#closing.get(at + 1)! + 1;
+    const open = this.#closing[at + 1] + 1;
     if (this.tokens[open + 1] === UNROLL) return this.#unroll(at, open);
     this.#written.push("for");
     this.#expand(at + 1, open);
@@ -180,7 +182,7 @@ class Expansion {
         }', need 'for (var i = 0u; i < 8u; i++)' with a number or a constant`,
       );
     }
-    const close = this.#closing.get(open)!;
+    const close = this.#closing[open];
     this.#refuseJumps(open + 2, close);
     for (let i = 0; i < parseInt(count); i++) {
       this.#written.push("{");
@@ -202,7 +204,7 @@ class Expansion {
         throw new SyntaxError(`Cannot unroll a shader's loop: got '${token}' in it`);
       }
       if (token === "for" || token === "while" || token === "loop") {
-        at = this.#closing.get(this.tokens.indexOf("{", at))!;
+        at = this.#closing[this.tokens.indexOf("{", at)];
       }
     }
   }
@@ -212,14 +214,13 @@ class Expansion {
     const { tokens } = this;
     const named = tokens[at + 1] === "<" ? tokens.indexOf(">", at) + 1 : at + 1;
     const name = tokens[named];
-    let end = named + 1;
-    while (tokens[end] !== ";") end = (this.#closing.get(end) ?? end) + 1;
+    const end = findSemicolon(tokens, this.#closing, at);
     const start = this.#written.length;
     this.#written.push(...tokens.slice(at, named + 1));
     this.#expand(named + 1, end);
     this.#write(";");
     const [keyword, , equals, value, semicolon] = this.#written.slice(start, start + 5);
-    const isNumber = keyword === "let" && equals === "=" && INTEGER.test(value) &&
+    const isNumber = keyword === "let" && equals === "=" && isInteger(value) &&
       semicolon === ";";
     if (isNumber) this.#written.length = start;
     this.#name(name, isNumber ? value : undefined);
@@ -230,17 +231,21 @@ class Expansion {
   #write(token: string): void {
     const written = this.#written;
     const behind = SURROUNDINGS.get(token);
-    const isNumber = behind !== undefined && INTEGER.test(written.at(-1) ?? "");
+    const isNumber = behind !== undefined && isInteger(written[written.length - 1]);
     const isAdded = isNumber && this.#addUp(token, behind);
-    if (isNumber && token === ")" && written.at(-2) === "(") {
-      const [before, , value] = written.slice(-3);
+    const { length } = written;
+    if (isNumber && token === ")" && written[length - 2] === "(") {
+      const before = written[length - 3];
+      const value = written[length - 1];
       // brackets of its own, not those of a call: `f(` or `array<f32, 2>(`
       if (isAdded && !/^(\w+|>)$/.test(before)) {
-        written.splice(-2, 2, value);
+        written.length -= 2;
+        written.push(value);
         return;
       }
       if (before === "i32" && !value.endsWith("i")) {
-        written.splice(-3, 3, `${parseInt(value)}i`);
+        written.length -= 3;
+        written.push(`${parseInt(value)}i`);
         return;
       }
     }
@@ -251,7 +256,7 @@ class Expansion {
   #addUp(end: string, behind: string): boolean {
     const written = this.#written;
     let start = written.length - 1;
-    while (OPERATORS.has(written[start - 1]) && INTEGER.test(written[start - 2] ?? "")) start -= 2;
+    while (OPERATORS.has(written[start - 1]) && isInteger(written[start - 2])) start -= 2;
     const before = written[start - 1];
     if (start === written.length - 1 || !behind.includes(before)) return false;
     if (end === ";" && !/^(let|const)$/.test(written[start - 3])) return false;
@@ -261,7 +266,8 @@ class Expansion {
     }
     const value = evaluate(written.slice(start));
     if (value === undefined) return false;
-    written.splice(start, Infinity, value);
+    written.length = start;
+    written.push(value);
     return true;
   }
 }

@@ -8,7 +8,7 @@ import { Modules } from "./linking.ts";
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
 import { splitArrays } from "./shortening.ts";
 import { readFromCopy, type StagedFormat } from "./staging.ts";
-import { print, tokenize } from "./tokens.ts";
+import { print } from "./tokens.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
@@ -116,7 +116,7 @@ export class Kernel<P extends string = string, B extends string = string> {
   expand({ panels, staged, subgroups }: Reading): string {
     const { modules, constants, quads } = this.#choice;
     const operands = ["numbers", ...this.buffers.map(([name]) => name)];
-    const { code, asked } = modules.link({
+    const { tokens, asked } = modules.link({
       subgroups,
       ...Object.fromEntries(operands.map((name) => [nameQuads(name), quads.includes(name)])),
     });
@@ -126,12 +126,11 @@ export class Kernel<P extends string = string, B extends string = string> {
         `Cannot take four numbers at once in '${this.name}': got no @if(${missing[0]})`,
       );
     }
-    const tokens = splitArrays(expand(tokenize(code), constants));
     return print(this.buffers.reduce((moved, [name, access]) => {
       if (access === "panels" && panels === "texture") return readFromTexture(moved, name);
       if (isStaged(access) && staged === "texture") return readFromCopy(moved, name, access);
       return moved;
-    }, tokens));
+    }, splitArrays(expand(tokens, constants))));
   }
 
   /** Compiles the shader; a mistake in it surfaces as the device's error. */

@@ -5,10 +5,20 @@
  * @module
  */
 import { linkRegistry, RecordResolver } from "npm:wesl@0.7.31/core";
+import { tokenize } from "./tokens.ts";
 
-/** A shader's own text and the files that it may import from, each parsed once however often they are linked. */
+/** A shader in one piece. */
+export interface Linked {
+  /** Of plain WGSL. */
+  readonly tokens: readonly string[];
+  /** The conditions that it depends on. */
+  readonly asked: ReadonlySet<string>;
+}
+
+/** A shader's own text and the files that it may import from: parsed once, and linked once under the same conditions. */
 export class Modules {
   readonly #resolver: RecordResolver;
+  readonly #linked = new Map<string, Linked>();
 
   /** @param shared files by their paths, as in `shared/gram.wgsl` */
   constructor(
@@ -24,16 +34,19 @@ export class Modules {
   }
 
   /**
-   * The shader in one piece with what it imports.
+   * The shader with what it imports.
    *
    * @param conditions every condition that there may be, and whether it holds
-   * @returns plain WGSL, and the conditions that it depends on
    * @throws {SyntaxError} if it is no WESL, imports what there is not, or has another condition.
    */
-  link(conditions: Readonly<Record<string, boolean>>): {
-    readonly code: string;
-    readonly asked: ReadonlySet<string>;
-  } {
+  link(conditions: Readonly<Record<string, boolean>>): Linked {
+    const key = JSON.stringify(conditions);
+    let linked = this.#linked.get(key);
+    if (!linked) this.#linked.set(key, linked = this.#link(conditions));
+    return linked;
+  }
+
+  #link(conditions: Readonly<Record<string, boolean>>): Linked {
     const asked = new Set<string>();
     const watched = new Proxy(conditions, {
       get(_, name: string) {
@@ -45,13 +58,13 @@ export class Modules {
       },
     });
     try {
-      const linked = linkRegistry({
+      const { dest } = linkRegistry({
         resolver: this.#resolver,
         rootModuleName: this.name,
         conditions: watched,
         sourceMap: false,
       });
-      return { code: linked.dest.text, asked };
+      return { tokens: tokenize(dest.text), asked };
     } catch (error) {
       const [message] = (error as Error).message.split("\n", 1);
       throw new SyntaxError(`Cannot link shader '${this.name}': ${message}`, { cause: error });

@@ -14,7 +14,7 @@ export function splitArrays(tokens: readonly string[]): string[] {
   const changes = new Map<number, Change>();
   const blocks: number[] = [];
   tokens.forEach((token, at) => {
-    if (token === "{") blocks.push(closing.get(at)!);
+    if (token === "{") blocks.push(closing[at]);
     else if (token === "}") blocks.pop();
     else if (token === "var" && blocks.length > 0) {
       splitArray(tokens, at, blocks.at(-1)!, names)?.forEach((change, place) =>

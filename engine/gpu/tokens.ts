@@ -74,28 +74,45 @@ export function print(tokens: readonly string[]): string {
 }
 
 /**
- * The places of the closing brackets, by those of the opening ones.
+ * Where what begins at each token ends: at the closing bracket for an opening one, and where it is for any other token.
  *
  * @throws {SyntaxError} if one of them lacks the other.
  */
-export function matchBrackets(tokens: readonly string[]): Map<number, number> {
-  const pairs = new Map<number, number>();
+export function matchBrackets(tokens: readonly string[]): readonly number[] {
+  const closing: number[] = [];
   const open: number[] = [];
   for (let at = 0; at < tokens.length; at++) {
     const token = tokens[at];
+    closing.push(at);
     if (BRACKETS.has(token)) open.push(at);
     else if (CLOSING.has(token)) {
       const start = open.pop();
       if (start === undefined || BRACKETS.get(tokens[start]) !== token) {
         throw new SyntaxError(`Cannot read a shader: got '${token}' that closes nothing`);
       }
-      pairs.set(start, at);
+      closing[start] = at;
     }
   }
   if (open.length > 0) {
     throw new SyntaxError(`Cannot read a shader: got no end of '${tokens[open.at(-1)!]}'`);
   }
-  return pairs;
+  return closing;
+}
+
+/**
+ * Where the declaration that begins at a token has its semicolon.
+ *
+ * @throws {SyntaxError} if it has none.
+ */
+export function findSemicolon(
+  tokens: readonly string[],
+  closing: readonly number[],
+  start: number,
+): number {
+  for (let at = start; at < tokens.length; at = closing[at] + 1) {
+    if (tokens[at] === ";") return at;
+  }
+  throw new SyntaxError(`Cannot read a shader: got '${tokens[start]}' without a semicolon`);
 }
 
 /** The places where `sequence` stands among tokens. */
@@ -145,13 +162,15 @@ export function replaceAt(
   tokens: readonly string[],
   changes: ReadonlyMap<number, Change>,
 ): string[] {
-  const parts: (readonly string[])[] = [];
-  let end = 0;
+  const changed: string[] = [];
+  let next = 0;
   for (const [at, change] of [...changes].sort(([a], [b]) => a - b)) {
-    parts.push(tokens.slice(end, at), change.tokens);
-    end = at + change.length;
+    while (next < at) changed.push(tokens[next++]);
+    for (const token of change.tokens) changed.push(token);
+    next = at + change.length;
   }
-  return [...parts, tokens.slice(end)].flat();
+  while (next < tokens.length) changed.push(tokens[next++]);
+  return changed;
 }
 
 /**

@@ -7,7 +7,6 @@
  */
 import assert from "node:assert/strict";
 import { Modules } from "../../engine/gpu/linking.ts";
-import { tokenize } from "../../engine/gpu/tokens.ts";
 
 const SHADERS = new URL("../../shaders/", import.meta.url);
 
@@ -39,8 +38,7 @@ export async function readShaders(folder = ""): Promise<Record<string, string>> 
 }
 
 /** What a shader in one piece declares: `struct Params` of scalars, and variables of group 0 that are numbered without a gap. */
-export function readDeclaration(code: string): Declaration {
-  const tokens = tokenize(code);
+export function readDeclaration(tokens: readonly string[]): Declaration {
   const params: [string, string][] = [];
   const struct = tokens.findIndex((token, at) => token === "struct" && tokens[at + 1] === "Params");
   for (let at = struct + 3; tokens[at] !== "}"; at += tokens[at + 3] === "," ? 4 : 3) {
@@ -73,8 +71,8 @@ export async function writeDeclarations(): Promise<string> {
     ) => [`shared/${stem}.wgsl`, code]),
   );
   const entries = Object.entries(await readShaders()).map(([stem, source]) => {
-    const { code } = new Modules(stem, source, shared).link(NO_CONDITIONS);
-    const { params, bindings } = readDeclaration(code);
+    const { tokens } = new Modules(stem, source, shared).link(NO_CONDITIONS);
+    const { params, bindings } = readDeclaration(tokens);
     const buffers = bindings.slice(1).map(({ name, kind }) => {
       assert.match(kind, /^storage,(read|read_write)$/);
       return [name, kind.split(",")[1]] as const;

@@ -1,6 +1,7 @@
 /** Each shader against the kernel table, its header and the device's compiler. @module */
 import assert from "node:assert/strict";
 import { type Access, isStaged } from "../../engine/gpu/kernel.ts";
+import { tokenize } from "../../engine/gpu/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { Operands } from "../../engine/gpu/panels.ts";
 import { testGpu } from "../gpu/open.ts";
@@ -40,7 +41,7 @@ Deno.test("a shader whose parameters or buffers are not those of a kernel is ref
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 `;
-  assert.deepEqual(readDeclaration(code), {
+  assert.deepEqual(readDeclaration(tokenize(code)), {
     params: [["count", "u32"]],
     bindings: [{ name: "params", kind: "uniform" }, { name: "x", kind: "storage,read_write" }],
   });
@@ -53,7 +54,7 @@ Deno.test("a shader whose parameters or buffers are not those of a kernel is ref
       ["> params:", "> values:"],
       ["<uniform>", "<storage, read>"],
     ]
-  ) assert.throws(() => readDeclaration(code.replace(from, to)), to);
+  ) assert.throws(() => readDeclaration(tokenize(code.replace(from, to))), to);
 });
 
 Deno.test("every shared file says what it is for, and shaders import from it", () => {

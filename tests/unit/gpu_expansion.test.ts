@@ -81,6 +81,12 @@ Deno.test("a mark that is on no loop, and what is not understood, is refused", (
   assert.throws(() => expandCode("switch n { case N: { f(); } }"), SyntaxError);
 });
 
+Deno.test("a declaration that does not end is refused", () => {
+  for (const code of ["const A = 1", "fn f() { let a = 1 }"]) {
+    assert.throws(() => expandCode(code), /without a semicolon/, code);
+  }
+});
+
 Deno.test("a marked loop goes as far as a constant of the shader says", () => {
   const code =
     "const TAPS = 2; // columns\nfor (var t = 0u; t < TAPS; t++) { // unroll\n  f(t);\n}\n";

@@ -20,12 +20,12 @@ fn clear() {
 };
 
 function link(source: string, conditions: Readonly<Record<string, boolean>> = {}): string {
-  const { code } = new Modules("trial", source, SHARED).link({
+  const { tokens } = new Modules("trial", source, SHARED).link({
     subgroups: false,
     x_by_quads: false,
     ...conditions,
   });
-  return print(tokenize(code));
+  return print(tokens);
 }
 
 const format = (code: string) => print(tokenize(code));
