@@ -95,15 +95,16 @@ class Expansion {
   }
 
   /** Goes through a part whose names mean nothing outside of it. */
-  #enclose(expand: () => number): number {
+  #enclose<T>(expand: () => T): T {
     const outer = this.#outer;
     this.#outer = [];
-    const end = expand();
+    const result = expand();
     for (const [name, value] of this.#outer.reverse()) this.#values.set(name, value);
     this.#outer = outer;
-    return end;
+    return result;
   }
 
+  /** From here on to the end of the block a name is another variable, or a number. */
   #name(name: string, value?: string): void {
     this.#outer.push([name, this.#values.get(name)]);
     this.#values.set(name, value);
@@ -146,10 +147,7 @@ class Expansion {
   #expandBlock(open: number): number {
     const close = this.#closing[open];
     this.#written.push("{");
-    this.#enclose(() => {
-      this.#expand(open + 1, close);
-      return close;
-    });
+    this.#enclose(() => this.#expand(open + 1, close));
     this.#written.push("}");
     return close + 1;
   }
@@ -189,7 +187,6 @@ class Expansion {
       this.#enclose(() => {
         this.#name(name, `${i}u`);
         this.#expand(open + 2, close);
-        return close;
       });
       this.#written.push("}");
     }

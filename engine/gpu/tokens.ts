@@ -48,16 +48,12 @@ export function tokenize(code: string): string[] {
   return tokens;
 }
 
-/** Behind which a line ends, what stands close to what follows, and what to that before it. */
-const [ENDS, OPENS, FOLLOWS] = [[";", "{", "}", UNROLL], ["(", "[", ".", "@"], [
-  "[",
-  ")",
-  "]",
-  ",",
-  ";",
-  ".",
-]]
-  .map((tokens) => new Set(tokens));
+/** What a line ends behind. */
+const ENDS = new Set([";", "{", "}", UNROLL]);
+/** What no space stands behind. */
+const OPENS = new Set(["(", "[", ".", "@"]);
+/** What no space stands before. */
+const FOLLOWS = new Set(["[", ")", "]", ",", ";", "."]);
 
 /** Tokens as text, a line for each statement. */
 export function print(tokens: readonly string[]): string {
@@ -67,7 +63,8 @@ export function print(tokens: readonly string[]): string {
     code += token;
     if (ENDS.has(token)) code += "\n";
     else if (!OPENS.has(token) && !FOLLOWS.has(tokens[at + 1])) {
-      if (tokens[at + 1] !== "(" || !/\w$/.test(token)) code += " ";
+      const isCall = tokens[at + 1] === "(" && /\w$/.test(token);
+      if (!isCall) code += " ";
     }
   }
   return code;
