@@ -67,7 +67,9 @@ function define<N extends keyof Declarations>(
 }
 
 /** The kernels, by stem. */
-export const kernels = {
+export const kernels: {
+  readonly [N in keyof Declarations]: Kernel<ParamsOf<N>, BuffersOf<N>>;
+} = {
   convolution: define("convolution", convolution, { inputs: "r32float", filters: "rgba32float" }),
   pack_filter: define("pack_filter", packFilter, { filters: "r32float", bias: "r32float" }),
   filter_gradient: define("filter_gradient", filterGradient, {
