@@ -12,6 +12,8 @@
 // Tails: positions and channels beyond the end are computed from whatever is read there and not stored.
 // Float64 twin: engine/reference/layers.ts, convForward and convInputGradient.
 
+import package::shared::window::{POSITIONS, STRIDE, TAPS, CHANNELS, OUTPUTS, WINDOW, read_inputs};
+
 struct Params {
   sample_count: i32,
   in_height: i32,
@@ -31,22 +33,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
 @group(0) @binding(2) var<storage, read> filters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> outputs: array<f32>;
 
-// The tile; the host sets it to what suits a layer.
-const POSITIONS = 8;
-const STRIDE = 1;
-const TAPS = 1;
-const CHANNELS = 1;      // of the input that a step takes, at most 4
-const OUTPUTS = 8;
-const WINDOW = 8;
-const_assert WINDOW == (POSITIONS - 1) * STRIDE + TAPS;
-const FILTERS = 2;       // quads of a step's filters
-const_assert FILTERS == TAPS * CHANNELS * 2;
-const FILTER_READS = 1;
-const_assert FILTER_READS == (FILTERS + 7) / 8;
+const FILTERS = TAPS * CHANNELS * 2;        // quads of a step's filters
+const FILTER_READS = (FILTERS + 7) / 8;
 
 // Neighbouring invocations that differ in their run only, and read the same filters. Then come the channels, so that all numbers of a
 // position are written at about the same time: two cores that wrote halves of a cache line would wait for one another.
@@ -54,19 +45,6 @@ const LANES = 16;
 
 fn count_octets() -> i32 {
   return (params.out_channels + 7) / 8;
-}
-
-// Four neighbouring channels, of which the first CHANNELS are used.
-fn read_inputs(at0: i32) -> vec4f {
-  let at1 = at0 + 1;
-  let at2 = at0 + 2;
-  let at3 = at0 + 3;
-  return vec4f(inputs[at0], inputs[at1], inputs[at2], inputs[at3]);
-}
-
-fn read_inputs_quad(at0: i32) -> vec4f {
-  let quad = at0 / 4;
-  return vec4f(inputs[quad]);
 }
 
 fn read_filter(at: i32) -> vec4f {
@@ -79,17 +57,8 @@ fn locate_filter(at: i32, q: i32) -> i32 {
   return at + (tap / CHANNELS * params.in_channels + tap % CHANNELS) * count_octets() * 2 + q % 2;
 }
 
-// The filters of a step.
-fn read_filters(at: i32, lane: i32) -> array<vec4f, FILTERS> {
-  var quads: array<vec4f, FILTERS>;
-  for (var q = 0u; q < FILTERS; q++) { // unroll
-    quads[q] = read_filter(locate_filter(at, i32(q)));
-  }
-  return quads;
-}
-
-// The same, each quad read by one of eight neighbours, who passes it on.
-fn read_filters_subgroup(at: i32, lane: i32) -> array<vec4f, FILTERS> {
+// The filters of a step, each quad read by one of eight neighbours, who passes it on, where neighbours can.
+@if(subgroups) fn read_filters(at: i32, lane: i32) -> array<vec4f, FILTERS> {
   var own: array<vec4f, FILTER_READS>;
   for (var r = 0u; r < FILTER_READS; r++) { // unroll
     own[r] = read_filter(locate_filter(at, min(i32(r * 8u) + lane % 8, FILTERS - 1)));
@@ -97,6 +66,13 @@ fn read_filters_subgroup(at: i32, lane: i32) -> array<vec4f, FILTERS> {
   var quads: array<vec4f, FILTERS>;
   for (var q = 0u; q < FILTERS; q++) { // unroll
     quads[q] = subgroupBroadcast(own[q / 8u], q % 8u);
+  }
+  return quads;
+}
+@else fn read_filters(at: i32, lane: i32) -> array<vec4f, FILTERS> {
+  var quads: array<vec4f, FILTERS>;
+  for (var q = 0u; q < FILTERS; q++) { // unroll
+    quads[q] = read_filter(locate_filter(at, i32(q)));
   }
   return quads;
 }

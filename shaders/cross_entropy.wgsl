@@ -9,19 +9,9 @@
 // Tails: invocations beyond the last sample do nothing.
 // Float64 twin: engine/reference/layers.ts, crossEntropy.
 
-struct Params {
-  sample_count: u32,
-  classes: u32,
-}
+import package::shared::logits::{params, labels, read_logit};
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> labels: array<f32>;
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
-
-fn read_logit(at: u32) -> f32 {
-  return logits[at];
-}
 
 // log(1 + x) for x from 0 on, to a few units in the last place: below 1 as 2 atanh(x / (2 + x)), by its series
 fn log_one_plus(x: f32) -> f32 {

@@ -8,20 +8,10 @@
 // Tails: invocations beyond the last sample do nothing.
 // Float64 twin: engine/reference/layers.ts, crossEntropyGradient.
 
-struct Params {
-  sample_count: u32,
-  classes: u32,
-}
+import package::shared::logits::{params, labels, read_logit};
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> labels: array<f32>;
 @group(0) @binding(3) var<storage, read> deltas: array<f32>;
 @group(0) @binding(4) var<storage, read_write> gradients: array<f32>;
-
-fn read_logit(at: u32) -> f32 {
-  return logits[at];
-}
 
 @compute @workgroup_size(64)
 fn main(

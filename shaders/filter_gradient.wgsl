@@ -15,6 +15,8 @@
 // Tails: channels beyond the end are computed from whatever is read there and not stored; positions beyond it add zeros.
 // Float64 twin: engine/reference/layers.ts, projectPlain and convFilterGradient.
 
+import package::shared::window::{POSITIONS, STRIDE, TAPS, CHANNELS, OUTPUTS, WINDOW, read_inputs};
+
 struct Params {
   sample_count: i32,
   group_count: i32,
@@ -40,49 +42,24 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
-@group(0) @binding(2) var<storage, read> deltas: array<f32>;
+@if(deltas_by_quads) @group(0) @binding(2) var<storage, read> deltas: array<vec4f>;
+@else @group(0) @binding(2) var<storage, read> deltas: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
-// The tile; the host sets it to what suits a layer.
-const POSITIONS = 8;
-const STRIDE = 1;
-const TAPS = 1;
-const CHANNELS = 1;      // at most 4
-const OUTPUTS = 8;
-const WINDOW = 8;
-const_assert WINDOW == (POSITIONS - 1) * STRIDE + TAPS;
-const QUADS = 2;         // of the deltas of a position
-const_assert QUADS == (OUTPUTS + 3) / 4;
-const NUMBERS = 8;       // that an invocation sums
-const_assert NUMBERS == TAPS * CHANNELS * OUTPUTS;
-
+const QUADS = (OUTPUTS + 3) / 4;             // of the deltas of a position
+const NUMBERS = TAPS * CHANNELS * OUTPUTS;   // that an invocation sums
 const PART_STEPS = 32;   // of POSITIONS each, at most 256 positions
 
-// Four neighbouring channels, of which the first CHANNELS are used.
-fn read_inputs(at0: i32) -> vec4f {
-  let at1 = at0 + 1;
-  let at2 = at0 + 2;
-  let at3 = at0 + 3;
-  return vec4f(inputs[at0], inputs[at1], inputs[at2], inputs[at3]);
-}
-
-fn read_inputs_quad(at0: i32) -> vec4f {
-  let quad = at0 / 4;
-  return vec4f(inputs[quad]);
-}
-
 // Four neighbouring channels; what is beyond OUTPUTS is not used.
-fn read_deltas(at0: i32) -> vec4f {
+@if(deltas_by_quads) fn read_deltas(at0: i32) -> vec4f {
+  let quad = at0 / 4;
+  return vec4f(deltas[quad]);
+}
+@else fn read_deltas(at0: i32) -> vec4f {
   let at1 = at0 + 1;
   let at2 = at0 + 2;
   let at3 = at0 + 3;
   return vec4f(deltas[at0], deltas[at1], deltas[at2], deltas[at3]);
-}
-
-fn read_deltas_quad(at0: i32) -> vec4f {
-  let quad = at0 / 4;
-  return vec4f(deltas[quad]);
 }
 
 @compute @workgroup_size(64)

@@ -9,9 +9,7 @@
 // Tails: rows beyond row_count do nothing; lines of a quad that a part does not have count as zeros.
 // Float64 twin: engine/reference/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
-// How a part of a segment ends: see gram_tile.wgsl.
-const ADDS = 1u;
-const MULTIPLIES = 2u;
+import package::shared::parts::{ADDS, MULTIPLIES};
 
 struct Params {
   row_length: u32,

@@ -11,35 +11,17 @@
 // Tails: invocations beyond the last number do nothing.
 // Float64 twin: engine/reference/layers.ts, geluForward and geluGradient.
 
-struct Params {
-  count: u32,
-}
-
-// Whether the gradient is computed: 0 or 1.
-const IS_GRADIENT = 0;
-
-// What is read and written at once: vec4f and vec4i, where what there is is a multiple of four numbers.
-alias Numbers = f32;
-alias Integers = i32;
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<Numbers>;
-@group(0) @binding(2) var<storage, read> deltas: array<Numbers>;
-@group(0) @binding(3) var<storage, read_write> outputs: array<Numbers>;
+import package::shared::numbers::{Numbers, Integers};
+import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, find_power, subtract_power, scale_exponential};
 
 // exp(-a a / 2) for a from 0 to 13.25, and 0 where that is no normal number
 fn bell(a: Numbers) -> Numbers {
   // the square of a's first 12 bits is exact; one rounded would be off by as much as the result times 1e-5
   let short = bitcast<Numbers>(bitcast<Integers>(a) & Integers(-4096));
   let exponent = -0.5 * short * short;
-  let power = Integers(round(exponent * 1.442695));
-  // less power ln 2, in two parts: the first, 355 / 512, is so short that its product is exact, and of integers, so that no compiler
-  // puts the two together again
-  let rest = (exponent - Numbers(power * 355) * 0.001953125) + Numbers(power) * 2.1219444e-4 -
-    0.5 * (a - short) * (a + short);
-  let series = (((1.3765022e-3 * rest + 8.39286e-3) * rest + 0.04167152) * rest + 0.16666254) * rest + 0.4999997;
-  let scale = bitcast<Numbers>((power + 127) * 8388608);
-  return (1.0 + (rest + rest * rest * series)) * scale;
+  let power = find_power(exponent);
+  let rest = subtract_power(exponent, power) - 0.5 * (a - short) * (a + short);
+  return scale_exponential(rest, power);
 }
 
 // R(a) = Phi(-a) / exp(-a a / 2) for a from 0 on

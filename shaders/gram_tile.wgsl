@@ -3,11 +3,7 @@
 //   factored segment  (sum_k a_i[k] a_j[k]) * (sum_k d_i[k] d_j[k])
 // The variant that runs everywhere. All variants add the same numbers in the same order, so they agree to the bit.
 //
-// Segments come in parts of at most 256 numbers, and the error of a float32 sum grows with its length: so each part is summed from zero, one
-// number after another, and the sums of parts are added up in order. A part ends in one of three ways:
-//   0 (goes on)     held is its sum, plus that of the parts before unless it begins a sum: a's own, of a factored segment
-//   1 (adds)        the same, and held is added to the tile: the end of a plain segment
-//   2 (multiplies)  held times its sum is added to the tile: d's, of a factored segment, since (a . a') (d . d') may be added up over parts of d
+// Segments come in parts, which end in one of three ways: see shared/parts.wgsl.
 //
 // One workgroup computes 64 x 64 numbers, a pair of panels; one invocation 8 x 8 of them.
 // Dispatch: pair_count workgroups.
@@ -16,35 +12,8 @@
 // Tails: rows are padded to whole panels, so every load and store is in range; what stands in padded places is never read.
 // Float64 twin: engine/reference/layers.ts, gramRows.
 
-const GOES_ON = 0u;
-const MULTIPLIES = 2u;
-
-struct Params {
-  row_length: u32,     // numbers of a packed row that are bound
-  segment_count: u32,
-  pair_count: u32,
-  row_panels: u32,
-  column_panels: u32,
-  tile_row: u32,       // panel of rows at the tile's top
-  tile_column: u32,    // panel of columns at its left
-  tile_panels: u32,    // panels in a line of it
-  continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> columns: array<vec4f>;
-@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
-@group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // panel of rows, panel of columns
-@group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
-
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return rows[(panel * params.row_length + k) * 16u + quad];
-}
-
-fn load_columns(panel: u32, k: u32, quad: u32) -> vec4f {
-  return columns[(panel * params.row_length + k) * 16u + quad];
-}
+import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
+import package::shared::parts::{GOES_ON, MULTIPLIES};
 
 @compute @workgroup_size(64)
 fn main(

@@ -10,36 +10,8 @@
 //        whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: engine/reference/layers.ts, gramRows.
 
-// How a part of a segment ends: see gram_tile.wgsl.
-const GOES_ON = 0u;
-const MULTIPLIES = 2u;
-
-struct Params {
-  row_length: u32,     // numbers of a packed row that are bound
-  segment_count: u32,
-  pair_count: u32,
-  row_panels: u32,
-  column_panels: u32,
-  tile_row: u32,       // panel of rows at the tile's top
-  tile_column: u32,    // panel of columns at its left
-  tile_panels: u32,    // panels in a line of it
-  continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> columns: array<vec4f>;
-@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
-@group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // pair of panels of rows, pair of panels of columns
-@group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
-
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return rows[(panel * params.row_length + k) * 16u + quad];
-}
-
-fn load_columns(panel: u32, k: u32, quad: u32) -> vec4f {
-  return columns[(panel * params.row_length + k) * 16u + quad];
-}
+import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
+import package::shared::parts::{GOES_ON, MULTIPLIES};
 
 var<workgroup> staged_rows: array<vec4f, 256>;     // [8 lines][32 quads]
 var<workgroup> staged_columns: array<vec4f, 256>;

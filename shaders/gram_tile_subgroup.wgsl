@@ -6,47 +6,20 @@
 // is longer than what a core keeps of decoded instructions loses more than that: on Zen 5 beyond two to four lines.
 // Sixteen invocations are two subgroups of lavapipe's 256-bit vectors, of 8 LANES each, or one of its 512-bit vectors.
 // Dispatch: pair_count workgroups.
-// Constants: QUADS is 16 / LANES, what a lane reads of a line's rows.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * tile_panels numbers a row.
 // Needs: subgroups of at least LANES neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: engine/reference/layers.ts, gramRows.
 
-const LANES = 8;
-const QUADS = 2;
+import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
+import package::shared::parts::{GOES_ON, MULTIPLIES};
+
+// The host sets these to what suits an adapter.
+const LANES = 8;         // 8 or 16
 const LINES = 8;
 
-// How a part of a segment ends: see gram_tile.wgsl.
-const GOES_ON = 0u;
-const MULTIPLIES = 2u;
-
-struct Params {
-  row_length: u32,     // numbers of a packed row that are bound
-  segment_count: u32,
-  pair_count: u32,
-  row_panels: u32,
-  column_panels: u32,
-  tile_row: u32,       // panel of rows at the tile's top
-  tile_column: u32,    // panel of columns at its left
-  tile_panels: u32,    // panels in a line of it
-  continues: u32,      // 1: adds to what earlier slices of the rows have left in the tile
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> columns: array<vec4f>;
-@group(0) @binding(3) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
-@group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // panel of rows, panel of columns
-@group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
-
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return rows[(panel * params.row_length + k) * 16u + quad];
-}
-
-fn load_columns(panel: u32, k: u32, quad: u32) -> vec4f {
-  return columns[(panel * params.row_length + k) * 16u + quad];
-}
+const QUADS = 16 / LANES; // that a lane reads of a line's rows
 
 @compute @workgroup_size(16)
 fn main(

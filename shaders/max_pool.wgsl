@@ -8,48 +8,9 @@
 // Tails: invocations beyond the last window do nothing.
 // Float64 twin: engine/reference/layers.ts, maxPool.
 
-struct Params {
-  sample_count: i32,
-  in_height: i32,
-  in_width: i32,
-  channels: i32,
-}
+import package::shared::pool::{params, SIZE, CHANNELS, read_inputs};
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
 @group(0) @binding(2) var<storage, read_write> outputs: array<f32>;
-
-// The tile; the host sets it to what suits a layer.
-const SIZE = 2;
-const CHANNELS = 8;
-const ROW = 16;          // numbers of a row
-const_assert ROW == SIZE * CHANNELS;
-const QUADS = 4;
-const_assert QUADS == (ROW + 3) / 4;
-
-// Where number k of a row stands behind its first: pixels, and the channels of each.
-fn locate(k: i32) -> i32 {
-  return k / CHANNELS * params.channels + k % CHANNELS;
-}
-
-fn read_inputs(first: i32) -> array<f32, ROW> {
-  var row: array<f32, ROW>;
-  for (var k = 0u; k < ROW; k++) { // unroll
-    row[k] = inputs[first + locate(i32(k))];
-  }
-  return row;
-}
-
-fn read_inputs_quad(first: i32) -> array<f32, ROW> {
-  var row: array<f32, ROW>;
-  for (var q = 0u; q < QUADS; q++) { // unroll
-    let quad = vec4f(inputs[(first + locate(i32(q * 4u))) / 4]);
-    for (var i = 0u; i < 4u; i++) { // unroll
-      row[q * 4u + i] = quad[i];
-    }
-  }
-  return row;
-}
 
 @compute @workgroup_size(64)
 fn main(

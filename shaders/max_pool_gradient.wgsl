@@ -8,62 +8,22 @@
 // Tails: invocations beyond the last window do nothing; a window that is cut off writes zeros within the image.
 // Float64 twin: engine/reference/layers.ts, maxPoolGradient.
 
-struct Params {
-  sample_count: i32,
-  in_height: i32,
-  in_width: i32,
-  channels: i32,
-}
+import package::shared::pool::{params, SIZE, CHANNELS, ROW, QUADS, locate, read_inputs};
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<f32>;
 @group(0) @binding(2) var<storage, read> deltas: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
+@if(gradients_by_quads) @group(0) @binding(3) var<storage, read_write> gradients: array<vec4f>;
+@else @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
-// The tile; the host sets it to what suits a layer.
-const SIZE = 2;
-const CHANNELS = 8;
-const ROW = 16;          // numbers of a row
-const_assert ROW == SIZE * CHANNELS;
-const QUADS = 4;
-const_assert QUADS == (ROW + 3) / 4;
-
-// Where number k of a row stands behind its first: pixels, and the channels of each.
-fn locate(k: i32) -> i32 {
-  return k / CHANNELS * params.channels + k % CHANNELS;
-}
-
-fn read_inputs(first: i32) -> array<f32, ROW> {
-  var row: array<f32, ROW>;
-  for (var k = 0u; k < ROW; k++) { // unroll
-    row[k] = inputs[first + locate(i32(k))];
-  }
-  return row;
-}
-
-fn read_inputs_quad(first: i32) -> array<f32, ROW> {
-  var row: array<f32, ROW>;
-  for (var q = 0u; q < QUADS; q++) { // unroll
-    let quad = vec4f(inputs[(first + locate(i32(q * 4u))) / 4]);
-    for (var i = 0u; i < 4u; i++) { // unroll
-      row[q * 4u + i] = quad[i];
-    }
-  }
-  return row;
-}
-
-// Writes the first `count` numbers of a row.
-fn write_gradients(first: i32, row: array<f32, ROW>, count: i32) {
-  for (var k = 0u; k < ROW; k++) { // unroll
-    if i32(k) < count { gradients[first + locate(i32(k))] = row[k]; }
-  }
-}
-
-// The same, where no window is cut off on the right.
-fn write_gradients_quad(first: i32, row: array<f32, ROW>, count: i32) {
+// Writes the first `count` numbers of a row; by quads no window is cut off on the right.
+@if(gradients_by_quads) fn write_gradients(first: i32, row: array<f32, ROW>, count: i32) {
   for (var q = 0u; q < QUADS; q++) { // unroll
     let quad = vec4f(row[q * 4u], row[q * 4u + 1u], row[q * 4u + 2u], row[q * 4u + 3u]);
     gradients[(first + locate(i32(q * 4u))) / 4] = quad;
+  }
+}
+@else fn write_gradients(first: i32, row: array<f32, ROW>, count: i32) {
+  for (var k = 0u; k < ROW; k++) { // unroll
+    if i32(k) < count { gradients[first + locate(i32(k))] = row[k]; }
   }
 }
 

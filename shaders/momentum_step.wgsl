@@ -7,15 +7,14 @@
 // Tails: invocations beyond the last weight do nothing.
 // Float64 twin: engine/reference/layers.ts, momentumStep.
 
+import package::shared::numbers::Numbers;
+
 struct Params {
   count: u32,
   learning_rate: f32,
   momentum: f32,
   weight_decay: f32,
 }
-
-// What is read and written at once: vec4f, where what there is is a multiple of four numbers.
-alias Numbers = f32;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradients: array<Numbers>;

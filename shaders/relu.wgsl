@@ -6,12 +6,11 @@
 // Tails: invocations beyond the last number do nothing.
 // Float64 twin: engine/reference/layers.ts, reluForward.
 
+import package::shared::numbers::Numbers;
+
 struct Params {
   count: u32,
 }
-
-// What is read and written at once: vec4f, where what there is is a multiple of four numbers.
-alias Numbers = f32;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> inputs: array<Numbers>;

@@ -8,9 +8,7 @@
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
 // Float64 twin: engine/reference/layers.ts, gramRows.
 
-// How a part of a segment ends: see gram_tile.wgsl.
-const ADDS = 1u;
-const MULTIPLIES = 2u;
+import package::shared::parts::{ADDS, MULTIPLIES};
 
 struct Params {
   row_length: u32,     // numbers of a packed row that are bound

@@ -9,31 +9,13 @@
 // Tails: invocations beyond the last number do nothing.
 // Float64 twin: engine/reference/layers.ts, tanhForward and tanhGradient.
 
-struct Params {
-  count: u32,
-}
-
-// Whether the gradient is computed: 0 or 1.
-const IS_GRADIENT = 0;
-
-// What is read and written at once: vec4f and vec4i, where what there is is a multiple of four numbers.
-alias Numbers = f32;
-alias Integers = i32;
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<Numbers>;
-@group(0) @binding(2) var<storage, read> deltas: array<Numbers>;
-@group(0) @binding(3) var<storage, read_write> outputs: array<Numbers>;
+import package::shared::numbers::Numbers;
+import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, find_power, subtract_power, scale_exponential};
 
 // exp(x) for x from -88 to 0, and 0 where that is no normal number
 fn exponential(x: Numbers) -> Numbers {
-  let power = Integers(round(x * 1.442695));
-  // less power ln 2, in two parts: the first, 355 / 512, is so short that its product is exact, and of integers, so that no compiler
-  // puts the two together again
-  let rest = (x - Numbers(power * 355) * 0.001953125) + Numbers(power) * 2.1219444e-4;
-  let series = (((1.3765022e-3 * rest + 8.39286e-3) * rest + 0.04167152) * rest + 0.16666254) * rest + 0.4999997;
-  let scale = bitcast<Numbers>((power + 127) * 8388608);
-  return (1.0 + (rest + rest * rest * series)) * scale;
+  let power = find_power(x);
+  return scale_exponential(subtract_power(x, power), power);
 }
 
 // exp(-2 |x|)
@@ -49,7 +31,7 @@ fn compute_tanh(x: Numbers) -> Numbers {
   let near = x + x * square * series;
   let e = decay(x);
   let far = (1.0 - e) / (1.0 + e);
-  return select(near, select(far, -far, x < Numbers()), abs(x) >= Numbers(0.625));
+  return select(near, select(far, -far, Numbers() > x), abs(x) >= Numbers(0.625));
 }
 
 fn compute_slope(x: Numbers) -> Numbers {

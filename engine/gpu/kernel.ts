@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { bindQuads, chooseFunctions, setConstants, takeQuads, unrollLoops } from "./expansion.ts";
-import { shorten } from "./shortening.ts";
+import { expand } from "./expansion.ts";
+import { Modules } from "./linking.ts";
 import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
+import { splitArrays } from "./shortening.ts";
 import { readFromCopy, type StagedFormat } from "./staging.ts";
+import { print } from "./tokens.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
@@ -20,6 +22,8 @@ export type Access = "read" | "read_write" | "panels" | StagedFormat;
 export interface KernelDeclaration<P extends string, B extends string> {
   readonly params: Readonly<Record<P, Scalar>>;
   readonly buffers: Readonly<Record<B, Access>>;
+  /** The files that its shader may import from, by their paths. */
+  readonly shared?: Readonly<Record<string, string>>;
 }
 
 /** Values of a kernel's uniform `Params`, by name. */
@@ -31,7 +35,7 @@ export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer | GP
 export interface Reading {
   readonly panels: Operands;
   readonly staged: Operands;
-  /** Functions that a shader also has as `name_subgroup` are taken so. */
+  /** What a shader has under `@if(subgroups)` is taken. */
   readonly subgroups: boolean;
 }
 
@@ -39,10 +43,13 @@ export interface Reading {
 export interface KernelShape {
   /** The shader's constants, by name. */
   readonly constants?: Readonly<Record<string, number>>;
-  /** Whether the shader's `Numbers` are four each. Default: no. */
-  readonly byQuads?: boolean;
-  /** Buffers of four numbers each, by `read_name_quad` and `write_name_quad` in place of the functions without `_quad`. */
+  /** What is taken by four numbers at once, under `@if(NAME_by_quads)`: buffers by name, or `numbers`. */
   readonly quads?: readonly string[];
+}
+
+/** A shader's files, and what the host has chosen of them. */
+interface Choice extends Required<KernelShape> {
+  readonly modules: Modules;
 }
 
 /** One shader with the explicit layout that its launches must match. */
@@ -50,12 +57,17 @@ export class Kernel<P extends string = string, B extends string = string> {
   readonly params: readonly (readonly [P, Scalar])[];
   readonly buffers: readonly (readonly [B, Access])[];
   readonly #shaped = new Map<string, Kernel<P, B>>();
+  readonly #choice: Choice;
 
+  /** @param choice use `shape` */
   constructor(
     readonly name: string,
     readonly source: string,
     private readonly declaration: KernelDeclaration<P, B>,
+    choice?: Choice,
   ) {
+    this.#choice = choice ??
+      { modules: new Modules(name, source, declaration.shared), constants: {}, quads: [] };
     this.params = Object.entries(declaration.params) as [P, Scalar][];
     this.buffers = Object.entries(declaration.buffers) as [B, Access][];
   }
@@ -75,44 +87,50 @@ export class Kernel<P extends string = string, B extends string = string> {
     });
   }
 
-  /**
-   * This kernel with another tile, the same one each time.
-   *
-   * @throws {SyntaxError} if the shader lacks a constant, a function or a buffer that the shape names.
-   */
-  shape({ constants = {}, byQuads = false, quads = [] }: KernelShape): Kernel<P, B> {
-    const key = JSON.stringify([constants, byQuads, quads]);
+  /** This kernel with another tile, the same one each time. */
+  shape({ constants = {}, quads = [] }: KernelShape): Kernel<P, B> {
+    const key = JSON.stringify([constants, quads]);
     let shaped = this.#shaped.get(key);
     if (!shaped) {
-      const tiled = setConstants(byQuads ? takeQuads(this.source) : this.source, constants);
-      const isQuad = (name: string) => quads.includes(name.replace(/^(read|write)_/, ""));
-      const source = quads.reduce(bindQuads, chooseFunctions(tiled, "quad", isQuad));
       const buffers = Object.fromEntries(this.buffers.map(([name, access]) => {
         const isStagedQuad = access === "r32float" && quads.includes(name);
         return [name, isStagedQuad ? "rgba32float" : access];
       })) as Record<B, Access>;
-      shaped = new Kernel(this.name, source, { ...this.declaration, buffers });
+      const choice = this.#choice;
+      shaped = new Kernel(this.name, this.source, { ...this.declaration, buffers }, {
+        modules: choice.modules,
+        constants: { ...choice.constants, ...constants },
+        quads: [...choice.quads, ...quads],
+      });
       this.#shaped.set(key, shaped);
     }
     return shaped;
   }
 
   /**
-   * The WGSL that the device compiles: functions chosen, loops marked `// unroll` written out, and operands read from where they stand.
+   * The WGSL that the device compiles: in one piece, loops marked `// unroll` written out, and operands read from where they stand.
    *
-   * @throws {SyntaxError} if the shader does not read an operand in the one way that can be moved to textures.
+   * @throws {SyntaxError} if the shader lacks a constant or a condition that the shape names, imports what there is not, or does not read an
+   * operand in the one way that can be moved to textures.
    */
   expand({ panels, staged, subgroups }: Reading): string {
-    const chosen = chooseFunctions(
-      chooseFunctions(this.source, "quad", () => false),
-      "subgroup",
-      () => subgroups,
-    );
-    return this.buffers.reduce((code, [name, access]) => {
-      if (access === "panels" && panels === "texture") return readFromTexture(code, name);
-      if (isStaged(access) && staged === "texture") return readFromCopy(code, name, access);
-      return code;
-    }, shorten(unrollLoops(chosen)));
+    const { modules, constants, quads } = this.#choice;
+    const operands = ["numbers", ...this.buffers.map(([name]) => name)];
+    const { tokens, asked } = modules.link({
+      subgroups,
+      ...Object.fromEntries(operands.map((name) => [nameQuads(name), quads.includes(name)])),
+    });
+    const missing = quads.map(nameQuads).filter((condition) => !asked.has(condition));
+    if (missing.length > 0) {
+      throw new SyntaxError(
+        `Cannot take four numbers at once in '${this.name}': got no @if(${missing[0]})`,
+      );
+    }
+    return print(this.buffers.reduce((moved, [name, access]) => {
+      if (access === "panels" && panels === "texture") return readFromTexture(moved, name);
+      if (isStaged(access) && staged === "texture") return readFromCopy(moved, name, access);
+      return moved;
+    }, splitArrays(expand(tokens, constants))));
   }
 
   /** Compiles the shader; a mistake in it surfaces as the device's error. */
@@ -142,6 +160,11 @@ export class Kernel<P extends string = string, B extends string = string> {
       },
     });
   }
+}
+
+/** The condition under which a shader takes four numbers of something at once. */
+function nameQuads(name: string): string {
+  return `${name}_by_quads`;
 }
 
 /** Whether a launch may read a copy in a texture. */

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { replaceOnce } from "./tokens.ts";
 
 /** Where panels stand. */
 export type Operands = "buffer" | "texture";
@@ -31,20 +32,9 @@ export function isBuffer(panels: GPUBuffer | GPUTexture): panels is GPUBuffer {
  *
  * @throws {SyntaxError} if the shader does not declare and read them in the one way that is understood.
  */
-export function readFromTexture(source: string, name: string): string {
-  const replaceOnce = (code: string, from: string, to: string) => {
-    const parts = code.split(from);
-    if (parts.length !== 2) {
-      throw new SyntaxError(
-        `Cannot read '${name}' from a texture: got '${from}' ${
-          parts.length - 1
-        } times in the shader, need it once`,
-      );
-    }
-    return parts.join(to);
-  };
+export function readFromTexture(tokens: readonly string[], name: string): string[] {
   const declared = replaceOnce(
-    source,
+    tokens,
     `var<storage, read> ${name}: array<vec4f>;`,
     `var ${name}: texture_storage_2d_array<rgba32float, read>;`,
   );

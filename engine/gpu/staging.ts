@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { findAll, findUses, print, replaceAt, replaceOnce, tokenize } from "./tokens.ts";
 
 /** A staged operand: number i of a buffer is texel `(i % 4096, i / 4096)`, or one of the four of texel `(i / 4 % 1024, i / 4096)`. */
 export type StagedFormat = "r32float" | "rgba32float";
@@ -33,25 +34,30 @@ const ELEMENTS = {
  *
  * @throws {SyntaxError} if the shader does not declare it once, or reads it at anything but a variable, as in `name[at]`.
  */
-export function readFromCopy(source: string, name: string, format: StagedFormat): string {
+export function readFromCopy(
+  tokens: readonly string[],
+  name: string,
+  format: StagedFormat,
+): string[] {
   const { type, read } = ELEMENTS[format];
-  const declaration = `var<storage, read> ${name}: array<${type}>;`;
-  const parts = source.split(declaration);
-  if (parts.length !== 2) {
-    throw new SyntaxError(
-      `Cannot read '${name}' from a texture: got '${declaration}' ${
-        parts.length - 1
-      } times in the shader, need it once`,
-    );
-  }
-  const [before, after] = parts;
-  const moved = after.replace(new RegExp(`\\b${name}\\[([^\\]]*)\\]`, "g"), (text, index) => {
-    if (/^\w+$/.test(index)) return read(name, index);
-    throw new SyntaxError(
-      `Cannot read '${name}' from a texture: got '${text}', need a variable in the brackets`,
-    );
-  });
-  return `${before}var ${name}: texture_storage_2d<${format}, read>;${moved}`;
+  const texture = `var ${name}: texture_storage_2d<${format}, read>;`;
+  const moved = replaceOnce(tokens, `var<storage, read> ${name}: array<${type}>;`, texture);
+  const [declared] = findAll(moved, tokenize(texture));
+  const uses = [...findUses(moved, name, 0, declared), ...findUses(moved, name, declared + 2)];
+  return replaceAt(
+    moved,
+    new Map(uses.map((use) => {
+      const [, open, index, close] = moved.slice(use, use + 4);
+      if (open === "[" && /^\w+$/.test(index) && close === "]") {
+        return [use, { length: 4, tokens: tokenize(read(name, index)) }];
+      }
+      throw new SyntaxError(
+        `Cannot read '${name}' from a texture: got '${
+          print(moved.slice(use, use + 6))
+        }', need a variable in the brackets`,
+      );
+    })),
+  );
 }
 
 /** Textures that launches copy their operands into, one after another: the queue runs each copy after the launch before it. */

@@ -12,7 +12,7 @@ export interface Measurement<T> {
   /** What is measured, in a word. */
   readonly name: string;
   /** The shaders that are timed; another text is measured again. */
-  readonly shaders: readonly string[];
+  readonly shaders: () => readonly string[];
   readonly schema: z.ZodType<T>;
   measure(gpu: Gpu): Promise<T>;
 }
@@ -94,6 +94,6 @@ async function describe(
   { name, shaders }: Measurement<unknown>,
 ): Promise<string> {
   const features = [...device.features].sort().join(" ");
-  const hash = await hashShaders(shaders);
+  const hash = await hashShaders(shaders());
   return `${name}; ${adapter.vendor} ${adapter.name}; ${features}; Deno ${Deno.version.deno}; shaders ${hash}`;
 }

@@ -41,7 +41,7 @@ const { kernel, params, workgroups } = layConvolution(CONVOLUTION);
 
 const STAGED_TIMES: Measurement<StagedTimes> = {
   name: "staged operands",
-  shaders: [kernel.source],
+  shaders: () => [kernel.expand({ panels: "buffer", staged: "buffer", subgroups: false })],
   schema: z.object({ buffer: z.number().positive(), texture: z.number().positive() }),
   // the least of some in turns: what else runs on a machine can slow down one of them several times, and the choice is remembered
   measure: async (gpu) => {

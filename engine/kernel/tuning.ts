@@ -49,9 +49,10 @@ const ROUNDS = 3;
 /** The measurement as it is remembered. */
 export const TUNING: Measurement<Tuning> = {
   name: "gram tiles",
-  shaders: [...VARIANTS, { kernel: kernels.fpc_assign, operands: "buffer" as const }].map((
-    { kernel, operands },
-  ) => kernel.expand({ panels: operands, staged: "buffer", subgroups: false })),
+  shaders: () =>
+    [...VARIANTS, { kernel: kernels.fpc_assign, operands: "buffer" as const }].map((
+      { kernel, operands },
+    ) => kernel.expand({ panels: operands, staged: "buffer", subgroups: false })),
   schema: z.object({
     rates: z.record(z.string(), z.number().positive()),
     size: z.tuple([z.number(), z.number()]),

@@ -117,7 +117,7 @@ export function layPools([sample_count, in_height, in_width, channels]: number[]
   // rows of windows that are whole quads, and begin where one begins
   const isQuad = row % 4 === 0 && in_width % size === 0 && in_width * channels % 4 === 0 &&
     (own === channels || (own % 4 === 0 && channels % 4 === 0));
-  const constants = { SIZE: size, CHANNELS: own, ROW: row, QUADS: Math.ceil(row / 4) };
+  const constants = { SIZE: size, CHANNELS: own };
   const params = { sample_count, in_height, in_width, channels };
   const shape = [sample_count, Math.floor(in_height / size), Math.floor(in_width / size), channels];
   const windows = sample_count * Math.ceil(in_height / size) * Math.ceil(in_width / size);

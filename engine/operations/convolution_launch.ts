@@ -54,7 +54,6 @@ export function layConvolution(
   const columns = Math.ceil((params.out_width - params.first_column) / params.step);
   const positions = isPointwise ? MAX_POSITIONS : chooseRun(columns, stride);
   const { taps, channels, isQuad } = chooseStep(params.kernel_width, params.in_channels);
-  const filters = taps * channels * 2;
   const runs = params.sample_count * rows * Math.ceil(columns / positions);
   return {
     kernel: kernels.convolution.shape({
@@ -64,9 +63,6 @@ export function layConvolution(
         TAPS: taps,
         CHANNELS: channels,
         OUTPUTS: Math.min(OCTET, params.out_channels),
-        WINDOW: (positions - 1) * stride + taps,
-        FILTERS: filters,
-        FILTER_READS: Math.ceil(filters / 8),
       },
       quads: isQuad ? ["inputs"] : [],
     }),
@@ -103,9 +99,6 @@ export function layFilterGradient(
         TAPS: taps,
         CHANNELS: channels,
         OUTPUTS: outputs,
-        WINDOW: (positions - 1) * stride + taps,
-        QUADS: Math.ceil(outputs / 4),
-        NUMBERS: taps * channels * outputs,
       },
       quads: [...(isQuad ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
     }),

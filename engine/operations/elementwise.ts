@@ -15,7 +15,7 @@ export function layElementwise<P extends string, B extends string>(
   const isQuad = size % 4 === 0;
   const count = isQuad ? size / 4 : size;
   return {
-    kernel: kernel.shape({ byQuads: isQuad }),
+    kernel: kernel.shape({ quads: isQuad ? ["numbers"] : [] }),
     count,
     workgroups: Math.ceil(count / 256),
   };

@@ -109,7 +109,7 @@ export interface RowSlice {
   readonly lines: number;
   /**
    * The segment table that the kernels read, `[parts, 4]` u32: a part's offset in the slice, its length, 1 where a sum begins with it, and
-   * how it ends, as `gram_tile.wgsl` says: 0 goes on, 1 adds, 2 multiplies.
+   * how it ends, as `shared/parts.wgsl` says: 0 goes on, 1 adds, 2 multiplies.
    */
   readonly table: Uint32Array<ArrayBuffer>;
 }
@@ -129,7 +129,7 @@ const ENTRY_LENGTH = 16 * PART_LENGTH;
  */
 const SLICE_PARTS = 500;
 
-/** How a part ends, as `gram_tile.wgsl` says. */
+/** How a part ends, as `shared/parts.wgsl` says. */
 const GOES_ON = 0;
 const ADDS = 1;
 const MULTIPLIES = 2;

@@ -4,30 +4,15 @@
  * @module
  */
 import type { AdapterDescription } from "../gpu/device.ts";
-import type { Kernel } from "../gpu/kernel.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { Operands } from "../gpu/panels.ts";
 import { type RowLayout, sliceRow } from "./layout.ts";
 import type { BindingLimits } from "./blocks.ts";
 
-/** What the variants' kernels are given. */
-type GramKernel = Kernel<
-  | "row_length"
-  | "segment_count"
-  | "pair_count"
-  | "row_panels"
-  | "column_panels"
-  | "tile_row"
-  | "tile_column"
-  | "tile_panels"
-  | "continues",
-  "rows" | "columns" | "segments" | "pairs" | "tile"
->;
-
 /** One way to multiply packed rows. */
 export interface GramVariant {
   readonly name: string;
-  readonly kernel: GramKernel;
+  readonly kernel: typeof kernels.gram_tile;
   /** Where it reads rows from. */
   readonly operands: Operands;
   /** Panels on each side of what it calls a pair. */
@@ -41,7 +26,7 @@ function shareRows(lanes: 8 | 16, lines: number): Omit<GramVariant, "operands"> 
   return {
     name: `subgroup-${lanes}x${lines}`,
     kernel: kernels.gram_tile_subgroup.shape({
-      constants: { LANES: lanes, QUADS: 16 / lanes, LINES: lines },
+      constants: { LANES: lanes, LINES: lines },
     }),
     side: 1,
     lanes,

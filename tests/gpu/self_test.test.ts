@@ -6,7 +6,8 @@ import { main } from "../../cli/main.ts";
 import { withoutAdapter } from "../cli/process.ts";
 import { type Engine, openEngine } from "../../engine/engine.ts";
 import { Commands } from "../../engine/gpu/commands.ts";
-import { Kernel } from "../../engine/gpu/kernel.ts";
+import type { Kernel, Reading } from "../../engine/gpu/kernel.ts";
+import { print, tokenize } from "../../engine/gpu/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 
 /** What a kernel writes instead of a number. */
@@ -28,20 +29,20 @@ const OTHERS: Readonly<Record<string, readonly [right: string, wrong: string]>> 
   ],
 };
 
-/** The shader with a fault in every number that it leaves to others. */
-function spoil({ name, source, buffers }: Kernel, fault: Fault): string {
-  const [right, wrong] = OTHERS[name] ?? [];
+/** The WGSL of a kernel with a fault in every number that it leaves to others. */
+function spoil({ name, buffers }: Kernel, source: string, fault: Fault): string {
+  const [right, wrong] = (OTHERS[name] ?? []).map((code) => print(tokenize(code)).trim());
   if (right) return source.replaceAll(right, wrong);
   return buffers.filter(([, access]) => access === "read_write")
     .map(([buffer]) => buffer)
-    .filter((buffer) => !new RegExp(`> ${buffer}: array<u32>`).test(source))
+    .filter((buffer) => !source.includes(print(tokenize(`> ${buffer}: array<u32`))))
     .reduce(
       (code, buffer) =>
         code.replace(
           new RegExp(`\\b(${buffer}\\[[^=;]*\\] = )([^;]+);`, "g"),
           (_, place, value) => `${place}${fault(value)};`,
         ),
-      source.replace(/\/\/(?! unroll).*$/gm, ""),
+      source,
     );
 }
 
@@ -56,13 +57,13 @@ async function sabotage<T>(
     const fault = faults[kernel.name];
     if (!fault) return launch.call(this, kernel, ...rest);
     if (!spoilt.has(kernel)) {
-      const code = spoil(kernel as Kernel, fault);
-      assert.notEqual(code, kernel.source, `${kernel.name} is as it was`);
-      const declaration = {
-        params: Object.fromEntries(kernel.params),
-        buffers: Object.fromEntries(kernel.buffers),
+      const expand = (reading: Reading) => {
+        const code = kernel.expand(reading);
+        const faulty = spoil(kernel as Kernel, code, fault);
+        assert.notEqual(faulty, code, `${kernel.name} is as it was`);
+        return faulty;
       };
-      spoilt.set(kernel, new Kernel(kernel.name, code, declaration));
+      spoilt.set(kernel, Object.create(kernel, { expand: { value: expand } }));
     }
     return launch.call(this, spoilt.get(kernel) as typeof kernel, ...rest);
   };

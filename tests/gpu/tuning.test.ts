@@ -103,7 +103,12 @@ Deno.test("a memory of variants that there are not, or without what is needed, i
 });
 
 /** What is measured without a measurement. */
-const TRIAL = { name: "trial", shaders: [], schema: z.number(), measure: () => Promise.resolve(7) };
+const TRIAL = {
+  name: "trial",
+  shaders: () => [],
+  schema: z.number(),
+  measure: () => Promise.resolve(7),
+};
 
 Deno.test("what is remembered is measured again when asked, or when it is not what is needed", async () => {
   let count = 0;

@@ -158,6 +158,7 @@ Deno.test("packages and shaders are known where they belong, and nowhere else", 
       /^(bench|engine\/(network|operations|training))\/|^engine\/rows\/projector\.ts$/,
     ],
     [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
+    [/^npm:wesl$/, /^engine\/gpu\/linking\.ts$/],
     [/^shaders\/.*\.wgsl$/, /^shaders\/kernel_table\.ts$/],
     [/deno\.json$/, /^cli\/(main|checkpoint|experiments\/run_folder)\.ts$/],
   ];

@@ -1,9 +1,11 @@
 /** Each shader against the kernel table, its header and the device's compiler. @module */
 import assert from "node:assert/strict";
 import { type Access, isStaged } from "../../engine/gpu/kernel.ts";
+import { tokenize } from "../../engine/gpu/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { Operands } from "../../engine/gpu/panels.ts";
 import { testGpu } from "../gpu/open.ts";
+import { readDeclaration, readShaders, writeDeclarations } from "./declarations.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -13,32 +15,8 @@ const MAX_BUFFERS = 8;
 /** Invocations of a workgroup, and bytes that it may share, on every WebGPU device. */
 const MAX_INVOCATIONS = 256;
 
-/** A declaration with its place. */
-interface Binding {
-  readonly group: number;
-  readonly binding: number;
-  /** What stands in `var<...>`. */
-  readonly kind: string;
-  readonly name: string;
-}
-
 function withoutComments(wgsl: string): string {
   return wgsl.replace(/\/\/.*$/gm, "");
-}
-
-function parseParams(wgsl: string): [string, string][] {
-  const body = wgsl.match(/struct Params \{([^}]*)\}/)![1];
-  return [...body.matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, name, type]) => [name, type]);
-}
-
-function parseBindings(wgsl: string): Binding[] {
-  const pattern = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]*)>\s*(\w+)\s*:/g;
-  return [...wgsl.matchAll(pattern)].map(([, group, binding, space, name]) => ({
-    group: Number(group),
-    binding: Number(binding),
-    kind: space.replace(/\s/g, ""),
-    name,
-  }));
 }
 
 /** The comment at the top of a shader as one line. */
@@ -46,35 +24,53 @@ function readHeader(wgsl: string): string {
   return wgsl.split("\n\n", 1)[0].replace(/^\/\/ ?/gm, "").replace(/\s+/g, " ");
 }
 
-Deno.test("every shader is in the kernel table by its stem", async () => {
-  const stems: string[] = [];
-  for await (const { name } of Deno.readDir(new URL("shaders/", ROOT))) {
-    if (name === "kernel_table.ts") continue;
-    assert.match(name, /^[a-z_]+\.wgsl$/);
-    stems.push(name.replace(".wgsl", ""));
+const shaders = await readShaders();
+const shared = await readShaders("shared/");
+
+Deno.test("every shader is in the kernel table by its stem", () => {
+  assert.deepEqual(Object.keys(kernels).sort(), Object.keys(shaders).sort());
+});
+
+Deno.test("the declarations are what the shaders declare", async () => {
+  const written = await Deno.readTextFile(new URL("shaders/declarations.ts", ROOT));
+  assert.equal(written, await writeDeclarations());
+});
+
+Deno.test("a shader whose parameters or buffers are not those of a kernel is refused", () => {
+  const code = `struct Params { count: u32, }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+`;
+  assert.deepEqual(readDeclaration(tokenize(code)), {
+    params: [["count", "u32"]],
+    bindings: [{ name: "params", kind: "uniform" }, { name: "x", kind: "storage,read_write" }],
+  });
+  for (
+    const [from, to] of [
+      ["u32", "vec4u"], // no scalar
+      ["group(0) @binding(1)", "group(1) @binding(1)"],
+      ["binding(1)", "binding(0)"],
+      ["binding(1)", "binding(2)"],
+      ["> params:", "> values:"],
+      ["<uniform>", "<storage, read>"],
+    ]
+  ) assert.throws(() => readDeclaration(tokenize(code.replace(from, to))), to);
+});
+
+Deno.test("every shared file says what it is for, and shaders import from it", () => {
+  const importers = Object.values({ ...shaders, ...shared });
+  for (const [stem, code] of Object.entries(shared)) {
+    assert.match(code, /^\/\/ [A-Z]/, stem);
+    assert.ok(importers.some((other) => other.includes(`import package::shared::${stem}::`)), stem);
   }
-  assert.deepEqual(Object.keys(kernels).sort(), stems.sort());
 });
 
 for (const [stem, kernel] of Object.entries(kernels)) {
   const wgsl = withoutComments(kernel.source);
 
-  Deno.test(`${stem}: the table names its file, parameters and buffers`, async () => {
+  Deno.test(`${stem}: the table names its file`, () => {
     assert.equal(kernel.name, stem);
-    const path = new URL(`shaders/${stem}.wgsl`, ROOT);
-    assert.equal(kernel.source, await Deno.readTextFile(path));
-    assert.deepEqual(parseParams(wgsl), kernel.params.map(([name, type]) => [name, type]));
-    const expected: Binding[] = [
-      { group: 0, binding: 0, kind: "uniform", name: "params" },
-      ...kernel.buffers.map(([name, access], index) => ({
-        group: 0,
-        binding: index + 1,
-        kind: `storage,${access === "read_write" ? access : "read"}`,
-        name,
-      })),
-    ];
-    assert.deepEqual(parseBindings(wgsl), expected);
-    assert.equal(parseBindings(wgsl).length, [...wgsl.matchAll(/@binding/g)].length);
+    assert.equal(kernel.source, shaders[stem]);
   });
 
   Deno.test(`${stem}: one entry point, within what every device can run`, () => {

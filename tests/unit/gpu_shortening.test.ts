@@ -1,60 +1,45 @@
-/** What is left of a shader's sums of constants and its arrays. @module */
+/** Arrays of a shader as variables. @module */
 import assert from "node:assert/strict";
-import { shorten } from "../../engine/gpu/shortening.ts";
+import { splitArrays } from "../../engine/gpu/shortening.ts";
+import { print, tokenize } from "../../engine/gpu/tokens.ts";
 
-Deno.test("sums of whole numbers are worked out where they stand alone, as WGSL would", () => {
-  for (
-    const [sum, value] of [
-      ["x[2u * 4u + 1u]", "x[9u]"],
-      ["x[7u / 8 * 8 + 7u % 8]", "x[7u]"],
-      ["x[10u - 2u * 3u - 1u]", "x[3u]"],
-      ["f(a, 1 + 2, 3)", "f(a, 3, 3)"],
-      ["f((1u + 2u) * 3u)", "f(9u)"],
-      ["a * (3 - 1) + 2", "a * 2 + 2"],
-      ["a + i32(2u * 3u)", "a + 6i"],
-      ["var<private> y: array<f32, 2 * 3>;", "var<private> y: array<f32, 6>;"],
-    ]
-  ) assert.equal(shorten(sum), value);
-});
-
-Deno.test("what is no sum of whole numbers, or would be negative, stays", () => {
-  for (
-    const code of [
-      "x[a + 2u * 3u]",
-      "f(a * 3u + 4u)",
-      "f(3u + 4u * a)",
-      "g(2) + 3",
-      "f(1 - 2)",
-      "let y = 1.5 + 2.5;",
-    ]
-  ) assert.equal(shorten(code), code);
-});
-
-Deno.test("constants are inserted everywhere but where they are declared and asserted", () => {
-  const declared = "const LINES = 8;\nconst_assert LINES == 4 * 2;\n// LINES at a time\n";
-  assert.equal(
-    shorten(`${declared}k += LINES; x[LINES / 2 + 1u] = LINES_READ;`),
-    `${declared}k += 8; x[5u] = LINES_READ;`,
-  );
-});
-
-Deno.test("a name for a number is inserted to the end of its block", () => {
-  assert.equal(
-    shorten("{ { let at = 2u * 3u; x[at + 1u] += at; } y[at] = 0; }"),
-    "{ {  x[7u] += 6u; } y[at] = 0; }",
-  );
-});
+function assertSplits(code: string, expected: string): void {
+  assert.equal(print(splitArrays(tokenize(code))), print(tokenize(expected)), code);
+}
 
 Deno.test("an array whose every index is a number becomes variables to the end of its block", () => {
-  assert.equal(
-    shorten("{ { var a: array<vec4f, 1 + 1>; a[0u] = b; a[0u + 1u][2u] = a[0][3]; } a[0u] = c; }"),
-    "{ { var a_0: vec4f;\nvar a_1: vec4f; a_0 = b; a_1.z = a_0.w; } a[0u] = c; }",
+  assertSplits(
+    "{ { var a: array<vec4f, 2>; a[0u] = b; a[1u][2u] = a[0][3]; } a[0u] = c; }",
+    "{ { var a_0: vec4f; var a_1: vec4f; a_0 = b; a_1.z = a_0.w; } a[0u] = c; }",
   );
 });
 
-Deno.test("an array that is indexed by a variable, or used as a whole, stays one", () => {
-  for (const use of ["a[i] = a[1u];", "a[0u] = 1; return a;", "f(&a);"]) {
+Deno.test("arrays of one name in several blocks, and comments and members of that name, are told apart", () => {
+  assertSplits(
+    "fn f() { var a: array<f32, 1>; return a; } fn g() { var a: array<f32, 1>; // all of a\n a[0] = s.a[i]; }",
+    "fn f() { var a: array<f32, 1>; return a; } fn g() { var a_0: f32; a_0 = s.a[i]; }",
+  );
+});
+
+Deno.test("an index behind that of an array is a component of vectors alone", () => {
+  assertSplits(
+    "{ var a: array<mat2x2f, 1>; a[0][1] = b; }",
+    "{ var a_0: mat2x2f; a_0[1] = b; }",
+  );
+});
+
+Deno.test("an array that is indexed by a variable or beyond its end, or used as a whole, stays one", () => {
+  for (const use of ["a[i] = a[1u];", "a[0u] = 1; return a;", "f(&a);", "a[2u] = 1;"]) {
     const code = `{ var a: array<f32, 2>; ${use} }`;
-    assert.equal(shorten(code), code);
+    assertSplits(code, code);
   }
+});
+
+Deno.test("an array whose variables' names are taken, and one that is no function's, stays one", () => {
+  for (
+    const code of [
+      "{ let a_1 = 2.0; var a: array<f32, 2>; a[0] = a_1; }",
+      "var a: array<f32, 2>; fn f() { a[0] = 1; }",
+    ]
+  ) assertSplits(code, code);
 });
