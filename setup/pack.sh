@@ -1,6 +1,7 @@
 #!/bin/sh
-# Packs lpntk for machines of this kind that reach no network: `sh setup.sh pack [FILE]` calls it with a fitting Deno in PATH. Prints the name of the archive, which tar compresses as its ending says. All of it lies in one folder, lpntk/, and
-# setup/run.sh, which goes along, runs it there.
+# Packs lpntk for machines of this kind that reach no network: `sh setup.sh pack [FILE]` calls it with a fitting
+# Deno in PATH. Prints the name of the archive, which tar compresses as its ending says. All of it lies in one
+# folder, lpntk/, and setup/run.sh, which goes along, runs it there.
 set -eu
 unset CDPATH
 
@@ -42,7 +43,7 @@ deno eval --no-config '
     .map((specifier) => decodeURIComponent(specifier.slice(root.length)));
   console.log([...new Set(paths)].join("\n"));
 ' "$scratch/cli.json" "$scratch/mod.json" >"$scratch/files"
-printf '%s\n' deno.json deno.lock README.md CHANGELOG.md LICENSE bench/RESULTS.md >>"$scratch/files"
+printf '%s\n' deno.json deno.lock LICENSE ./*.md docs/*.md bench/*.md bench/*.svg >>"$scratch/files"
 sort -u "$scratch/files" | tar -cf - -T - | tar -C "$root" -xf -
 cp setup/run.sh "$root/run.sh"
 cp -L "$loader" "$root/lib/libvulkan.so.1"
