@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beginCommand, findUsedAdapter, GpuRequiredError, useAdapter } from "../../cli/adapter.ts";
 import { type AdapterDescription, NoAdapterError, openEngine } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { callHere, listFolder, prepareLpntk, readJson, ROOT } from "./process.ts";
 
 const ADAPTER: AdapterDescription = {

@@ -1,7 +1,8 @@
 /** Bad input to the command line: one line on standard error, the right exit code, and nothing on disk that was not there before. @module */
 import assert from "node:assert/strict";
 import { encodeNpy, encodeSafetensors, type NpyArray } from "../../mod.ts";
-import { encodeIdx, openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
+import { encodeIdx } from "../engine/formats/fixtures.ts";
 import {
   fingerprint,
   finish,

@@ -1,6 +1,6 @@
 /** Budgets that are too small: the command line names one that is enough. @module */
 import assert from "node:assert/strict";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { callHere } from "./process.ts";
 
 /** Runs a command in this process. */

@@ -1,8 +1,8 @@
 /** The same call on other contents under the same names: refused as other settings are, with nothing changed. @module */
 import assert from "node:assert/strict";
 import { encodeNpy, encodeSafetensors, loadWeights, type Weights } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
-import { finishStore, settle } from "../unit/store_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
+import { finishStore, settle } from "../engine/store/store_fixtures.ts";
 import { assertRefused, callHere, fingerprint, readJson } from "./process.ts";
 
 /** Runs a call, changes what it read, and sees the call refused until that is changed back. */

@@ -14,7 +14,7 @@ import {
   relatePairs,
   type RelationCounts,
 } from "../../engine/reference/relations.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { callHere, type Outcome, readArray, readJson, ROOT } from "./process.ts";
 
 const SIDE = 2;

@@ -1,6 +1,6 @@
 /** What stays of a command that is told to stop. @module */
 import assert from "node:assert/strict";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { listFolder, prepareLpntk } from "./process.ts";
 
 const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;

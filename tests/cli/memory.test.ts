@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.ts";
 import { encodeSafetensors, loadWeights, writeNpy } from "../../mod.ts";
 import { measureCost } from "../../bench/process_cost.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { canMount, openDisk } from "./disk.ts";
 import { fingerprint, finish, listFolder, prepareLpntk, readJson, succeed } from "./process.ts";
 

@@ -1,7 +1,7 @@
 /** A network of one's own, from a file, in every command that takes one. @module */
 import assert from "node:assert/strict";
 import { decodeSafetensors, writeNpy } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { finish, prepareLpntk, readArray, readJson, runLpntk, succeed } from "./process.ts";
 
 const SOURCE = `

@@ -4,7 +4,7 @@ import { parseLayers } from "../../cli/commands/values.ts";
 import { loadDefinition } from "../../cli/model.ts";
 import { encodeSafetensors, loadWeights } from "../../mod.ts";
 import { dotBound } from "../../engine/reference/numbers.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import {
   assertRefused,
   callHere,

@@ -1,7 +1,7 @@
 /** `lpntk neighbours`: its list is the kernel's own row, sorted. @module */
 import assert from "node:assert/strict";
 import { encodeNpy, loadDataset } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { listFolder, readArray, readJson, runLpntk, succeed } from "./process.ts";
 
 const COUNT = 90;

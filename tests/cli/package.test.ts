@@ -1,7 +1,7 @@
 /** The package as another Deno project uses it: by the path of its module, with nothing in common but the disk. @module */
 import assert from "node:assert/strict";
 import { relative } from "node:path";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { expectSuccess, prepareDeno, ROOT, succeed } from "./process.ts";
 
 /** README's example imports the package under this name. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { PeerProcess } from "../../bench/peers/process.ts";
 import { encodeNpy } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { callHere, finish, prepareDeno, readJson, ROOT } from "./process.ts";
 
 /** What docs/where-it-runs.md says that every command but `data fetch` and `bench` makes do with. */

@@ -1,7 +1,7 @@
 /** Training and comparing that were killed go on where they were, and end with the same bytes. @module */
 import assert from "node:assert/strict";
 import { decodeTrainingState, encodeNpy } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import {
   assertRefused,
   callHere,

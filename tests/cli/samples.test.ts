@@ -10,7 +10,7 @@ import {
   readNpy,
   takeSamples,
 } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { callHere, listFolder, readArray, readJson } from "./process.ts";
 
 const CLASSES = 4;

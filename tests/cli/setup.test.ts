@@ -1,7 +1,7 @@
 /** What `setup.sh` says of cards that Vulkan does not reach, and what it packs for machines without network. @module */
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { finish, listFolder, type Outcome, ROOT } from "./process.ts";
 
 /** A shell script with a path and little else in its environment. */

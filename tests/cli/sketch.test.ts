@@ -1,7 +1,7 @@
 /** Sketched kernels through the command line: every result says how far off it is, from a network as from a store. @module */
 import assert from "node:assert/strict";
 import { encodeSafetensors, type Weights } from "../../mod.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { assertRefused, readArray, readJson, runLpntk, succeed } from "./process.ts";
 
 /** So few that the error bar is of all pairs. */

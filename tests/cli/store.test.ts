@@ -9,8 +9,12 @@ import {
   type Weights,
 } from "../../mod.ts";
 import { canMount, mount, openDisk } from "./disk.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
-import { killRunning, listChunkFiles, readBySpecification } from "../unit/store_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
+import {
+  killRunning,
+  listChunkFiles,
+  readBySpecification,
+} from "../engine/store/store_fixtures.ts";
 import {
   assertRefused,
   fingerprint,

@@ -23,7 +23,7 @@ import { TileSweep } from "../../engine/kernel/gram.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
 import { Rows } from "../../engine/rows/rows.ts";
 import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { describeSwiftshader } from "./swiftshader.ts";
 
 const PROGRAM = new URL("tint.ts", import.meta.url);

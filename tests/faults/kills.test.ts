@@ -7,8 +7,8 @@
  */
 import assert from "node:assert/strict";
 import { callHere, listFolder } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
-import { killRunning } from "../unit/store_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
+import { killRunning } from "../engine/store/store_fixtures.ts";
 import { drawNumbers, end, listCalls, printResults, sleep, start, trainWeights } from "./calls.ts";
 
 const COUNT = Number(Deno.env.get("LPNTK_FAULTS") ?? 4);

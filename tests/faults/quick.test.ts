@@ -10,7 +10,7 @@ import {
   prepareLpntk,
   ROOT,
 } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { end, listCalls, mountDisk, start, trainWeights } from "./calls.ts";
 
 const LPNTK = `${Deno.execPath()} run -A --no-check ${ROOT}/cli/main.ts`;

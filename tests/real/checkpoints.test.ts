@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { loadWeights } from "../../engine/formats/safetensors.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { findPython, runPython } from "./python.ts";
 
 const SCRIPT = fileURLToPath(new URL("checkpoints.py", import.meta.url));

@@ -16,7 +16,7 @@ import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples, type RelationCounts } from "../../engine/samples/relations.ts";
 import { KernelMatrix, type KernelSource } from "../../engine/samples/source.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { entkOf, kernelOf, testEngine } from "../gpu/open_engine.ts";
+import { entkOf, kernelOf, testEngine } from "../engine/open_engine.ts";
 import { assertClose } from "../../engine/reference/numbers.ts";
 import { permute } from "../../engine/reference/tensor.ts";
 

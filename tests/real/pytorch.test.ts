@@ -18,10 +18,10 @@ import {
   tanh,
 } from "../../engine/network/definition.ts";
 import { lenet5, lenetLarge, resnet18Narrow, resnet8 } from "../../engine/network/models.ts";
-import { testEngine } from "../gpu/open_engine.ts";
+import { testEngine } from "../engine/open_engine.ts";
 import { assertClose } from "../../engine/reference/numbers.ts";
 import { permute } from "../../engine/reference/tensor.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 import { findPython, runPython } from "./python.ts";
 
 const SCRIPT = fileURLToPath(new URL("pytorch.py", import.meta.url));

@@ -1,6 +1,6 @@
 /** Experiments at quick settings on real data, for the tests of what has to hold there. @module */
 import { readJson, succeed } from "../cli/process.ts";
-import { openTempFolder } from "../unit/data_fixtures.ts";
+import { openTempFolder } from "../temp_folder.ts";
 
 const folder = Deno.env.get("LPNTK_DATA");
 

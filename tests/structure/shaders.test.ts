@@ -4,7 +4,7 @@ import { type Access, isStaged } from "../../engine/gpu/kernel.ts";
 import { tokenize } from "../../engine/gpu/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { Operands } from "../../engine/gpu/panels.ts";
-import { testGpu } from "../gpu/open.ts";
+import { testGpu } from "../engine/gpu/open.ts";
 import { readDeclaration, readShaders, writeDeclarations } from "./declarations.ts";
 
 const ROOT = new URL("../../", import.meta.url);

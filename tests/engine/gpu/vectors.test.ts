@@ -1,0 +1,272 @@
+/**
+ * Vectors of Mesa's CPU driver: which width the engine takes, and the same products in the other. On another adapter the widths are of no
+ * account, and the tests hold that asking for one changes nothing.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { cpus } from "node:os";
+import { Buffer } from "node:buffer";
+import { remember } from "../../../engine/gpu/memory.ts";
+import {
+  chooseVectorWidth,
+  describeWideCpu,
+  type KernelTimes,
+  recallVectors,
+  splitAdapterName,
+} from "../../../engine/gpu/vectors.ts";
+import { learnVectors } from "../../../engine/kernel/vector_times.ts";
+import { expectSuccess, finish, prepareDeno, readJson, ROOT, succeed } from "../../cli/process.ts";
+import { VARIANTS } from "../../../engine/rows/variants.ts";
+import { openTempFolder } from "../../temp_folder.ts";
+import { testGpu } from "./open.ts";
+
+/** A CPU as Linux describes it, by a line in twenty. */
+function describeCpu(model: string, flags: string): string {
+  return `processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: ${model}\nstepping\t: 1\nflags\t\t: fpu ${flags} bmi2\n`;
+}
+
+Deno.test("a CPU with vectors of 512 bits is known by its model, and another offers no choice", () => {
+  const [wide, newer] = ["AMD EPYC 9B14", "AMD EPYC 9B45"].map((model) =>
+    describeWideCpu("AMD EPYC", describeCpu(model, "avx2 avx512f avx512bw"))
+  );
+  assert.equal(wide, "AuthenticAMD AMD EPYC 9B14 25 17 1");
+  assert.notEqual(newer, wide);
+  assert.equal(describeWideCpu("AMD EPYC", describeCpu("AMD EPYC", "avx2 avx512fp16")), undefined);
+  assert.equal(describeWideCpu("", "processor\t: 0\nBogoMIPS\t: 243.75\n"), undefined);
+  // where Linux's description may not be read
+  assert.equal(describeWideCpu("AMD EPYC"), "AMD EPYC");
+  assert.equal(describeWideCpu(undefined), undefined);
+});
+
+Deno.test("an adapter's name is split where it names a width, and no other number", () => {
+  const cases: [name: string, identity: string, width?: number][] = [
+    ["llvmpipe (LLVM 15.0.6, 256 bits)", "llvmpipe (LLVM 15.0.6)", 256],
+    ["llvmpipe (LLVM 19.1.7, 512 bits)", "llvmpipe (LLVM 19.1.7)", 512],
+    ["llvmpipe (LLVM 11.0.1, 128 bits)", "llvmpipe (LLVM 11.0.1)", undefined],
+    ["llvmpipe (LLVM 15.0.6)", "llvmpipe (LLVM 15.0.6)", undefined],
+    ["NVIDIA H200 (rev 2, 512 bits)", "NVIDIA H200 (rev 2, 512 bits)", undefined],
+    ["", "", undefined],
+  ];
+  for (const [name, identity, width] of cases) {
+    const found = splitAdapterName(name);
+    assert.deepEqual([found.identity, found.width], [identity, width], name);
+  }
+});
+
+Deno.test("each width is tried once, and 512 bits are taken where they are clearly faster", () => {
+  const times = (gram_tile: number, convolution: number) => ({ gram_tile, convolution });
+  const cases: [narrow: KernelTimes | undefined, wide: KernelTimes | undefined, width: number][] = [
+    [undefined, undefined, 256],
+    [undefined, times(1, 1), 256],
+    [times(1, 1), undefined, 512],
+    // as on Zen 5, Zen 4 and an Intel Xeon
+    [times(6.74, 2.62), times(4.12, 2.27), 512],
+    [times(1, 1), times(0.65, 1), 512],
+    [times(1, 1), times(0.8, 1.45), 256],
+    // what is lost with one is gained with the other, whatever their times
+    [times(1000, 1), times(500, 2), 256],
+    [times(1e-9, 1e9), times(0.9e-9, 0.9e9), 512],
+    // at the margin, and within it
+    [times(1, 1), times(0.949, 0.949), 512],
+    [times(1, 1), times(0.951, 0.951), 256],
+    [times(1, 1), times(1, 1), 256],
+  ];
+  for (const [narrow, wide, width] of cases) {
+    const known = { 256: narrow, 512: wide };
+    assert.equal(chooseVectorWidth(known), width, JSON.stringify(known));
+  }
+});
+
+/** Bits of the vectors of Mesa's CPU driver; undefined of another adapter. */
+function readWidth(adapter: string): string | undefined {
+  return /^llvmpipe .*\b(\d+) bits\)$/.exec(adapter)?.[1];
+}
+
+/** What a process finds that has asked for an adapter before the engine does: that one's name, the engine's, and Mesa's cache. */
+const OPEN_SECOND = `
+  const adapter = await navigator.gpu.requestAdapter();
+  const { Gpu } = await import("./engine/gpu/device.ts");
+  const gpu = await Gpu.open();
+  const names = [adapter.info.description || adapter.info.device, gpu.adapter.name];
+  console.log(JSON.stringify([...names, Deno.env.get("MESA_SHADER_CACHE_DIR")]));
+  gpu.dispose();
+`;
+
+/** The name of the adapter that the engine opens. */
+const OPEN = `
+  const { Gpu } = await import("./engine/gpu/device.ts");
+  const gpu = await Gpu.open();
+  console.log(gpu.adapter.name);
+  gpu.dispose();
+`;
+
+Deno.test("a driver that is in use already is left with its width and its cache", async () => {
+  const env = { LP_NATIVE_VECTOR_WIDTH: "256", MESA_SHADER_CACHE_DIR: "" };
+  const { stdout, code, stderr } = await finish(prepareDeno(["eval", OPEN_SECOND], { env }));
+  assert.equal(code, 0, stderr);
+  const [before, name, cache] = JSON.parse(stdout);
+  assert.equal(name, before);
+  // a driver that is not in use may still be told where to keep its shaders
+  if (readWidth(name)) assert.equal(cache, "");
+});
+
+/** Opens the engine's adapter, measures its vectors if there is a choice, and prints its name. */
+const LEARN = `
+  const { Gpu } = await import("./engine/gpu/device.ts");
+  const { learnVectors } = await import("./engine/kernel/vector_times.ts");
+  const gpu = await Gpu.open();
+  await learnVectors(gpu);
+  console.log(gpu.adapter.name);
+  gpu.dispose();
+`;
+
+testGpu(
+  "a process measures each width in turn, and the third one takes the faster",
+  async (gpu) => {
+    await using folder = await openTempFolder();
+    const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
+    // no width that a process before this one has chosen, nor the memory of this machine's
+    const env = {
+      DENO_DIR: denoDir,
+      XDG_CACHE_HOME: folder.path,
+      LP_NATIVE_VECTOR_WIDTH: "",
+      MESA_SHADER_CACHE_DIR: "",
+    };
+    const learn = async () =>
+      (await expectSuccess(prepareDeno(["eval", LEARN], { env, timeoutMs: 300_000 }))).trim();
+    const { identity, width } = splitAdapterName(gpu.adapter.name);
+    const memory = width && await recallVectors();
+    const named = (bits: number) => memory ? identity.replace(/\)$/, `, ${bits} bits)`) : identity;
+    const first = await learn();
+    if (!memory) {
+      // another driver, or a CPU without a choice: nothing is set, and nothing kept
+      assert.equal(splitAdapterName(first).identity, identity);
+      assert.equal(await learn(), first);
+      await assert.rejects(Deno.stat(`${folder.path}/lpntk/tuning.json`), Deno.errors.NotFound);
+      return;
+    }
+    assert.equal(first, named(256));
+    assert.equal(await learn(), named(512));
+    const path = `${folder.path}/lpntk/tuning.json`;
+    const kept = (await readJson(path))[memory.key];
+    assert.ok(kept.measured.startsWith(`${identity}; shaders `), kept.measured);
+    assert.deepEqual(Object.keys(kept.times), ["256", "512"]);
+    const isWide = chooseVectorWidth(kept.times) === 512;
+    assert.equal(await learn(), named(isWide ? 512 : 256));
+    // it was not measured again
+    assert.deepEqual((await readJson(path))[memory.key], kept);
+    // were the other width the faster
+    const { 256: narrow } = kept.times;
+    const slow = { gram_tile: 10 * narrow.gram_tile, convolution: 10 * narrow.convolution };
+    const times = { 256: narrow, 512: isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 } };
+    await Deno.writeTextFile(path, JSON.stringify({ [memory.key]: { ...kept, times } }));
+    assert.equal(await learn(), named(isWide ? 256 : 512));
+  },
+);
+
+/** As the command line opens its adapter, before anything else. */
+const OPEN_FIRST = `
+  const { prepareDrivers } = await import(Deno.args[0]);
+  await prepareDrivers({ isFirst: true });
+  ${OPEN.replace('"./engine/gpu/device.ts"', "Deno.args[1]")}
+`;
+
+testGpu(
+  "the permissions of the command line are enough to take the width that was measured",
+  async (gpu) => {
+    await using folder = await openTempFolder();
+    const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
+    const program = `${folder.path}/open.ts`;
+    await Deno.writeTextFile(program, OPEN_FIRST);
+    const rights = ["--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
+    const env = {
+      DENO_DIR: denoDir,
+      XDG_CACHE_HOME: folder.path,
+      LP_NATIVE_VECTOR_WIDTH: "",
+      MESA_SHADER_CACHE_DIR: "",
+    };
+    const modules = ["drivers", "device"].map((name) => `${ROOT}/engine/gpu/${name}.ts`);
+    const open = async () => {
+      const args = ["run", "--quiet", ...rights, program, ...modules];
+      return (await expectSuccess(prepareDeno(args, { env }))).trim();
+    };
+    const { identity, width } = splitAdapterName(gpu.adapter.name);
+    if (!width) {
+      assert.equal(await open(), identity);
+      return;
+    }
+    assert.equal(splitAdapterName(await open()).width, 256);
+    const key = `vectors; ${cpus()[0].model}; Deno ${Deno.version.deno}`;
+    const [slow, fast] = [2, 1].map((ms) => ({ gram_tile: ms, convolution: ms }));
+    const memory = { [key]: { measured: identity, times: { 256: slow, 512: fast } } };
+    await Deno.mkdir(`${folder.path}/lpntk`, { recursive: true });
+    await Deno.writeTextFile(`${folder.path}/lpntk/tuning.json`, JSON.stringify(memory));
+    assert.equal(splitAdapterName(await open()).width, 512);
+  },
+);
+
+testGpu(
+  "what was measured of another driver, or is to be measured again, is forgotten",
+  async (gpu) => {
+    await using folder = await openTempFolder();
+    const before = Deno.env.get("XDG_CACHE_HOME");
+    Deno.env.set("XDG_CACHE_HOME", folder.path);
+    try {
+      const { identity, width } = splitAdapterName(gpu.adapter.name);
+      const memory = width && await recallVectors();
+      if (!memory) {
+        assert.equal(await learnVectors(gpu), undefined);
+        return;
+      }
+      const times = { gram_tile: 1, convolution: 1 };
+      const both = { 256: times, 512: times };
+      await remember(memory.key, { measured: "llvmpipe (LLVM 3.3); shaders 0", times: both });
+      const learnt = await learnVectors(gpu);
+      assert.deepEqual(Object.keys(learnt!), [String(width)]);
+      assert.notDeepEqual(learnt![width], times);
+      assert.deepEqual((await recallVectors())?.times, learnt);
+
+      const { measured } = (await recallVectors())!;
+      assert.ok(measured!.startsWith(identity));
+      await remember(memory.key, { measured, times: both });
+      assert.deepEqual(await learnVectors(gpu), both);
+      const fresh = await learnVectors(gpu, { fresh: true });
+      assert.deepEqual(Object.keys(fresh!), [String(width)]);
+      assert.notDeepEqual(fresh![width], times);
+    } finally {
+      if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
+      else Deno.env.set("XDG_CACHE_HOME", before);
+    }
+  },
+);
+
+Deno.test("training gives the same weights to the last bit with both widths", async () => {
+  await using folder = await openTempFolder();
+  const call = "train --model mlp --data digits --train-size 40 --test-size 20 --epochs 1 --out";
+  const train = async (width: string) => {
+    const out = `${folder.path}/${width}`;
+    const env = { LP_NATIVE_VECTOR_WIDTH: width, MESA_SHADER_CACHE_DIR: "" };
+    await succeed([...call.split(" "), out], { env, timeoutMs: 300_000 });
+    return await Deno.readFile(`${out}/weights.safetensors`);
+  };
+  assert.ok(Buffer.from(await train("256")).equals(await train("512")));
+});
+
+testGpu("Gram tiles agree with their twin in vectors of the other width", async (gpu) => {
+  await using folder = await openTempFolder();
+  const { name } = gpu.adapter;
+  const width = readWidth(name) === "512" ? "256" : "512";
+  const env = { LP_NATIVE_VECTOR_WIDTH: width, MESA_SHADER_CACHE_DIR: folder.path };
+  const asked = await finish(prepareDeno(["eval", OPEN], { env }));
+  // another driver does not know the variable, and the tiles below are once more those of this adapter
+  if (readWidth(name)) assert.equal(readWidth(asked.stdout.trim()), width, asked.stderr);
+  else assert.equal(asked.stdout.trim(), name, asked.stderr);
+  // every variant on rows of every kind of segment, at the size that holds all that a pair of panels may be
+  const filter =
+    "/^gram tiles .* agree with their twin on plain and factored segments: three panels/";
+  const args = ["test", "-A", "--no-check", `--filter=${filter}`, "tests/engine/rows/rows.test.ts"];
+  const { code, stdout } = await finish(prepareDeno(args, { env, timeoutMs: 300_000 }));
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, new RegExp(`ok \\| ${VARIANTS.length} passed .*\\| 0 failed`));
+});
