@@ -10,7 +10,7 @@
 //         there is no bias and out_channels a multiple of 8; outputs [N, out_height, out_width, out_channels].
 // Needs: TAPS to divide kernel_width, and CHANNELS in_channels; OUTPUTS to be 8, or out_channels where those are fewer.
 // Tails: positions and channels beyond the end are computed from whatever is read there and not stored.
-// Float64 twin: engine/reference/layers.ts, convForward and convInputGradient.
+// Float64 twin: engine/reference/convolution.ts, convForward and convInputGradient.
 
 import package::shared::window::{POSITIONS, STRIDE, TAPS, CHANNELS, OUTPUTS, WINDOW, read_inputs};
 

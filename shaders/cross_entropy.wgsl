@@ -7,7 +7,7 @@
 // Dispatch: ceil(sample_count / 64) workgroups.
 // Layout: logits z [N, classes], labels [N] as whole numbers in f32, losses [N].
 // Tails: invocations beyond the last sample do nothing.
-// Float64 twin: engine/reference/layers.ts, crossEntropy.
+// Float64 twin: engine/reference/pointwise.ts, crossEntropy.
 
 import package::shared::logits::{params, labels, read_logit};
 

@@ -6,7 +6,7 @@
 // Dispatch: ceil(sample_count / 64) workgroups.
 // Layout: logits z and gradients [N, classes], labels [N] as whole numbers in f32, deltas [N].
 // Tails: invocations beyond the last sample do nothing.
-// Float64 twin: engine/reference/layers.ts, crossEntropyGradient.
+// Float64 twin: engine/reference/pointwise.ts, crossEntropyGradient.
 
 import package::shared::logits::{params, labels, read_logit};
 

@@ -13,7 +13,7 @@
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * number_stride.
 // Needs: TAPS to divide kernel_width, and CHANNELS in_channels.
 // Tails: channels beyond the end are computed from whatever is read there and not stored; positions beyond it add zeros.
-// Float64 twin: engine/reference/layers.ts, projectPlain and convFilterGradient.
+// Float64 twin: engine/reference/convolution.ts, projectPlain and convFilterGradient.
 
 import package::shared::window::{POSITIONS, STRIDE, TAPS, CHANNELS, OUTPUTS, WINDOW, read_inputs};
 

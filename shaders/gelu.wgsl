@@ -9,7 +9,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: inputs, deltas and outputs [count] Numbers. Deltas are read by the gradient alone.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/layers.ts, geluForward and geluGradient.
+// Float64 twin: engine/reference/pointwise.ts, geluForward and geluGradient.
 
 import package::shared::numbers::{Numbers, Integers};
 import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, find_power, subtract_power, scale_exponential};

@@ -10,7 +10,7 @@
 // Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * tile_panels numbers a row.
 // Tails: rows are padded to whole panels, so every load and store is in range; what stands in padded places is never read.
-// Float64 twin: engine/reference/layers.ts, gramRows.
+// Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
 import package::shared::parts::{GOES_ON, MULTIPLIES};

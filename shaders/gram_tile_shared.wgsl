@@ -8,7 +8,7 @@
 // Loops: a driver ends loops of more than 65,535 steps together, without a word: eight lines are one step, theirs are written out.
 // Tails: the second panel of a pair may not exist: then the first is read in its place, and nothing of it is stored. Rows are padded to
 //        whole panels; lines beyond the end of a segment count as zeros.
-// Float64 twin: engine/reference/layers.ts, gramRows.
+// Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
 import package::shared::parts::{GOES_ON, MULTIPLIES};

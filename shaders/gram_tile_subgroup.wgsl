@@ -10,7 +10,7 @@
 //         The tile is row-major, 64 * tile_panels numbers a row.
 // Needs: subgroups of at least LANES neighbouring invocations; its loops unrolled, since the lane of a broadcast must be a constant.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
-// Float64 twin: engine/reference/layers.ts, gramRows.
+// Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
 import package::shared::parts::{GOES_ON, MULTIPLIES};

@@ -6,7 +6,7 @@
 // Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / SIZE, in_width / SIZE, channels].
 // Needs: CHANNELS to divide channels.
 // Tails: invocations beyond the last window do nothing.
-// Float64 twin: engine/reference/layers.ts, maxPool.
+// Float64 twin: engine/reference/pointwise.ts, maxPool.
 
 import package::shared::pool::{params, SIZE, CHANNELS, read_inputs};
 

@@ -6,7 +6,7 @@
 // Layout: inputs and gradients [N, in_height, in_width, channels], deltas [N, in_height / SIZE, in_width / SIZE, channels].
 // Needs: CHANNELS to divide channels.
 // Tails: invocations beyond the last window do nothing; a window that is cut off writes zeros within the image.
-// Float64 twin: engine/reference/layers.ts, maxPoolGradient.
+// Float64 twin: engine/reference/pointwise.ts, maxPoolGradient.
 
 import package::shared::pool::{params, SIZE, CHANNELS, ROW, QUADS, locate, read_inputs};
 

@@ -5,7 +5,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: weights, velocities and gradients [count] Numbers.
 // Tails: invocations beyond the last weight do nothing.
-// Float64 twin: engine/reference/layers.ts, momentumStep.
+// Float64 twin: engine/reference/pointwise.ts, momentumStep.
 
 import package::shared::numbers::Numbers;
 

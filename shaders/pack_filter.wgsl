@@ -8,7 +8,7 @@
 // Layout: filters [kernel_height, kernel_width, in_channels, out_channels]; bias [out_channels], any buffer where has_bias is 0;
 //         packed [rows * columns * inner + 1, outer rounded up to a multiple of 8].
 // Tails: numbers beyond the last channel are zeros.
-// Float64 twin: engine/reference/layers.ts, packFilter.
+// Float64 twin: engine/reference/convolution.ts, packFilter.
 
 struct Params {
   kernel_height: u32,

@@ -6,7 +6,7 @@
 // Layout: values [sample_count, length]; number k of row n is written to ((n / 64) * row_length + offset + k) * 64 + n % 64,
 //         n counted from first_row.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/layers.ts, gramRows (rows as they stand in its input).
+// Float64 twin: engine/reference/gram.ts, gramRows (rows as they stand in its input).
 
 struct Params {
   sample_count: u32,

@@ -8,7 +8,7 @@
 // Layout: inputs [N, in_height, in_width, in_channels]; number k of position p of sample n is written to
 //         ((row / 64) * row_length + offset + k) * 64 + row % 64, row = (first_sample + n) * out_height * out_width + p.
 // Tails: invocations beyond the last number do nothing; the filter sees zeros beyond the image.
-// Float64 twin: engine/reference/layers.ts, projectPatches.
+// Float64 twin: engine/reference/convolution.ts, projectPatches.
 
 struct Params {
   sample_count: i32,

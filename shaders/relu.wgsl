@@ -4,7 +4,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: inputs and outputs [count] Numbers.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/layers.ts, reluForward.
+// Float64 twin: engine/reference/pointwise.ts, reluForward.
 
 import package::shared::numbers::Numbers;
 

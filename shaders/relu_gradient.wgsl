@@ -4,7 +4,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: outputs, deltas and gradients [count] Numbers.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/layers.ts, reluGradient.
+// Float64 twin: engine/reference/pointwise.ts, reluGradient.
 
 import package::shared::numbers::Numbers;
 

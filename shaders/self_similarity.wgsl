@@ -6,7 +6,7 @@
 // Layout: rows holds panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         similarity [64 * panels], from row first_row on, a multiple of 64.
 // Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
-// Float64 twin: engine/reference/layers.ts, gramRows.
+// Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::parts::{ADDS, MULTIPLIES};
 

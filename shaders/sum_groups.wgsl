@@ -4,7 +4,7 @@
 // Dispatch: ceil(count / 64) workgroups.
 // Layout: groups [group_count, group_size], sums [count].
 // Tails: invocations beyond the last sum do nothing.
-// Float64 twin: engine/reference/layers.ts, sumGroups.
+// Float64 twin: engine/reference/convolution.ts, sumGroups.
 
 struct Params {
   group_count: u32,

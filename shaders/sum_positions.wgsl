@@ -8,7 +8,7 @@
 // Layout: products row-major, 64 * product_panels numbers a row, position p of sample n in row n * positions + p, from the sample at the
 //         top on; the tile row-major, 64 * tile_panels numbers a row.
 // Tails: rows are padded to whole panels; what stands in padded places is never read.
-// Float64 twin: engine/reference/layers.ts, gramRows (a segment of several positions).
+// Float64 twin: engine/reference/gram.ts, gramRows (a segment of several positions).
 
 struct Params {
   pair_count: u32,

@@ -5,7 +5,7 @@
 // Dispatch: ceil(sample_count * channels / 64) workgroups.
 // Layout: left and right [sample_count, places, channels], sums [sample_count, channels].
 // Tails: invocations beyond the last sum do nothing.
-// Float64 twin: engine/reference/layers.ts, sumProducts.
+// Float64 twin: engine/reference/convolution.ts, sumProducts.
 
 struct Params {
   sample_count: u32,

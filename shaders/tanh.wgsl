@@ -7,7 +7,7 @@
 // Dispatch: ceil(count / 256) workgroups.
 // Layout: inputs, deltas and outputs [count] Numbers. Deltas are read by the gradient alone.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/layers.ts, tanhForward and tanhGradient.
+// Float64 twin: engine/reference/pointwise.ts, tanhForward and tanhGradient.
 
 import package::shared::numbers::Numbers;
 import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, find_power, subtract_power, scale_exponential};

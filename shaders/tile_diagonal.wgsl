@@ -4,7 +4,7 @@
 // Dispatch: ceil(count / 64) workgroups.
 // Layout: the tile is row-major, 64 * tile_panels numbers a row.
 // Tails: invocations beyond the count do nothing.
-// Float64 twin: engine/reference/layers.ts, gramRows (its diagonal).
+// Float64 twin: engine/reference/gram.ts, gramRows (its diagonal).
 
 struct Params {
   tile_panels: u32,    // panels in a line of the tile

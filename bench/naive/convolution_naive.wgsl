@@ -5,7 +5,7 @@
 // Layout: inputs [N, in_height, in_width, in_channels], filter [kernel_height, kernel_width, in_channels, out_channels],
 //         outputs [N, out_height, out_width, out_channels], zeros around the image.
 // Tails: invocations beyond the last output do nothing.
-// Float64 twin: engine/reference/layers.ts, convForward.
+// Float64 twin: engine/reference/convolution.ts, convForward.
 
 struct Params {
   sample_count: u32,

@@ -6,7 +6,7 @@
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels],
 //         gradients [sample_count / group_samples, taps + 1, out_channels], taps in the order [kernel_height, kernel_width, in_channels].
 // Tails: invocations beyond the last number do nothing; group_samples divides sample_count.
-// Float64 twin: engine/reference/layers.ts, projectPlain and convFilterGradient.
+// Float64 twin: engine/reference/convolution.ts, projectPlain and convFilterGradient.
 
 struct Params {
   sample_count: u32,

@@ -4,7 +4,7 @@
 // Dispatch: ceil(row_count * row_count / 64) workgroups.
 // Layout: rows [row_count, row_length], gram [row_count, row_count], both row-major.
 // Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/layers.ts, gramRows.
+// Float64 twin: engine/reference/gram.ts, gramRows.
 
 struct Params {
   row_count: u32,

@@ -6,7 +6,7 @@
 // Layout: deltas [N, out_height, out_width, out_channels], filter [kernel_height, kernel_width, in_channels, out_channels],
 //         gradients [N, in_height, in_width, in_channels].
 // Tails: invocations beyond the last input do nothing.
-// Float64 twin: engine/reference/layers.ts, convInputGradient.
+// Float64 twin: engine/reference/convolution.ts, convInputGradient.
 
 struct Params {
   sample_count: u32,

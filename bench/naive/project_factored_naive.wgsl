@@ -5,7 +5,7 @@
 // Dispatch: ceil(sample_count / 64) workgroups.
 // Layout: values [sample_count, length]; number k of row n is written to ((n / 64) * (length + 1) + k) * 64 + n % 64.
 // Tails: invocations beyond the last sample do nothing.
-// Float64 twin: engine/reference/layers.ts, projectFactored.
+// Float64 twin: engine/reference/convolution.ts, projectFactored.
 
 struct Params {
   sample_count: u32,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dataset, Engine, Network, Weights } from "../../mod.ts";
-import { crossEntropy, momentumStep } from "../../engine/reference/layers.ts";
+import { crossEntropy, momentumStep } from "../../engine/reference/pointwise.ts";
 import { computeLogits, lossAndGradient } from "../../engine/reference/network.ts";
 import type { Numbers } from "../../engine/reference/tensor.ts";
 import { type Check, check, compare } from "./checks.ts";

@@ -65,3 +65,8 @@ export function permute(source: Numbers, axes: readonly number[]): Tensor {
   }
   return result;
 }
+
+/** Rows of equal length as one `[rows, length]` tensor. */
+export function stackRows(rows: readonly number[][]): Tensor {
+  return { shape: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) };
+}

@@ -178,3 +178,14 @@ Deno.test("every file of the engine, of the benches and of the command line is r
     }
   }
 });
+
+Deno.test("no source file has more than 400 lines", async () => {
+  for (const folder of ["engine/", "shaders/", "cli/", "bench/"]) {
+    for await (const file of listFiles(folder)) {
+      // written by a program
+      if (file === "shaders/declarations.ts") continue;
+      const lines = (await Deno.readTextFile(new URL(file, ROOT))).trimEnd().split("\n").length;
+      assert.ok(lines <= 400, `${file} has ${lines} lines: cut it at an idea`);
+    }
+  }
+});

@@ -24,7 +24,7 @@ import {
   signedSeeds,
   signVector,
 } from "../../../engine/reference/kernels.ts";
-import { gramRows } from "../../../engine/reference/layers.ts";
+import { gramRows } from "../../../engine/reference/gram.ts";
 import {
   computeJacobian,
   computeLogits,

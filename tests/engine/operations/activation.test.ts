@@ -8,7 +8,7 @@ import {
   maxPoolGradient,
   reluForward,
   reluGradient,
-} from "../../../engine/reference/layers.ts";
+} from "../../../engine/reference/pointwise.ts";
 import { type Numbers, sizeOf } from "../../../engine/reference/tensor.ts";
 import {
   assertOutput,

@@ -18,7 +18,7 @@ import {
   projectPlain,
   sumGroups,
   sumProducts,
-} from "../../../engine/reference/layers.ts";
+} from "../../../engine/reference/convolution.ts";
 import { dotBound } from "../../../engine/reference/numbers.ts";
 import { type Numbers, sizeOf } from "../../../engine/reference/tensor.ts";
 import { assertOutput, drawNumbers, type Floats, launchTwice, testGpu } from "../gpu/open.ts";

@@ -14,7 +14,7 @@ import {
   normalDensity,
   tanhForward,
   tanhGradient,
-} from "../../../engine/reference/layers.ts";
+} from "../../../engine/reference/pointwise.ts";
 import { computeJacobian } from "../../../engine/reference/network.ts";
 import { assertClose, dotBound } from "../../../engine/reference/numbers.ts";
 import { sizeOf } from "../../../engine/reference/tensor.ts";

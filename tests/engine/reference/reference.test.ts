@@ -17,16 +17,16 @@ import {
   signedSeeds,
   signVector,
 } from "../../../engine/reference/kernels.ts";
+import { gramRows } from "../../../engine/reference/gram.ts";
 import {
   biasGradient,
   convFilterGradient,
   convForward,
   convInputGradient,
-  gramRows,
   projectFactored,
   projectPatches,
   projectPlain,
-} from "../../../engine/reference/layers.ts";
+} from "../../../engine/reference/convolution.ts";
 import {
   computeJacobian,
   computeLogits,

@@ -6,12 +6,8 @@ import { kernels } from "../../../shaders/kernel_table.ts";
 import { type RowLayout, sliceRow } from "../../../engine/rows/layout.ts";
 import { chooseVariant } from "../../../engine/kernel/tuning.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../../engine/rows/variants.ts";
-import {
-  type Gram,
-  gramRows,
-  projectFactored,
-  projectPatches,
-} from "../../../engine/reference/layers.ts";
+import { type Gram, gramRows } from "../../../engine/reference/gram.ts";
+import { projectFactored, projectPatches } from "../../../engine/reference/convolution.ts";
 import { assertClose, dotBound } from "../../../engine/reference/numbers.ts";
 import { sizeOf } from "../../../engine/reference/tensor.ts";
 import {

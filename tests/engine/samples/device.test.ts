@@ -13,7 +13,7 @@ import { type ClusterOptions, clusterSamples, countMembers } from "../../../engi
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../../engine/samples/source.ts";
-import { gramRows } from "../../../engine/reference/layers.ts";
+import { gramRows } from "../../../engine/reference/gram.ts";
 import {
   centroidCount,
   classMeans,

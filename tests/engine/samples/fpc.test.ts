@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { sliceRow } from "../../../engine/rows/layout.ts";
-import { gramRows } from "../../../engine/reference/layers.ts";
+import { gramRows } from "../../../engine/reference/gram.ts";
 import {
   assertOutput,
   cutRows,

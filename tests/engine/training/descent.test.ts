@@ -5,7 +5,7 @@ import {
   crossEntropy,
   crossEntropyGradient,
   momentumStep,
-} from "../../../engine/reference/layers.ts";
+} from "../../../engine/reference/pointwise.ts";
 import { dotBound, UNIT_ROUNDOFF } from "../../../engine/reference/numbers.ts";
 import { assertOutput, drawNumbers, launchTwice, testGpu } from "../gpu/open.ts";
 

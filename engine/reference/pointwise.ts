@@ -1,0 +1,166 @@
+/**
+ * Float64 twins of the kernels of activations, pooling, the loss and a training step.
+ *
+ * @module
+ */
+
+import { type Numbers, sampleAt, stackRows, type Tensor, zeros } from "./tensor.ts";
+
+/** `max(x, 0)` element by element. */
+export function reluForward(x: Numbers): Tensor {
+  return { shape: x.shape, data: Float64Array.from(x.data, (value) => Math.max(value, 0)) };
+}
+
+/** The gradient of `sum(dy * reluForward(x))` with respect to `x`, from `y = reluForward(x)`: `dy` where `y > 0`. */
+export function reluGradient(y: Numbers, dy: Numbers): Tensor {
+  return {
+    shape: y.shape,
+    data: Float64Array.from(y.data, (value, i) => value > 0 ? dy.data[i] : 0),
+  };
+}
+
+/** `tanh(x)` element by element. */
+export function tanhForward(x: Numbers): Tensor {
+  return { shape: x.shape, data: Float64Array.from(x.data, Math.tanh) };
+}
+
+/** The gradient of `sum(dy * tanhForward(x))` with respect to `x`: `dy / cosh(x)^2`, which `1 - tanh(x)^2` would lose where that rounds to 0. */
+export function tanhGradient(x: Numbers, dy: Numbers): Tensor {
+  return {
+    shape: x.shape,
+    data: Float64Array.from(x.data, (value, i) => dy.data[i] / Math.cosh(value) ** 2),
+  };
+}
+
+/** `x Phi(x)` element by element, with the normal distribution's `Phi`. */
+export function geluForward(x: Numbers): Tensor {
+  return { shape: x.shape, data: Float64Array.from(x.data, (value) => value * normalBelow(value)) };
+}
+
+/** The gradient of `sum(dy * geluForward(x))` with respect to `x`: `dy (Phi(x) + x phi(x))`. */
+export function geluGradient(x: Numbers, dy: Numbers): Tensor {
+  return {
+    shape: x.shape,
+    data: Float64Array.from(
+      x.data,
+      (value, i) => dy.data[i] * (normalBelow(value) + value * normalDensity(value)),
+    ),
+  };
+}
+
+/** `phi(x)`, the normal distribution's density. */
+export function normalDensity(x: number): number {
+  return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+}
+
+/** `Phi(x)`, the normal distribution's share below `x`, to some units of float64 of itself. */
+export function normalBelow(x: number): number {
+  const a = Math.abs(x);
+  if (a < 2) {
+    // phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...), without cancellation, is what lies between 0 and x
+    let [sum, term] = [0, x];
+    for (let n = 3; sum + term !== sum; n += 2) {
+      sum += term;
+      term *= x * x / n;
+    }
+    return 0.5 + normalDensity(x) * sum;
+  }
+  // phi(a) / (a + 1 / (a + 2 / (a + 3 / ...))) lies beyond a
+  let fraction = a;
+  for (let n = 200; n > 0; n--) fraction = a + n / fraction;
+  const beyond = normalDensity(a) / fraction;
+  return x < 0 ? beyond : 1 - beyond;
+}
+
+/** Where each window of `maxPool` has its largest pixel, the first of several: `[N, H / size, W / size, C]` indices into `x`. */
+function findLargest(
+  { shape, data }: Numbers,
+  size: number,
+): { shape: number[]; places: number[] } {
+  const [count, height, width, channels] = shape;
+  const [rows, columns] = [Math.floor(height / size), Math.floor(width / size)];
+  const places: number[] = [];
+  for (let n = 0; n < count; n++) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        for (let c = 0; c < channels; c++) {
+          const window = Array.from({ length: size * size }, (_, k) => {
+            const [i, j] = [Math.floor(k / size), k % size];
+            const pixel = (n * height + row * size + i) * width + column * size + j;
+            return pixel * channels + c;
+          });
+          places.push(window.reduce((best, at) => data[at] > data[best] ? at : best));
+        }
+      }
+    }
+  }
+  return { shape: [count, rows, columns, channels], places };
+}
+
+/** The maximum over `size` x `size` windows that do not overlap, `x` `[N, H, W, C]`; a remainder at the edge is left out. */
+export function maxPool(x: Numbers, size: number): Tensor {
+  const { shape, places } = findLargest(x, size);
+  return { shape, data: Float64Array.from(places, (place) => x.data[place]) };
+}
+
+/** The gradient of `sum(dy * maxPool(x, size))` with respect to `x`; the first of several maxima takes it all. */
+export function maxPoolGradient(x: Numbers, dy: Numbers, size: number): Tensor {
+  const dx = zeros(x.shape);
+  findLargest(x, size).places.forEach((place, i) => dx.data[place] += dy.data[i]);
+  return dx;
+}
+
+/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. A loss that is all but 0 keeps its digits. */
+export function crossEntropy(logits: Numbers, labels: ArrayLike<number>): Tensor {
+  const losses = Array.from(labels, (label, n) => {
+    const { data } = sampleAt(logits, n);
+    const top = data.indexOf(data.reduce((a, b) => Math.max(a, b)));
+    const others = data.reduce(
+      (total, z, c) => c === top ? total : total + Math.exp(z - data[top]),
+      0,
+    );
+    return Math.log1p(others) + (data[top] - data[label]);
+  });
+  return { shape: [labels.length], data: Float64Array.from(losses) };
+}
+
+/**
+ * The gradient of `sum(deltas * crossEntropy(logits, labels))` for `logits` `[N, C]`, which is also the result's shape: at the label less the
+ * sum of the other classes' softmax, which is the label's less 1.
+ */
+export function crossEntropyGradient(
+  logits: Numbers,
+  labels: ArrayLike<number>,
+  deltas: ArrayLike<number>,
+): Tensor {
+  const rows = Array.from(labels, (label, n) => {
+    const { data } = sampleAt(logits, n);
+    const largest = data.reduce((a, b) => Math.max(a, b));
+    const powers = Array.from(data, (z) => Math.exp(z - largest));
+    const others = powers.reduce((sum, power, c) => c === label ? sum : sum + power, 0);
+    const total = others + powers[label];
+    return powers.map((power, c) => deltas[n] * (c === label ? -others : power) / total);
+  });
+  return stackRows(rows);
+}
+
+/** One step of SGD with momentum and weight decay, as PyTorch takes it: `v' = m v + (g + d w)`, `w' = w - r v'`. */
+export function momentumStep(
+  weights: ArrayLike<number>,
+  velocities: ArrayLike<number>,
+  gradients: ArrayLike<number>,
+  { learningRate, momentum, weightDecay }: {
+    learningRate: number;
+    momentum: number;
+    weightDecay: number;
+  },
+): { weights: Float64Array; velocities: Float64Array } {
+  const next = Float64Array.from(
+    velocities,
+    (v, i) => momentum * v + (gradients[i] + weightDecay * weights[i]),
+  );
+  return {
+    weights: Float64Array.from(weights, (w, i) => w - learningRate * next[i]),
+    velocities: next,
+  };
+}
