@@ -11,6 +11,7 @@ import {
   openEngine,
   prepareDrivers,
 } from "../mod.ts";
+import { say } from "./print.ts";
 
 /** An adapter, as the records of results name it. */
 export type UsedAdapter = Pick<AdapterDescription, "name" | "backend">;
@@ -66,7 +67,7 @@ export async function useAdapter<T extends { dispose(): void }>(
     );
   }
   if (isFallback && !hasSaid) {
-    console.error(`lpntk: computes on the CPU, by ${name}; --require-gpu refuses that`);
+    say(`lpntk: computes on the CPU, by ${name}; --require-gpu refuses that`);
     hasSaid = true;
   }
   used = { name, backend };

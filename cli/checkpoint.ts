@@ -18,6 +18,7 @@ import {
 import { encodeJson, readJson } from "./experiments/json.ts";
 import { identifyModel } from "./model.ts";
 import { CHECKPOINT, type OutputFolder, RUN_FILE, type RunSettings } from "./output.ts";
+import { say } from "./print.ts";
 
 /** What the numbers of a run depend on beside its settings. */
 interface Origin {
@@ -63,7 +64,7 @@ export class Checkpoint {
       );
     }
     await removePartials(path);
-    console.error(`lpntk: goes on with the unfinished run in ${path}`);
+    say(`lpntk: goes on with the unfinished run in ${path}`);
     return checkpoint;
   }
 

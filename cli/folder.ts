@@ -4,6 +4,7 @@
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
+import { say } from "./print.ts";
 
 /** Where the user of the task `lpntk` stands: a task itself runs in the folder of its configuration. */
 const FOLDER = "LPNTK_FOLDER";
@@ -22,7 +23,7 @@ export function enterFolder(): boolean {
     Deno.chdir(folder);
     return true;
   } catch (error) {
-    console.error(`lpntk: Cannot enter ${folder}: ${(error as Error).message}`);
+    say(`lpntk: Cannot enter ${folder}: ${(error as Error).message}`);
     return false;
   }
 }

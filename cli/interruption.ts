@@ -10,12 +10,27 @@ const EXIT_CODES: readonly (readonly [Deno.Signal, number])[] = [
   ...Deno.build.os === "windows" ? [] : [["SIGTERM", 143], ["SIGHUP", 129]] as const,
 ];
 
+/** SIGHUP in the signals of a process that Linux says it ignores, as under `nohup`. */
+const IGNORES_HANGUP = /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m;
+
+/** The signals that a process listens to: one that it was begun to ignore stays ignored. */
+function listSignals(): typeof EXIT_CODES {
+  try {
+    if (IGNORES_HANGUP.test(Deno.readTextFileSync("/proc/self/status"))) {
+      return EXIT_CODES.filter(([signal]) => signal !== "SIGHUP");
+    }
+  } catch {
+    // no Linux, or without the permission to ask: Deno wants all of them for that
+  }
+  return EXIT_CODES;
+}
+
 /** What is to be done before the process ends. */
 const cleaners = new Set<() => void>();
 
 /** Does `clean` and ends the process when it is told to stop, until what is returned is disposed. */
 export function onInterrupt(clean: () => void): Disposable {
-  const listeners = EXIT_CODES.map(([signal, code]) => {
+  const listeners = listSignals().map(([signal, code]) => {
     const listener = () => {
       cleanUp();
       Deno.exit(code);

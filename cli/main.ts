@@ -29,7 +29,7 @@ import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
 import { cleanUp } from "./interruption.ts";
 import { setGiven } from "./output.ts";
-import { print } from "./print.ts";
+import { print, say } from "./print.ts";
 import { setQuiet } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -58,7 +58,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => print(text.replace(/\n$/, "")),
-      outputError: (message) => console.error(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),
+      outputError: (message) => say(`lpntk: ${toLine(message.replace(/^error: /, ""))}`),
     });
   for (const add of COMMANDS) add(program);
   try {
@@ -68,8 +68,8 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     // commander has printed its own, and exits 0 after help
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (args.includes("--debug")) console.error(error);
-    else console.error(`lpntk: ${toLine(describe(error))}`);
+    if (args.includes("--debug")) say(Deno.inspect(error));
+    else say(`lpntk: ${toLine(describe(error))}`);
     if (error instanceof GpuRequiredError) return 3;
     // the library's word for an argument that is out of range
     return error instanceof UsageError || error instanceof RangeError ? 2 : 1;
@@ -109,10 +109,10 @@ function toLine(text: string): string {
 function endOnStray(event: Event, error: unknown): never {
   event.preventDefault();
   cleanUp();
-  if (Deno.args.includes("--debug")) console.error(error);
+  if (Deno.args.includes("--debug")) say(Deno.inspect(error));
   else {
     const got = toLine(error instanceof Error ? String(error) : `a thrown ${typeof error}`);
-    console.error(
+    say(
       `lpntk: Cannot go on: got a failure that nothing waits for, ${got}, need every promise awaited ` +
         "and every error of a timer caught; with --debug it says where",
     );

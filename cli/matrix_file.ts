@@ -45,7 +45,7 @@ export class MatrixFile {
     try {
       if (file.#staging.isComplete) file.#staging.move();
       file.#earlier = file.#listEarlier(force);
-      file.#staging.begin();
+      file.#staging.begin(basename(nameFilesBeside(path).columns));
       const result = await job(file);
       file.lease.check();
       await file.#staging.finish(file.#earlier);
@@ -79,17 +79,18 @@ export class MatrixFile {
   }
 
   #listEarlier(force: boolean): string[] {
-    return [this.path, ...Object.values(nameFilesBeside(this.path))].flatMap((path) => {
-      const entry = lookUp(path);
-      if (!entry) return [];
-      if (force && !entry.isDirectory) return [basename(path)];
-      throw new FileError(
-        path,
-        `Cannot write ${this.path}: got ${path} already, need a new name; choose another --out${
-          entry.isDirectory ? "" : ", or --force to write over it"
-        }`,
-      );
-    });
+    const besides = Object.values(nameFilesBeside(this.path));
+    const there = [this.path, ...besides].filter((path) => lookUp(path));
+    if (there.length === 0) return [];
+    const [first] = there;
+    const isReplaceable = first === this.path && there.every((path) => lookUp(path)!.isFile);
+    if (force && isReplaceable) return there.map((path) => basename(path));
+    throw new FileError(
+      first,
+      `Cannot write ${this.path}: got ${first} already, need a new name; choose another --out${
+        isReplaceable ? ", or --force to write over it" : ", or move it away"
+      }`,
+    );
   }
 
   #leave(): void {

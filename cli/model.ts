@@ -20,6 +20,7 @@ import {
   resnet8,
   resnet8Narrow,
 } from "../mod.ts";
+import { say } from "./print.ts";
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
@@ -124,9 +125,9 @@ export async function loadNetwork(
 ): Promise<Network> {
   const network = engine.network(await loadDefinition(model), await loadWeights(weights), shape);
   const { prefix, leftOut } = network.loading;
-  if (prefix !== "") console.error(`lpntk: took '${prefix}' off every name in ${weights}`);
+  if (prefix !== "") say(`lpntk: took '${prefix}' off every name in ${weights}`);
   if (leftOut.length > 0) {
-    console.error(
+    say(
       `lpntk: left out of ${weights} what is no floating-point number and not the network's: ${
         leftOut.join(", ")
       }`,

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Dataset, findCacheFailure, findEmptyClasses } from "../mod.ts";
+import { say } from "./print.ts";
 
 /** Classes that are named; the rest is counted. */
 const LISTED = 8;
@@ -15,7 +16,7 @@ export function noteCacheFailure(): void {
   const failure = findCacheFailure();
   if (failure === undefined || said.has(failure)) return;
   said.add(failure);
-  console.error(
+  say(
     `lpntk: the adapter was measured, and will be in each call: the cache folder cannot be written (${failure}); set XDG_CACHE_HOME to one that can`,
   );
 }
@@ -36,7 +37,7 @@ export function noteEmptyClasses(data: Dataset): void {
   const listed = empty.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
   const [subject, verb] = count === 1 ? ["class", "has"] : ["classes", "have"];
   const hint = empty[0] === 0 ? "; where labels count from 1, subtract 1" : "";
-  console.error(
+  say(
     `lpntk: ${subject} ${listed} ${verb} no sample in ${data.name} (${data.split})${hint}`,
   );
 }

@@ -6,6 +6,7 @@
 import { findUsedAdapter } from "./adapter.ts";
 import {
   encodeNpy,
+  explainWrite,
   FileError,
   Lease,
   LOCK_FILE,
@@ -139,6 +140,7 @@ export class OutputFolder {
       this.#removeCheckpoint();
     }
     refuseOtherFiles(this.path, { marker: RUN_FILE, own: [PARTIAL_FOLDER, CHECKPOINT] });
+    refuseOtherCheckpoint(`${this.path}/${CHECKPOINT}`);
     this.#earlier = readEarlier(this.path, settings);
     this.#staging.begin();
   }
@@ -162,6 +164,25 @@ export class OutputFolder {
   }
 }
 
+/** @throws {FileError} if a folder of the checkpoint's name is somebody else's. */
+function refuseOtherCheckpoint(path: string): void {
+  let names: string[];
+  try {
+    names = Array.from(Deno.readDirSync(path), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw explainWrite(path, error);
+  }
+  // its record is written first; a process that was killed then may have left a part of it
+  if (names.includes(RUN_FILE) || names.every((name) => name.startsWith(`${RUN_FILE}.`))) return;
+  throw new FileError(
+    path,
+    `Cannot write ${path}: got a folder that no run of lpntk wrote (${
+      names[0]
+    }), need that name; move it away`,
+  );
+}
+
 /** @throws {FileError} if a run of other settings was begun or finished in the folder. */
 function readEarlier(path: string, settings: RunSettings): Earlier | undefined {
   const begun = readJson(`${path}/${CHECKPOINT}/${RUN_FILE}`);
@@ -169,11 +190,13 @@ function readEarlier(path: string, settings: RunSettings): Earlier | undefined {
   const earlier = readJson(`${path}/${RUN_FILE}`);
   if (!earlier) return undefined;
   refuseOtherSettings(path, "results", earlier, settings);
-  const { files, inputs = {} } = earlier;
-  if (isListOfNames(files)) return { ...settings, files, inputs };
+  const { files, inputs } = earlier;
+  if (isListOfNames(files) && inputs && typeof inputs === "object") {
+    return { ...settings, files, inputs };
+  }
   throw new FileError(
     path,
-    `Cannot write ${path}: got results of an older version, whose ${RUN_FILE} does not list its files, need others; choose another --out or remove it`,
+    `Cannot write ${path}: got results of an older version, whose ${RUN_FILE} does not list its files and inputs, need others; choose another --out or remove it`,
   );
 }
 

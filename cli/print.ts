@@ -1,5 +1,5 @@
 /**
- * What commands say on standard output.
+ * What commands say on standard output, and beside it on standard error.
  *
  * @module
  */
@@ -16,5 +16,14 @@ export function print(text: string): void {
   } catch (cause) {
     // no path, which would be made absolute
     throw new Error(explainWrite("standard output", cause).message, { cause });
+  }
+}
+
+/** Says something on standard error. What nobody can read there, since its disk is full, ends no job. */
+export function say(text: string): void {
+  try {
+    console.error(text);
+  } catch {
+    // the exit code and the results tell
   }
 }

@@ -7,6 +7,7 @@
 import { Presets, SingleBar } from "npm:cli-progress@3.12.0";
 import type { OnProgress } from "../mod.ts";
 import { formatCount, formatSeconds } from "./units.ts";
+import { say } from "./print.ts";
 
 /** A bar appears only when a job takes longer. */
 const DELAY_MS = 1000;
@@ -27,7 +28,7 @@ export interface Display {
 const DISPLAY: Display = {
   isTerminal: Deno.stderr.isTerminal(),
   now: () => performance.now(),
-  print: (line) => console.error(line),
+  print: (line) => say(line),
   repeat(callback, everyMs) {
     const timer = setInterval(callback, everyMs);
     return () => clearInterval(timer);

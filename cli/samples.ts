@@ -26,6 +26,7 @@ import {
 import type { OutputFolder } from "./output.ts";
 import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";
+import { say } from "./print.ts";
 
 /** How to draw a part. */
 export interface DrawOptions {
@@ -372,7 +373,7 @@ export async function noteOtherSamples(
         ? ", from the first on"
         : `, sample seed ${choice.sampleSeed}`
     }`;
-  console.error(
+  say(
     `note: ${weights} was trained on other samples (${
       [describeName(metadata.get("data") ?? ""), which].filter(Boolean).join(": ")
     }) than ${heldOutFrom ? "those that these were held out from" : "these"}`,

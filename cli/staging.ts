@@ -8,6 +8,9 @@ import { explainWrite, FileError, removeIfThere, writeWhole } from "../mod.ts";
 /** Name of the file that lists what is to be moved. Where it is there, everything is. */
 const MOVES_FILE = ".moves.json";
 
+/** Name of the first file in the folder, by which what a killed process left is known. */
+const OWN_FILE = ".lpntk";
+
 /** What is to be moved. */
 interface Moves {
   readonly files: readonly string[];
@@ -41,16 +44,47 @@ export class Staging {
     return isThere(`${this.aside}/${MOVES_FILE}`);
   }
 
-  /** Makes the folder, empty, so that one that cannot be made is found out before any work. */
-  begin(): void {
-    // what a killed process left
-    removeIfThere(this.aside, { recursive: true });
+  /**
+   * Makes the folder, empty, so that one that cannot be made is found out before any work.
+   *
+   * @param longest the longest name of a file that will be written
+   * @throws {FileError} if it cannot be made, or is there and somebody else's.
+   */
+  begin(longest = OWN_FILE): void {
+    this.#removeLeft();
     try {
       Deno.mkdirSync(this.aside);
       this.#isBegun = true;
+      Deno.writeTextFileSync(`${this.aside}/${OWN_FILE}`, "");
     } catch (cause) {
       throw explainWrite(this.aside, cause);
     }
+    try {
+      // as long as while it is written
+      const probe = `${this.aside}/${longest}.00000000.partial`;
+      Deno.writeTextFileSync(probe, "");
+      Deno.removeSync(probe);
+    } catch (cause) {
+      throw explainWrite(`${this.folder}/${longest}`, cause);
+    }
+  }
+
+  /** Removes what a killed process left. */
+  #removeLeft(): void {
+    if (!isThere(this.aside)) return;
+    const names = Deno.lstatSync(this.aside).isDirectory
+      ? Array.from(Deno.readDirSync(this.aside), ({ name }) => name)
+      : undefined;
+    if (names && (names.length === 0 || names.includes(OWN_FILE))) {
+      removeIfThere(this.aside, { recursive: true });
+      return;
+    }
+    throw new FileError(
+      this.aside,
+      `Cannot write ${this.aside}: got ${
+        names ? "a folder" : "a file"
+      } that no run of lpntk wrote, need that name; move it away`,
+    );
   }
 
   /** Writes one file. */
@@ -83,10 +117,12 @@ export class Staging {
       if (foreign !== undefined) {
         throw new FileError(
           `${this.folder}/${foreign}`,
-          `Cannot write ${this.folder}/${foreign}: got a file that no run of lpntk wrote, need that name; move it away, and the same call puts the results there`,
+          `Cannot write ${this.folder}/${foreign}: got a file that no run of lpntk wrote, need that name; move it away, and the next call puts the results there`,
         );
       }
-      removeIfThere(`${this.folder}/${this.marker}`);
+      // before anything is touched, so that the earlier results stay whole
+      for (const name of left) refuseFolder(`${this.folder}/${name}`);
+      removeFile(`${this.folder}/${this.marker}`);
       for (const name of left) if (name !== this.marker) this.#move(name);
       for (const name of earlier) {
         if (!files.includes(name)) removeIfThere(`${this.folder}/${name}`);
@@ -120,13 +156,34 @@ export class Staging {
   }
 }
 
+/** @throws {FileError} if a folder stands where a file has to be. */
+function refuseFolder(path: string): void {
+  if (!isThere(path) || !Deno.lstatSync(path).isDirectory) return;
+  throw new FileError(
+    path,
+    `Cannot write ${path}: got a folder where a file has to be, need that name; move it away, and the next call puts the results there`,
+  );
+}
+
+/** @throws {FileError} if it is there and cannot be removed, as where something is mounted there. */
+function removeFile(path: string): void {
+  if (!isThere(path)) return;
+  try {
+    Deno.removeSync(path);
+  } catch (cause) {
+    throw explainWrite(path, cause);
+  }
+}
+
 /** Whether there is anything, be it a link to nothing. */
 function isThere(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    const isAbsent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (isAbsent) return false;
     throw explainWrite(path, error);
   }
 }

@@ -20,6 +20,10 @@ cd -- "$(dirname -- "$0")/.."
 version=$(deno eval --no-config 'console.log(JSON.parse(Deno.readTextFileSync("deno.json")).version)')
 file=${1-lpntk-$version-linux-$(uname -m).tar.xz}
 case $file in /*) ;; *) file=$stood/$file ;; esac
+case $file in
+  *.tar | *.tar.xz | *.tar.gz | *.tar.zst | *.tar.bz2 | *.tgz | *.txz) ;;
+  *) fail "Cannot write $file: got an ending that no archive of tar has, need .tar.xz, .tar.gz or .tar" ;;
+esac
 [ ! -e "$file" ] || fail "Cannot write $file: got a file of that name, need none; remove it or name another"
 [ -d "$(dirname -- "$file")" ] || fail "Cannot write $file: got no folder $(dirname -- "$file"), need one; create it"
 loader=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | sed -n 's/.*libvulkan\.so\.1 .*=> //p' | head -n 1)

@@ -38,6 +38,7 @@ import { formatBytes } from "../units.ts";
 import { UsageError } from "../usage.ts";
 import { withProgress } from "../progress.ts";
 import { describeSketch, options, report } from "./shared.ts";
+import { say } from "../print.ts";
 
 /** Adds the command. */
 export function addGram(program: Command): void {
@@ -174,6 +175,11 @@ function checkSettings(out: string, { cross, full, repair, force, split }: GramS
   if (!isStore && !out.endsWith(".npy")) {
     throw new UsageError(`got --out ${out}, need a name that ends in .zarr or .npy`);
   }
+  if (/\.(test_)?samples\.npy$/.test(out)) {
+    throw new UsageError(
+      `got --out ${out}, need a name that does not end in .samples.npy or .test_samples.npy, which lie beside a matrix`,
+    );
+  }
   for (const [flag, value] of Object.entries({ full, repair })) {
     if (value && !isStore) {
       throw new UsageError(
@@ -260,7 +266,7 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
     variant = rows.variant.name;
     using _listening = onInterrupt(() => {
       writer.dispose();
-      console.error(
+      say(
         `lpntk: interrupted; what ${writer.path} holds so far stays, and the same call goes on`,
       );
     });

@@ -60,6 +60,7 @@ export function addRelate(program: Command): void {
       report(json, summary, [
         ...describeChoice("samples", summary.choice),
         ...describeCounts(summary),
+        ...summary.sample ? listPartners(summary.sample) : [],
         ...describeSketch(summary.sketch),
         `wrote ${out}`,
       ]);
@@ -73,6 +74,20 @@ export function describeCounts(counts: RelationCounts): string[] {
   return names.map((name) =>
     `${name}: ${counts[name]} of ${pairs} pairs (${formatShare(counts[name] / (pairs || 1))})`
   );
+}
+
+/** Partners of one sample that are printed of each relation; `summary.json` has all of them. */
+const PRINTED = 10;
+
+/** A line for each relation of one sample, the strongest partners first. */
+function listPartners(sample: ReturnType<typeof describePartners>): string[] {
+  return (["interchangeable", "contradictory"] as const).map((relation) => {
+    const partners = sample[relation];
+    const named = partners.slice(0, PRINTED).map(({ sample }) => `#${sample}`).join(" ");
+    const more = partners.length > PRINTED ? " ..., all in summary.json" : "";
+    const count = partners.length === 0 ? "none" : `${partners.length}: ${named}${more}`;
+    return `${relation} with #${sample.index}: ${count}`;
+  });
 }
 
 /** The partners of one sample that stand in a relation to it, the most similar first. */

@@ -102,7 +102,7 @@ async function readImages(
   if (dtype !== "|u1") {
     throw new FileError(
       path,
-      `Cannot read ${path}: got images of dtype ${dtype}, need |u1 (uint8)`,
+      `Cannot read ${path}: got images of dtype ${dtype}, need |u1 (uint8); of numbers from 0 to 1 save (images * 255).round().astype('uint8')`,
     );
   }
   const images = data as Uint8Array;

@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import { FileError } from "../errors.ts";
-import { explainWrite, isAbsence, removeIfThere } from "./file.ts";
+import { explainWrite, isAbsence, PARTIAL, removeIfThere } from "./file.ts";
 
 /** From one sign of life to the next. */
 const BEAT_MS = 15_000;
@@ -83,6 +83,7 @@ export class Lease {
     made: readonly string[],
     isLast: boolean,
   ): Promise<Lease | undefined> {
+    refuseForeign(path, subject);
     const file = await Deno.open(path, { read: true, write: true, create: true })
       .catch((error) => {
         // its folder was removed since we made it
@@ -102,9 +103,12 @@ export class Lease {
       const { ino, mtime } = await file.stat();
       if (ino !== statIfThere(path)?.ino) return undefined;
       const host = findHost();
-      const isElsewhere = holder?.host !== undefined && host !== undefined && holder.host !== host;
-      const ageMs = Date.now() - Number(mtime);
-      if (isElsewhere && ageMs < STALE_MS) throw refuse(subject, path, holder, ageMs);
+      // who may not ask for its own name takes every named host for another
+      if (holder?.host !== undefined && holder.host !== host) {
+        // a time to come is no sign of life
+        const ageMs = Math.abs(readClock(path) - Number(mtime));
+        if (ageMs < STALE_MS) throw refuse(subject, path, holder, ageMs);
+      }
       const us = {
         ...host === undefined ? {} : { host },
         process: Deno.pid,
@@ -170,11 +174,42 @@ export class Lease {
   }
 }
 
+/** How the text of a lock file begins; a process that is killed may leave less of it. */
+const BEGINNINGS = ['{"host":', '{"process":'];
+
+/**
+ * Refuses what lies at a lock file's place and is none, before it is opened: a link would be followed, and a pipe never answers.
+ *
+ * @throws {FileError} which names it.
+ */
+function refuseForeign(path: string, subject: string): void {
+  const entry = lookUp(path);
+  if (!entry) return;
+  // nothing where it cannot be read, which opening it explains
+  const text = entry.isFile && entry.size < 4096 ? readIfThere(path) ?? "" : "none";
+  if (BEGINNINGS.some((begin) => text.startsWith(begin) || begin.startsWith(text))) return;
+  throw new FileError(
+    subject,
+    `Cannot write ${subject}: got ${path}, which no process of lpntk wrote, need that name; move it away`,
+  );
+}
+
+/** What time it is for the file system that holds a path, whose clock need not be this machine's. */
+function readClock(path: string): number {
+  const probe = `${path}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
+  try {
+    Deno.writeTextFileSync(probe, "", { createNew: true });
+    return Number(Deno.statSync(probe).mtime);
+  } finally {
+    removeIfThere(probe);
+  }
+}
+
 /** Makes a folder and those that it lies in, each of which is added to `made`. */
 function makeFolder(path: string, subject: string, made: string[]): void {
   const entry = statIfThere(path);
   if (entry?.isDirectory) return;
-  if (!entry && isLink(path)) {
+  if (!entry && lookUp(path)?.isSymlink) {
     throw new FileError(
       subject,
       `Cannot write ${subject}: got ${path}, a link to ${
@@ -208,11 +243,12 @@ function statIfThere(path: string): Deno.FileInfo | undefined {
   }
 }
 
-function isLink(path: string): boolean {
+/** What stands at a path itself, be it a link to nothing. */
+function lookUp(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.lstatSync(path).isSymlink;
+    return Deno.lstatSync(path);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

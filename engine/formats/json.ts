@@ -4,7 +4,7 @@ import { FileError } from "../errors.ts";
 import { readBytes } from "../files/file.ts";
 
 /** What a file of JSON takes at most: far more than any that lpntk writes, and little enough that its values fit the heap of JavaScript. */
-const MOST_BYTES = 2 ** 26;
+export const MOST_JSON_BYTES = 2 ** 26;
 
 /** Brackets within brackets at most, so that whatever walks the values returns. */
 const MOST_DEPTH = 64;
@@ -16,7 +16,7 @@ const MOST_DEPTH = 64;
  * @throws {FileError} when it is missing, no regular file, or {@linkcode decodeJson} refuses it
  */
 export async function readJson(path: string, kind: string): Promise<unknown> {
-  return decodeJson(await readBytes(path, kind, MOST_BYTES), path, kind);
+  return decodeJson(await readBytes(path, kind, MOST_JSON_BYTES), path, kind);
 }
 
 /**
@@ -29,8 +29,8 @@ export async function readJson(path: string, kind: string): Promise<unknown> {
 export function decodeJson(bytes: Uint8Array, path: string, kind: string): unknown {
   const fail = (state: string, cause?: unknown) =>
     new FileError(path, `Cannot read ${path}: got ${state}, need ${kind}`, { cause });
-  if (bytes.length > MOST_BYTES) {
-    throw fail(`${bytes.length} bytes of JSON, more than ${MOST_BYTES}`);
+  if (bytes.length > MOST_JSON_BYTES) {
+    throw fail(`${bytes.length} bytes of JSON, more than ${MOST_JSON_BYTES}`);
   }
   if (measureDepth(bytes) > MOST_DEPTH) {
     throw fail(`JSON nested deeper than ${MOST_DEPTH} brackets`);

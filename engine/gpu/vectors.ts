@@ -61,14 +61,12 @@ export async function recallVectors(): Promise<VectorMemory | undefined> {
 }
 
 /**
- * A CPU by what Linux says of the first of its cores, or where that may not be read, by its model; undefined where it has no vectors of 512
- * bits. Where nobody can tell, they are tried: a CPU without them computes the same with two vectors of 256.
+ * A CPU by its model; undefined where it is known to have no vectors of 512 bits. Where Linux's description of it may not be read, they are
+ * tried: a CPU without them computes the same with two vectors of 256.
  */
 export function describeWideCpu(model: string | undefined, cpuinfo?: string): string | undefined {
-  if (cpuinfo === undefined) return model;
-  if (!/^flags\s*:.*\bavx512f\b/m.test(cpuinfo)) return undefined;
-  const read = (name: string) => cpuinfo.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1];
-  return ["vendor_id", "model name", "cpu family", "model", "stepping"].map(read).join(" ");
+  const isNarrow = cpuinfo !== undefined && !/^flags\s*:.*\bavx512f\b/m.test(cpuinfo);
+  return isNarrow ? undefined : model;
 }
 
 /** The CPU's model, on the machines whose CPUs may have vectors of 512 bits and where it may be asked. */

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { isAbsence, measureFile, readBytes } from "../files/file.ts";
+import { MOST_JSON_BYTES } from "../formats/json.ts";
 import {
   CHUNK_FOLDER,
   decodeZarr,
@@ -199,7 +200,7 @@ export class KernelStore {
     checkKeys(`read ${path}`, options, { cacheBytes: true });
     const { cacheBytes = CACHE_BYTES } = options;
     const file = `${path}/${ZARR_FILE}`;
-    const array = decodeZarr(await readBytes(file, "a Zarr v3 array"), file);
+    const array = decodeZarr(await readBytes(file, "a Zarr v3 array", MOST_JSON_BYTES), file);
     const { shape, chunkShape, attributes: { [SYMMETRY]: symmetry } } = array;
     if (symmetry !== "upper" && symmetry !== "full") {
       throw new DataError(

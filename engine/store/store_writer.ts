@@ -10,6 +10,7 @@ import {
   removePartials,
   writeWhole,
 } from "../files/file.ts";
+import { MOST_JSON_BYTES } from "../formats/json.ts";
 import { type FolderKind, LOCK_FILE, refuseOther, refuseOtherFiles } from "../files/folder.ts";
 import { Lease } from "../files/lease.ts";
 import {
@@ -136,7 +137,7 @@ export class KernelWriter {
       isFresh = await measureFile(file) === undefined;
       if (isFresh) await writeWhole(file, encodeZarr(array));
       else {
-        const stored = decodeZarr(await readBytes(file, "a Zarr v3 array"), file);
+        const stored = decodeZarr(await readBytes(file, "a Zarr v3 array", MOST_JSON_BYTES), file);
         refuseOtherJob(path, stored, array, settings);
       }
       await removePartials(path);

@@ -146,11 +146,66 @@ Deno.test("what a killed process left is cleared, and what fails leaves nothing"
   await assert.rejects(fail(out), { message: "stop" });
   assert.deepEqual(Array.from(Deno.readDirSync(path)), []);
   await Deno.mkdir(`${out}/.partial`, { recursive: true });
+  await Deno.writeTextFile(`${out}/.partial/.lpntk`, "");
   await Deno.writeTextFile(`${out}/.partial/z`, "half");
   await Deno.writeTextFile(`${out}/.lock`, "");
   await assert.rejects(fail(out), { message: "stop" });
   // it was there before
   assert.deepEqual(Array.from(Deno.readDirSync(out)), []);
+});
+
+Deno.test("what a user keeps under a name of ours is refused before the work, and stays", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  const refuse = async (out: string, mine: string, before?: () => Promise<void>) => {
+    await before?.();
+    const place = `${path}/${out}/${mine}`;
+    await Deno.mkdir(place.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(place, "mine");
+    let worked = false;
+    await assert.rejects(
+      OutputFolder.fill(`${path}/${out}`, SETTINGS, () => {
+        worked = true;
+        return Promise.resolve();
+      }),
+      { name: "FileError", message: /which no process of lpntk wrote|that no run of lpntk wrote/ },
+    );
+    assert.deepEqual([worked, await Deno.readTextFile(place)], [false, "mine"], mine);
+  };
+  await refuse("a", ".lock");
+  await refuse("b", ".partial/notes");
+  await refuse("c", ".partial");
+  await refuse("d", ".resume/notes");
+  await refuse("e", ".resume/notes", () => fill(`${path}/e`, { a: "1" }));
+});
+
+Deno.test("a folder at a result's place is refused before earlier results are touched", async () => {
+  await using folder = await openTempFolder();
+  const out = `${folder.path}/out`;
+  await fill(out, { a: "1", b: "1" });
+  await Deno.remove(`${out}/b`);
+  await Deno.mkdir(`${out}/b`);
+  await assert.rejects(fill(out, { a: "2", b: "2" }), {
+    name: "FileError",
+    message: /\/b: got a folder where a file has to be/,
+  });
+  const { a, "run.json": manifest } = read(out);
+  assert.deepEqual([a, JSON.parse(manifest).files], ["1", ["a", "b"]]);
+  await Deno.remove(`${out}/b`);
+  await fill(out, { a: "3", b: "3" });
+  assert.deepEqual([read(out).a, read(out).b], ["3", "3"]);
+});
+
+Deno.test("a run.json without inputs, or with none that are some, is of an older version", async () => {
+  await using folder = await openTempFolder();
+  const out = `${folder.path}/out`;
+  await fill(out, { a: "1" });
+  const manifest = JSON.parse(read(out)["run.json"]);
+  for (const inputs of [undefined, null, "x"]) {
+    await Deno.writeTextFile(`${out}/run.json`, JSON.stringify({ ...manifest, inputs }));
+    await assert.rejects(fill(out, { a: "2" }), { message: /got results of an older version/ });
+  }
+  assert.equal(read(out).a, "1");
 });
 
 Deno.test("two at once: the second is refused before its work", async () => {
@@ -174,7 +229,7 @@ Deno.test("a holder whose folder was taken over writes nothing, and removes noth
     await assert.rejects(OutputFolder.fill(out, SETTINGS, (own) => job(own, out, write)), {
       message: /^Cannot go on with .*: got process 7 on elsewhere, begun now, at work on it/,
     });
-    assert.deepEqual(names(out), [".lock", ".partial/a"]);
+    assert.deepEqual(names(out), [".lock", ".partial/.lpntk", ".partial/a"]);
   }
 });
 

@@ -187,3 +187,51 @@ Deno.test("a lock file that its holder removes between our opening and locking i
     Deno.open = real;
   }
 });
+
+Deno.test({
+  name: "what lies at the place of a lock file and is none is refused, and stays as it is",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await openTempFolder();
+    const { path } = folder;
+    await Deno.writeTextFile(`${path}/mine`, "mine");
+    const pipe = new Deno.Command("mkfifo", { args: [`${path}/pipe`] });
+    assert.equal((await pipe.output()).code, 0);
+    await Deno.symlink("mine", `${path}/link`);
+    await Deno.symlink("nothing", `${path}/dangling`);
+    await Deno.symlink("/dev/full", `${path}/device`);
+    await Deno.writeTextFile(`${path}/large`, `{"host":${" ".repeat(5000)}`);
+    for (const name of ["mine", "pipe", "link", "dangling", "device", "large"]) {
+      await assert.rejects(Lease.take(`${path}/${name}`, path), {
+        name: "FileError",
+        path,
+        message:
+          `Cannot write ${path}: got ${path}/${name}, which no process of lpntk wrote, need that name; move it away`,
+      });
+    }
+    assert.equal(await Deno.readTextFile(`${path}/mine`), "mine");
+    assert.ok(!names(path).includes("nothing"));
+  },
+});
+
+Deno.test("who may not ask for the machine's name takes over no lease that names one", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  await leave(`${path}/.lock`, HOLDER);
+  const program = `
+    import { Lease } from ${JSON.stringify(import.meta.resolve("../../../engine/files/lease.ts"))};
+    await Lease.take("${path}/.lock", "${path}").catch((error) => console.log(error.message));
+  `;
+  await Deno.writeTextFile(`${path}/program.ts`, program);
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-read", "--allow-write", `${path}/program.ts`],
+  }).output();
+  assert.match(new TextDecoder().decode(stdout), /got process 7 on .* until 1\d\d s from now/);
+});
+
+Deno.test("a sign of life from a time to come is none", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  await leave(`${path}/.lock`, { ...HOLDER, host: "elsewhere" }, -86_400_000);
+  (await Lease.take(`${path}/.lock`, path)).release();
+});
