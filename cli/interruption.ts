@@ -13,25 +13,30 @@ const EXIT_CODES: readonly (readonly [Deno.Signal, number])[] = [
 /** SIGHUP in the signals of a process that Linux says it ignores, as under `nohup`. */
 const IGNORES_HANGUP = /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m;
 
-/** The signals that a process listens to: one that it was begun to ignore stays ignored. */
-function listSignals(): typeof EXIT_CODES {
+/**
+ * Whether the process was begun to ignore SIGHUP. It has to listen then all the same: where Deno listens to any signal, it ends the process at
+ * this one if nobody else does.
+ */
+function ignoresHangup(): boolean {
   try {
-    if (IGNORES_HANGUP.test(Deno.readTextFileSync("/proc/self/status"))) {
-      return EXIT_CODES.filter(([signal]) => signal !== "SIGHUP");
-    }
+    return IGNORES_HANGUP.test(Deno.readTextFileSync("/proc/self/status"));
   } catch {
     // no Linux, or without the permission to ask: Deno wants all of them for that
+    return false;
   }
-  return EXIT_CODES;
 }
+
+/** As it was begun: once there are listeners, nothing tells any more. */
+const isHangupIgnored = ignoresHangup();
 
 /** What is to be done before the process ends. */
 const cleaners = new Set<() => void>();
 
 /** Does `clean` and ends the process when it is told to stop, until what is returned is disposed. */
 export function onInterrupt(clean: () => void): Disposable {
-  const listeners = listSignals().map(([signal, code]) => {
+  const listeners = EXIT_CODES.map(([signal, code]) => {
     const listener = () => {
+      if (signal === "SIGHUP" && isHangupIgnored) return;
       cleanUp();
       Deno.exit(code);
     };
