@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
 import {
   type Dataset,
@@ -64,7 +65,7 @@ export class Checkpoint {
       );
     }
     await removePartials(path);
-    say(`lpntk: goes on with the unfinished run in ${path}`);
+    say(`lpntk: goes on with the unfinished run in ${resolve(path)}`);
     return checkpoint;
   }
 

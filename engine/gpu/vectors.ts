@@ -16,12 +16,18 @@ export type VectorWidth = typeof VECTOR_WIDTHS[number];
 export interface KernelTimes {
   readonly gram_tile: number;
   readonly convolution: number;
+  /** How many processes measured, of which these are the least times: what else a machine does only adds to them. */
+  readonly processes: number;
 }
 
 /** Times by width, as far as they were measured. */
 export type VectorTimes = Readonly<Partial<Record<VectorWidth, KernelTimes>>>;
 
-const KERNELS = z.object({ gram_tile: z.number().positive(), convolution: z.number().positive() });
+const KERNELS = z.object({
+  gram_tile: z.number().positive(),
+  convolution: z.number().positive(),
+  processes: z.int().positive(),
+});
 
 const MEMORY = z.object({
   /** What was measured: the adapter's identity and the shaders. */
@@ -37,17 +43,22 @@ export interface VectorMemory {
   readonly times: VectorTimes;
 }
 
+/** Processes that measure a width. */
+export const PROCESSES = 2;
+
 /** Of the time with 256 bits, what 512 may take at most: they have to gain more than noise does. */
 const WORTHWHILE = 0.95;
 
 /**
- * The width to compute with: each is tried once, the driver's own first; then 512 bits where they are clearly faster, on the geometric mean
- * of both kernels.
+ * The width to compute with: they are tried in turns, the driver's own first, until each was measured by enough processes; then 512 bits where
+ * they are clearly faster, on the geometric mean of both kernels.
  */
 export function chooseVectorWidth({ 256: narrow, 512: wide }: VectorTimes): VectorWidth {
-  if (!narrow) return 256;
-  if (!wide) return 512;
-  const ratio = (name: keyof KernelTimes) => wide[name] / narrow[name];
+  const [narrowCount, wideCount] = [narrow, wide].map((times) => times?.processes ?? 0);
+  if (!narrow || !wide || Math.min(narrowCount, wideCount) < PROCESSES) {
+    return wideCount < narrowCount ? 512 : 256;
+  }
+  const ratio = (name: "gram_tile" | "convolution") => wide[name] / narrow[name];
   return Math.sqrt(ratio("gram_tile") * ratio("convolution")) < WORTHWHILE ? 512 : 256;
 }
 

@@ -9,6 +9,7 @@ import { kernels } from "../../shaders/kernel_table.ts";
 import { findCacheFailure, hashShaders, remember } from "../gpu/memory.ts";
 import {
   type KernelTimes,
+  PROCESSES,
   recallVectors,
   splitAdapterName,
   type VectorTimes,
@@ -37,8 +38,8 @@ const CLOCK: Clock = {
 };
 
 /**
- * Times the width of vectors that this process computes with, if that is Mesa's CPU driver on a CPU with a choice and it is not remembered
- * yet. The other width's times are forgotten if they are another driver's.
+ * Times the width of vectors that this process computes with, if that is Mesa's CPU driver on a CPU with a choice and too few processes
+ * have yet. The other width's times are forgotten if they are another driver's.
  *
  * @param fresh measure again, and forget both
  * @returns what is known then; undefined where there is no choice
@@ -56,18 +57,24 @@ export async function learnVectors(
   const measured = `${identity}; shaders ${await hashShaders(shaders)}`;
   const known = memory.measured === measured && !fresh ? memory.times : {};
   // what cannot be kept helps no other process
-  if (known[width] || findCacheFailure() !== undefined) return known;
-  const times = { ...known, [width]: await measureKernels(gpu) };
+  const isKnown = (known[width]?.processes ?? 0) >= PROCESSES;
+  if (isKnown || findCacheFailure() !== undefined) return known;
+  const times = { ...known, [width]: await measureKernels(gpu, known[width]) };
   await remember(memory.key, { measured, times });
   return times;
 }
 
-async function measureKernels(gpu: Gpu): Promise<KernelTimes> {
+/** The least times of this process and of those before it. */
+async function measureKernels(gpu: Gpu, before?: KernelTimes): Promise<KernelTimes> {
   // the last is the fastest on CPUs
   const variant =
     VARIANTS.findLast((variant) => variant.lanes > 1 && canRun(gpu, variant, layOut(LENGTH))) ??
       PLAIN_VARIANT;
-  const least = { gram_tile: Infinity, convolution: Infinity };
+  const least = {
+    gram_tile: before?.gram_tile ?? Infinity,
+    convolution: before?.convolution ?? Infinity,
+    processes: (before?.processes ?? 0) + 1,
+  };
   for (let turn = 0; turn < TURNS; turn++) {
     const [tile, convolution] = [
       await measureVariant(gpu, variant, ROWS, CLOCK),

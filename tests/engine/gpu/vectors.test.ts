@@ -51,12 +51,19 @@ Deno.test("an adapter's name is split where it names a width, and no other numbe
   }
 });
 
-Deno.test("each width is tried once, and 512 bits are taken where they are clearly faster", () => {
-  const times = (gram_tile: number, convolution: number) => ({ gram_tile, convolution });
+Deno.test("the widths are tried in turns, and 512 bits are taken where they are clearly faster", () => {
+  const times = (gram_tile: number, convolution: number, processes = 2) => (
+    { gram_tile, convolution, processes }
+  );
   const cases: [narrow: KernelTimes | undefined, wide: KernelTimes | undefined, width: number][] = [
     [undefined, undefined, 256],
+    [times(1, 1, 1), undefined, 512],
+    [times(1, 1, 1), times(1, 1, 1), 256],
+    [times(1, 1), times(9, 9, 1), 512],
+    // where a user chose the width
     [undefined, times(1, 1), 256],
     [times(1, 1), undefined, 512],
+    [times(1, 1, 1), times(1, 1), 256],
     // as on Zen 5, Zen 4 and an Intel Xeon
     [times(6.74, 2.62), times(4.12, 2.27), 512],
     [times(1, 1), times(0.65, 1), 512],
@@ -119,7 +126,7 @@ const LEARN = `
 `;
 
 testGpu(
-  "a process measures each width in turn, and the third one takes the faster",
+  "processes measure the widths in turns, keep the least times, and take the faster from then on",
   async (gpu) => {
     await using folder = await openTempFolder();
     const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
@@ -144,9 +151,18 @@ testGpu(
       return;
     }
     assert.equal(first, named(256));
-    assert.equal(await learn(), named(512));
     const path = `${folder.path}/lpntk/tuning.json`;
+    // as if two processes had computed with the one width, and one with the other, on a busy machine
+    const begun = (await readJson(path))[memory.key];
+    assert.equal(begun.times[256].processes, 1);
+    const busy = { gram_tile: 1e6, convolution: 1e-6, processes: 1 };
+    const before = { 256: { ...begun.times[256], processes: 2 }, 512: busy };
+    await Deno.writeTextFile(path, JSON.stringify({ [memory.key]: { ...begun, times: before } }));
+    assert.equal(await learn(), named(512));
     const kept = (await readJson(path))[memory.key];
+    assert.equal(kept.times[512].processes, 2);
+    assert.equal(kept.times[512].convolution, busy.convolution);
+    assert.ok(kept.times[512].gram_tile < busy.gram_tile);
     assert.ok(kept.measured.startsWith(`${identity}; shaders `), kept.measured);
     assert.deepEqual(Object.keys(kept.times), ["256", "512"]);
     const isWide = chooseVectorWidth(kept.times) === 512;
@@ -156,7 +172,8 @@ testGpu(
     // were the other width the faster
     const { 256: narrow } = kept.times;
     const slow = { gram_tile: 10 * narrow.gram_tile, convolution: 10 * narrow.convolution };
-    const times = { 256: narrow, 512: isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 } };
+    const other = isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 };
+    const times = { 256: narrow, 512: { ...other, processes: 2 } };
     await Deno.writeTextFile(path, JSON.stringify({ [memory.key]: { ...kept, times } }));
     assert.equal(await learn(), named(isWide ? 256 : 512));
   },
@@ -195,7 +212,7 @@ testGpu(
     }
     assert.equal(splitAdapterName(await open()).width, 256);
     const key = `vectors; ${cpus()[0].model}; Deno ${Deno.version.deno}`;
-    const [slow, fast] = [2, 1].map((ms) => ({ gram_tile: ms, convolution: ms }));
+    const [slow, fast] = [2, 1].map((ms) => ({ gram_tile: ms, convolution: ms, processes: 2 }));
     const memory = { [key]: { measured: identity, times: { 256: slow, 512: fast } } };
     await Deno.mkdir(`${folder.path}/lpntk`, { recursive: true });
     await Deno.writeTextFile(`${folder.path}/lpntk/tuning.json`, JSON.stringify(memory));
@@ -216,7 +233,7 @@ testGpu(
         assert.equal(await learnVectors(gpu), undefined);
         return;
       }
-      const times = { gram_tile: 1, convolution: 1 };
+      const times = { gram_tile: 1, convolution: 1, processes: 2 };
       const both = { 256: times, 512: times };
       await remember(memory.key, { measured: "llvmpipe (LLVM 3.3); shaders 0", times: both });
       const learnt = await learnVectors(gpu);
