@@ -23,7 +23,8 @@ async function train(): Promise<Uint8Array> {
 async function openProject() {
   const folder = await openTempFolder();
   const { path } = folder;
-  await Deno.writeFile(`${path}/weights.safetensors`, await (trained ??= train()));
+  await Deno.mkdir(`${path}/w`);
+  await Deno.writeFile(`${path}/w/weights.safetensors`, await (trained ??= train()));
   // the real path: on some systems the folder for temporary files is a link, past which `..` leads elsewhere
   const module = relative(await Deno.realPath(path), `${ROOT}/mod.ts`).replaceAll("\\", "/");
   return { ...folder, module };
@@ -61,7 +62,7 @@ Deno.test("the command line runs from another project's folder, with paths relat
   const { path } = project;
   await Deno.writeTextFile(`${path}/deno.json`, "{}");
   const call =
-    "gram --model lenet5 --weights weights.safetensors --data digits --train-size 200 --out K.npy";
+    "gram --model lenet5 --weights w/weights.safetensors --data digits --train-size 200 --out K.npy";
   assert.match(await succeed(call.split(" "), { cwd: path }), /^wrote K\.npy$/m);
   assert((await Deno.stat(`${path}/K.npy`)).isFile);
 });

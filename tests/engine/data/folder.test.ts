@@ -189,7 +189,7 @@ const BAD_ARRAYS: [what: string, arrays: Arrays, name: string, state: string][] 
     "float images",
     { ...GREY, images: [new Float32Array(12), [3, 2, 2]] },
     "images.npy",
-    "got images of dtype <f4, need |u1 (uint8)",
+    "got images of dtype <f4, need |u1 (uint8); of numbers from 0 to 1 save (images * 255).round().astype('uint8')",
   ],
   [
     "flat images",
