@@ -1,6 +1,6 @@
 /**
  * Files that are broken, or made to do harm: a reader gives what a simple reader of the same bytes gives, or one of the project's errors in
- * one line, soon, and for no more memory than the file justifies. Where a case fails, fast-check prints the seed and path that repeat it.
+ * one line, soon, and for no more memory than the file justifies. Where a case fails, fast-check prints the path that repeats it.
  *
  * @module
  */
@@ -39,6 +39,9 @@ const NAMED = ["FileError", "DataError", "NonFiniteError", "UsageError"];
 
 /** What a reader may take for a file of some hundred bytes, in milliseconds: far more than any does, far less than forever. */
 const PATIENCE_MS = 5000;
+
+/** The same files in every run, so that a failure is the fault of what was changed; another number tries others. */
+const SEED = 15;
 
 /** A line of the house's form, in which nothing moves a cursor. */
 function assertLine(error: unknown): void {
@@ -86,8 +89,8 @@ async function attempt({ file, originals, prepare, read, expect, runs = 400 }: T
       }
       assert.deepEqual(value, await expect(bytes, folder));
     }),
-    // told at once: the seed repeats it, and a smaller case tells no more
-    { numRuns: runs, endOnFailure: true },
+    // told at once: the path repeats it, and a smaller case tells no more
+    { seed: SEED, numRuns: runs, endOnFailure: true },
   );
 }
 
