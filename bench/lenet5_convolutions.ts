@@ -5,7 +5,7 @@
  */
 import {
   type ConvolutionGeometry,
-  measureConvolution,
+  inferConvolutionGeometry,
 } from "../engine/operations/convolution_geometry.ts";
 import { countTaps } from "../engine/rows/layout.ts";
 
@@ -36,7 +36,7 @@ function define(
 ): Convolution {
   const inShape: [number, number, number, number] = [samples, height, width, inputs];
   const filterShape: [number, number, number, number] = [size, size, inputs, outputs];
-  const geometry = measureConvolution(inShape, filterShape, { stride: 1, pad });
+  const geometry = inferConvolutionGeometry(inShape, filterShape, { stride: 1, pad });
   const { out_height, out_width } = geometry;
   return {
     name,

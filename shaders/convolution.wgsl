@@ -1,14 +1,14 @@
 // Convolution: outputs[n, first_row + k*step, first_column + l*step, o] = bias[o] + sum over r, s, i of
-// inputs[n, k*stride + r - pad_top, l*stride + s - pad_left, i] filter[r, s, i, o]. With step 1 that is a layer's forward pass; of a
-// layer's deltas with the filter transposed it is the gradient of the layer's input, a launch for each remainder by the layer's stride.
+// inputs[n, k*stride + r - pad_top, l*stride + s - pad_left, i] filter[r, s, i, o]. With step 1 this is a layer's forward pass. Applied to a
+// layer's output gradients with the transposed filter it is the gradient of the layer's input, one launch for each remainder by the stride.
 //
-// One invocation computes a run: POSITIONS neighbours in a row, by OUTPUTS channels. It reads the window of a row that TAPS neighbouring
-// columns of the filter see from there once, so that a number serves all taps that meet it.
+// One invocation computes a run, POSITIONS neighbouring positions of an output row, for OUTPUTS channels. In each step it reads once the
+// window of an input row that TAPS neighbouring columns of the filter see from there, and uses each element for every tap that meets it.
 // Dispatch: ceil(ceil(runs / 16) * ceil(out_channels / 8) / 4) workgroups, for runs = sample_count * rows * ceil(columns / POSITIONS), where
-//           rows and columns count those that are computed: ceil((out_height - first_row) / step) and ceil((out_width - first_column) / step).
-// Layout: inputs [N, in_height, in_width, in_channels], zeros around the image; filters as pack_filter leaves them, or as they stand, where
-//         there is no bias and out_channels a multiple of 8; outputs [N, out_height, out_width, out_channels].
-// Needs: TAPS to divide kernel_width, and CHANNELS in_channels; OUTPUTS to be 8, or out_channels where those are fewer.
+//           rows = ceil((out_height - first_row) / step) and columns = ceil((out_width - first_column) / step) are those that are computed.
+// Layout: inputs [N, in_height, in_width, in_channels], with zeros around the image; filters as pack_filter writes them, or as the layer
+//         holds them where it has no bias and out_channels is a multiple of 8; outputs [N, out_height, out_width, out_channels].
+// Needs: TAPS to divide kernel_width, and CHANNELS in_channels; OUTPUTS = min(8, out_channels).
 // Tails: positions and channels beyond the end are computed from whatever is read there and not stored.
 // Float64 twin: engine/reference/convolution.ts, convForward and convInputGradient.
 
@@ -24,26 +24,27 @@ struct Params {
   out_channels: i32,
   kernel_height: i32,
   kernel_width: i32,
-  pad_top: i32,   // negative: rows are left out
+  pad_top: i32,        // rows of zeros above the image; negative: input rows that are skipped
   pad_left: i32,
   step: i32,
   first_row: i32,
   first_column: i32,
-  has_bias: i32,      // 1: the last tap of the filters is the bias
+  has_bias: i32,       // 1: the last tap of the filters is the bias
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> filters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> outputs: array<f32>;
 
-const FILTERS = TAPS * CHANNELS * 2;        // quads of a step's filters
-const FILTER_READS = (FILTERS + 7) / 8;
+const FILTERS = TAPS * CHANNELS * 2;        // vec4s of a step's filters
+const FILTER_READS = (FILTERS + 7) / 8;     // of which each of eight invocations reads so many
 
-// Neighbouring invocations that differ in their run only, and read the same filters. Then come the channels, so that all numbers of a
-// position are written at about the same time: two cores that wrote halves of a cache line would wait for one another.
+// Neighbouring invocations that differ in their run only, and so read the same filters. The next ones take the next block of channels, so
+// that all channels of a position are written at about the same time: two cores that wrote halves of a cache line would wait for each other.
 const LANES = 16;
 
-fn count_octets() -> i32 {
+// Blocks of 8 output channels.
+fn count_blocks() -> i32 {
   return (params.out_channels + 7) / 8;
 }
 
@@ -51,30 +52,30 @@ fn read_filter(at: i32) -> vec4f {
   return filters[at];
 }
 
-// Quad `q` of a step that begins at `at`: taps, the channels of each, and both halves of an octet.
-fn locate_filter(at: i32, q: i32) -> i32 {
-  let tap = q / 2;
-  return at + (tap / CHANNELS * params.in_channels + tap % CHANNELS) * count_octets() * 2 + q % 2;
+// Index of vec4 `v` of the step's filters [TAPS, CHANNELS, both halves of a block], which begin at `at`.
+fn locate_filter(at: i32, v: i32) -> i32 {
+  let tap = v / 2;
+  return at + (tap / CHANNELS * params.in_channels + tap % CHANNELS) * count_blocks() * 2 + v % 2;
 }
 
-// The filters of a step, each quad read by one of eight neighbours, who passes it on, where neighbours can.
+// Filters of a step. With subgroups each vec4 is read by one of eight neighbouring invocations and broadcast to the others.
 @if(subgroups) fn read_filters(at: i32, lane: i32) -> array<vec4f, FILTERS> {
   var own: array<vec4f, FILTER_READS>;
   for (var r = 0u; r < FILTER_READS; r++) { // unroll
     own[r] = read_filter(locate_filter(at, min(i32(r * 8u) + lane % 8, FILTERS - 1)));
   }
-  var quads: array<vec4f, FILTERS>;
-  for (var q = 0u; q < FILTERS; q++) { // unroll
-    quads[q] = subgroupBroadcast(own[q / 8u], q % 8u);
+  var vectors: array<vec4f, FILTERS>;
+  for (var v = 0u; v < FILTERS; v++) { // unroll
+    vectors[v] = subgroupBroadcast(own[v / 8u], v % 8u);
   }
-  return quads;
+  return vectors;
 }
 @else fn read_filters(at: i32, lane: i32) -> array<vec4f, FILTERS> {
-  var quads: array<vec4f, FILTERS>;
-  for (var q = 0u; q < FILTERS; q++) { // unroll
-    quads[q] = read_filter(locate_filter(at, i32(q)));
+  var vectors: array<vec4f, FILTERS>;
+  for (var v = 0u; v < FILTERS; v++) { // unroll
+    vectors[v] = read_filter(locate_filter(at, i32(v)));
   }
-  return quads;
+  return vectors;
 }
 
 @compute @workgroup_size(64)
@@ -85,37 +86,37 @@ fn main(
 ) {
   let lane = i32(local);
   let first = i32(group.x + group.y * groups.x) * 64;
-  let octets = count_octets();
+  let blocks = count_blocks();
   let rows = (params.out_height - params.first_row + params.step - 1) / params.step;
   let columns = (params.out_width - params.first_column + params.step - 1) / params.step;
   let row_runs = (columns + POSITIONS - 1) / POSITIONS;
   let run_count = params.sample_count * rows * row_runs;
-  if first >= (run_count + LANES - 1) / LANES * LANES * octets { return; }
+  if first >= (run_count + LANES - 1) / LANES * LANES * blocks { return; }
   let index = first + lane;
-  let octet = index / LANES % octets;
-  let own_run = index / (LANES * octets) * LANES + index % LANES;
-  // all invocations stay, since their neighbours may need what they read
+  let block = index / LANES % blocks;
+  let own_run = index / (LANES * blocks) * LANES + index % LANES;
+  // Invocations beyond the last run go on, since their neighbours may need the filters that they read.
   let run = min(own_run, run_count - 1);
   let x = run % row_runs * POSITIONS;
   let y = run / row_runs % rows;
   let n = run / (row_runs * rows);
 
-  // where the first tap meets the input
+  // Input position of the first tap.
   let row = y * STRIDE - params.pad_top;
   let column = x * STRIDE - params.pad_left;
   let row_size = params.in_width * params.in_channels;
   var at = (n * params.in_height + row) * row_size + column * params.in_channels;
 
   var sums: array<f32, POSITIONS * OUTPUTS>;
-  // one loop over rows, columns and channels of the filter: a CPU driver copies all sums in every step and whenever a loop begins
+  // One loop goes over rows, columns and channels of the filter: a CPU driver copies all sums in every step and whenever a loop begins.
   var r = 0;
   var s = 0;
   var i = 0;
-  var filter_at = octet * 2;
+  var filter_at = block * 2;
   let steps = params.kernel_height * (params.kernel_width / TAPS) * (params.in_channels / CHANNELS);
   for (var step = 0; step < steps; step++) {
     let has_row = u32(row + r) < u32(params.in_height);
-    // all reads first, then sum by sum: each is touched once in a step
+    // All reads come first, so that each sum is loaded and stored once in a step.
     var window: array<vec4f, WINDOW>;
     for (var w = 0u; w < WINDOW; w++) { // unroll
       let is_inside = has_row && u32(column + s + i32(w)) < u32(params.in_width);
@@ -133,29 +134,29 @@ fn main(
       }
     }
     i += CHANNELS;
-    filter_at += CHANNELS * octets * 2;
+    filter_at += CHANNELS * blocks * 2;
     let ends_channels = i == params.in_channels;
     i = select(i, 0, ends_channels);
     s += select(0, TAPS, ends_channels);
     at += select(0, TAPS * params.in_channels, ends_channels);
-    filter_at += select(0, (TAPS - 1) * params.in_channels * octets * 2, ends_channels);
+    filter_at += select(0, (TAPS - 1) * params.in_channels * blocks * 2, ends_channels);
     let ends_row = s == params.kernel_width;
     at += select(0, row_size - params.kernel_width * params.in_channels, ends_row);
     r += select(0, 1, ends_row);
     s = select(s, 0, ends_row);
   }
 
-  // the bias is the filter's last tap, and its input is 1
+  // The bias is the filter's last tap, whose input is 1.
   let has_bias = params.has_bias == 1;
-  let bias_at = select(octet, params.kernel_height * params.kernel_width * params.in_channels * octets + octet, has_bias) * 2;
+  let bias_at = select(block, params.kernel_height * params.kernel_width * params.in_channels * blocks + block, has_bias) * 2;
   let biases = array<vec4f, 2>(
     select(vec4f(), read_filter(bias_at), has_bias),
     select(vec4f(), read_filter(bias_at + 1), has_bias),
   );
-  let place = (n * params.out_height + params.first_row + y * params.step) * params.out_width + params.first_column;
-  let count = select(0, params.out_channels - octet * 8, own_run < run_count);
+  let base = (n * params.out_height + params.first_row + y * params.step) * params.out_width + params.first_column;
+  let count = select(0, params.out_channels - block * 8, own_run < run_count);
   for (var p = 0u; p < POSITIONS; p++) { // unroll
-    let out = (place + (x + i32(p)) * params.step) * params.out_channels + octet * 8;
+    let out = (base + (x + i32(p)) * params.step) * params.out_channels + block * 8;
     let position_count = select(0, count, x + i32(p) < columns);
     for (var o = 0u; o < OUTPUTS; o++) { // unroll
       if i32(o) < position_count { outputs[out + i32(o)] = sums[p * OUTPUTS + o] + biases[o / 4u][o % 4u]; }

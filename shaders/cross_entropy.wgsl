@@ -1,11 +1,11 @@
 // Cross-entropy of each sample's softmax: losses[n] = log(sum over c of exp(z[n, c])) - z[n, labels[n]], in nats.
 //
-// With the largest logit m it is computed as log(1 + sum over the others of exp(z - m)) + m - z[n, labels[n]]: nothing cancels, so that the loss
-// of a sample that is all but certain keeps its digits however small it is.
+// With the largest logit m it is computed as log(1 + sum over the other classes of exp(z - m)) + m - z[n, labels[n]]: nothing cancels, so that
+// the small loss of a sample that is predicted with near certainty keeps its digits.
 //
 // One invocation computes one sample's loss.
 // Dispatch: ceil(sample_count / 64) workgroups.
-// Layout: logits z [N, classes], labels [N] as whole numbers in f32, losses [N].
+// Layout: logits z [N, classes], labels [N] class indices in f32, losses [N].
 // Tails: invocations beyond the last sample do nothing.
 // Float64 twin: engine/reference/pointwise.ts, crossEntropy.
 
@@ -13,7 +13,7 @@ import package::shared::logits::{params, labels, read_logit};
 
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
 
-// log(1 + x) for x from 0 on, to a few units in the last place: below 1 as 2 atanh(x / (2 + x)), by its series
+// log(1 + x) for x >= 0, to a few units in the last place: for x < 1 it is the series of 2 atanh(x / (2 + x)).
 fn log_one_plus(x: f32) -> f32 {
   let part = x / (2.0 + x);
   let square = part * part;
@@ -39,7 +39,7 @@ fn main(
       top = c;
     }
   }
-  // exponents of at most 0 cannot overflow
+  // Exponents are at most 0, so exp cannot overflow.
   var others = 0.0;
   for (var c = 0u; c < params.classes; c++) {
     if c != top { others += exp(read_logit(first + c) - largest); }

@@ -1,10 +1,11 @@
-// Gradient of cross_entropy for the logits: gradients[n, c] = deltas[n] (softmax(z[n])[c] - [c = labels[n]]).
+// Gradient of cross_entropy with respect to the logits: gradients[n, c] = deltas[n] (softmax(z[n])[c] - [c = labels[n]]).
 //
-// At the label it is computed as the sum of the other classes' softmax: a softmax near 1 would leave no digits when 1 is taken off.
+// At the label it is computed as minus the sum of the other classes' softmax: softmax - 1 would cancel where the softmax is near 1.
 //
-// One invocation computes one sample's row.
+// One invocation computes one sample's gradients.
 // Dispatch: ceil(sample_count / 64) workgroups.
-// Layout: logits z and gradients [N, classes], labels [N] as whole numbers in f32, deltas [N].
+// Layout: logits z and gradients [N, classes], labels [N] class indices in f32, deltas [N] (gradients of the
+//         losses).
 // Tails: invocations beyond the last sample do nothing.
 // Float64 twin: engine/reference/pointwise.ts, crossEntropyGradient.
 
@@ -27,7 +28,7 @@ fn main(
     largest = max(largest, read_logit(first + c));
   }
   let label = u32(labels[n]);
-  // exponents of at most 0 cannot overflow
+  // Exponents are at most 0, so exp cannot overflow.
   var others = 0.0;
   for (var c = 0u; c < params.classes; c++) {
     if c != label { others += exp(read_logit(first + c) - largest); }

@@ -56,7 +56,7 @@ export const declarations = {
       together: "i32",
       panel_stride: "i32",
       group_stride: "i32",
-      number_stride: "i32",
+      element_stride: "i32",
       offset: "i32",
     },
     buffers: { inputs: "read", deltas: "read", gradients: "read_write" },
@@ -240,7 +240,7 @@ export const declarations = {
     buffers: { products: "read", pairs: "read", tile: "read_write" },
   },
   sum_products: {
-    params: { sample_count: "u32", places: "u32", channels: "u32" },
+    params: { sample_count: "u32", positions: "u32", channels: "u32" },
     buffers: { left: "read", right: "read", sums: "read_write" },
   },
   tanh: {

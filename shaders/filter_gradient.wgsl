@@ -1,16 +1,17 @@
-// Filter gradient of a convolution, summed over the output positions p of a group of samples: sum_p a_p (x) d_p, the bias as one more
-// input that is always 1. With one sample a group this is the plain segment of a packed row (signed projection, equation 3, second
-// line); with several it is a split of the gradient of a training step.
+// Filter gradient of a convolution, summed over the output positions p of a group of samples: sum_p a_p (x) d_p, where d_p are the output
+// gradients (deltas) at p, a_p the inputs that the filter sees there, and the bias one more input that is always 1. With one sample a group
+// this is the plain segment of a packed row (signed projection, equation 3 of the paper, second line); with several it is one part of a
+// training step's gradient, which sum_groups adds up.
 //
-// One invocation computes TAPS neighbouring columns of the filter, by CHANNELS of the input, by OUTPUTS of the output, of one group of
-// samples. It takes POSITIONS neighbours of a row in a step, and reads the window that they see once.
-// A launch may compute a part of the numbers only, as where a row is cut into slices: those from `first` on and before `end`.
-// Dispatch: ceil(groups * tiles / 64) workgroups. groups: group_count, rounded up to a multiple of `together`. tiles: for
-//           TAPS 1 those that have such numbers; else those of the blocks of TAPS columns of a filter's row that have some,
-//           in_channels / CHANNELS * octets each; and octets for the bias where that is among them; octets = ceil(out_channels / OUTPUTS).
+// One invocation computes the gradient of TAPS neighbouring columns of the filter by CHANNELS input channels by OUTPUTS output channels, for
+// one group of samples. In each step it takes POSITIONS neighbouring positions of an output row, and reads once the window that they see.
+// A launch may compute a range of the gradient's elements only, from `first` up to but not including `end`, as where rows are cut into slices.
+// Dispatch: ceil(groups * tiles / 64) workgroups. groups = group_count, rounded up to a multiple of `together`. tiles = those that have elements
+//           of the range where TAPS is 1; else in_channels / CHANNELS * channel_blocks for each block of TAPS columns of a filter row that has
+//           some; and channel_blocks more where the range has bias elements; channel_blocks = ceil(out_channels / OUTPUTS).
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
-//         Number k = tap * out_channels + channel of group g is written to
-//         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * number_stride.
+//         Element k = tap * out_channels + channel of group g is written to
+//         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * element_stride.
 // Needs: TAPS to divide kernel_width, and CHANNELS in_channels.
 // Tails: channels beyond the end are computed from whatever is read there and not stored; positions beyond it add zeros.
 // Float64 twin: engine/reference/convolution.ts, projectPlain and convFilterGradient.
@@ -30,30 +31,30 @@ struct Params {
   out_channels: i32,
   kernel_height: i32,
   kernel_width: i32,
-  first: i32,          // number of the gradient
+  first: i32,          // range of the gradient's elements k
   end: i32,
   pad: i32,
-  row_part: i32,       // positions of a group where all samples are one row, and 0 elsewhere
-  together: i32,       // groups that neighbouring invocations compute
+  row_part: i32,       // positions of a group where all samples are joined into one image row; else 0
+  together: i32,       // groups that are interleaved over neighbouring invocations
   panel_stride: i32,
   group_stride: i32,
-  number_stride: i32,
+  element_stride: i32,
   offset: i32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@if(deltas_by_quads) @group(0) @binding(2) var<storage, read> deltas: array<vec4f>;
+@if(deltas_as_vec4) @group(0) @binding(2) var<storage, read> deltas: array<vec4f>;
 @else @group(0) @binding(2) var<storage, read> deltas: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
-const QUADS = (OUTPUTS + 3) / 4;             // of the deltas of a position
-const NUMBERS = TAPS * CHANNELS * OUTPUTS;   // that an invocation sums
-const PART_STEPS = 32;   // of POSITIONS each, at most 256 positions
+const VECTORS = (OUTPUTS + 3) / 4;        // vec4s of a position's deltas
+const SUMS = TAPS * CHANNELS * OUTPUTS;   // elements that an invocation computes
+const PART_STEPS = 32;                    // steps of POSITIONS each: at most 256 positions
 
-// Four neighbouring channels; what is beyond OUTPUTS is not used.
-@if(deltas_by_quads) fn read_deltas(at0: i32) -> vec4f {
-  let quad = at0 / 4;
-  return vec4f(deltas[quad]);
+// Deltas of four neighbouring channels; those beyond OUTPUTS are not used.
+@if(deltas_as_vec4) fn read_deltas(at0: i32) -> vec4f {
+  let vector = at0 / 4;
+  return vec4f(deltas[vector]);
 }
 @else fn read_deltas(at0: i32) -> vec4f {
   let at1 = at0 + 1;
@@ -69,36 +70,37 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = i32((workgroup.x + workgroup.y * workgroups.x) * 64u + lane);
-  let octets = (params.out_channels + OUTPUTS - 1) / OUTPUTS;
+  let channel_blocks = (params.out_channels + OUTPUTS - 1) / OUTPUTS;
   let channel_groups = params.in_channels / CHANNELS;
   let row_blocks = params.kernel_width / TAPS;
-  // parts: CHANNELS of the input for a block of TAPS columns, in the order of a filter's rows, blocks and channels. With one column they
-  // are in the order of the numbers too; more columns take turns with channels, so that a launch computes whole blocks.
+  // A part is CHANNELS input channels for a block of TAPS columns; parts are ordered by filter row, block and channel. With TAPS 1 this is
+  // the order of the elements too; otherwise columns and channels are interleaved, so that a launch computes whole blocks.
   let part_count = params.kernel_height * row_blocks * channel_groups;
-  let tap_numbers = params.kernel_height * params.kernel_width * params.in_channels * params.out_channels;
+  let tap_elements = params.kernel_height * params.kernel_width * params.in_channels * params.out_channels;
   let parts_together = select(channel_groups, 1, TAPS == 1);
-  let numbers_together = parts_together * TAPS * CHANNELS * params.out_channels;
-  let first_part = params.first / numbers_together * parts_together;
-  let end_part = min((params.end + numbers_together - 1) / numbers_together * parts_together, part_count);
-  let has_bias = params.end > tap_numbers;
-  let tap_tiles = (end_part - first_part) * octets;
-  let tiles = tap_tiles + select(0, octets, has_bias);
+  let elements_together = parts_together * TAPS * CHANNELS * params.out_channels;
+  let first_part = params.first / elements_together * parts_together;
+  let end_part = min((params.end + elements_together - 1) / elements_together * parts_together, part_count);
+  let has_bias = params.end > tap_elements;
+  let tap_tiles = (end_part - first_part) * channel_blocks;
+  let tiles = tap_tiles + select(0, channel_blocks, has_bias);
 
-  // Numbers of samples that stand side by side are written at about the same time: lines that come back for each sample would be fetched
-  // from memory each time. Elsewhere neighbours compute the tiles of a group, from what one group sees.
+  // Where groups are adjacent in memory (group_stride 1), neighbouring invocations compute the same element of several groups, so that a
+  // cache line is written at once instead of being fetched again for each group. Elsewhere they compute tiles of one group, from the
+  // same inputs.
   let together = params.together;
   let group = index / (tiles * together) * together + index % together;
   if group >= params.group_count { return; }
   let tile = index / together % tiles;
   let is_bias = tile >= tap_tiles;
-  let channel = tile % octets * OUTPUTS;
-  let part = first_part + tile / octets;
+  let channel = tile % channel_blocks * OUTPUTS;
+  let part = first_part + tile / channel_blocks;
   let i = part % channel_groups * CHANNELS;
   let block = part / channel_groups;
   let r = block / row_blocks;
   let s = block % row_blocks * TAPS;
 
-  var totals: array<f32, NUMBERS>;
+  var totals: array<f32, SUMS>;
   let is_part = params.row_part > 0;
   let first_sample = select(group * params.group_samples, 0, is_part);
   let samples = min(params.group_samples, params.sample_count - first_sample);
@@ -109,13 +111,13 @@ fn main(
   var y = 0;
   var x = begin;
   let steps = samples * params.out_height * row_steps;
-  // The error of a float32 sum grows with its length: over 224 x 224 positions one sum was off by 6e-5. So at most 256 positions are summed
-  // one after another, and their sums are added up. One inner loop goes over samples, rows and columns: a CPU driver copies all sums in
-  // every step and whenever a loop begins.
+  // The error of a float32 sum grows with its length: over 224 x 224 positions one long sum was off by 6e-5. So at most 256 positions are
+  // summed one after another, and these partial sums are added up. One inner loop goes over samples, rows and columns: a CPU driver copies
+  // all sums in every step and whenever a loop begins.
   for (var begun = 0; begun < steps; begun += PART_STEPS) {
-    var sums: array<f32, NUMBERS>;
-    // a compiler clears an array once, not each time that the loop meets its declaration
-    for (var sum = 0u; sum < NUMBERS; sum++) { // unroll
+    var sums: array<f32, SUMS>;
+    // Cleared by hand: compilers clear an array once, not each time that the loop reaches its declaration.
+    for (var sum = 0u; sum < SUMS; sum++) { // unroll
       sums[sum] = 0.0;
     }
     for (var step = begun; step < min(begun + PART_STEPS, steps); step++) {
@@ -124,18 +126,18 @@ fn main(
       let has_row = u32(row) < u32(params.in_height);
       let at = ((n * params.in_height + row) * params.in_width + column) * params.in_channels + i;
       let delta_at = ((n * params.out_height + y) * params.out_width + x) * params.out_channels + channel;
-      // all reads first, then sum by sum: each is touched once in a step
+      // All reads come first, so that each sum is loaded and stored once in a step.
       var window: array<vec4f, WINDOW>;
       for (var w = 0u; w < WINDOW; w++) { // unroll
         let is_inside = has_row && u32(column + i32(w)) < u32(params.in_width);
         let seen = select(vec4f(), read_inputs(at + i32(w) * params.in_channels), is_inside);
         window[w] = select(seen, vec4f(1.0), is_bias);
       }
-      var delta: array<vec4f, POSITIONS * QUADS>;
+      var delta: array<vec4f, POSITIONS * VECTORS>;
       for (var p = 0u; p < POSITIONS; p++) { // unroll
-        for (var q = 0u; q < QUADS; q++) { // unroll
-          let quad = read_deltas(delta_at + i32(p) * params.out_channels + i32(q * 4u));
-          delta[p * QUADS + q] = select(vec4f(), quad, x + i32(p) < end);
+        for (var v = 0u; v < VECTORS; v++) { // unroll
+          let four = read_deltas(delta_at + i32(p) * params.out_channels + i32(v * 4u));
+          delta[p * VECTORS + v] = select(vec4f(), four, x + i32(p) < end);
         }
       }
       for (var t = 0u; t < TAPS; t++) { // unroll
@@ -143,7 +145,7 @@ fn main(
           for (var o = 0u; o < OUTPUTS; o++) { // unroll
             let sum = (t * CHANNELS + c) * OUTPUTS + o;
             for (var p = 0u; p < POSITIONS; p++) { // unroll
-              sums[sum] = fma(window[p * STRIDE + t][c], delta[p * QUADS + o / 4u][o % 4u], sums[sum]);
+              sums[sum] = fma(window[p * STRIDE + t][c], delta[p * VECTORS + o / 4u][o % 4u], sums[sum]);
             }
           }
         }
@@ -156,24 +158,24 @@ fn main(
       y = select(y, 0, ends_image);
       n += select(0, 1, ends_image);
     }
-    for (var sum = 0u; sum < NUMBERS; sum++) { // unroll
+    for (var sum = 0u; sum < SUMS; sum++) { // unroll
       totals[sum] += sums[sum];
     }
   }
 
   let g = group + params.first_group;
-  let place = g / 64 * params.panel_stride + g % 64 * params.group_stride + params.offset * params.number_stride;
+  let base = g / 64 * params.panel_stride + g % 64 * params.group_stride + params.offset * params.element_stride;
   let outputs = min(OUTPUTS, params.out_channels - channel);
   for (var t = 0u; t < TAPS; t++) { // unroll
     for (var c = 0u; c < CHANNELS; c++) { // unroll
-      // the bias has one number for each output, the first of those that a tile holds
+      // The bias has one element for each output channel; a tile holds it in the sums of its first tap and channel.
       let count = select(outputs, 0, is_bias && t + c > 0u);
       let tap = ((r * params.kernel_width + s + i32(t)) * params.in_channels) + i + i32(c);
-      let first_number = select(tap * params.out_channels, tap_numbers, is_bias) + channel;
+      let first_element = select(tap * params.out_channels, tap_elements, is_bias) + channel;
       for (var o = 0u; o < OUTPUTS; o++) { // unroll
-        let k = first_number + i32(o);
+        let k = first_element + i32(o);
         let is_own = i32(o) < count && k >= params.first && k < params.end;
-        if is_own { gradients[place + k * params.number_stride] = totals[(t * CHANNELS + c) * OUTPUTS + o]; }
+        if is_own { gradients[base + k * params.element_stride] = totals[(t * CHANNELS + c) * OUTPUTS + o]; }
       }
     }
   }

@@ -1,9 +1,10 @@
-// Farthest-point clustering, first third of a step: copies the packed row of every group's newest centroid out of one block of rows.
+// Farthest-point clustering, first of a step's three kernels: copies the packed row of each group's newest centroid from one block of rows.
 //
-// One invocation copies one number of one group's centroid; a centroid in another block, or none, is left alone.
-// Dispatch: ceil(group_count * row_length / 64) workgroups, once for each block.
-// Layout: rows hold panels of 64 packed rows, k-major; centroids [group_count, row_length rounded up to a multiple of 4].
-// Tails: invocations beyond the last number do nothing.
+// One invocation copies one element of one group's centroid, unless the group has none or it is in another block.
+// Dispatch: ceil(group_count * row_length / 64) workgroups, once for each block of rows.
+// Layout: rows hold panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64; centroids
+//         [group_count, row_length rounded up to a multiple of 4].
+// Tails: invocations beyond the last element do nothing.
 // Float64 twin: engine/reference/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 struct Params {
@@ -15,11 +16,12 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> newest: array<u32>;  // [group_count] sample, 0xffffffff when the group has all its centroids
+@group(0) @binding(2) var<storage, read> newest: array<u32>;  // [group_count] sample; 0xffffffff once a group has all its centroids
 @group(0) @binding(3) var<storage, read_write> centroids: array<f32>;
 
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return rows[(panel * params.row_length + k) * 16u + quad];
+// Element k of rows 4 * vector to 4 * vector + 3 of a panel.
+fn load_rows(panel: u32, k: u32, vector: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + vector];
 }
 
 @compute @workgroup_size(64)

@@ -1,15 +1,15 @@
-// Farthest-point clustering, last third of a step: the sample of each group that is least similar to its own centroid becomes the next
-// centroid (algorithm 3 of the paper, lines 5 to 10); on a tie that of the older cluster, then the lower index.
+// Farthest-point clustering, last of a step's three kernels: the sample of each group that is least similar to its own centroid becomes the
+// next centroid (algorithm 3 of the paper, lines 5 to 10); on a tie the one of the older cluster, then the one of the lower index.
 //
 // One workgroup serves one group.
 // Dispatch: group_count workgroups.
-// Layout: best, cluster and group_of [N]; chosen [group_count, step_limit].
-// Tails: lanes with no sample of the group compare as farther than any sample.
+// Layout: best, cluster and group_of [N]; centroid_counts and newest [group_count]; chosen [group_count, step_limit] sample of each step.
+// Tails: invocations that see no sample of the group hold one that loses every comparison.
 // Float64 twin: engine/reference/relations.ts, farthestPointClusters (fpc_gather, fpc_assign and fpc_select together).
 
 struct Params {
   sample_count: u32,
-  step: u32,           // number of the centroid to choose within its group
+  step: u32,           // index of the centroid to choose within its group
   step_limit: u32,     // the largest number of centroids of any group
   group_count: u32,
 }
@@ -20,10 +20,10 @@ const NONE = 0xffffffffu;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> group_of: array<u32>;
-@group(0) @binding(2) var<storage, read> centroid_counts: array<u32>;  // [group_count]
+@group(0) @binding(2) var<storage, read> centroid_counts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> best: array<f32>;
 @group(0) @binding(4) var<storage, read_write> cluster: array<u32>;
-@group(0) @binding(5) var<storage, read_write> newest: array<u32>;     // [group_count]
+@group(0) @binding(5) var<storage, read_write> newest: array<u32>;
 @group(0) @binding(6) var<storage, read_write> chosen: array<u32>;
 
 var<workgroup> least: array<f32, LANES>;

@@ -1,31 +1,32 @@
-// Gelu: outputs[i] = x Phi(x), or where IS_GRADIENT is 1 its gradient, outputs[i] = deltas[i] (Phi(x) + x phi(x)), with x = inputs[i] and the
+// Gelu: outputs[i] = x Phi(x), or where IS_GRADIENT is 1 its gradient, outputs[i] = deltas[i] (Phi(x) + x phi(x)), for x = inputs[i] and the
 // normal distribution's Phi(x) = (1 + erf(x / sqrt 2)) / 2 and phi(x) = exp(-x x / 2) / sqrt(2 pi).
 //
-// Both are off by less than 1e-6 of themselves wherever they are normal numbers; near the gradient's zero, -0.7518, where its two terms cancel,
-// by less than 1e-6 of their absolute values together. Below 0, where 1 + erf would cancel too, Phi(-a) is computed as exp(-a a / 2) R(a) with
-// R(a) (1 + a) a polynomial of (a - 4) / (a + 4) for a from 0 on.
+// The relative error of both is below 1e-6 wherever they are normal float32 numbers; near the gradient's zero, -0.7518, where its two terms
+// cancel, the error is below 1e-6 of the sum of their absolute values. For negative x, where 1 + erf would cancel too, Phi(-a) is computed as
+// exp(-a a / 2) R(a) with R(a) (1 + a) a polynomial of (a - 4) / (a + 4), for a >= 0.
 //
-// One invocation computes 4 numbers, or 4 times four of them where the host sets Numbers so, a workgroup's apart: neighbours read side by side.
+// One invocation computes 4 elements, each f32 or, where the host chooses so, vec4f. They are 64 apart, so that neighbouring invocations
+// access neighbouring elements.
 // Dispatch: ceil(count / 256) workgroups.
-// Layout: inputs, deltas and outputs [count] Numbers. Deltas are read by the gradient alone.
-// Tails: invocations beyond the last number do nothing.
+// Layout: inputs, deltas and outputs [count] elements. Deltas (gradients of the outputs) are read by the gradient only.
+// Tails: elements beyond the last are not written.
 // Float64 twin: engine/reference/pointwise.ts, geluForward and geluGradient.
 
-import package::shared::numbers::{Numbers, Integers};
+import package::shared::element::{Element, IntegerElement};
 import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, find_power, subtract_power, scale_exponential};
 
-// exp(-a a / 2) for a from 0 to 13.25, and 0 where that is no normal number
-fn bell(a: Numbers) -> Numbers {
-  // the square of a's first 12 bits is exact; one rounded would be off by as much as the result times 1e-5
-  let short = bitcast<Numbers>(bitcast<Integers>(a) & Integers(-4096));
+// exp(-a a / 2) for a from 0 to 13.25, and 0 where that is subnormal.
+fn bell(a: Element) -> Element {
+  // The square of a's first 12 bits is exact; a rounded square would put the result off by up to 1e-5 of itself.
+  let short = bitcast<Element>(bitcast<IntegerElement>(a) & IntegerElement(-4096));
   let exponent = -0.5 * short * short;
   let power = find_power(exponent);
   let rest = subtract_power(exponent, power) - 0.5 * (a - short) * (a + short);
   return scale_exponential(rest, power);
 }
 
-// R(a) = Phi(-a) / exp(-a a / 2) for a from 0 on
-fn measure_tail(a: Numbers) -> Numbers {
+// R(a) = Phi(-a) / exp(-a a / 2) for a >= 0.
+fn compute_tail(a: Element) -> Element {
   let q = (a - 4.0) / (a + 4.0);
   let outer = ((1.9978388e-4 * q + 1.49702e-3) * q - 7.931137e-4) * q - 0.01011882;
   let inner = ((((outer * q + 0.035915315) * q - 0.06436953) * q + 0.05719741) * q + 0.027997447) * q;
@@ -43,15 +44,15 @@ fn main(
     let at = first + j * 64u;
     if at < params.count {
       let x = inputs[at];
-      // from 13.25 on nothing changes; not min: a NaN stays one
-      let a = select(abs(x), Numbers(13.25), abs(x) > Numbers(13.25));
+      // Beyond 13.25 the result is 0 or x. No min, so that NaN stays NaN.
+      let a = select(abs(x), Element(13.25), abs(x) > Element(13.25));
       if IS_GRADIENT == 1 {
-        let slope = bell(a) * (measure_tail(a) - 0.3989423 * a); // at -a, and 1 less this at a
-        outputs[at] = deltas[at] * select(slope, 1.0 - slope, x > Numbers());
+        let slope = bell(a) * (compute_tail(a) - 0.3989423 * a); // gradient at -a; at a it is 1 minus this
+        outputs[at] = deltas[at] * select(slope, 1.0 - slope, x > Element());
       } else {
-        // in this order, since Phi(-a) alone may be no normal number where a Phi(-a) is one
-        let part = bell(a) * (measure_tail(a) * a);
-        outputs[at] = select(-part, x - part, x > Numbers());
+        // Factors in this order, since Phi(-a) alone may be subnormal where a Phi(-a) is not.
+        let part = bell(a) * (compute_tail(a) * a);
+        outputs[at] = select(-part, x - part, x > Element());
       }
     }
   }

@@ -3,13 +3,13 @@
 //   factored segment  (sum_k a_i[k] a_j[k]) * (sum_k d_i[k] d_j[k])
 // The variant that runs everywhere. All variants add the same numbers in the same order, so they agree to the bit.
 //
-// Segments come in parts, which end in one of three ways: see shared/parts.wgsl.
+// Segments are cut into parts, which end in one of three ways: see shared/parts.wgsl.
 //
-// One workgroup computes 64 x 64 numbers, a pair of panels; one invocation 8 x 8 of them.
+// One workgroup computes 64 x 64 elements, a pair of panels; one invocation 8 x 8 of them.
 // Dispatch: pair_count workgroups.
-// Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         The tile is row-major, 64 * tile_panels numbers a row.
-// Tails: rows are padded to whole panels, so every load and store is in range; what stands in padded places is never read.
+// Layout: rows and columns hold panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
+//         The tile is row-major, 64 * tile_panels elements a row.
+// Tails: rows are padded to whole panels, so every load and store is in range; elements of the padding are never read.
 // Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
@@ -24,10 +24,10 @@ fn main(
   let index = group.x + group.y * groups.x;
   if index >= params.pair_count { return; }
   let pair = pairs[index];
-  let row_quad = (lane / 8u) * 2u;  // rows 4 * row_quad .. + 7 of the panel
-  let column_quad = lane % 8u;      // columns 4 * column_quad .. + 3 and 32 further on
+  let row_vector = (lane / 8u) * 2u;  // rows 4 * row_vector to + 7 of the panel
+  let column_vector = lane % 8u;      // columns 4 * column_vector to + 3, and the same 32 columns further on
   let stride = params.tile_panels * 16u;
-  let at = ((pair.x - params.tile_row) * 64u + row_quad * 4u) * stride + (pair.y - params.tile_column) * 16u + column_quad;
+  let at = ((pair.x - params.tile_row) * 64u + row_vector * 4u) * stride + (pair.y - params.tile_column) * 16u + column_vector;
 
   var held: array<vec4f, 16>;
   var is_written = params.continues == 1u;
@@ -39,9 +39,9 @@ fn main(
     }
     for (var k = part.x; k < part.x + part.y; k++) {
       for (var r = 0u; r < 2u; r++) { // unroll
-        let a = load_rows(pair.x, k, row_quad + r);
+        let a = load_rows(pair.x, k, row_vector + r);
         for (var c = 0u; c < 2u; c++) { // unroll
-          let b = load_columns(pair.y, k, column_quad + c * 8u);
+          let b = load_columns(pair.y, k, column_vector + c * 8u);
           for (var i = 0u; i < 4u; i++) { // unroll
             sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
           }

@@ -1,20 +1,20 @@
-// Gram tile through workgroup memory: what gram_tile.wgsl computes, in the way that suits GPUs.
+// Gram tile through workgroup memory: what gram_tile.wgsl computes, in the way that is fastest on GPUs.
 //
-// One workgroup computes 128 x 128 numbers, a pair of two panels each; one invocation 8 x 8 of them. Eight lines of both operands are
-// staged in workgroup memory at a time, and the next eight are on their way in registers meanwhile.
+// One workgroup computes 128 x 128 elements, of two panels of rows and two of columns; one invocation 8 x 8 of them. Eight k of both operands
+// are in workgroup memory at a time, while the next eight are loaded into registers.
 // Dispatch: pair_count workgroups.
-// Layout: rows and columns hold panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         The tile is row-major, 64 * tile_panels numbers a row. Pairs number pairs of panels.
-// Loops: a driver ends loops of more than 65,535 steps together, without a word: eight lines are one step, theirs are written out.
-// Tails: the second panel of a pair may not exist: then the first is read in its place, and nothing of it is stored. Rows are padded to
-//        whole panels; lines beyond the end of a segment count as zeros.
+// Layout: rows and columns hold panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
+//         The tile is row-major, 64 * tile_panels elements a row. Pairs hold indices of pairs of panels.
+// Loops: lavapipe silently ends the loops of an invocation after 65,535 steps in all, so eight k are one step, in which they are unrolled.
+// Tails: the second panel of a pair may not exist: then the last one is read instead, and nothing of it is stored. Rows are padded to
+//        whole panels; k beyond the end of a part count as zeros.
 // Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::gram::{params, segments, pairs, tile, load_rows, load_columns};
 import package::shared::parts::{GOES_ON, MULTIPLIES};
 
-var<workgroup> staged_rows: array<vec4f, 256>;     // [8 lines][32 quads]
-var<workgroup> staged_columns: array<vec4f, 256>;
+var<workgroup> shared_rows: array<vec4f, 256>;     // [8 k][32 vec4s of two panels]
+var<workgroup> shared_columns: array<vec4f, 256>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -25,13 +25,13 @@ fn main(
   let index = group.x + group.y * groups.x;
   if index >= params.pair_count { return; }
   let pair = pairs[index];
-  // what this invocation stages: line lane / 32 of eight, quad lane % 32 of two panels
-  let line = lane / 32u;
-  let quad = lane % 16u;
+  // What this invocation loads: k lane / 32 of eight, vec4 lane % 32 of two panels.
+  let own_k = lane / 32u;
+  let vector = lane % 16u;
   let second = (lane / 16u) % 2u;
   let row_panel = min(pair.x * 2u + second, params.row_panels - 1u);
   let column_panel = min(pair.y * 2u + second, params.column_panels - 1u);
-  // what it computes: quads y and 16 + y of the rows, x and 16 + x of the columns
+  // What it computes: vec4s y and 16 + y of the rows, x and 16 + x of the columns.
   let x = lane % 16u;
   let y = lane / 16u;
   let stride = params.tile_panels * 16u;
@@ -47,26 +47,26 @@ fn main(
     }
     var next_rows = vec4f();
     var next_columns = vec4f();
-    if part.x + line < end {
-      next_rows = load_rows(row_panel, part.x + line, quad);
-      next_columns = load_columns(column_panel, part.x + line, quad);
+    if part.x + own_k < end {
+      next_rows = load_rows(row_panel, part.x + own_k, vector);
+      next_columns = load_columns(column_panel, part.x + own_k, vector);
     }
     for (var k = part.x; k < end; k += 8u) {
       workgroupBarrier();
-      staged_rows[lane] = next_rows;
-      staged_columns[lane] = next_columns;
+      shared_rows[lane] = next_rows;
+      shared_columns[lane] = next_columns;
       workgroupBarrier();
       next_rows = vec4f();
       next_columns = vec4f();
-      if k + 8u + line < end {
-        next_rows = load_rows(row_panel, k + 8u + line, quad);
-        next_columns = load_columns(column_panel, k + 8u + line, quad);
+      if k + 8u + own_k < end {
+        next_rows = load_rows(row_panel, k + 8u + own_k, vector);
+        next_columns = load_columns(column_panel, k + 8u + own_k, vector);
       }
       for (var l = 0u; l < 8u; l++) { // unroll
         for (var r = 0u; r < 2u; r++) { // unroll
-          let a = staged_rows[l * 32u + r * 16u + y];
+          let a = shared_rows[l * 32u + r * 16u + y];
           for (var c = 0u; c < 2u; c++) { // unroll
-            let b = staged_columns[l * 32u + c * 16u + x];
+            let b = shared_columns[l * 32u + c * 16u + x];
             for (var i = 0u; i < 4u; i++) { // unroll
               sum[r * 8u + i * 2u + c] = fma(vec4f(a[i]), b, sum[r * 8u + i * 2u + c]);
             }

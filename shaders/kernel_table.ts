@@ -1,5 +1,6 @@
 /**
- * Every kernel by its stem: the shader's file, and how its launches read. Parameters and buffers are what the shader declares.
+ * Table of all kernels: each has its shader's text, the parameters and buffers that the shader declares, and the buffers that a launch may read
+ * from textures instead.
  *
  * @module
  */
@@ -31,9 +32,9 @@ import tileDiagonal from "./tile_diagonal.wgsl" with { type: "text" };
 import tileMaximum from "./tile_maximum.wgsl" with { type: "text" };
 import tileNearest from "./tile_nearest.wgsl" with { type: "text" };
 import tileRelations from "./tile_relations.wgsl" with { type: "text" };
+import sharedElement from "./shared/element.wgsl" with { type: "text" };
 import sharedGram from "./shared/gram.wgsl" with { type: "text" };
 import sharedLogits from "./shared/logits.wgsl" with { type: "text" };
-import sharedNumbers from "./shared/numbers.wgsl" with { type: "text" };
 import sharedParts from "./shared/parts.wgsl" with { type: "text" };
 import sharedPool from "./shared/pool.wgsl" with { type: "text" };
 import sharedSmooth from "./shared/smooth.wgsl" with { type: "text" };
@@ -41,11 +42,11 @@ import sharedWindow from "./shared/window.wgsl" with { type: "text" };
 import { type Access, Kernel, type KernelDeclaration } from "../engine/gpu/kernel.ts";
 import { declarations } from "./declarations.ts";
 
-/** What shaders import from. */
+/** Files that shaders may import from. */
 const shared = {
+  "shared/element.wgsl": sharedElement,
   "shared/gram.wgsl": sharedGram,
   "shared/logits.wgsl": sharedLogits,
-  "shared/numbers.wgsl": sharedNumbers,
   "shared/parts.wgsl": sharedParts,
   "shared/pool.wgsl": sharedPool,
   "shared/smooth.wgsl": sharedSmooth,
@@ -56,7 +57,7 @@ type Declarations = typeof declarations;
 type ParamsOf<N extends keyof Declarations> = keyof Declarations[N]["params"] & string;
 type BuffersOf<N extends keyof Declarations> = keyof Declarations[N]["buffers"] & string;
 
-/** A kernel as its shader declares it, but for buffers that launches may read from somewhere else. */
+/** Builds a kernel from its shader's declarations; `reads` names the buffers that launches may read from textures. */
 function define<N extends keyof Declarations>(
   name: N,
   source: string,

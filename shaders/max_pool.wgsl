@@ -1,7 +1,7 @@
 // Max pooling over windows that do not overlap: outputs[n, y, x, c] = max over r, s < SIZE of inputs[n, y*SIZE + r, x*SIZE + s, c]; rows and
-// columns that fill no window are left out.
+// columns at the edge that do not fill a window are left out.
 //
-// One invocation computes CHANNELS neighbouring channels of one window; it reads what the window has of a row at a time.
+// One invocation computes CHANNELS neighbouring channels of one window, which it reads row by row.
 // Dispatch: ceil(sample_count * (in_height / SIZE) * (in_width / SIZE) * channels / CHANNELS / 64) workgroups, quotients rounded down.
 // Layout: inputs [N, in_height, in_width, channels], outputs [N, in_height / SIZE, in_width / SIZE, channels].
 // Needs: CHANNELS to divide channels.

@@ -1,24 +1,26 @@
-// Gradient of max_pool for its input: a window's delta goes to its largest input, the first of several; what no window covers gets 0.
+// Gradient of max_pool with respect to its input: a window's delta goes to its largest input, the first of several; inputs that no window covers
+// get 0.
 //
-// One invocation computes CHANNELS neighbouring channels of one window, windows cut off by the edge among them; it reads and writes what the
-// window has of a row at a time.
+// One invocation computes CHANNELS neighbouring channels of one window, which it reads and writes row by row. Windows that the edge of the image
+// cuts off count as windows here.
 // Dispatch: ceil(sample_count * ceil(in_height / SIZE) * ceil(in_width / SIZE) * channels / CHANNELS / 64) workgroups.
-// Layout: inputs and gradients [N, in_height, in_width, channels], deltas [N, in_height / SIZE, in_width / SIZE, channels].
+// Layout: inputs and gradients [N, in_height, in_width, channels], deltas [N, in_height / SIZE, in_width / SIZE, channels]
+//         (gradients of the outputs).
 // Needs: CHANNELS to divide channels.
-// Tails: invocations beyond the last window do nothing; a window that is cut off writes zeros within the image.
+// Tails: invocations beyond the last window do nothing; for a window that is cut off they write zeros, within the image.
 // Float64 twin: engine/reference/pointwise.ts, maxPoolGradient.
 
-import package::shared::pool::{params, SIZE, CHANNELS, ROW, QUADS, locate, read_inputs};
+import package::shared::pool::{params, SIZE, CHANNELS, ROW, VECTORS, locate, read_inputs};
 
 @group(0) @binding(2) var<storage, read> deltas: array<f32>;
-@if(gradients_by_quads) @group(0) @binding(3) var<storage, read_write> gradients: array<vec4f>;
+@if(gradients_as_vec4) @group(0) @binding(3) var<storage, read_write> gradients: array<vec4f>;
 @else @group(0) @binding(3) var<storage, read_write> gradients: array<f32>;
 
-// Writes the first `count` numbers of a row; by quads no window is cut off on the right.
-@if(gradients_by_quads) fn write_gradients(first: i32, row: array<f32, ROW>, count: i32) {
-  for (var q = 0u; q < QUADS; q++) { // unroll
-    let quad = vec4f(row[q * 4u], row[q * 4u + 1u], row[q * 4u + 2u], row[q * 4u + 3u]);
-    gradients[(first + locate(i32(q * 4u))) / 4] = quad;
+// Writes the first `count` elements of a window's row; with vec4s no window is cut off on the right, so that all are written.
+@if(gradients_as_vec4) fn write_gradients(first: i32, row: array<f32, ROW>, count: i32) {
+  for (var v = 0u; v < VECTORS; v++) { // unroll
+    let vector = vec4f(row[v * 4u], row[v * 4u + 1u], row[v * 4u + 2u], row[v * 4u + 3u]);
+    gradients[(first + locate(i32(v * 4u))) / 4] = vector;
   }
 }
 @else fn write_gradients(first: i32, row: array<f32, ROW>, count: i32) {
@@ -47,7 +49,7 @@ fn main(
   let corner = (n * params.in_height + y * SIZE) * row_size + x * SIZE * params.channels + channel;
 
   var largest: array<f32, CHANNELS>;
-  var places: array<i32, CHANNELS>;
+  var largest_at: array<i32, CHANNELS>;   // index within the window
   for (var r = 0; r < SIZE; r++) {
     var values = read_inputs(corner + r * row_size);
     for (var s = 0u; s < SIZE; s++) { // unroll
@@ -55,7 +57,7 @@ fn main(
         let value = values[s * CHANNELS + c];
         let is_larger = value > largest[c] || (r == 0 && s == 0u);
         largest[c] = select(largest[c], value, is_larger);
-        places[c] = select(places[c], r * SIZE + i32(s), is_larger);
+        largest_at[c] = select(largest_at[c], r * SIZE + i32(s), is_larger);
       }
     }
   }
@@ -73,7 +75,7 @@ fn main(
     var values: array<f32, ROW>;
     for (var s = 0u; s < SIZE; s++) { // unroll
       for (var c = 0u; c < CHANNELS; c++) { // unroll
-        values[s * CHANNELS + c] = select(0.0, delta[c], places[c] == r * SIZE + i32(s));
+        values[s * CHANNELS + c] = select(0.0, delta[c], largest_at[c] == r * SIZE + i32(s));
       }
     }
     if y * SIZE + r < params.in_height { write_gradients(corner + r * row_size, values, count); }

@@ -1,13 +1,14 @@
-// One step of stochastic gradient descent with momentum, in place: velocity = momentum velocity + gradient + weight_decay weight, then
-// weight = weight - learning_rate velocity. As PyTorch's SGD.
+// Step of stochastic gradient descent with momentum, in place, as PyTorch's SGD: velocity = momentum velocity + gradient + weight_decay weight,
+// then weight = weight - learning_rate velocity.
 //
-// One invocation updates 4 weights, or 4 times four of them where the host sets Numbers so, a workgroup's apart: neighbours read side by side.
+// One invocation updates 4 elements, each f32 or, where the host chooses so, vec4f. They are 64 apart, so that neighbouring invocations
+// access neighbouring elements.
 // Dispatch: ceil(count / 256) workgroups.
-// Layout: weights, velocities and gradients [count] Numbers.
-// Tails: invocations beyond the last weight do nothing.
+// Layout: weights, velocities and gradients [count] elements.
+// Tails: elements beyond the last are not written.
 // Float64 twin: engine/reference/pointwise.ts, momentumStep.
 
-import package::shared::numbers::Numbers;
+import package::shared::element::Element;
 
 struct Params {
   count: u32,
@@ -17,9 +18,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> gradients: array<Numbers>;
-@group(0) @binding(2) var<storage, read_write> weights: array<Numbers>;
-@group(0) @binding(3) var<storage, read_write> velocities: array<Numbers>;
+@group(0) @binding(1) var<storage, read> gradients: array<Element>;
+@group(0) @binding(2) var<storage, read_write> weights: array<Element>;
+@group(0) @binding(3) var<storage, read_write> velocities: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(

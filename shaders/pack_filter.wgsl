@@ -1,13 +1,14 @@
-// Filter of a convolution as `convolution` reads it: channels padded with zeros to a multiple of 8, and the bias as the last tap.
-// packed[r, s, i, o] = filter[first_row + r*step, first_column + s*step, i, o], or, for the input's gradient, packed[r, s, o, i] = turned[
-// first_row + r*step, first_column + s*step, i, o] and no bias, where turned[r, s] = filter[kernel_height - 1 - r, kernel_width - 1 - s].
+// Filter of a convolution in the layout that `convolution` reads: channels padded with zeros to a multiple of 8, and the bias as the last tap.
+// packed[r, s, i, o] = filter[first_row + r*step, first_column + s*step, i, o]; or, transposed for the input's gradient and without a bias,
+// packed[r, s, o, i] = rotated[first_row + r*step, first_column + s*step, i, o], where rotated[r, s] is the filter rotated by 180 degrees,
+// filter[kernel_height - 1 - r, kernel_width - 1 - s].
 //
-// One invocation writes the eight numbers of a tap and an octet of channels.
-// Dispatch: ceil((rows * columns * inner + 1) * ceil(outer / 8) / 64) workgroups, where `outer` counts the out channels, `inner` the in
-//           channels, and the other way round when transposed.
+// One invocation writes eight elements: one tap of a block of 8 channels.
+// Dispatch: ceil((rows * columns * inner + 1) * ceil(outer / 8) / 64) workgroups, where outer = out_channels and inner = in_channels, or the
+//           reverse when transposed.
 // Layout: filters [kernel_height, kernel_width, in_channels, out_channels]; bias [out_channels], any buffer where has_bias is 0;
 //         packed [rows * columns * inner + 1, outer rounded up to a multiple of 8].
-// Tails: numbers beyond the last channel are zeros.
+// Tails: elements beyond the last channel are zeros.
 // Float64 twin: engine/reference/convolution.ts, packFilter.
 
 struct Params {
@@ -39,10 +40,10 @@ fn main(
   let is_transposed = params.transposed == 1u;
   let inner = select(params.in_channels, params.out_channels, is_transposed);
   let outer = select(params.out_channels, params.in_channels, is_transposed);
-  let octets = (outer + 7u) / 8u;
+  let blocks = (outer + 7u) / 8u;
   let taps = params.rows * params.columns * inner;
-  let tap = index / octets;
-  let first = index % octets * 8u;
+  let tap = index / blocks;
+  let first = index % blocks * 8u;
   if tap > taps { return; }
 
   let is_bias = tap == taps;
@@ -50,9 +51,9 @@ fn main(
   let row = params.first_row + own / params.columns * params.step;
   let column = params.first_column + own % params.columns * params.step;
   let kept = row * params.kernel_width + column;
-  let place = select(kept, params.kernel_height * params.kernel_width - 1u - kept, is_transposed);
-  // where channel 0 of the eight would be if it were the first of all, and how far apart they are
-  let start = place * params.in_channels * params.out_channels + tap % inner * select(params.out_channels, 1u, is_transposed);
+  let source = select(kept, params.kernel_height * params.kernel_width - 1u - kept, is_transposed);
+  // Index of outer channel 0 of this tap, and the distance from one outer channel to the next.
+  let start = source * params.in_channels * params.out_channels + tap % inner * select(params.out_channels, 1u, is_transposed);
   let stride = select(1u, params.out_channels, is_transposed);
   for (var i = 0u; i < 8u; i++) { // unroll
     let channel = first + i;

@@ -1,17 +1,18 @@
-// Factored segment of a packed row: one side of a dense layer's gradient a (x) d, copied from sample-major to k-major panels.
-// Equation 3 of the paper, second line: the product of two such rows is (a . a') (d . d'), so a (x) d itself is never formed.
+// Factored segment of a packed row: one factor of a dense layer's gradient a (x) d (its input a, or its output gradient d), copied from
+// sample-major order into k-major panels. Equation 3 of the paper, second line: the product of two such rows is (a . a') (d . d'), so that
+// a (x) d itself is never formed.
 //
-// One invocation copies one number of one sample; the number after the last is 1 where the layer has a bias.
+// One invocation copies one element of one sample; where the layer has a bias, a 1 follows the last element.
 // Dispatch: ceil(sample_count * (length + bias) / 64) workgroups.
-// Layout: values [sample_count, length]; number k of row n is written to ((n / 64) * row_length + offset + k) * 64 + n % 64,
+// Layout: values [sample_count, length]; element k of row n is written to ((n / 64) * row_length + offset + k) * 64 + n % 64,
 //         n counted from first_row.
-// Tails: invocations beyond the last number do nothing.
-// Float64 twin: engine/reference/gram.ts, gramRows (rows as they stand in its input).
+// Tails: invocations beyond the last element do nothing.
+// Float64 twin: engine/reference/gram.ts, gramRows (its rows hold the same segments).
 
 struct Params {
   sample_count: u32,
   length: u32,
-  bias: u32,           // 1: append a one
+  bias: u32,           // 1: append a 1
   first_row: u32,
   row_length: u32,
   offset: u32,

@@ -1,13 +1,13 @@
-// Factored segment of a convolution, its first side: what the filter sees at each output position of each sample, copied into k-major panels
-// of a row for each position. Its second side, the deltas, is copied by project_factored.
-// Equation 3 of the paper, second line: the product of two samples is sum_pq (a_p . a'_q) (d_p . d'_q), so a (x) d itself is never formed.
+// Factored segment of a convolution, its first factor (im2col): the patch of the input that the filter sees at each output position of each
+// sample, copied into k-major panels of one row for each position. The second factor, the output gradients, is copied by project_factored.
+// Equation 3 of the paper, second line: the product of two samples is sum_pq (a_p . a'_q) (d_p . d'_q), so that a (x) d itself is never formed.
 //
-// One invocation copies one number of one position: tap k is one (row, column, input channel), and the one after the last is 1 where the
-// layer has a bias.
+// One invocation copies one element of one position: element k is one (filter row, filter column, input channel), and where the layer has a
+// bias, a 1 follows the last.
 // Dispatch: ceil(sample_count * out_height * out_width * (tap_count + bias) / 64) workgroups.
-// Layout: inputs [N, in_height, in_width, in_channels]; number k of position p of sample n is written to
+// Layout: inputs [N, in_height, in_width, in_channels]; element k of position p of sample n is written to
 //         ((row / 64) * row_length + offset + k) * 64 + row % 64, row = (first_sample + n) * out_height * out_width + p.
-// Tails: invocations beyond the last number do nothing; the filter sees zeros beyond the image.
+// Tails: invocations beyond the last element do nothing; the filter sees zeros beyond the image.
 // Float64 twin: engine/reference/convolution.ts, projectPatches.
 
 struct Params {
@@ -21,7 +21,7 @@ struct Params {
   out_channels: i32,
   kernel_width: i32,
   tap_count: i32,      // kernel_height * kernel_width * in_channels
-  bias: i32,           // 1: append a one
+  bias: i32,           // 1: append a 1
   stride: i32,
   pad: i32,
   row_length: i32,

@@ -1,20 +1,21 @@
 // Relu: outputs[i] = inputs[i], or 0 where that is negative.
 //
-// One invocation computes 4 numbers, or 4 times four of them where the host sets Numbers so, a workgroup's apart: neighbours read side by side.
+// One invocation computes 4 elements, each f32 or, where the host chooses so, vec4f. They are 64 apart, so that neighbouring invocations
+// access neighbouring elements.
 // Dispatch: ceil(count / 256) workgroups.
-// Layout: inputs and outputs [count] Numbers.
-// Tails: invocations beyond the last number do nothing.
+// Layout: inputs and outputs [count] elements.
+// Tails: elements beyond the last are not written.
 // Float64 twin: engine/reference/pointwise.ts, reluForward.
 
-import package::shared::numbers::Numbers;
+import package::shared::element::Element;
 
 struct Params {
   count: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> inputs: array<Numbers>;
-@group(0) @binding(2) var<storage, read_write> outputs: array<Numbers>;
+@group(0) @binding(1) var<storage, read> inputs: array<Element>;
+@group(0) @binding(2) var<storage, read_write> outputs: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -26,7 +27,7 @@ fn main(
   for (var j = 0u; j < 4u; j++) { // unroll
     let at = first + j * 64u;
     let value = inputs[at];
-    // not max: a NaN stays one
-    if at < params.count { outputs[at] = select(value, Numbers(), value < Numbers()); }
+    // No max, so that NaN stays NaN.
+    if at < params.count { outputs[at] = select(value, Element(), value < Element()); }
   }
 }

@@ -1,40 +1,41 @@
-// Self-similarity of packed rows: similarity[n] = sum over plain entries of |a_n|^2, and over factored ones of |a_n|^2 |d_n|^2, in the order
-// of gram_tile.wgsl, whose diagonal this is to the last bit.
+// Self-similarity of packed rows: similarity[n] = sum over plain segments of |a_n|^2, plus sum over factored ones of |a_n|^2 |d_n|^2, in the
+// order of gram_tile.wgsl, whose diagonal this is to the last bit.
 //
-// One workgroup computes a panel, one invocation 4 neighbouring rows of it; it reads eight lines at a time.
+// One workgroup computes a panel, one invocation 4 neighbouring rows of it, reading eight k at a time.
 // Dispatch: panel_count workgroups.
-// Layout: rows holds panels of 64 packed rows, k-major: number k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         similarity [64 * panels], from row first_row on, a multiple of 64.
-// Tails: rows are padded to whole panels; lines beyond the end of a segment count as zeros.
+// Layout: rows holds panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
+//         similarity [64 * panels], written from row first_row on, a multiple of 64.
+// Tails: rows are padded to whole panels; k beyond the end of a part count as zeros.
 // Float64 twin: engine/reference/gram.ts, gramRows.
 
 import package::shared::parts::{ADDS, MULTIPLIES};
 
 struct Params {
-  row_length: u32,     // numbers of a packed row that are bound
+  row_length: u32,     // elements of a packed row that are bound
   segment_count: u32,
   panel_count: u32,
-  first_row: u32,      // of the panels, among all
-  continues: u32,      // 1: adds to what earlier slices of the rows have left
+  first_row: u32,      // index of the first panel's first row among all rows
+  continues: u32,      // 1: adds to what earlier slices of the rows have stored
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // parts: offset, length, 1 where a sum begins, how it ends
+@group(0) @binding(2) var<storage, read> segments: array<vec4u>;  // parts (shared/parts.wgsl)
 @group(0) @binding(3) var<storage, read_write> similarity: array<vec4f>;
 
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return rows[(panel * params.row_length + k) * 16u + quad];
+// Element k of rows 4 * vector to 4 * vector + 3 of a panel.
+fn load_rows(panel: u32, k: u32, vector: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + vector];
 }
 
-// The sum of squares of neighbouring lines, one by one.
-fn sum_squares(panel: u32, quad: u32, start: u32, length: u32) -> vec4f {
+// Sums of the squares of four rows' elements from start on, one after another.
+fn sum_squares(panel: u32, vector: u32, start: u32, length: u32) -> vec4f {
   let end = start + length;
   var sum = vec4f();
   for (var k = start; k < end; k += 8u) {
     for (var u = 0u; u < 8u; u++) { // unroll
-      let line = select(vec4f(), load_rows(panel, min(k + u, end - 1u), quad), k + u < end);
-      sum = fma(line, line, sum);
+      let element = select(vec4f(), load_rows(panel, min(k + u, end - 1u), vector), k + u < end);
+      sum = fma(element, element, sum);
     }
   }
   return sum;
@@ -44,16 +45,16 @@ fn sum_squares(panel: u32, quad: u32, start: u32, length: u32) -> vec4f {
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) quad: u32,
+  @builtin(local_invocation_index) vector: u32,
 ) {
   let panel = group.x + group.y * groups.x;
   if panel >= params.panel_count { return; }
-  let at = params.first_row / 4u + panel * 16u + quad;
+  let at = params.first_row / 4u + panel * 16u + vector;
   var held = vec4f();
   var sum = select(vec4f(), similarity[at], params.continues == 1u);
   for (var s = 0u; s < params.segment_count; s++) {
     let part = segments[s];
-    let squares = sum_squares(panel, quad, part.x, part.y);
+    let squares = sum_squares(panel, vector, part.x, part.y);
     if part.w == MULTIPLIES {
       sum = fma(held, squares, sum);
     } else {

@@ -1,4 +1,5 @@
-// Sums of groups: sums[k] = sum over g of groups[g, first + k], in the order of g: the second half of a split filter gradient.
+// Sums of groups: sums[k] = sum over g of groups[g, first + k], in the order of g. It ends a filter gradient that
+// filter_gradient computed in parts, one for each group of samples.
 //
 // One invocation computes one sum.
 // Dispatch: ceil(count / 64) workgroups.
@@ -9,7 +10,7 @@
 struct Params {
   group_count: u32,
   group_size: u32,
-  first: u32,
+  first: u32,          // index in each group of the first element to sum
   count: u32,
 }
 

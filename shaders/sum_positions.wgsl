@@ -1,25 +1,25 @@
-// Sum over positions, an epilogue of a Gram tile of a factored convolution, whose rows are one for each output position of a sample:
+// Sum over positions, an epilogue of a Gram tile of a factored convolution, which has one row for each output position of a sample:
 //   tile[n, m] += sum_pq products[n p, m q]
 // (equation 3 of the paper, second line: a layer's gradient is a sum of outer products over its positions).
 //
 // One workgroup serves 16 rows of a pair of panels of samples; one invocation one of their 64 columns. Positions are summed in an order that
-// is the same for (n, m) and (m, n), so that a symmetric kernel is so to the bit.
+// is the same for (n, m) and (m, n), so that the kernel is symmetric to the bit.
 // Dispatch: 4 * pair_count workgroups.
-// Layout: products row-major, 64 * product_panels numbers a row, position p of sample n in row n * positions + p, from the sample at the
-//         top on; the tile row-major, 64 * tile_panels numbers a row.
-// Tails: rows are padded to whole panels; what stands in padded places is never read.
+// Layout: products row-major, 64 * product_panels elements a row, position p of sample n in row n * positions + p, where n counts from the
+//         first sample of panel product_row; the tile row-major, 64 * tile_panels elements a row.
+// Tails: rows are padded to whole panels; elements of the padding are never read.
 // Float64 twin: engine/reference/gram.ts, gramRows (a segment of several positions).
 
 struct Params {
   pair_count: u32,
   positions: u32,
-  product_row: u32,     // panel of samples at the top of the products
-  product_column: u32,  // panel of samples at their left
-  product_panels: u32,  // panels of positions in a line of them
-  tile_row: u32,        // panel of samples at the top of the tile
-  tile_column: u32,     // panel of samples at its left
-  tile_panels: u32,     // panels of samples in a line of it
-  continues: u32,       // 1: adds to what earlier slices of the rows have left in the tile
+  product_row: u32,     // first panel of samples in the products' rows
+  product_column: u32,  // first panel of samples in the products' columns
+  product_panels: u32,  // panels of positions in a row of the products
+  tile_row: u32,        // first panel of samples in the tile's rows
+  tile_column: u32,     // first panel of samples in the tile's columns
+  tile_panels: u32,     // panels of samples in a row of the tile
+  continues: u32,       // 1: adds to what earlier slices of the rows have stored in the tile
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

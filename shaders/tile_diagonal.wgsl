@@ -1,16 +1,16 @@
 // Diagonal of a Gram tile, an epilogue: similarity[n] = kappa(n, n) = |phi(n)|^2.
 //
-// One invocation copies one number.
+// One invocation copies one element.
 // Dispatch: ceil(count / 64) workgroups.
-// Layout: the tile is row-major, 64 * tile_panels numbers a row.
-// Tails: invocations beyond the count do nothing.
+// Layout: the tile is row-major, 64 * tile_panels elements a row; similarity [N].
+// Tails: invocations beyond count do nothing.
 // Float64 twin: engine/reference/gram.ts, gramRows (its diagonal).
 
 struct Params {
-  tile_panels: u32,    // panels in a line of the tile
-  count: u32,
-  first: u32,          // where they go
-  continues: u32,      // 1: adds to what stands there
+  tile_panels: u32,    // panels in a row of the tile
+  count: u32,          // samples of the tile
+  first: u32,          // index in similarity of the first
+  continues: u32,      // 1: adds to what earlier slices of the rows have stored
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

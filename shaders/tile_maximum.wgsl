@@ -1,22 +1,22 @@
-// Row maximum, an epilogue of a Gram tile: folds max over x' != x of kappa(x, x') into one number a sample, or over the x' that come after x
-// when later is 1. A sample is redundant when its maximum is above its self-similarity (section 4.2 of the paper), so the matrix itself is
-// never kept.
+// Row maximum, an epilogue of a Gram tile: folds kappa(x, x') into each sample's maximum over x' != x, or over the x' that come after x when
+// later is 1. A sample is redundant when its maximum is above its self-similarity (section 4.2 of the paper), so the matrix itself is never
+// stored.
 //
-// One workgroup serves a pair of panels, 64 x 64 numbers; one invocation one of its columns, then one of its rows.
+// One workgroup serves a pair of panels, 64 x 64 elements; one invocation one of its columns, then one of its rows.
 // Dispatch: pair_count workgroups.
-// Layout: the tile is row-major, 64 * column_panels numbers a row; maximum [N] holds f32 as u32 in the same order: bits with the sign
-//         flipped, or all bits where the number is negative; 0, which comes before all of them, where nothing has been compared yet.
-// Tails: rows and columns beyond the counts are left out.
+// Layout: the tile is row-major, 64 * column_panels elements a row; maximum [N] holds f32 as u32 of the same order: the bits with the sign
+//         flipped, or with all bits flipped where the value is negative; 0, which is below all of them, means nothing compared yet.
+// Tails: rows and columns beyond row_count and column_count are left out.
 // Float64 twin: engine/reference/relations.ts, rowMaxima.
 
 struct Params {
   pair_count: u32,
   column_panels: u32,
-  first_row: u32,      // of the tile in the data set
+  first_row: u32,      // index in the data set of the tile's first row
   row_count: u32,
   first_column: u32,
   column_count: u32,
-  later: u32,          // 1: only samples that come later in the data set are compared with
+  later: u32,          // 1: a sample is compared only with samples of a higher index
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -46,7 +46,7 @@ fn main(
   let stride = params.column_panels * 64u;
   let is_diagonal = params.first_row + row == params.first_column + column;
 
-  // above the diagonal the samples of the columns come after those of the rows
+  // Columns. Above the diagonal their samples come after those of the rows, so that with later none has anything to compare.
   if lane < width && (is_diagonal || params.later == 0u) {
     var largest = LEAST;
     var compared = false;
@@ -57,7 +57,7 @@ fn main(
     }
     if compared { fold(params.first_column + column + lane, largest); }
   }
-  // on the diagonal rows and columns are the same samples
+  // Rows. On the diagonal they are the same samples as the columns, and done already.
   if lane < height && !is_diagonal {
     var largest = LEAST;
     for (var j = 0u; j < width; j++) {

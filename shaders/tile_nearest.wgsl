@@ -1,16 +1,17 @@
-// Nearest samples, an epilogue of a Gram tile: keeps for every sample the `nearest_count` others of the largest kappa, the largest first,
+// Nearest samples, an epilogue of a Gram tile: keeps for every sample the nearest_count other samples of the largest kappa, the largest first,
 // the lower index first on a tie.
 //
-// One invocation serves one row of the tile, or one of its columns where params.by_column is 1: then the tile stands for its transpose.
+// One invocation serves one row of the tile, or one of its columns where by_column is 1: then the tile is read as its transpose.
 // Dispatch: ceil(row_count / 64) workgroups, or ceil(column_count / 64) by column.
-// Layout: the tile is row-major, 64 * column_panels numbers a row; nearest [N, nearest_count] indices and similarity [N, nearest_count],
-//         NONE and f32's least where there is nothing yet.
-// Tails: rows and columns beyond the counts are left out; on the diagonal only panels on and above it are read, the sample itself is not.
+// Layout: the tile is row-major, 64 * column_panels elements a row; nearest [N, nearest_count] indices and similarity [N, nearest_count],
+//         0xffffffff and f32's lowest where there is no sample yet.
+// Tails: rows and columns beyond row_count and column_count are left out. Of a tile on the diagonal only panels on and above it are read,
+//        and a sample is never its own neighbour.
 // Float64 twin: engine/reference/relations.ts, nearestSamples.
 
 struct Params {
   column_panels: u32,
-  first_row: u32,      // of the tile in the data set
+  first_row: u32,      // index in the data set of the tile's first row
   row_count: u32,
   first_column: u32,
   column_count: u32,
@@ -23,17 +24,17 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> nearest: array<u32>;
 @group(0) @binding(3) var<storage, read_write> similarity: array<f32>;
 
-// Puts a sample in its place in a list that starts at `at`; it comes before the last of the list.
+// Inserts a sample into the sorted list that starts at `at`, and drops the list's last; the caller has seen that it comes before that.
 fn insert(at: u32, sample: u32, kappa: f32) {
-  var place = at + params.nearest_count - 1u;
-  for (; place > at; place--) {
-    let before = similarity[place - 1u];
-    if before > kappa || (before == kappa && nearest[place - 1u] < sample) { break; }
-    similarity[place] = before;
-    nearest[place] = nearest[place - 1u];
+  var slot = at + params.nearest_count - 1u;
+  for (; slot > at; slot--) {
+    let before = similarity[slot - 1u];
+    if before > kappa || (before == kappa && nearest[slot - 1u] < sample) { break; }
+    similarity[slot] = before;
+    nearest[slot] = nearest[slot - 1u];
   }
-  similarity[place] = kappa;
-  nearest[place] = sample;
+  similarity[slot] = kappa;
+  nearest[slot] = sample;
 }
 
 @compute @workgroup_size(64)
@@ -42,16 +43,16 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let line = (group.x + group.y * groups.x) * 64u + lane;
+  let own = (group.x + group.y * groups.x) * 64u + lane;
   let by_column = params.by_column == 1u;
-  if line >= select(params.row_count, params.column_count, by_column) { return; }
+  if own >= select(params.row_count, params.column_count, by_column) { return; }
   let is_diagonal = params.first_row == params.first_column;
   let stride = params.column_panels * 64u;
-  let sample = select(params.first_row, params.first_column, by_column) + line;
+  let sample = select(params.first_row, params.first_column, by_column) + own;
   let first_other = select(params.first_column, params.first_row, by_column);
 
-  // what is read: a row from its own panel on, a column up to its own panel
-  let panel = line / 64u * 64u;
+  // Range that is read. On the diagonal it is a row from its own panel on, and a column up to its own panel.
+  let panel = own / 64u * 64u;
   let start = select(0u, panel, is_diagonal && !by_column);
   let whole = select(params.column_count, params.row_count, by_column);
   let end = select(whole, min(panel, whole), is_diagonal && by_column);
@@ -62,7 +63,7 @@ fn main(
   var farthest = nearest[last];
   for (var i = start; i < end; i++) {
     let other = first_other + i;
-    let kappa = tile[select(line * stride + i, i * stride + line, by_column)];
+    let kappa = tile[select(own * stride + i, i * stride + own, by_column)];
     if other == sample || kappa < least || (kappa == least && other > farthest) { continue; }
     insert(at, other, kappa);
     least = similarity[last];

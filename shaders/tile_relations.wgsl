@@ -1,22 +1,22 @@
-// Relation counts, an epilogue of a Gram tile: how many of its pairs i < j are interchangeable, contradictory, unrelated, or in between
-// (section 3 and appendix C of the paper): kappa against a share of both self-similarities.
+// Relation counts, an epilogue of a Gram tile: how many of its pairs of samples i < j are interchangeable, contradictory, unrelated, or in
+// between. Kappa is compared with a share of both self-similarities (section 3 and appendix C of the paper).
 //
-// One workgroup serves a pair of panels, 64 x 64 numbers; one invocation one of its columns.
+// One workgroup serves a pair of panels, 64 x 64 elements; one invocation one of its columns.
 // Dispatch: pair_count workgroups.
-// Layout: the tile is row-major, 64 * column_panels numbers a row; similarity [N] self-similarities; counts [tiles, 4] in the order above.
-// Tails: rows and columns beyond the counts are left out.
+// Layout: the tile is row-major, 64 * column_panels elements a row; similarity [N] self-similarities; counts [tiles, 4] in the order above.
+// Tails: rows and columns beyond row_count and column_count are left out.
 // Float64 twin: engine/reference/relations.ts, relatePairs.
 
 struct Params {
   pair_count: u32,
   column_panels: u32,
-  first_row: u32,      // of the tile in the data set
+  first_row: u32,      // index in the data set of the tile's first row
   row_count: u32,
   first_column: u32,
   column_count: u32,
-  slot: u32,           // which four of the counts are this tile's
-  threshold: f32,
-  epsilon: f32,
+  slot: u32,           // row of counts that is this tile's
+  threshold: f32,      // least share of both self-similarities of an interchangeable pair
+  epsilon: f32,        // largest share of both of an unrelated pair
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -2,7 +2,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { PANEL_ROWS } from "../../engine/rows/blocks.ts";
 import { differentiateParameters } from "../../engine/operations/convolution.ts";
-import { layFilterGradient } from "../../engine/operations/convolution_launch.ts";
+import { planFilterGradientLaunch } from "../../engine/operations/convolution_launch.ts";
 import {
   type Bench,
   drawIntegers,
@@ -122,7 +122,7 @@ function enterProjection(
   const deltas = scratch.upload("deltas", signals.deltas);
   const size = (taps + 1) * geometry.out_channels;
   const gradients = scratch.create("rows", samples * size);
-  const { kernel, params, workgroups } = layFilterGradient({
+  const { kernel, params, workgroups } = planFilterGradientLaunch({
     sample_count: samples,
     group_count: samples,
     group_samples: 1,
@@ -132,7 +132,7 @@ function enterProjection(
     end: size,
     panel_stride: size * PANEL_ROWS,
     group_stride: 1,
-    number_stride: PANEL_ROWS,
+    element_stride: PANEL_ROWS,
     offset: 0,
   });
   return recordLaunches(

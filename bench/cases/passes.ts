@@ -2,7 +2,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { maxPool, relu } from "../../engine/operations/activation.ts";
-import { layElementwise } from "../../engine/operations/elementwise.ts";
+import { planElementwiseLaunch } from "../../engine/operations/elementwise.ts";
 import { computeCrossEntropy } from "../../engine/operations/loss.ts";
 import { type Bench, drawIntegers, group, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
@@ -98,7 +98,7 @@ async function benchMomentumStep({ gpu, tensorflow, ...bench }: Bench): Promise<
     const decayed = tf.add(g, tf.mul(w, weight_decay));
     return tf.sub(w, tf.mul(tf.add(tf.mul(v, momentum), decayed), learning_rate));
   };
-  const { kernel, count, workgroups } = layElementwise(kernels.momentum_step, PARAMETERS);
+  const { kernel, count, workgroups } = planElementwiseLaunch(kernels.momentum_step, PARAMETERS);
   const computed = `a step of SGD with momentum, ${group(PARAMETERS)} parameters`;
   const { ours, ...peers } = await measure({ ...bench, gpu }, computed, {
     ours: recordLaunches(

@@ -43,8 +43,8 @@ export interface Reading {
 export interface KernelShape {
   /** The shader's constants, by name. */
   readonly constants?: Readonly<Record<string, number>>;
-  /** What is taken by four numbers at once, under `@if(NAME_by_quads)`: buffers by name, or `numbers`. */
-  readonly quads?: readonly string[];
+  /** Names of buffers, or `elements`, that the shader accesses as vec4f, under `@if(NAME_as_vec4)`. */
+  readonly vec4s?: readonly string[];
 }
 
 /** A shader's files, and what the host has chosen of them. */
@@ -67,7 +67,7 @@ export class Kernel<P extends string = string, B extends string = string> {
     choice?: Choice,
   ) {
     this.#choice = choice ??
-      { modules: new Modules(name, source, declaration.shared), constants: {}, quads: [] };
+      { modules: new Modules(name, source, declaration.shared), constants: {}, vec4s: [] };
     this.params = Object.entries(declaration.params) as [P, Scalar][];
     this.buffers = Object.entries(declaration.buffers) as [B, Access][];
   }
@@ -88,19 +88,19 @@ export class Kernel<P extends string = string, B extends string = string> {
   }
 
   /** This kernel with another tile, the same one each time. */
-  shape({ constants = {}, quads = [] }: KernelShape): Kernel<P, B> {
-    const key = JSON.stringify([constants, quads]);
+  shape({ constants = {}, vec4s = [] }: KernelShape): Kernel<P, B> {
+    const key = JSON.stringify([constants, vec4s]);
     let shaped = this.#shaped.get(key);
     if (!shaped) {
       const buffers = Object.fromEntries(this.buffers.map(([name, access]) => {
-        const isStagedQuad = access === "r32float" && quads.includes(name);
-        return [name, isStagedQuad ? "rgba32float" : access];
+        const isStagedVec4 = access === "r32float" && vec4s.includes(name);
+        return [name, isStagedVec4 ? "rgba32float" : access];
       })) as Record<B, Access>;
       const choice = this.#choice;
       shaped = new Kernel(this.name, this.source, { ...this.declaration, buffers }, {
         modules: choice.modules,
         constants: { ...choice.constants, ...constants },
-        quads: [...choice.quads, ...quads],
+        vec4s: [...choice.vec4s, ...vec4s],
       });
       this.#shaped.set(key, shaped);
     }
@@ -114,16 +114,16 @@ export class Kernel<P extends string = string, B extends string = string> {
    * operand in the one way that can be moved to textures.
    */
   expand({ panels, staged, subgroups }: Reading): string {
-    const { modules, constants, quads } = this.#choice;
-    const operands = ["numbers", ...this.buffers.map(([name]) => name)];
+    const { modules, constants, vec4s } = this.#choice;
+    const operands = ["elements", ...this.buffers.map(([name]) => name)];
     const { tokens, asked } = modules.link({
       subgroups,
-      ...Object.fromEntries(operands.map((name) => [nameQuads(name), quads.includes(name)])),
+      ...Object.fromEntries(operands.map((name) => [nameVec4s(name), vec4s.includes(name)])),
     });
-    const missing = quads.map(nameQuads).filter((condition) => !asked.has(condition));
+    const missing = vec4s.map(nameVec4s).filter((condition) => !asked.has(condition));
     if (missing.length > 0) {
       throw new SyntaxError(
-        `Cannot take four numbers at once in '${this.name}': got no @if(${missing[0]})`,
+        `Cannot access vec4s in '${this.name}': got no @if(${missing[0]})`,
       );
     }
     return print(this.buffers.reduce((moved, [name, access]) => {
@@ -163,8 +163,8 @@ export class Kernel<P extends string = string, B extends string = string> {
 }
 
 /** The condition under which a shader takes four numbers of something at once. */
-function nameQuads(name: string): string {
-  return `${name}_by_quads`;
+function nameVec4s(name: string): string {
+  return `${name}_as_vec4`;
 }
 
 /** Whether a launch may read a copy in a texture. */

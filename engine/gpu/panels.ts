@@ -40,7 +40,7 @@ export function readFromTexture(tokens: readonly string[], name: string): string
   );
   return replaceOnce(
     declared,
-    `return ${name}[(panel * params.row_length + k) * 16u + quad];`,
-    `return textureLoad(${name}, vec2u(quad, k), panel);`,
+    `return ${name}[(panel * params.row_length + k) * 16u + vector];`,
+    `return textureLoad(${name}, vec2u(vector, k), panel);`,
   );
 }

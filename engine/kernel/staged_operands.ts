@@ -5,7 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
-import { layConvolution } from "../operations/convolution_launch.ts";
+import { planConvolutionLaunch } from "../operations/convolution_launch.ts";
 import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
 import type { Operands } from "../gpu/panels.ts";
 
@@ -37,7 +37,7 @@ const CLOCK = clockOf(60);
 /** Measurements of each place. */
 const TURNS = 3;
 
-const { kernel, params, workgroups } = layConvolution(CONVOLUTION);
+const { kernel, params, workgroups } = planConvolutionLaunch(CONVOLUTION);
 
 const STAGED_TIMES: Measurement<StagedTimes> = {
   name: "staged operands",

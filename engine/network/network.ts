@@ -26,8 +26,8 @@ import {
   toPytorch,
   type Weights,
 } from "./parameters.ts";
-import { type Modules, Pass, type PassOptions, type Tap } from "./pass.ts";
-import { createTap, tapInto } from "../operations/tap.ts";
+import { type Hook, type Modules, Pass, type PassOptions } from "./pass.ts";
+import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
 export type { LayerShape } from "./layer.ts";
@@ -170,11 +170,11 @@ export class Network {
   /** Images `[N, H, W, C]` to what goes into the last parametric layer, `[N, D]`: the penultimate layer's features. */
   features(images: tf.Tensor4D): tf.Tensor2D {
     let last!: tf.Tensor;
-    const tap: Tap = (_, input, output) => {
+    const hook: Hook = (_, input, output) => {
       last = input;
       return output;
     };
-    this.#run(images, { tap });
+    this.#run(images, { hook });
     return tf.reshape(last, [images.shape[0], -1]);
   }
 
@@ -182,7 +182,7 @@ export class Network {
    * Every layer's inputs and deltas for the sum over samples of `seeds[n] . logits[n]`.
    *
    * Samples do not act on one another in a forward pass, so one backward pass of the sum gives each sample's own deltas: they are the
-   * gradients for a tap into each layer's output. The weights are not differentiated. The caller disposes the tensors.
+   * gradients for a hook at each layer's output. The weights are not differentiated. The caller disposes the tensors.
    *
    * @param images `[N, H, W, C]`
    * @param seeds `[N, classes]`
@@ -191,21 +191,21 @@ export class Network {
     const layers = this.layers;
     const inputs = new Map<LayerShape, tf.Tensor>();
     const deltas = tf.tidy(() => {
-      const taps = layers.map(({ outputShape }) =>
-        createTap(this.tensorflow, [images.shape[0], ...outputShape])
+      const hooks = layers.map(({ outputShape }) =>
+        createGradientHook(this.tensorflow, [images.shape[0], ...outputShape])
       );
-      const tap: Tap = (layer, input, output) => {
+      const hook: Hook = (layer, input, output) => {
         inputs.set(layer, tf.keep(tf.clone(input)));
-        return tapInto(output, taps[layers.indexOf(layer)]);
+        return attachGradientHook(output, hooks[layers.indexOf(layer)]);
       };
       const { grads } = tf.engine().gradients(
-        () => this.#run(images, { tap }),
-        taps,
+        () => this.#run(images, { hook }),
+        hooks,
         seeds,
         true,
       );
       // a layer that the logits do not depend on has no gradient
-      return grads.map((delta, i) => delta ?? tf.zeros(taps[i].shape));
+      return grads.map((delta, i) => delta ?? tf.zeros(hooks[i].shape));
     });
     return layers.map((layer, i) => ({ layer, input: inputs.get(layer)!, delta: deltas[i] }));
   }

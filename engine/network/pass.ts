@@ -8,8 +8,8 @@ import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32"
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { LayerError } from "../errors.ts";
 import { checkCall } from "../operations/arguments.ts";
-import { connect, convolve } from "../operations/convolution.ts";
-import { measureConvolution } from "../operations/convolution_geometry.ts";
+import { applyDense, convolve } from "../operations/convolution.ts";
+import { inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import {
   type BatchNormOptions,
   type ConvolutionOptions,
@@ -20,8 +20,8 @@ import {
 import { type Layer, type LayerShape, makeLayer, makeNorm, type Norm } from "./layer.ts";
 import type { ParameterMaker } from "./parameters.ts";
 
-/** Sees what goes into a layer and what comes out, and may replace the latter. */
-export type Tap = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
+/** Forward hook of every layer with parameters: sees the layer's input and output, and returns the output to go on with. */
+export type Hook = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
 
 /** What a definition's passes find by its name and by how it is called, or make. */
 export interface Modules {
@@ -31,7 +31,7 @@ export interface Modules {
 
 /** How to pass. */
 export interface PassOptions {
-  readonly tap?: Tap;
+  readonly hook?: Hook;
   /** Draws what a training step drops; without it nothing is dropped. */
   readonly noise?: RandomGenerator;
 }
@@ -55,7 +55,7 @@ export class Pass implements Layers {
   readonly relu = operations.relu;
   readonly tanh = operations.tanh;
   readonly classes: number;
-  readonly #tap: Tap;
+  readonly #hook: Hook;
   readonly #noise: RandomGenerator | undefined;
   readonly #used = new Set<string>();
 
@@ -63,9 +63,9 @@ export class Pass implements Layers {
   constructor(
     private readonly settings: PassSettings,
     private readonly samples: number,
-    { tap = (_layer, _input, output) => output, noise }: PassOptions = {},
+    { hook = (_layer, _input, output) => output, noise }: PassOptions = {},
   ) {
-    this.#tap = tap;
+    this.#hook = hook;
     this.#noise = noise;
     this.classes = settings.classes;
     // a definition may take them apart, as `forward({ dense, classes }, images)` does
@@ -89,16 +89,16 @@ export class Pass implements Layers {
     const layer = modules.layer(name, call, (maker) => {
       const wanted = [size, size, x.shape[3], filters];
       // before the weights are drawn; of them the file may say another number of filters
-      measureConvolution(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
+      inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
       return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {
-        const geometry = measureConvolution(x.shape, weight, { stride, pad }, name);
+        const geometry = inferConvolutionGeometry(x.shape, weight, { stride, pad }, name);
         const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];
         return { kind: "convolution", name, bias, geometry, outputShape };
       });
     });
     const filter = layer.weight as tf.Tensor as tf.Tensor4D;
     const y = convolve(x, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
-    return this.#tap(layer.shape, x, y) as tf.Tensor4D;
+    return this.#hook(layer.shape, x, y) as tf.Tensor4D;
   }
 
   dense(
@@ -126,8 +126,8 @@ export class Pass implements Layers {
         ),
     );
     const weight = layer.weight as tf.Tensor as tf.Tensor2D;
-    const y = connect(x, weight, layer.bias as tf.Tensor1D | undefined);
-    return this.#tap(layer.shape, x, y) as tf.Tensor2D;
+    const y = applyDense(x, weight, layer.bias as tf.Tensor1D | undefined);
+    return this.#hook(layer.shape, x, y) as tf.Tensor2D;
   }
 
   batchNorm(name: string, x: tf.Tensor4D, options: BatchNormOptions = {}): tf.Tensor4D {

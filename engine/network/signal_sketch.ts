@@ -5,7 +5,7 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { connect, convolve } from "../operations/convolution.ts";
+import { applyDense, convolve } from "../operations/convolution.ts";
 import { type ConvolutionGeometry, LOOP_STEPS } from "../operations/convolution_geometry.ts";
 import type { LayerShape, LayerSignals } from "./network.ts";
 import { Tensorflow } from "../operations/tensorflow.ts";
@@ -149,7 +149,7 @@ function uploadParts(
 function filterSide(side: tf.Tensor, parts: readonly FilterPart[]): tf.Tensor {
   if (parts.length === 0) return side;
   return join(
-    parts.map(({ weight, bias }) => connect(side as tf.Tensor2D, weight as tf.Tensor2D, bias)),
+    parts.map(({ weight, bias }) => applyDense(side as tf.Tensor2D, weight as tf.Tensor2D, bias)),
   );
 }
 
@@ -194,7 +194,7 @@ tf.registerKernel({
     const sums = tensorflow.allocate([sample_count, channels]);
     tensorflow.launch(
       kernels.sum_products,
-      { sample_count, places: height * width, channels },
+      { sample_count, positions: height * width, channels },
       { left, right, sums },
       Math.ceil(sample_count * channels / 64),
     );

@@ -1,5 +1,5 @@
 /**
- * Activations and poolings. Average pooling is TensorFlow.js's own; the others are operations of it whose kernels are ours.
+ * Activations and pooling. Average pooling is TensorFlow.js's own; the others are registered with TensorFlow.js and run our kernels.
  *
  * @module
  */
@@ -23,29 +23,29 @@ export function relu<T extends tf.Tensor>(x: T): T {
 }
 
 /**
- * The maximum over `size` x `size` windows that do not overlap; a remainder at the edge is left out. The gradient goes to the first of
- * several maxima, as PyTorch's does.
+ * The maximum over `size` x `size` windows that do not overlap; rows and columns left over at the edge are
+ * ignored. The gradient goes to the first of several equal maxima, as in PyTorch.
  *
  * @param x `[N, H, W, C]`
- * @returns `[N, H / size, W / size, C]`
- * @throws {DataError} if the image is smaller than a window.
+ * @returns `[N, floor(H / size), floor(W / size), C]`
+ * @throws {LayerError} if the image is smaller than a window.
  */
 export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
   checkCall("maxPool", arguments);
-  checkWindow("maxPool", x, size);
+  checkPoolWindow("maxPool", x, size);
   return tf.engine().runKernel(MAX_POOL, { x }, { size });
 }
 
 /**
- * The mean over `size` x `size` windows that do not overlap; a remainder at the edge is left out.
+ * The mean over `size` x `size` windows that do not overlap; rows and columns left over at the edge are ignored.
  *
  * @param x `[N, H, W, C]`
- * @returns `[N, H / size, W / size, C]`
- * @throws {DataError} if the image is smaller than a window.
+ * @returns `[N, floor(H / size), floor(W / size), C]`
+ * @throws {LayerError} if the image is smaller than a window.
  */
 export function averagePool(x: tf.Tensor4D, size: number): tf.Tensor4D {
   checkCall("averagePool", arguments);
-  checkWindow("averagePool", x, size);
+  checkPoolWindow("averagePool", x, size);
   return tf.avgPool(x, size, size, "valid");
 }
 
@@ -55,22 +55,23 @@ export function globalAverage(x: tf.Tensor4D): tf.Tensor2D {
   return tf.mean(x, [1, 2]);
 }
 
-/** The hyperbolic tangent, element by element, to 1e-6 of itself; so is its gradient. */
+/** The hyperbolic tangent, element by element. Its relative error and that of its gradient are below 1e-6. */
 export function tanh<T extends tf.Tensor>(x: T): T {
   checkCall("tanh", arguments);
   return computeTanh(x);
 }
 
 /**
- * `x (1 + erf(x / sqrt 2)) / 2`, element by element: PyTorch's default, to 1e-6 of itself. So is its gradient, but near its zero at -0.7518,
- * where it is off by at most 1e-6 of its two terms' absolute values.
+ * `x (1 + erf(x / sqrt 2)) / 2`, element by element, as PyTorch's default. Its relative error and that of its gradient are below 1e-6; only near
+ * the gradient's zero at -0.7518 the error is relative to the absolute values of the gradient's two terms.
  */
 export function gelu<T extends tf.Tensor>(x: T): T {
   checkCall("gelu", arguments);
   return computeGelu(x);
 }
 
-function checkWindow(
+/** Refuses windows that are larger than the image. */
+function checkPoolWindow(
   operation: string,
   { shape: [, height, width] }: tf.Tensor4D,
   size: number,
@@ -110,12 +111,15 @@ register(RELU_GRADIENT, ({ y, dy }) => {
   return dx;
 });
 
-/** The kernels of pooling, with what a launch of them takes for an input. */
-export function layPools([sample_count, in_height, in_width, channels]: number[], size: number) {
+/** Plans the launches of max pooling and its gradient for inputs of a shape `[N, H, W, C]`; `shape` is that of the outputs. */
+export function planPoolLaunches(
+  [sample_count, in_height, in_width, channels]: number[],
+  size: number,
+) {
   const own = chooseChannels(channels, size);
   const row = size * own;
-  // rows of windows that are whole quads, and begin where one begins
-  const isQuad = row % 4 === 0 && in_width % size === 0 && in_width * channels % 4 === 0 &&
+  // vec4s, where every row of a window begins and ends at one
+  const isVec4 = row % 4 === 0 && in_width % size === 0 && in_width * channels % 4 === 0 &&
     (own === channels || (own % 4 === 0 && channels % 4 === 0));
   const constants = { SIZE: size, CHANNELS: own };
   const params = { sample_count, in_height, in_width, channels };
@@ -123,14 +127,14 @@ export function layPools([sample_count, in_height, in_width, channels]: number[]
   const windows = sample_count * Math.ceil(in_height / size) * Math.ceil(in_width / size);
   return {
     forward: {
-      kernel: kernels.max_pool.shape({ constants, quads: isQuad ? ["inputs"] : [] }),
+      kernel: kernels.max_pool.shape({ constants, vec4s: isVec4 ? ["inputs"] : [] }),
       params,
       workgroups: Math.ceil(tf.util.sizeFromShape(shape) / own / 64),
     },
     gradient: {
       kernel: kernels.max_pool_gradient.shape({
         constants,
-        quads: isQuad ? ["inputs", "gradients"] : [],
+        vec4s: isVec4 ? ["inputs", "gradients"] : [],
       }),
       params,
       workgroups: Math.ceil(windows * channels / own / 64),
@@ -139,7 +143,7 @@ export function layPools([sample_count, in_height, in_width, channels]: number[]
   };
 }
 
-/** Channels that an invocation computes: what they have of a window's row is written out in its shader. */
+/** Channels that an invocation computes, a divisor of all: few enough that their part of a window's row, which the shader unrolls, stays short. */
 function chooseChannels(channels: number, size: number): number {
   const most = Math.max(1, Math.min(8, Math.floor(64 / size)));
   return Array.from({ length: most }, (_, i) => most - i).find((n) => channels % n === 0)!;
@@ -147,7 +151,7 @@ function chooseChannels(channels: number, size: number): number {
 
 register(MAX_POOL, ({ x }, size) => {
   const tensorflow = Tensorflow.current;
-  const { shape, forward } = layPools(x.shape, size);
+  const { shape, forward } = planPoolLaunches(x.shape, size);
   const y = tensorflow.allocate(shape);
   tensorflow.launch(forward.kernel, forward.params, { inputs: x, outputs: y }, forward.workgroups);
   return y;
@@ -155,7 +159,7 @@ register(MAX_POOL, ({ x }, size) => {
 
 register(MAX_POOL_GRADIENT, ({ x, dy }, size) => {
   const tensorflow = Tensorflow.current;
-  const { kernel, params, workgroups } = layPools(x.shape, size).gradient;
+  const { kernel, params, workgroups } = planPoolLaunches(x.shape, size).gradient;
   const dx = tensorflow.allocate(x.shape);
   tensorflow.launch(kernel, params, { inputs: x, deltas: dy, gradients: dx }, workgroups);
   return dx;

@@ -1,6 +1,6 @@
 /**
- * What the functions of a network's definition take: every argument and option is checked before anything of the layer reaches the device,
- * and what is unknown or not supported is refused by its name.
+ * Checks of the arguments of layer functions: every argument and option is checked before anything of the layer reaches the device, and
+ * whatever is unknown or not supported is refused by its name.
  *
  * @module
  */
@@ -14,34 +14,34 @@ import {
   type OtherNames,
 } from "../options.ts";
 
-/** Which layer is asked for, as an error names it. */
+/** The layer or operation that an error is about. */
 interface Subject {
-  /** Its name, or the operation's where it has none. */
+  /** The layer's name, or the operation's where it has none. */
   readonly layer: string;
-  /** `layer 'conv1'` or `maxPool`. */
+  /** How messages name it: `layer 'conv1'` or `maxPool`. */
   readonly text: string;
 }
 
-/** Throws a {@linkcode LayerError} unless the value fits the argument or option of this name. */
+/** Throws a {@linkcode LayerError} unless the value is valid for the argument or option of this name. */
 type Check = (subject: Subject, option: string, value: unknown) => void;
 
 /** An operation: the checks of its arguments by their names, in their order. */
 interface Signature {
   readonly parameters: Readonly<Record<string, Check>>;
-  /** What to say of arguments beyond them. */
+  /** A note that the error on further arguments ends with. */
   readonly surplus?: string;
 }
 
-/** Strides of convolutions: a gradient for the input takes a launch for each remainder by the stride, along both axes. */
+/** Largest stride of a convolution: the input's gradient takes one launch for each remainder by the stride, along both axes. */
 const MAX_STRIDE = 256;
 
-/** Rows and columns of zeros around an image. */
+/** Most rows or columns of zeros on each side of an image. */
 const MAX_PAD = 1024;
 
-/** Rows and columns of filters and windows. */
+/** Most rows and columns of a filter or window. */
 const MAX_SIZE = 1024;
 
-/** Outputs of a layer; how many of them the device can hold is found when it is asked for them. */
+/** Most outputs of a layer; whether the device can hold them is only known when they are allocated. */
 const MAX_OUTPUTS = 2 ** 31 - 1;
 
 function refuse({ layer, text }: Subject, option: string, got: string, need: string): never {
@@ -76,7 +76,7 @@ const text: Check = (subject, option, value) => {
   refuse(subject, option, `${option} ${describeValue(value)}`, "a text that is not empty");
 };
 
-/** @param mend what to do with a tensor of another rank */
+/** @param mend end of the error on a tensor of another rank: how to make it fit */
 function tensor(
   need: string,
   fitsRank: (rank: number) => boolean,
@@ -113,7 +113,7 @@ function optional(check: Check): Check {
   };
 }
 
-/** An object of options, each by its own check. */
+/** Checks an object of options, each by its own check; `others` are names that other libraries give them. */
 function options(checks: Readonly<Record<string, Check>>, others?: OtherNames): Check {
   return (subject, option, value) => {
     const misfit = findMisfit(value, Object.keys(checks), others);
@@ -257,9 +257,9 @@ const SIGNATURES = {
 /**
  * Checks a call of a layer function.
  *
- * @param given what it was called with, all of it
- * @throws {LayerError} if an argument or option is missing, too many, unknown, not supported or out of range; the message names the layer,
- * the option, its value and what is needed.
+ * @param given all arguments of the call
+ * @throws {LayerError} if an argument or option is missing, surplus, unknown, unsupported or out of range; the message names the layer, the
+ * option, its value and what is needed.
  */
 export function checkCall(operation: keyof typeof SIGNATURES, given: ArrayLike<unknown>): void {
   const { parameters, surplus = "" }: Signature = SIGNATURES[operation];
@@ -279,7 +279,7 @@ export function checkCall(operation: keyof typeof SIGNATURES, given: ArrayLike<u
   }
 }
 
-/** What other libraries call the layer functions. */
+/** Layer functions by the names that other libraries give them. */
 const OTHER_FUNCTIONS: Readonly<Record<string, string>> = {
   conv: "convolution",
   conv2d: "convolution",
@@ -292,13 +292,13 @@ const OTHER_FUNCTIONS: Readonly<Record<string, string>> = {
   globalAveragePool: "globalAverage",
 };
 
-/** Names that JavaScript itself looks for on objects. */
+/** Names that JavaScript itself looks up on objects. */
 const LANGUAGE_NAMES: readonly string[] = ["then", "toJSON", "constructor", "toString", "valueOf"];
 
 /**
- * What a definition is given, where a function that there is not is refused by its name.
+ * Wraps the layer functions that a definition is called with, so that one that does not exist is refused by its name.
  *
- * @throws {LayerError} as soon as the definition asks for it; the message lists those that there are.
+ * @throws {LayerError} as soon as the definition reads it; the message lists those that exist.
  */
 export function refuseUnknown<T extends object>(layers: T): T {
   const names = Object.keys(SIGNATURES).filter((name) => name in layers);
@@ -306,7 +306,7 @@ export function refuseUnknown<T extends object>(layers: T): T {
   return new Proxy(layers, {
     get(target, key) {
       const isKnown = typeof key !== "string" || key in target || LANGUAGE_NAMES.includes(key);
-      // of the object itself, whose private fields a proxy does not have
+      // With the target as the receiver, since a proxy lacks its private fields.
       if (isKnown) return Reflect.get(target, key, target);
       const other = others.find((name) => name.toLowerCase() === key.toLowerCase());
       const nearest = other ? OTHER_FUNCTIONS[other] : findNearest(key, names);
@@ -315,7 +315,7 @@ export function refuseUnknown<T extends object>(layers: T): T {
       throw new LayerError(
         key,
         "name",
-        `Cannot use layers.${key}: got a layer that there is not, need ${need}`,
+        `Cannot use layers.${key}: got no such layer, need ${need}`,
       );
     },
   });

@@ -1,8 +1,8 @@
 /**
- * Convolution as an operation of TensorFlow.js whose forward pass and gradients are kernels of ours.
+ * Convolutions and dense layers as operations of TensorFlow.js whose forward pass and gradients are our kernels.
  *
- * TensorFlow.js's own filter gradient runs one thread a weight over the whole batch; registering our own operation leaves its kernels
- * as they are and takes part in its differentiation.
+ * TensorFlow.js's own filter gradient runs one thread per weight over the whole batch. Operations of our own leave its kernels as they are,
+ * and are differentiated like any other.
  *
  * @module
  */
@@ -11,19 +11,19 @@ import { kernels } from "../../shaders/kernel_table.ts";
 import {
   type ConvolutionAttributes,
   type ConvolutionGeometry,
+  inferConvolutionGeometry,
   LOOP_STEPS,
-  measureConvolution,
 } from "./convolution_geometry.ts";
 import {
   countFilterSteps,
   countFilterTiles,
-  layConvolution,
-  layFilterGradient,
+  planConvolutionLaunch,
+  planFilterGradientLaunch,
 } from "./convolution_launch.ts";
 import { type FilterPart, splitInputGradient } from "./input_gradient_parts.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
-/** Threads that a filter gradient is split for: enough for a large GPU, few enough that the partial sums stay small. */
+/** Invocations that a filter gradient is split into: enough to occupy a large GPU, few enough that the partial sums stay small. */
 const FILTER_GRADIENT_THREADS = 4096;
 
 const FORWARD = "LpntkConvolution";
@@ -48,14 +48,14 @@ export function convolve(
 }
 
 /**
- * `x` times `weight`, plus `bias`: a convolution of images of one pixel.
+ * `x` times `weight`, plus `bias`: a dense layer, computed as a convolution of images of one pixel.
  *
  * @param x `[N, I]`
  * @param weight `[I, O]`
  * @param bias `[O]`
  * @returns `[N, O]`
  */
-export function connect(
+export function applyDense(
   x: tf.Tensor2D,
   weight: tf.Tensor2D,
   bias: tf.Tensor1D | undefined,
@@ -74,7 +74,7 @@ function apply<T extends tf.Tensor>(
 }
 
 /**
- * The gradient of `sum(dy * convolve(x, filter, ...))` for `x`.
+ * The gradient of `sum(dy * convolve(x, filter, ...))` with respect to `x`.
  *
  * @param dy `[N, H', W', O]`, or for a dense layer `[N, O]`
  * @param filter `[kernel height, kernel width, I, O]`, or `[I, O]`
@@ -90,7 +90,7 @@ export function differentiateInput(
 }
 
 /**
- * The gradients of `sum(dy * convolve(x, filter, bias, ...))` for `filter` and `bias`, from one pass over the batch.
+ * The gradients of `sum(dy * convolve(x, filter, bias, ...))` with respect to `filter` and `bias`, summed over the batch in one pass.
  *
  * @param x `[N, H, W, I]`, or for a dense layer `[N, I]`
  * @param dy `[N, H', W', O]`, or `[N, O]`
@@ -124,18 +124,18 @@ function register(
   });
 }
 
-/** Sizes of a convolution, or of a dense layer as one. */
-function measureLayer(
+/** Infers the sizes of a convolution, or of a dense layer as a convolution of one pixel. */
+function inferLayerGeometry(
   inShape: readonly number[],
   filterShape: readonly number[],
   attributes: ConvolutionAttributes,
 ): ConvolutionGeometry {
-  if (inShape.length === 4) return measureConvolution(inShape, filterShape, attributes);
+  if (inShape.length === 4) return inferConvolutionGeometry(inShape, filterShape, attributes);
   const [samples, inputs] = inShape;
-  return measureConvolution([samples, 1, 1, inputs], [1, 1, ...filterShape], attributes);
+  return inferConvolutionGeometry([samples, 1, 1, inputs], [1, 1, ...filterShape], attributes);
 }
 
-/** Launches `pack_filter`, the filter turned where a part of it is asked for; the caller releases the tensor. */
+/** Launches `pack_filter`; with a `part` for that part of the filter, rotated and transposed. The caller releases the tensor. */
 function packFilter(
   tensorflow: Tensorflow,
   filter: tf.TensorInfo,
@@ -167,11 +167,11 @@ function packFilter(
 
 register(FORWARD, ({ x, filter, bias }, attributes) => {
   const tensorflow = Tensorflow.current;
-  const geometry = measureLayer(x.shape, filter.shape, attributes);
+  const geometry = inferLayerGeometry(x.shape, filter.shape, attributes);
   const [samples] = x.shape;
   const { pad, ...sizes } = geometry;
   const { out_height, out_width, out_channels } = sizes;
-  // octets of channels without a bias are read as they stand
+  // filters without a bias are read unpacked where their channels are a multiple of 8
   const isPacked = bias !== undefined || out_channels % 8 !== 0;
   const filters = isPacked
     ? packFilter(tensorflow, filter, bias, geometry)
@@ -179,7 +179,7 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
   const y = tensorflow.allocate(
     x.shape.length === 4 ? [samples, out_height, out_width, out_channels] : [samples, out_channels],
   );
-  const { kernel, params, workgroups } = layConvolution({
+  const { kernel, params, workgroups } = planConvolutionLaunch({
     sample_count: samples,
     ...sizes,
     pad_top: pad,
@@ -197,12 +197,12 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
 register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
   const tensorflow = Tensorflow.current;
   const { inShape } = attributes;
-  const geometry = measureLayer(inShape, filter.shape, attributes);
+  const geometry = inferLayerGeometry(inShape, filter.shape, attributes);
   const [samples] = inShape;
   const dx = tensorflow.allocate(inShape);
-  for (const { filter: part, ...place } of splitInputGradient(geometry)) {
+  for (const { filter: part, ...origin } of splitInputGradient(geometry)) {
     const filters = packFilter(tensorflow, filter, undefined, geometry, part);
-    const { kernel, params, workgroups } = layConvolution({
+    const { kernel, params, workgroups } = planConvolutionLaunch({
       sample_count: samples,
       in_height: geometry.out_height,
       in_width: geometry.out_width,
@@ -214,7 +214,7 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
       kernel_width: part.columns,
       stride: 1,
       has_bias: 1,
-      ...place,
+      ...origin,
     });
     tensorflow.launch(kernel, params, { inputs: dy, filters, outputs: dx }, workgroups);
     tensorflow.release(filters);
@@ -222,11 +222,11 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
   return dx;
 });
 
-/** The gradients of filter and bias: sums over groups of samples, then over the groups. */
+/** Gradients of filter and bias: sums over each group of samples, then over the groups. */
 register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const tensorflow = Tensorflow.current;
   const { filterShape } = attributes;
-  const geometry = measureLayer(x.shape, filterShape, attributes);
+  const geometry = inferLayerGeometry(x.shape, filterShape, attributes);
   const [samples] = x.shape;
   const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
   const filterSize = kernel_height * kernel_width * in_channels * out_channels;
@@ -239,7 +239,7 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const group_count = Math.ceil(samples / groupSamples);
   const group_size = filterSize + out_channels;
   const groups = tensorflow.allocate([group_count, group_size]);
-  const { kernel, params, workgroups } = layFilterGradient({
+  const { kernel, params, workgroups } = planFilterGradientLaunch({
     sample_count: samples,
     group_count,
     group_samples: groupSamples,
@@ -249,7 +249,7 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
     end: group_size,
     panel_stride: 64 * group_size,
     group_stride: group_size,
-    number_stride: 1,
+    element_stride: 1,
     offset: 0,
   });
   tensorflow.launch(kernel, params, { inputs: x, deltas: dy, gradients: groups }, workgroups);
@@ -278,19 +278,19 @@ tf.registerGradient({
     const dy = gradient as tf.Tensor;
     const attributes = named as unknown as ConvolutionAttributes & { hasBias: boolean };
     const differentiate = () => differentiateParameters(x, dy, filter.shape, attributes);
-    // one pass gives both, but each is asked for in a scope of its own: the bias's waits outside of them
-    let waiting: tf.Tensor | undefined;
+    // One launch gives both gradients, but TensorFlow.js asks for each in a scope of its own: the bias's is kept outside of them.
+    let kept: tf.Tensor | undefined;
     return {
       x: () => differentiateInput(dy, filter, x.shape, attributes),
       filter: () => {
         const gradients = differentiate();
-        if (attributes.hasBias) waiting = tf.keep(gradients.bias);
+        if (attributes.hasBias) kept = tf.keep(gradients.bias);
         return gradients.filter;
       },
       bias: () => {
-        if (!waiting) return differentiate().bias;
-        const own = tf.clone(waiting);
-        waiting.dispose();
+        if (!kept) return differentiate().bias;
+        const own = tf.clone(kept);
+        kept.dispose();
         return own;
       },
     };

@@ -1,5 +1,5 @@
 /**
- * Sizes of a convolution, and what is refused because of them.
+ * Sizes of convolutions, and the refusal of those that the kernels cannot compute.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface ConvolutionAttributes {
   readonly pad: number;
 }
 
-/** Sizes of one convolution over `[N, in_height, in_width, in_channels]`, by the names that the kernels use. */
+/** Sizes of one convolution over `[N, in_height, in_width, in_channels]`, named as in the kernels' parameters. */
 export interface ConvolutionGeometry {
   readonly in_height: number;
   readonly in_width: number;
@@ -26,7 +26,7 @@ export interface ConvolutionGeometry {
   readonly pad: number;
 }
 
-/** Steps of all loops of an invocation together: lavapipe ends longer ones there, without a word. */
+/** Most steps of all loops of an invocation together: lavapipe silently ends them there. */
 export const LOOP_STEPS = 65_535;
 
 /**
@@ -34,7 +34,7 @@ export const LOOP_STEPS = 65_535;
  *
  * @param inShape `[N, height, width, channels]`
  * @param filterShape `[kernel height, kernel width, in channels, out channels]`
- * @param layer its name, for the error
+ * @param layer the layer's name, for the error
  * @returns height and width of the output
  * @throws {LayerError} if the image is smaller than the filter.
  */
@@ -57,7 +57,7 @@ function checkWindow(
   );
 }
 
-/** Convolutions that are no layer of a definition. */
+/** Name in errors of a convolution that is no layer of a definition. */
 const NAMELESS = "convolution";
 
 function describeLayer(name: string): string {
@@ -65,14 +65,14 @@ function describeLayer(name: string): string {
 }
 
 /**
- * Sizes of a convolution.
+ * Infers the sizes of a convolution, its output's among them.
  *
  * @param inShape `[N, height, width, channels]`
  * @param filterShape `[kernel height, kernel width, in channels, out channels]`
- * @param layer its name, for the error
- * @throws {LayerError} if the image is smaller than the filter, or one of the two so large that an invocation would loop for too long.
+ * @param layer the layer's name, for the error
+ * @throws {LayerError} if the image is smaller than the filter, or either is so large that an invocation would exceed {@linkcode LOOP_STEPS}.
  */
-export function measureConvolution(
+export function inferConvolutionGeometry(
   inShape: readonly number[],
   filterShape: readonly number[],
   { stride, pad }: ConvolutionAttributes,
@@ -107,7 +107,7 @@ export function measureConvolution(
     const [rows, columns] = [[in_height, kernel_height], [in_width, kernel_width]].map((
       [size, kernel],
     ) => Math.floor((size - kernel) / stride) + 1);
-    // whether the image would do without its padding
+    // whether the image would fit without its padding
     const isPadding = rows < 1 || columns < 1 ||
       countFilterSteps(rows, columns, stride) <= LOOP_STEPS;
     throw isPadding

@@ -1,12 +1,12 @@
 /**
- * How the kernels of convolutions are launched: which tile suits a layer, and how many workgroups compute it.
+ * Launches of the convolution kernels: the tile that is chosen for a layer, and the number of workgroups.
  *
  * @module
  */
 import type { Kernel, ParamValues } from "../gpu/kernel.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 
-/** A kernel with what a launch of it takes, but for its buffers. */
+/** A launch of a kernel, without its buffers. */
 export interface Launch<P extends string, B extends string> {
   readonly kernel: Kernel<P, B>;
   readonly params: ParamValues<P>;
@@ -16,35 +16,35 @@ export interface Launch<P extends string, B extends string> {
 type Launched<K> = K extends Kernel<infer P, infer B> ? Launch<P, B> : never;
 type ParamsOf<K> = K extends Kernel<infer P, string> ? ParamValues<P> : never;
 
-/** The sizes of a launch of `convolution`, by the names of its parameters. */
+/** Parameters of a launch of `convolution`, and the stride, which is compiled into it. */
 export type ConvolutionSizes = ParamsOf<typeof kernels.convolution> & { readonly stride: number };
 
-/** Neighbours of a row that an invocation computes, at most. */
+/** Most neighbouring positions of an output row that an invocation computes. */
 const MAX_POSITIONS = 8;
 
-/** Columns of the input that it reads for them, at most: what it does with each is written out. */
+/** Most input columns that it reads for them in a step: the work on each is unrolled. */
 const MAX_WINDOW = 128;
 
-/** Columns of a filter that it takes in one step, at most. */
+/** Most filter columns (taps) that it takes in one step. */
 const MAX_TAPS = 5;
 
-/** Columns times channels that it takes in one step where channels are read one by one, at most. */
+/** Most filter columns times input channels that it takes in one step where channels are read one by one. */
 const MAX_STEP = 15;
 
-/** Channels of the output that it computes, at most. */
-const OCTET = 8;
+/** Most output channels that it computes. */
+const CHANNEL_BLOCK = 8;
 
-/** Invocations that `convolution` lets read the same filters. */
+/** Neighbouring invocations of `convolution` that read the same filters. */
 const LANES = 16;
 
-/** Steps that `filter_gradient` sums one after another. */
+/** Steps whose products `filter_gradient` sums before it adds them to its total. */
 const FILTER_PART_STEPS = 32;
 
-/** Bytes of images and deltas that invocations of `filter_gradient` read at about the same time, at most: half of a core's second cache. */
-const TOGETHER_BYTES = 2 ** 20;
+/** Most bytes of inputs and output gradients that interleaved groups of `filter_gradient` read: half of a core's second-level cache. */
+const INTERLEAVED_BYTES = 2 ** 20;
 
-/** A launch of `convolution`: its tile along rows, columns of the filter and channels. */
-export function layConvolution(
+/** Plans a launch of `convolution`. A 1 x 1 filter of stride 1 runs over all samples as one image row. */
+export function planConvolutionLaunch(
   { stride, ...given }: ConvolutionSizes,
 ): Launched<typeof kernels.convolution> {
   const isPointwise = given.kernel_height === 1 && given.kernel_width === 1 && stride === 1 &&
@@ -53,7 +53,7 @@ export function layConvolution(
   const rows = Math.ceil((params.out_height - params.first_row) / params.step);
   const columns = Math.ceil((params.out_width - params.first_column) / params.step);
   const positions = isPointwise ? MAX_POSITIONS : chooseRun(columns, stride);
-  const { taps, channels, isQuad } = chooseStep(params.kernel_width, params.in_channels);
+  const { taps, channels, isVec4 } = chooseStep(params.kernel_width, params.in_channels);
   const runs = params.sample_count * rows * Math.ceil(columns / positions);
   return {
     kernel: kernels.convolution.shape({
@@ -62,24 +62,24 @@ export function layConvolution(
         STRIDE: stride,
         TAPS: taps,
         CHANNELS: channels,
-        OUTPUTS: Math.min(OCTET, params.out_channels),
+        OUTPUTS: Math.min(CHANNEL_BLOCK, params.out_channels),
       },
-      quads: isQuad ? ["inputs"] : [],
+      vec4s: isVec4 ? ["inputs"] : [],
     }),
     params,
     workgroups: Math.ceil(
-      Math.ceil(runs / LANES) * Math.ceil(params.out_channels / OCTET) * LANES / 64,
+      Math.ceil(runs / LANES) * Math.ceil(params.out_channels / CHANNEL_BLOCK) * LANES / 64,
     ),
   };
 }
 
-/** The sizes of a launch of `filter_gradient`, by the names of its parameters. */
+/** Parameters of a launch of `filter_gradient` that the caller chooses, and the stride, which is compiled into it. */
 export type FilterGradientSizes =
   & Omit<ParamsOf<typeof kernels.filter_gradient>, "row_part" | "together">
   & { readonly stride: number };
 
-/** A launch of `filter_gradient`: its tile along columns of the filter, channels and positions. */
-export function layFilterGradient(
+/** Plans a launch of `filter_gradient`. A 1 x 1 filter of stride 1 runs over the samples of a group as one image row. */
+export function planFilterGradientLaunch(
   { stride, ...given }: FilterGradientSizes,
 ): Launched<typeof kernels.filter_gradient> {
   const isPointwise = given.kernel_height === 1 && given.kernel_width === 1 && stride === 1 &&
@@ -89,7 +89,7 @@ export function layFilterGradient(
   const params = { ...(isPointwise ? joinSamples(given) : given), row_part, together };
   const { out_channels, out_width, first, end } = params;
   const tile = chooseFilterTile(params, end - first);
-  const { taps, channels, outputs, isQuad } = tile;
+  const { taps, channels, outputs, isVec4 } = tile;
   const positions = chooseRun(row_part || out_width, stride);
   return {
     kernel: kernels.filter_gradient.shape({
@@ -100,7 +100,7 @@ export function layFilterGradient(
         CHANNELS: channels,
         OUTPUTS: outputs,
       },
-      quads: [...(isQuad ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
+      vec4s: [...(isVec4 ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
     }),
     params,
     workgroups: Math.ceil(
@@ -110,7 +110,7 @@ export function layFilterGradient(
   };
 }
 
-/** Invocations of `filter_gradient` for all numbers of a group. */
+/** Invocations of `filter_gradient` that compute the whole gradient of one group. */
 export function countFilterTiles(geometry: FilterSizes): number {
   const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
   const end = (kernel_height * kernel_width * in_channels + 1) * out_channels;
@@ -123,7 +123,7 @@ export function countFilterSteps(outHeight: number, outWidth: number, stride: nu
   return steps + Math.ceil(steps / FILTER_PART_STEPS);
 }
 
-/** Samples whose numbers neighbouring invocations write side by side: as many as write whole lines, if the core can keep what they read. */
+/** Groups that are interleaved over neighbouring invocations: as many as write whole cache lines, if their inputs fit the core's cache. */
 function chooseTogether(
   { in_height, in_width, in_channels, out_height, out_width, out_channels }: Omit<
     FilterGradientSizes,
@@ -131,7 +131,7 @@ function chooseTogether(
   >,
 ): number {
   const bytes = 4 * (in_height * in_width * in_channels + out_height * out_width * out_channels);
-  return [16, 8].find((samples) => samples * bytes <= TOGETHER_BYTES) ?? 1;
+  return [16, 8].find((samples) => samples * bytes <= INTERLEAVED_BYTES) ?? 1;
 }
 
 type FilterSizes = Pick<
@@ -141,28 +141,31 @@ type FilterSizes = Pick<
 
 type FilterTile = ReturnType<typeof chooseFilterTile>;
 
-/** A part of the numbers that is smaller than what `TAPS` columns have would be computed with much around it. */
+/** Tile of an invocation. Where fewer than the elements of `TAPS` columns are wanted, it takes one column, so that little more is computed. */
 function chooseFilterTile({ kernel_width, in_channels, out_channels }: FilterSizes, count: number) {
   const whole = chooseStep(kernel_width, in_channels);
   const step = whole.taps * in_channels * out_channels > count ? chooseStep(1, in_channels) : whole;
-  return { ...step, outputs: Math.min(step.taps === 1 ? 2 * OCTET : OCTET, out_channels) };
+  return {
+    ...step,
+    outputs: Math.min(step.taps === 1 ? 2 * CHANNEL_BLOCK : CHANNEL_BLOCK, out_channels),
+  };
 }
 
-/** Tiles that have numbers from `first` on and before `end`. */
+/** Tiles that have elements from `first` up to but not including `end`. */
 function countTiles(
   { kernel_height, kernel_width, in_channels, out_channels }: FilterSizes,
   { taps, channels, outputs }: FilterTile,
   first: number,
   end: number,
 ): number {
-  const tapNumbers = kernel_height * kernel_width * in_channels * out_channels;
+  const tapElements = kernel_height * kernel_width * in_channels * out_channels;
   // one column's channels come in the order of their numbers, more columns take turns with channels
   const partsTogether = taps === 1 ? 1 : in_channels / channels;
   const together = partsTogether * taps * channels * out_channels;
   const parts = partsTogether *
-    (Math.ceil(Math.min(end, tapNumbers) / together) -
-      Math.floor(Math.min(first, tapNumbers) / together));
-  return (parts + (end > tapNumbers ? 1 : 0)) * Math.ceil(out_channels / outputs);
+    (Math.ceil(Math.min(end, tapElements) / together) -
+      Math.floor(Math.min(first, tapElements) / together));
+  return (parts + (end > tapElements ? 1 : 0)) * Math.ceil(out_channels / outputs);
 }
 
 /** Steps of the one loop of `convolution`. */
@@ -171,7 +174,7 @@ export function countSteps(kernelHeight: number, kernelWidth: number, channels: 
   return kernelHeight * (kernelWidth / step.taps) * (channels / step.channels);
 }
 
-/** Where a filter of one pixel goes over whole images, they are one row of pixels. */
+/** Joins all samples into one image row, which gives the same outputs for a 1 x 1 filter of stride 1 without padding. */
 function joinSamples<
   S extends Readonly<Record<"sample_count" | "in_height" | "in_width", number>>,
 >(sizes: S) {
@@ -186,7 +189,7 @@ function joinSamples<
   };
 }
 
-/** Neighbours of a row that an invocation computes: few of them beyond its end, and few runs, each of which reads the filters. */
+/** Positions of an output row that an invocation computes: so many that few are beyond the row's end, and few invocations read the filters. */
 function chooseRun(width: number, stride: number): number {
   const cost = (run: number) => Math.ceil(width / run) * (run + 2);
   const most = Math.floor((MAX_WINDOW - MAX_TAPS) / stride) + 1;
@@ -195,16 +198,16 @@ function chooseRun(width: number, stride: number): number {
   );
 }
 
-/** What of a filter's row an invocation takes in a step, so that nothing is left over. */
+/** Filter columns (taps) and input channels that an invocation takes in a step: divisors of all, so that no step is partial. */
 function chooseStep(kernelWidth: number, inChannels: number) {
   const divisor = (size: number, most: number) => range(most).findLast((n) => size % n === 0)!;
   const taps = kernelWidth === 0 ? 1 : divisor(kernelWidth, MAX_TAPS);
-  const isQuad = inChannels % 4 === 0;
+  const isVec4 = inChannels % 4 === 0;
   const most = Math.max(1, Math.min(3, Math.floor(MAX_STEP / taps)));
-  return { taps, channels: isQuad ? 4 : divisor(inChannels, most), isQuad };
+  return { taps, channels: isVec4 ? 4 : divisor(inChannels, most), isVec4 };
 }
 
-/** 1 to `last`. */
+/** Whole numbers from 1 to `last`. */
 function range(last: number): number[] {
   return Array.from({ length: last }, (_, i) => i + 1);
 }

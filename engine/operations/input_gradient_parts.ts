@@ -1,11 +1,11 @@
 /**
- * How the gradient of a convolution's input is cut into launches of the convolution kernel.
+ * Launches of the convolution kernel that make up the gradient of a convolution's input.
  *
  * @module
  */
 import type { ConvolutionGeometry } from "./convolution_geometry.ts";
 
-/** The taps of a filter that a launch of `convolution` takes: every `step`th of its rows and columns, from some on. */
+/** Filter taps that a launch of `convolution` uses: every `step`th row from `first_row` on, and every `step`th column from `first_column` on. */
 export interface FilterPart {
   readonly rows: number;
   readonly columns: number;
@@ -14,11 +14,11 @@ export interface FilterPart {
   readonly first_column: number;
 }
 
-/** One launch for an input's gradient. */
+/** One launch for an input's gradient, named as in the parameters of `convolution`. */
 export interface InputGradientPart {
-  /** Of the turned filter. */
+  /** Taps of the filter rotated by 180 degrees. */
   readonly filter: FilterPart;
-  /** Rows and columns that the launch computes are a stride apart. */
+  /** Distance of the rows and columns that the launch computes: the convolution's stride. */
   readonly step: number;
   readonly first_row: number;
   readonly first_column: number;
@@ -27,15 +27,15 @@ export interface InputGradientPart {
 }
 
 /**
- * The launches that make an input's gradient. Rows that leave the same remainder by the stride meet the same rows of the filter, and so do
- * columns; between them the filter meets no delta.
+ * Splits an input's gradient into launches. Input rows of the same remainder by the stride meet the same rows of the filter, and so do columns;
+ * other rows of the filter meet no output gradient there.
  */
 export function splitInputGradient(
   { in_height, in_width, kernel_height, kernel_width, stride, pad }: ConvolutionGeometry,
 ): InputGradientPart[] {
   const split = (size: number, kernel: number) =>
     Array.from({ length: Math.min(stride, size) }, (_, first) => {
-      // how far before the first of these places the turned filter begins, and its first tap that meets a delta
+      // distance from the start of the rotated filter to the first of these rows, and the filter's first tap that meets an output gradient
       const reach = kernel - 1 - pad - first;
       const firstTap = ((reach % stride) + stride) % stride;
       return {

@@ -1,5 +1,5 @@
 /**
- * Cross-entropy as an operation of TensorFlow.js whose kernels are ours: two launches where it would make some twenty.
+ * Cross-entropy as an operation of TensorFlow.js that runs our kernels: two launches, where TensorFlow.js itself would take some twenty.
  *
  * @module
  */
@@ -14,8 +14,8 @@ const CROSS_ENTROPY_GRADIENT = "LpntkCrossEntropyGradient";
  * Each sample's cross-entropy, in nats.
  *
  * @param logits `[N, classes]`
- * @param labels `[N]` f32, whole numbers
- * @returns `[N]`
+ * @param labels `[N]` class indices, f32
+ * @returns `[N]` losses
  */
 export function computeCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   return tf.engine().runKernel(CROSS_ENTROPY, { logits, labels });

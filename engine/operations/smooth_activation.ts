@@ -1,5 +1,5 @@
 /**
- * Tanh and gelu as operations of TensorFlow.js whose kernels are ours: its own lose the digits of small numbers.
+ * Tanh and gelu as operations of TensorFlow.js that run our kernels: its own lose digits where values are small.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export const computeTanh = register("LpntkTanh", kernels.tanh);
 /** `x Phi(x)`, element by element. */
 export const computeGelu = register("LpntkGelu", kernels.gelu);
 
-/** An operation whose kernel computes its values and, specialised, its gradient from its input. */
+/** Registers an operation whose kernel computes its values and, specialised by IS_GRADIENT, its gradient. */
 function register(kernelName: string, kernel: typeof kernels.tanh) {
   const gradientName = `${kernelName}Gradient`;
   const gradient = kernel.shape({ constants: { IS_GRADIENT: 1 } });
@@ -26,7 +26,7 @@ function register(kernelName: string, kernel: typeof kernels.tanh) {
   tf.registerKernel({
     kernelName,
     backendName: "webgpu",
-    // the values' launch reads no deltas, but binds some
+    // The forward launch must bind some buffer as deltas, but reads none.
     kernelFunc: ({ inputs: { x } }) => launch(kernel, x as tf.TensorInfo, x as tf.TensorInfo),
   });
   tf.registerKernel({

@@ -1,33 +1,33 @@
 /**
- * TensorFlow.js on our device: one backend, tensors and buffers exchanged without a copy.
+ * TensorFlow.js on our device: one backend, whose tensors our kernels use without a copy.
  *
- * The only file that touches the backend's internals.
+ * No other file touches the backend's internals.
  *
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { WebGPUBackend } from "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
-// a type-only import would be elided, and the backend's kernels with it
+// imported for its side effect: it registers the backend's kernels
 import "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
-// for its side effect: tfjs-core alone registers no gradients
+// imported for its side effect: tfjs-core alone registers no gradients
 import "npm:@tensorflow/tfjs-layers@4.22.0";
 import type { Gpu } from "../gpu/device.ts";
 import type { BufferBindings, Kernel, ParamValues } from "../gpu/kernel.ts";
 
-/** TensorFlow.js keys its WebGPU kernels by this name. */
+/** Name under which TensorFlow.js registers its WebGPU kernels. */
 const BACKEND = "webgpu";
 
-/** Which device TensorFlow.js computes on now: it knows one backend of a name at a time. */
+/** The binding that is open: TensorFlow.js knows one backend of a name at a time. */
 let current: Tensorflow | undefined;
 
 /** TensorFlow.js bound to one of our devices. */
 export class Tensorflow {
   readonly #backend: WebGPUBackend;
-  /** Launches of ours since the last flush. */
+  /** Our launches since the last flush. */
   #launches = 0;
 
   private constructor(readonly gpu: Gpu) {
-    // WebGPUBackend wants the adapter's info only to choose Intel-specific programs
+    // WebGPUBackend uses the adapter's info only to choose programs for Intel's GPUs.
     const { vendor } = gpu.adapter;
     this.#backend = new WebGPUBackend(gpu.device, { vendor, architecture: "" } as GPUAdapterInfo);
   }
@@ -44,7 +44,7 @@ export class Tensorflow {
       );
     }
     const bound = current = new Tensorflow(gpu);
-    // the default splits long sums over atomics: not deterministic, and slower
+    // The default adds up long sums by atomics, which is not deterministic, and slower.
     tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", 3);
     tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", 100);
     if (tf.findBackendFactory(BACKEND)) tf.removeBackend(BACKEND);
@@ -53,13 +53,13 @@ export class Tensorflow {
     return bound;
   }
 
-  /** The bound engine's TensorFlow.js, for kernels that its registry calls. */
+  /** The open engine's TensorFlow.js, for the kernels that TensorFlow.js calls without one. */
   static get current(): Tensorflow {
     if (!current) throw new Error("Cannot compute: no engine is open");
     return current;
   }
 
-  /** Submits what TensorFlow.js has recorded: needed before any submission of ours that reads its tensors. */
+  /** Submits what TensorFlow.js has recorded; needed before any submission of ours that reads its tensors. */
   flush(): void {
     this.#launches = 0;
     this.#backend.ensureCommandEncoderReady();
@@ -67,29 +67,29 @@ export class Tensorflow {
     this.#backend.submitQueue();
   }
 
-  /** The buffer of a tensor, not copied; it lives as long as the tensor, and holds its values after `flush`. */
+  /** The buffer of a tensor, without a copy. It lives as long as the tensor, and holds its values after `flush`. */
   bufferOf(tensor: tf.TensorInfo): GPUBuffer {
     this.#backend.uploadToGPU(tensor.dataId);
     return this.#backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
   }
 
-  /** A new tensor whose buffer a kernel of ours fills. */
+  /** Allocates a float32 tensor, whose buffer one of our kernels fills. */
   allocate(shape: number[]): tf.TensorInfo {
     return this.#backend.makeTensorInfo(shape, "float32");
   }
 
-  /** Another tensor of the same values, not copied. */
+  /** Another reference to a tensor's data, without a copy. */
   share({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
     this.#backend.incRef(dataId);
     return { dataId, shape, dtype };
   }
 
-  /** Frees a tensor of `allocate` that nobody else holds; what was launched on it still runs. */
+  /** Drops a reference to a tensor's data, and frees them with the last; launches on them that are recorded still run. */
   release(tensor: tf.TensorInfo): void {
     this.#backend.disposeData(tensor.dataId);
   }
 
-  /** Runs a kernel of ours on tensors, after everything that TensorFlow.js has recorded and before what it records next. */
+  /** Records a launch of one of our kernels, after everything that TensorFlow.js has recorded and before what it records next. */
   launch<P extends string, B extends string>(
     kernel: Kernel<P, B>,
     params: ParamValues<P>,
@@ -106,7 +106,7 @@ export class Tensorflow {
     this.gpu.launchInto(encoder, kernel, params, buffers, workgroups);
   }
 
-  /** A float32 tensor's values on the host, read after everything recorded so far. */
+  /** Reads a float32 tensor's values, after submitting everything recorded so far. */
   async read(tensor: tf.Tensor): Promise<Float32Array> {
     const buffer = this.bufferOf(tensor);
     this.flush();

@@ -8,7 +8,7 @@ import { type Dataset, indexSample } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { layFilterGradient } from "../operations/convolution_launch.ts";
+import { planFilterGradientLaunch } from "../operations/convolution_launch.ts";
 import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
 import type { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
@@ -257,7 +257,7 @@ function packLayer(
     copy(deltas, segment.outputs, 0, offset + segment.inputs);
   } else if (layer.kind === "convolution") {
     const { geometry } = layer;
-    const { kernel, params, workgroups } = layFilterGradient({
+    const { kernel, params, workgroups } = planFilterGradientLaunch({
       sample_count: samples,
       group_count: samples,
       group_samples: 1,
@@ -267,7 +267,7 @@ function packLayer(
       end,
       panel_stride: row_length * PANEL_ROWS,
       group_stride: 1,
-      number_stride: PANEL_ROWS,
+      element_stride: PANEL_ROWS,
       offset,
     });
     commands.run(kernel, params, { inputs, deltas, gradients: rows }, workgroups);

@@ -26,7 +26,7 @@ function shareRows(lanes: 8 | 16, lines: number): Omit<GramVariant, "operands"> 
   return {
     name: `subgroup-${lanes}x${lines}`,
     kernel: kernels.gram_tile_subgroup.shape({
-      constants: { LANES: lanes, LINES: lines },
+      constants: { LANES: lanes, K_STEP: lines },
     }),
     side: 1,
     lanes,

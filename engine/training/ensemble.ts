@@ -9,7 +9,7 @@ import { kernels } from "../../shaders/kernel_table.ts";
 import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "../network/definition.ts";
-import { layElementwise } from "../operations/elementwise.ts";
+import { planElementwiseLaunch } from "../operations/elementwise.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
 import type { LayerShape, Network } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
@@ -181,7 +181,7 @@ class Models {
     const commands = this.tensorflow.gpu.record();
     for (const [i, buffers] of updates.entries()) {
       const { size } = this.#state[i];
-      const { kernel, count, workgroups } = layElementwise(kernels.momentum_step, size);
+      const { kernel, count, workgroups } = planElementwiseLaunch(kernels.momentum_step, size);
       commands.run(kernel, { count, weight_decay: 0, ...rates }, buffers, workgroups);
     }
     commands.submit();

@@ -11,7 +11,7 @@ import { drawPermutation } from "../data/random.ts";
 import { NonFiniteError } from "../errors.ts";
 import { interruptBy, Pace } from "../gpu/pace.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { layElementwise } from "../operations/elementwise.ts";
+import { planElementwiseLaunch } from "../operations/elementwise.ts";
 import { checkFit } from "../network/fit.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
 import { measureAccuracy, predictLabels, toImages } from "../network/inference.ts";
@@ -214,7 +214,7 @@ function takeStep(
     copy(sampleLosses, seen.losses, 1);
     copy(sampleLogits, seen.logits, classes);
     for (const { size, ...buffers } of updates) {
-      const step = layElementwise(kernels.momentum_step, size);
+      const step = planElementwiseLaunch(kernels.momentum_step, size);
       commands.run(step.kernel, { count: step.count, ...rates }, buffers, step.workgroups);
     }
     commands.submit();

@@ -1,4 +1,4 @@
-// What cross-entropy and its gradient have in common: parameters, logits [N, classes], and labels [N] as whole numbers in f32.
+// Parameters, logits [N, classes] and labels [N] (class indices in f32) that cross-entropy and its gradient share.
 
 struct Params {
   sample_count: u32,

@@ -1,4 +1,4 @@
-// What max pooling and its gradient have in common: parameters, their tile, and how a row of a window is read.
+// Parameters, tile and window reads that max pooling and its gradient share.
 
 struct Params {
   sample_count: i32,
@@ -8,27 +8,28 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@if(inputs_by_quads) @group(0) @binding(1) var<storage, read> inputs: array<vec4f>;
+@if(inputs_as_vec4) @group(0) @binding(1) var<storage, read> inputs: array<vec4f>;
 @else @group(0) @binding(1) var<storage, read> inputs: array<f32>;
 
-// The host sets these to what suits a layer.
-const SIZE = 2;
-const CHANNELS = 8;
+// The host sets these for each layer.
+const SIZE = 2;       // rows and columns of a window
+const CHANNELS = 8;   // channels that an invocation computes
 
-const ROW = SIZE * CHANNELS;   // numbers of a row
-const QUADS = (ROW + 3) / 4;
+const ROW = SIZE * CHANNELS;       // elements of a window's row
+const VECTORS = (ROW + 3) / 4;     // vec4s of it
 
-// Where number k of a row stands behind its first: pixels, and the channels of each.
+// Offset of element k of a window's row [SIZE, CHANNELS] from its first.
 fn locate(k: i32) -> i32 {
   return k / CHANNELS * params.channels + k % CHANNELS;
 }
 
-@if(inputs_by_quads) fn read_inputs(first: i32) -> array<f32, ROW> {
+// Reads a window's row whose first element is at `first`.
+@if(inputs_as_vec4) fn read_inputs(first: i32) -> array<f32, ROW> {
   var row: array<f32, ROW>;
-  for (var q = 0u; q < QUADS; q++) { // unroll
-    let quad = vec4f(inputs[(first + locate(i32(q * 4u))) / 4]);
+  for (var v = 0u; v < VECTORS; v++) { // unroll
+    let vector = vec4f(inputs[(first + locate(i32(v * 4u))) / 4]);
     for (var i = 0u; i < 4u; i++) { // unroll
-      row[q * 4u + i] = quad[i];
+      row[v * 4u + i] = vector[i];
     }
   }
   return row;

@@ -1,22 +1,22 @@
-// What the convolutions have in common: their tile, and how they read the input. An invocation takes POSITIONS neighbouring positions of an
-// output's row, and reads the window of the input that TAPS neighbouring columns of a filter see from there once.
+// Tile and input reads that the convolutions share. An invocation takes POSITIONS neighbouring positions of an output row, and reads once the
+// window of an input row that TAPS neighbouring columns of a filter see from there.
 
-// The host sets these to what suits a layer.
+// The host sets these for each layer.
 const POSITIONS = 8;
 const STRIDE = 1;
-const TAPS = 1;
-const CHANNELS = 1;      // of the input that a step takes, at most 4
-const OUTPUTS = 8;
+const TAPS = 1;          // filter columns that a step takes
+const CHANNELS = 1;      // input channels that a step takes, at most 4
+const OUTPUTS = 8;       // output channels that an invocation computes
 
-const WINDOW = (POSITIONS - 1) * STRIDE + TAPS;
+const WINDOW = (POSITIONS - 1) * STRIDE + TAPS;   // columns of an input row
 
-@if(inputs_by_quads) @group(0) @binding(1) var<storage, read> inputs: array<vec4f>;
+@if(inputs_as_vec4) @group(0) @binding(1) var<storage, read> inputs: array<vec4f>;
 @else @group(0) @binding(1) var<storage, read> inputs: array<f32>;
 
-// Four neighbouring channels, of which the first CHANNELS are used.
-@if(inputs_by_quads) fn read_inputs(at0: i32) -> vec4f {
-  let quad = at0 / 4;
-  return vec4f(inputs[quad]);
+// Inputs of four neighbouring channels, of which the first CHANNELS are used.
+@if(inputs_as_vec4) fn read_inputs(at0: i32) -> vec4f {
+  let vector = at0 / 4;
+  return vec4f(inputs[vector]);
 }
 @else fn read_inputs(at0: i32) -> vec4f {
   let at1 = at0 + 1;

@@ -6,7 +6,7 @@ import { print, tokenize } from "../../../engine/gpu/tokens.ts";
 
 const SHARED = {
   "shared/numbers.wgsl": `// What is read at once.
-@if(x_by_quads) alias Numbers = vec4f;
+@if(x_as_vec4) alias Numbers = vec4f;
 @else alias Numbers = f32;
 const UNUSED = 1;
 `,
@@ -22,7 +22,7 @@ fn clear() {
 function link(source: string, conditions: Readonly<Record<string, boolean>> = {}): string {
   const { tokens } = new Modules("trial", source, SHARED).link({
     subgroups: false,
-    x_by_quads: false,
+    x_as_vec4: false,
     ...conditions,
   });
   return print(tokens);
@@ -63,7 +63,7 @@ Deno.test("shaders that are no WGSL, import what there is not, or have other con
       ["import package::shared::numbers::Integers;\nfn f(x: Integers) { }", /Integers/],
       ["import package::shared::absent::Numbers;\nfn f(x: Numbers) { }", /absent/],
       ["fn f() { absent(); }", /absent/],
-      ["@if(subgroup) fn f() { }", /@if\(subgroup\), need one of subgroups, x_by_quads$/],
+      ["@if(subgroup) fn f() { }", /@if\(subgroup\), need one of subgroups, x_as_vec4$/],
     ] as const
   ) {
     assert.throws(() => link(source), (error: Error) => {
@@ -85,10 +85,10 @@ const SIZE = 2;
   const reading = { panels: "buffer", staged: "buffer", subgroups: false } as const;
   assert.match(kernel.shape({ constants: { SIZE: 7 } }).expand(reading), /x\[7 \+ params\.count\]/);
   assert.throws(() => kernel.shape({ constants: { WIDTH: 7 } }).expand(reading), /WIDTH/);
-  for (const quads of ["x", "numbers", "y"]) {
+  for (const vec4s of ["x", "elements", "y"]) {
     assert.throws(
-      () => kernel.shape({ quads: [quads] }).expand(reading),
-      (error: Error) => error.message.includes(`@if(${quads}_by_quads)`),
+      () => kernel.shape({ vec4s: [vec4s] }).expand(reading),
+      (error: Error) => error.message.includes(`@if(${vec4s}_as_vec4)`),
     );
   }
 });

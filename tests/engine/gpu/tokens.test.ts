@@ -42,8 +42,8 @@ function change(code: string, apply: (tokens: string[]) => string[]): string {
 const format = (code: string) => print(tokenize(code));
 
 const PANELS = `@group(0) @binding(1) var<storage, read> rows: array<vec4f>;
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return rows[(panel * params.row_length + k) * 16u + quad];
+fn load_rows(panel: u32, k: u32, vector: u32) -> vec4f {
+  return rows[(panel * params.row_length + k) * 16u + vector];
 }
 `;
 
@@ -53,8 +53,8 @@ Deno.test("panels are declared and read as a texture, and nothing else changes",
     change(PANELS + columns, (tokens) => readFromTexture(tokens, "rows")),
     format(
       `@group(0) @binding(1) var rows: texture_storage_2d_array<rgba32float, read>;
-fn load_rows(panel: u32, k: u32, quad: u32) -> vec4f {
-  return textureLoad(rows, vec2u(quad, k), panel);
+fn load_rows(panel: u32, k: u32, vector: u32) -> vec4f {
+  return textureLoad(rows, vec2u(vector, k), panel);
 }
 ` + columns,
     ),
@@ -74,7 +74,7 @@ const OPERANDS = `fn g(at: i32) -> f32 { return x[at]; }
 fn f(at: i32) -> f32 { return x[at] + x[b] + xy[at].x; } // x is a name
 `;
 
-Deno.test("staged numbers and quads are declared and read as textures, and nothing else changes", () => {
+Deno.test("staged scalars and vec4s are declared and read as textures, and nothing else changes", () => {
   assert.equal(
     change(
       OPERANDS,

@@ -1,8 +1,8 @@
 /** Relu and max pooling, forward and backward, against their float64 twins: they pick numbers, so every bit agrees. @module */
 import type { Kernel } from "../../../engine/gpu/kernel.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
-import { layPools } from "../../../engine/operations/activation.ts";
-import { layElementwise } from "../../../engine/operations/elementwise.ts";
+import { planPoolLaunches } from "../../../engine/operations/activation.ts";
+import { planElementwiseLaunch } from "../../../engine/operations/elementwise.ts";
 import {
   maxPool,
   maxPoolGradient,
@@ -34,7 +34,7 @@ for (const count of [1, 3, 4, 5, 255, 256, 257, 4_096, 4_097, 10_007, 10_012]) {
       kernel: Kernel<"count", B>,
       contents: Readonly<Record<B, Floats | { unfilled: number }>>,
     ) => {
-      const launch = layElementwise(kernel, count);
+      const launch = planElementwiseLaunch(kernel, count);
       return launchTwice(gpu, launch.kernel, { count: launch.count }, contents, launch.workgroups);
     };
     const unfilled = { unfilled: count };
@@ -74,7 +74,7 @@ for (
   testGpu(
     `max_pool and max_pool_gradient agree with their twins: ${shape.join("x")}, windows of ${size}`,
     async (gpu) => {
-      const { forward, gradient } = layPools(shape, size);
+      const { forward, gradient } = planPoolLaunches(shape, size);
       const x = draw(1, shape);
       const y = maxPool(x, size);
       const { outputs } = await launchTwice(

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import type { Gpu } from "../../../engine/gpu/device.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { splitInputGradient } from "../../../engine/operations/input_gradient_parts.ts";
-import { measureConvolution } from "../../../engine/operations/convolution_geometry.ts";
+import { inferConvolutionGeometry } from "../../../engine/operations/convolution_geometry.ts";
 import {
   type ConvolutionSizes,
-  layConvolution,
-  layFilterGradient,
+  planConvolutionLaunch,
+  planFilterGradientLaunch,
 } from "../../../engine/operations/convolution_launch.ts";
 import {
   biasGradient,
@@ -109,7 +109,7 @@ function measure(conv: Case) {
 /** Launches `convolution`. */
 function launchConvolution(gpu: Gpu, sizes: ConvolutionSizes, inputs: Floats, filters: Floats) {
   const { sample_count, out_height, out_width, out_channels } = sizes;
-  const { kernel, params, workgroups } = layConvolution(sizes);
+  const { kernel, params, workgroups } = planConvolutionLaunch(sizes);
   const unfilled = sample_count * out_height * out_width * out_channels;
   return launchTwice(
     gpu,
@@ -178,7 +178,7 @@ interface Placement {
   readonly end: number;
   readonly panel_stride: number;
   readonly group_stride: number;
-  readonly number_stride: number;
+  readonly element_stride: number;
   readonly offset: number;
   readonly length: number;
 }
@@ -191,7 +191,7 @@ function launchFilterGradient(
   { length, ...placement }: Placement,
 ) {
   const sizes = measure(conv);
-  const { kernel, params, workgroups } = layFilterGradient({
+  const { kernel, params, workgroups } = planFilterGradientLaunch({
     ...sizes,
     ...placement,
     group_count: Math.ceil(sizes.sample_count / placement.group_samples),
@@ -291,7 +291,7 @@ CASES.forEach((conv, seed) => {
       end,
       panel_stride: 64 * rowLength,
       group_stride: 1,
-      number_stride: 64,
+      element_stride: 64,
       offset,
       length,
     });
@@ -328,7 +328,7 @@ CASES.forEach((conv, seed) => {
       end: size,
       panel_stride: 64 * size,
       group_stride: size,
-      number_stride: 1,
+      element_stride: 1,
       offset: 0,
       length: sums.length * size,
     });
@@ -360,7 +360,7 @@ for (const size of [1, 3]) {
           end: data.length,
           panel_stride: data.length,
           group_stride: data.length,
-          number_stride: 1,
+          element_stride: 1,
           offset: 0,
           length: data.length,
         },
@@ -444,46 +444,46 @@ for (
   );
 }
 
-for (const [samples, places, channels] of [[1, 1, 1], [3, 5, 21], [2, 16, 32], [5, 49, 41]]) {
+for (const [samples, positions, channels] of [[1, 1, 1], [3, 5, 21], [2, 16, 32], [5, 49, 41]]) {
   testGpu(
-    `sum_products agrees with its twin: ${samples} x ${places} x ${channels} products`,
+    `sum_products agrees with its twin: ${samples} x ${positions} x ${channels} products`,
     async (gpu) => {
-      const [left, right] = [1, 2].map((seed) => draw(seed, [samples, places, channels]));
+      const [left, right] = [1, 2].map((seed) => draw(seed, [samples, positions, channels]));
       const { sums } = await launchTwice(
         gpu,
         kernels.sum_products,
-        { sample_count: samples, places, channels },
+        { sample_count: samples, positions, channels },
         { left: left.data, right: right.data, sums: { unfilled: samples * channels } },
         Math.ceil(samples * channels / 64),
       );
       const magnitude = sumProducts(absolute(left), absolute(right)).data;
       const expected = sumProducts(left, right).data;
-      assertOutput(sums, expected, (i) => dotBound(places, magnitude[i]), "sums");
+      assertOutput(sums, expected, (i) => dotBound(positions, magnitude[i]), "sums");
     },
   );
 }
 
 Deno.test("a convolution whose loops a driver would cut short is refused", () => {
   const attributes = { stride: 1, pad: 1 };
-  measureConvolution([1, 992, 512, 1], [3, 3, 1, 1], attributes);
-  assert.throws(() => measureConvolution([1, 993, 512, 1], [3, 3, 1, 1], attributes), {
+  inferConvolutionGeometry([1, 992, 512, 1], [3, 3, 1, 1], attributes);
+  assert.throws(() => inferConvolutionGeometry([1, 993, 512, 1], [3, 3, 1, 1], attributes), {
     name: "LayerError",
     option: "pad",
     message:
       /got pad 1 on 993 x 512 pixels, .* loops of 65538 steps, need at most 65535; lower pad/,
   });
-  assert.throws(() => measureConvolution([1, 995, 514, 1], [3, 3, 1, 1], attributes), {
+  assert.throws(() => inferConvolutionGeometry([1, 995, 514, 1], [3, 3, 1, 1], attributes), {
     name: "LayerError",
     option: "x",
     message: /got x of 995 x 514 pixels, .* steps, need at most 65535; raise stride or take small/,
   });
-  assert.throws(() => measureConvolution([1, 8, 8, 1], [7, 7, 1, 2 ** 19], attributes), {
+  assert.throws(() => inferConvolutionGeometry([1, 8, 8, 1], [7, 7, 1, 2 ** 19], attributes), {
     name: "LayerError",
     option: "filters",
     message: /got filters 524288 of size 7, .* steps, need at most 65535; lower filters or size$/,
   });
   const dense = (channels: number) =>
-    measureConvolution([1, 1, 1, channels], [1, 1, channels, 1], { stride: 1, pad: 0 });
+    inferConvolutionGeometry([1, 1, 1, channels], [1, 1, channels, 1], { stride: 1, pad: 0 });
   dense(4 * 65_535);
   assert.throws(() => dense(4 * 65_536), { name: "LayerError", message: /65536 steps/ });
 });
@@ -493,7 +493,7 @@ Deno.test("whatever the stride, what is written out of a convolution stays short
     const sizes = measure({ images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride, pad: 1024 });
     const { pad, ...given } = sizes;
     const launches = [
-      layConvolution({
+      planConvolutionLaunch({
         ...given,
         pad_top: pad,
         pad_left: pad,
@@ -502,7 +502,7 @@ Deno.test("whatever the stride, what is written out of a convolution stays short
         first_column: 0,
         has_bias: 1,
       }),
-      layFilterGradient({
+      planFilterGradientLaunch({
         ...sizes,
         group_count: 1,
         group_samples: 1,
@@ -511,7 +511,7 @@ Deno.test("whatever the stride, what is written out of a convolution stays short
         end: 112,
         panel_stride: 1,
         group_stride: 1,
-        number_stride: 1,
+        element_stride: 1,
         offset: 0,
       }),
     ];

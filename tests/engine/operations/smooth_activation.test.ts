@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Dataset } from "../../../engine/data/dataset.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
-import { layElementwise } from "../../../engine/operations/elementwise.ts";
+import { planElementwiseLaunch } from "../../../engine/operations/elementwise.ts";
 import { flatten, gelu, tanh } from "../../../engine/network/definition.ts";
 import type { Weights } from "../../../engine/network/parameters.ts";
 import { lpntk } from "../../../engine/reference/kernels.ts";
@@ -60,7 +60,7 @@ for (const { name, kernel, forward, gradient } of activations) {
   for (const extra of [0, 1]) {
     testGpu(
       `${name} and its gradient are off by 1e-6 of themselves at most: by ${
-        extra ? "quads" : "numbers"
+        extra ? "vec4s" : "scalars"
       }`,
       async (gpu) => {
         const all = sweep(20_000);
@@ -68,7 +68,7 @@ for (const { name, kernel, forward, gradient } of activations) {
         assert.equal(x.length % 4 === 0, extra === 1);
         const shape = [x.length];
         const run = async (isGradient: number, deltas: Floats) => {
-          const { kernel: shaped, count, workgroups } = layElementwise(
+          const { kernel: shaped, count, workgroups } = planElementwiseLaunch(
             kernel.shape({ constants: { IS_GRADIENT: isGradient } }),
             x.length,
           );

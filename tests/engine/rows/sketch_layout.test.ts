@@ -1,7 +1,7 @@
 /** The random filters of sketched rows: arithmetic without a device. @module */
 import assert from "node:assert/strict";
 import { drawFilters, planSketch } from "../../../engine/rows/sketch.ts";
-import { measureConvolution } from "../../../engine/operations/convolution_geometry.ts";
+import { inferConvolutionGeometry } from "../../../engine/operations/convolution_geometry.ts";
 import type { LayerShape } from "../../../engine/network/network.ts";
 import { assertClose, dotBound } from "../../../engine/reference/numbers.ts";
 
@@ -16,7 +16,7 @@ const dense = (name: string, inputs: number, outputs: number, bias = true): Laye
 
 function convolution(name: string, channels: number, filters: number, bias = true): LayerShape {
   const shape = [3, 3, channels, filters];
-  const geometry = measureConvolution([1, 8, 8, channels], shape, { stride: 1, pad: 1 });
+  const geometry = inferConvolutionGeometry([1, 8, 8, channels], shape, { stride: 1, pad: 1 });
   return { kind: "convolution", name, bias, geometry, outputShape: [8, 8, filters] };
 }
 

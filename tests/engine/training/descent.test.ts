@@ -1,6 +1,6 @@
 /** The loss, its gradient and the step that follows it, against their float64 twins. @module */
 import { kernels } from "../../../shaders/kernel_table.ts";
-import { layElementwise } from "../../../engine/operations/elementwise.ts";
+import { planElementwiseLaunch } from "../../../engine/operations/elementwise.ts";
 import {
   crossEntropy,
   crossEntropyGradient,
@@ -105,7 +105,7 @@ for (const size of [1, 63, 64, 65, 256, 1_028, 4_097, 10_007, 10_012]) {
     const [weights, velocities, gradients] = [1, 2, 3].map((seed) => drawNumbers(seed, size));
     const rates = [0.05, 0.9, 0.01].map(Math.fround);
     const [learningRate, momentum, weightDecay] = rates;
-    const { kernel, count, workgroups } = layElementwise(kernels.momentum_step, size);
+    const { kernel, count, workgroups } = planElementwiseLaunch(kernels.momentum_step, size);
     const outputs = await launchTwice(
       gpu,
       kernel,
