@@ -1,5 +1,5 @@
 /**
- * Reading and writing files whole, and words for what the system says where that fails.
+ * Files that are read within bounds and written completely or not at all, and plain words for the system's errors.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { FileError } from "../errors.ts";
 
 /**
  * A regular file that is open for reading; dispose it to close it. Pipes, devices, sockets and folders are refused before they are opened:
- * they have no size, so that nothing could bound what comes out of them, nor how long it takes.
+ * they have no size that would bound how much is read, nor how long it takes.
  */
 export class InputFile implements Disposable {
   private constructor(
     readonly path: string,
-    /** Bytes that there were when it was opened. */
+    /** Size in bytes when it was opened. */
     readonly sizeBytes: number,
     private readonly file: Deno.FsFile,
   ) {}
@@ -22,7 +22,7 @@ export class InputFile implements Disposable {
    * Opens a file.
    *
    * @param kind what the file should be, for the error: "a NumPy .npy file"
-   * @throws {FileError} when it is missing, may not be read, or is no regular file
+   * @throws {FileError} when the file is missing, may not be read, or is no regular file
    */
   static async open(path: string, kind: string): Promise<InputFile> {
     const fail = (state: string, cause?: unknown) =>
@@ -38,9 +38,9 @@ export class InputFile implements Disposable {
   }
 
   /**
-   * Reads bytes from a place on, exactly so many: whoever asks has compared them with {@linkcode sizeBytes}.
+   * Reads exactly `sizeBytes` bytes from offset `from` on; the caller has compared them with the file's {@linkcode sizeBytes}.
    *
-   * @throws {FileError} when the file has become shorter, or the disk fails, or memory does not hold them
+   * @throws {FileError} when the file has become shorter, the disk fails, or memory does not suffice
    */
   async read(from: number, sizeBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     const fail = (state: string, cause?: unknown) =>
@@ -65,9 +65,9 @@ export class InputFile implements Disposable {
 }
 
 /**
- * Memory for bytes of a file.
+ * Allocates memory for bytes of a file.
  *
- * @throws {FileError} when there is not enough
+ * @throws {FileError} when there is not enough memory
  */
 export function allocate(path: string, sizeBytes: number): Uint8Array<ArrayBuffer> {
   try {
@@ -85,8 +85,8 @@ export function allocate(path: string, sizeBytes: number): Uint8Array<ArrayBuffe
  * Reads a whole file into memory.
  *
  * @param kind what the file should be, for the error: "a NumPy .npy file"
- * @param mostBytes how large such a file is at most; a larger one is not read
- * @throws {FileError} when it is missing, may not be read, is no regular file, or too large
+ * @param mostBytes size of the largest file that is read
+ * @throws {FileError} when the file is missing, may not be read, is no regular file, or is too large
  */
 export async function readBytes(
   path: string,
@@ -101,7 +101,7 @@ export async function readBytes(
   );
 }
 
-/** {@linkcode readBytes} of a text in UTF-8. */
+/** Reads a UTF-8 text file as {@linkcode readBytes} does. */
 export async function readText(path: string, kind: string, mostBytes?: number): Promise<string> {
   return new TextDecoder().decode(await readBytes(path, kind, mostBytes));
 }
@@ -114,10 +114,10 @@ function describeEntry(entry: Deno.FileInfo): string {
 }
 
 /**
- * Writes a whole file, one part after the other: first beside its place, then renamed, so that nobody ever sees half of it, not even after a power cut. Makes its
- * folder. A process that is killed may leave a file that {@link removePartials} removes.
+ * Writes a file from its parts, one after the other, and makes its folder. The file is written under another name and then renamed, so that
+ * nobody ever sees half of it, not even after a power cut. A process that is killed may leave a file that {@link removePartials} removes.
  *
- * @throws {FileError} when the folder may not be written or is full; nothing stays
+ * @throws {FileError} when the folder may not be written or is full; nothing is left then
  */
 export async function writeWhole(path: string, ...parts: readonly Uint8Array[]): Promise<void> {
   const partial = `${path}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
@@ -131,7 +131,7 @@ export async function writeWhole(path: string, ...parts: readonly Uint8Array[]):
   }
 }
 
-/** Writes a file and waits until the disk has it. */
+/** Writes a file and waits until it is on the disk. */
 async function writeThrough(path: string, parts: readonly Uint8Array[]): Promise<void> {
   using file = await Deno.open(path, { write: true, createNew: true });
   for (const bytes of parts) {
@@ -140,15 +140,15 @@ async function writeThrough(path: string, parts: readonly Uint8Array[]): Promise
   await file.syncData();
 }
 
-/** How the name of a file ends while it is written. */
+/** Ending of a file's name while it is written. */
 export const PARTIAL = ".partial";
 
-/** Whether a file is one that {@link writeWhole} had begun. */
+/** Returns whether a file's name is one that {@link writeWhole} gives while it writes. */
 export function isPartial(name: string): boolean {
   return /\.[0-9a-f]{8}\.partial$/.test(name);
 }
 
-/** Removes what killed processes left half written in a folder and those in it. */
+/** Removes half-written files that killed processes left in a folder or in folders below it. */
 export async function removePartials(folder: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     if (isDirectory) await removePartials(`${folder}/${name}`);
@@ -156,22 +156,22 @@ export async function removePartials(folder: string): Promise<void> {
   }
 }
 
-/** Removes a file or an empty folder, if it is there; `recursive` takes what is in the folder, too. */
+/** Removes a file or an empty folder, if it exists; with `recursive` a folder and everything in it. */
 export function removeIfThere(path: string, { recursive = false } = {}): void {
   try {
     Deno.removeSync(path, { recursive });
   } catch {
-    // it was never made, or somebody has put something in it
+    // it does not exist, or is a folder that is not empty
   }
 }
 
-/** The error of a file or folder that cannot be written. */
+/** Makes the error of a file or folder that cannot be written. */
 export function explainWrite(path: string, cause: unknown): FileError {
   const { got, need } = findState(cause);
   return new FileError(path, `Cannot write ${path}: got ${got}, need ${need}`, { cause });
 }
 
-/** What an error of the file system says, in plain words: what was met, and what is needed in its place. */
+/** Describes an error of the file system in plain words: what was found, and what is needed instead. */
 export function findState(cause: unknown): { readonly got: string; readonly need: string } {
   const { code } = Object(cause) as { readonly code?: string };
   const known = code === undefined ? undefined : STATES[code];
@@ -184,7 +184,7 @@ const NO_PERMISSION = ["no permission for it", "that permission"] as const;
 const NO_SPACE = ["a full disk (no space left)", "free space"] as const;
 const NO_FOLDER = ["a file where a folder has to be", "a folder there, or nothing"] as const;
 
-/** What is met and what is needed, by the system's name for an error. */
+/** What was found and what is needed, by the system's code of an error. */
 const STATES: Readonly<Record<string, readonly [got: string, need: string]>> = {
   EACCES: NO_PERMISSION,
   EPERM: NO_PERMISSION,
@@ -209,9 +209,9 @@ const STATES: Readonly<Record<string, readonly [got: string, need: string]>> = {
 };
 
 /**
- * Size of a file in bytes, or undefined where there is none.
+ * Measures a file in bytes; undefined where there is none.
  *
- * @throws {FileError} when it cannot be told
+ * @throws {FileError} when its size cannot be read
  */
 export async function measureFile(path: string): Promise<number | undefined> {
   try {
@@ -225,12 +225,12 @@ export async function measureFile(path: string): Promise<number | undefined> {
   }
 }
 
-/** Whether a file or folder of this path exists. */
+/** Returns whether a file or folder of this path exists. */
 export async function exists(path: string): Promise<boolean> {
   return await measureFile(path) !== undefined;
 }
 
-/** Whether an error is that of a file that is not there. A path through a file, as in `images.npy/labels.npy`, is as absent as any other. */
+/** Returns whether an error means that a file does not exist. A path through a file, such as `images.npy/labels.npy`, does not exist either. */
 export function isAbsence(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

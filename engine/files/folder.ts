@@ -1,29 +1,29 @@
 /**
- * Folders of results: which may be filled, and by whom they were begun.
+ * Folders of results: whether results may be written into a folder, and whether those begun in it may be continued.
  *
  * @module
  */
 import { FileError } from "../errors.ts";
 import { isPartial } from "./file.ts";
 
-/** What tells a folder of results from any other. */
+/** A kind of folder of results, told from any other folder by its marker. */
 export interface FolderKind {
-  /** Name of the file by which a folder is one of these. */
+  /** Name of the file that marks a folder as one of this kind. */
   readonly marker: string;
-  /** What else of ours a folder may hold before that file stands in it. */
+  /** Names of files and folders of ours that may exist before the marker does. */
   readonly own?: readonly string[];
 }
 
 /** Name of the lock file in a folder of results. */
 export const LOCK_FILE = ".lock";
 
-/** The root of a file system of its own may hold it, though nobody has put anything there. */
+/** Folder that the system itself puts into the root of a file system. */
 const LOST_AND_FOUND = "lost+found";
 
 /**
- * Refuses a folder with anything in it that is not ours, unless it is one of results.
+ * Refuses a folder that holds files of others, unless it has this kind's marker.
  *
- * @throws {FileError} which names one of the other files.
+ * @throws {FileError} if there are such files; the message names one.
  */
 export function refuseOtherFiles(path: string, { marker, own = [] }: FolderKind): void {
   const names = Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
@@ -37,15 +37,17 @@ export function refuseOtherFiles(path: string, { marker, own = [] }: FolderKind)
   );
 }
 
-/** Values that differ are named up to so many. */
+/** Most differing settings that a message names. */
 const NAMED = 3;
 
 /**
- * Refuses to go on with what was begun with other settings, or from other contents.
+ * Refuses to continue results that were begun with other settings, or from other contents.
  *
- * @param what was begun, for the message: `a kernel`
- * @param first settings that are named before others that differ, as what was said in this call
- * @throws {FileError} which names those that differ, three at most.
+ * @param what what was begun, for the message: `a kernel`
+ * @param theirs settings that the results were begun with
+ * @param ours settings of this call
+ * @param first names of settings that the message names first, such as those given in this call
+ * @throws {FileError} if any differ; the message names three at most.
  */
 export function refuseOther(
   path: string,
@@ -62,7 +64,7 @@ export function refuseOther(
   );
 }
 
-/** Settings that differ, as `momentum 0.9, now 0.5; seed 0, now 1`; undefined where none does. */
+/** Describes the settings that differ, as `momentum 0.9, now 0.5; seed 0, now 1`; undefined where none does. */
 export function describeDifference(
   theirs: object,
   ours: object,
@@ -81,7 +83,7 @@ export function describeDifference(
   return named.join("; ") + (rest > 0 ? `; and ${rest} more` : "");
 }
 
-/** Values as JSON by the dotted path of their keys; what JSON would lose is unset. */
+/** Flattens an object into JSON values by the dotted path of their keys; values that JSON cannot hold are left out. */
 function flatten(value: object, prefix = ""): Map<string, string> {
   return new Map(
     Object.entries(value).flatMap(([key, inner]) => {

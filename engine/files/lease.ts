@@ -1,5 +1,5 @@
 /**
- * Who may write a place: one process at a time, found out before any work, and given up by a process that is killed.
+ * Leases: the right to write a file or folder, for one process at a time, taken before any work, and given up by a process that is killed.
  *
  * @module
  */
@@ -7,31 +7,31 @@ import { dirname } from "node:path";
 import { FileError } from "../errors.ts";
 import { explainWrite, isAbsence, PARTIAL, removeIfThere } from "./file.ts";
 
-/** From one sign of life to the next. */
+/** Milliseconds from one sign of life (heartbeat) to the next. */
 const BEAT_MS = 15_000;
 
-/** A holder on another host without a sign of life for so long is taken for dead. */
+/** Milliseconds without a sign of life after which a holder on another host is taken for dead. */
 const STALE_MS = 120_000;
 
-/** How often a place is tried again that changes under our hands, as where its holder is just ending. */
+/** Most attempts to take a lock file that changes meanwhile, as where its holder is just ending. */
 const ATTEMPTS = 100;
 
-/** What a lock file says of the process that holds it. */
+/** The process that holds a lease, as its lock file names it. */
 interface Holder {
-  /** Nothing where the process was not allowed to ask for it. */
+  /** Host name; absent where the process was not allowed to ask for it. */
   readonly host?: string;
   readonly process: number;
-  /** As ISO 8601. */
+  /** Start of the lease, in ISO 8601. */
   readonly started: string;
   readonly id: string;
 }
 
 /**
- * The right to write a place, until it is released.
+ * The right to write a file or folder, until it is released.
  *
- * A lock file holds who has it, and is written anew as a sign of life. Beside that it carries the operating system's lock, which ends with
- * the process however that ends: on one host it alone decides. Network file systems do not always carry it from host to host, so a lease of
- * another host counts for as long as its signs of life go on.
+ * A lock file names the holder, and is rewritten as a sign of life. It also carries the operating system's lock, which ends with the process
+ * in whatever way that ends: on one host this lock alone decides. Network file systems do not always pass it from host to host, so the lease
+ * of another host is valid as long as its signs of life go on.
  */
 export class Lease {
   readonly #file: Deno.FsFile;
@@ -45,7 +45,7 @@ export class Lease {
     private readonly path: string,
     file: Deno.FsFile,
     holder: Holder,
-    /** Folders that were made for it, from the outermost on. */
+    /** Folders that were made for it, the outermost first. */
     private readonly made: readonly string[],
   ) {
     this.#file = file;
@@ -55,11 +55,11 @@ export class Lease {
   }
 
   /**
-   * Takes a place, and makes the folder of the lock file.
+   * Takes a lease, and makes the folder of its lock file.
    *
-   * @param path of the lock file
-   * @param subject the file or folder that it stands for
-   * @throws {FileError} if another process holds it, which the message names, or it cannot be written; nothing stays then.
+   * @param path path of the lock file
+   * @param subject the file or folder that it is for
+   * @throws {FileError} if another process holds it, which the message names, or it cannot be written; nothing is left then.
    */
   static async take(path: string, subject: string): Promise<Lease> {
     const made: string[] = [];
@@ -76,7 +76,7 @@ export class Lease {
     }
   }
 
-  /** One attempt: nothing where the file changed meanwhile, or does not say yet who holds it, unless it is the last. */
+  /** Tries once; undefined where the lock file changed meanwhile or does not name its holder yet, unless this is the last attempt. */
   static async #try(
     path: string,
     subject: string,
@@ -86,7 +86,7 @@ export class Lease {
     refuseForeign(path, subject);
     const file = await Deno.open(path, { read: true, write: true, create: true })
       .catch((error) => {
-        // its folder was removed since we made it
+        // the folder was removed since we made it
         if (isAbsence(error) && !isLast) return undefined;
         throw error;
       });
@@ -99,13 +99,13 @@ export class Lease {
         if (holder === undefined && !isLast) return undefined;
         throw refuse(subject, path, holder);
       }
-      // the holder before us may have removed it between opening and locking
+      // the previous holder may have removed it between our opening and our locking
       const { ino, mtime } = await file.stat();
       if (ino !== statIfThere(path)?.ino) return undefined;
       const host = findHost();
-      // who may not ask for its own name takes every named host for another
+      // a process that may not ask for its own host's name takes every named host for another
       if (holder?.host !== undefined && holder.host !== host) {
-        // a time to come is no sign of life
+        // a time in the future is no sign of life either
         const ageMs = Math.abs(readClock(path) - Number(mtime));
         if (ageMs < STALE_MS) throw refuse(subject, path, holder, ageMs);
       }
@@ -129,9 +129,9 @@ export class Lease {
   }
 
   /**
-   * Sees to it that the place is still ours before something is written there.
+   * Checks that the lease is still ours, before something is written.
    *
-   * @throws {FileError} if another process has taken it over, as it may where this one was suspended.
+   * @throws {FileError} if another process has taken it over, as can happen where this one was suspended.
    */
   check(): void {
     if (this.isOurs()) return;
@@ -144,16 +144,16 @@ export class Lease {
     );
   }
 
-  /** Whether nobody has taken the place over, and it is not released. */
+  /** Returns whether the lease is neither released nor taken over by another process. */
   isOurs(): boolean {
     return !this.#isReleased && readIfThere(this.path) === this.#text;
   }
 
-  /** Gives the place up, and removes the folders that were made for it where they are empty; a second time does nothing. */
+  /** Releases the lease, and removes the folders that were made for it where they are empty; a second call does nothing. */
   release(): void {
     if (this.#isReleased) return;
     clearInterval(this.#timer);
-    // while it is locked, so that nobody else's goes
+    // while it is locked, so that no lock file of another process is removed
     if (this.isOurs()) removeIfThere(this.path);
     this.#isReleased = true;
     this.#file.close();
@@ -166,26 +166,26 @@ export class Lease {
 
   #beat(): void {
     try {
-      // not after it was taken over, and never the file of somebody else
+      // never rewrites the lock file of a process that took over
       if (this.isOurs()) rewrite(this.#file, this.#text);
     } catch {
-      // a disk that is away for a moment; what is written next says so if it stays away
+      // the disk may be absent for a moment; if it stays so, the next write of results fails
     }
   }
 }
 
-/** How the text of a lock file begins; a process that is killed may leave less of it. */
+/** Beginnings of a lock file's text; a process that is killed may leave only a part of one. */
 const BEGINNINGS = ['{"host":', '{"process":'];
 
 /**
- * Refuses what lies at a lock file's place and is none, before it is opened: a link would be followed, and a pipe never answers.
+ * Refuses anything at the lock file's path that is no lock file, before it is opened: a link would be followed, and a pipe would block.
  *
- * @throws {FileError} which names it.
+ * @throws {FileError} if there is such a thing; the message names it.
  */
 function refuseForeign(path: string, subject: string): void {
   const entry = lookUp(path);
   if (!entry) return;
-  // nothing where it cannot be read, which opening it explains
+  // empty where it cannot be read: opening it will explain why
   const text = entry.isFile && entry.size < 4096 ? readIfThere(path) ?? "" : "none";
   if (BEGINNINGS.some((begin) => text.startsWith(begin) || begin.startsWith(text))) return;
   throw new FileError(
@@ -194,7 +194,7 @@ function refuseForeign(path: string, subject: string): void {
   );
 }
 
-/** What time it is for the file system that holds a path, whose clock need not be this machine's. */
+/** Reads the time of the file system that holds a path, in milliseconds; its clock need not be this machine's. */
 function readClock(path: string): number {
   const probe = `${path}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
   try {
@@ -205,7 +205,7 @@ function readClock(path: string): number {
   }
 }
 
-/** Makes a folder and those that it lies in, each of which is added to `made`. */
+/** Makes a folder and its missing parents, and adds each to `made`. */
 function makeFolder(path: string, subject: string, made: string[]): void {
   const entry = statIfThere(path);
   if (entry?.isDirectory) return;
@@ -243,7 +243,7 @@ function statIfThere(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** What stands at a path itself, be it a link to nothing. */
+/** Looks up a path itself, without following a link. */
 function lookUp(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
@@ -256,7 +256,7 @@ function readIfThere(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch {
-    // it is gone, or, on Windows, locked
+    // it does not exist, or, on Windows, is locked
     return undefined;
   }
 }
@@ -266,7 +266,7 @@ function readHolder(path: string): Holder | undefined {
     const holder = JSON.parse(readIfThere(path) ?? "");
     return Number.isInteger(holder.process) ? holder : undefined;
   } catch {
-    // it is just being written
+    // it is being written
     return undefined;
   }
 }
@@ -275,14 +275,14 @@ function encode(holder: Holder): string {
   return `${JSON.stringify(holder)}\n`;
 }
 
-/** Writes the file's text from its beginning, which also sets the time of its last change. */
+/** Rewrites the file's text, which also sets the time of its last change. */
 function rewrite(file: Deno.FsFile, text: string): void {
   const bytes = new TextEncoder().encode(text);
   file.seekSync(0, Deno.SeekMode.Start);
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
 }
 
-/** This machine's name, if this process may ask: it never prompts for it. */
+/** Finds this machine's name, if the process may ask for it; it never prompts. */
 function findHost(): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
   return state === "granted" ? Deno.hostname() : undefined;

@@ -1,15 +1,15 @@
 /** CRC-32C, the checksum of Zarr's `crc32c` codec. @module */
 
-/** The Castagnoli polynomial, lowest power first. */
+/** The Castagnoli polynomial, with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** `TABLES[k][byte]`: the remainder of a byte that k zero bytes follow. */
+/** Lookup tables: `TABLES[k][byte]` is the remainder of that byte followed by k zero bytes. */
 const TABLES = tabulate();
 
 /**
- * CRC-32C of bytes (RFC 3720, appendix B.4), as an unsigned 32-bit integer; about 1 GB/s.
+ * Computes the CRC-32C of bytes (RFC 3720, appendix B.4) as an unsigned 32-bit integer, at about 1 GB/s.
  *
- * Eight bytes are looked up at a time, each in a table of its own, where the bytes start at a multiple of 4.
+ * Bytes whose offset in their buffer is a multiple of 4 are looked up eight at a time, each in a table of its own.
  */
 export function computeCrc32c(bytes: Uint8Array): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES;

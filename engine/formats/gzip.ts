@@ -1,15 +1,15 @@
-/** Gzip, unpacked piece by piece, so that a small file never becomes more memory than what it holds should take. @module */
+/** Gzip, decompressed piece by piece, so that a small file never takes more memory than its contents should. @module */
 
 import { FileError } from "../errors.ts";
 import { allocate, type InputFile } from "../files/file.ts";
 
-/** Compressed bytes that are unpacked at once: they become 16 MiB at most. */
+/** Compressed bytes that are decompressed at once, into 16 MiB at most. */
 const PIECE_BYTES = 2 ** 14;
 
-/** Bytes that deflate makes of one at most: 258 of every 2 bits. */
+/** Largest expansion of deflate, in bytes per compressed byte: 258 for every 2 bits. */
 const MOST_RATIO = 1032;
 
-/** Whether a file's first bytes are those of gzip. */
+/** Returns whether a file's first bytes are those of gzip. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
@@ -17,14 +17,14 @@ export function isGzip(bytes: Uint8Array): boolean {
 /**
  * Decompresses a whole file.
  *
- * @param mostBytes how many bytes may come out, known from what the file should hold; as soon as more come it is refused
- * @throws {FileError} when it is truncated, no gzip, or holds more
+ * @param mostBytes most bytes of the result, known from what the file should hold; the file is refused as soon as more come out
+ * @throws {FileError} when the file is truncated, is no gzip, or holds more
  */
 export async function gunzip(
   file: InputFile,
   mostBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // memory that no piece reaches is never touched
+  // the system maps only the pages of the buffer that are written
   const bytes = allocate(file.path, Math.min(mostBytes, MOST_RATIO * file.sizeBytes));
   let length = 0;
   for await (const piece of unpack(file)) {
@@ -41,9 +41,9 @@ export async function gunzip(
 }
 
 /**
- * The first bytes of what a file holds; fewer where it holds fewer.
+ * Decompresses the first `count` bytes of a file's contents, or fewer where it holds fewer.
  *
- * @throws {FileError} when it is truncated before them, or no gzip
+ * @throws {FileError} when the file is truncated before them, or is no gzip
  */
 export async function gunzipStart(
   file: InputFile,
@@ -60,12 +60,12 @@ export async function gunzipStart(
   return bytes.subarray(0, length);
 }
 
-/** What comes out, piece after piece; after the last one the file was whole and its checksum right. */
+/** Yields the decompressed contents piece by piece; it ends without an error only if the file was whole and its checksum right. */
 async function* unpack(file: InputFile): AsyncGenerator<Uint8Array> {
   const { readable, writable } = new DecompressionStream("gzip");
   const writer = writable.getWriter();
   const feeding = feed(file, writer);
-  feeding.catch(() => {}); // what fails there fails where it is read, too
+  feeding.catch(() => {}); // the same error reaches the reader
   const reader = readable.getReader();
   try {
     for (;;) {

@@ -1,5 +1,5 @@
 /**
- * The IDX format of MNIST: two zero bytes, element type, rank, sizes (u32, big-endian), elements.
+ * The IDX format of MNIST: two zero bytes, element type (u8), rank (u8), sizes (u32, big-endian), elements.
  *
  * @module
  */
@@ -19,14 +19,14 @@ export interface IdxArray {
   data: Uint8Array;
 }
 
-/** Bytes of the longest header. */
+/** Bytes of the longest possible header. */
 const MOST_HEADER = 4 + 4 * 255;
 
 /**
- * Reads an IDX file of unsigned bytes, plain or gzip (told apart by the first bytes, not the name). Takes as much memory as its header
- * says, which is compared with the file before anything is read or unpacked.
+ * Reads an IDX file of unsigned bytes, plain or gzip (told apart by the first bytes, not the name). It takes as much memory as the header
+ * states, which is compared with the file before the elements are read or decompressed.
  *
- * @throws {FileError} when it is missing, truncated, too long, or not an IDX file of unsigned bytes
+ * @throws {FileError} when the file is missing, truncated, too long, or not an IDX file of unsigned bytes
  */
 export async function readIdx(path: string): Promise<IdxArray> {
   using file = await InputFile.open(path, "an IDX file, plain or gzip");

@@ -1,19 +1,19 @@
-/** JSON from files that anybody may have written. @module */
+/** JSON from files that are not trusted. @module */
 
 import { FileError } from "../errors.ts";
 import { readBytes } from "../files/file.ts";
 
-/** What a file of JSON takes at most: far more than any that lpntk writes, and little enough that its values fit the heap of JavaScript. */
+/** Bytes of the largest JSON file that is read: far more than lpntk writes, and little enough that its values fit JavaScript's heap. */
 export const MOST_JSON_BYTES = 2 ** 26;
 
-/** Brackets within brackets at most, so that whatever walks the values returns. */
+/** Deepest nesting of brackets that is read, so that functions that recurse into the values do not overflow the stack. */
 const MOST_DEPTH = 64;
 
 /**
- * Reads a file of JSON.
+ * Reads a JSON file.
  *
  * @param kind what the file should be, for the error: "the choice of samples as lpntk gram writes it"
- * @throws {FileError} when it is missing, no regular file, or {@linkcode decodeJson} refuses it
+ * @throws {FileError} when the file is missing or no regular file, or {@linkcode decodeJson} refuses it
  */
 export async function readJson(path: string, kind: string): Promise<unknown> {
   return decodeJson(await readBytes(path, kind, MOST_JSON_BYTES), path, kind);
@@ -24,7 +24,7 @@ export async function readJson(path: string, kind: string): Promise<unknown> {
  *
  * @param path names the file in errors
  * @param kind what the bytes should be, for the error
- * @throws {FileError} when it is broken, larger than 64 MiB, or nested deeper than 64 brackets
+ * @throws {FileError} when the JSON is broken, larger than 64 MiB, or nested deeper than 64 brackets
  */
 export function decodeJson(bytes: Uint8Array, path: string, kind: string): unknown {
   const fail = (state: string, cause?: unknown) =>
@@ -43,16 +43,16 @@ export function decodeJson(bytes: Uint8Array, path: string, kind: string): unkno
 }
 
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
-/** `[`, `{` and `]`, `}`. */
+/** Brackets: `[`, `{` and `]`, `}`. */
 const [OPENING, CLOSING] = [[0x5b, 0x7b], [0x5d, 0x7d]];
 
-/** How deep brackets are nested outside of texts. */
+/** Measures how deep brackets are nested, those inside strings left out. */
 function measureDepth(bytes: Uint8Array): number {
-  let [depth, deepest, isText] = [0, 0, false];
+  let [depth, deepest, isString] = [0, 0, false];
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i];
-    if (byte === QUOTE) isText = !isText;
-    else if (isText) i += byte === BACKSLASH ? 1 : 0;
+    if (byte === QUOTE) isString = !isString;
+    else if (isString) i += byte === BACKSLASH ? 1 : 0;
     else if (OPENING.includes(byte)) deepest = Math.max(deepest, ++depth);
     else if (CLOSING.includes(byte)) depth--;
   }

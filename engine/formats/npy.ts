@@ -1,8 +1,7 @@
 /**
  * NumPy's `.npy` format, versions 1 to 3, little-endian.
  *
- * Typed arrays have the byte order of the machine; every machine that WebGPU runs on is
- * little-endian.
+ * Typed arrays have the machine's byte order, which is little-endian wherever WebGPU runs.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { describeName } from "../options.ts";
 import { InputFile, writeWhole } from "../files/file.ts";
 import { countElements, SHAPE } from "./shape.ts";
 
-// encodeNpy takes the first dtype that fits, so `|u1` stands before `|b1`.
+/** Typed arrays by dtype. `encodeHeader` writes the first dtype of an array's class, so `|u1` comes before `|b1`. */
 const DTYPES = {
   "<f4": Float32Array,
   "<f8": Float64Array,
@@ -29,10 +28,10 @@ const DTYPES = {
   "<i8": BigInt64Array,
 } as const;
 
-/** NumPy's name of an element type that can be read: `<f4`, `|u1`, `<i8`, ... */
+/** Element types that can be read, by NumPy's names: `<f4`, `|u1`, `<i8`, ... */
 export type NpyDtype = keyof typeof DTYPES;
 
-/** The typed arrays that `.npy` elements are read into; booleans (`|b1`) become bytes 0 and 1. */
+/** Typed arrays that elements are read into; booleans (`|b1`) become bytes 0 and 1. */
 export type NpyData =
   | Float32Array
   | Float64Array
@@ -59,17 +58,16 @@ export interface NpyArray {
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 const ALIGNMENT = 64;
 
-/** Bytes of a header at most, which is NumPy's own bound. */
+/** Bytes of the longest header that is read, NumPy's own bound. */
 const MOST_HEADER = 10_000;
 
-/** Bytes before the header at most: magic, version and the header's length. */
+/** Most bytes before the header: magic, version and the header's length. */
 const MOST_PREFIX = 12;
 
 /**
- * Reads a `.npy` file. Takes as much memory as its header says, which is compared with the file's size before anything else is read.
+ * Reads a `.npy` file. It takes as much memory as the header states, which is compared with the file's size before the data is read.
  *
- * @throws {FileError} when it is missing, truncated, too long, or of a type that no
- * {@link NpyDtype} names
+ * @throws {FileError} when the file is missing, truncated, too long, or of a dtype that is no {@link NpyDtype}
  */
 export async function readNpy(path: string): Promise<NpyArray> {
   using file = await InputFile.open(path, "a NumPy .npy file");
@@ -79,11 +77,11 @@ export async function readNpy(path: string): Promise<NpyArray> {
 }
 
 /**
- * Writes an array as a `.npy` file, whole or not at all.
+ * Writes an array as a `.npy` file, completely or not at all.
  *
  * @param data row-major
- * @throws {FileError} when it cannot be written, `RangeError` when the shape does not hold exactly
- * the data
+ * @throws {FileError} when the file cannot be written
+ * @throws {RangeError} when the shape does not have exactly as many elements as the data
  */
 export async function writeNpy(
   path: string,
@@ -97,15 +95,14 @@ export async function writeNpy(
  * Decodes the bytes of a `.npy` file. The result is a copy; Fortran order is transposed to C order.
  *
  * @param path names the file in errors
- * @throws {FileError} when the bytes are truncated, too many, or of a type that no
- * {@link NpyDtype} names
+ * @throws {FileError} when the bytes are truncated, too many, or of a dtype that is no {@link NpyDtype}
  */
 export function decodeNpy(bytes: Uint8Array, path: string): NpyArray {
   const header = decodeHeader(bytes, bytes.length, path);
   return arrange(header, new Uint8Array(bytes.subarray(header.dataStart)));
 }
 
-/** The array of these bytes, which it shares unless they are in Fortran order. */
+/** Makes an array of the data's bytes, which it shares unless they are in Fortran order. */
 function arrange(
   { dtype, shape, isColumnMajor }: Header,
   bytes: Uint8Array<ArrayBuffer>,
@@ -119,11 +116,10 @@ function arrange(
 }
 
 /**
- * Encodes an array as a version 1.0 `.npy` file, in C order. The data starts at a multiple of 64
- * bytes.
+ * Encodes an array as a version 1.0 `.npy` file, in C order. The data starts at a multiple of 64 bytes.
  *
  * @param data row-major
- * @throws {RangeError} when the shape does not hold exactly the data
+ * @throws {RangeError} when the shape does not have exactly as many elements as the data
  */
 export function encodeNpy(data: NpyData, shape: readonly number[]): Uint8Array<ArrayBuffer> {
   const header = encodeHeader(data, shape);
@@ -133,12 +129,12 @@ export function encodeNpy(data: NpyData, shape: readonly number[]): Uint8Array<A
   return bytes;
 }
 
-/** An array's bytes, not copied. */
+/** Views an array's bytes, without a copy. */
 function viewBytes({ buffer, byteOffset, byteLength }: NpyData): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** What stands before the data. */
+/** Encodes everything before the data. */
 function encodeHeader(data: NpyData, shape: readonly number[]): Uint8Array {
   if (countElements(shape) !== data.length) {
     throw new RangeError(
@@ -168,7 +164,7 @@ interface Header {
   sizeBytes: number;
 }
 
-/** The header's dictionary; a structured type is a list. */
+/** The header's dictionary; `descr` is a list for a structured dtype. */
 const DICTIONARY = z.strictObject({
   descr: z.union([z.string(), z.array(z.unknown())]),
   fortran_order: z.boolean(),
@@ -176,9 +172,9 @@ const DICTIONARY = z.strictObject({
 });
 
 /**
- * Decodes what stands before the data.
+ * Decodes everything before the data.
  *
- * @param start first bytes of the file, with the whole header if it is none that is too long
+ * @param start first bytes of the file: the whole header, unless it is longer than is read
  * @param fileBytes size of the file
  */
 function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Header {
@@ -219,11 +215,11 @@ function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Heade
   return { dtype, shape, isColumnMajor, dataStart, sizeBytes };
 }
 
-/** `'key': value,` of a dictionary of Python: a text, a truth value, a tuple of whole numbers, or a list, whose inside does not matter. */
+/** An entry `'key': value,` of a Python dictionary: a string, a boolean, a tuple of integers, or a list, whose contents do not matter. */
 const ENTRY =
   /\s*(['"])(\w+)\1\s*:\s*(?:(['"])([^'"\\]*)\3|(True|False)|\(((?:\s*\d+\s*,)+(?:\s*\d+)?|)\s*\)|(\[.*\]))\s*(?:,\s*|$)/gys;
 
-/** The dictionary in a header; undefined where a text is none. */
+/** Parses the dictionary in a header; undefined where the text is none. */
 function parseDictionary(text: string): Record<string, unknown> | undefined {
   const [, body] = /^\s*\{(.*)\}\s*$/s.exec(text) ?? [];
   if (body === undefined) return undefined;
@@ -238,7 +234,7 @@ function parseDictionary(text: string): Record<string, unknown> | undefined {
   );
 }
 
-/** Little-endian unsigned integer; bytes that are missing count as 0. */
+/** Decodes a little-endian unsigned integer; missing bytes count as 0. */
 function decodeLength(bytes: Uint8Array): number {
   return bytes.reduceRight((length, byte) => length * 256 + byte, 0);
 }

@@ -1,5 +1,5 @@
 /**
- * The safetensors format: header length (u64, little-endian), JSON header, tensors back to back.
+ * The safetensors format: header length (u64, little-endian), JSON header, the tensors' data without gaps.
  *
  * @see https://github.com/huggingface/safetensors#format
  * @module
@@ -16,13 +16,13 @@ import { countElements, SHAPE } from "./shape.ts";
 export interface Tensor {
   /** Sizes of the dimensions; `[]` for a scalar. */
   shape: number[];
-  /** The elements, row-major; none of a type that is neither a number nor a flag, or that is not known. */
+  /** The elements, row-major; empty for an element type that is not known. */
   data: Float32Array;
-  /** The file's type of element where that is no floating-point number, such as `U8`: such a tensor can be no weight. */
+  /** The element type in the file where it is not floating-point, such as `U8`: such a tensor is no weight. */
   dtype?: string;
 }
 
-/** Types of floating-point numbers. */
+/** Floating-point element types. */
 const FLOATS: Readonly<Record<string, ElementType>> = {
   F32: { sizeBytes: 4, convert: (buffer: ArrayBuffer) => new Float32Array(buffer) },
   F64: {
@@ -36,7 +36,7 @@ const FLOATS: Readonly<Record<string, ElementType>> = {
   BF16: { sizeBytes: 2, convert: widenBfloat16 },
 };
 
-/** Types that a buffer beside weights may have: batch norms count their batches, masks hold flags. */
+/** Element types of buffers that a `state_dict` may hold beside weights, such as a batch norm's count of batches or a mask. */
 const INTEGERS: Readonly<Record<string, ElementType>> = {
   BOOL: { sizeBytes: 1, convert: (buffer) => Float32Array.from(new Uint8Array(buffer)) },
   U8: { sizeBytes: 1, convert: (buffer) => Float32Array.from(new Uint8Array(buffer)) },
@@ -69,10 +69,9 @@ interface Entry extends z.infer<typeof ENTRY> {
 }
 
 /**
- * Reads a `.safetensors` file, for example a PyTorch `state_dict`. Its header is compared with the file's size before anything else is read,
- * and then tensor after tensor.
+ * Reads a `.safetensors` file, for example of a PyTorch `state_dict`. The header is compared with the file's size before any tensor is read.
  *
- * @throws {FileError} when it is missing, or not as {@link decodeSafetensors} needs it
+ * @throws {FileError} when the file is missing, or {@link decodeSafetensors} would refuse it
  */
 export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
   using file = await InputFile.open(path, "a .safetensors file");
@@ -86,9 +85,9 @@ export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
 }
 
 /**
- * Reads the free text that {@link encodeSafetensors} keeps in the header of a `.safetensors` file, by name; none where there is none.
+ * Reads the metadata in the header of a `.safetensors` file, texts by name; empty where there is none.
  *
- * @throws {FileError} when the file is missing, or its header is not as {@link decodeSafetensors} needs it
+ * @throws {FileError} when the file is missing, or {@link decodeSafetensors} would refuse its header
  */
 export async function loadMetadata(path: string): Promise<Map<string, string>> {
   using file = await InputFile.open(path, "a .safetensors file");
@@ -102,7 +101,7 @@ async function readHeader(file: InputFile): Promise<Header> {
   return decodeHeader(await file.read(0, dataStart), sizeBytes, path);
 }
 
-/** {@linkcode loadMetadata} of the bytes of a file. */
+/** Decodes the metadata as {@linkcode loadMetadata} does, from a file's bytes. */
 export function decodeMetadata(bytes: Uint8Array, path: string): Map<string, string> {
   const dataStart = measureHeader(bytes, bytes.length, path);
   const { metadata } = decodeHeader(bytes.subarray(0, dataStart), bytes.length, path);
@@ -110,9 +109,8 @@ export function decodeMetadata(bytes: Uint8Array, path: string): Map<string, str
 }
 
 /**
- * Decodes the bytes of a `.safetensors` file into tensors in the order of their data. F64, F16 and
- * BF16 are converted to f32, and so are whole numbers and flags, which keep their `dtype`: whether
- * such a tensor is in the way is said by its name, and not here. The result is a copy.
+ * Decodes the bytes of a `.safetensors` file into tensors, in the order of their data. F64, F16, BF16, integers and booleans are converted
+ * to f32; the latter two keep their `dtype`, so that whoever asks for a tensor by name can refuse it. The result is a copy.
  *
  * @param path names the file in errors
  * @throws {FileError} when the bytes are truncated or too many, or the header does not describe them
@@ -122,19 +120,17 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, 
   const { entries } = decodeHeader(bytes.subarray(0, dataStart), bytes.length, path);
   return new Map(entries.map((entry) => {
     const [begin, end] = entry.data_offsets;
-    // a copy, which begins where numbers of any width may
+    // a copy, so that its start is aligned for any element type
     const data = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
     return [entry.name, decodeTensor(entry, data)];
   }));
 }
 
 /**
- * Encodes tensors as a `.safetensors` file that PyTorch's `safetensors` reads: F32, in the order of
- * the map.
+ * Encodes tensors as a `.safetensors` file that PyTorch's `safetensors` reads: F32, in the order of the map.
  *
- * @param metadata free text by name, kept in the header
- * @throws {RangeError} when a shape does not hold exactly its data, or a tensor is named
- * `__metadata__`
+ * @param metadata texts by name, kept in the header
+ * @throws {RangeError} when a shape does not have exactly as many elements as its data, or a tensor is named `__metadata__`
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
@@ -177,7 +173,7 @@ function checkTensor(name: string, { shape, data }: Tensor): void {
   }
 }
 
-/** Pads with spaces, which JSON ignores. */
+/** Pads JSON with spaces, which it ignores. */
 function padToMultiple(text: Uint8Array, multiple: number): Uint8Array {
   const padded = new Uint8Array(Math.ceil(text.length / multiple) * multiple).fill(0x20);
   padded.set(text);
@@ -185,21 +181,21 @@ function padToMultiple(text: Uint8Array, multiple: number): Uint8Array {
 }
 
 interface Header {
-  /** In the order of their data, which they cover from end to end. */
+  /** Entries in the order of their data, which they cover without gap or overlap. */
   entries: Entry[];
   metadata: Record<string, string>;
   dataStart: number;
 }
 
 /**
- * Where the data begins.
+ * Finds where the data begins, in bytes from the start of the file.
  *
  * @param start first bytes of the file
  * @param fileBytes size of the file
  */
 function measureHeader(start: Uint8Array, fileBytes: number, path: string): number {
   const fail = (state: string) => new FileError(path, `Cannot read ${path}: ${state}`);
-  // The length alone may look like a pickle (640 is 80 02), so the start of the JSON decides.
+  // The header's length may look like a pickle (640 is 80 02), so the start of the JSON decides.
   if (start[LENGTH_BYTES] !== 0x7b) throw fail(explainForeignFile(start, path));
   const view = new DataView(start.buffer, start.byteOffset, LENGTH_BYTES);
   const dataStart = LENGTH_BYTES + Number(view.getBigUint64(0, true));
@@ -210,7 +206,7 @@ function measureHeader(start: Uint8Array, fileBytes: number, path: string): numb
 }
 
 /**
- * Decodes what stands before the data, and compares it with the file's size.
+ * Decodes everything before the data, and compares it with the file's size.
  *
  * @param start all bytes before the data
  * @param fileBytes size of the file
@@ -237,17 +233,17 @@ function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Heade
   entries.sort(compareOffsets);
   checkCoverage(entries, fileBytes - dataStart, path);
   for (const entry of entries) checkSize(entry, path);
-  // text of another form is no tensor's, and nothing depends on it
+  // metadata of another form is ignored, since nothing depends on it
   const { data: metadata = {} } = TEXTS.safeParse((header as Record<string, unknown>)[METADATA]);
   return { entries, metadata, dataStart };
 }
 
-/** Empty tensors share their offset with the tensor after them, and come before it. */
+/** Orders entries by offset; an empty tensor comes before the tensor that begins at the same offset. */
 function compareOffsets(a: Entry, b: Entry): number {
   return a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1];
 }
 
-/** What to say about a file that is no safetensors file; most often it is a PyTorch pickle. */
+/** Explains a file that is no safetensors file; most often it is a PyTorch pickle. */
 function explainForeignFile(bytes: Uint8Array, path: string): string {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b; // "PK": torch.save since PyTorch 1.6
   const isPickle = bytes[0] === 0x80;
@@ -259,8 +255,8 @@ function explainForeignFile(bytes: Uint8Array, path: string): string {
 }
 
 /**
- * Python that writes the `state_dict` of a pickle in this format, without the package `safetensors`. The `state_dict` may be the whole of it,
- * a module's, or one entry of a checkpoint. Statements alone, without a single quote, so that a shell takes them on one line.
+ * Python program that writes the `state_dict` of a pickle in this format, without the package `safetensors`. The pickle may be the `state_dict`
+ * itself, a module, or a checkpoint that holds either. It has only simple statements and no single quote, so that a shell takes it on one line.
  */
 const CONVERT = [
   "import ctypes, itertools, json, struct, sys, torch",
@@ -281,7 +277,7 @@ const CONVERT = [
   'open(sys.argv[2], "wb").write(struct.pack("<Q", len(head)) + head + data)',
 ].join("; ");
 
-/** A path as an argument of a shell. */
+/** Quotes a path as a shell argument. */
 function quote(path: string): string {
   return /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
@@ -307,7 +303,7 @@ function checkCoverage(entries: Entry[], sizeBytes: number, path: string): void 
   }
 }
 
-/** What is known of an element type that may be read. */
+/** Finds an element type by its name; undefined where it is not known. */
 function findType(dtype: string): ElementType | undefined {
   const types = Object.hasOwn(FLOATS, dtype) ? FLOATS : INTEGERS;
   return Object.hasOwn(types, dtype) ? types[dtype] : undefined;
@@ -326,7 +322,7 @@ function checkSize({ name, dtype, shape, data_offsets: [begin, end] }: Entry, pa
   );
 }
 
-/** @param bytes those of this tensor alone */
+/** Decodes a tensor from its own bytes. */
 function decodeTensor({ dtype, shape }: Entry, bytes: Uint8Array<ArrayBuffer>): Tensor {
   const type = findType(dtype);
   if (!type) return { shape, data: new Float32Array(), dtype };
@@ -334,7 +330,7 @@ function decodeTensor({ dtype, shape }: Entry, bytes: Uint8Array<ArrayBuffer>): 
   return { shape, data, ...Object.hasOwn(FLOATS, dtype) ? {} : { dtype } };
 }
 
-/** A bfloat16 is the upper half of a float32. */
+/** Widens bfloat16 to float32, whose upper half it is. */
 function widenBfloat16(buffer: ArrayBuffer): Float32Array {
   const words = Uint32Array.from(new Uint16Array(buffer), (half) => half << 16);
   return new Float32Array(words.buffer);

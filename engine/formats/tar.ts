@@ -1,5 +1,5 @@
 /**
- * Tar archives: blocks of 512 bytes, for each file a header and then what it holds, padded to whole blocks.
+ * Tar archives: for each file a header of 512 bytes and then its contents, padded to a multiple of 512 bytes.
  *
  * @see POSIX.1-2024, pax, "ustar Interchange Format"
  * @module
@@ -7,7 +7,7 @@
 
 const BLOCK = 512;
 
-/** Where a field of a header begins, and its bytes. */
+/** Offset and length of the fields of a header, in bytes. */
 const FIELDS = { name: [0, 100], size: [124, 12], checksum: [148, 8], type: [156, 1] } as const;
 
 /** A file in an archive. */
@@ -19,7 +19,7 @@ export interface TarFile {
 /**
  * Lists the regular files of an archive; their bytes are views of the archive's.
  *
- * @param fail makes the error of a state that stands in the way
+ * @param fail makes the error from the state that was found, such as `a broken tar archive`
  */
 export function decodeTar(
   archive: Uint8Array<ArrayBuffer>,
@@ -41,7 +41,7 @@ export function decodeTar(
   return files;
 }
 
-/** Sum of a header's bytes, in which its own field counts as spaces. */
+/** Sums a header's bytes, where those of the checksum field count as spaces. */
 function sumHeader(header: Uint8Array): number {
   const [first, length] = FIELDS.checksum;
   return header.reduce(
@@ -50,13 +50,13 @@ function sumHeader(header: Uint8Array): number {
   );
 }
 
-/** A field up to its first zero. */
+/** Reads a field as text, up to its first zero byte. */
 function readText(header: Uint8Array, field: keyof typeof FIELDS): string {
   const [first, length] = FIELDS[field];
   return new TextDecoder().decode(header.subarray(first, first + length)).replace(/\0.*$/s, "");
 }
 
-/** A number of octal digits, or NaN. */
+/** Reads a field as an octal number, or NaN. */
 function readOctal(header: Uint8Array, field: keyof typeof FIELDS): number {
   const digits = readText(header, field).trim();
   return /^[0-7]+$/.test(digits) ? parseInt(digits, 8) : NaN;

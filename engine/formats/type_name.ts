@@ -1,6 +1,6 @@
-/** Types of values that errors name. @module */
+/** Names of values' types, for errors. @module */
 
-/** What a value is, for an error: the name of its class, or its type. */
+/** Returns the name of a value's class, or of its primitive type. */
 export function describeType(value: unknown): string {
   return value === null || typeof value !== "object" ? typeof value : value.constructor.name;
 }

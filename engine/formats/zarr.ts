@@ -1,8 +1,8 @@
 /**
  * Zarr v3 arrays of two dimensions, as lpntk stores kernels: float32, uncompressed, each chunk with its CRC-32C.
  *
- * A chunk's file `c/I/J` holds `[rows, columns]` f32, row-major, little-endian, then 4 bytes of checksum; a chunk that crosses the array's
- * end is as large as any other, with NaN beyond the end. A chunk that is missing counts as NaN.
+ * A chunk's file `c/I/J` holds `[rows, columns]` f32, row-major, little-endian, then 4 bytes of checksum. A chunk that crosses the array's
+ * end is as large as any other, with NaN beyond the end. A missing chunk reads as NaN.
  *
  * @see https://zarr-specs.readthedocs.io/en/latest/v3/core/
  * @module
@@ -15,10 +15,10 @@ import { computeCrc32c } from "./crc32c.ts";
 import { InputFile } from "../files/file.ts";
 import { decodeJson } from "./json.ts";
 
-/** Rows and columns. */
+/** Numbers of rows and columns. */
 export type Extent = readonly [rows: number, columns: number];
 
-/** What `zarr.json` says of an array. */
+/** Description of an array, as `zarr.json` holds it. */
 export interface ZarrArray {
   readonly shape: Extent;
   readonly chunkShape: Extent;
@@ -33,7 +33,7 @@ export const CHUNK_FOLDER = "c";
 
 const CHECKSUM_BYTES = 4;
 
-/** The parts that are always the same. */
+/** Members of `zarr.json` that are the same for every array. */
 const FIXED = {
   zarr_format: 3,
   node_type: "array",
@@ -68,7 +68,7 @@ export function encodeZarr({ shape, chunkShape, attributes }: ZarrArray): Uint8A
  * Decodes the contents of `zarr.json`.
  *
  * @param path names the file in errors
- * @throws {FileError} when it is not JSON, or describes an array that is stored in another way
+ * @throws {FileError} when the bytes are not JSON, or describe an array of another element type, rank, layout or codec
  */
 export function decodeZarr(bytes: Uint8Array, path: string): ZarrArray {
   const json = decodeJson(bytes, path, "a Zarr v3 array") as Record<string, unknown> | null;
@@ -90,12 +90,12 @@ export function decodeZarr(bytes: Uint8Array, path: string): ZarrArray {
   return { shape, chunkShape: chunk_shape, attributes };
 }
 
-/** Path of the chunk in row I and column J of the grid. */
+/** Path of the chunk in this row and column of the grid of chunks. */
 export function locateChunk(folder: string, row: number, column: number): string {
   return `${folder}/${CHUNK_FOLDER}/${row}/${column}`;
 }
 
-/** Bytes of a chunk's file. */
+/** Computes the bytes of a chunk's file. */
 export function measureChunk([rows, columns]: Extent): number {
   return rows * columns * Float32Array.BYTES_PER_ELEMENT + CHECKSUM_BYTES;
 }
@@ -103,7 +103,7 @@ export function measureChunk([rows, columns]: Extent): number {
 /**
  * Encodes a chunk.
  *
- * @param values `[rows, columns]` f32 of the whole chunk, row-major
+ * @param values `[rows, columns]` f32, row-major, of the whole chunk
  */
 export function encodeChunk(values: Float32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(values.byteLength + CHECKSUM_BYTES);
@@ -114,9 +114,10 @@ export function encodeChunk(values: Float32Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a chunk, whose size is compared first.
+ * Reads a chunk's file, after checking its size.
  *
- * @throws {FileError} when it is missing, or {@linkcode decodeChunk} refuses it
+ * @returns `[rows, columns]` f32, row-major
+ * @throws {FileError} when the file is missing, or {@linkcode decodeChunk} refuses it
  */
 export async function loadChunk(
   path: string,
@@ -129,11 +130,11 @@ export async function loadChunk(
 }
 
 /**
- * Decodes a chunk; the result shares the bytes.
+ * Decodes a chunk; the result `[rows, columns]` f32, row-major, shares the bytes.
  *
  * @param path names the file in errors
- * @param options.isTrusted leaves the checksum out, which takes most of the time
- * @throws {FileError} when the bytes are too few or too many, or their checksum is another
+ * @param options.isTrusted skips the checksum, which takes most of the time
+ * @throws {FileError} when the bytes are too few or too many, or their checksum differs
  */
 export function decodeChunk(
   bytes: Uint8Array<ArrayBuffer>,
