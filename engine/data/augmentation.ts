@@ -1,5 +1,5 @@
 /**
- * Crop and flip, the augmentation that CIFAR's networks are trained with.
+ * Random crop and flip, the usual augmentation of CIFAR's images.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { type Dataset, takeSamples } from "./dataset.ts";
 
-/** Black pixels on every side of which a crop is taken. */
+/** Black pixels that are added on every side before a crop. */
 const PAD = 4;
 
 /**
- * The samples of the given indices, copied, each moved by up to 4 pixels in both directions, with black where it left, and mirrored left to
- * right every other time.
+ * Takes the samples of the given indices, copied, each shifted by up to 4 pixels along both axes, with black pixels where the image ends, and
+ * mirrored left to right with probability 1/2.
  *
- * @param generator moves on by three numbers a sample
+ * @param generator random generator, of which each sample takes three numbers
  * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
  */
 export function cropAndFlip(

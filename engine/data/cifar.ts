@@ -1,5 +1,5 @@
 /**
- * CIFAR-10 and CIFAR-100 in their binary form: records of one or two labels and 3,072 pixels, channel by channel.
+ * CIFAR-10 and CIFAR-100 in their binary form: records of one or two label bytes and 3,072 pixel bytes, channel by channel.
  *
  * @see Krizhevsky: Learning multiple layers of features from tiny images
  * @module
@@ -12,21 +12,21 @@ import { exists, InputFile, measureFile, writeWhole } from "../files/file.ts";
 import { gunzip } from "../formats/gzip.ts";
 import { decodeTar } from "../formats/tar.ts";
 
-/** How one of the two is laid out. */
+/** Names and layout of the files of CIFAR-10 or CIFAR-100. */
 export interface CifarForm {
   readonly name: "cifar10" | "cifar100";
   readonly title: string;
-  /** As distributed. */
+  /** Name of the archive as distributed. */
   readonly archive: string;
   readonly files: Readonly<Record<Split, readonly string[]>>;
-  /** Bytes before the pixels, the last of which is the label that counts. */
+  /** Label bytes before the pixels, of which the last is the label that is used. */
   readonly labelBytes: number;
   readonly classes: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
 
-/** 50,000 and 10,000 colour images of 32 x 32, 10 classes. */
+/** CIFAR-10: 50,000 training and 10,000 test colour images of 32 x 32, 10 classes. */
 export const CIFAR10: CifarForm = {
   name: "cifar10",
   title: "CIFAR-10",
@@ -41,7 +41,7 @@ export const CIFAR10: CifarForm = {
   std: [0.2023, 0.1994, 0.201],
 };
 
-/** 50,000 and 10,000 colour images of 32 x 32, 100 classes (the fine labels). */
+/** CIFAR-100: 50,000 training and 10,000 test colour images of 32 x 32, 100 classes (the fine labels). */
 export const CIFAR100: CifarForm = {
   name: "cifar100",
   title: "CIFAR-100",
@@ -57,21 +57,21 @@ const SIDE = 32;
 const CHANNELS = 3;
 const PIXEL_BYTES = SIDE * SIDE * CHANNELS;
 
-/** Samples of an archive as distributed, both splits together, and room for its headers and texts. */
+/** Samples of an archive as distributed, both splits together, and bytes for its headers and text files. */
 const MOST_SAMPLES = 60_000;
 const TAR_BYTES = 2 ** 20;
 
-/** Bytes of a batch, and its name for errors. */
+/** Contents of a batch file, and its path for errors. */
 interface Batch {
   readonly path: string;
   readonly bytes: Uint8Array;
 }
 
 /**
- * Reads one split, from the binary batches or from the archive as it is distributed, which takes some seconds to unpack. Of a training
- * split in several batches the first ones are enough.
+ * Reads one split, from the binary batches or from the archive as distributed, which takes some seconds to unpack. Where only the first
+ * training batches exist, they are the split.
  *
- * @param place a folder that holds either, or the archive
+ * @param place folder of the batches or of the archive, or the archive itself
  * @throws {FileError} when files are missing or broken
  */
 export async function readCifar(
@@ -111,7 +111,7 @@ function measureRecord({ labelBytes }: CifarForm): number {
   return labelBytes + PIXEL_BYTES;
 }
 
-/** @throws {FileError} when there is no record, or not whole ones alone */
+/** @throws {FileError} when the size is not that of one or more whole records */
 function countRecords(form: CifarForm, path: string, sizeBytes: number): number {
   const count = sizeBytes / measureRecord(form);
   if (count >= 1 && Number.isInteger(count)) return count;
@@ -123,13 +123,13 @@ function countRecords(form: CifarForm, path: string, sizeBytes: number): number 
   );
 }
 
-/** Whether a place, as {@link readCifar} takes it, holds something of this split. */
+/** Returns whether a place, as {@link readCifar} takes it, holds the first batch of this split or the archive. */
 export async function holdsCifar(form: CifarForm, place: string, split: Split): Promise<boolean> {
   return await exists(`${place}/${form.files[split][0]}`) ||
     await findArchive(form, place) !== undefined;
 }
 
-/** Unpacks a folder's archive beside it, so that reading takes no seconds; what is there already is kept. */
+/** Unpacks a folder's archive into the folder, so that later reads are fast; complete files that exist are kept. */
 export async function unpackCifar(form: CifarForm, folder: string): Promise<void> {
   const archive = `${folder}/${form.archive}`;
   const names = Object.values(form.files).flat();
@@ -172,7 +172,7 @@ async function findArchive(form: CifarForm, place: string): Promise<string | und
   return await exists(path) ? path : undefined;
 }
 
-/** Files of an archive by their own names, whatever folder they are in. */
+/** Reads files of an archive by their names, in whatever folder of it they are. */
 async function readArchive(
   form: CifarForm,
   path: string,
@@ -200,7 +200,7 @@ function explainMissing(form: CifarForm, place: string, state: string): FileErro
   );
 }
 
-/** One image `[3, 32, 32]` to `[32, 32, 3]`. */
+/** Transposes one image from `[3, 32, 32]` to `[32, 32, 3]`. */
 function moveChannelsLast(from: Uint8Array, start: number, to: Uint8Array, end: number): void {
   for (let channel = 0; channel < CHANNELS; channel++) {
     for (let pixel = 0; pixel < SIDE * SIDE; pixel++) {

@@ -1,4 +1,4 @@
-/** Labelled images in memory: the one form that every reader of data sets produces. @module */
+/** Data sets: labelled images in memory, in the one form that every reader produces. @module */
 
 import { DataError } from "../errors.ts";
 import { findBadLabel } from "./label_check.ts";
@@ -6,19 +6,19 @@ import { checkKeys, describeValue, findNearest, type OptionNames } from "../opti
 import { countElements } from "../formats/shape.ts";
 import { describeType } from "../formats/type_name.ts";
 
-/** Labels are kept as 32-bit signed integers. */
+/** Most classes, since labels are 32-bit signed integers. */
 const MAX_CLASSES = 2 ** 31;
 
-/** Which part of a data set: the samples to learn from, or the samples to judge by. */
+/** Part of a data set: the samples to train on, or those to test on. */
 export type Split = typeof SPLITS[number];
 
 const SPLITS = ["train", "test"] as const;
 
 /**
- * Refuses what is no split.
+ * Refuses a value that is no split.
  *
- * @param action what cannot be done then, as in `Cannot draw digits`
- * @throws {TypeError} for which the message names the nearest, if there is one.
+ * @param action the action of the message, as in `Cannot draw digits`
+ * @throws {TypeError} if it is none; the message names the nearest, if one is near.
  */
 export function checkSplit(action: string, split: unknown): asserts split is Split {
   if (SPLITS.some((known) => known === split)) return;
@@ -29,9 +29,9 @@ export function checkSplit(action: string, split: unknown): asserts split is Spl
   );
 }
 
-/** Labelled images. Nothing changes it once made; a subset is a new one. */
+/** Labelled images, immutable; a subset is a new data set. */
 export interface Dataset {
-  /** Name or path that it was loaded by. */
+  /** Name or path by which it was loaded. */
   readonly name: string;
   readonly split: Split;
   /** Pixels, `[N, H, W, C]` u8, row-major. */
@@ -47,13 +47,13 @@ export interface Dataset {
   /** Standard deviation of each channel, of pixels scaled to 0..1. */
   readonly std: readonly number[];
   /**
-   * Where each sample stands in the whole split, `[N]` i32; absent where this is the whole split. Whatever takes samples of a part keeps
-   * counting from the split's beginning.
+   * Index of each sample in the whole split, `[N]` i32; absent where this is the whole split. Subsets of a subset keep the indices in the
+   * whole split.
    */
   readonly indices?: Int32Array;
 }
 
-/** What a {@link Dataset} is made of; a `mean` or `std` of one number holds for every channel. */
+/** Parts of a {@link Dataset}; a `mean` or `std` of one number is used for every channel. */
 export interface DatasetParts extends Omit<Dataset, "labels"> {
   readonly labels: ArrayLike<number>;
 }
@@ -71,12 +71,11 @@ const DATASET_PARTS: OptionNames<DatasetParts> = {
 };
 
 /**
- * Makes a data set from its parts after checking that they fit. Borrows the images, copies the
- * labels.
+ * Makes a data set from its parts, after checking that they fit together. It borrows the images and copies the labels.
  *
  * @throws {DataError} when the images are no `Uint8Array`, there are no samples, the counts of images and labels differ, a label is
- * no integer in 0..classes-1, mean and std do not fit the channels, or lead beyond float32, or the indices are not different integers
- * of at least 0
+ * no integer in 0..classes-1, mean and std do not fit the channels or take pixels beyond float32, or the indices are not integers of at
+ * least 0, one for each sample
  * @throws {TypeError} when a part is unknown, missing or of another type
  */
 export function createDataset(parts: DatasetParts): Dataset {
@@ -94,8 +93,8 @@ export function createDataset(parts: DatasetParts): Dataset {
 }
 
 /**
- * The samples of the given indices, in the given order; an index may come twice. Copies them, and
- * tells in `indices` where they stand in the whole split.
+ * Takes the samples of the given indices, in the given order, copied; an index may come twice. The result's `indices` are those in the
+ * whole split.
  *
  * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
  */
@@ -115,12 +114,12 @@ export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset 
     ...data,
     images,
     labels,
-    indices: Int32Array.from(indices, (place) => indexSample(data, place)),
+    indices: Int32Array.from(indices, (index) => indexSample(data, index)),
   };
 }
 
 /**
- * The first `n` samples, copied unless they are all.
+ * Takes the first `n` samples, copied unless they are all.
  *
  * @throws {RangeError} when `n` is not an integer in 1..N
  */
@@ -137,15 +136,14 @@ export function takeFirst(data: Dataset, n: number): Dataset {
 }
 
 /**
- * Index in the whole split of the sample at a place of a data set, which may be a part of it.
+ * Returns the index in the whole split of sample `n` of a data set, which may be a subset of it.
  */
-export function indexSample({ indices }: Pick<Dataset, "indices">, place: number): number {
-  return indices ? indices[place] : place;
+export function indexSample({ indices }: Pick<Dataset, "indices">, n: number): number {
+  return indices ? indices[n] : n;
 }
 
 /**
- * Images as a network takes them: `(pixel / 255 - mean) / std` by channel, rounded once from
- * float64.
+ * Normalises the images of the given indices for a network: `(pixel / 255 - mean) / std` by channel, rounded once from float64.
  *
  * @returns `[B, H, W, C]` f32, row-major, for B indices
  * @throws {RangeError} when an index is not an integer in 0..N-1
@@ -170,7 +168,7 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
 
 /** @throws {TypeError} when a part is unknown, missing or of another type */
 function checkParts(parts: DatasetParts): void {
-  // null is no object of parts; nothing would pass for one without any
+  // undefined would pass as an object without keys, null does not
   checkKeys("create a data set", parts ?? null, DATASET_PARTS);
   const { name, split, labels, shape, mean, std } = parts;
   const check = (part: keyof DatasetParts, fits: boolean, need: string) => {
@@ -196,7 +194,7 @@ function checkParts(parts: DatasetParts): void {
 }
 
 function checkCounts({ name, images, labels, shape, indices }: DatasetParts): void {
-  // typed arrays of other types would be read as pixels that they do not hold
+  // other typed arrays would be read as wrong pixels
   if (!(images instanceof Uint8Array)) {
     throw new DataError(
       `Cannot use data set ${name}: got images of ${
@@ -225,7 +223,7 @@ function checkCounts({ name, images, labels, shape, indices }: DatasetParts): vo
       `Cannot use data set ${name}: got ${indices.length} indices, need ${samples}, one for each sample`,
     );
   }
-  // one sample may stand at several places
+  // an index may come several times
   const bad = Array.from(indices ?? []).findIndex((index) =>
     !(Number.isInteger(index) && index >= 0)
   );
@@ -292,7 +290,7 @@ function spreadOverChannels(
   return Array.from({ length: channels }, (_, channel) => values[channel % values.length]);
 }
 
-/** Normalised pixels are float32, in which a tiny deviation would make them infinite. */
+/** Refuses a mean and std that take normalised pixels beyond float32, as a tiny std does. */
 function checkNormalised({ name, mean, std }: Dataset): void {
   for (const [channel, deviation] of std.entries()) {
     const extremes = [(0 - mean[channel]) / deviation, (1 - mean[channel]) / deviation];
@@ -305,7 +303,7 @@ function checkNormalised({ name, mean, std }: Dataset): void {
   }
 }
 
-/** Classes that no sample is of, one after another in increasing order; there may be as many as labels can count. */
+/** Yields the classes without samples in increasing order; there may be as many as 2^31. */
 export function* findEmptyClasses({ labels, classes }: Dataset): Generator<number> {
   const found = new Set(labels);
   for (let label = 0; label < classes; label++) if (!found.has(label)) yield label;

@@ -1,4 +1,4 @@
-/** SHA-256 of weights and of data sets, so that results can say what they were computed from. @module */
+/** SHA-256 of weights, data sets and arrays, so that results can state what they were computed from. @module */
 
 import { createHash, type Hash } from "node:crypto";
 import type { Dataset } from "./dataset.ts";
@@ -6,7 +6,7 @@ import type { Tensor } from "../formats/safetensors.ts";
 import type { NpyArray } from "../formats/npy.ts";
 
 /**
- * Digest of named tensors: names, shapes and the bits of their numbers, whatever their order.
+ * Hashes named tensors: names, shapes and the bits of their elements, independent of the order of the tensors.
  *
  * @returns 64 hexadecimal digits
  */
@@ -21,7 +21,7 @@ export function hashWeights(weights: ReadonlyMap<string, Tensor>): string {
 }
 
 /**
- * Digest of all that a network is given of a data set: images, labels, shape, classes, mean and standard deviation; not its name.
+ * Hashes everything of a data set that a network sees: images, labels, shape, classes, mean and standard deviation; not its name.
  *
  * @returns 64 hexadecimal digits
  */
@@ -34,7 +34,7 @@ export function hashDataset({ images, labels, shape, classes, mean, std }: Datas
 }
 
 /**
- * Digest of labels, or of the indices of samples.
+ * Hashes labels, or indices of samples.
  *
  * @param integers `[N]` i32
  * @returns 64 hexadecimal digits
@@ -46,7 +46,7 @@ export function hashIntegers(integers: Int32Array): string {
 }
 
 /**
- * Digest of an array: its shape and the bits of its numbers.
+ * Hashes an array: its type, its shape and the bits of its elements.
  *
  * @returns 64 hexadecimal digits
  */

@@ -1,6 +1,5 @@
 /**
- * Drawn digits: a procedural data set in the manner of MNIST, for first runs and tests without a
- * download.
+ * Drawn digits: a procedural data set like MNIST, for first runs and tests without a download.
  *
  * @module
  */
@@ -19,20 +18,20 @@ const SIDE = 28;
 const CLASSES = 10;
 const DEFAULT_SIZE = { train: 4_000, test: 1_000 } as const;
 
-// Measured once, on the default training split; they do not follow seed or size.
+// Mean and standard deviation were measured once on the default training split; they are the same for every seed and size.
 const MEAN = 0.1249;
 const STD = 0.271;
 
 const PIXELS_PER_UNIT = 0.2; // a digit is 20 pixels tall, as in MNIST
-const PEN_REACH = 3; // no pen inks a pixel farther than this from its stroke
+const PEN_REACH = 3; // no stroke inks a pixel farther away than this, in pixels
 const EDGE = 1.2; // width in pixels of the soft edge of a stroke
 
 /**
- * Draws handwritten-looking grey digits, 28 x 28, 10 classes. Each starts from one of the ways to
- * write it and is bent, slanted, turned, scaled and shifted, most a little, some hard to recognise.
+ * Draws grey digits that look handwritten, 28 x 28, 10 classes. Each is one of the ways to write the digit, bent, slanted, rotated, scaled
+ * and shifted: most a little, some so much that they are hard to recognise.
  *
- * Each run of ten samples holds each class once. `size` only cuts: sample i is the same whatever
- * the size. The two splits share no samples. Takes some 0.1 ms a sample.
+ * Every ten samples hold each class once. Sample i is the same whatever the size. The two splits share no samples. It takes some 0.1 ms a
+ * sample.
  *
  * @param options.size number of samples; 4,000 for training and 1,000 for testing by default
  * @param options.seed integer in 0..2^32-1; 0 by default
@@ -82,18 +81,18 @@ function checkRange(name: string, value: number, first: number, last: number): v
 function drawSample(label: number, random: RandomGenerator, pixels: Uint8Array): void {
   const glyphs = GLYPHS[label];
   const glyph = glyphs[uniformInt(random, 0, glyphs.length - 1)];
-  // Cubed, so that most samples are near the easy end and few at the hard one.
+  // Cubed, so that most samples are easy and few are hard.
   const difficulty = uniformFloat64(random) ** 3;
   const distances = measureDistances(glyph, chooseBend(random, difficulty));
   inkPixels(distances, difficulty, random, pixels);
 }
 
-/** A uniform number in `centre - width .. centre + width`. */
+/** Draws a uniform number from `centre - width` to `centre + width`. */
 function vary(random: RandomGenerator, centre: number, width: number): number {
   return centre + width * (2 * uniformFloat64(random) - 1);
 }
 
-/** Moves a point from glyph units to pixels. */
+/** Maps a point from glyph units to pixels. */
 type Bend = (x: number, y: number) => readonly [x: number, y: number];
 
 function chooseBend(random: RandomGenerator, difficulty: number): Bend {
@@ -115,7 +114,7 @@ function chooseBend(random: RandomGenerator, difficulty: number): Bend {
   };
 }
 
-/** A smooth random displacement of points by two waves. */
+/** Draws a smooth displacement of points, the sum of two waves. */
 function chooseWobble(
   random: RandomGenerator,
   amplitude: number,
@@ -124,7 +123,7 @@ function chooseWobble(
   return (x, y) => amplitude * (a(x, y) + b(x, y));
 }
 
-/** A wave in a random direction, at least two thirds of a digit long. */
+/** Draws a wave in a random direction, whose wavelength is at least two thirds of a digit. */
 function chooseWave(random: RandomGenerator): (x: number, y: number) => number {
   const [kx, ky] = [vary(random, 0, 0.065), vary(random, 0, 0.065)];
   const phase = vary(random, 0, Math.PI);
@@ -132,8 +131,7 @@ function chooseWave(random: RandomGenerator): (x: number, y: number) => number {
 }
 
 /**
- * `[28, 28]` f64: the distance of each pixel to the nearest stroke; infinite where it is beyond any
- * pen.
+ * Computes the distance of each pixel to the nearest stroke, `[28, 28]` f64, in pixels; infinite beyond the reach of any stroke.
  */
 function measureDistances(glyph: Glyph, bend: Bend): Float64Array {
   const distances = new Float64Array(SIDE * SIDE).fill(Infinity);
@@ -163,7 +161,7 @@ function lowerDistances(distances: Float64Array, [ax, ay]: Point, [bx, by]: Poin
   }
 }
 
-/** First and last pixel within the reach of any pen from the stretch between two coordinates. */
+/** First and last pixel within reach of a stroke between two coordinates. */
 function findPixels(a: number, b: number): [first: number, last: number] {
   return [
     Math.max(0, Math.floor(Math.min(a, b) - PEN_REACH)),

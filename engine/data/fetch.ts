@@ -1,4 +1,4 @@
-/** Downloading data sets, checked against known checksums. @module */
+/** Downloads of data sets, checked against known checksums. @module */
 
 import { checkKeys } from "../options.ts";
 import { createHash } from "node:crypto";
@@ -14,7 +14,7 @@ export interface RemoteFile {
   /** Name on the mirror and in the folder. */
   readonly name: string;
   readonly sizeBytes: number;
-  /** What its publisher gives, in lower-case hexadecimal digits. */
+  /** Checksum that the publisher states, in lower-case hexadecimal digits. */
   readonly checksum: { readonly algorithm: keyof typeof ALGORITHMS; readonly digest: string };
 }
 
@@ -23,20 +23,20 @@ export type ReportProgress = (doneBytes: number, totalBytes: number) => void;
 
 const ALGORITHMS = { sha256: "SHA-256", md5: "MD5" };
 
-/** Bytes that are hashed at once. */
+/** Bytes that are read and hashed at once. */
 const PIECE_BYTES = 2 ** 20;
 
-/** Connections that a file may take; each but the first goes on where the one before broke. */
+/** Most connections for one file; each but the first resumes where the one before broke. */
 const CONNECTIONS = 8;
 
-/** A data set that can be downloaded. */
+/** Names of data sets that can be downloaded. */
 export type RemoteName = "mnist" | "fashion-mnist" | "cifar10" | "cifar100";
 
 /** A data set on a mirror. */
 interface RemoteDataset {
   readonly mirror: string;
   readonly files: readonly RemoteFile[];
-  /** Makes of the files what readers want. */
+  /** Unpacks the downloaded files. */
   readonly unpack?: (folder: string) => Promise<void>;
 }
 
@@ -81,7 +81,7 @@ const DATASETS: Record<RemoteName, RemoteDataset> = {
 
 /**
  * Downloads a data set: 12 MB for MNIST, 31 MB for Fashion-MNIST, 170 MB for CIFAR-10 and for CIFAR-100, which are unpacked beside their
- * archive. Files that are there with the right checksum are kept.
+ * archive. Files that exist with the right checksum are kept.
  *
  * @param options.folder where to; by default the data set's folder in `$LPNTK_DATA`, or in the cache folder
  * @param options.mirror URL of the folder to download from
@@ -102,9 +102,8 @@ export async function fetchDataset(
 }
 
 /**
- * Downloads files into a folder, one after the other. A file appears under its name only when it is
- * whole and its checksum is right. Where a connection breaks, another goes on from there; what has come when none does stays as
- * `NAME.partial`, with which the next call goes on.
+ * Downloads files into a folder, one after the other. A file appears under its name only when it is complete and its checksum right. Where a
+ * connection breaks, another resumes there; where none can, the bytes received stay in `NAME.partial`, which the next call resumes.
  *
  * @param mirror URL of the folder to download from
  * @throws {FileError} when a file cannot be downloaded or written, is not the one that its checksum asks for, or another process is
@@ -131,7 +130,7 @@ export async function fetchFiles(
   }
 }
 
-/** One file on its way. */
+/** Download of one file. */
 class Download {
   readonly #partial: string;
 
@@ -155,12 +154,12 @@ class Download {
       return;
     }
     await Deno.remove(this.#partial);
-    // what an earlier call left may have been of another file
+    // the partial file of an earlier call may have been of another file
     if (isResumed) return await this.run(onReceived);
     throw this.#fail(`got ${ALGORITHMS[algorithm]} ${found}, need ${digest}`);
   }
 
-  /** Connects until all bytes are there. */
+  /** Connects again and again until all bytes have arrived. */
   async #receiveAll(onReceived: (sizeBytes: number) => void): Promise<void> {
     const { sizeBytes } = this.file;
     let furthest = 0;
@@ -170,7 +169,7 @@ class Download {
       const state = await this.#receive(from, onReceived);
       const received = await this.#measure();
       if (received === sizeBytes) return;
-      // a mirror that begins anew each time, or sends nothing more, gets no further
+      // gives up on a mirror that restarts each time, or sends nothing more
       if (connection === CONNECTIONS || received <= Math.max(from, furthest)) {
         throw this.#fail(
           `got ${state}, need ${sizeBytes} bytes; what came is kept, and the same call goes on from there`,
@@ -181,10 +180,10 @@ class Download {
   }
 
   /**
-   * Adds what one connection brings to the partial file.
+   * Appends the bytes of one connection to the partial file.
    *
-   * @param from bytes that it holds
-   * @returns how the connection ended
+   * @param from bytes that the file holds already
+   * @returns how the connection ended, for an error
    */
   async #receive(from: number, onReceived: (sizeBytes: number) => void): Promise<string> {
     const { body, offset } = await this.#connect(from);
@@ -211,7 +210,7 @@ class Download {
     }
   }
 
-  /** The bytes from a place on, or from the beginning where the mirror does not go on. */
+  /** Requests the bytes from an offset on; the answer's `offset` is 0 where the mirror cannot resume. */
   async #connect(from: number): Promise<{ body: ReadableStream<Uint8Array>; offset: number }> {
     const headers: HeadersInit = from > 0 ? { Range: `bytes=${from}-` } : {};
     let response: Response;
@@ -228,7 +227,7 @@ class Download {
     if (status === 206 && Number(start) === from && body) return { body, offset: from };
     if (status === 200 && body) return { body, offset: 0 };
     await body?.cancel();
-    // another part than was asked for, or none: from the beginning
+    // the mirror gave another range than was requested, or none: starts from the beginning
     if (from > 0 && (status === 206 || status === 416)) return await this.#connect(0);
     throw this.#fail(`got HTTP status ${status}, need 200`);
   }
@@ -244,7 +243,7 @@ class Download {
     }
   }
 
-  /** Bytes of the partial file, which is removed where it is too long to be one. */
+  /** Measures the partial file in bytes, and removes one that is longer than the file. */
   async #measure(): Promise<number> {
     const size = await measureFile(this.#partial) ?? 0;
     if (size <= this.file.sizeBytes) return size;
@@ -265,7 +264,7 @@ async function writeAll(file: Deno.FsFile, bytes: Uint8Array, path: string): Pro
   }
 }
 
-/** A file's checksum, without holding the file in memory. */
+/** Computes a file's checksum without holding the file in memory. */
 async function hash(path: string, { checksum: { algorithm } }: RemoteFile): Promise<string> {
   const digest = createHash(algorithm);
   using file = await InputFile.open(path, "a downloaded file");
@@ -275,7 +274,7 @@ async function hash(path: string, { checksum: { algorithm } }: RemoteFile): Prom
   return digest.digest("hex");
 }
 
-/** The four IDX files with their sizes and checksums: images and labels to learn from, then to judge by. */
+/** Lists the four IDX files with their sizes and checksums: images and labels for training, then for testing. */
 function listIdx(
   algorithm: RemoteFile["checksum"]["algorithm"],
   known: readonly (readonly [sizeBytes: number, digest: string])[],

@@ -1,6 +1,6 @@
 /**
- * A folder of NumPy arrays as a data set: `images.npy`, `labels.npy`, for the test split
- * `test_images.npy` and `test_labels.npy`, and an optional `dataset.json`.
+ * Data sets from a folder of NumPy arrays: `images.npy` and `labels.npy`, for the test split `test_images.npy` and `test_labels.npy`, and an
+ * optional `dataset.json`.
  *
  * @module
  */
@@ -41,10 +41,9 @@ const FILES = {
 /**
  * Reads one split of a folder.
  *
- * Images are u8 `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`. The layout of the last two is the
- * `layout` of `dataset.json`; without it, the channels are where a size of 1 or 3 stands. Labels
- * are integers of any width. Without `classes` there are as many as the largest label of this split
- * and of `labels.npy` asks for. `mean` defaults to 0 and `std` to 1.
+ * Images are u8 `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]`. The `layout` of `dataset.json` says which of the last two; without it, the
+ * axis of size 1 or 3 is that of the channels. Labels are integers of any width. Without `classes` their number is one more than the largest
+ * label of this split and of `labels.npy`. `mean` defaults to 0 and `std` to 1.
  *
  * @throws {FileError} when a file is missing, broken, or of another type or shape
  * @throws {DataError} when images, labels and settings do not fit each other
@@ -66,7 +65,7 @@ export async function readFolder(path: string, split: Split): Promise<Dataset> {
   });
 }
 
-/** Whether the folder holds images or labels of this split, so that {@link readFolder} reads it or says what is missing. */
+/** Returns whether the folder holds images or labels of this split, so that {@link readFolder} reads it or says which file is missing. */
 export async function holdsArrays(path: string, split: Split): Promise<boolean> {
   const { images, labels } = FILES[split];
   return await exists(`${path}/${images}`) || await exists(`${path}/${labels}`);
@@ -130,14 +129,14 @@ async function readImages(
   };
 }
 
-/** The layout that puts 1 or 3 channels where such a size stands; none when both or neither do. */
+/** Infers the layout from the axis of size 1 or 3, the channels; undefined when both axes or neither have such a size. */
 function inferLayout(shape: readonly number[]): Layout | undefined {
   const isChannels = (size: number | undefined) => size === 1 || size === 3;
   if (isChannels(shape[1]) === isChannels(shape[3])) return undefined;
   return isChannels(shape[1]) ? "NCHW" : "NHWC";
 }
 
-/** `[N, C, pixels]` to `[N, pixels, C]`. */
+/** Transposes `[N, C, pixels]` to `[N, pixels, C]`. */
 function moveChannelsLast(images: Uint8Array, channels: number, pixels: number): Uint8Array {
   const moved = new Uint8Array(images.length);
   const imageSize = channels * pixels;
@@ -151,7 +150,7 @@ function moveChannelsLast(images: Uint8Array, channels: number, pixels: number):
   return moved;
 }
 
-/** Classes that the labels ask for; a test split must not have fewer than its training split. */
+/** Counts classes by the largest label; a test split has at least as many as its training split. */
 async function countClasses(path: string, split: Split, labels: Int32Array): Promise<number> {
   const classes = 1 + labels.reduce((largest, label) => Math.max(largest, label), 0);
   const trainLabels = `${path}/${FILES.train.labels}`;

@@ -1,6 +1,6 @@
-/** The shapes of the drawn digits. @module */
+/** Shapes of the drawn digits. @module */
 
-/** A point, y downwards, in hundredths of the digit's height from its centre. */
+/** A point, in hundredths of the digit's height from its centre, y downwards. */
 export type Point = readonly [x: number, y: number];
 
 /** Points joined by straight lines. */
@@ -12,8 +12,7 @@ export type Glyph = readonly Polyline[];
 const STEPS_PER_SPAN = 5;
 
 /**
- * The knots of each stroke, by digit and way to write it; a stroke is closed when it ends where it
- * began.
+ * Knots of each stroke, by digit and way to write it; a stroke that ends where it begins is closed.
  */
 // deno-fmt-ignore
 const KNOTS: readonly (readonly Glyph[])[] = [
@@ -132,12 +131,12 @@ const KNOTS: readonly (readonly Glyph[])[] = [
   ],
 ];
 
-/** By digit, the ways to write it: smooth curves through the knots, as polylines. */
+/** The ways to write each digit: smooth curves through the knots, as polylines. */
 export const GLYPHS: readonly (readonly Glyph[])[] = KNOTS.map((glyphs) =>
   glyphs.map((glyph) => glyph.map(traceStroke))
 );
 
-/** A Catmull-Rom spline through the knots of a stroke, as a polyline. */
+/** Traces a Catmull-Rom spline through the knots of a stroke, as a polyline. */
 function traceStroke(knots: Polyline): Polyline {
   const last = knots.length - 1;
   const isClosed = knots[0].join() === knots[last].join();
@@ -156,7 +155,7 @@ function traceStroke(knots: Polyline): Polyline {
 }
 
 /**
- * One coordinate of the Catmull-Rom cubic of four points: the second at t = 0, the third at t = 1.
+ * Evaluates one coordinate of the Catmull-Rom cubic of four points: the second point at t = 0, the third at t = 1.
  */
 function interpolate(around: Polyline, axis: 0 | 1, t: number): number {
   const [a, b, c, d] = around.map((point) => point[axis]);

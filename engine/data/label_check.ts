@@ -1,10 +1,10 @@
-/** What every function that is given labels asks of them. @module */
+/** The check of labels that every function of labels makes. @module */
 
 /**
- * The first label that is no class.
+ * Finds the first label that is no class.
  *
- * @param classes number of classes; without it every integer from 0 on is one
- * @returns its index, or -1
+ * @param classes number of classes; without it every integer of at least 0 is a class
+ * @returns index of that label, or -1
  */
 export function findBadLabel(labels: ArrayLike<number>, classes = Infinity): number {
   for (let i = 0; i < labels.length; i++) {

@@ -1,5 +1,5 @@
 /**
- * Label noise of a known share.
+ * Label noise: wrong labels for a known share of the samples.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { Dataset } from "./dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
 import { countShare } from "./share.ts";
 
-/** A data set with wrong labels, and where they are. */
+/** A data set with wrong labels, and the samples that have them. */
 export interface NoisyDataset {
-  /** The same images; borrows them. */
+  /** The data set with wrong labels; it borrows the images. */
   readonly data: Dataset;
-  /** Samples whose labels are wrong, in increasing order. */
+  /** Indices of the samples whose labels are wrong, in increasing order. */
   readonly flipped: Int32Array<ArrayBuffer>;
 }
 
 /**
- * Gives a share of the samples, rounded to a whole number of them, a wrong label: which samples, and which of the other classes, is drawn
- * uniformly; the same for the same seed.
+ * Gives wrong labels to a share of the samples, rounded to the nearest number of samples. The samples and their labels, each one of the other
+ * classes, are drawn uniformly, and are the same for the same seed.
  *
- * @throws {RangeError} if the share is outside [0, 1], or there is no other class.
+ * @throws {RangeError} if the share is outside [0, 1], or there is only one class.
  */
 export function flipLabels(data: Dataset, share: number, seed = 0): NoisyDataset {
   const { name, classes } = data;

@@ -3,7 +3,7 @@
 import { FileError } from "../errors.ts";
 import { type NpyDtype, readNpy } from "../formats/npy.ts";
 
-/** The largest label that 32 bits hold, and that leaves a number for the classes. */
+/** The largest label that a 32-bit signed integer holds. */
 const LARGEST_LABEL = 2 ** 31 - 1;
 
 /**
@@ -18,7 +18,7 @@ export async function readLabels(path: string): Promise<Int32Array<ArrayBuffer>>
   if (!isInteger(dtype)) {
     throw fail(`labels of dtype ${dtype}, need integers; save labels.astype('<i4') instead`);
   }
-  // compared before any conversion, which would round 64-bit integers
+  // compared before the conversion, which would round 64-bit integers
   const bad = data.findIndex((label) => label < 0 || label > LARGEST_LABEL);
   if (bad >= 0) {
     throw fail(`label ${data[bad]} at index ${bad}, need integers from 0 to ${LARGEST_LABEL}`);
@@ -26,7 +26,7 @@ export async function readLabels(path: string): Promise<Int32Array<ArrayBuffer>>
   return Int32Array.from<number | bigint>(data, Number);
 }
 
-/** Whether an element type is an integer; booleans are none. */
+/** Returns whether an element type is an integer; a boolean is none. */
 function isInteger(dtype: NpyDtype): boolean {
   return dtype[1] === "i" || dtype[1] === "u";
 }

@@ -1,5 +1,5 @@
 /**
- * MNIST and Fashion-MNIST, and data sets in their form, from four IDX files.
+ * MNIST, Fashion-MNIST and data sets of the same form, from four IDX files.
  *
  * @see LeCun, Cortes, Burges: The MNIST database of handwritten digits
  * @see Xiao, Rasul, Vollgraf: Fashion-MNIST
@@ -13,13 +13,13 @@ import { exists } from "../files/file.ts";
 import type { IdxArray } from "../formats/idx.ts";
 import { readIdx } from "../formats/idx.ts";
 
-/** Names of the IDX files; each may carry `.gz`. */
+/** Names of the IDX files; each may end in `.gz`. */
 export const IDX_FILES = {
   train: { images: "train-images-idx3-ubyte", labels: "train-labels-idx1-ubyte" },
   test: { images: "t10k-images-idx3-ubyte", labels: "t10k-labels-idx1-ubyte" },
 } as const;
 
-/** One of the two. */
+/** Name and normalisation of MNIST or Fashion-MNIST. */
 interface IdxForm {
   readonly name: "mnist" | "fashion-mnist";
   readonly title: string;
@@ -36,23 +36,22 @@ const FASHION: IdxForm = {
 };
 
 /**
- * Reads one split of MNIST: 60,000 or 10,000 grey images of 28 x 28, 10 classes. Takes some
- * 0.2 s, mostly for decompression.
+ * Reads one split of MNIST: 60,000 training or 10,000 test grey images of 28 x 28, 10 classes. It takes some 0.2 s, mostly for decompression.
  *
  * @param folder holds the IDX files under their original names, with or without `.gz`
  * @throws {FileError} when a file is missing or broken
- * @throws {DataError} when images and labels do not fit
+ * @throws {DataError} when images and labels do not fit together
  */
 export async function readMnist(folder: string, split: Split): Promise<Dataset> {
   return await readForm(MNIST, folder, split);
 }
 
-/** {@link readMnist} of Fashion-MNIST, which has the same files under the same names. */
+/** Reads one split of Fashion-MNIST as {@link readMnist} does; its files have the same names. */
 export async function readFashionMnist(folder: string, split: Split): Promise<Dataset> {
   return await readForm(FASHION, folder, split);
 }
 
-/** Whether the folder holds the images of this split, plain or gzip. */
+/** Returns whether the folder holds the images of this split, plain or gzip. */
 export async function holdsIdx(folder: string, split: Split): Promise<boolean> {
   return await findFile(folder, IDX_FILES[split].images) !== undefined;
 }

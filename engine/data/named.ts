@@ -1,4 +1,4 @@
-/** Finding data sets by name or path. @module */
+/** Data sets by name or path. @module */
 
 import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { cacheFolder } from "../cache_folder.ts";
@@ -12,9 +12,9 @@ import { exists } from "../files/file.ts";
 import { holdsArrays, readFolder } from "./folder.ts";
 import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
 
-/** A data set with a name and files. */
+/** A data set that is read from files. */
 interface KnownDataset {
-  /** Where it may be in `$LPNTK_DATA` or the cache folder; the first is the folder for downloads. */
+  /** Folders or archives that may hold it, below `$LPNTK_DATA` or the cache folder; the first is the folder for downloads. */
   readonly places: readonly [string, ...string[]];
   holds(place: string, split: Split): Promise<boolean>;
   read(place: string, split: Split): Promise<Dataset>;
@@ -27,7 +27,7 @@ const KNOWN = {
   cifar100: knowCifar(CIFAR100, "cifar-100-binary"),
 } satisfies Record<string, KnownDataset>;
 
-/** Forms of files that a folder of any name may hold. */
+/** Data sets whose files a folder of any name may hold. */
 const FORMS: readonly KnownDataset[] = [KNOWN.mnist, KNOWN.cifar10, KNOWN.cifar100];
 
 const NAMES = ["digits", ...Object.keys(KNOWN)];
@@ -46,13 +46,13 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
  * @param name `digits` (drawn, nothing to download), `mnist`, `fashion-mnist`, `cifar10` or `cifar100` (from `$LPNTK_DATA`, or else
  * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, or with the binary batches or the
  * archive of CIFAR-10 or CIFAR-100; a folder that has a known name is written `./mnist`
- * @param options.size keeps only so many samples, drawn class by class in proportion; `indices` of what is returned tells which
- * @param options.sampleSeed draws others; 0 by default
- * @param options.first keeps the first `size` samples instead, of whatever classes they are
+ * @param options.size number of samples to keep, drawn class by class in proportion; the result's `indices` are those in the whole split
+ * @param options.sampleSeed seed of that draw; 0 by default
+ * @param options.first keeps the first `size` samples instead, whatever their classes
  * @throws {UnknownDatasetError} when a name without `/` is neither known nor a folder
  * @throws {RangeError} when the split holds fewer than `size` samples
  * @throws {FileError} when files are missing or broken
- * @throws {DataError} when images and labels do not fit
+ * @throws {DataError} when images and labels do not fit together
  */
 export async function loadDataset(
   name: string,
@@ -96,9 +96,9 @@ function isKnown(name: string): name is keyof typeof KNOWN {
 }
 
 /**
- * Whether there is such a split of a data set, whole or broken; sets that are known by a name have both.
+ * Returns whether a data set has this split, complete or broken; data sets with a name have both.
  *
- * @throws {FileError} or {RangeError} as {@link loadDataset}, when there is no such data set
+ * @throws {FileError} or {@link UnknownDatasetError} as {@link loadDataset} does, when there is no such data set
  */
 export async function hasSplit(name: string, split: Split): Promise<boolean> {
   checkSplit(`look for data set ${name}`, split);
@@ -110,7 +110,7 @@ export async function hasSplit(name: string, split: Split): Promise<boolean> {
   return found.includes(true);
 }
 
-/** The folder of a named data set: in `$LPNTK_DATA` when that is set, else in the cache folder. */
+/** Returns the folder for downloads of a named data set: in `$LPNTK_DATA` where that is set, else in the cache folder. */
 export function chooseDataFolder(name: keyof typeof KNOWN): string {
   return `${Deno.env.get("LPNTK_DATA") || cacheFolder()}/${KNOWN[name].places[0]}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Seeded random numbers: the same seed gives the same numbers everywhere.
+ * Seeded random numbers: the same seed gives the same numbers on every machine.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { mersenne, mersenneFromState } from "npm:pure-rand@8.4.2/generator/merse
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 
 /**
- * What random numbers are drawn for: each use of a seed has a stream of its own, so that none repeats the numbers of another.
+ * Streams of random numbers: each use of a seed has its own stream, so that no two uses draw the same numbers.
  *
- * A number that has been used stays, since results follow from it; a new stream takes the next free one above 0.
+ * A stream's number never changes, since results depend on it; a new stream takes the next free number above 0.
  */
 export const STREAMS = {
-  /** Samples of a part that is drawn class by class. */
+  /** Samples of a subset that is drawn class by class. */
   stratified: -3,
-  /** Which samples get a wrong label, and which one. */
+  /** Samples that get a wrong label, and the labels. */
   labelNoise: -2,
-  /** Filters of sketched rows; a substream for each layer, by its name. */
+  /** Random filters of sketched rows; a substream for each layer, by its name. */
   sketch: -1,
   trainingDigits: 0,
-  /** First weights of a network. */
+  /** Initial weights of a network. */
   parameters: 1,
   /** Order of the samples in each epoch. */
   order: 2,
@@ -30,15 +30,15 @@ export const STREAMS = {
   dropout: 4,
   testDigits: 5,
   augmentation: 6,
-  /** Which samples of equal score are kept. */
+  /** Order of samples of equal score, of which only some are kept. */
   ties: 7,
-  /** Numbers on which no result depends: of launches that are timed, of benches and of tests. */
+  /** Inputs on which no result depends: of timed launches, of benches and of tests. */
   trials: 8,
   /** Samples of each subset. */
   subsets: 1 << 20,
-  /** Samples on which the error of a sketch is measured. */
+  /** Samples on which a sketch's error is measured. */
   sketchError: 0x5a3b1e,
-  /** Which samples of a head cluster are removed; a substream for each head, from 0 on, of which this number is far away. */
+  /** Samples of a head cluster that are removed; a substream for each head, from 0 on. */
   heads: 0x68656164,
 } as const;
 
@@ -46,12 +46,12 @@ export const STREAMS = {
 export type Stream = typeof STREAMS[keyof typeof STREAMS];
 
 /**
- * A Mersenne twister for one use of a seed.
+ * Creates a Mersenne twister for one use of a seed.
  *
- * It begins from 32 bits, so that two uses of different large seeds may meet by chance; of seeds below 10,000 no two do.
+ * Its state is made from 32 bits, so that two streams of different large seeds may coincide by chance; those of seeds below 10,000 do not.
  *
  * @param seed integer in 0..2^32-1
- * @param substream integer that tells uses of one stream apart, where there are several
+ * @param substream integer that tells several uses of one stream apart
  * @throws {RangeError} if the seed is out of range
  */
 export function createGenerator(seed: number, stream: Stream, substream?: number): RandomGenerator {
@@ -65,20 +65,20 @@ export function createGenerator(seed: number, stream: Stream, substream?: number
 }
 
 /**
- * The generator that goes on where another one's `getState` found it.
+ * Restores a generator from the state that another one's `getState` returned.
  *
- * @throws {Error} if it is no state of one.
+ * @throws {Error} if it is no state of a generator.
  */
 export function restoreGenerator(state: readonly number[]): RandomGenerator {
   return mersenneFromState(state);
 }
 
-/** Neighbouring integers to integers that have nothing in common; no two to the same. */
+/** Hashes a 32-bit integer, such that no two have the same hash and neighbours have unlike ones. */
 function scatter(stream: number): number {
   return Math.imul(stream + 1, 0x85ebca6b);
 }
 
-/** `count` numbers drawn uniformly from [-bound, bound). */
+/** Draws `count` numbers uniformly from [-bound, bound). */
 export function drawUniform(
   generator: RandomGenerator,
   count: number,
@@ -87,7 +87,7 @@ export function drawUniform(
   return new Float32Array(count).map(() => (2 * uniformFloat32(generator) - 1) * bound);
 }
 
-/** 0 .. count - 1 in a random order (Fisher and Yates). */
+/** Draws a permutation of 0 .. count - 1 (Fisher-Yates shuffle). */
 export function drawPermutation(
   generator: RandomGenerator,
   count: number,

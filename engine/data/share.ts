@@ -2,10 +2,10 @@
 import { describeValue } from "../options.ts";
 
 /**
- * How many of `count` things a share is: the decimal number that the share is written as times the count, rounded down, or to the nearest
- * integer and at a half up. In binary, `0.29 * 100` falls just short of 29, and `0.57 * 1500` of 855.
+ * Computes a share of a count: the decimal number that the share is written as, times the count, rounded down, or to the nearest integer with
+ * a half rounded up. In binary, `0.29 * 100` would fall just short of 29, and `0.57 * 1500` of 855.
  *
- * @param share meant as its shortest decimal representation, which JavaScript prints
+ * @param share number that stands for its shortest decimal representation, as JavaScript prints it
  * @throws {RangeError} if the share is negative or not finite, or the count is not an integer of at least 0
  * @throws {TypeError} if the rounding is neither of the two
  */
@@ -24,10 +24,12 @@ export function countShare(
       `Cannot take a share: got rounding ${describeValue(rounding)}, need "down" or "nearest"`,
     );
   }
-  // one digit before the point: 2.9e-1
+  // scientific notation has one digit before the point: 2.9e-1
   const [digits, exponent] = share.toExponential().split("e");
-  const places = digits.length - Math.min(2, digits.length) - Number(exponent);
-  const [factor, divisor] = places < 0 ? [10n ** BigInt(-places), 1n] : [1n, 10n ** BigInt(places)];
+  const decimals = digits.length - Math.min(2, digits.length) - Number(exponent);
+  const [factor, divisor] = decimals < 0
+    ? [10n ** BigInt(-decimals), 1n]
+    : [1n, 10n ** BigInt(decimals)];
   const product = BigInt(digits.replace(".", "")) * BigInt(count) * factor;
   return Number(
     rounding === "down" ? product / divisor : (2n * product + divisor) / (2n * divisor),

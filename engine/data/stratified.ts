@@ -1,5 +1,5 @@
 /**
- * Parts of a data set that stand for the whole: drawn class by class, in proportion.
+ * Stratified subsets of a data set: samples drawn class by class, in proportion to the classes' sizes.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { type Dataset, takeSamples } from "./dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
 
 /**
- * Draws `size` samples class by class, in proportion to the classes' sizes, in their order in the data set. `indices` of what is
- * returned tells them.
+ * Draws `size` samples class by class, in proportion to the classes' sizes, in the order of the data set. The result's `indices` are those in
+ * the whole split.
  *
- * Each class's share is rounded by largest remainder, ties to the lower class; a class whose share is below one sample has one all the
- * same, unless there are more such classes than `size` has room for. What is drawn depends on labels, size and seed alone; all of a data
- * set is the data set itself.
+ * Each class's share is rounded by largest remainder, ties to the lower class. A class whose share is below one sample still gets one, unless
+ * `size` is below the number of classes with samples. The draw depends on labels, size and seed alone; for `size` N it returns the data set
+ * itself.
  *
  * @param options.seed integer in 0..2^32-1; 0 by default
  * @throws {RangeError} when `size` is not an integer in 1..N
- * @throws {TypeError} when `options` is no object, or has another key
+ * @throws {TypeError} when `options` is no object, or has an unknown key
  */
 export function drawStratified(
   data: Dataset,
@@ -45,7 +45,7 @@ export function drawStratified(
   return takeSamples(data, Int32Array.from(drawn).sort());
 }
 
-/** Samples of each class that has any, by increasing label. */
+/** Groups samples by class, in the order of increasing labels; classes without samples are left out. */
 function groupByLabel(labels: Int32Array): number[][] {
   const groups = new Map<number, number[]>();
   for (const [sample, label] of labels.entries()) {
@@ -57,8 +57,8 @@ function groupByLabel(labels: Int32Array): number[][] {
 }
 
 /**
- * Divides `size` over classes in proportion to their counts, none of which is 0. Whole numbers throughout, so that no rounding of
- * quotients decides a tie.
+ * Apportions `size` samples to classes in proportion to their counts, none of which is 0. It computes in integers, so that no rounding decides a
+ * tie.
  */
 function apportion(counts: readonly number[], size: number): number[] {
   let proportional = [...counts.keys()];
@@ -71,7 +71,7 @@ function apportion(counts: readonly number[], size: number): number[] {
       shares[i] = 1;
       total -= counts[i];
     }
-    // what is left may make the share of another class too small
+    // with fewer samples left, the share of another class may now be below one
     left -= small.length;
     proportional = proportional.filter((i) => shares[i] === 0);
   }
