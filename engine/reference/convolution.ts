@@ -1,12 +1,12 @@
 /**
- * Float64 twins of the kernels of convolutions and of the signed projections that come from them: direct loops, NHWC images, row-major.
+ * Float64 twins of the kernels of convolutions and of the signed projections that are made from them: direct loops over NHWC images, row-major.
  *
  * @module
  */
 
 import { type Numbers, sampleAt, stackRows, type Tensor, zeros } from "./tensor.ts";
 
-/** How a square-strided convolution walks its input. */
+/** Stride and padding of a convolution, the same along both axes. */
 export interface Stride {
   /** Pixels from one output position to the next, along both axes. */
   readonly stride: number;
@@ -15,9 +15,8 @@ export interface Stride {
 }
 
 /**
- * Calls `visit` for every output position and filter tap that meet an input pixel (not padding), position by position.
- * The three arguments are indices without their channel axis: `pixel` into `[N, H, W]`, `tap` into `[kh, kw]` and
- * `position` into `[N, Ho, Wo]`.
+ * Calls `visit` for every output position and filter tap that meet an input pixel (not padding), position by position. Its arguments are
+ * indices without the channel axis: `pixel` into `[N, H, W]`, `tap` into `[kh, kw]` and `position` into `[N, Ho, Wo]`.
  */
 function visitTaps(
   inputShape: readonly number[],
@@ -45,7 +44,7 @@ function visitTaps(
   }
 }
 
-/** `[N, Ho, Wo, Co]` of a convolution: `Ho = floor((H + 2 pad - kh) / stride) + 1`, `Wo` likewise. */
+/** Infers a convolution's output shape `[N, Ho, Wo, Co]`: `Ho = floor((H + 2 pad - kh) / stride) + 1`, `Wo` likewise. */
 function outputShapeOf(
   [count, height, width, channels]: readonly number[],
   [tapRows, tapColumns, filterChannels, outputs]: readonly number[],
@@ -75,7 +74,7 @@ function requireOutputShape(dy: Numbers, expected: readonly number[]): void {
  *
  * `x` `[N, H, W, Ci]`, `w` `[kh, kw, Ci, Co]`, `b` `[Co]`; returns `[N, Ho, Wo, Co]`.
  *
- * @throws {RangeError} the channels of `x` and `w` differ.
+ * @throws {RangeError} if the channels of `x` and `w` differ.
  */
 export function convForward(
   { x, w, b, stride, pad }: { x: Numbers; w: Numbers; b?: Numbers } & Stride,
@@ -99,9 +98,9 @@ export function convForward(
 /**
  * The gradient of `sum(dy * y)` with respect to a convolution's input.
  *
- * `dy` `[N, Ho, Wo, Co]`, `w` `[kh, kw, Ci, Co]`, `inputShape` `[N, H, W, Ci]`, which is also the result's.
+ * `dy` `[N, Ho, Wo, Co]`, `w` `[kh, kw, Ci, Co]`, `inputShape` `[N, H, W, Ci]`, which is also the result's shape.
  *
- * @throws {RangeError} the shapes do not fit.
+ * @throws {RangeError} if the shapes do not fit together.
  */
 export function convInputGradient(
   { dy, w, inputShape, stride, pad }:
@@ -122,7 +121,7 @@ export function convInputGradient(
   return dx;
 }
 
-/** Every `step`th row and column of a filter, from some on. */
+/** Every `step`th row of a filter from `first_row` on, and every `step`th column from `first_column` on. */
 export interface FilterPart {
   readonly rows: number;
   readonly columns: number;
@@ -132,9 +131,9 @@ export interface FilterPart {
 }
 
 /**
- * A filter `w` `[kh, kw, Ci, Co]`, or a part of it, as the convolution kernel reads it: `[rows*columns*Ci + 1, Co rounded up to a multiple
- * of 8]`, zeros beyond `Co`, the last row `b` `[Co]`, or zeros without it. Transposed, for the input's gradient, it is turned by half a
- * circle before the part is taken, its channels have changed places, and there is no bias.
+ * A filter `w` `[kh, kw, Ci, Co]`, or a part of it, in the layout that the convolution kernel reads: `[rows*columns*Ci + 1, Co rounded up to a
+ * multiple of 8]`, zeros beyond `Co`, the last row `b` `[Co]`, or zeros without it. Transposed, for the input's gradient, the filter is rotated
+ * by 180 degrees before the part is taken, its channel axes are swapped, and there is no bias.
  */
 export function packFilter(
   { w, b, transposed, part }: {
@@ -150,15 +149,15 @@ export function packFilter(
   const [inner, outer] = transposed ? [outputs, inputs] : [inputs, outputs];
   const width = Math.ceil(outer / 8) * 8;
   const packed = zeros([rows * columns * inner + 1, width]);
-  for (let place = 0; place < rows * columns; place++) {
-    const r = first_row + Math.floor(place / columns) * step;
-    const s = first_column + place % columns * step;
+  for (let at = 0; at < rows * columns; at++) {
+    const r = first_row + Math.floor(at / columns) * step;
+    const s = first_column + at % columns * step;
     const tap = transposed
       ? (tapRows - 1 - r) * tapColumns + tapColumns - 1 - s
       : r * tapColumns + s;
     for (let i = 0; i < inputs; i++) {
       for (let o = 0; o < outputs; o++) {
-        const [row, column] = transposed ? [place * outputs + o, i] : [place * inputs + i, o];
+        const [row, column] = transposed ? [at * outputs + o, i] : [at * inputs + i, o];
         packed.data[row * width + column] = w.data[(tap * inputs + i) * outputs + o];
       }
     }
@@ -169,7 +168,7 @@ export function packFilter(
   return packed;
 }
 
-/** Groups `[G, size]` summed: numbers `first` to `first + count` of each. */
+/** Sum over groups `[G, size]` of the elements from `first` up to but not including `first + count`: `[count]`. */
 export function sumGroups(groups: Numbers, first: number, count: number): Tensor {
   const [groupCount, size] = groups.shape;
   const sums = zeros([count]);
@@ -180,7 +179,8 @@ export function sumGroups(groups: Numbers, first: number, count: number): Tensor
 }
 
 /**
- * A sketch of a gradient `[in, out]`: `s_k = sum_io f[i, k] g[o, k] G[i, o]`, for filters `f` `[in, m]` and `g` `[out, m]`; returns `[m]`.
+ * A sketch of a gradient `G` `[in, out]`: `s_k = sum_io f[i, k] g[o, k] G[i, o]`, for random filters `inputs` `f` `[in, m]` and `deltas` `g`
+ * `[out, m]`; returns `[m]`.
  */
 export function sketchGradient(
   gradient: ArrayLike<number>,
@@ -199,12 +199,12 @@ export function sketchGradient(
   return sketch;
 }
 
-/** Products of `left` and `right` `[N, P, C]` summed over the places of each sample: `[N, C]`. */
+/** Products of `left` and `right` `[N, P, C]`, summed over the positions of each sample: `[N, C]`. */
 export function sumProducts(left: Numbers, right: Numbers): Tensor {
-  const [count, places, channels] = left.shape;
+  const [count, positions, channels] = left.shape;
   const sums = zeros([count, channels]);
   for (let at = 0; at < left.data.length; at++) {
-    const n = Math.floor(at / (places * channels));
+    const n = Math.floor(at / (positions * channels));
     sums.data[n * channels + at % channels] += left.data[at] * right.data[at];
   }
   return sums;
@@ -213,9 +213,9 @@ export function sumProducts(left: Numbers, right: Numbers): Tensor {
 /**
  * The gradient of `sum(dy * y)` with respect to a convolution's filter, summed over the batch.
  *
- * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]`, `filterShape` `[kh, kw, Ci, Co]`, which is also the result's.
+ * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]`, `filterShape` `[kh, kw, Ci, Co]`, which is also the result's shape.
  *
- * @throws {RangeError} the shapes do not fit.
+ * @throws {RangeError} if the shapes do not fit together.
  */
 export function convFilterGradient(
   { x, dy, filterShape, stride, pad }:
@@ -247,10 +247,10 @@ export function biasGradient(dy: Numbers): Tensor {
 /**
  * Plain row segments of a convolution: each sample's own `sum_p a_p ⊗ δ_p` over its output positions.
  *
- * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]` (the deltas); returns `[N, kh*kw*Ci*Co]`, ordered `[kh][kw][Ci][Co]`, or with
- * `bias` `[N, (kh*kw*Ci + 1) * Co]`, the bias's `Co` numbers last: the row of a 1 appended to every patch `a_p`.
+ * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]` (the output gradients δ); returns `[N, kh*kw*Ci*Co]`, ordered `[kh][kw][Ci][Co]`, or with `bias`
+ * `[N, (kh*kw*Ci + 1) * Co]`, where the bias's `Co` elements come last, as if a 1 were appended to every patch `a_p`.
  *
- * @throws {RangeError} the shapes do not fit.
+ * @throws {RangeError} if the shapes do not fit together.
  */
 export function projectPlain(
   { x, dy, filterShape, stride, pad, bias }:
@@ -266,7 +266,7 @@ export function projectPlain(
 }
 
 /**
- * Factored row segments of a dense layer: each sample's input `a`, a 1 after it when the layer has a `bias`, then its `δ`.
+ * Factored row segments of a dense layer: each sample's input `a`, a 1 where the layer has a `bias`, then its output gradient `δ`.
  *
  * `x` `[N, inputs]`, `dy` `[N, outputs]`; returns `[N, inputs + (bias ? 1 : 0) + outputs]`.
  */
@@ -281,8 +281,8 @@ export function projectFactored(
 }
 
 /**
- * Factored row segments of a convolution: for each output position of a sample what the filter sees there, a 1 after it when the layer has a
- * `bias`, then the position's `δ`.
+ * Factored row segments of a convolution: for each output position of a sample the patch of the input that the filter sees there, a 1 where the
+ * layer has a `bias`, then the position's output gradient `δ`.
  *
  * Sizes as in `convFilterGradient`; returns `[N, positions * (taps + (bias ? 1 : 0) + outputs)]`.
  */

@@ -1,5 +1,5 @@
 /**
- * Float64 twins of the prediction of a step, by the equations of section 2.1 and appendix A as they are written, one sample at a time.
+ * Float64 twins of the predicted effect of a training step, by the equations of the paper's section 2.1 and appendix A, one sample at a time.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function predictionErrors(
   return logits.map((z, n) => softmax(z).map((q, c) => (c === labels[n] ? 1 : 0) - q));
 }
 
-/** Equation 6, `A(x)`, `[C][C]`: `q_i (1 - q_i)` on the diagonal, `-q_i q_j` beside it. */
+/** The derivative of softmax, `A(x)` of equation 6, `[C][C]`: `q_i (1 - q_i)` on the diagonal, `-q_i q_j` elsewhere. */
 export function softmaxDerivative(logits: ArrayLike<number>): number[][] {
   const q = softmax(logits);
   return q.map((qi, i) => q.map((qj, j) => i === j ? qi * (1 - qi) : -qi * qj));
@@ -32,8 +32,8 @@ export function multiply(matrix: readonly ArrayLike<number>[], vector: ArrayLike
 }
 
 /**
- * `sum_u K(x, x_u) (p - q)(x_u)`, `[N][C]`, from blocks `K` `[N][B][C][C]` and errors `[B][C]`: the change of the logits without its
- * learning rate.
+ * The change of the logits per unit of learning rate, `sum_u K(x, x_u) (p - q)(x_u)`, `[N][C]`, from eNTK blocks `K` `[N][B][C][C]` and
+ * errors `[B][C]`.
  */
 export function sumInfluence(
   blocks: readonly (readonly (readonly ArrayLike<number>[])[])[],
@@ -46,7 +46,7 @@ export function sumInfluence(
 }
 
 /**
- * The same without a kernel: the batch's gradient first, `g = sum_u J(x_u)^T (p - q)(x_u)`, then `J(x) g`, `[N][C]`.
+ * The same change without a kernel: first the batch's gradient `g = sum_u J(x_u)^T (p - q)(x_u)`, then `J(x) g`, `[N][C]`.
  *
  * `watched` `[N][C][P]`, `batch` `[B][C][P]`, `errors` `[B][C]`.
  */

@@ -4,15 +4,13 @@
  * @module
  */
 
-import {} from "./tensor.ts";
-
-/** A stretch of a packed row. */
+/** A segment of a packed row, which holds one layer's gradient. */
 export type Segment =
-  /** The layer's contracted gradient itself: `length` numbers from `offset` on. */
+  /** The layer's contracted gradient itself: `length` elements from `offset` on. */
   | { readonly kind: "plain"; readonly offset: number; readonly length: number }
   /**
-   * For each of `positions`, one after another from `offset` on: `a`, `inputs` numbers (the 1 of a bias counted), then `δ`, `outputs`
-   * numbers; stands for the sum of all `a ⊗ δ`.
+   * The layer's gradient as factors, the sum over positions of `a ⊗ δ`: for each of `positions`, one after another from `offset` on, the
+   * `inputs` elements of `a` (the 1 of a bias counted), then the `outputs` elements of `δ`.
    */
   | {
     readonly kind: "factored";
@@ -22,18 +20,19 @@ export type Segment =
     readonly outputs: number;
   };
 
-/** A Gram matrix and what its rounding errors are proportional to. */
+/** A Gram matrix, and the magnitudes to which its rounding errors are proportional. */
 export interface Gram {
-  /** `[N, M]`. */
+  /** The matrix, `[N, M]`. */
   readonly value: Float64Array;
-  /** `[N, M]`: the same sums over the absolute values of all products. */
+  /** The same sums over the absolute values of all products, `[N, M]`. */
   readonly magnitude: Float64Array;
 }
 
 /**
- * The Gram matrix of packed rows: the sum over segments of `r · r'` (plain) and, over all pairs of positions, `(a · a')(δ · δ')` (factored).
+ * The Gram matrix of packed rows: the sum over segments of `r · r'` (plain) or, summed over all pairs of positions, `(a · a')(δ · δ')`
+ * (factored).
  *
- * `rowsA` N rows and `rowsB` M rows, laid out alike, as `segments` says; returns `[N, M]` arrays.
+ * `rowsA` are N rows and `rowsB` M rows, both laid out as `segments`; returns `[N, M]` arrays.
  */
 export function gramRows(
   rowsA: readonly ArrayLike<number>[],

@@ -1,5 +1,5 @@
 /**
- * Float64 twins of the kernels between samples: eNTK, lpNTK and pNTK, from full Jacobians.
+ * Float64 twins of the neural tangent kernels: eNTK, lpNTK and pNTK, from full Jacobians.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type Tensor, zeros } from "./tensor.ts";
 /**
  * The sign vector `s(y)` of equation 2, `[C]`: -1 everywhere, +1 at the label.
  *
- * @throws {RangeError} the label is not one of `0 .. classes - 1`.
+ * @throws {RangeError} if the label is not one of `0 .. classes - 1`.
  */
 export function signVector(label: number, classes: number): Float64Array {
   const signs = Float64Array.from({ length: classes }, (_, c) => c === label ? 1 : -1);
@@ -23,8 +23,8 @@ export function signVector(label: number, classes: number): Float64Array {
 /**
  * The empirical NTK in vector-output form, `eNTK[n, m, i, j] = dz_i(x_n)/dw · dz_j(x'_m)/dw`.
  *
- * `jacobian` `[N][C][P]`, `others` `[M][C][P]`; returns `[N, M, C, C]`. `N M C² P` products: seconds for 16 x 16 samples of
- * LeNet-5.
+ * `jacobian` `[N][C][P]`, `others` `[M][C][P]`; returns `[N, M, C, C]`. It takes `N M C² P` multiplications: seconds for
+ * 16 x 16 samples of LeNet-5.
  */
 export function entk(jacobian: Jacobian, others: Jacobian): Tensor {
   const blocks = jacobian.flatMap((sample) =>
@@ -40,7 +40,7 @@ export function entk(jacobian: Jacobian, others: Jacobian): Tensor {
 /**
  * lpNTK by the first line of equation 3: `1/C sum_ij s_i(y) s_j(y') eNTK_ij(x, x')`, with the row index `i` on the left sample.
  *
- * `jacobian` `[N][C][P]`, `labels` `[N]`, `others` `[M][C][P]`, `otherLabels` `[M]`; returns `[N, M]`. Costs what `entk` does.
+ * `jacobian` `[N][C][P]`, `labels` `[N]`, `others` `[M][C][P]`, `otherLabels` `[M]`; returns `[N, M]`. It costs as much as `entk`.
  */
 export function lpntk(
   jacobian: Jacobian,
@@ -54,13 +54,16 @@ export function lpntk(
   return contractEntk(entk(jacobian, others), signs, otherSigns);
 }
 
-/** pNTK: lpNTK with every sign +1, `[N][C][P]` and `[M][C][P]` to `[N, M]`. Costs what `entk` does. */
+/** pNTK: lpNTK with every sign +1, `[N][C][P]` and `[M][C][P]` to `[N, M]`. It costs as much as `entk`. */
 export function pntk(jacobian: Jacobian, others: Jacobian): Tensor {
   const ones = (samples: Jacobian) => samples.map((logits) => logits.map(() => 1));
   return contractEntk(entk(jacobian, others), ones(jacobian), ones(others));
 }
 
-/** `1/C sum_ij s_i s'_j eNTK_ij`: `kernel` `[N, M, C, C]`, `signs` `[N][C]`, `otherSigns` `[M][C]`; returns `[N, M]`. */
+/**
+ * Contracts an eNTK with sign vectors, `1/C sum_ij s_i s'_j eNTK_ij`: `kernel` `[N, M, C, C]`, `signs` `[N][C]`, `otherSigns` `[M][C]`; returns
+ * `[N, M]`.
+ */
 export function contractEntk(
   kernel: Tensor,
   signs: readonly ArrayLike<number>[],

@@ -1,8 +1,8 @@
 /**
- * A float64 network evaluator: forward, per-logit Jacobians and loss gradients, one sample at a time.
+ * Float64 twins of networks: logits, Jacobians and loss gradients, one sample at a time.
  *
- * Weights are PyTorch's: names and layouts of a `state_dict` (`conv1.weight` `[out, in, kh, kw]`, `fc1.weight` `[out, in]`,
- * a bias where the file has one); gradients come back in the same layouts. Activations are NHWC.
+ * Weights have the names and layouts of PyTorch's `state_dict` (`conv1.weight` `[out, in, kh, kw]`, `fc1.weight` `[out, in]`, a bias where the
+ * file has one); gradients have the same layouts. Activations are NHWC.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { biasGradient, convFilterGradient, convForward, convInputGradient } from
 import { averagePool, flatten, globalAverage, maxPool, type Step } from "./steps.ts";
 import { type Numbers, permute, sampleAt, type Tensor, zeros } from "./tensor.ts";
 
-/** One layer, as data. */
+/** A layer of a network. */
 export type Layer =
   | { readonly kind: "conv"; readonly name: string; readonly stride: number; readonly pad: number }
   | { readonly kind: "dense"; readonly name: string }
@@ -27,26 +27,26 @@ export type Layer =
   | { readonly kind: "tanh" }
   /** `x Phi(x)`, by the error function. */
   | { readonly kind: "gelu" }
-  /** 2x2 windows, 2 apart; an odd last row or column is dropped; a tie goes to the window's first pixel, row by row. */
+  /** Maximum over 2x2 windows of stride 2; an odd last row or column is dropped; a tie goes to the window's first pixel, row by row. */
   | { readonly kind: "maxPool" }
-  /** The same windows. */
+  /** Mean over the same windows. */
   | { readonly kind: "averagePool" }
-  /** To `[N, C]`. */
+  /** Mean over all pixels, to `[N, C]`. */
   | { readonly kind: "globalAverage" }
-  /** With running statistics, which are not differentiated, nor is the rest of it. */
+  /** Batch norm by its running statistics, without gradients for its parameters. */
   | { readonly kind: "batchNorm"; readonly name: string; readonly epsilon: number }
-  /** The sum of branches that all see the same input; an empty one passes it on. */
+  /** Sum of branches of the same input; an empty branch is the identity. */
   | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
-  /** To `[N, C*H*W]` in the order channel, row, column, as PyTorch flattens NCHW. */
+  /** Flattening to `[N, C*H*W]` in the order channel, row, column, as PyTorch flattens NCHW. */
   | { readonly kind: "flatten" };
 
 /** Parameters by their names in PyTorch's `state_dict`. */
 export type Weights = ReadonlyMap<string, Numbers>;
 
-/** `[N][C][P]`: for each sample and logit, its gradient over all parameters, in `state_dict` order and layout. */
+/** Gradients `[N][C][P]` of each sample's logits with respect to all parameters, in `state_dict` order and layout. */
 export type Jacobian = readonly (readonly Float64Array[])[];
 
-/** 784-128-64-10, relu: `fc1 fc2 fc3`. */
+/** MLP of 784-128-64-10 units with relu: `fc1 fc2 fc3`. */
 export const mlp: readonly Layer[] = [
   { kind: "flatten" },
   { kind: "dense", name: "fc1" },
@@ -56,7 +56,7 @@ export const mlp: readonly Layer[] = [
   { kind: "dense", name: "fc3" },
 ];
 
-/** LeNet-5 on 28x28x1 images, relu and max pooling: `conv1 conv2 fc1 fc2 fc3`, 61,706 parameters. */
+/** LeNet-5 for 28x28x1 images, with relu and max pooling: `conv1 conv2 fc1 fc2 fc3`, 61,706 parameters. */
 export const lenet5: readonly Layer[] = [
   { kind: "conv", name: "conv1", stride: 1, pad: 2 },
   { kind: "relu" },
@@ -75,7 +75,7 @@ export const lenet5: readonly Layer[] = [
 /**
  * Logits `z(x)`: `images` `[N, H, W, C]` to `[N, classes]`.
  *
- * @throws {RangeError} a parameter is missing or the shapes do not fit.
+ * @throws {RangeError} if a parameter is missing or the shapes do not fit together.
  */
 export function computeLogits(
   network: readonly Layer[],
@@ -90,9 +90,9 @@ export function computeLogits(
 /**
  * The Jacobian `dz(x)/dw` of `images` `[N, H, W, C]` by reverse mode, one sample and one logit at a time.
  *
- * Takes `8 N C P` bytes: 5 MB a sample of LeNet-5.
+ * It takes `8 N C P` bytes: 5 MB a sample of LeNet-5.
  *
- * @throws {RangeError} a parameter is missing or the shapes do not fit.
+ * @throws {RangeError} if a parameter is missing or the shapes do not fit together.
  */
 export function computeJacobian(
   network: readonly Layer[],
@@ -110,20 +110,20 @@ export function computeJacobian(
   });
 }
 
-/** What a training step needs. */
+/** Loss of a batch and its gradient. */
 export interface LossAndGradient {
   /** The mean cross-entropy, in nats. */
   readonly loss: number;
-  /** Its gradient, one tensor a parameter. */
+  /** Its gradient by the parameters' names. */
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
 
 /**
- * The mean cross-entropy `-log softmax(z(x))_y` of a batch, and its gradient over all parameters.
+ * The mean cross-entropy `-log softmax(z(x))_y` of a batch, and its gradient with respect to all parameters.
  *
  * `images` `[N, H, W, C]`, `labels` `[N]`.
  *
- * @throws {RangeError} a parameter is missing or the shapes do not fit.
+ * @throws {RangeError} if a parameter is missing or the shapes do not fit together.
  */
 export function lossAndGradient(
   network: readonly Layer[],
@@ -149,12 +149,12 @@ export function lossAndGradient(
   };
 }
 
-/** One sample's cross-entropy and its gradient `softmax(z) - onehot(y)` over the logits. */
+/** One sample's cross-entropy, and its gradient `softmax(z) - onehot(y)` with respect to the logits. */
 function crossEntropy(
   logits: Float64Array,
   label: number,
 ): { loss: number; gradient: Float64Array } {
-  // Shifting by the largest logit changes nothing but keeps the exponentials finite.
+  // Shifting by the largest logit keeps the exponentials finite and changes nothing else.
   const largest = Math.max(...logits);
   const total = logits.reduce((sum, z) => sum + Math.exp(z - largest), 0);
   return {
@@ -170,7 +170,7 @@ function forEachSample<Result>(
   return Array.from({ length: images.shape[0] }, (_, n) => compute(sampleAt(images, n), n));
 }
 
-/** The last of a sample's activations. */
+/** The last of a sample's activations: its logits. */
 function logitsOf(activations: readonly Tensor[]): Float64Array {
   return activations[activations.length - 1].data;
 }
@@ -216,7 +216,7 @@ function bindLayer(layer: Layer, weights: Weights): Step {
   }
 }
 
-/** The input and then every layer's output. */
+/** Runs the network forward; returns the input and then every layer's output. */
 function runForward(steps: readonly Step[], image: Tensor): Tensor[] {
   const activations = [image];
   for (const step of steps) activations.push(step.forward(activations[activations.length - 1]));
@@ -239,7 +239,7 @@ function runBackward(
   return { dx: dy, gradients: gradients.flat() };
 }
 
-/** A layer's weight and, where there is one, its bias, with their names. */
+/** Reads a layer's weight and, where it has one, its bias; `parameters` has their names and shapes. */
 function readParameters(name: string, weights: Weights) {
   const weight = weights.get(`${name}.weight`);
   const bias = weights.get(`${name}.bias`);
@@ -273,7 +273,7 @@ function bindConv(
   };
 }
 
-/** `y = W x + b`, `W` `[out, in]`. */
+/** A dense layer `y = W x + b`, for `W` `[out, in]`. */
 function bindDense(name: string, weights: Weights): Step {
   const { weight, bias, parameters } = readParameters(name, weights);
   const [outputs, inputs] = weight.shape;

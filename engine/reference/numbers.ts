@@ -1,20 +1,19 @@
 /**
- * How far a float32 result may be from the exact one, and the comparison that holds it to that.
+ * Bounds on the rounding errors of float32 results, and comparisons within such bounds.
  *
  * @module
  */
 
-/** The unit round-off `u` of float32: half the gap between 1 and the next number. */
+/** The unit round-off `u` of float32: half the distance from 1 to the next number. */
 export const UNIT_ROUNDOFF = 2 ** -24;
 
 /**
  * The bound on the error of a float32 dot product, in any order of summation: `gamma_n * magnitude`, `gamma_n = n u / (1 - n u)`.
  *
- * `length` is the number n of rounding steps on the longest path from a product to the result (for a dot product its
- * length), `magnitude` the sum of the absolute products. Holds for inputs that are exact in float32 and sums that neither
- * overflow nor underflow.
+ * `length` is the number n of rounding steps on the longest path from a product to the result (for a dot product its length), `magnitude` the
+ * sum of the absolute products. The bound holds for inputs that are exact in float32 and sums that neither overflow nor underflow.
  *
- * @throws {RangeError} `n u` reaches 1, where the bound says nothing.
+ * @throws {RangeError} if `n u` reaches 1, where there is no bound.
  */
 export function dotBound(length: number, magnitude: number): number {
   const growth = length * UNIT_ROUNDOFF;
@@ -24,20 +23,20 @@ export function dotBound(length: number, magnitude: number): number {
   return growth / (1 - growth) * magnitude;
 }
 
-/** How far numbers are from those that are needed. */
+/** Errors of numbers in units of their bounds. */
 export interface Comparison {
-  /** The largest error in units of its element's bound; infinite where an element is missing, too many, or no number. */
+  /** Largest error in units of its element's bound; infinite where an element is missing, surplus or NaN. */
   readonly excess: number;
-  /** The element that has it; -1 where there is no element. */
+  /** Index of the element with that error; -1 where there is no element. */
   readonly worst: number;
-  /** Elements that are further off than their bound. */
+  /** Number of elements whose error exceeds their bound. */
   readonly failures: number;
 }
 
 /**
- * Holds every element to its own bound.
+ * Compares every element within its own bound.
  *
- * A NaN fails, wherever it stands and whatever comes after it; so does an infinity, and a bound that is infinite (it could not fail).
+ * A NaN always fails, and so do an infinity and an infinite bound, which nothing could exceed.
  */
 export function compareNumbers(
   actual: ArrayLike<number>,
@@ -51,7 +50,7 @@ export function compareNumbers(
     const passes = error <= largest && largest < Infinity;
     if (!passes) failures++;
     const own = passes && error === 0 ? 0 : error / largest;
-    // what is no number is further off than any
+    // NaN ranks as the largest error
     const ranked = own >= 0 && largest < Infinity ? own : Infinity;
     if (ranked > excess) [worst, excess] = [i, ranked];
   }
@@ -59,9 +58,10 @@ export function compareNumbers(
 }
 
 /**
- * Holds every element to its own bound as `compareNumbers` does, and names the worst: the one with the largest error in units of its bound.
+ * Asserts that every element is within its own bound, as `compareNumbers` does.
  *
- * @throws {Error} the lengths differ, or an element is further from `expected` than `bound(i)`.
+ * @throws {Error} if the lengths differ, or an element differs from `expected` by more than `bound(i)`; the message names the element with the
+ * largest error in units of its bound.
  */
 export function assertClose(
   actual: ArrayLike<number>,

@@ -1,12 +1,12 @@
 /**
- * Float64 twins of the kernels of activations, pooling, the loss and a training step.
+ * Float64 twins of the kernels of activations, pooling, the loss and the optimiser's step.
  *
  * @module
  */
 
 import { type Numbers, sampleAt, stackRows, type Tensor, zeros } from "./tensor.ts";
 
-/** `max(x, 0)` element by element. */
+/** Relu, `max(x, 0)` element by element. */
 export function reluForward(x: Numbers): Tensor {
   return { shape: x.shape, data: Float64Array.from(x.data, (value) => Math.max(value, 0)) };
 }
@@ -19,12 +19,12 @@ export function reluGradient(y: Numbers, dy: Numbers): Tensor {
   };
 }
 
-/** `tanh(x)` element by element. */
+/** Hyperbolic tangent, `tanh(x)` element by element. */
 export function tanhForward(x: Numbers): Tensor {
   return { shape: x.shape, data: Float64Array.from(x.data, Math.tanh) };
 }
 
-/** The gradient of `sum(dy * tanhForward(x))` with respect to `x`: `dy / cosh(x)^2`, which `1 - tanh(x)^2` would lose where that rounds to 0. */
+/** The gradient of `sum(dy * tanhForward(x))` with respect to `x`: `dy / cosh(x)^2`, since `1 - tanh(x)^2` rounds to 0 for large `x`. */
 export function tanhGradient(x: Numbers, dy: Numbers): Tensor {
   return {
     shape: x.shape,
@@ -32,7 +32,7 @@ export function tanhGradient(x: Numbers, dy: Numbers): Tensor {
   };
 }
 
-/** `x Phi(x)` element by element, with the normal distribution's `Phi`. */
+/** Gelu, `x Phi(x)` element by element, with the normal distribution's `Phi`. */
 export function geluForward(x: Numbers): Tensor {
   return { shape: x.shape, data: Float64Array.from(x.data, (value) => value * normalBelow(value)) };
 }
@@ -48,16 +48,16 @@ export function geluGradient(x: Numbers, dy: Numbers): Tensor {
   };
 }
 
-/** `phi(x)`, the normal distribution's density. */
+/** Density `phi(x)` of the normal distribution. */
 export function normalDensity(x: number): number {
   return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
 }
 
-/** `Phi(x)`, the normal distribution's share below `x`, to some units of float64 of itself. */
+/** Distribution function `Phi(x)` of the normal distribution, to a few units in the last place of float64. */
 export function normalBelow(x: number): number {
   const a = Math.abs(x);
   if (a < 2) {
-    // phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...), without cancellation, is what lies between 0 and x
+    // Phi(x) - 1/2 = phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...), without cancellation
     let [sum, term] = [0, x];
     for (let n = 3; sum + term !== sum; n += 2) {
       sum += term;
@@ -65,21 +65,21 @@ export function normalBelow(x: number): number {
     }
     return 0.5 + normalDensity(x) * sum;
   }
-  // phi(a) / (a + 1 / (a + 2 / (a + 3 / ...))) lies beyond a
+  // Phi(-a) = phi(a) / (a + 1 / (a + 2 / (a + 3 / ...)))
   let fraction = a;
   for (let n = 200; n > 0; n--) fraction = a + n / fraction;
   const beyond = normalDensity(a) / fraction;
   return x < 0 ? beyond : 1 - beyond;
 }
 
-/** Where each window of `maxPool` has its largest pixel, the first of several: `[N, H / size, W / size, C]` indices into `x`. */
+/** Finds the largest pixel of each window of `maxPool`, the first of several: `[N, H / size, W / size, C]` indices into `x`. */
 function findLargest(
   { shape, data }: Numbers,
   size: number,
-): { shape: number[]; places: number[] } {
+): { shape: number[]; indices: number[] } {
   const [count, height, width, channels] = shape;
   const [rows, columns] = [Math.floor(height / size), Math.floor(width / size)];
-  const places: number[] = [];
+  const indices: number[] = [];
   for (let n = 0; n < count; n++) {
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
@@ -89,28 +89,28 @@ function findLargest(
             const pixel = (n * height + row * size + i) * width + column * size + j;
             return pixel * channels + c;
           });
-          places.push(window.reduce((best, at) => data[at] > data[best] ? at : best));
+          indices.push(window.reduce((best, at) => data[at] > data[best] ? at : best));
         }
       }
     }
   }
-  return { shape: [count, rows, columns, channels], places };
+  return { shape: [count, rows, columns, channels], indices };
 }
 
-/** The maximum over `size` x `size` windows that do not overlap, `x` `[N, H, W, C]`; a remainder at the edge is left out. */
+/** The maximum over `size` x `size` windows that do not overlap, `x` `[N, H, W, C]`; rows and columns left over at the edge are ignored. */
 export function maxPool(x: Numbers, size: number): Tensor {
-  const { shape, places } = findLargest(x, size);
-  return { shape, data: Float64Array.from(places, (place) => x.data[place]) };
+  const { shape, indices } = findLargest(x, size);
+  return { shape, data: Float64Array.from(indices, (index) => x.data[index]) };
 }
 
-/** The gradient of `sum(dy * maxPool(x, size))` with respect to `x`; the first of several maxima takes it all. */
+/** The gradient of `sum(dy * maxPool(x, size))` with respect to `x`; the first of several equal maxima takes all of it. */
 export function maxPoolGradient(x: Numbers, dy: Numbers, size: number): Tensor {
   const dx = zeros(x.shape);
-  findLargest(x, size).places.forEach((place, i) => dx.data[place] += dy.data[i]);
+  findLargest(x, size).indices.forEach((index, i) => dx.data[index] += dy.data[i]);
   return dx;
 }
 
-/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. A loss that is all but 0 keeps its digits. */
+/** Each sample's cross-entropy in nats, `logits` `[N, C]`; returns `[N]`. A loss near 0 keeps its digits. */
 export function crossEntropy(logits: Numbers, labels: ArrayLike<number>): Tensor {
   const losses = Array.from(labels, (label, n) => {
     const { data } = sampleAt(logits, n);
@@ -125,8 +125,8 @@ export function crossEntropy(logits: Numbers, labels: ArrayLike<number>): Tensor
 }
 
 /**
- * The gradient of `sum(deltas * crossEntropy(logits, labels))` for `logits` `[N, C]`, which is also the result's shape: at the label less the
- * sum of the other classes' softmax, which is the label's less 1.
+ * The gradient of `sum(deltas * crossEntropy(logits, labels))` with respect to `logits` `[N, C]`, which is also the result's shape. At the label
+ * it is computed as minus the sum of the other classes' softmax, which equals the label's softmax - 1.
  */
 export function crossEntropyGradient(
   logits: Numbers,
@@ -144,7 +144,7 @@ export function crossEntropyGradient(
   return stackRows(rows);
 }
 
-/** One step of SGD with momentum and weight decay, as PyTorch takes it: `v' = m v + (g + d w)`, `w' = w - r v'`. */
+/** One step of SGD with momentum and weight decay, as in PyTorch: `v' = m v + (g + d w)`, `w' = w - r v'`. */
 export function momentumStep(
   weights: ArrayLike<number>,
   velocities: ArrayLike<number>,

@@ -1,5 +1,5 @@
 /**
- * Float64 twins of the scores by which others prune: gradient norms, forgetting events, centers.
+ * Float64 twins of published pruning scores: gradient norms (GraNd), forgetting events, k-center.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { type Layer, lossAndGradient, type Weights } from "./network.ts";
 import { type Numbers, sampleAt } from "./tensor.ts";
 
-/** GraNd: the norm of each sample's own gradient of the loss over all parameters; `images` `[N, H, W, C]`, `labels` `[N]`, to `[N]`. */
+/** GraNd: the norm of each sample's gradient of the loss with respect to all parameters; `images` `[N, H, W, C]`, `labels` `[N]`, to `[N]`. */
 export function gradientNorms(
   network: readonly Layer[],
   weights: Weights,
@@ -24,7 +24,10 @@ export function gradientNorms(
   });
 }
 
-/** Forgetting events: `right[epoch][sample]` to how often right was followed by wrong, infinite for a sample that was never right. */
+/**
+ * Forgetting events of each sample, from `right[epoch][sample]`: how often it was classified rightly and in the next epoch wrongly; infinite for
+ * a sample that never was classified rightly.
+ */
 export function countForgettings(right: readonly (readonly boolean[])[]): number[] {
   return right[0].map((_, n) => {
     const answers = right.map((epoch) => epoch[n]);
@@ -33,7 +36,7 @@ export function countForgettings(right: readonly (readonly boolean[])[]): number
   });
 }
 
-/** K-center greedy from sample 0: always the sample whose nearest center is farthest, the lowest index on a tie; `[N][D]`. */
+/** Greedy k-center from sample 0: next is always the sample farthest from its nearest center, the lowest index on a tie; features `[N][D]`. */
 export function greedyCenters(features: readonly ArrayLike<number>[], size: number): number[] {
   const squaredDistance = (i: number, j: number) =>
     Array.from(features[i]).reduce((sum, value, d) => sum + (value - features[j][d]) ** 2, 0);

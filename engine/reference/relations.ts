@@ -1,5 +1,5 @@
 /**
- * Float64 twins of what a kernel says about samples: redundancy, relations, nearest samples, farthest-point clusters.
+ * Float64 twins of the analyses of a kernel: redundancy, relations, nearest samples, farthest-point clusters.
  *
  * Every `kappa` is a symmetric `[N, N]` kernel, row-major.
  *
@@ -73,7 +73,7 @@ export function classMeans(
   });
 }
 
-/** How many pairs of samples stand in which relation. */
+/** Numbers of pairs of samples in each relation. */
 export interface RelationCounts {
   interchangeable: number;
   contradictory: number;
@@ -81,16 +81,16 @@ export interface RelationCounts {
   between: number;
 }
 
-/** Where one relation ends and the next begins. */
+/** Bounds between the relations. */
 export interface Thresholds {
-  /** `t`: the share of both self-similarities that the similarity must reach, in (1/2, 1]. */
+  /** Share `t` of both self-similarities, in (1/2, 1], from which on a pair is interchangeable, or with the sign changed contradictory. */
   readonly threshold: number;
-  /** `eps`: how far from 0 still counts as unrelated. */
+  /** Share `eps` of both self-similarities up to which a pair is unrelated. */
   readonly tolerance: number;
 }
 
 /**
- * Relations (appendix C, on signed projections). With `a = kappa(x, x') / kappa(x, x)` and `b = kappa(x, x') / kappa(x', x')`:
+ * Relations (appendix C of the paper, on signed projections). With `a = kappa(x, x') / kappa(x, x)` and `b = kappa(x, x') / kappa(x', x')`:
  * interchangeable when both are at least `threshold`; contradictory when both are at most `-threshold`; unrelated when
  * both are within `tolerance` of 0; otherwise in between.
  *
@@ -127,21 +127,21 @@ function relate(a: number, b: number, { threshold, tolerance }: Thresholds): key
 
 /** A farthest-point clustering. */
 export interface Clusters {
-  /** `[M]`: each cluster's centroid, a sample index, in the order the clusters were founded. */
+  /** Sample index of each cluster's centroid, `[M]`, in the order in which the clusters were made. */
   readonly centroids: Int32Array;
-  /** `[N]`: each sample's cluster, an index into `centroids`. */
+  /** Cluster of each sample, `[N]`, an index into `centroids`. */
   readonly assignment: Int32Array;
 }
 
-/** How many centroids a ratio stands for: `max(1, floor(ratio * count))`, of the decimal numbers. */
+/** Number of centroids for a ratio: `max(1, floor(ratio * count))`, of the decimal product. */
 export function centroidCount(ratio: number, count: number): number {
   return Math.max(1, shareOf(ratio, count));
 }
 
 /**
- * Farthest-point clustering with lists, algorithm 3 made exact: a founding sample leaves its old list (the listing forgets
- * to say so), so a centroid never moves; a tie for the next centroid goes to the older cluster, then to the lower index;
- * a tie for the first one to the lowest index. With more centroids asked for than samples every sample gets its own cluster.
+ * Farthest-point clustering with lists, algorithm 3 of the paper made exact: a new centroid leaves its old list (the paper's listing leaves this
+ * out), so that a centroid never moves; a tie for the next centroid goes to the older cluster, then to the lower index; a tie for the first one
+ * to the lowest index. With more clusters than samples every sample is a cluster of its own.
  */
 export function farthestPointClusters(
   kappa: ArrayLike<number>,
@@ -152,10 +152,10 @@ export function farthestPointClusters(
   const samples = Array.from({ length: count }, (_, i) => i);
   const first = samples.reduce((best, i) => similarity(i, i) > similarity(best, best) ? i : best);
   const centroids = [first];
-  const members = [samples.filter((i) => i !== first)]; // a cluster's samples but its centroid, ascending
+  const members = [samples.filter((i) => i !== first)]; // samples of each cluster without its centroid, in increasing order
 
   while (centroids.length < clusters && centroids.length < count) {
-    // 1. The sample least similar to its own centroid founds the new cluster.
+    // 1. The sample least similar to its own centroid becomes the centroid of a new cluster.
     let least = Infinity;
     let founder = -1;
     members.forEach((list, j) =>
@@ -181,8 +181,8 @@ export function farthestPointClusters(
 }
 
 /**
- * Farthest-point clustering inside each class, `max(1, floor(ratio * N_c))` centroids a class; clusters are numbered on
- * over the classes in ascending order of label.
+ * Farthest-point clustering inside each class, with `max(1, floor(ratio * N_c))` centroids a class; clusters are numbered through all classes,
+ * in increasing order of the labels.
  *
  * `kappa` `[N, N]`, `labels` `[N]`; centroids are indices into all N samples.
  */

@@ -1,10 +1,10 @@
 /**
- * Shares of counts by long multiplication, digit by digit as on paper.
+ * Float64 twin of shares of counts: long multiplication, decimal digit by digit.
  *
  * @module
  */
 
-/** The whole part of `share * count` in decimal, or with `isRounded` the nearest integer, a half going up. */
+/** The decimal product `share * count` rounded down, or with `isRounded` to the nearest integer, a half up. */
 export function shareOf(share: number, count: number, isRounded = false): number {
   const [whole, fraction] = writeOut(share).split(".");
   const digits = [...whole, ...fraction].map(Number);
@@ -20,7 +20,7 @@ export function shareOf(share: number, count: number, isRounded = false): number
   return Number(kept) + Number(isUp);
 }
 
-/** `1.5e-7` as `0.00000015`: what JavaScript prints, with every zero. */
+/** Writes a number in decimal notation, `1.5e-7` as `0.00000015`. */
 function writeOut(value: number): string {
   const [digits, power = "0"] = String(value).split("e");
   const [whole, fraction = ""] = digits.split(".");

@@ -1,16 +1,16 @@
 /**
- * Layers without parameters as the float64 network takes them: pooling and flattening, with their vector-Jacobian products.
+ * Layers without parameters of the float64 networks: pooling and flattening, with their vector-Jacobian products.
  *
  * @module
  */
 import { permute, sizeOf, type Tensor, zeros } from "./tensor.ts";
 
-/** A layer with its weights: what it computes, and its vector-Jacobian product. */
+/** A layer with its weights: its forward pass and its vector-Jacobian product. */
 export interface Step {
-  /** Empty for a layer that learns nothing. */
+  /** Names and shapes of its parameters; empty for a layer without any. */
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
   forward(x: Tensor): Tensor;
-  /** From the gradient at the output: the one at the input, and one for each of `parameters`, in their layout. */
+  /** Computes from the output gradient `dy` the input gradient `dx` and one gradient for each of `parameters`, in their layout. */
   backward(x: Tensor, dy: Tensor): { dx: Tensor; gradients: Float64Array[] };
 }
 
@@ -48,7 +48,7 @@ export const averagePool: Step = {
   },
 };
 
-/** Every pixel of a 2x2 window of `x` `[1, H, W, C]`, and its window's position, both as indices. */
+/** Calls `visit` for every pixel of a 2x2 window of `x` `[1, H, W, C]`, with the indices of the pixel and of its window. */
 function visitWindows({ shape }: Tensor, visit: (pixel: number, position: number) => void): void {
   const [, height, width, channels] = shape;
   const [rows, columns] = [Math.floor(height / 2), Math.floor(width / 2)];
@@ -79,7 +79,7 @@ export const globalAverage: Step = {
   },
 };
 
-/** For each pooled value, the index in `x` `[1, H, W, C]` of the first largest of its 2x2 window. */
+/** Finds the index in `x` `[1, H, W, C]` of the largest pixel of each 2x2 window, the first of several. */
 function largestPixels(x: Tensor): number[] {
   const [, , width, channels] = x.shape;
   const pooledShape = pooledShapeOf(x.shape);

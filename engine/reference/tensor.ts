@@ -1,17 +1,17 @@
 /**
- * Arrays with a shape, and the one rearrangement the oracle needs. The oracle's own types: it imports nothing from outside
- * its folder, so that it cannot share a mistake with what it checks.
+ * Arrays with a shape, the types of the float64 twins. The twins import nothing from outside their folder, so that they cannot share a mistake
+ * with the code that they check.
  *
  * @module
  */
 
-/** Numbers with a shape, row-major: what the oracle reads. Float32 arrays are exact here. */
+/** An array with a shape, row-major: the inputs of float64 twins, for which float32 arrays are exact. */
 export interface Numbers {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
 }
 
-/** Float64 numbers with a shape, row-major: what the oracle computes. */
+/** A float64 array with a shape, row-major: the results of float64 twins. */
 export interface Tensor extends Numbers {
   readonly data: Float64Array;
 }
@@ -29,7 +29,7 @@ export function zeros(shape: readonly number[]): Tensor {
 /**
  * Sample `n` of a batch, as a batch of one: `[N, ...]` to `[1, ...]`, copied.
  *
- * @throws {RangeError} there is no sample `n`.
+ * @throws {RangeError} if there is no sample `n`.
  */
 export function sampleAt(batch: Numbers, n: number): Tensor {
   const [count, ...rest] = batch.shape;
@@ -42,9 +42,9 @@ export function sampleAt(batch: Numbers, n: number): Tensor {
 }
 
 /**
- * Reorders the axes: axis `k` of the result is axis `axes[k]` of the source, as `permute` in PyTorch, copied.
+ * Permutes axes, as PyTorch's `permute`: axis `k` of the result is axis `axes[k]` of the source. The result is a copy.
  *
- * @throws {RangeError} `axes` does not name every axis.
+ * @throws {RangeError} if `axes` does not name every axis once.
  */
 export function permute(source: Numbers, axes: readonly number[]): Tensor {
   if (source.shape.some((_, axis) => !axes.includes(axis)) || axes.length !== source.shape.length) {
@@ -66,7 +66,7 @@ export function permute(source: Numbers, axes: readonly number[]): Tensor {
   return result;
 }
 
-/** Rows of equal length as one `[rows, length]` tensor. */
+/** Stacks rows of equal length into one tensor `[rows, length]`. */
 export function stackRows(rows: readonly number[][]): Tensor {
   return { shape: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) };
 }

@@ -1,5 +1,5 @@
 /**
- * Which samples a stored kernel is of, where they are a part of their split.
+ * Indices of the samples of a stored kernel, where they are a subset of their split.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import { encodeNpy, readNpy } from "../formats/npy.ts";
 import type { ZarrArray } from "../formats/zarr.ts";
 import { FileError } from "../errors.ts";
 
-/** Where the samples of either side of a kernel stand in their whole split, `[N]` i32; nothing of a side that is a whole one. */
+/** Indices of a kernel's samples in their whole split, `[N]` i32; absent for a side that is a whole split. */
 export interface KernelIndices {
-  /** Kept in `samples.npy`. */
+  /** Samples of the rows, kept in `samples.npy`. */
   readonly rows?: Int32Array;
-  /** Kept in `test_samples.npy`; of columns that are other samples than the rows. */
+  /** Samples of the columns where they are others than those of the rows, kept in `test_samples.npy`. */
   readonly columns?: Int32Array;
 }
 
 const ROWS_FILE = "samples.npy";
 const COLUMNS_FILE = "test_samples.npy";
 
-/** Files beside the chunks. */
+/** Names of the files that hold the indices. */
 export const INDEX_FILES = [ROWS_FILE, COLUMNS_FILE] as const;
 
-/** The attribute with their SHA-256, by which a store knows its samples even where the pictures of others are the same. */
+/** Attribute that holds the SHA-256 of the indices, so that a store tells its samples from others with the same images. */
 const ATTRIBUTE = "indices";
 
-/** Attributes of a store of these samples. */
+/** Returns the attributes of a store of these samples. */
 export function describeIndices({ rows, columns }: KernelIndices = {}): Record<string, unknown> {
   if (!rows && !columns) return { [ATTRIBUTE]: undefined };
   const hashes = {
@@ -36,7 +36,7 @@ export function describeIndices({ rows, columns }: KernelIndices = {}): Record<s
   return { [ATTRIBUTE]: hashes };
 }
 
-/** Writes the files of a new store, and again those that went missing. */
+/** Writes the index files of a store that do not exist. */
 export async function writeIndices(
   folder: string,
   { rows, columns }: KernelIndices = {},
@@ -49,9 +49,9 @@ export async function writeIndices(
 }
 
 /**
- * Reads which samples the rows are; undefined where they are a whole split.
+ * Reads the indices of the rows' samples; undefined where they are a whole split.
  *
- * @throws {FileError} when the file that tells is missing, or not the one that the store was written with.
+ * @throws {FileError} when their file is missing, or not the one that the store was written with.
  */
 export async function readIndices(
   folder: string,

@@ -1,14 +1,18 @@
 /**
- * What makes numbers a kernel of samples with themselves, a matrix of products `phi . phi'`: it is symmetric, and its diagonal not negative.
+ * Checks that a matrix can be a kernel of samples with themselves, of products `phi . phi'`: it is symmetric, and its diagonal is not negative.
  *
  * @module
  */
 import { DataError } from "../errors.ts";
 
-/** Asymmetry relative to the largest entry that rounding in another program may leave. */
+/** Largest asymmetry that rounding in another program may leave, relative to the largest entry. */
 const ASYMMETRY = 1e-4;
 
-/** @throws {DataError} if a self-similarity is negative; the message names the first. */
+/**
+ * Checks the diagonal, `[N]`.
+ *
+ * @throws {DataError} if a self-similarity is negative; the message names the first.
+ */
 export function checkDiagonal(name: string, diagonal: Float32Array | Float64Array): void {
   const bad = diagonal.findIndex((value) => value < 0);
   if (bad < 0) return;
@@ -20,11 +24,11 @@ export function checkDiagonal(name: string, diagonal: Float32Array | Float64Arra
 }
 
 /**
- * Compares the entries on both sides of the diagonal.
+ * Compares two entries that mirror each other at the diagonal.
  *
- * @param value at [row, column]
- * @param other at [column, row]
- * @param largest entry of the whole kernel, in absolute value
+ * @param value entry at [row, column]
+ * @param other entry at [column, row]
+ * @param largest largest absolute value of the whole kernel
  * @throws {DataError} if the two differ by more than rounding.
  */
 export function checkPair(

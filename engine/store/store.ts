@@ -1,5 +1,5 @@
 /**
- * Kernels in a Zarr store, read chunk by chunk.
+ * Stored kernels: kernel matrices in a Zarr store, read chunk by chunk.
  *
  * @module
  */
@@ -25,52 +25,52 @@ import type { OnProgress } from "../gpu/pace.ts";
 import { readIndices } from "./index_files.ts";
 
 /**
- * Which chunks of a kernel are stored: of a symmetric one those on and above the diagonal (`upper`) or all of them (`full`); `none` is a
- * kernel of two sets of samples, all of it.
+ * Chunks that are stored of a kernel: of a symmetric one those on and above the diagonal (`upper`) or all of them (`full`); `none` means a
+ * kernel between two sets of samples, all of whose chunks are stored.
  */
 export type Symmetry = "upper" | "full" | "none";
 
 /** Attribute that holds the {@link Symmetry}. */
 export const SYMMETRY = "symmetric";
 
-/** 64 chunks of 4 MiB. */
+/** Bytes of chunks that are kept in memory: 64 chunks of 4 MiB. */
 const CACHE_BYTES = 2 ** 28;
 
-/** Chunks that stand for the tile of a pair of blocks. */
+/** Lists the chunks that hold the tile of a pair of blocks. */
 export function listChunks({ row, column }: BlockPair, symmetry: Symmetry): BlockPair[] {
   const both = symmetry === "full" && row !== column;
   return both ? [{ row, column }, { row: column, column: row }] : [{ row, column }];
 }
 
-/** Rows and columns of an array's grid of chunks. */
+/** Counts the rows and columns of an array's grid of chunks. */
 function countBlocks({ shape, chunkShape }: Pick<ZarrArray, "shape" | "chunkShape">): number[] {
   return shape.map((size, axis) => Math.ceil(size / chunkShape[axis]));
 }
 
-/** Tiles of an array's grid of chunks. */
+/** Lists the tiles of an array's grid of chunks. */
 export function listTiles({ shape, chunkShape }: ZarrArray, symmetry: Symmetry): BlockPair[] {
   const [rows, columns] = countBlocks({ shape, chunkShape });
   return pairBlocks(rows, columns, symmetry !== "none");
 }
 
 /**
- * Whether a chunk's file is there.
+ * Returns whether a chunk's file exists.
  *
- * @throws {FileError} when it is, but of another size
+ * @throws {FileError} when it exists, but has another size
  */
 export async function hasChunk(path: string, chunkShape: Extent): Promise<boolean> {
   const sizeBytes = await measureFile(path);
   if (sizeBytes === undefined) return false;
-  // reading it says what is wrong with it
+  // reading it throws the error that says what is wrong
   if (sizeBytes !== measureChunk(chunkShape)) await loadChunk(path, chunkShape);
   return true;
 }
 
 /**
- * How many tiles of a symmetric kernel have all their chunks. Goes through the files that there are, since the array may say that there are
- * any number of them.
+ * Counts the tiles of a symmetric kernel whose chunks all exist. It lists files instead of looking for every chunk, since the array's
+ * description may claim any number of them.
  *
- * @throws {FileError} when a chunk is of another size
+ * @throws {FileError} when a chunk has another size
  */
 async function countTiles(
   folder: string,
@@ -96,7 +96,7 @@ async function countTiles(
   return count;
 }
 
-/** Entries of a folder whose names are numbers; none where there is no folder. */
+/** Lists the entries of a folder whose names are numbers; none where there is no folder. */
 async function listNumbers(folder: string): Promise<number[]> {
   try {
     const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
@@ -110,8 +110,8 @@ async function listNumbers(folder: string): Promise<number[]> {
 /**
  * Reads and checks one chunk, `chunkShape` f32, row-major.
  *
- * @throws {FileError} when it is missing, or its size or checksum is wrong
- * @throws {NonFiniteError} when a number within the array's shape is not finite; the message names its row and column
+ * @throws {FileError} when the chunk is missing, or its size or checksum is wrong
+ * @throws {NonFiniteError} when an element within the array's shape is not finite; the message names its row and column
  */
 export async function readChunk(
   folder: string,
@@ -134,9 +134,7 @@ export async function readChunk(
   return values;
 }
 
-/**
- * @throws {NonFiniteError} when a number of a tile is not finite; the message names its row and column.
- */
+/** @throws {NonFiniteError} when an element of a tile is not finite; the message names its row and column. */
 export function checkFinite(name: string, tile: Omit<Tile, "mirrored">): void {
   const { firstRow, firstColumn, rowCount, columnCount, values, stride } = tile;
   for (let i = 0; i < rowCount; i++) {
@@ -154,10 +152,10 @@ export function checkFinite(name: string, tile: Omit<Tile, "mirrored">): void {
 }
 
 /**
- * A symmetric kernel in a Zarr store, complete; it is read chunk by chunk, and no more than 256 MiB of it are kept in memory.
+ * A complete symmetric kernel in a Zarr store. It is read chunk by chunk, and at most 256 MiB of it are kept in memory.
  *
- * The first time that a chunk is read its checksum is compared, every number must be finite, and none other than its mirror image, which
- * takes reading that as well where a `full` store holds it.
+ * When a chunk is read for the first time its checksum is compared, and its elements must be finite and equal to those of its mirror image,
+ * which is read as well where a `full` store holds it.
  */
 export class KernelStore {
   /** Number of samples. */
@@ -166,14 +164,14 @@ export class KernelStore {
   readonly #edge: number;
   readonly #cache = new Map<string, Float32Array<ArrayBuffer>>();
   readonly #checked = new Set<string>();
-  /** Largest number on the diagonal. */
+  /** Largest element of the diagonal. */
   #largest: number | undefined;
 
   private constructor(
     readonly path: string,
     private readonly array: ZarrArray,
     private readonly symmetry: Symmetry,
-    /** Where each sample stands in its whole split, `[N]` i32; undefined of a kernel of a whole one. */
+    /** Index of each sample in its whole split, `[N]` i32; undefined for the kernel of a whole split. */
     readonly indices: Int32Array | undefined,
     private readonly cacheBytes: number,
   ) {
@@ -181,7 +179,7 @@ export class KernelStore {
     this.#edge = array.chunkShape[0];
   }
 
-  /** What the store says that its numbers were computed from. */
+  /** Attributes of the store: the settings, weights and data that the kernel was computed from. */
   get attributes(): ZarrArray["attributes"] {
     return this.array.attributes;
   }
@@ -189,8 +187,8 @@ export class KernelStore {
   /**
    * Opens a store.
    *
-   * @param options.cacheBytes bytes of chunks that are kept at most for reading rows; one chunk is kept whatever its size
-   * @throws {FileError} when it is missing, unfinished, or not as `gram` writes it; unfinished says how many tiles are missing
+   * @param options.cacheBytes most bytes of chunks that are kept in memory; one chunk is kept whatever its size
+   * @throws {FileError} when the store is missing, incomplete (the message says how many tiles exist), or of another format
    * @throws {DataError} when it holds no symmetric kernel
    */
   static async open(
@@ -230,7 +228,7 @@ export class KernelStore {
   }
 
   /**
-   * SHA-256 of what the store holds, by the checksums of its chunks: it takes a short read of each.
+   * Hashes the kernel (SHA-256) by the checksums of its chunks, which takes a short read of each.
    *
    * @returns 64 hexadecimal digits
    */
@@ -248,7 +246,7 @@ export class KernelStore {
     return createHash("sha256").update(text).digest("hex");
   }
 
-  /** The tiles on and above the diagonal, one after another. */
+  /** Yields the tiles on and above the diagonal, one after another. */
   async *readTiles(onProgress?: OnProgress): AsyncGenerator<Tile> {
     const tiles = listTiles(this.array, this.symmetry);
     for (const [done, { row, column }] of tiles.entries()) {
@@ -267,9 +265,9 @@ export class KernelStore {
   }
 
   /**
-   * The diagonal, `[N]` f32.
+   * Reads the diagonal, `[N]` f32.
    *
-   * @throws {DataError} when one of its numbers is negative; the message names the sample
+   * @throws {DataError} when one of its elements is negative; the message names the sample
    */
   async readDiagonal(): Promise<Float32Array<ArrayBuffer>> {
     const diagonal = new Float32Array(this.size);
@@ -284,38 +282,38 @@ export class KernelStore {
   }
 
   /**
-   * One row of the whole matrix, `[N]` f32.
+   * Reads one row of the whole matrix, `[N]` f32.
    *
-   * Of a chunk that is checked already it reads the row alone; where only the mirror image is stored it needs that whole chunk, so rows
-   * come faster from a `full` store.
+   * From a chunk that was checked before it reads the row alone; where only the mirror image is stored it reads that whole chunk, so rows are
+   * read faster from a `full` store.
    */
   async readRow(row: number): Promise<Float32Array<ArrayBuffer>> {
     const values = new Float32Array(this.size);
     const own = Math.floor(row / this.#edge);
-    const place = row % this.#edge;
+    const within = row % this.#edge;
     for (let other = 0; other * this.#edge < this.size; other++) {
       const part = values.subarray(other * this.#edge, (other + 1) * this.#edge);
       if (this.symmetry === "full" || other >= own) {
-        await this.#copyRow({ row: own, column: other }, place, part);
+        await this.#copyRow({ row: own, column: other }, within, part);
       } else {
         const chunk = await this.#load({ row: other, column: own });
-        for (let i = 0; i < part.length; i++) part[i] = chunk[i * this.#edge + place];
+        for (let i = 0; i < part.length; i++) part[i] = chunk[i * this.#edge + within];
       }
     }
     return values;
   }
 
-  async #copyRow(chunk: BlockPair, place: number, part: Float32Array<ArrayBuffer>): Promise<void> {
+  async #copyRow(chunk: BlockPair, row: number, part: Float32Array<ArrayBuffer>): Promise<void> {
     const key = nameChunk(chunk);
     if (this.#checked.has(key) && !this.#cache.has(key)) {
-      readRange(locateChunk(this.path, chunk.row, chunk.column), place * this.#edge, part);
+      readRange(locateChunk(this.path, chunk.row, chunk.column), row * this.#edge, part);
       return;
     }
     const values = await this.#load(chunk);
-    part.set(values.subarray(place * this.#edge, place * this.#edge + part.length));
+    part.set(values.subarray(row * this.#edge, row * this.#edge + part.length));
   }
 
-  /** A chunk from memory or from disk, where the one that was not used for longest makes room. */
+  /** Loads a chunk from memory or from disk; the least recently used one makes room. */
   async #load(chunk: BlockPair): Promise<Float32Array<ArrayBuffer>> {
     const key = nameChunk(chunk);
     const values = this.#cache.get(key) ?? await this.#read(chunk);
@@ -327,7 +325,7 @@ export class KernelStore {
     return values;
   }
 
-  /** A chunk from disk, checked if it was not before. */
+  /** Reads a chunk from disk, and checks it the first time. */
   async #read(chunk: BlockPair): Promise<Float32Array<ArrayBuffer>> {
     const { row, column } = chunk;
     if (this.#checked.has(nameChunk(chunk))) {
@@ -352,7 +350,7 @@ export class KernelStore {
     values: Float32Array,
     mirror: Float32Array,
   ): Promise<void> {
-    // no product of two samples is larger than both of theirs with themselves
+    // no element is larger than the largest of the diagonal (Cauchy-Schwarz)
     this.#largest ??= (await this.readDiagonal()).reduce((a, b) => Math.max(a, b));
     const [firstRow, firstColumn] = [row * this.#edge, column * this.#edge];
     const rowCount = Math.min(this.#edge, this.size - firstRow);
@@ -365,7 +363,7 @@ export class KernelStore {
     }
   }
 
-  /** As errors name it. */
+  /** Name of the kernel in errors. */
   get #title(): string {
     return `kernel ${this.path}`;
   }
@@ -375,7 +373,7 @@ function nameChunk({ row, column }: BlockPair): string {
   return `${row}/${column}`;
 }
 
-/** Reads numbers of a chunk from the `first` on; a few KiB, for which the detour of an asynchronous read takes many times as long. */
+/** Fills `values` from a chunk's element `first` on. It reads synchronously: for a few KiB an asynchronous read takes many times as long. */
 function readRange(path: string, first: number, values: Float32Array<ArrayBuffer>): void {
   using file = Deno.openSync(path);
   file.seekSync(first * values.BYTES_PER_ELEMENT, Deno.SeekMode.Start);

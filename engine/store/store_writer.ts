@@ -1,5 +1,5 @@
 /**
- * Writing kernels to a Zarr store, so that a run that is killed goes on where it stopped.
+ * Writers of kernels to a Zarr store, tile by tile, so that a run that was killed can be resumed.
  *
  * @module
  */
@@ -40,18 +40,18 @@ import {
   type Symmetry,
 } from "./store.ts";
 
-/** What a store is to hold. */
+/** Settings of a store that is to be written. */
 export interface StoreSettings {
   /** Rows and columns of the kernel. */
   readonly shape: Extent;
   readonly symmetry: Symmetry;
-  /** Rows and columns of a chunk at most, a multiple of 64. */
+  /** Most rows and columns of a chunk, a multiple of 64. */
   readonly chunkRows: number;
-  /** Everything else that the numbers depend on, as attributes: a store where one of them differs is of another job. */
+  /** Everything else that the kernel depends on, as attributes; a store in which one of them differs belongs to another job. */
   readonly job: Readonly<Record<string, unknown>>;
   /** Further attributes of a new store. */
   readonly notes?: Readonly<Record<string, unknown>>;
-  /** Which samples the kernel is of, where they are a part of their split; a store of others is of another job. */
+  /** Indices of the samples where they are a subset of their split; a store of other samples belongs to another job. */
   readonly indices?: KernelIndices;
 }
 
@@ -67,14 +67,14 @@ const STORE_SETTINGS: OptionNames<StoreSettings> = {
 const STORE: FolderKind = { marker: ZARR_FILE };
 
 /**
- * A Zarr store that is being written. Dispose it to let other processes write; a store that it made and wrote nothing into goes with it.
+ * A Zarr store that is being written. Dispose it to let other processes write; a store that it made but wrote nothing into is removed then.
  *
- * Each chunk appears whole or not at all.
+ * Each chunk appears completely or not at all.
  */
 export class KernelWriter {
-  /** Tiles of the kernel; a symmetric one's are those on and above the diagonal. */
+  /** Number of tiles of the kernel; those of a symmetric one are on and above the diagonal. */
   readonly tileCount: number;
-  /** Tiles that were there but broken when the store was opened for repair. */
+  /** Number of tiles with a broken chunk when the store was opened for repair. */
   readonly brokenCount: number;
   readonly #missing: Set<string>;
   readonly #isFresh: boolean;
@@ -96,10 +96,9 @@ export class KernelWriter {
   }
 
   /**
-   * Keeps other writers from a store's folder, which it makes, so that a store that cannot be written is found out before anything is
-   * computed for it.
+   * Takes the lease of a store's folder, which it makes, so that a store that cannot be written is refused before anything is computed.
    *
-   * @throws {FileError} when the folder cannot be written, holds anything but a store, or another process is writing it
+   * @throws {FileError} when the folder cannot be written, holds anything but a store, or is being written by another process
    */
   static async hold(path: string): Promise<Lease> {
     const lease = await Lease.take(`${path}/${LOCK_FILE}`, path);
@@ -113,12 +112,12 @@ export class KernelWriter {
   }
 
   /**
-   * Makes a store, or opens one of the same job to go on with it.
+   * Makes a store, or opens one of the same job to resume it.
    *
-   * @param place a folder, or one that {@link KernelWriter.hold} keeps, which the writer then releases
+   * @param place a folder, or the lease of one from {@link KernelWriter.hold}, which the writer then releases
    * @param options.repair reads every chunk, and counts those that are broken as missing
-   * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs),
-   * another process is writing it, or, without `repair`, a chunk has the wrong size
+   * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs), is
+   * being written by another process, or, without `repair`, a chunk has the wrong size
    */
   static async open(
     place: string | Lease,
@@ -156,20 +155,20 @@ export class KernelWriter {
     return this.array.shape;
   }
 
-  /** Rows and columns of a tile, but for those at the end. */
+  /** Rows and columns of a tile; the last ones may be smaller. */
   get tileShape(): Extent {
     return this.array.chunkShape;
   }
 
-  /** Tiles that are still to be written. */
+  /** Number of tiles that are still to be written. */
   get missingCount(): number {
     return this.#missing.size;
   }
 
   /**
-   * Whether the tile that starts here is still to be written.
+   * Returns whether the tile that starts at this row and column is still to be written.
    *
-   * @throws {DisposedError} if the writer has been disposed: another process may be writing since.
+   * @throws {DisposedError} if the writer has been disposed: another process may have written since.
    */
   lacks(firstRow: number, firstColumn: number): boolean {
     this.#check();
@@ -180,16 +179,18 @@ export class KernelWriter {
   /**
    * Writes one tile, and its mirror image where the store holds that too.
    *
-   * @throws {RangeError} if it is not exactly one chunk, `NonFiniteError` if a number is not finite, `FileError` if it cannot be written,
-   * `DisposedError` if the writer has been disposed.
+   * @throws {RangeError} if the tile is not exactly one chunk.
+   * @throws {NonFiniteError} if an element is not finite.
+   * @throws {FileError} if it cannot be written.
+   * @throws {DisposedError} if the writer has been disposed.
    */
   async writeTile(tile: Tile): Promise<void> {
     this.#check();
     const { shape, chunkShape } = this.array;
     const { firstRow, firstColumn, rowCount, columnCount } = tile;
-    const place = { row: firstRow / chunkShape[0], column: firstColumn / chunkShape[1] };
+    const pair = { row: firstRow / chunkShape[0], column: firstColumn / chunkShape[1] };
     if (
-      !Number.isInteger(place.row) || !Number.isInteger(place.column) ||
+      !Number.isInteger(pair.row) || !Number.isInteger(pair.column) ||
       rowCount !== Math.min(chunkShape[0], shape[0] - firstRow) ||
       columnCount !== Math.min(chunkShape[1], shape[1] - firstColumn)
     ) {
@@ -201,11 +202,11 @@ export class KernelWriter {
     }
     checkFinite(this.path, tile);
     this.lease.check();
-    for (const chunk of listChunks(place, this.symmetry)) {
-      const values = fillChunk(tile, chunkShape, chunk.row !== place.row);
+    for (const chunk of listChunks(pair, this.symmetry)) {
+      const values = fillChunk(tile, chunkShape, chunk.row !== pair.row);
       await this.#write(locateChunk(this.path, chunk.row, chunk.column), encodeChunk(values));
     }
-    this.#missing.delete(nameTile(place));
+    this.#missing.delete(nameTile(pair));
   }
 
   #check(): void {
@@ -232,11 +233,11 @@ export class KernelWriter {
     }
   }
 
-  /** Unlocks the store; a second time does nothing. */
+  /** Unlocks the store; a second call does nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    // of a chunk that is half way to the disk it could not remove all
+    // not while a chunk is being written, whose files could not all be removed
     if (this.#isFresh && !this.#isWritten && !this.#isWriting) removeStore(this.lease);
     this.lease.release();
   }
@@ -247,10 +248,10 @@ export class KernelWriter {
 }
 
 /**
- * Computes the tiles that a store still lacks, and writes each while the next one is computed. What is written stays when the call is
- * interrupted, and another goes on.
+ * Computes the tiles that a store still lacks, and writes each while the next one is computed. An interrupted call leaves the tiles that it
+ * wrote, and the next call resumes there.
  *
- * @param rows in blocks of the store's tiles, and so the columns
+ * @param rows rows in blocks of the size of the store's tiles, as the columns
  * @throws {RangeError} if the tiles are not the store's.
  */
 export async function storeGram(
@@ -280,7 +281,7 @@ export async function storeGram(
     for await (const tile of computeTiles(rows, columns, report, isWanted)) {
       await writing;
       writing = writer.writeTile(tile);
-      writing.catch(() => {}); // it is reported where it is awaited
+      writing.catch(() => {}); // an error is thrown where it is awaited
     }
   } finally {
     await writing;
@@ -301,19 +302,19 @@ function describeArray(settings: StoreSettings): ZarrArray {
   };
 }
 
-/** The attributes that a store has to have to be of this job. */
+/** Returns the attributes that a store of this job has. */
 function describeJob({ symmetry, job, indices }: StoreSettings): Record<string, unknown> {
   return { [SYMMETRY]: symmetry, ...job, ...describeIndices(indices) };
 }
 
-/** Takes the files away that every store has. */
+/** Removes a store's files. */
 function removeStore(lease: Lease): void {
   if (!lease.isOurs()) return;
   removeIfThere(`${lease.subject}/${CHUNK_FOLDER}`, { recursive: true });
   for (const name of [ZARR_FILE, ...INDEX_FILES]) removeIfThere(`${lease.subject}/${name}`);
 }
 
-/** @throws {FileError} when a field of the job, or the kernel's size or storage, is not the stored one. */
+/** @throws {FileError} when a setting of the job, or the kernel's shape, chunks or symmetry, differs from the store's. */
 function refuseOtherJob(
   path: string,
   stored: ZarrArray,
@@ -326,12 +327,12 @@ function refuseOtherJob(
     shape: stored.shape,
     chunk: stored.chunkShape,
   };
-  // without the notes
+  // only attributes that the job has, so the notes are left out
   const job = Object.fromEntries(Object.keys(ours).map((key) => [key, theirs[key]]));
   refuseOther(path, "a kernel", job, ours);
 }
 
-/** Tiles that lack a chunk, and how many have a broken one where that counts as lacking. */
+/** Finds the tiles that lack a chunk, and counts those with a broken one, which with `repair` are missing too. */
 async function findMissing(
   path: string,
   array: ZarrArray,
@@ -368,7 +369,7 @@ async function inspectChunk(
   }
 }
 
-/** The numbers of a chunk: a tile or its mirror image, NaN beyond the end. */
+/** Fills a chunk with a tile or its mirror image, and NaN beyond the end. */
 function fillChunk(tile: Tile, [rows, columns]: Extent, isMirrored: boolean): Float32Array {
   const { rowCount, columnCount, values, stride } = tile;
   const chunk = new Float32Array(rows * columns).fill(NaN);
