@@ -143,7 +143,7 @@ export function planPoolLaunches(
   };
 }
 
-/** Channels that an invocation computes, a divisor of all: few enough that their part of a window's row, which the shader unrolls, stays short. */
+/** Channels that an invocation computes, a divisor of all: so few that its part of a window's row, which the shader unrolls, stays short. */
 function chooseChannels(channels: number, size: number): number {
   const most = Math.max(1, Math.min(8, Math.floor(64 / size)));
   return Array.from({ length: most }, (_, i) => most - i).find((n) => channels % n === 0)!;
