@@ -1,14 +1,15 @@
 // Filter gradient of a convolution, summed over the output positions p of a group of samples: sum_p a_p (x) d_p, where d_p are the output
-// gradients (deltas) at p, a_p the inputs that the filter sees there, and the bias one more input that is always 1. With one sample a group
-// this is the plain segment of a packed row (signed projection, equation 3 of the paper, second line); with several it is one part of a
+// gradients (deltas) at p and a_p the inputs that the filter sees there; the bias counts as one more input that is always 1. With one sample a
+// group this is the plain segment of a packed row (signed projection, equation 3 of the paper, second line); with several it is one part of a
 // training step's gradient, which sum_groups adds up.
 //
 // One invocation computes the gradient of TAPS neighbouring columns of the filter by CHANNELS input channels by OUTPUTS output channels, for
 // one group of samples. In each step it takes POSITIONS neighbouring positions of an output row, and reads once the window that they see.
 // A launch may compute a range of the gradient's elements only, from `first` up to but not including `end`, as where rows are cut into slices.
-// Dispatch: ceil(groups * tiles / 64) workgroups. groups = group_count, rounded up to a multiple of `together`. tiles = those that have elements
-//           of the range where TAPS is 1; else in_channels / CHANNELS * channel_blocks for each block of TAPS columns of a filter row that has
-//           some; and channel_blocks more where the range has bias elements; channel_blocks = ceil(out_channels / OUTPUTS).
+// Dispatch: ceil(groups * tiles / 64) workgroups. groups = group_count, rounded up to a multiple of `together`. tiles = ceil(out_channels /
+//           OUTPUTS) times the parts that are computed, and once more where the range has bias elements. A part is CHANNELS input channels of
+//           TAPS columns of a filter row. With TAPS 1 the parts that have elements of the range are computed, else for each block of TAPS
+//           columns that has some the parts of all input channels.
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
 //         Element k = tap * out_channels + channel of group g is written to
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * element_stride.

@@ -47,7 +47,7 @@ fn load_centroid(group: u32, k: u32) -> vec4f {
   return centroids[i];
 }
 
-// Whether each of k to k + 3 is in the part from offset up to end.
+// Returns whether each of k to k + 3 is in the part from offset up to end.
 fn mask_part(k: u32, offset: u32, end: u32) -> vec4<bool> {
   let four = vec4u(k, k + 1u, k + 2u, k + 3u);
   return (four >= vec4u(offset)) & (four < vec4u(end));

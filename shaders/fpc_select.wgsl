@@ -30,7 +30,7 @@ var<workgroup> least: array<f32, LANES>;
 var<workgroup> least_cluster: array<u32, LANES>;
 var<workgroup> least_sample: array<u32, LANES>;
 
-// Whether candidate b comes before candidate a.
+// Returns whether candidate b comes before candidate a.
 fn precedes(b: f32, b_cluster: u32, b_sample: u32, a: f32, a_cluster: u32, a_sample: u32) -> bool {
   if b != a { return b < a; }
   if b_cluster != a_cluster { return b_cluster < a_cluster; }

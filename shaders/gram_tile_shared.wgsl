@@ -25,13 +25,13 @@ fn main(
   let index = group.x + group.y * groups.x;
   if index >= params.pair_count { return; }
   let pair = pairs[index];
-  // What this invocation loads: k lane / 32 of eight, vec4 lane % 32 of two panels.
+  // This invocation loads k lane / 32 of eight, vec4 lane % 32 of two panels.
   let own_k = lane / 32u;
   let vector = lane % 16u;
   let second = (lane / 16u) % 2u;
   let row_panel = min(pair.x * 2u + second, params.row_panels - 1u);
   let column_panel = min(pair.y * 2u + second, params.column_panels - 1u);
-  // What it computes: vec4s y and 16 + y of the rows, x and 16 + x of the columns.
+  // It computes vec4s y and 16 + y of the rows, x and 16 + x of the columns.
   let x = lane % 16u;
   let y = lane / 16u;
   let stride = params.tile_panels * 16u;

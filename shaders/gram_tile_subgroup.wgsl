@@ -3,8 +3,8 @@
 //
 // One workgroup computes a pair of panels; one invocation 64 rows of 4 columns. For each k LANES invocations together read the 64 rows and
 // broadcast them to each other, and each reads its own four columns. K_STEP values of k are read at a time, so that each sum is loaded and
-// stored that much less often. A loop body that exceeds a core's cache of decoded instructions costs more than this saves: on Zen 5 from
-// K_STEP 4 on. Sixteen invocations are two subgroups of LANES 8 with lavapipe's 256-bit vectors, or one with its 512-bit vectors.
+// stored that much less often. A loop body that exceeds a core's cache of decoded instructions costs more than this saves: on Zen 5 beyond a
+// K_STEP of 2 to 4. Sixteen invocations are two subgroups of LANES 8 with lavapipe's 256-bit vectors, or one with its 512-bit vectors.
 // Dispatch: pair_count workgroups.
 // Layout: rows and columns hold panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
 //         The tile is row-major, 64 * tile_panels elements a row.

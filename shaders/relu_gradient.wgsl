@@ -3,7 +3,7 @@
 // One invocation computes 4 elements, each f32 or, where the host chooses so, vec4f. They are 64 apart, so that neighbouring invocations
 // access neighbouring elements.
 // Dispatch: ceil(count / 256) workgroups.
-// Layout: outputs, deltas and gradients [count] elements.
+// Layout: outputs, deltas (gradients of the outputs) and gradients [count] elements.
 // Tails: elements beyond the last are not written.
 // Float64 twin: engine/reference/pointwise.ts, reluGradient.
 

@@ -18,7 +18,7 @@ export interface RemoteFile {
   readonly checksum: { readonly algorithm: keyof typeof ALGORITHMS; readonly digest: string };
 }
 
-/** Called as bytes arrive; files that were there already count as arrived. */
+/** Callback as bytes arrive; files that existed before count as arrived. */
 export type ReportProgress = (doneBytes: number, totalBytes: number) => void;
 
 const ALGORITHMS = { sha256: "SHA-256", md5: "MD5" };

@@ -184,7 +184,7 @@ const NO_PERMISSION = ["no permission for it", "that permission"] as const;
 const NO_SPACE = ["a full disk (no space left)", "free space"] as const;
 const NO_FOLDER = ["a file where a folder has to be", "a folder there, or nothing"] as const;
 
-/** What was found and what is needed, by the system's code of an error. */
+/** Words for what was found and what is needed, by the system's code of an error. */
 const STATES: Readonly<Record<string, readonly [got: string, need: string]>> = {
   EACCES: NO_PERMISSION,
   EPERM: NO_PERMISSION,

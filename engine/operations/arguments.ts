@@ -18,7 +18,7 @@ import {
 interface Subject {
   /** The layer's name, or the operation's where it has none. */
   readonly layer: string;
-  /** How messages name it: `layer 'conv1'` or `maxPool`. */
+  /** The name in messages: `layer 'conv1'` or `maxPool`. */
   readonly text: string;
 }
 

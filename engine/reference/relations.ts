@@ -56,7 +56,7 @@ export function nearestSamples(
 
 /**
  * Each sample's mean similarity to the other samples of each class, `[N, classes]`, NaN for none; `kappa` `[N, M]` with `labels` `[M]`, where
- * `isSame` says which column is the row itself.
+ * `isSame` tells which column is the row's own sample.
  */
 export function classMeans(
   kappa: ArrayLike<number>,

@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> pairs: array<vec2u>;     // panel of rows, panel of columns; in gram_tile_shared pairs of panels
 @group(0) @binding(5) var<storage, read_write> tile: array<vec4f>;
 
-// Element k of rows 4 * vector to 4 * vector + 3 of a panel; load_columns reads the other operand so.
+// Element k of rows 4 * vector to 4 * vector + 3 of a panel; load_columns does the same for columns.
 fn load_rows(panel: u32, k: u32, vector: u32) -> vec4f {
   return rows[(panel * params.row_length + k) * 16u + vector];
 }
