@@ -1,4 +1,4 @@
-/** The check for non-finite numbers that every function of samples' numbers makes. @module */
+/** The check for NaN and infinities in per-sample values. @module */
 
 /** Finds the index of the first number that is NaN or infinite, or -1. */
 export function findNonFinite(numbers: ArrayLike<number>): number {

@@ -1,4 +1,4 @@
-/** The check of labels that every function of labels makes. @module */
+/** The check that labels are classes. @module */
 
 /**
  * Finds the first label that is no class.

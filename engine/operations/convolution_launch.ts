@@ -159,7 +159,7 @@ function countTiles(
   end: number,
 ): number {
   const tapElements = kernel_height * kernel_width * in_channels * out_channels;
-  // one column's channels come in the order of their numbers, more columns take turns with channels
+  // with one column the parts are in the order of the elements; with more, columns and channels are interleaved
   const partsTogether = taps === 1 ? 1 : in_channels / channels;
   const together = partsTogether * taps * channels * out_channels;
   const parts = partsTogether *
