@@ -67,6 +67,8 @@ export {
   encodeSafetensors,
   loadMetadata,
   loadWeights,
+  type SaveOptions,
+  saveWeights,
 } from "./engine/formats/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";

@@ -6,7 +6,6 @@ import {
   clusterSamples,
   countMembers,
   type Dataset,
-  encodeSafetensors,
   type Engine,
   findRedundant,
   hashDataset,
@@ -122,10 +121,8 @@ async function runAll(
     "images",
     (onProgress) => engine.train(network, train, { ...settings.training, seed, test, onProgress }),
   );
-  await folder.writeBytes(
-    "weights.safetensors",
-    encodeSafetensors(training.weights, describeTrained(sets.train, settings)),
-  );
+  const metadata = describeTrained(sets.train, settings);
+  await folder.writeWeights("weights.safetensors", training.weights, metadata);
   await folder.writeJson("metrics.json", training.epochs);
   await folder.writeNpy("difficulty.npy", training.difficulty, [count]);
 

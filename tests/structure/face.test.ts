@@ -97,6 +97,7 @@ Deno.test("mod.ts exports these values", () => {
     "resnet18Narrow",
     "resnet8",
     "resnet8Narrow",
+    "saveWeights",
     "scoreLogits",
     "splitRandom",
     "storeGram",
