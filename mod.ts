@@ -135,7 +135,10 @@ export {
 } from "./engine/training/state.ts";
 export type { Schedule, TrainingOptions } from "./engine/training/options.ts";
 
-export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
+export {
+  type ClassSimilarityOptions,
+  computeClassSimilarity,
+} from "./engine/samples/class_similarity.ts";
 export {
   type ClusterOptions,
   type Clusters,
@@ -145,12 +148,12 @@ export {
 export {
   type BatchStep,
   findForgotten,
-  predictLogits,
-  predictProbabilities,
+  predictLogitsAfterStep,
+  predictProbabilitiesAfterStep,
 } from "./engine/samples/forgetting.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
-export { chooseCenters } from "./engine/samples/k_center.ts";
-export { keepHighest, keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
+export { kCenterGreedy } from "./engine/samples/k_center.ts";
+export { dropFlagged, keepHighest, keepRandom, pruneHeads } from "./engine/samples/pruning.ts";
 export {
   findRedundant,
   type RedundancyOptions,

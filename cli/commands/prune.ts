@@ -3,10 +3,10 @@
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import {
   countShare,
+  dropFlagged,
   findRedundant,
   hashDataset,
   keepRandom,
-  keepUnflagged,
   pruneHeads,
   type SketchError,
 } from "../../mod.ts";
@@ -118,6 +118,6 @@ async function choose(settings: PruneSettings, folder: OutputFolder): Promise<Ke
       "tiles",
       (onProgress) => findRedundant(kernel, {}, onProgress),
     );
-    return { keep: keepUnflagged(flags), ...samples, sketch };
+    return { keep: dropFlagged(flags), ...samples, sketch };
   });
 }

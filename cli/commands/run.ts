@@ -6,12 +6,12 @@ import {
   clusterSamples,
   countMembers,
   type Dataset,
+  dropFlagged,
   type Engine,
   findRedundant,
   hashDataset,
   indexSample,
   keepRandom,
-  keepUnflagged,
   pruneHeads,
   relateSamples,
   type TrainingOptions,
@@ -139,7 +139,7 @@ async function runAll(
     "tiles",
     (onProgress) => relateSamples(rows, {}, onProgress),
   );
-  const rest = keepUnflagged(flags);
+  const rest = dropFlagged(flags);
   const clusters = await withProgress(
     "clustering",
     "centroids",

@@ -10,7 +10,7 @@ import { computeGram } from "../../engine/kernel/gram.ts";
 import { flatten, type NetworkDefinition, relu } from "../../engine/network/definition.ts";
 import type { Network } from "../../engine/network/network.ts";
 import type { Rows } from "../../engine/rows/rows.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
@@ -65,8 +65,8 @@ const CALLS: Readonly<Record<string, Call>> = {
   "clusterSamples of a matrix": ({ matrix }, options, onProgress) =>
     clusterSamples(matrix, { ...options, ratio: 0.2 }, onProgress),
   findNearest: ({ rows }, options, onProgress) => findNearest(rows, 3, onProgress, options),
-  averageByClass: ({ rows }, options, onProgress) =>
-    averageByClass(rows, DATA.labels, 10, { ...options, onProgress }),
+  computeClassSimilarity: ({ rows }, options, onProgress) =>
+    computeClassSimilarity(rows, DATA.labels, 10, { ...options, onProgress }),
   storeGram: async ({ rows, folder }, options, onProgress) => {
     using writer = await KernelWriter.open(`${folder}/${crypto.randomUUID()}.zarr`, {
       shape: [rows.count, rows.count],

@@ -6,7 +6,7 @@ import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
@@ -67,8 +67,9 @@ testEngine("rows that are disposed are refused by all that takes rows", async (e
       relateSamples: () => relateSamples(rows, { sample: 1 }),
       clusterSamples: () => clusterSamples(rows, { ratio: 0.1 }),
       findNearest: () => findNearest(rows, 2),
-      averageByClass: () => averageByClass(rows, data.labels, 3),
-      "averageByClass, as columns": () => averageByClass(others, data.labels, 3, { columns: rows }),
+      computeClassSimilarity: () => computeClassSimilarity(rows, data.labels, 3),
+      "computeClassSimilarity, as columns": () =>
+        computeClassSimilarity(others, data.labels, 3, { columns: rows }),
       storeGram: () => storeGram(writer, rows),
     });
   }

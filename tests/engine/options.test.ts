@@ -7,7 +7,7 @@ import { loadDataset } from "../../engine/data/named.ts";
 import { settle } from "../../engine/training/options.ts";
 import { checkKeys, describeValue, findNearest, FLAG } from "../../engine/options.ts";
 import { planSketch } from "../../engine/rows/sketch.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
@@ -106,7 +106,7 @@ Deno.test("every public function refuses a misspelt option before it does anythi
     [() => findRedundant(matrix, loose({ rules: "any" })), "rules", "did you mean rule?"],
     [() => relateSamples(matrix, loose({ treshold: 1 })), "treshold", "did you mean threshold?"],
     [
-      () => averageByClass(matrix, [0, 0], 1, loose({ column: 1 })),
+      () => computeClassSimilarity(matrix, [0, 0], 1, loose({ column: 1 })),
       "column",
       "did you mean columns?",
     ],

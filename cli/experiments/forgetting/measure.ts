@@ -12,8 +12,8 @@ import {
   keepRandom,
   type Network,
   type OnProgress,
-  predictLogits,
-  predictProbabilities,
+  predictLogitsAfterStep,
+  predictProbabilitiesAfterStep,
   type Rows,
   takeSamples,
   type Weights,
@@ -27,7 +27,10 @@ import type { Settings } from "./settings.ts";
 const KERNELS = ["eNTK", "lpNTK"] as const;
 
 /** What is predicted to first order: the logits, or as equation 1 has it the probabilities. */
-const FORMS = [["logits", predictLogits], ["probabilities", predictProbabilities]] as const;
+const FORMS = [["logits", predictLogitsAfterStep], [
+  "probabilities",
+  predictProbabilitiesAfterStep,
+]] as const;
 
 /** How an event is predicted. */
 export type Predictor = `${typeof KERNELS[number]}, ${typeof FORMS[number][0]}`;

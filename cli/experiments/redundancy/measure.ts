@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { findRedundant, keepRandom, keepUnflagged, type RedundancyRule } from "../../../mod.ts";
+import { dropFlagged, findRedundant, keepRandom, type RedundancyRule } from "../../../mod.ts";
 import type { Arm } from "../../comparison.ts";
 import type { Run } from "../experiment.ts";
 import { type Kernel, KERNEL_NAMES, KERNELS } from "../shared/paper.ts";
@@ -27,7 +27,7 @@ export async function chooseKept(run: Run<Settings>, data: SubsetData): Promise<
       kept[kernel] = {} as Kept[Kernel];
       for (const rule of RULES) {
         kept[kernel][rule] = Array.from(
-          keepUnflagged(await findRedundant(rows, { rule }, onProgress)),
+          dropFlagged(await findRedundant(rows, { rule }, onProgress)),
         );
       }
     }

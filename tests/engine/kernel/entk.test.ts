@@ -5,8 +5,8 @@ import { NonFiniteError } from "../../../engine/errors.ts";
 import { computeEntk } from "../../../engine/kernel/entk.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { ProjectOptions } from "../../../engine/engine.ts";
-import { averageByClass } from "../../../engine/samples/class_similarity.ts";
-import { predictLogits } from "../../../engine/samples/forgetting.ts";
+import { computeClassSimilarity } from "../../../engine/samples/class_similarity.ts";
+import { predictLogitsAfterStep } from "../../../engine/samples/forgetting.ts";
 import { clusterSamples } from "../../../engine/samples/fpc.ts";
 import { findNearest } from "../../../engine/samples/nearest.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
@@ -149,7 +149,7 @@ testEngine(
     ];
     const kernel = await entkOf(engine, built, watched, batch);
     const step = { logits, batchLogits, batchLabels: batch.labels, classes: 3, learningRate: 1 };
-    const through = predictLogits(kernel, step).map((z, at) => z - logits[at]);
+    const through = predictLogitsAfterStep(kernel, step).map((z, at) => z - logits[at]);
 
     const [own, other] = [watched, batch].map((set) =>
       computeJacobian(network.twin, weights, toNumbers(set))
@@ -214,10 +214,10 @@ testEngine("rows of different kinds, or several for each sample, are refused", a
       () => relateSamples(entk),
       () => clusterSamples(entk, { ratio: 0.5 }),
       () => findNearest(entk, 1),
-      () => averageByClass(entk, [...data.labels, ...data.labels, ...data.labels], 3),
+      () => computeClassSimilarity(entk, [...data.labels, ...data.labels, ...data.labels], 3),
       // before the store is asked for anything
       () => storeGram({} as never, entk),
-      () => averageByClass(lpntk, data.labels, 3, { columns: entk }),
+      () => computeClassSimilarity(lpntk, data.labels, 3, { columns: entk }),
     ]
   ) {
     await assert.rejects(analyse, {
