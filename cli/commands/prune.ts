@@ -116,7 +116,7 @@ async function choose(settings: PruneSettings, folder: OutputFolder): Promise<Ke
     const flags = await withProgress(
       "comparing",
       "tiles",
-      (onProgress) => findRedundant(kernel, {}, onProgress),
+      (onProgress) => findRedundant(kernel, { onProgress }),
     );
     return { keep: dropFlagged(flags), ...samples, sketch };
   });

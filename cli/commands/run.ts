@@ -132,19 +132,19 @@ async function runAll(
   const flags = await withProgress(
     "finding redundant samples",
     "tiles",
-    (onProgress) => findRedundant(rows, {}, onProgress),
+    (onProgress) => findRedundant(rows, { onProgress }),
   );
   const { counts } = await withProgress(
     "relating",
     "tiles",
-    (onProgress) => relateSamples(rows, {}, onProgress),
+    (onProgress) => relateSamples(rows, { onProgress }),
   );
   const rest = dropFlagged(flags);
   const clusters = await withProgress(
     "clustering",
     "centroids",
     (onProgress) =>
-      clusterSamples(rows, { ratio, perClass: train.labels, among: rest }, onProgress),
+      clusterSamples(rows, { ratio, perClass: train.labels, among: rest, onProgress }),
   );
   const keep = pruneHeads(clusters, share, seed);
   await folder.writeNpy("redundant.npy", flags, [count]);

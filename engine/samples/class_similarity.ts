@@ -5,17 +5,16 @@
  */
 import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
-import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
 import { checkRows, Rows } from "../rows/rows.ts";
 import { checkKeys, checkNumber, isCount } from "../options.ts";
 import { checkSource, countSamples, type KernelSource, readTiles } from "./source.ts";
 
 /** What to compare with. */
-export interface ClassSimilarityOptions extends Interruption {
+export interface ClassSimilarityOptions extends CallOptions {
   /** Samples of another set, whose classes are averaged over instead. Only for rows, which theirs are multiplied with. */
   readonly columns?: Rows;
-  readonly onProgress?: OnProgress;
 }
 
 /**
@@ -35,11 +34,10 @@ export async function computeClassSimilarity(
 ): Promise<Float64Array<ArrayBuffer>> {
   checkKeys<ClassSimilarityOptions>("compute class similarity", options, {
     columns: true,
-    onProgress: true,
-    signal: true,
+    ...CALL_OPTIONS,
   });
-  const { columns, onProgress, signal } = options;
-  const report = interruptBy(signal, onProgress);
+  const { columns } = options;
+  const report = interruptBy(options);
   checkSource("compute class similarity", source);
   if (columns) {
     checkRows("compute class similarity", columns);

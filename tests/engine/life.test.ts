@@ -73,7 +73,7 @@ testEngine("rows that are disposed are refused by all that takes rows", async (e
       storeGram: () => storeGram(writer, rows),
     });
   }
-  const ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { seeds: "entk" });
+  const ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { kind: "entk" });
   ofLogits.dispose();
   await assertDisposed(/^packed rows/, { computeEntk: () => computeEntk(ofLogits) });
   assert.deepEqual(await computeGram(others), before);
@@ -102,7 +102,7 @@ testEngine("a network that is disposed is refused by all that takes one", async 
   const { inputShape, classes } = network;
   using stack = new DisposableStack();
   const images = stack.adopt(tf.zeros<tf.Rank.R4>([2, ...inputShape]), tf.dispose);
-  const seeds = stack.adopt(tf.zeros<tf.Rank.R2>([2, classes]), tf.dispose);
+  const cotangents = stack.adopt(tf.zeros<tf.Rank.R2>([2, classes]), tf.dispose);
   network.dispose();
   network.dispose();
   await assertDisposed(/^network strided$/, {
@@ -122,7 +122,7 @@ testEngine("a network that is disposed is refused by all that takes one", async 
     batchLimit: () => network.batchLimit,
     "its logits": () => network.logits(images),
     "its features": () => network.features(images),
-    signals: () => network.signals(images, seeds),
+    signals: () => network.signals(images, cotangents),
     weights: () => network.weights(),
     "rows that it recomputes": () => computeGram(recomputed),
   });

@@ -78,12 +78,13 @@ async function clusterRest(
   const { rest, assignment, heads } = await step("clusters", async (onProgress) => {
     using network = engine.network(definition, weights, train.shape);
     using rows = await engine.project(network, train);
-    const rest = Array.from(dropFlagged(await findRedundant(rows, { rule }, onProgress)));
+    const rest = Array.from(dropFlagged(await findRedundant(rows, { rule, onProgress })));
     const { assignment, heads } = await clusterSamples(rows, {
       ratio,
       among: rest,
       ...perClass && { perClass: train.labels },
-    }, onProgress);
+      onProgress,
+    });
     return { rest, assignment: Array.from(assignment), heads };
   });
   return { rest, clusters: { assignment: Int32Array.from(assignment), heads } };

@@ -23,11 +23,11 @@ export async function chooseKept(run: Run<Settings>, data: SubsetData): Promise<
     using network = engine.network(definition, weights, train.shape);
     const kept = {} as Kept;
     for (const kernel of KERNELS) {
-      using rows = await engine.project(network, train, { seeds: kernel });
+      using rows = await engine.project(network, train, { kind: kernel });
       kept[kernel] = {} as Kept[Kernel];
       for (const rule of RULES) {
         kept[kernel][rule] = Array.from(
-          dropFlagged(await findRedundant(rows, { rule }, onProgress)),
+          dropFlagged(await findRedundant(rows, { rule, onProgress })),
         );
       }
     }
