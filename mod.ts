@@ -50,14 +50,13 @@ export { Lease } from "./engine/files/lease.ts";
 export { readJson } from "./engine/formats/json.ts";
 export { describeName, describeValue } from "./engine/options.ts";
 export { drawDigits } from "./engine/data/digits.ts";
-export { fetchDataset, type RemoteName } from "./engine/data/fetch.ts";
+export { fetchDataset, type FetchOptions, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
 export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { countShare } from "./engine/data/share.ts";
 export { readLabels } from "./engine/data/labels.ts";
-export { cacheFolder } from "./engine/cache_folder.ts";
 export { hasSplit, loadDataset } from "./engine/data/named.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
 export { hashArray, hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
@@ -67,6 +66,8 @@ export {
   encodeSafetensors,
   loadMetadata,
   loadWeights,
+  type SaveOptions,
+  saveWeights,
 } from "./engine/formats/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
@@ -74,19 +75,23 @@ export { computeEntk } from "./engine/kernel/entk.ts";
 export { prepareDrivers } from "./engine/gpu/drivers.ts";
 export { findCacheFailure } from "./engine/gpu/memory.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
-export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";
+export type { CallOptions, OnProgress } from "./engine/gpu/pace.ts";
 export type { KernelTimes, VectorTimes, VectorWidth } from "./engine/gpu/vectors.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
-export type { Seeds } from "./engine/rows/projector.ts";
 export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";
 export type { SketchError } from "./engine/kernel/sketch_error.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
 export type { RowPlan } from "./engine/rows/plan.ts";
 export type { Tuning } from "./engine/kernel/tuning.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
-export type { Rows } from "./engine/rows/rows.ts";
+export type { KernelKind, Rows } from "./engine/rows/rows.ts";
 export { KernelStore, type Symmetry } from "./engine/store/store.ts";
-export { KernelWriter, storeGram, type StoreSettings } from "./engine/store/store_writer.ts";
+export {
+  KernelWriter,
+  type OpenOptions,
+  storeGram,
+  type StoreSettings,
+} from "./engine/store/store_writer.ts";
 
 export {
   add,
@@ -133,7 +138,10 @@ export {
 } from "./engine/training/state.ts";
 export type { Schedule, TrainingOptions } from "./engine/training/options.ts";
 
-export { averageByClass, type ClassSimilarityOptions } from "./engine/samples/class_similarity.ts";
+export {
+  type ClassSimilarityOptions,
+  computeClassSimilarity,
+} from "./engine/samples/class_similarity.ts";
 export {
   type ClusterOptions,
   type Clusters,
@@ -143,12 +151,12 @@ export {
 export {
   type BatchStep,
   findForgotten,
-  predictLogits,
-  predictProbabilities,
+  predictLogitsAfterStep,
+  predictProbabilitiesAfterStep,
 } from "./engine/samples/forgetting.ts";
 export { findNearest, type Nearest } from "./engine/samples/nearest.ts";
-export { chooseCenters } from "./engine/samples/k_center.ts";
-export { keepHighest, keepRandom, keepUnflagged, pruneHeads } from "./engine/samples/pruning.ts";
+export { kCenterGreedy } from "./engine/samples/k_center.ts";
+export { dropFlagged, keepHighest, keepRandom, pruneHeads } from "./engine/samples/pruning.ts";
 export {
   findRedundant,
   type RedundancyOptions,

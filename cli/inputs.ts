@@ -128,7 +128,7 @@ export function project(
     "samples",
     (onProgress) =>
       engine.project(network, data, {
-        seeds: kind,
+        kind,
         layers,
         sketch: toSketch(sketch),
         onProgress,
@@ -148,7 +148,7 @@ export async function measureSketch(
 ): Promise<SketchError | undefined> {
   const sketch = toSketch(dimension);
   return sketch &&
-    await engine.measureSketch(network, data, { seeds: kind, layers, sketch, others });
+    await engine.measureSketch(network, data, { kind, layers, sketch, others });
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename, dirname } from "node:path";
-import { encodeNpy, explainWrite, FileError, Lease } from "../mod.ts";
+import { explainWrite, FileError, Lease, writeNpy, writeWhole } from "../mod.ts";
 import { CHOICE, nameFilesBeside } from "./arrays.ts";
 import { onInterrupt } from "./interruption.ts";
 import type { SampleChoice } from "./samples.ts";
@@ -65,17 +65,15 @@ export class MatrixFile {
     this.lease.check();
     const files = nameFilesBeside(this.path);
     const choices = { [CHOICE]: rows.choice, columnChoice: columns?.choice };
-    const text = `${JSON.stringify(choices, null, 2)}\n`;
-    await this.#write(files.choice, new TextEncoder().encode(text));
+    const text = new TextEncoder().encode(`${JSON.stringify(choices, null, 2)}\n`);
+    await this.#staging.write(basename(files.choice), (aside) => writeWhole(aside, text));
     const sides = [[files.rows, rows.indices], [files.columns, columns?.indices]] as const;
     for (const [path, indices] of sides) {
-      if (indices) await this.#write(path, encodeNpy(indices, [indices.length]));
+      if (!indices) continue;
+      const shape = [indices.length];
+      await this.#staging.write(basename(path), (aside) => writeNpy(aside, indices, shape));
     }
-    await this.#write(this.path, encodeNpy(matrix, shape));
-  }
-
-  #write(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#staging.write(basename(path), bytes);
+    await this.#staging.write(basename(this.path), (aside) => writeNpy(aside, matrix, shape));
   }
 
   #listEarlier(force: boolean): string[] {

@@ -5,7 +5,6 @@
  */
 import { findUsedAdapter } from "./adapter.ts";
 import {
-  encodeNpy,
   explainWrite,
   FileError,
   Lease,
@@ -14,6 +13,10 @@ import {
   refuseOther,
   refuseOtherFiles,
   removeIfThere,
+  saveWeights,
+  type Weights,
+  writeNpy,
+  writeWhole,
 } from "../mod.ts";
 import { onInterrupt } from "./interruption.ts";
 import { isListOfNames, Staging } from "./staging.ts";
@@ -110,7 +113,16 @@ export class OutputFolder {
 
   /** Writes one array. */
   writeNpy(name: string, data: NpyArray["data"], shape: readonly number[]): Promise<void> {
-    return this.writeBytes(name, encodeNpy(data, shape));
+    return this.#write(name, (path) => writeNpy(path, data, shape));
+  }
+
+  /** Writes weights, with texts that tell of them. */
+  writeWeights(
+    name: string,
+    weights: Weights,
+    metadata: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    return this.#write(name, (path) => saveWeights(path, weights, { metadata }));
   }
 
   /** Writes a value as indented JSON. */
@@ -120,18 +132,17 @@ export class OutputFolder {
 
   /** Writes a text. */
   writeText(name: string, text: string): Promise<void> {
-    return this.writeBytes(name, new TextEncoder().encode(text));
-  }
-
-  /** Writes bytes. */
-  writeBytes(name: string, bytes: Uint8Array): Promise<void> {
-    this.check();
-    return this.#staging.write(name, bytes);
+    return this.#write(name, (path) => writeWhole(path, new TextEncoder().encode(text)));
   }
 
   /** @throws {FileError} if another process has taken the folder over. */
   check(): void {
     this.lease.check();
+  }
+
+  #write(name: string, write: (path: string) => Promise<void>): Promise<void> {
+    this.check();
+    return this.#staging.write(name, write);
   }
 
   #enter(settings: RunSettings): void {

@@ -87,9 +87,13 @@ export class Staging {
     );
   }
 
-  /** Writes one file. */
-  async write(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#write(name, bytes);
+  /**
+   * Writes one file.
+   *
+   * @param write writes it under a path, whole or not at all
+   */
+  async write(name: string, write: (path: string) => Promise<void>): Promise<void> {
+    await this.#write(name, write);
     this.#names.add(name);
   }
 
@@ -101,7 +105,8 @@ export class Staging {
    */
   async finish(earlier: readonly string[]): Promise<void> {
     const moves: Moves = { files: this.names, earlier };
-    await this.#write(MOVES_FILE, new TextEncoder().encode(`${JSON.stringify(moves)}\n`));
+    const bytes = new TextEncoder().encode(`${JSON.stringify(moves)}\n`);
+    await this.#write(MOVES_FILE, (path) => writeWhole(path, bytes));
     this.move();
   }
 
@@ -146,12 +151,13 @@ export class Staging {
     }
   }
 
-  async #write(name: string, bytes: Uint8Array): Promise<void> {
+  async #write(name: string, write: (path: string) => Promise<void>): Promise<void> {
     try {
-      await writeWhole(`${this.aside}/${name}`, bytes);
+      await write(`${this.aside}/${name}`);
     } catch (error) {
+      if (!(error instanceof FileError)) throw error;
       // by the name that the user knows
-      throw explainWrite(`${this.folder}/${name}`, (error as Error).cause);
+      throw explainWrite(`${this.folder}/${name}`, error.cause);
     }
   }
 }

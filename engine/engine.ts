@@ -5,15 +5,14 @@
  */
 import type { Dataset } from "./data/dataset.ts";
 import { type AdapterDescription, Gpu } from "./gpu/device.ts";
-import { interruptBy, type Interruption, type OnProgress } from "./gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
 import type { Residence } from "./rows/plan.ts";
 import { planChunkRows } from "./rows/blocks.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
-import { NAMED_SEEDS, type Seeds } from "./rows/projector.ts";
-import type { Rows } from "./rows/rows.ts";
+import { KERNEL_KINDS, type KernelKind, type Rows } from "./rows/rows.ts";
 import {
   measureSketchError,
   type SketchError,
@@ -37,9 +36,14 @@ import { type TrainingResult, trainNetwork } from "./training/training.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
 /** How to project. */
-export interface ProjectOptions extends Interruption {
-  /** `lpntk` (default), `pntk`, `entk` (C rows a sample, for `computeEntk`), or an array `[N, C]` f32 of seeds. */
-  readonly seeds?: Seeds;
+export interface ProjectOptions extends CallOptions {
+  /** Which kernel: `lpntk` (default), `pntk`, or `entk` (C rows a sample, for `computeEntk`). */
+  readonly kind?: KernelKind;
+  /**
+   * The combination of each sample's logits that is differentiated, `[N, C]` f32, row-major, in place of a kind's: rows are
+   * `cotangent^T dz(x)/dw`, as JAX's `vjp` gives them.
+   */
+  readonly cotangents?: Float32Array;
   /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
   /** Scales every row by `1 / sqrt(kappa(x, x))`: the kernel's entries are cosines, 1 on the diagonal up to rounding. Default: no. */
@@ -49,7 +53,6 @@ export interface ProjectOptions extends Interruption {
    * kernel without bias; `measureSketch` says how far off they are. Both sides of a kernel need the same sketch. Default: rows are exact.
    */
   readonly sketch?: Sketch;
-  readonly onProgress?: OnProgress;
   /** Samples on the other side of the kernel, which are projected next: the memory budget's room for them is left. Default 0. */
   readonly others?: number;
   /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
@@ -66,10 +69,10 @@ export interface ProjectOptions extends Interruption {
   readonly convolutions?: ConvolutionForm;
 }
 
-/** What sketched kernel is to be measured; `seeds` as of `project`, `others` where the kernel's columns are of another data set. */
+/** What sketched kernel is to be measured; `kind` as of `project`, `others` where the kernel's columns are of another data set. */
 export type SketchRequest =
-  & Omit<SketchErrorRequest, "seeds" | keyof EngineOptions>
-  & Partial<Pick<SketchErrorRequest, "seeds">>;
+  & Omit<SketchErrorRequest, "kind" | keyof EngineOptions>
+  & Partial<Pick<SketchErrorRequest, "kind">>;
 
 /** How to open an engine. */
 export interface EngineOptions {
@@ -85,23 +88,24 @@ export interface EngineOptions {
 const ENGINE_OPTIONS: OptionNames<EngineOptions> = { memoryBytes: true, heldBytes: true };
 
 const PROJECT_OPTIONS: OptionNames<ProjectOptions> = {
-  seeds: true,
+  kind: KERNEL_KINDS,
+  cotangents: true,
   layers: true,
   normalise: FLAG,
   sketch: true,
-  onProgress: true,
-  signal: true,
   others: true,
   tileRows: true,
   residence: ["device", "file", "recomputed"],
   convolutions: ["contracted", "factored", "cheapest"],
+  ...CALL_OPTIONS,
 };
 
 const SKETCH_REQUEST: OptionNames<SketchRequest> = {
   sketch: true,
-  seeds: NAMED_SEEDS,
+  kind: KERNEL_KINDS,
   layers: true,
   others: true,
+  ...CALL_OPTIONS,
 };
 
 const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> = {
@@ -113,8 +117,8 @@ const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> 
   sketch: true,
 };
 
-/** What `normalise` is called elsewhere. */
-const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", kind: "seeds" } };
+/** What `normalise` is called elsewhere, and `kind` before. */
+const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", seeds: "kind" } };
 
 /**
  * An open adapter. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever computation is asked of
@@ -182,7 +186,7 @@ export class Engine {
   async logits(
     network: Network,
     data: Dataset,
-    options?: Interruption,
+    options?: CallOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check(network);
     return await computeLogits(this.#tensorflow, network, data, options);
@@ -192,7 +196,7 @@ export class Engine {
   async features(
     network: Network,
     data: Dataset,
-    options?: Interruption,
+    options?: CallOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check(network);
     return await computeFeatures(this.#tensorflow, network, data, options);
@@ -202,15 +206,14 @@ export class Engine {
   async gradientNorms(
     network: Network,
     data: Dataset,
-    onProgress?: OnProgress,
-    options?: Interruption,
+    options?: CallOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check(network);
-    return await computeGradientNorms(this.#tensorflow, network, data, onProgress, options);
+    return await computeGradientNorms(this.#tensorflow, network, data, options);
   }
 
   /** Share of samples that the network labels right, 0 to 1. */
-  async accuracy(network: Network, data: Dataset, options?: Interruption): Promise<number> {
+  async accuracy(network: Network, data: Dataset, options?: CallOptions): Promise<number> {
     this.#check(network);
     return await measureAccuracy(this.#tensorflow, network, data, options);
   }
@@ -230,13 +233,25 @@ export class Engine {
     this.#check(network);
     checkFit(network, data);
     checkKeys(`project ${data.name}`, projectOptions, PROJECT_OPTIONS, PROJECT_SPELLINGS);
-    const { seeds = "lpntk", tileRows, signal, onProgress, ...options } = projectOptions;
+    const { kind, cotangents, tileRows, onProgress, signal, ...options } = projectOptions;
+    if (cotangents !== undefined && !(cotangents instanceof Float32Array)) {
+      throw new TypeError(
+        `Cannot project ${data.name}: got cotangents ${
+          describeValue(cotangents)
+        }, need a Float32Array [${data.labels.length}, ${network.classes}]`,
+      );
+    }
+    if (kind !== undefined && cotangents !== undefined) {
+      throw new TypeError(
+        `Cannot project ${data.name}: got both kind ${kind} and cotangents, need one of them`,
+      );
+    }
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
       ...this.options,
-      seeds,
+      cotangents: cotangents ?? kind ?? "lpntk",
       blockRows: tileRows,
-      onProgress: interruptBy(signal, onProgress),
+      onProgress: interruptBy({ onProgress, signal }),
     });
     this.#gramVariants.add(rows.variant.name);
     return rows;
@@ -253,11 +268,11 @@ export class Engine {
     this.#check(network);
     checkFit(network, data);
     checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
-    const { seeds = "lpntk", ...request } = sketchRequest;
+    const { kind = "lpntk", ...request } = sketchRequest;
     return await measureSketchError(this.#tensorflow, network, data, {
       ...request,
       ...this.options,
-      seeds,
+      kind,
     });
   }
 

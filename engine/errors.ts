@@ -29,11 +29,6 @@ export class DisposedError extends Error {
   }
 }
 
-/** A shader or pipeline that the device refuses, with the compiler's line. */
-export class KernelError extends Error {
-  override name = "KernelError";
-}
-
 /** A data set's name that is neither known nor a folder. */
 export class UnknownDatasetError extends RangeError {
   override name = "UnknownDatasetError";

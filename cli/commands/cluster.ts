@@ -65,11 +65,12 @@ export function clusterSource(
     "clustering",
     "centroids",
     (onProgress) =>
-      clusterSamples(
-        kernel,
-        { ratio, perClass: perClass ? labels : undefined, among },
+      clusterSamples(kernel, {
+        ratio,
+        perClass: perClass ? labels : undefined,
+        among,
         onProgress,
-      ),
+      }),
   );
 }
 

@@ -13,6 +13,7 @@ import {
   type Network,
   type SketchError,
   storeGram,
+  type StoreSettings,
 } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { CHOICE, namesStore } from "../arrays.ts";
@@ -220,7 +221,7 @@ async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
   const matrix = await withProgress(
     "multiplying",
     "tiles",
-    (onProgress) => computeGram(rows, columns, onProgress),
+    (onProgress) => computeGram(rows, columns, { onProgress }),
   );
   const columnSide = right && columnChoice && { choice: columnChoice, indices: right.indices };
   await file.write(matrix, job.shape, { choice, indices: left.indices }, columnSide);
@@ -231,7 +232,7 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
   const { engine, network, left, right, shape, settings, choice, sketch } = job;
   const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
-  using writer = await KernelWriter.open(lease, {
+  const store: StoreSettings = {
     shape,
     symmetry: right ? "none" : full ? "full" : "upper",
     chunkRows,
@@ -255,7 +256,12 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
       [SKETCH_ERROR]: sketch,
     },
     indices: { rows: left.indices, columns: right?.indices },
-  }, { repair });
+  };
+  using writer = await withProgress(
+    "checking",
+    "tiles",
+    (onProgress) => KernelWriter.open(lease, store, { repair, onProgress }),
+  );
   const { tileCount: total, missingCount, brokenCount: broken } = writer;
   let variant: string | undefined;
   if (missingCount > 0) {
@@ -273,7 +279,7 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
     await withProgress(
       "multiplying",
       "tiles",
-      (onProgress) => storeGram(writer, rows, columns, onProgress),
+      (onProgress) => storeGram(writer, rows, columns, { onProgress }),
     );
   }
   return { tiles: { total, found: total - missingCount, broken }, variant };

@@ -3,10 +3,10 @@
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import {
   countShare,
+  dropFlagged,
   findRedundant,
   hashDataset,
   keepRandom,
-  keepUnflagged,
   pruneHeads,
   type SketchError,
 } from "../../mod.ts";
@@ -116,8 +116,8 @@ async function choose(settings: PruneSettings, folder: OutputFolder): Promise<Ke
     const flags = await withProgress(
       "comparing",
       "tiles",
-      (onProgress) => findRedundant(kernel, {}, onProgress),
+      (onProgress) => findRedundant(kernel, { onProgress }),
     );
-    return { keep: keepUnflagged(flags), ...samples, sketch };
+    return { keep: dropFlagged(flags), ...samples, sketch };
   });
 }

@@ -34,7 +34,7 @@ export function addRedundant(program: Command): void {
             const flags = await withProgress(
               "comparing",
               "tiles",
-              (onProgress) => findRedundant(kernel, { rule }, onProgress),
+              (onProgress) => findRedundant(kernel, { rule, onProgress }),
             );
             const redundant = flags.reduce((sum, flag) => sum + flag, 0);
             const share = redundant / count;

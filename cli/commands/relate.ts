@@ -41,7 +41,7 @@ export function addRelate(program: Command): void {
               "comparing",
               "tiles",
               (onProgress) =>
-                relateSamples(kernel, { threshold, epsilon, sample: place }, onProgress),
+                relateSamples(kernel, { threshold, epsilon, sample: place, onProgress }),
             );
             const summary = {
               samples: count,

@@ -6,13 +6,12 @@ import {
   clusterSamples,
   countMembers,
   type Dataset,
-  encodeSafetensors,
+  dropFlagged,
   type Engine,
   findRedundant,
   hashDataset,
   indexSample,
   keepRandom,
-  keepUnflagged,
   pruneHeads,
   relateSamples,
   type TrainingOptions,
@@ -122,10 +121,8 @@ async function runAll(
     "images",
     (onProgress) => engine.train(network, train, { ...settings.training, seed, test, onProgress }),
   );
-  await folder.writeBytes(
-    "weights.safetensors",
-    encodeSafetensors(training.weights, describeTrained(sets.train, settings)),
-  );
+  const metadata = describeTrained(sets.train, settings);
+  await folder.writeWeights("weights.safetensors", training.weights, metadata);
   await folder.writeJson("metrics.json", training.epochs);
   await folder.writeNpy("difficulty.npy", training.difficulty, [count]);
 
@@ -135,19 +132,19 @@ async function runAll(
   const flags = await withProgress(
     "finding redundant samples",
     "tiles",
-    (onProgress) => findRedundant(rows, {}, onProgress),
+    (onProgress) => findRedundant(rows, { onProgress }),
   );
   const { counts } = await withProgress(
     "relating",
     "tiles",
-    (onProgress) => relateSamples(rows, {}, onProgress),
+    (onProgress) => relateSamples(rows, { onProgress }),
   );
-  const rest = keepUnflagged(flags);
+  const rest = dropFlagged(flags);
   const clusters = await withProgress(
     "clustering",
     "centroids",
     (onProgress) =>
-      clusterSamples(rows, { ratio, perClass: train.labels, among: rest }, onProgress),
+      clusterSamples(rows, { ratio, perClass: train.labels, among: rest, onProgress }),
   );
   const keep = pruneHeads(clusters, share, seed);
   await folder.writeNpy("redundant.npy", flags, [count]);

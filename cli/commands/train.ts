@@ -4,7 +4,6 @@ import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import {
   type Dataset,
   decodeTrainingState,
-  encodeSafetensors,
   encodeTrainingState,
   type Engine,
   type Network,
@@ -93,10 +92,8 @@ export function addTrain(program: Command): void {
             bestEpoch: result.bestEpoch,
             epochs: result.epochs,
           };
-          await folder.writeBytes(
-            "weights.safetensors",
-            encodeSafetensors(result.weights, describeTrained(sets.train, settings)),
-          );
+          const metadata = describeTrained(sets.train, settings);
+          await folder.writeWeights("weights.safetensors", result.weights, metadata);
           await folder.writeNpy("difficulty.npy", result.difficulty, [train.labels.length]);
           await writeTrainingIndices(folder, sets);
           await folder.writeJson("metrics.json", summary);

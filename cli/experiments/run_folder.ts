@@ -7,8 +7,6 @@ import { parse } from "npm:smol-toml@1.9.1";
 import manifest from "../../deno.json" with { type: "json" };
 import {
   type Dataset,
-  encodeNpy,
-  encodeSafetensors,
   type Engine,
   FileError,
   hashDataset,
@@ -22,9 +20,11 @@ import {
   refuseOtherFiles,
   removeIfThere,
   removePartials,
+  saveWeights,
   type Split,
   UnknownDatasetError,
   type Weights,
+  writeNpy,
   writeWhole,
 } from "../../mod.ts";
 import { identifyModel, loadDefinition } from "../model.ts";
@@ -148,7 +148,7 @@ export class RunFolder {
     const keep = async <T>(
       file: string,
       work: (onProgress: OnProgress) => Promise<T>,
-      encode: (value: T) => Uint8Array,
+      write: (path: string, value: T) => Promise<void>,
       read: (path: string) => Promise<T>,
     ): Promise<T> => {
       const name = `${STEPS}/${file}`;
@@ -160,7 +160,7 @@ export class RunFolder {
       if (!await isFile(path)) {
         const value = await this.#work(file.replace(/\.\w+$/, ""), work);
         await this.#saveEnvironment(engine, environment);
-        await this.#write(name, encode(value));
+        await write(this.#claim(name), value);
         this.#isWorth = true;
       }
       return await read(path);
@@ -174,14 +174,14 @@ export class RunFolder {
       },
       data: (split, sizes) => this.#load(split, sizes, environment),
       keepIndices: (data, name) => this.#keepIndices(data, name),
-      step: (name, work) => keep(`${name}.json`, work, (value) => encodeJson(value), readJson),
-      weights: (name, work) =>
-        keep<Weights>(
-          `${name}.safetensors`,
+      step: (name, work) =>
+        keep(
+          `${name}.json`,
           work,
-          (weights) => encodeSafetensors(weights),
-          (path) => loadWeights(path),
+          (path, value) => writeWhole(path, encodeJson(value)),
+          readJson,
         ),
+      weights: (name, work) => keep<Weights>(`${name}.safetensors`, work, saveWeights, loadWeights),
       exclude: (part, reason) => {
         if (this.#isWorking) {
           throw new Error(`Cannot exclude ${part} within a step: it would be forgotten`);
@@ -271,7 +271,7 @@ export class RunFolder {
 
   /** Of a whole split there is nothing to keep. */
   async #keepIndices({ indices }: Dataset, name = "samples.npy"): Promise<void> {
-    if (indices) await this.#write(name, encodeNpy(indices, [indices.length]));
+    if (indices) await writeNpy(this.#claim(name), indices, [indices.length]);
   }
 
   async #writeReport(report: Report): Promise<void> {
@@ -288,9 +288,14 @@ export class RunFolder {
 
   #write(name: string, content: string | Uint8Array): Promise<void> {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    return writeWhole(this.#claim(name), bytes);
+  }
+
+  /** The path of a file that is to be written. */
+  #claim(name: string): string {
     this.lease.check();
     this.#written.add(name);
-    return writeWhole(`${this.path}/${name}`, bytes);
+    return `${this.path}/${name}`;
   }
 }
 

@@ -15,7 +15,7 @@ import {
   tanh,
   type Weights,
 } from "../../mod.ts";
-import { seedRows, signedSeeds } from "../../engine/reference/kernels.ts";
+import { contractJacobian, signedCotangents } from "../../engine/reference/kernels.ts";
 import { computeJacobian, computeLogits, type Layer } from "../../engine/reference/network.ts";
 import type { Numbers } from "../../engine/reference/tensor.ts";
 
@@ -120,7 +120,7 @@ export function evaluate({ twin }: Probe, weights: Weights, data: Dataset): Eval
   const jacobian = computeJacobian(twin, weights, images);
   return {
     logits: computeLogits(twin, weights, images).data,
-    phi: seedRows(jacobian, signedSeeds(data.labels, CLASSES)),
+    phi: contractJacobian(jacobian, signedCotangents(data.labels, CLASSES)),
     offsets,
   };
 }

@@ -22,7 +22,7 @@ import { testTraining } from "./training.ts";
  *
  * A number that is none fails its check, and with it those of what is made from it.
  *
- * @throws {DeviceError} if the device fails, `KernelError` if it refuses a shader.
+ * @throws {DeviceError} if the device fails.
  */
 export async function testKernels(engine: Engine): Promise<Check[]> {
   using stack = new DisposableStack();

@@ -1,8 +1,9 @@
 /** Downloads of data sets, checked against known checksums. @module */
 
-import { checkKeys } from "../options.ts";
 import { createHash } from "node:crypto";
 import { FileError } from "../errors.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy } from "../gpu/pace.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import { CIFAR10, CIFAR100, unpackCifar } from "./cifar.ts";
 import { exists, explainWrite, InputFile, measureFile, PARTIAL } from "../files/file.ts";
 import { Lease } from "../files/lease.ts";
@@ -18,8 +19,15 @@ export interface RemoteFile {
   readonly checksum: { readonly algorithm: keyof typeof ALGORITHMS; readonly digest: string };
 }
 
-/** Callback as bytes arrive; files that existed before count as arrived. */
-export type ReportProgress = (doneBytes: number, totalBytes: number) => void;
+/** How to download: progress is in bytes, of which those that were there already count as arrived. */
+export interface FetchOptions extends CallOptions {
+  /** Where to. Default: the data set's folder in `$LPNTK_DATA`, or in the cache folder. */
+  readonly folder?: string;
+  /** URL of the folder to download from. Default: the publisher's. */
+  readonly mirror?: string;
+}
+
+const FETCH_OPTIONS: OptionNames<FetchOptions> = { folder: true, mirror: true, ...CALL_OPTIONS };
 
 const ALGORITHMS = { sha256: "SHA-256", md5: "MD5" };
 
@@ -83,20 +91,18 @@ const DATASETS: Record<RemoteName, RemoteDataset> = {
  * Downloads a data set: 12 MB for MNIST, 31 MB for Fashion-MNIST, 170 MB for CIFAR-10 and for CIFAR-100, which are unpacked beside their
  * archive. Files that exist with the right checksum are kept.
  *
- * @param options.folder where to; by default the data set's folder in `$LPNTK_DATA`, or in the cache folder
- * @param options.mirror URL of the folder to download from
  * @returns the folder
  * @throws {FileError} when a file cannot be downloaded, or is not the one that the checksum asks
  * for
  */
 export async function fetchDataset(
   name: RemoteName,
-  options: { folder?: string; mirror?: string; onProgress?: ReportProgress } = {},
+  options: FetchOptions = {},
 ): Promise<string> {
-  checkKeys(`fetch ${name}`, options, { folder: true, mirror: true, onProgress: true });
+  checkKeys(`fetch ${name}`, options, FETCH_OPTIONS);
   const dataset = DATASETS[name];
-  const { folder = chooseDataFolder(name), mirror = dataset.mirror, onProgress } = options;
-  await fetchFiles(dataset.files, mirror, folder, onProgress);
+  const { folder = chooseDataFolder(name), mirror = dataset.mirror, ...call } = options;
+  await fetchFiles(dataset.files, mirror, folder, call);
   await dataset.unpack?.(folder);
   return folder;
 }
@@ -113,8 +119,9 @@ export async function fetchFiles(
   files: readonly RemoteFile[],
   mirror: string,
   folder: string,
-  onProgress: ReportProgress = () => {},
+  options: CallOptions = {},
 ): Promise<void> {
+  const report = interruptBy(options);
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let done = 0;
   for (const file of files) {
@@ -122,11 +129,11 @@ export async function fetchFiles(
     if (!await exists(path) || await hash(path, file) !== file.checksum.digest) {
       using _lease = await Lease.take(`${path}.lock`, path);
       const url = `${mirror.replace(/\/$/, "")}/${file.name}`;
-      const download = new Download(url, file, path);
-      await download.run((received) => onProgress(done + received, total));
+      const download = new Download(url, file, path, options.signal);
+      await download.run((received) => report?.(done + received, total));
     }
     done += file.sizeBytes;
-    onProgress(done, total);
+    report?.(done, total);
   }
 }
 
@@ -138,6 +145,7 @@ class Download {
     private readonly url: string,
     private readonly file: RemoteFile,
     private readonly path: string,
+    private readonly signal?: AbortSignal,
   ) {
     this.#partial = `${path}${PARTIAL}`;
   }
@@ -196,6 +204,7 @@ class Download {
         .catch((cause) => ({ done: true, value: undefined, cause }) as const)
         .then((read) => ({ cause: undefined, ...read }));
       if (cause !== undefined) {
+        this.signal?.throwIfAborted();
         return `a broken connection (${explain(cause)}) after ${received} bytes`;
       }
       if (done) return `${received} bytes`;
@@ -215,8 +224,9 @@ class Download {
     const headers: HeadersInit = from > 0 ? { Range: `bytes=${from}-` } : {};
     let response: Response;
     try {
-      response = await fetch(this.url, { headers });
+      response = await fetch(this.url, { headers, signal: this.signal });
     } catch (cause) {
+      this.signal?.throwIfAborted();
       throw this.#fail(
         `got no connection (${explain(cause)}), need network access or another mirror`,
         cause,

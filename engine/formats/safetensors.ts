@@ -7,8 +7,8 @@
 
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
-import { describeName, isPlainName } from "../options.ts";
-import { InputFile } from "../files/file.ts";
+import { checkKeys, describeName, isPlainName, type OptionNames } from "../options.ts";
+import { InputFile, writeWhole } from "../files/file.ts";
 import { decodeJson } from "./json.ts";
 import { countElements, SHAPE } from "./shape.ts";
 
@@ -84,8 +84,32 @@ export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
   return tensors;
 }
 
+/** What stands beside weights in their file. */
+export interface SaveOptions {
+  /** Free text by name, kept in the header; {@linkcode loadMetadata} reads it. Default: none. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const SAVE_OPTIONS: OptionNames<SaveOptions> = { metadata: true };
+
 /**
- * Reads the metadata in the header of a `.safetensors` file, texts by name; empty where there is none.
+ * Writes weights as a `.safetensors` file that PyTorch's `safetensors.torch.load_file` reads, whole or not at all: F32, in the order of the
+ * map, without a second copy in memory.
+ *
+ * @throws {FileError} when it cannot be written, `RangeError` when a shape does not hold exactly its data, or a tensor is named
+ * `__metadata__`, `TypeError` when an option is unknown
+ */
+export async function saveWeights(
+  path: string,
+  weights: ReadonlyMap<string, Tensor>,
+  options: SaveOptions = {},
+): Promise<void> {
+  checkKeys(`write ${path}`, options, SAVE_OPTIONS);
+  await writeWhole(path, ...encodeParts(weights, options.metadata));
+}
+
+/**
+ * Reads the free text that {@link saveWeights} keeps in the header of a `.safetensors` file, by name; none where there is none.
  *
  * @throws {FileError} when the file is missing, or {@link decodeSafetensors} would refuse its header
  */
@@ -134,8 +158,23 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, 
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
-  metadata?: Record<string, string>,
+  metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
+  const parts = encodeParts(tensors, metadata);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+/** All that stands before the data, then the bytes of each tensor, which are shared with it. */
+function encodeParts(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array[] {
   let end = 0;
   const entries = [...tensors].map(([name, tensor]) => {
     checkTensor(name, tensor);
@@ -148,17 +187,13 @@ export function encodeSafetensors(
     ...Object.fromEntries(entries),
   });
   const header = padToMultiple(new TextEncoder().encode(json), 8);
-
-  const dataStart = LENGTH_BYTES + header.length;
-  const bytes = new Uint8Array(dataStart + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
-  bytes.set(header, LENGTH_BYTES);
-  let offset = dataStart;
-  for (const { data } of tensors.values()) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
-  }
-  return bytes;
+  const length = new DataView(new ArrayBuffer(LENGTH_BYTES));
+  length.setBigUint64(0, BigInt(header.length), true);
+  const data = Array.from(
+    tensors.values(),
+    ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
+  return [new Uint8Array(length.buffer), header, ...data];
 }
 
 function checkTensor(name: string, { shape, data }: Tensor): void {

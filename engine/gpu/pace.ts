@@ -9,24 +9,28 @@ import type { Gpu } from "./device.ts";
 /** Says how far a long job has come. */
 export type OnProgress = (done: number, total: number) => void;
 
-/** How a long call is ended before it is done. */
-export interface Interruption {
-  /** Ends the call where it waits for the device next: it rejects with the signal's reason, and what it held on the device is freed. */
+/** What every long call takes: who hears how far it has come, and who ends it before it is done. */
+export interface CallOptions {
+  /** Called after some steps. */
+  readonly onProgress?: OnProgress;
+  /** Ends the call where it waits next: it rejects with the signal's reason, and what it held on the device is freed. */
   readonly signal?: AbortSignal;
 }
 
-const INTERRUPTION: OptionNames<Interruption> = { signal: true };
+export const CALL_OPTIONS: OptionNames<CallOptions> = { onProgress: true, signal: true };
 
 /**
  * A progress callback that ends the job by throwing the signal's reason once there is one. A job says how far it has come after each wait,
  * and at no other moment can a signal have come.
  *
- * @throws {TypeError} if the signal is none; its reason if it is aborted already.
+ * @throws {TypeError} if the signal is none, or the callback no function; the signal's reason if it is aborted already.
  */
-export function interruptBy(
-  signal: AbortSignal | undefined,
-  onProgress?: OnProgress,
-): OnProgress | undefined {
+export function interruptBy({ onProgress, signal }: CallOptions): OnProgress | undefined {
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new TypeError(
+      `Cannot begin: got onProgress ${describeValue(onProgress)}, need a function`,
+    );
+  }
   if (signal === undefined) return onProgress;
   if (!(signal instanceof AbortSignal)) {
     throw new TypeError(`Cannot begin: got signal ${describeValue(signal)}, need an AbortSignal`);
@@ -40,13 +44,9 @@ export function interruptBy(
 }
 
 /** {@linkcode interruptBy} for a call that has no other options. */
-export function interruptWith(
-  action: string,
-  options: Interruption,
-  onProgress?: OnProgress,
-): OnProgress | undefined {
-  checkKeys(action, options, INTERRUPTION);
-  return interruptBy(options.signal, onProgress);
+export function interruptWith(action: string, options: CallOptions): OnProgress | undefined {
+  checkKeys(action, options, CALL_OPTIONS);
+  return interruptBy(options);
 }
 
 /** Time between waits that is aimed at; a wait itself costs some 12 ms in Deno, whatever was computed. */

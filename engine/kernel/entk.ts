@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { computeTiles } from "./gram.ts";
 import { formatMebibytes } from "../sizes.ts";
 import type { Rows } from "../rows/rows.ts";
@@ -15,24 +15,23 @@ const MAX_NUMBERS = 2 ** 29;
  * `eNTK[n, m, i, j] = dz_i(x_n)/dw . dz_j(x'_m)/dw` (section 2.1), from which `lpNTK = (1/C) sum_ij s_i s'_j eNTK_ij` (equation 3).
  *
  * ```ts
- * using rows = await engine.project(network, data, { seeds: "entk" });
+ * using rows = await engine.project(network, data, { kind: "entk" });
  * const entk = await computeEntk(rows);
  * ```
  *
  * Costs `2 N N' C^2 * length` FLOP, half of it when symmetric; holds one tile beside the result.
  *
- * @param rows of N samples, projected with the seeds `entk`
+ * @param rows of N samples, projected with the kind `entk`
  * @param columns the same of N' samples
  * @returns `[N, N', C, C]` f32, row-major; bit for bit its own transpose when both sides are the same
- * @throws {RangeError} if rows were projected with other seeds, come from networks of different layers, or the kernel is larger than 2 GiB.
+ * @throws {RangeError} if rows were projected with another kind, come from networks of different layers, or the kernel is larger than 2 GiB.
  */
 export async function computeEntk(
   rows: Rows,
   columns: Rows = rows,
-  onProgress?: OnProgress,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  const report = interruptWith("compute an eNTK", options, onProgress);
+  const report = interruptWith("compute an eNTK", options);
   const classes = checkSides(rows, columns);
   const entk = new Float32Array(rows.count * columns.count);
   // the place of a pair of rows is a sum of what each side adds
@@ -65,7 +64,7 @@ function checkSides(rows: Rows, columns: Rows): number {
       `Cannot compute an eNTK: got ${classes ?? 1} and ${
         columns.rowsPerSample ?? 1
       } rows a sample, need one for each class on both sides; ` +
-        `project with the seeds 'entk'`,
+        `project with the kind 'entk'`,
     );
   }
   const numbers = rows.count * columns.count;

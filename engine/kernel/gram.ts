@@ -4,7 +4,7 @@
  * @module
  */
 import type { Commands } from "../gpu/commands.ts";
-import { type Interruption, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "./products.ts";
 import type { RowBlock, Rows } from "../rows/rows.ts";
@@ -78,7 +78,7 @@ export class TileSweep implements Disposable {
     const [kind, other] = [rows, columns].map(describeProjection);
     if (kind && other && kind !== other) {
       throw new RangeError(
-        `Cannot multiply rows: got ${kind} rows and ${other} rows, need both projected with the same seeds, ` +
+        `Cannot multiply rows: got ${kind} rows and ${other} rows, need both projected as the same kind, ` +
           "and both normalised or neither",
       );
     }
@@ -247,10 +247,9 @@ export async function computeGramRow(
 export async function computeGram(
   rows: Rows,
   columns: Rows = rows,
-  onProgress?: OnProgress,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  const report = interruptWith("compute a kernel", options, onProgress);
+  const report = interruptWith("compute a kernel", options);
   const matrix = new Float32Array(rows.count * columns.count);
   for await (const tile of computeTiles(rows, columns, report)) {
     storeTile(tile, matrix, columns.count);

@@ -14,7 +14,7 @@ import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts"
 import { planJob } from "../rows/job.ts";
 import type { Residence } from "../rows/plan.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
-import { drawSeeds, NAMED_SEEDS, Projector, type Seeds } from "../rows/projector.ts";
+import { type Cotangents, fillCotangents, Projector } from "../rows/projector.ts";
 import { describeValue } from "../options.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { type Projection, Rows } from "../rows/rows.ts";
@@ -25,7 +25,7 @@ import { measureBinding } from "../rows/variants.ts";
 
 /** How to project. */
 export interface ProjectionOptions {
-  readonly seeds: Seeds;
+  readonly cotangents: Cotangents;
   /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
   /** Scales every row by `1 / sqrt(kappa(x, x))`, so that products of rows are cosines. Default: no. */
@@ -49,11 +49,11 @@ export interface ProjectionOptions {
 
 /**
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer; normalised
- * rows take the passes twice, since a row is linear in its seed and its length is known only after the first.
+ * rows take the passes twice, since a row is linear in its cotangent and its length is known only after the first.
  *
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if seeds do not
- * fit the data set or cannot be normalised, there is no layer of a name, a sketch has too few numbers or blocks are no whole panels, `BudgetError` if the memory budget
+ * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if cotangents
+ * do not fit the data set or cannot be normalised, there is no layer of a name, a sketch has too few numbers or blocks are no whole panels, `BudgetError` if the memory budget
  * is too small, `FileError` if rows go to a file that cannot be written, `NonFiniteError` if a projection overflows; the message names the sample and the
  * layer.
  */
@@ -63,36 +63,36 @@ export async function projectRows(
   data: Dataset,
   options: ProjectionOptions,
 ): Promise<Rows> {
-  const { seeds, normalise: isNormalised = false, onProgress } = options;
-  const kind = typeof seeds === "string" ? seeds : "custom";
+  const { cotangents, normalise: isNormalised = false, onProgress } = options;
+  const kind = typeof cotangents === "string" ? cotangents : "custom";
   if (!isNormalised) {
-    return await projectSeeds(tensorflow, network, data, options, { kind, isNormalised });
+    return await projectOnce(tensorflow, network, data, options, { kind, isNormalised });
   }
   checkFit(network, data);
-  checkSeeds(network, data, seeds);
-  if (seeds === "entk") {
+  checkCotangents(network, data, cotangents);
+  if (cotangents === "entk") {
     throw new RangeError(
-      `Cannot normalise ${data.name}: got the seeds 'entk', which give ${network.classes} rows a sample, ` +
-        "need seeds that give one; normalise 'lpntk' or 'pntk', or leave normalise out",
+      `Cannot normalise ${data.name}: got the kind 'entk', which gives ${network.classes} rows a sample, ` +
+        "need one that gives one row; normalise 'lpntk' or 'pntk', or leave normalise out",
     );
   }
-  const pass = (seeds: Seeds, passesBefore: number) =>
-    projectSeeds(tensorflow, network, data, {
+  const pass = (cotangents: Cotangents, passesBefore: number) =>
+    projectOnce(tensorflow, network, data, {
       ...options,
-      seeds,
+      cotangents,
       onProgress: (done, total) => onProgress?.(passesBefore * total + done, 2 * total),
     }, { kind, isNormalised });
   const similarity = await (async () => {
-    using rows = await pass(seeds, 0);
+    using rows = await pass(cotangents, 0);
     return await computeSelfSimilarity(rows);
   })();
-  return await pass(scaleSeeds(data, seeds, network.classes, similarity), 1);
+  return await pass(scaleCotangents(data, cotangents, network.classes, similarity), 1);
 }
 
-/** Seeds of rows of length 1, given the squared lengths of the rows of `seeds`. */
-function scaleSeeds(
+/** Cotangents `[N, C]` of rows of length 1, given the squared lengths `[N]` of the rows that these give. */
+function scaleCotangents(
   data: Dataset,
-  seeds: Seeds,
+  cotangents: Cotangents,
   classes: number,
   similarity: Float32Array,
 ): Float32Array {
@@ -105,24 +105,24 @@ function scaleSeeds(
     );
   }
   const all = Int32Array.from(data.labels.keys());
-  return drawSeeds(data, seeds, classes, all).map((seed, i) =>
-    seed / Math.sqrt(similarity[Math.floor(i / classes)])
+  return fillCotangents(data, cotangents, classes, all).map((value, i) =>
+    value / Math.sqrt(similarity[Math.floor(i / classes)])
   );
 }
 
-async function projectSeeds(
+async function projectOnce(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
   options: ProjectionOptions,
   projection: Projection,
 ): Promise<Rows> {
-  const { seeds, layers, convolutions, sketch, memoryBytes, onProgress } = options;
+  const { cotangents, layers, convolutions, sketch, memoryBytes, onProgress } = options;
   const { others = 0, heldBytes = 0 } = options;
   checkFit(network, data);
-  const rowsPerSample = seeds === "entk" ? network.classes : undefined;
+  const rowsPerSample = cotangents === "entk" ? network.classes : undefined;
   const count = data.labels.length * (rowsPerSample ?? 1);
-  checkSeeds(network, data, seeds);
+  checkCotangents(network, data, cotangents);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
   const chosen = network.select(layers);
@@ -147,7 +147,7 @@ async function projectSeeds(
   using stack = new DisposableStack();
   const source = stack.use(
     new Projector(tensorflow, network, data, {
-      seeds,
+      cotangents,
       chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
       layout,
       batch: pass.batch,
@@ -178,7 +178,7 @@ async function projectSeeds(
       }
     }
     // one not finite anywhere in a row shows here, before it spreads; products of rows are no larger than these
-    await computeSelfSimilarity(rows);
+    await computeSelfSimilarity(rows, residence === "recomputed" ? { onProgress } : {});
   } catch (error) {
     if (!(error instanceof NonFiniteError && error.sample !== undefined)) throw error;
     throw await source.explain(error.sample, rows.slices);
@@ -189,18 +189,11 @@ async function projectSeeds(
   return rows;
 }
 
-function checkSeeds(network: Network, data: Dataset, seeds: Seeds): void {
+function checkCotangents(network: Network, data: Dataset, cotangents: Cotangents): void {
   const { classes } = network;
-  if (!(seeds instanceof Float32Array || NAMED_SEEDS.includes(seeds))) {
-    throw new TypeError(
-      `Cannot project ${data.name}: got seeds ${describeValue(seeds)}, need ${
-        NAMED_SEEDS.join(", ")
-      } or a Float32Array`,
-    );
-  }
-  if (typeof seeds !== "string" && seeds.length !== data.labels.length * classes) {
+  if (typeof cotangents !== "string" && cotangents.length !== data.labels.length * classes) {
     throw new RangeError(
-      `Cannot project ${data.name}: got ${seeds.length} seeds, need ${data.labels.length} samples x ${classes} classes`,
+      `Cannot project ${data.name}: got ${cotangents.length} cotangents, need ${data.labels.length} samples x ${classes} classes`,
     );
   }
 }

@@ -6,21 +6,27 @@
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "./products.ts";
 import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
 
 /**
- * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit.
+ * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit. Reads all rows once.
  *
  * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
  */
-export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<ArrayBuffer>> {
+export async function computeSelfSimilarity(
+  rows: Rows,
+  options: CallOptions = {},
+): Promise<Float32Array<ArrayBuffer>> {
+  const report = interruptWith("compute self-similarities", options);
   const { gpu, count } = rows;
-  const buffer = submitSelfSimilarity(rows);
+  const buffer = await foldDiagonal(rows, report);
   try {
     const similarity = new Float32Array(await gpu.read(buffer, count * 4));
+    report?.(count, count);
     const bad = similarity.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
       throw new NonFiniteError(
@@ -39,11 +45,16 @@ export async function computeSelfSimilarity(rows: Rows): Promise<Float32Array<Ar
 /** Panels of which the diagonals are computed in one tile. */
 const DIAGONAL_PANELS = 8;
 
-/** Submits the computation of all self-similarities, `[N]` f32 in whole panels; the caller destroys the buffer. */
-export function submitSelfSimilarity(rows: Rows): GPUBuffer {
+/** Computes all self-similarities, `[N]` f32 in whole panels, block by block; the caller destroys the buffer. */
+export async function foldDiagonal(rows: Rows, onProgress?: OnProgress): Promise<GPUBuffer> {
   const { gpu, count, blocks, slices } = rows;
-  const similarity = gpu.createBuffer("self-similarity", padRows(count) * 4);
+  using stack = new DisposableStack();
+  const similarity = stack.adopt(
+    gpu.createBuffer("self-similarity", padRows(count) * 4),
+    (buffer) => gpu.destroyBuffer(buffer),
+  );
   using diagonals = new Diagonals(rows, similarity);
+  const pace = new Pace(gpu);
   const commands = gpu.record();
   for (const block of blocks) {
     for (const slice of slices) {
@@ -64,8 +75,10 @@ export function submitSelfSimilarity(rows: Rows): GPUBuffer {
         block.panelCount,
       );
     }
+    commands.submit();
+    if (await pace.step()) onProgress?.(block.firstRow + block.rowCount, count);
   }
-  commands.submit();
+  stack.move();
   return similarity;
 }
 

@@ -7,16 +7,17 @@ import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 import type { Network } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
+import { type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeGram } from "./gram.ts";
 import type { Sketch } from "../rows/layout.ts";
 import { projectRows } from "./projection.ts";
-import type { Seeds } from "../rows/projector.ts";
+import type { KernelKind } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 
-/** What is to be sketched. */
-export interface SketchErrorRequest {
+/** What is to be sketched; progress is in projections. */
+export interface SketchErrorRequest extends CallOptions {
   readonly sketch: Sketch;
-  readonly seeds: Exclude<Seeds, Float32Array>;
+  readonly kind: KernelKind;
   readonly layers?: readonly string[];
   /** Samples on the other side of the kernel. Default: the same. */
   readonly others?: Dataset;
@@ -47,11 +48,14 @@ export async function measureSketchError(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  { others, sketch, ...options }: SketchErrorRequest,
+  { others, sketch, onProgress, signal, ...options }: SketchErrorRequest,
 ): Promise<SketchError> {
   const sides = [data, ...others ? [others] : []].map((side) => drawSamples(side, sketch.seed));
-  const exact = await compute(tensorflow, network, sides, options);
-  const estimate = await compute(tensorflow, network, sides, { ...options, sketch });
+  const report = interruptBy({ onProgress, signal });
+  let projected = 0;
+  const how = { ...options, onProject: () => report?.(++projected, 2 * sides.length) };
+  const exact = await compute(tensorflow, network, sides, how);
+  const estimate = await compute(tensorflow, network, sides, { ...how, sketch });
   const [rows, columns] = [exact.self[0], exact.self.at(-1)!];
   let [pairs, sum, squares] = [0, 0, 0];
   for (let i = 0; i < rows.length; i++) {
@@ -88,11 +92,16 @@ async function compute(
   tensorflow: Tensorflow,
   network: Network,
   [first, second]: readonly Dataset[],
-  options: Omit<SketchErrorRequest, "others" | "sketch"> & { readonly sketch?: Sketch },
+  { kind, onProject, ...options }:
+    & Omit<SketchErrorRequest, "others" | "sketch" | keyof CallOptions>
+    & { readonly sketch?: Sketch; readonly onProject: () => void },
 ) {
   const others = second?.labels.length;
-  using rows = await projectRows(tensorflow, network, first, { ...options, others });
-  using columns = second && await projectRows(tensorflow, network, second, options);
+  const how = { ...options, cotangents: kind };
+  using rows = await projectRows(tensorflow, network, first, { ...how, others });
+  onProject();
+  using columns = second && await projectRows(tensorflow, network, second, how);
+  if (columns) onProject();
   const self = [await computeSelfSimilarity(rows)];
   if (columns) self.push(await computeSelfSimilarity(columns));
   return { kernel: await computeGram(rows, columns), self, length: rows.layout.length };

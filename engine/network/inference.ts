@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { type Dataset, indexSample, normalise } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
-import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "./fit.ts";
 import type { Network } from "./network.ts";
@@ -19,7 +19,7 @@ export async function measureAccuracy(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  options?: Interruption,
+  options?: CallOptions,
 ): Promise<number> {
   const logits = await computeLogits(tensorflow, network, data, options);
   const predicted = predictLabels(logits, network.classes);
@@ -44,7 +44,7 @@ export async function computeLogits(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const report = interruptWith("compute logits", options);
   const pass = (images: tf.Tensor4D) => network.logits(images);
@@ -60,7 +60,7 @@ export async function computeFeatures(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const report = interruptWith("compute features", options);
   const pass = (images: tf.Tensor4D) => network.features(images);

@@ -5,14 +5,7 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
-import {
-  DataError,
-  DeviceError,
-  DisposedError,
-  KernelError,
-  LayerError,
-  WeightsError,
-} from "../errors.ts";
+import { DataError, DeviceError, DisposedError, LayerError, WeightsError } from "../errors.ts";
 import { refuseUnknown } from "../operations/arguments.ts";
 import { describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
@@ -179,15 +172,15 @@ export class Network {
   }
 
   /**
-   * Every layer's inputs and deltas for the sum over samples of `seeds[n] . logits[n]`.
+   * Every layer's inputs and deltas for the sum over samples of `cotangents[n] . logits[n]`.
    *
    * Samples do not act on one another in a forward pass, so one backward pass of the sum gives each sample's own deltas: they are the
    * gradients for a hook at each layer's output. The weights are not differentiated. The caller disposes the tensors.
    *
    * @param images `[N, H, W, C]`
-   * @param seeds `[N, classes]`
+   * @param cotangents `[N, classes]`
    */
-  signals(images: tf.Tensor4D, seeds: tf.Tensor2D): LayerSignals[] {
+  signals(images: tf.Tensor4D, cotangents: tf.Tensor2D): LayerSignals[] {
     const layers = this.layers;
     const inputs = new Map<LayerShape, tf.Tensor>();
     const deltas = tf.tidy(() => {
@@ -201,7 +194,7 @@ export class Network {
       const { grads } = tf.engine().gradients(
         () => this.#run(images, { hook }),
         hooks,
-        seeds,
+        cotangents,
         true,
       );
       // a layer that the logits do not depend on has no gradient
@@ -319,4 +312,4 @@ export class Network {
 }
 
 /** Errors that a pass may end with and that say whose fault it is. */
-const OURS = [DataError, DeviceError, DisposedError, KernelError, WeightsError];
+const OURS = [DataError, DeviceError, DisposedError, WeightsError];

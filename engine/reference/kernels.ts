@@ -86,16 +86,16 @@ export function contractEntk(
   return result;
 }
 
-/** The seeds of signed projections, `s(y) / √C`: `labels` `[N]` to `[N][C]`. */
-export function signedSeeds(labels: ArrayLike<number>, classes: number): Float64Array[] {
+/** The cotangents of signed projections, `s(y) / √C`: `labels` `[N]` to `[N][C]`. */
+export function signedCotangents(labels: ArrayLike<number>, classes: number): Float64Array[] {
   return Array.from(
     labels,
     (label) => signVector(label, classes).map((sign) => sign / Math.sqrt(classes)),
   );
 }
 
-/** The seeds of pNTK's projections, `1 / √C` everywhere: `[N][C]`. */
-export function plainSeeds(count: number, classes: number): Float64Array[] {
+/** The cotangents of pNTK's projections, `1 / √C` everywhere: `[N][C]`. */
+export function plainCotangents(count: number, classes: number): Float64Array[] {
   return Array.from(
     { length: count },
     () => new Float64Array(classes).fill(1 / Math.sqrt(classes)),
@@ -103,14 +103,19 @@ export function plainSeeds(count: number, classes: number): Float64Array[] {
 }
 
 /**
- * Seeded rows, `seed^T dz(x)/dw`: with signed seeds the projections `phi(x, y)` of equation 3's second line.
+ * Rows `cotangent^T dz(x)/dw`: with signed cotangents the projections `phi(x, y)` of equation 3's second line.
  *
- * `jacobian` `[N][C][P]`, `seeds` `[N][C]`; returns `[N][P]`, in the Jacobian's order of parameters.
+ * `jacobian` `[N][C][P]`, `cotangents` `[N][C]`; returns `[N][P]`, in the Jacobian's order of parameters.
  */
-export function seedRows(jacobian: Jacobian, seeds: readonly ArrayLike<number>[]): Float64Array[] {
+export function contractJacobian(
+  jacobian: Jacobian,
+  cotangents: readonly ArrayLike<number>[],
+): Float64Array[] {
   return jacobian.map((logits, n) => {
     const row = new Float64Array(logits[0].length);
-    logits.forEach((gradient, c) => gradient.forEach((value, p) => row[p] += seeds[n][c] * value));
+    logits.forEach((gradient, c) =>
+      gradient.forEach((value, p) => row[p] += cotangents[n][c] * value)
+    );
     return row;
   });
 }

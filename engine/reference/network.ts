@@ -103,9 +103,9 @@ export function computeJacobian(
   return forEachSample(images, (image) => {
     const activations = runForward(steps, image);
     return Array.from(logitsOf(activations), (_, c) => {
-      const seed = zeros(activations[steps.length].shape);
-      seed.data[c] = 1;
-      return concatenate(runBackward(steps, activations, seed).gradients);
+      const cotangent = zeros(activations[steps.length].shape);
+      cotangent.data[c] = 1;
+      return concatenate(runBackward(steps, activations, cotangent).gradients);
     });
   });
 }
@@ -137,8 +137,8 @@ export function lossAndGradient(
   const losses = forEachSample(images, (image, n) => {
     const activations = runForward(steps, image);
     const { loss, gradient } = crossEntropy(logitsOf(activations), labels[n]);
-    const seed = { shape: activations[steps.length].shape, data: gradient };
-    runBackward(steps, activations, seed).gradients.forEach((parameterGradient, k) =>
+    const cotangent = { shape: activations[steps.length].shape, data: gradient };
+    runBackward(steps, activations, cotangent).gradients.forEach((parameterGradient, k) =>
       parameterGradient.forEach((value, i) => totals[k].data[i] += value / images.shape[0])
     );
     return loss;
@@ -223,14 +223,14 @@ function runForward(steps: readonly Step[], image: Tensor): Tensor[] {
   return activations;
 }
 
-/** The gradient of `seed · logits` over the input and over every parameter, in the order of the network. */
+/** The gradient of `cotangent · logits` over the input and over every parameter, in the order of the network. */
 function runBackward(
   steps: readonly Step[],
   activations: readonly Tensor[],
-  seed: Tensor,
+  cotangent: Tensor,
 ): { dx: Tensor; gradients: Float64Array[] } {
   const gradients: Float64Array[][] = [];
-  let dy = seed;
+  let dy = cotangent;
   for (let k = steps.length - 1; k >= 0; k--) {
     const step = steps[k].backward(activations[k], dy);
     gradients.unshift(step.gradients);

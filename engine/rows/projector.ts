@@ -21,20 +21,14 @@ import {
   type Segment,
 } from "./layout.ts";
 import { padRows, PANEL_ROWS } from "./blocks.ts";
-import type { BoundSlice, RowBlock, RowSource, StagedPanels } from "./rows.ts";
+import type { BoundSlice, KernelKind, RowBlock, RowSource, StagedPanels } from "./rows.ts";
 
-/**
- * Which combination of a sample's logits is differentiated: `lpntk` is `s(y) / sqrt(C)` (equation 2), `pntk` is `1 / sqrt(C)`, and an array
- * `[N, C]` f32, row-major, is used as it stands. `entk` gives C rows a sample, one for each of its logits alone.
- */
-export type Seeds = typeof NAMED_SEEDS[number] | Float32Array;
-
-/** The seeds that have a name. */
-export const NAMED_SEEDS = ["lpntk", "pntk", "entk"] as const;
+/** The combinations that are differentiated: a kernel's, or an array `[N, C]` f32, row-major, as it stands. */
+export type Cotangents = KernelKind | Float32Array;
 
 /** What is projected, and how. */
 export interface ProjectorOptions {
-  readonly seeds: Seeds;
+  readonly cotangents: Cotangents;
   /** Layers whose parameters count, or what stands for them. */
   readonly chosen: readonly LayerShape[];
   /** Their places in a row. */
@@ -64,7 +58,7 @@ export class Projector implements RowSource {
     private readonly options: ProjectorOptions,
   ) {
     const { gpu } = tensorflow;
-    this.#rowsPerSample = options.seeds === "entk" ? network.classes : 1;
+    this.#rowsPerSample = options.cotangents === "entk" ? network.classes : 1;
     this.#height = Math.max(options.batch, PANEL_ROWS);
     this.#staging = gpu.createBuffer("staged rows", 4 * this.#height * options.longest);
   }
@@ -142,15 +136,15 @@ export class Projector implements RowSource {
 
   /** What the layers saw of some rows' images; the caller disposes it. */
   #pass(rows: Int32Array): LayerSignals[] {
-    const { network, data, options: { seeds, sketch } } = this;
-    const values = drawSeeds(data, seeds, network.classes, rows);
-    const seed = tf.tensor2d(values, [rows.length, network.classes]);
+    const { network, data, options: { sketch } } = this;
+    const values = fillCotangents(data, this.options.cotangents, network.classes, rows);
+    const cotangents = tf.tensor2d(values, [rows.length, network.classes]);
     const images = toImages(data, rows.map((row) => Math.floor(row / this.#rowsPerSample)));
     try {
-      const signals = network.signals(images, seed);
+      const signals = network.signals(images, cotangents);
       return sketch ? sketch.apply(signals) : signals;
     } finally {
-      tf.dispose([seed, images]);
+      tf.dispose([cotangents, images]);
     }
   }
 
@@ -274,23 +268,23 @@ function packLayer(
   }
 }
 
-/** Seeds `[B, C]` of some rows. */
-export function drawSeeds(
+/** Cotangents `[B, C]` of some rows, f32, row-major. */
+export function fillCotangents(
   data: Dataset,
-  seeds: Seeds,
+  cotangents: Cotangents,
   classes: number,
   indices: Int32Array,
 ): Float32Array {
-  if (typeof seeds !== "string") {
-    return seeds.subarray(indices[0] * classes, (indices.at(-1)! + 1) * classes);
+  if (typeof cotangents !== "string") {
+    return cotangents.subarray(indices[0] * classes, (indices.at(-1)! + 1) * classes);
   }
-  const drawn = new Float32Array(indices.length * classes);
-  if (seeds === "entk") {
-    indices.forEach((row, i) => drawn[i * classes + row % classes] = 1);
-    return drawn;
+  const filled = new Float32Array(indices.length * classes);
+  if (cotangents === "entk") {
+    indices.forEach((row, i) => filled[i * classes + row % classes] = 1);
+    return filled;
   }
   const scale = 1 / Math.sqrt(classes);
-  drawn.fill(seeds === "lpntk" ? -scale : scale);
-  indices.forEach((sample, i) => drawn[i * classes + data.labels[sample]] = scale);
-  return drawn;
+  filled.fill(cotangents === "lpntk" ? -scale : scale);
+  indices.forEach((sample, i) => filled[i * classes + data.labels[sample]] = scale);
+  return filled;
 }

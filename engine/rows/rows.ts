@@ -31,10 +31,19 @@ export interface BoundSlice extends RowSlice {
 /** What a kernel binds: some rows, and some numbers of them. */
 export type Place = readonly [block: RowBlock, slice: BoundSlice];
 
+/** The kernels that rows can be projected for. */
+export const KERNEL_KINDS = ["lpntk", "pntk", "entk"] as const;
+
+/**
+ * Which kernel rows are projected for, and so which combination of a sample's logits is differentiated: `lpntk` `s(y) / sqrt(C)` (equation
+ * 2), `pntk` `1 / sqrt(C)`. `entk` gives C rows a sample, one for each of its logits alone.
+ */
+export type KernelKind = typeof KERNEL_KINDS[number];
+
 /** What rows are the projections of: products of rows of two kinds are entries of no kernel. */
 export interface Projection {
-  /** The seeds' name, or `custom` for an array. */
-  readonly kind: "lpntk" | "pntk" | "entk" | "custom";
+  /** The kernel's name, or `custom` for cotangents of the caller's own. */
+  readonly kind: KernelKind | "custom";
   readonly isNormalised: boolean;
 }
 
@@ -276,7 +285,7 @@ export function checkRows(
   if (rowsPerSample > 1) {
     throw new RangeError(
       `Cannot ${action}: got rows of the eNTK, ${rowsPerSample} for each sample, need one for each; ` +
-        "project with the seeds 'lpntk' or 'pntk'",
+        "project with the kind 'lpntk' or 'pntk'",
     );
   }
 }

@@ -5,45 +5,43 @@
  */
 import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
-import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
 import { checkRows, Rows } from "../rows/rows.ts";
 import { checkKeys, checkNumber, isCount } from "../options.ts";
 import { checkSource, countSamples, type KernelSource, readTiles } from "./source.ts";
 
-/** How to average. */
-export interface ClassSimilarityOptions extends Interruption {
+/** What to compare with. */
+export interface ClassSimilarityOptions extends CallOptions {
   /** Samples of another set, whose classes are averaged over instead. Only for rows, which theirs are multiplied with. */
   readonly columns?: Rows;
-  readonly onProgress?: OnProgress;
 }
 
 /**
- * Each sample's mean `kappa` to the samples of each class, itself left out: `[N, classes]` f64, row-major; NaN where the class has no other
- * sample.
+ * Computes each sample's mean kernel value with the samples of each class, itself left out.
  *
  * The matrix is visited tile by tile and never stored; from rows each tile is read back, which beside its product is nothing.
  *
  * @param labels of the samples that are averaged over
+ * @returns `[N, classes]` f64, row-major; NaN where the class has no other sample
  * @throws {DataError} if the labels are not one for each sample, in `0 .. classes - 1`; `RangeError` if `classes` is no positive integer.
  */
-export async function averageByClass(
+export async function computeClassSimilarity(
   source: KernelSource,
   labels: ArrayLike<number>,
   classes: number,
   options: ClassSimilarityOptions = {},
 ): Promise<Float64Array<ArrayBuffer>> {
-  checkKeys<ClassSimilarityOptions>("average by class", options, {
+  checkKeys<ClassSimilarityOptions>("compute class similarity", options, {
     columns: true,
-    onProgress: true,
-    signal: true,
+    ...CALL_OPTIONS,
   });
-  const { columns, onProgress, signal } = options;
-  const report = interruptBy(signal, onProgress);
-  checkSource("average by class", source);
+  const { columns } = options;
+  const report = interruptBy(options);
+  checkSource("compute class similarity", source);
   if (columns) {
-    checkRows("average by class", columns);
-    checkRows("average by class with columns", source);
+    checkRows("compute class similarity", columns);
+    checkRows("compute class similarity with columns", source);
   }
   checkLabels(labels, columns ? columns.count : countSamples(source), classes);
   const sums = new Float64Array(countSamples(source) * classes);
@@ -71,16 +69,16 @@ export async function averageByClass(
 }
 
 function checkLabels(labels: ArrayLike<number>, count: number, classes: number): void {
-  checkNumber("average by class", "classes", classes, isCount, "a positive integer");
+  checkNumber("compute class similarity", "classes", classes, isCount, "a positive integer");
   if (labels.length !== count) {
     throw new DataError(
-      `Cannot average by class: got ${labels.length} labels, need ${count}, one for each sample`,
+      `Cannot compute class similarity: got ${labels.length} labels, need ${count}, one for each sample`,
     );
   }
   const bad = findBadLabel(labels, classes);
   if (bad >= 0) {
     throw new DataError(
-      `Cannot average by class: got label ${
+      `Cannot compute class similarity: got label ${
         labels[bad]
       } for sample ${bad}, need an integer from 0 to ${classes - 1}`,
     );

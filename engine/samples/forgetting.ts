@@ -21,8 +21,8 @@ export interface BatchStep {
 }
 
 /**
- * The logits that the network will give the watched samples after a step, to first order: `z(x) + eta sum_u K(x, x_u) (p(x_u) - q(x_u))` with
- * the one-hot label `p` (equation 1 without its `A`, appendix D.3).
+ * Predicts logits after a step of SGD by the NTK, to first order: `z(x) + eta sum_u K(x, x_u) (p(x_u) - q(x_u))` with the one-hot label `p`
+ * (equation 1 without its `A`, appendix D.3).
  *
  * Costs `N B C^2` multiplications in float64.
  *
@@ -31,7 +31,7 @@ export interface BatchStep {
  * @returns `[N, C]`, row-major
  * @throws {RangeError} if the numbers do not fit one another.
  */
-export function predictLogits(kernel: ArrayLike<number>, step: BatchStep): Float64Array {
+export function predictLogitsAfterStep(kernel: ArrayLike<number>, step: BatchStep): Float64Array {
   const { logits, batchLogits, batchLabels, classes, learningRate } = step;
   const blockSize = checkKernel(kernel, step);
   const errors = computeSoftmax(batchLogits, classes).map((q) => -q);
@@ -56,17 +56,20 @@ export function predictLogits(kernel: ArrayLike<number>, step: BatchStep): Float
 }
 
 /**
- * The probabilities after a step as the paper predicts them: `q(x) + eta A(x) sum_u K(x, x_u) (p(x_u) - q(x_u))` with `A = diag(q) - q q^T`,
- * so that the softmax is linear as well (equations 1 and 6). A step that is large for the softmax is underestimated by it, where
- * `predictLogits` is not.
+ * Predicts softmax probabilities after a step of SGD by the NTK, with the softmax linearised as in the paper:
+ * `q(x) + eta A(x) sum_u K(x, x_u) (p(x_u) - q(x_u))` with `A = diag(q) - q q^T` (equations 1 and 6). A step that is large for the softmax
+ * is underestimated by it, where `predictLogitsAfterStep` is not.
  *
- * @param kernel as `predictLogits` takes it, at the same cost
+ * @param kernel as `predictLogitsAfterStep` takes it, at the same cost
  * @returns `[N, C]`, row-major; a row sums to 1, and a large step may leave [0, 1]
  * @throws {RangeError} if the numbers do not fit one another.
  */
-export function predictProbabilities(kernel: ArrayLike<number>, step: BatchStep): Float64Array {
+export function predictProbabilitiesAfterStep(
+  kernel: ArrayLike<number>,
+  step: BatchStep,
+): Float64Array {
   const { logits, classes } = step;
-  const change = predictLogits(kernel, step).map((z, at) => z - logits[at]);
+  const change = predictLogitsAfterStep(kernel, step).map((z, at) => z - logits[at]);
   const probabilities = computeSoftmax(logits, classes);
   for (let at = 0; at < change.length; at += classes) {
     const q = probabilities.slice(at, at + classes);

@@ -10,7 +10,7 @@
 import { findBadLabel } from "../data/label_check.ts";
 import { countShare } from "../data/share.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
 import { Rows } from "../rows/rows.ts";
@@ -26,7 +26,7 @@ import {
 } from "./source.ts";
 
 /** Which clusters are wanted. */
-export interface ClusterOptions extends Interruption {
+export interface ClusterOptions extends CallOptions {
   /** Clusters per sample, in (0, 1]; at least one cluster each time. */
   readonly ratio: number;
   /** Labels `[N]`: cluster each class by itself. */
@@ -39,7 +39,7 @@ const CLUSTER_OPTIONS: OptionNames<ClusterOptions> = {
   ratio: true,
   perClass: true,
   among: true,
-  signal: true,
+  ...CALL_OPTIONS,
 };
 
 /** Clusters of a data set. */
@@ -77,11 +77,10 @@ export async function clusterSamples(
   source: KernelSource,
   // without types it may be left out, and the ratio is then said to be missing
   options: ClusterOptions = {} as ClusterOptions,
-  onProgress?: OnProgress,
 ): Promise<Clusters> {
   checkKeys("cluster samples", options, CLUSTER_OPTIONS);
   const { ratio, perClass, among, signal } = options;
-  const report = interruptBy(signal, onProgress);
+  const report = interruptBy(options);
   checkSource("cluster samples", source);
   const count = countSamples(source);
   const isRatio = (value: number) => value > 0 && value <= 1;
@@ -103,7 +102,7 @@ export async function clusterSamples(
     ? sortSamples(among, count)
     : Int32Array.from({ length: count }, (_, i) => i);
   const groups = formGroups(samples, ratio, perClass);
-  const self = await readSelfSimilarity(source);
+  const self = await readSelfSimilarity(source, options);
   const parts = !(source instanceof Rows)
     ? await clusterStored(source, groups, self, report)
     : isStepwise(source.residence, source.slices)
@@ -161,7 +160,7 @@ function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
  * @throws {RangeError} if it is larger than an array can be.
  */
 async function multiplyRows(rows: Rows, signal?: AbortSignal): Promise<KernelMatrix> {
-  return new KernelMatrix(await computeGram(rows, rows, undefined, { signal }), rows.count);
+  return new KernelMatrix(await computeGram(rows, rows, { signal }), rows.count);
 }
 
 async function clusterStored(

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
-import { interruptBy, type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { projectRows } from "../kernel/projection.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import type { Network } from "../network/network.ts";
@@ -20,8 +20,8 @@ const PART = 4096;
  * Ganguli and Dziugaite, 2021, "Deep learning on a data diet", definition 2.1). The paper takes it early in training and averages it over
  * networks of several seeds.
  *
- * A sample's packed row seeded with its prediction error is that gradient, and its self-similarity the squared norm. Costs a forward pass
- * and a projection; holds the rows of 4,096 samples.
+ * A sample's packed row with its prediction error as the cotangent is that gradient, and its self-similarity the squared norm. Costs a
+ * forward pass and a projection; holds the rows of 4,096 samples.
  *
  * @returns `[N]` f32
  * @throws {DataError} if images or labels do not fit the network, `NonFiniteError` if a gradient overflows.
@@ -30,24 +30,23 @@ export async function computeGradientNorms(
   tensorflow: Tensorflow,
   network: Network,
   data: Dataset,
-  onProgress?: OnProgress,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  const report = interruptWith("compute gradient norms", options, onProgress);
-  const logits = await computeLogits(tensorflow, network, data, options);
+  const report = interruptWith("compute gradient norms", options);
+  const { signal } = options;
+  const logits = await computeLogits(tensorflow, network, data, { signal });
   const count = data.labels.length;
   const { classes } = network;
-  const seeds = computePredictionErrors(logits, data.labels);
+  const cotangents = computePredictionErrors(logits, data.labels);
   const norms = new Float32Array(count);
   for (let first = 0; first < count; first += PART) {
     const size = Math.min(PART, count - first);
     const part = takeSamples(data, Int32Array.from({ length: size }, (_, i) => first + i));
     using rows = await projectRows(tensorflow, network, part, {
-      seeds: seeds.subarray(first * classes, (first + size) * classes),
-      onProgress: interruptBy(options.signal),
+      cotangents: cotangents.subarray(first * classes, (first + size) * classes),
+      onProgress: (done) => report?.(first + done, count),
     });
-    norms.set((await computeSelfSimilarity(rows)).map(Math.sqrt), first);
-    report?.(first + size, count);
+    norms.set((await computeSelfSimilarity(rows, { signal })).map(Math.sqrt), first);
   }
   return norms;
 }

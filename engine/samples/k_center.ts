@@ -6,9 +6,9 @@
 import { findNonFinite } from "../data/finite_check.ts";
 
 /**
- * K-center greedy (Sener and Savarese, 2018, "Active learning for convolutional neural networks: a core-set approach", algorithm 1): from
- * sample 0 on, always the sample that is farthest from all that were chosen, the lower index on a tie. The paper measures Euclidean
- * distance between the penultimate layer's features, which `Engine.features` gives.
+ * Selects a core-set by k-center greedy (Sener and Savarese, 2018, "Active learning for convolutional neural networks: a core-set
+ * approach", algorithm 1): from sample 0 on, always the sample that is farthest from all that were chosen, the lower index on a tie. The
+ * paper measures Euclidean distance between the penultimate layer's features, which `Engine.features` gives.
  *
  * Costs `3 * N * size * D` operations on the host.
  *
@@ -16,7 +16,7 @@ import { findNonFinite } from "../data/finite_check.ts";
  * @returns `[size]` i32, in the order in which they were chosen
  * @throws {RangeError} if the features are not a whole number for each sample, or one is not finite, or `size` is not an integer from 1 to `count`.
  */
-export function chooseCenters(
+export function kCenterGreedy(
   features: Float32Array,
   count: number,
   size: number,

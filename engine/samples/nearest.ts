@@ -4,7 +4,7 @@
  * @module
  */
 import { kernels } from "../../shaders/kernel_table.ts";
-import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { checkRows, type Rows } from "../rows/rows.ts";
 
@@ -33,10 +33,9 @@ const LEAST = -3.4028234663852886e38;
 export async function findNearest(
   rows: Rows,
   size: number,
-  onProgress?: OnProgress,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<Nearest> {
-  const report = interruptWith("find nearest samples", options, onProgress);
+  const report = interruptWith("find nearest samples", options);
   checkRows("find nearest samples", rows);
   const { gpu, count } = rows;
   if (!(Number.isInteger(size) && size >= 1 && size < count)) {

@@ -12,16 +12,16 @@ import { checkNumber, describeValue } from "../options.ts";
 import type { Clusters } from "./fpc.ts";
 
 /**
- * Keeps the samples that are not flagged.
+ * Drops the samples that a boolean mask flags, and gives the indices of the rest.
  *
  * @param flags `[N]`, 1 or true where flagged and 0 or false elsewhere
  * @throws {RangeError} if one is anything else, as where these are indices.
  */
-export function keepUnflagged(flags: ArrayLike<number | boolean>): Int32Array<ArrayBuffer> {
+export function dropFlagged(flags: ArrayLike<number | boolean>): Int32Array<ArrayBuffer> {
   const bad = Array.from(flags).findIndex((flag) => ![0, 1, false, true].includes(flag));
   if (bad >= 0) {
     throw new RangeError(
-      `Cannot keep unflagged samples: got flag ${describeValue(flags[bad])} for sample ${bad}, ` +
+      `Cannot drop flagged samples: got flag ${describeValue(flags[bad])} for sample ${bad}, ` +
         "need 0 or 1 for each sample, which are no indices",
     );
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { kernels } from "../../shaders/kernel_table.ts";
-import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames } from "../options.ts";
@@ -23,12 +23,15 @@ import {
 export type RedundancyRule = "any" | "later";
 
 /** What makes a sample redundant. */
-export interface RedundancyOptions extends Interruption {
+export interface RedundancyOptions extends CallOptions {
   /** Default `any`. */
   readonly rule?: RedundancyRule;
 }
 
-const REDUNDANCY_OPTIONS: OptionNames<RedundancyOptions> = { rule: ["any", "later"], signal: true };
+const REDUNDANCY_OPTIONS: OptionNames<RedundancyOptions> = {
+  rule: ["any", "later"],
+  ...CALL_OPTIONS,
+};
 
 /**
  * Flags every sample x for which some other sample x' has `kappa(x, x') > kappa(x, x)`, strictly.
@@ -41,13 +44,12 @@ const REDUNDANCY_OPTIONS: OptionNames<RedundancyOptions> = { rule: ["any", "late
 export async function findRedundant(
   source: KernelSource,
   options: RedundancyOptions = {},
-  onProgress?: OnProgress,
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkKeys("find redundant samples", options, REDUNDANCY_OPTIONS);
-  const { rule = "any", signal } = options;
-  const report = interruptBy(signal, onProgress);
+  const { rule = "any" } = options;
+  const report = interruptBy(options);
   checkSource("find redundant samples", source);
-  const self = await readSelfSimilarity(source);
+  const self = await readSelfSimilarity(source, options);
   if (source instanceof Rows) {
     const maxima = await computeMaxima(source, rule, report);
     return Uint8Array.from(maxima, (maximum, i) => Number(maximum > self[i]));

@@ -4,10 +4,10 @@
  * @module
  */
 import { kernels } from "../../shaders/kernel_table.ts";
-import { interruptBy, type Interruption, type OnProgress } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { Rows } from "../rows/rows.ts";
-import { submitSelfSimilarity } from "../kernel/self_similarity.ts";
+import { foldDiagonal } from "../kernel/self_similarity.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import {
   checkSource,
@@ -27,7 +27,7 @@ export type Relation = "interchangeable" | "contradictory" | "unrelated" | "betw
 export type RelationCounts = Record<Relation, number>;
 
 /** Thresholds of the relations. */
-export interface RelationOptions extends Interruption {
+export interface RelationOptions extends CallOptions {
   /** In (1/2, 1]; 1/2 itself is accepted. Default 0.5. */
   readonly threshold?: number;
   /** Not negative. Default 0.1. */
@@ -40,7 +40,7 @@ const RELATION_OPTIONS: OptionNames<RelationOptions> = {
   threshold: true,
   epsilon: true,
   sample: true,
-  signal: true,
+  ...CALL_OPTIONS,
 };
 
 /** One sample's relation to another. */
@@ -95,15 +95,14 @@ function relate(
 export async function relateSamples(
   source: KernelSource,
   options: RelationOptions = {},
-  onProgress?: OnProgress,
 ): Promise<Relations> {
   checkKeys("relate samples", options, RELATION_OPTIONS);
-  const { threshold = 0.5, epsilon = 0.1, sample, signal } = options;
-  const report = interruptBy(signal, onProgress);
+  const { threshold = 0.5, epsilon = 0.1, sample } = options;
+  const report = interruptBy(options);
   checkSource("relate samples", source);
   const count = countSamples(source);
   checkOptions(count, threshold, epsilon, sample);
-  const self = await readSelfSimilarity(source);
+  const self = await readSelfSimilarity(source, options);
   const round = chooseRounding(source);
   const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
   const counts = source instanceof Rows
@@ -129,7 +128,7 @@ async function countFromRows(
   const { gpu } = rows;
   using stack = new DisposableStack();
   const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-  const similarity = own(submitSelfSimilarity(rows));
+  const similarity = own(await foldDiagonal(rows));
   let counts: GPUBuffer | undefined;
   await foldTiles(
     rows,

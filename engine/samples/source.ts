@@ -6,7 +6,7 @@
 import { DataError, NonFiniteError } from "../errors.ts";
 import { describeType } from "../formats/type_name.ts";
 import { computeGramRow, type Tile } from "../kernel/gram.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import type { CallOptions, OnProgress } from "../gpu/pace.ts";
 import { checkRows, Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import { checkDiagonal, checkPair } from "../store/kernel_checks.ts";
@@ -81,7 +81,7 @@ export function readTiles(
   source: StoredKernel,
   onProgress?: OnProgress,
 ): AsyncIterable<Tile> | Iterable<Tile> {
-  if (source instanceof KernelStore) return source.readTiles(onProgress);
+  if (source instanceof KernelStore) return source.readTiles({ onProgress });
   const { size, values } = source;
   const tile = { firstRow: 0, firstColumn: 0, rowCount: size, columnCount: size };
   return [{ ...tile, values, stride: size, mirrored: false }];
@@ -111,8 +111,9 @@ export function chooseRounding(source: KernelSource): (value: number) => number 
  */
 export async function readSelfSimilarity(
   source: KernelSource,
+  { signal }: CallOptions,
 ): Promise<Float32Array | Float64Array> {
-  if (source instanceof Rows) return await computeSelfSimilarity(source);
+  if (source instanceof Rows) return await computeSelfSimilarity(source, { signal });
   if (source instanceof KernelStore) return await source.readDiagonal();
   return takeDiagonal(source.values, source.size);
 }

@@ -21,7 +21,7 @@ import { checkKeys, describeValue } from "../options.ts";
 import type { Tile } from "../kernel/gram.ts";
 import { checkDiagonal, checkPair } from "./kernel_checks.ts";
 import { type BlockPair, pairBlocks } from "../rows/blocks.ts";
-import type { OnProgress } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { readIndices } from "./index_files.ts";
 
 /**
@@ -247,7 +247,8 @@ export class KernelStore {
   }
 
   /** Yields the tiles on and above the diagonal, one after another. */
-  async *readTiles(onProgress?: OnProgress): AsyncGenerator<Tile> {
+  async *readTiles(options: CallOptions = {}): AsyncGenerator<Tile> {
+    const report = interruptWith("read a kernel", options);
     const tiles = listTiles(this.array, this.symmetry);
     for (const [done, { row, column }] of tiles.entries()) {
       const [firstRow, firstColumn] = [row * this.#edge, column * this.#edge];
@@ -260,7 +261,7 @@ export class KernelStore {
         stride: this.#edge,
         mirrored: row !== column,
       };
-      onProgress?.(done + 1, tiles.length);
+      report?.(done + 1, tiles.length);
     }
   }
 

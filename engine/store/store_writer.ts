@@ -27,7 +27,7 @@ import { DisposedError, FileError, NonFiniteError } from "../errors.ts";
 import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/blocks.ts";
-import { type Interruption, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, interruptWith } from "../gpu/pace.ts";
 import { checkRows, type Rows } from "../rows/rows.ts";
 import { describeIndices, INDEX_FILES, type KernelIndices, writeIndices } from "./index_files.ts";
 import {
@@ -63,6 +63,14 @@ const STORE_SETTINGS: OptionNames<StoreSettings> = {
   notes: true,
   indices: true,
 };
+
+/** How to open a store to write; progress is in tiles that were looked for. */
+export interface OpenOptions extends CallOptions {
+  /** Reads every chunk, and counts those that are broken as missing. Default: no. */
+  readonly repair?: boolean;
+}
+
+const OPEN_OPTIONS: OptionNames<OpenOptions> = { repair: FLAG, ...CALL_OPTIONS };
 
 const STORE: FolderKind = { marker: ZARR_FILE };
 
@@ -115,19 +123,19 @@ export class KernelWriter {
    * Makes a store, or opens one of the same job to resume it.
    *
    * @param place a folder, or the lease of one from {@link KernelWriter.hold}, which the writer then releases
-   * @param options.repair reads every chunk, and counts those that are broken as missing
-   * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs), is
-   * being written by another process, or, without `repair`, a chunk has the wrong size
+   * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs),
+   * another process is writing it, or, without `repair`, a chunk has the wrong size
    */
   static async open(
     place: string | Lease,
     settings: StoreSettings,
-    options: { readonly repair?: boolean } = {},
+    options: OpenOptions = {},
   ): Promise<KernelWriter> {
     const path = typeof place === "string" ? place : place.subject;
     checkKeys(`write ${path}`, settings, STORE_SETTINGS);
-    checkKeys(`write ${path}`, options, { repair: FLAG });
+    checkKeys(`write ${path}`, options, OPEN_OPTIONS);
     const { repair = false } = options;
+    const report = interruptBy(options);
     const array = describeArray(settings);
     const lease = typeof place === "string" ? await KernelWriter.hold(place) : place;
     let isFresh = false;
@@ -141,8 +149,9 @@ export class KernelWriter {
       }
       await removePartials(path);
       await writeIndices(path, settings.indices);
-      const { missing, broken } = await findMissing(path, array, settings.symmetry, repair);
-      return new KernelWriter(path, array, settings.symmetry, lease, { missing, broken, isFresh });
+      const { symmetry } = settings;
+      const { missing, broken } = await findMissing(path, array, symmetry, repair, report);
+      return new KernelWriter(path, array, symmetry, lease, { missing, broken, isFresh });
     } catch (error) {
       if (isFresh) removeStore(lease);
       lease.release();
@@ -258,10 +267,9 @@ export async function storeGram(
   writer: KernelWriter,
   rows: Rows,
   columns: Rows = rows,
-  onProgress?: OnProgress,
-  options: Interruption = {},
+  options: CallOptions = {},
 ): Promise<void> {
-  const report = interruptWith("store a kernel", options, onProgress);
+  const report = interruptWith("store a kernel", options);
   for (const side of [rows, columns]) checkRows("store a kernel", side);
   const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
   const needed = writer.shape.map((count, axis) =>
@@ -338,15 +346,18 @@ async function findMissing(
   array: ZarrArray,
   symmetry: Symmetry,
   repair: boolean,
+  onProgress: CallOptions["onProgress"],
 ): Promise<{ missing: BlockPair[]; broken: number }> {
   const missing: BlockPair[] = [];
   let broken = 0;
-  for (const tile of listTiles(array, symmetry)) {
+  const tiles = listTiles(array, symmetry);
+  for (const [done, tile] of tiles.entries()) {
     const states = await Promise.all(
       listChunks(tile, symmetry).map((chunk) => inspectChunk(path, array, chunk, repair)),
     );
     if (states.some((state) => state !== "whole")) missing.push(tile);
     if (states.includes("broken")) broken++;
+    onProgress?.(done + 1, tiles.length);
   }
   return { missing, broken };
 }

@@ -6,7 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { interruptBy, type Interruption, type OnProgress, Pace } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "../network/definition.ts";
 import { planElementwiseLaunch } from "../operations/elementwise.ts";
@@ -18,7 +18,7 @@ import { toImages } from "../network/inference.ts";
 import { TRAINING_SPELLINGS } from "./options.ts";
 
 /** How to train. */
-export interface EnsembleOptions extends Interruption {
+export interface EnsembleOptions extends CallOptions {
   /** Default 100. */
   readonly epochs?: number;
   /** Default 0.1. */
@@ -33,8 +33,7 @@ const ENSEMBLE_OPTIONS: OptionNames<EnsembleOptions> = {
   epochs: true,
   learningRate: true,
   momentum: true,
-  onProgress: true,
-  signal: true,
+  ...CALL_OPTIONS,
 };
 
 /** What every model did on its own samples. */
@@ -71,8 +70,8 @@ export async function trainEnsemble(
   options: EnsembleOptions = {},
 ): Promise<EnsembleResult> {
   checkKeys("train an ensemble", options, ENSEMBLE_OPTIONS, TRAINING_SPELLINGS);
-  const { epochs = 100, learningRate = 0.1, momentum = 0, signal } = options;
-  const report = interruptBy(signal, options.onProgress);
+  const { epochs = 100, learningRate = 0.1, momentum = 0 } = options;
+  const report = interruptBy(options);
   checkFit(network, data);
   const size = checkSubsets(subsets);
   checkOptions(epochs, learningRate, momentum);

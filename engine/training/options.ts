@@ -5,7 +5,7 @@
  */
 import type { Dataset } from "../data/dataset.ts";
 import { hashDataset } from "../data/digest.ts";
-import type { Interruption } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, type OnProgress } from "../gpu/pace.ts";
 import {
   checkKeys,
   checkNumber,
@@ -21,7 +21,7 @@ import type { StateSettings, TrainingState } from "./state.ts";
 export type Schedule = "constant" | "step" | "cosine";
 
 /** How to train. */
-export interface TrainingOptions extends Interruption {
+export interface TrainingOptions extends CallOptions {
   /** Default 3. */
   readonly epochs?: number;
   /** Samples of one step, or all of them. Default 128. */
@@ -43,7 +43,7 @@ export interface TrainingOptions extends Interruption {
   /** Judged after every epoch, and never chosen by. */
   readonly test?: Dataset;
   /** Called after some steps with the samples seen so far and the samples of all epochs. */
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
   /**
    * Called after every epoch with all that is needed to go on from there, and waited for; `encodeTrainingState` makes a file of it. A state
    * holds the parameters up to three times, which are read from the device in every epoch.
@@ -67,10 +67,9 @@ const TRAINING_OPTIONS: OptionNames<TrainingOptions> = {
   augment: FLAG,
   validation: true,
   test: true,
-  onProgress: true,
   onEpoch: true,
   resume: true,
-  signal: true,
+  ...CALL_OPTIONS,
 };
 
 /** How PyTorch's users write them. */

@@ -52,7 +52,7 @@ export async function trainNetwork(
 ): Promise<TrainingResult> {
   const settings = settle(options);
   const { epochs, momentum, schedule, seed, validation, test, resume, onEpoch, signal } = settings;
-  const report = interruptBy(signal, settings.onProgress);
+  const report = interruptBy(settings);
   checkFit(network, data);
   for (const set of [validation, test]) if (set !== undefined) checkFit(network, set);
   const count = data.labels.length;

@@ -67,7 +67,7 @@ const TWIN: readonly Layer[] = [
   { kind: "dense", name: "out" },
 ];
 
-/** Whole numbers, so that only the seeds of the projections are rounded. */
+/** Whole numbers, so that only the cotangents of the projections are rounded. */
 function drawWeights({ classes, bias }: Case) {
   const tensor = (...shape: number[]) => ({
     shape,
@@ -170,7 +170,7 @@ for (const item of CASES) {
     const jacobian = computeJacobian(TWIN, drawWeights(item), images);
     const sizes = jacobian.map((logits) => logits.map((gradient) => gradient.map(Math.abs)));
     const magnitude = sumProducts(sizes, classes);
-    // of a row's numbers, and what scales the seeds on both sides
+    // of a row's numbers, and what scales the cotangents on both sides
     const length = jacobian[0][0].length + 8;
     assertClose(
       kappa,

@@ -4,19 +4,21 @@ import * as tf from "@tensorflow/tfjs-core";
 import { takeFirst } from "../../engine/data/dataset.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { Interruption, OnProgress } from "../../engine/gpu/pace.ts";
+import type { CallOptions } from "../../engine/gpu/pace.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
+import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { flatten, type NetworkDefinition, relu } from "../../engine/network/definition.ts";
 import type { Network } from "../../engine/network/network.ts";
 import type { Rows } from "../../engine/rows/rows.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../engine/samples/source.ts";
-import { KernelWriter, storeGram } from "../../engine/store/store_writer.ts";
+import { KernelStore } from "../../engine/store/store.ts";
+import { KernelWriter, storeGram, type StoreSettings } from "../../engine/store/store_writer.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { testEngine } from "./open_engine.ts";
 
@@ -30,6 +32,17 @@ const NETWORK: NetworkDefinition = {
 
 const DATA = drawDigits("train", { size: 300 });
 
+/** More than one forward pass takes. */
+const MANY = drawDigits("train", { size: 600 });
+
+/** A store in several tiles. */
+const SETTINGS: StoreSettings = {
+  shape: [300, 300],
+  symmetry: "upper",
+  chunkRows: 64,
+  job: {},
+};
+
 interface Place {
   readonly engine: Engine;
   readonly network: Network;
@@ -37,54 +50,56 @@ interface Place {
   readonly rows: Rows;
   readonly entkRows: Rows;
   readonly matrix: KernelMatrix;
+  readonly store: KernelStore;
   readonly folder: string;
 }
 
-/** A long call; `onProgress` where it says how far it has come. */
-type Call = (place: Place, options: Interruption, onProgress?: OnProgress) => Promise<unknown>;
+type Call = (place: Place, options: CallOptions) => Promise<unknown>;
 
 const CALLS: Readonly<Record<string, Call>> = {
-  train: async ({ engine }, options, onProgress) => {
+  train: async ({ engine }, options) => {
     // training changes its network
     using network = engine.network(NETWORK, { seed: 1, classes: 10 });
-    return await engine.train(network, DATA, { ...options, batch: 16, onProgress });
+    return await engine.train(network, DATA, { ...options, batch: 16 });
   },
-  trainEnsemble: ({ engine, network }, options, onProgress) =>
-    engine.trainEnsemble(network, DATA, [[1, 2], [3, 4]], { ...options, epochs: 50, onProgress }),
-  project: async ({ engine, network }, options, onProgress) => {
-    using rows = await engine.project(network, DATA, { ...options, tileRows: 64, onProgress });
+  trainEnsemble: ({ engine, network }, options) =>
+    engine.trainEnsemble(network, DATA, [[1, 2], [3, 4]], { ...options, epochs: 50 }),
+  project: async ({ engine, network }, options) => {
+    using rows = await engine.project(network, DATA, { ...options, tileRows: 64 });
     return rows.count;
   },
-  computeGram: ({ rows }, options, onProgress) => computeGram(rows, rows, onProgress, options),
-  computeEntk: ({ entkRows }, options, onProgress) =>
-    computeEntk(entkRows, entkRows, onProgress, options),
-  findRedundant: ({ rows }, options, onProgress) => findRedundant(rows, options, onProgress),
-  relateSamples: ({ rows }, options, onProgress) => relateSamples(rows, options, onProgress),
-  clusterSamples: ({ rows }, options, onProgress) =>
-    clusterSamples(rows, { ...options, ratio: 0.2 }, onProgress),
-  "clusterSamples of a matrix": ({ matrix }, options, onProgress) =>
-    clusterSamples(matrix, { ...options, ratio: 0.2 }, onProgress),
-  findNearest: ({ rows }, options, onProgress) => findNearest(rows, 3, onProgress, options),
-  averageByClass: ({ rows }, options, onProgress) =>
-    averageByClass(rows, DATA.labels, 10, { ...options, onProgress }),
-  storeGram: async ({ rows, folder }, options, onProgress) => {
-    using writer = await KernelWriter.open(`${folder}/${crypto.randomUUID()}.zarr`, {
-      shape: [rows.count, rows.count],
-      symmetry: "upper",
-      chunkRows: 64,
-      job: {},
-    });
-    await storeGram(writer, rows, rows, onProgress, options);
+  "project, recomputed": async ({ engine, network }, options) => {
+    const how = { tileRows: 64, residence: "recomputed" } as const;
+    using rows = await engine.project(network, DATA, { ...options, ...how });
+    return rows.count;
   },
-  gradientNorms: ({ engine, network }, options) =>
-    engine.gradientNorms(network, DATA, undefined, options),
-  logits: ({ engine, network }, options) => engine.logits(network, DATA, options),
-  features: ({ engine, network }, options) => engine.features(network, DATA, options),
-  accuracy: ({ engine, network }, options) => engine.accuracy(network, DATA, options),
+  measureSketch: ({ engine, network }, options) =>
+    engine.measureSketch(network, DATA, { ...options, sketch: { dimension: 20, seed: 0 } }),
+  computeGram: ({ rows }, options) => computeGram(rows, rows, options),
+  computeEntk: ({ entkRows }, options) => computeEntk(entkRows, entkRows, options),
+  computeSelfSimilarity: ({ rows }, options) => computeSelfSimilarity(rows, options),
+  findRedundant: ({ rows }, options) => findRedundant(rows, options),
+  relateSamples: ({ rows }, options) => relateSamples(rows, options),
+  clusterSamples: ({ rows }, options) => clusterSamples(rows, { ...options, ratio: 0.2 }),
+  "clusterSamples of a matrix": ({ matrix }, options) =>
+    clusterSamples(matrix, { ...options, ratio: 0.2 }),
+  findNearest: ({ rows }, options) => findNearest(rows, 3, options),
+  computeClassSimilarity: ({ rows }, options) =>
+    computeClassSimilarity(rows, DATA.labels, 10, options),
+  storeGram: async ({ rows, folder }, options) => {
+    using writer = await KernelWriter.open(`${folder}/${crypto.randomUUID()}.zarr`, SETTINGS);
+    await storeGram(writer, rows, rows, options);
+  },
+  "open, to repair": async ({ store: { path } }, options) => {
+    using writer = await KernelWriter.open(path, SETTINGS, { ...options, repair: true });
+    return writer.tileCount;
+  },
+  readTiles: ({ store }, options) => Array.fromAsync(store.readTiles(options)),
+  gradientNorms: ({ engine, network }, options) => engine.gradientNorms(network, DATA, options),
+  logits: ({ engine, network }, options) => engine.logits(network, MANY, options),
+  features: ({ engine, network }, options) => engine.features(network, MANY, options),
+  accuracy: ({ engine, network }, options) => engine.accuracy(network, MANY, options),
 };
-
-/** Calls that do not say how far they have come. */
-const SILENT = ["gradientNorms", "logits", "features", "accuracy"];
 
 const REASON = new Error("no longer wanted");
 
@@ -93,9 +108,15 @@ testEngine("every long call ends with the signal's reason, and leaves nothing", 
   using network = engine.network(NETWORK, { seed: 1, classes: 10 });
   using rows = await engine.project(network, DATA, { tileRows: 64 });
   const few = takeFirst(DATA, 20);
-  using entkRows = await engine.project(network, few, { seeds: "entk", tileRows: 64 });
+  using entkRows = await engine.project(network, few, { kind: "entk", tileRows: 64 });
   const matrix = new KernelMatrix(await computeGram(rows), rows.count);
-  const place = { engine, network, rows, entkRows, matrix, folder: folder.path };
+  const path = `${folder.path}/K.zarr`;
+  {
+    using writer = await KernelWriter.open(path, SETTINGS);
+    await storeGram(writer, rows);
+  }
+  const store = await KernelStore.open(path);
+  const place = { engine, network, rows, entkRows, matrix, store, folder: folder.path };
   const alive = tf.memory().numTensors;
   for (const [name, call] of Object.entries(CALLS)) {
     const isReason = (error: unknown) => {
@@ -104,23 +125,21 @@ testEngine("every long call ends with the signal's reason, and leaves nothing", 
     };
     await assert.rejects(call(place, { signal: AbortSignal.abort(REASON) }), isReason);
 
-    if (!SILENT.includes(name)) {
-      const stop = new AbortController();
-      let reports = 0;
-      const onProgress = (done: number, total: number) => {
-        assert.ok(done < total, name);
-        reports++;
-        stop.abort(REASON);
-      };
-      await assert.rejects(call(place, { signal: stop.signal }, onProgress), isReason);
-      assert.equal(reports, 1, name);
-    }
+    const first = new AbortController();
+    let reports = 0;
+    const onProgress = (done: number, total: number) => {
+      assert.ok(done < total, name);
+      reports++;
+      first.abort(REASON);
+    };
+    await assert.rejects(call(place, { onProgress, signal: first.signal }), isReason);
+    assert.equal(reports, 1, name);
 
     // a matrix is read without a wait, in which alone somebody else could abort
     if (name !== "clusterSamples of a matrix") {
       const stop = new AbortController();
       setTimeout(() => stop.abort(REASON), 0);
-      await assert.rejects(call(place, { signal: stop.signal }), isReason);
+      await assert.rejects(call(place, { signal: stop.signal }), isReason, name);
     }
     assert.equal(tf.memory().numTensors, alive, name);
   }
@@ -147,22 +166,26 @@ testEngine("a call that was ended leaves the engine as it was", async (engine) =
   const before = await computeGram(rows);
   const stop = new AbortController();
   await assert.rejects(
-    computeGram(rows, rows, () => stop.abort(REASON), { signal: stop.signal }),
+    computeGram(rows, rows, { onProgress: () => stop.abort(REASON), signal: stop.signal }),
     REASON,
   );
-  assert.deepEqual(await computeGram(rows, rows, undefined, { signal: undefined }), before);
+  assert.deepEqual(await computeGram(rows, rows, { signal: undefined }), before);
   const { signal } = new AbortController();
-  assert.deepEqual(await computeGram(rows, rows, undefined, { signal }), before);
+  assert.deepEqual(await computeGram(rows, rows, { signal }), before);
 });
 
-testEngine("what is no signal is refused", async (engine) => {
+testEngine("what is no signal, or no callback, is refused", async (engine) => {
   using network = engine.network(NETWORK, { seed: 1, classes: 10 });
   const wrong = { signal: new AbortController() as unknown as AbortSignal };
   await assert.rejects(engine.logits(network, DATA, wrong), {
     name: "TypeError",
     message: /need an AbortSignal$/,
   });
-  const misspelt = { signals: 1 } as Interruption;
+  await assert.rejects(engine.logits(network, DATA, { onProgress: 5 } as never), {
+    name: "TypeError",
+    message: "Cannot begin: got onProgress 5, need a function",
+  });
+  const misspelt = { signals: 1 } as CallOptions;
   await assert.rejects(engine.logits(network, DATA, misspelt), {
     name: "TypeError",
     message: /^Cannot compute logits: got an unknown option signals = 1, .*did you mean signal\?$/,

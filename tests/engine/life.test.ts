@@ -6,7 +6,7 @@ import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
@@ -67,12 +67,13 @@ testEngine("rows that are disposed are refused by all that takes rows", async (e
       relateSamples: () => relateSamples(rows, { sample: 1 }),
       clusterSamples: () => clusterSamples(rows, { ratio: 0.1 }),
       findNearest: () => findNearest(rows, 2),
-      averageByClass: () => averageByClass(rows, data.labels, 3),
-      "averageByClass, as columns": () => averageByClass(others, data.labels, 3, { columns: rows }),
+      computeClassSimilarity: () => computeClassSimilarity(rows, data.labels, 3),
+      "computeClassSimilarity, as columns": () =>
+        computeClassSimilarity(others, data.labels, 3, { columns: rows }),
       storeGram: () => storeGram(writer, rows),
     });
   }
-  const ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { seeds: "entk" });
+  const ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { kind: "entk" });
   ofLogits.dispose();
   await assertDisposed(/^packed rows/, { computeEntk: () => computeEntk(ofLogits) });
   assert.deepEqual(await computeGram(others), before);
@@ -101,7 +102,7 @@ testEngine("a network that is disposed is refused by all that takes one", async 
   const { inputShape, classes } = network;
   using stack = new DisposableStack();
   const images = stack.adopt(tf.zeros<tf.Rank.R4>([2, ...inputShape]), tf.dispose);
-  const seeds = stack.adopt(tf.zeros<tf.Rank.R2>([2, classes]), tf.dispose);
+  const cotangents = stack.adopt(tf.zeros<tf.Rank.R2>([2, classes]), tf.dispose);
   network.dispose();
   network.dispose();
   await assertDisposed(/^network strided$/, {
@@ -121,7 +122,7 @@ testEngine("a network that is disposed is refused by all that takes one", async 
     batchLimit: () => network.batchLimit,
     "its logits": () => network.logits(images),
     "its features": () => network.features(images),
-    signals: () => network.signals(images, seeds),
+    signals: () => network.signals(images, cotangents),
     weights: () => network.weights(),
     "rows that it recomputes": () => computeGram(recomputed),
   });

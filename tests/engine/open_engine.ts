@@ -7,7 +7,7 @@ import { Gpu } from "../../engine/gpu/device.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { ConvolutionForm } from "../../engine/rows/layout.ts";
-import type { Seeds } from "../../engine/rows/projector.ts";
+import type { KernelKind } from "../../engine/rows/rows.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { Tensorflow } from "../../engine/operations/tensorflow.ts";
@@ -38,7 +38,7 @@ export function testEngine(name: string, run: (engine: Engine) => Promise<void>)
 
 /** What a kernel is of. */
 export interface KernelOptions {
-  readonly seeds?: Seeds;
+  readonly kind?: KernelKind;
   readonly others?: Dataset;
   readonly layers?: readonly string[];
   readonly convolutions?: ConvolutionForm;
@@ -65,8 +65,8 @@ export async function entkOf(
   others?: Dataset,
   layers?: readonly string[],
 ): Promise<Float32Array> {
-  using rows = await engine.project(network, data, { seeds: "entk", layers });
+  using rows = await engine.project(network, data, { kind: "entk", layers });
   if (!others) return await computeEntk(rows);
-  using columns = await engine.project(network, others, { seeds: "entk", layers });
+  using columns = await engine.project(network, others, { kind: "entk", layers });
   return await computeEntk(rows, columns);
 }

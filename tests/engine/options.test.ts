@@ -5,15 +5,25 @@ import { drawDigits } from "../../engine/data/digits.ts";
 import { fetchDataset } from "../../engine/data/fetch.ts";
 import { loadDataset } from "../../engine/data/named.ts";
 import { settle } from "../../engine/training/options.ts";
-import { checkKeys, describeValue, findNearest, FLAG } from "../../engine/options.ts";
+import {
+  checkKeys,
+  describeValue,
+  findNearest as findNearestName,
+  FLAG,
+} from "../../engine/options.ts";
+import { saveWeights } from "../../engine/formats/safetensors.ts";
+import { computeEntk } from "../../engine/kernel/entk.ts";
+import { computeGram } from "../../engine/kernel/gram.ts";
+import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { planSketch } from "../../engine/rows/sketch.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
+import { findNearest } from "../../engine/samples/nearest.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../engine/samples/source.ts";
 import { KernelStore } from "../../engine/store/store.ts";
-import { KernelWriter } from "../../engine/store/store_writer.ts";
+import { KernelWriter, storeGram } from "../../engine/store/store_writer.ts";
 
 interface Rates {
   readonly learningRate?: number;
@@ -78,13 +88,16 @@ Deno.test("any value is shown on one line", () => {
     ["x".repeat(100), `"${"x".repeat(59)}...`],
   ];
   for (const [value, text] of shown) assert.equal(describeValue(value), text);
-  assert.equal(findNearest("conv_1", ["conv1", "conv2"]), "conv1");
-  assert.equal(findNearest("fc", ["conv1", "conv2"]), undefined);
-  assert.equal(findNearest("fc", []), undefined);
+  assert.equal(findNearestName("conv_1", ["conv1", "conv2"]), "conv1");
+  assert.equal(findNearestName("fc", ["conv1", "conv2"]), undefined);
+  assert.equal(findNearestName("fc", []), undefined);
 });
 
 // deno-lint-ignore no-explicit-any
 const loose = (options: object): any => options;
+
+/** What a call is not to look at before its options. */
+const none = undefined as never;
 
 Deno.test("every public function refuses a misspelt option before it does anything", async () => {
   const matrix = new KernelMatrix(Float32Array.of(2, 1, 1, 2), 2);
@@ -106,7 +119,7 @@ Deno.test("every public function refuses a misspelt option before it does anythi
     [() => findRedundant(matrix, loose({ rules: "any" })), "rules", "did you mean rule?"],
     [() => relateSamples(matrix, loose({ treshold: 1 })), "treshold", "did you mean threshold?"],
     [
-      () => averageByClass(matrix, [0, 0], 1, loose({ column: 1 })),
+      () => computeClassSimilarity(matrix, [0, 0], 1, loose({ column: 1 })),
       "column",
       "did you mean columns?",
     ],
@@ -119,6 +132,20 @@ Deno.test("every public function refuses a misspelt option before it does anythi
       "did you mean cacheBytes?",
     ],
     [() => KernelWriter.open("none", loose({ ...store, note: {} })), "note", "did you mean notes?"],
+    [() => computeGram(none, none, loose({ signals: 1 })), "signals", "did you mean signal?"],
+    [() => computeEntk(none, none, loose({ progress: 1 })), "progress", "did you mean onProgress?"],
+    [
+      () => computeSelfSimilarity(none, loose({ onprogress: 1 })),
+      "onprogress",
+      "did you mean onProgress?",
+    ],
+    [() => findNearest(none, 1, loose({ Signal: 1 })), "Signal", "did you mean signal?"],
+    [() => storeGram(none, none, none, loose({ signals: 1 })), "signals", "did you mean signal?"],
+    [
+      () => saveWeights("none", new Map(), loose({ meta_data: {} })),
+      "meta_data",
+      "did you mean metadata?",
+    ],
     [
       () => KernelWriter.open("none", loose(store), loose({ repare: true })),
       "repare",
@@ -134,6 +161,14 @@ Deno.test("every public function refuses a misspelt option before it does anythi
     });
   }
   const values: [call: () => unknown, message: RegExp][] = [
+    [
+      () => computeGram(none, none, loose(() => {})),
+      /^Cannot compute a kernel: got a function, need an object with onProgress, signal$/,
+    ],
+    [
+      () => findRedundant(matrix, { onProgress: loose({}) }),
+      /^Cannot begin: got onProgress \{\}, need a function$/,
+    ],
     [
       () => settle(loose({ schedule: "cosin" })),
       /got schedule "cosin", need "constant" or "step" or "cosine"/,

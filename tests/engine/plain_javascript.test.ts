@@ -9,10 +9,10 @@ import { hasSplit, loadDataset } from "../../engine/data/named.ts";
 import { countShare } from "../../engine/data/share.ts";
 import { openEngine } from "../../engine/engine.ts";
 import { settle } from "../../engine/training/options.ts";
-import { averageByClass } from "../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
-import { keepHighest, keepUnflagged } from "../../engine/samples/pruning.ts";
+import { dropFlagged, keepHighest } from "../../engine/samples/pruning.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../engine/samples/source.ts";
@@ -33,9 +33,9 @@ Deno.test("scores, flags and roundings that are none are refused", () => {
       'Cannot keep the highest scores: got "2" for sample 1, need numbers',
     ],
     [
-      () => keepUnflagged([0, 1, 4, 7]),
+      () => dropFlagged([0, 1, 4, 7]),
       "RangeError",
-      `Cannot keep unflagged samples: got flag 4 for sample 2, ${need}`,
+      `Cannot drop flagged samples: got flag 4 for sample 2, ${need}`,
     ],
     [
       () => countShare(0.25, 10, "nearst" as never),
@@ -44,7 +44,7 @@ Deno.test("scores, flags and roundings that are none are refused", () => {
     ],
   ];
   for (const [call, name, message] of cases) assert.throws(call, { name, message });
-  assert.deepEqual([...keepUnflagged([true, false, 1, 0])], [1, 3]);
+  assert.deepEqual([...dropFlagged([true, false, 1, 0])], [1, 3]);
 });
 
 Deno.test("numbers that are texts, not finite or out of range are refused", async () => {
@@ -90,14 +90,14 @@ Deno.test("analyses say what they lack", async () => {
     "Cannot cluster samples: got ratio nothing, need a number above 0 and at most 1",
   );
   await refuse(
-    averageByClass(kernel, [0, 1], undefined as never),
+    computeClassSimilarity(kernel, [0, 1], undefined as never),
     "RangeError",
-    "Cannot average by class: got classes nothing, need a positive integer",
+    "Cannot compute class similarity: got classes nothing, need a positive integer",
   );
   await refuse(
-    averageByClass(kernel, [0, 1], 2, { columns: kernel as never }),
+    computeClassSimilarity(kernel, [0, 1], 2, { columns: kernel as never }),
     "TypeError",
-    `Cannot average by class: got a KernelMatrix, ${need}`,
+    `Cannot compute class similarity: got a KernelMatrix, ${need}`,
   );
   await refuse(
     findNearest(kernel as never, 1),

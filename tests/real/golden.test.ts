@@ -133,15 +133,15 @@ for (const [name, definition] of [["mlp_mnist64", mlp], ["lenet5_mnist64", lenet
     await golden.assertLogits("logits", await engine.logits(network, data));
     await golden.assertLogits("test_logits", await engine.logits(network, others));
 
-    for (const seeds of ["lpntk", "pntk"] as const) {
-      await golden.assertKernel(seeds, await kernelOf(engine, network, data, { seeds }));
+    for (const kind of ["lpntk", "pntk"] as const) {
+      await golden.assertKernel(kind, await kernelOf(engine, network, data, { kind }));
       await golden.assertKernel(
-        `${seeds}_cross`,
-        await kernelOf(engine, network, data, { seeds, others }),
+        `${kind}_cross`,
+        await kernelOf(engine, network, data, { kind, others }),
       );
-      using rows = await engine.project(network, data, { seeds });
-      await golden.assertIntegers(`redundant_${seeds}`, await findRedundant(rows));
-      if (seeds === "lpntk") await golden.assertAnalysis(rows);
+      using rows = await engine.project(network, data, { kind });
+      await golden.assertIntegers(`redundant_${kind}`, await findRedundant(rows));
+      if (kind === "lpntk") await golden.assertAnalysis(rows);
     }
     const { entk_n } = await golden.readMeta();
     await golden.assertKernel("entk", await entkOf(engine, network, takeFirst(data, entk_n)));
@@ -184,15 +184,15 @@ testGolden(
     using network = engine.network(resnet18, await golden.readWeights(), data.shape);
     await golden.assertLogits("logits", await engine.logits(network, data));
     await golden.assertLogits("test_logits", await engine.logits(network, others));
-    for (const seeds of ["lpntk", "pntk"] as const) {
+    for (const kind of ["lpntk", "pntk"] as const) {
       const compute = (others?: Dataset) =>
-        sumParts(network, (layers) => kernelOf(engine, network, data, { seeds, others, layers }));
+        sumParts(network, (layers) => kernelOf(engine, network, data, { kind, others, layers }));
       const kernel = await compute();
-      await golden.assertKernel(seeds, kernel);
-      await golden.assertKernel(`${seeds}_cross`, await compute(others));
+      await golden.assertKernel(kind, kernel);
+      await golden.assertKernel(`${kind}_cross`, await compute(others));
       const source = new KernelMatrix(kernel, data.labels.length);
-      await golden.assertIntegers(`redundant_${seeds}`, await findRedundant(source));
-      if (seeds === "lpntk") await golden.assertAnalysis(source);
+      await golden.assertIntegers(`redundant_${kind}`, await findRedundant(source));
+      if (kind === "lpntk") await golden.assertAnalysis(source);
     }
     const { entk_n } = await golden.readMeta();
     const few = takeFirst(data, entk_n);

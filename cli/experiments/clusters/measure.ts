@@ -84,7 +84,7 @@ export async function clusterAll(
         const normalise = KERNELS[kernel];
         rows ??= projected.use(await engine.project(network, data, { normalise }));
         const perClass = scope === "per class" ? data.labels : undefined;
-        const clusters = await clusterSamples(rows, { ratio, perClass }, onProgress);
+        const clusters = await clusterSamples(rows, { ratio, perClass, onProgress });
         const { heads, assignment } = clusters;
         return {
           kernel,

@@ -4,14 +4,14 @@
  * @module
  */
 import {
-  chooseCenters,
   type Clusters,
   clusterSamples,
   type Dataset,
+  dropFlagged,
   findRedundant,
+  kCenterGreedy,
   keepHighest,
   keepRandom,
-  keepUnflagged,
   pruneHeads,
   scoreLogits,
   type Weights,
@@ -78,12 +78,13 @@ async function clusterRest(
   const { rest, assignment, heads } = await step("clusters", async (onProgress) => {
     using network = engine.network(definition, weights, train.shape);
     using rows = await engine.project(network, train);
-    const rest = Array.from(keepUnflagged(await findRedundant(rows, { rule }, onProgress)));
+    const rest = Array.from(dropFlagged(await findRedundant(rows, { rule, onProgress })));
     const { assignment, heads } = await clusterSamples(rows, {
       ratio,
       among: rest,
       ...perClass && { perClass: train.labels },
-    }, onProgress);
+      onProgress,
+    });
     return { rest, assignment: Array.from(assignment), heads };
   });
   return { rest, clusters: { assignment: Int32Array.from(assignment), heads } };
@@ -158,6 +159,6 @@ async function chooseCover(
   return await step("centers", async () => {
     using network = engine.network(definition, weights, train.shape);
     const features = await engine.features(network, train);
-    return Array.from(chooseCenters(features, train.labels.length, size));
+    return Array.from(kCenterGreedy(features, train.labels.length, size));
   });
 }

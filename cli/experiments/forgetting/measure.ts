@@ -12,8 +12,8 @@ import {
   keepRandom,
   type Network,
   type OnProgress,
-  predictLogits,
-  predictProbabilities,
+  predictLogitsAfterStep,
+  predictProbabilitiesAfterStep,
   type Rows,
   takeSamples,
   type Weights,
@@ -27,7 +27,10 @@ import type { Settings } from "./settings.ts";
 const KERNELS = ["eNTK", "lpNTK"] as const;
 
 /** What is predicted to first order: the logits, or as equation 1 has it the probabilities. */
-const FORMS = [["logits", predictLogits], ["probabilities", predictProbabilities]] as const;
+const FORMS = [
+  ["logits", predictLogitsAfterStep],
+  ["probabilities", predictProbabilitiesAfterStep],
+] as const;
 
 /** How an event is predicted. */
 export type Predictor = `${typeof KERNELS[number]}, ${typeof FORMS[number][0]}`;
@@ -136,7 +139,7 @@ async function predictStep(
     classes,
     learningRate: scaleRate(settings) / batchSize,
   };
-  using full = await engine.project(network, batch, { seeds: "entk" });
+  using full = await engine.project(network, batch, { kind: "entk" });
   using signed = await engine.project(network, batch);
   const tallies = mapKeys(PREDICTORS, (): Tally[] => []);
   for (let b = 0; b < batches; b++) {
@@ -165,7 +168,7 @@ async function computeKernels(
   samples: Dataset,
   { full, signed }: { full: Rows; signed: Rows },
 ): Promise<Record<typeof KERNELS[number], Float32Array>> {
-  using fullRows = await engine.project(network, samples, { seeds: "entk" });
+  using fullRows = await engine.project(network, samples, { kind: "entk" });
   using signedRows = await engine.project(network, samples);
   return {
     eNTK: await computeEntk(fullRows, full),

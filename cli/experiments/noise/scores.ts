@@ -5,7 +5,7 @@
  */
 import jStat from "npm:jstat@1.9.6";
 import {
-  averageByClass,
+  computeClassSimilarity,
   type Dataset,
   type Engine,
   findNearest,
@@ -64,7 +64,7 @@ export async function scoreSamples(
   const { loss, el2n } = scoreLogits(logits, labels);
   const plain = await averagePlain(engine, network, data);
   using rows = await engine.project(network, data, { normalise: true });
-  const cosine = await averageByClass(rows, labels, classes);
+  const cosine = await computeClassSimilarity(rows, labels, classes);
   const candidate = await tryLabels(engine, network, data, cosine, onProgress);
   const own = (means: Float64Array) =>
     Array.from(labels, (label, i) => orNothing(means[i * classes + label]));
@@ -102,7 +102,7 @@ async function averagePlain(
   data: Dataset,
 ): Promise<Float64Array> {
   using rows = await engine.project(network, data);
-  return await averageByClass(rows, data.labels, data.classes);
+  return await computeClassSimilarity(rows, data.labels, data.classes);
 }
 
 /** The similarity of a sample to its class; a sample alone in its class resembles nothing there. */
@@ -128,7 +128,7 @@ async function tryLabels(
     if (members.length === 0) continue;
     using columns = await engine.project(network, takeSamples(data, members), { normalise: true });
     using rows = await engine.project(network, relabel(data, label), { normalise: true });
-    const cosines = await averageByClass(rows, members.map(() => 0), 1, { columns });
+    const cosines = await computeClassSimilarity(rows, members.map(() => 0), 1, { columns });
     labels.forEach((given, i) => {
       const at = i * classes + label;
       means[at] = given === label ? cosine[at] : cosines[i];

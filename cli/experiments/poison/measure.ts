@@ -27,7 +27,7 @@ export async function findHead(
     using network = engine.network(definition, weights, train.shape);
     using rows = await engine.project(network, train);
     const options = perClass ? { ratio, perClass: train.labels } : { ratio };
-    return listHead(await clusterSamples(rows, options, onProgress));
+    return listHead(await clusterSamples(rows, { ...options, onProgress }));
   });
   if (head.length >= size) return head;
   throw new RangeError(

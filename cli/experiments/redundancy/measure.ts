@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { findRedundant, keepRandom, keepUnflagged, type RedundancyRule } from "../../../mod.ts";
+import { dropFlagged, findRedundant, keepRandom, type RedundancyRule } from "../../../mod.ts";
 import type { Arm } from "../../comparison.ts";
 import type { Run } from "../experiment.ts";
 import { type Kernel, KERNEL_NAMES, KERNELS } from "../shared/paper.ts";
@@ -23,11 +23,11 @@ export async function chooseKept(run: Run<Settings>, data: SubsetData): Promise<
     using network = engine.network(definition, weights, train.shape);
     const kept = {} as Kept;
     for (const kernel of KERNELS) {
-      using rows = await engine.project(network, train, { seeds: kernel });
+      using rows = await engine.project(network, train, { kind: kernel });
       kept[kernel] = {} as Kept[Kernel];
       for (const rule of RULES) {
         kept[kernel][rule] = Array.from(
-          keepUnflagged(await findRedundant(rows, { rule }, onProgress)),
+          dropFlagged(await findRedundant(rows, { rule, onProgress })),
         );
       }
     }

@@ -116,10 +116,10 @@ async function measureNetwork(
 ): Promise<Distances> {
   const source = { seed, classes: data.classes, initialisation: "lecun" } as const;
   using network = engine.network(definition, source, data.shape);
-  using full = await engine.project(network, data, { seeds: "entk" });
+  using full = await engine.project(network, data, { kind: "entk" });
   const entk = await computeEntk(full);
-  const measure = async (seeds: Kernel) => {
-    using rows = await engine.project(network, data, { seeds });
+  const measure = async (kind: Kernel) => {
+    using rows = await engine.project(network, data, { kind });
     return measureDistances(await computeGram(rows), entk, data.labels, data.classes);
   };
   return { lpntk: await measure("lpntk"), pntk: await measure("pntk") };

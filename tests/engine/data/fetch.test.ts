@@ -87,7 +87,9 @@ Deno.test("files are downloaded, and progress counts up to the total", async () 
   await using mirror = openMirror((name) => new Response(CONTENTS[name]));
   const folder = `${temp.path}/new/folder`;
   const progress: [number, number][] = [];
-  await fetchFiles(FILES, mirror.url, folder, (...counts) => progress.push(counts));
+  await fetchFiles(FILES, mirror.url, folder, {
+    onProgress: (...counts) => progress.push(counts),
+  });
   assert.deepEqual(listNames(folder), ["first", "second"]);
   assert.deepEqual(await Deno.readFile(`${folder}/second`), CONTENTS.second);
   assert.deepEqual(mirror.asked, ["/files/first", "/files/second"]);
@@ -154,11 +156,54 @@ Deno.test("where a connection breaks, another goes on from there", async () => {
   await using temp = await openTempFolder();
   await using mirror = openDroppingMirror(CONTENTS.first, { step: 5, honoursRange: true });
   const progress: number[] = [];
-  await fetchFiles([FILES[0]], mirror.url, temp.path, (done) => progress.push(done));
+  await fetchFiles([FILES[0]], mirror.url, temp.path, {
+    onProgress: (done) => progress.push(done),
+  });
   assert.deepEqual(await Deno.readFile(`${temp.path}/first`), CONTENTS.first);
   assert.deepEqual(listNames(temp.path), ["first"]);
   assert.deepEqual(mirror.connections, [{ from: 0 }, { from: 5 }, { from: 10 }]);
   assert.deepEqual(progress, [5, 10, 14, 14]);
+});
+
+Deno.test("a download ends with the signal's reason, keeps what came, and another call goes on with it", async () => {
+  await using temp = await openTempFolder();
+  const reason = new Error("no longer wanted");
+  const isReason = (error: unknown) => error === reason;
+  // sends 5 bytes, and then nothing for as long as anybody listens
+  await using silent = openMirror((name) =>
+    new Response(
+      new ReadableStream({ start: (sent) => sent.enqueue(CONTENTS[name].subarray(0, 5)) }),
+    )
+  );
+  // the second time no byte comes that was not there
+  for (let time = 0; time < 2; time++) {
+    const stop = new AbortController();
+    const fetching = fetchFiles([FILES[0]], silent.url, temp.path, {
+      onProgress: () => setTimeout(() => stop.abort(reason), 0),
+      signal: stop.signal,
+    });
+    await assert.rejects(fetching, isReason);
+    assert.deepEqual(listNames(temp.path), ["first.partial"]);
+  }
+  await using mirror = openDroppingMirror(CONTENTS.first, { step: 14, honoursRange: true });
+  const aborted = { signal: AbortSignal.abort(reason) };
+  await assert.rejects(fetchFiles([FILES[0]], mirror.url, temp.path, aborted), isReason);
+  await fetchFiles([FILES[0]], mirror.url, temp.path);
+  assert.deepEqual(mirror.connections, [{ from: 5 }]);
+  assert.deepEqual(await Deno.readFile(`${temp.path}/first`), CONTENTS.first);
+});
+
+Deno.test("a connection that is not made ends with the signal's reason, too", async () => {
+  await using temp = await openTempFolder();
+  const reason = new Error("no longer wanted");
+  const stop = new AbortController();
+  await using mirror = openMirror(() => {
+    stop.abort(reason);
+    return new Response("too late");
+  });
+  const fetching = fetchFiles([FILES[0]], mirror.url, temp.path, { signal: stop.signal });
+  await assert.rejects(fetching, (error: unknown) => error === reason);
+  assert.deepEqual(listNames(temp.path), []);
 });
 
 Deno.test("what came before a mirror got no further is kept, and another mirror goes on with it", async () => {

@@ -6,6 +6,7 @@ import {
   encodeSafetensors,
   loadMetadata,
   loadWeights,
+  saveWeights,
 } from "../../../engine/formats/safetensors.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 
@@ -271,6 +272,64 @@ Deno.test("text that is kept beside the tensors comes back, and nothing where th
     await Deno.writeFile(path, encodeByHand(other === undefined ? {} : { __metadata__: other }));
     assert.equal((await loadMetadata(path)).size, 0);
   }
+});
+
+Deno.test("saved weights are read back equal, and are the bytes that any reader of the format expects", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/made/w.safetensors`;
+  const values = Float32Array.of(9, 1, -2, 0.5, 9);
+  // views into a larger array, a scalar, and no number at all
+  const weights = new Map([
+    ["fc1.weight", { shape: [1, 2], data: values.subarray(1, 3) }],
+    ["scale", { shape: [], data: values.subarray(3, 4) }],
+    ["empty", { shape: [0, 3], data: new Float32Array() }],
+  ]);
+  await saveWeights(path, weights, { metadata: { format: "pt", name: "Größe" } });
+  const read = await loadWeights(path);
+  assert.deepEqual([...read.keys()].sort(), [...weights.keys()].sort());
+  for (const [name, { shape, data }] of weights) {
+    assert.deepEqual(read.get(name), { shape, data: new Float32Array(data) }, name);
+  }
+  assert.deepEqual(
+    Object.fromEntries(await loadMetadata(path)),
+    { format: "pt", name: "Größe" },
+  );
+  const header = JSON.stringify({
+    __metadata__: { format: "pt", name: "Größe" },
+    "fc1.weight": { dtype: "F32", shape: [1, 2], data_offsets: [0, 8] },
+    scale: { dtype: "F32", shape: [], data_offsets: [8, 12] },
+    empty: { dtype: "F32", shape: [0, 3], data_offsets: [12, 12] },
+  });
+  const sizeBytes = new TextEncoder().encode(header).length;
+  const padding = " ".repeat(-sizeBytes & 7);
+  const data = [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0, 0x3f];
+  assert.deepEqual(await Deno.readFile(path), encodeByHand(`${header}${padding}`, data));
+
+  await saveWeights(path, new Map());
+  assert.deepEqual(await Deno.readFile(path), encodeSafetensors(new Map()));
+  const names = await Array.fromAsync(Deno.readDir(`${folder.path}/made`), ({ name }) => name);
+  assert.deepEqual(names, ["w.safetensors"]);
+});
+
+Deno.test("weights that cannot be saved leave what was there, and nothing else", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/w.safetensors`;
+  await Deno.writeTextFile(path, "earlier");
+  const wrong = new Map([["a", { shape: [2], data: Float32Array.of(1) }]]);
+  await assert.rejects(saveWeights(path, wrong), {
+    name: "RangeError",
+    message: "Cannot write tensor a of shape [2]: got 1 elements, need 2",
+  });
+  await assert.rejects(saveWeights(path, new Map(), { metdata: {} } as never), {
+    name: "TypeError",
+    message: `Cannot write ${path}: got an unknown option metdata = {}, need metadata; ` +
+      "did you mean metadata?",
+  });
+  await assert.rejects(saveWeights(`${path}/w.safetensors`, new Map()), { name: "FileError" });
+  assert.equal(await Deno.readTextFile(path), "earlier");
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name), [
+    "w.safetensors",
+  ]);
 });
 
 Deno.test("weights are loaded from disk, and a missing file is a FileError", async () => {

@@ -5,8 +5,8 @@ import { NonFiniteError } from "../../../engine/errors.ts";
 import { computeEntk } from "../../../engine/kernel/entk.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { ProjectOptions } from "../../../engine/engine.ts";
-import { averageByClass } from "../../../engine/samples/class_similarity.ts";
-import { predictLogits } from "../../../engine/samples/forgetting.ts";
+import { computeClassSimilarity } from "../../../engine/samples/class_similarity.ts";
+import { predictLogitsAfterStep } from "../../../engine/samples/forgetting.ts";
 import { clusterSamples } from "../../../engine/samples/fpc.ts";
 import { findNearest } from "../../../engine/samples/nearest.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
@@ -43,7 +43,7 @@ testEngine(
       computeJacobian(network.twin, weights, toNumbers(set))
     );
     const project = (set: typeof train, tileRows?: number) =>
-      engine.project(built, set, { seeds: "entk", tileRows });
+      engine.project(built, set, { kind: "entk", tileRows });
     using rows = await project(train, 64);
     assert.equal(rows.blocks.length, 3);
     using columns = await project(test, 64);
@@ -61,7 +61,7 @@ testEngine(
     const network = strided(3);
     const data = drawImages(network, 47, 251);
     using built = engine.network(network.definition, drawWeights(network, 3), network.inputShape);
-    using rows = await engine.project(built, data, { seeds: "entk", tileRows: 64 });
+    using rows = await engine.project(built, data, { kind: "entk", tileRows: 64 });
     const kernel = await computeEntk(rows);
     const at = (n: number, m: number, i: number, j: number) =>
       kernel[((n * 47 + m) * 3 + i) * 3 + j];
@@ -83,10 +83,10 @@ testEngine(
       drawExactWeights(network, 1),
       network.inputShape,
     );
-    using rows = await engine.project(built, data, { seeds: "entk" });
+    using rows = await engine.project(built, data, { kind: "entk" });
     using signed = await engine.project(built, data);
     assert.deepEqual(await computeEntk(rows), await computeGram(signed));
-    await assert.rejects(computeEntk(signed), /got 1 and 1 rows a sample.*project with the seeds/);
+    await assert.rejects(computeEntk(signed), /got 1 and 1 rows a sample.*project with the kind/);
   },
 );
 
@@ -98,14 +98,14 @@ testEngine("an eNTK of signed projections, or of too many samples, is refused", 
     drawExactWeights(network, 1),
     network.inputShape,
   );
-  using rows = await engine.project(built, data, { seeds: "entk" });
+  using rows = await engine.project(built, data, { kind: "entk" });
   using signed = await engine.project(built, data);
   for (const [left, right] of [[signed, signed], [rows, signed], [signed, rows]]) {
-    await assert.rejects(computeEntk(left, right), /project with the seeds 'entk'$/);
+    await assert.rejects(computeEntk(left, right), /project with the kind 'entk'$/);
   }
   const other = strided(5);
   using larger = engine.network(other.definition, drawExactWeights(other, 1), other.inputShape);
-  using more = await engine.project(larger, drawImages(other, 3, 7), { seeds: "entk" });
+  using more = await engine.project(larger, drawImages(other, 3, 7), { kind: "entk" });
   await assert.rejects(computeEntk(rows, more), /got 4 and 5 rows a sample/);
   // only their number counts before anything is computed
   const many = Object.create(rows, { count: { value: 4 * 6000 } });
@@ -128,7 +128,7 @@ testEngine(
     weights.get("conv1.weight")!.data.fill(1e18);
     using built = engine.network(network.definition, weights, network.inputShape);
     await assert.rejects(
-      engine.project(built, dark, { seeds: "entk" }),
+      engine.project(built, dark, { kind: "entk" }),
       (error) =>
         error instanceof NonFiniteError && error.sample === 22 && /sample 22 /.test(error.message),
     );
@@ -149,7 +149,7 @@ testEngine(
     ];
     const kernel = await entkOf(engine, built, watched, batch);
     const step = { logits, batchLogits, batchLabels: batch.labels, classes: 3, learningRate: 1 };
-    const through = predictLogits(kernel, step).map((z, at) => z - logits[at]);
+    const through = predictLogitsAfterStep(kernel, step).map((z, at) => z - logits[at]);
 
     const [own, other] = [watched, batch].map((set) =>
       computeJacobian(network.twin, weights, toNumbers(set))
@@ -189,10 +189,10 @@ testEngine("rows of different kinds, or several for each sample, are refused", a
     stack.use(await engine.project(built, data, options));
   const [lpntk, pntk, normalised, custom, entk] = [
     await project({}),
-    await project({ seeds: "pntk" }),
+    await project({ kind: "pntk" }),
     await project({ normalise: true }),
-    await project({ seeds: new Float32Array(4 * 3).fill(1) }),
-    await project({ seeds: "entk" }),
+    await project({ cotangents: new Float32Array(4 * 3).fill(1) }),
+    await project({ kind: "entk" }),
   ];
   for (
     const [left, right, kinds] of [
@@ -204,7 +204,7 @@ testEngine("rows of different kinds, or several for each sample, are refused", a
   ) {
     await assert.rejects(computeGram(left, right), {
       name: "RangeError",
-      message: `Cannot multiply rows: got ${kinds}, need both projected with the same seeds, ` +
+      message: `Cannot multiply rows: got ${kinds}, need both projected as the same kind, ` +
         "and both normalised or neither",
     });
   }
@@ -214,10 +214,10 @@ testEngine("rows of different kinds, or several for each sample, are refused", a
       () => relateSamples(entk),
       () => clusterSamples(entk, { ratio: 0.5 }),
       () => findNearest(entk, 1),
-      () => averageByClass(entk, [...data.labels, ...data.labels, ...data.labels], 3),
+      () => computeClassSimilarity(entk, [...data.labels, ...data.labels, ...data.labels], 3),
       // before the store is asked for anything
       () => storeGram({} as never, entk),
-      () => averageByClass(lpntk, data.labels, 3, { columns: entk }),
+      () => computeClassSimilarity(lpntk, data.labels, 3, { columns: entk }),
     ]
   ) {
     await assert.rejects(analyse, {
@@ -225,8 +225,8 @@ testEngine("rows of different kinds, or several for each sample, are refused", a
       message: /^Cannot .*: got rows of the eNTK, 3 for each sample, need one for each; project /,
     });
   }
-  await assert.rejects(project({ seeds: "entk", normalise: true }), {
+  await assert.rejects(project({ kind: "entk", normalise: true }), {
     name: "RangeError",
-    message: /^Cannot normalise .*: got the seeds 'entk', which give 3 rows a sample/,
+    message: /^Cannot normalise .*: got the kind 'entk', which gives 3 rows a sample/,
   });
 });

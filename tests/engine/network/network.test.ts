@@ -8,7 +8,6 @@ import { type Engine, openEngine } from "../../../engine/engine.ts";
 import { DataError, NonFiniteError, WeightsError } from "../../../engine/errors.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
-import type { Seeds } from "../../../engine/rows/projector.ts";
 import { computeSelfSimilarity } from "../../../engine/kernel/self_similarity.ts";
 import { add, flatten, type NetworkDefinition, relu } from "../../../engine/network/definition.ts";
 import type { Network } from "../../../engine/network/network.ts";
@@ -17,11 +16,11 @@ import { clusterSamples } from "../../../engine/samples/fpc.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import {
   contractEntk,
+  contractJacobian,
   entk,
-  plainSeeds,
+  plainCotangents,
   pntk,
-  seedRows,
-  signedSeeds,
+  signedCotangents,
   signVector,
 } from "../../../engine/reference/kernels.ts";
 import { gramRows } from "../../../engine/reference/gram.ts";
@@ -131,7 +130,7 @@ for (const { network, levels, seed } of EXACT) {
         "lpNTK with other samples",
       );
       assertClose(
-        await kernelOf(engine, built, train, { seeds: "pntk", others: test }),
+        await kernelOf(engine, built, train, { kind: "pntk", others: test }),
         pntk(jacobian, testJacobian).data,
         exactly,
         "pNTK with other samples",
@@ -151,7 +150,7 @@ testEngine("more samples than one batch are projected exactly", async (engine) =
   assert.deepEqual(progress.at(-1), [300, 300]);
   const jacobian = computeJacobian(network.twin, weights, toNumbers(data));
   assertAlive(jacobian);
-  const twin = gramOf(seedRows(jacobian, signedSeeds(data.labels, 4)));
+  const twin = gramOf(contractJacobian(jacobian, signedCotangents(data.labels, 4)));
   assertClose(await computeGram(rows), twin.value, exactly, "lpNTK");
   const logits = computeLogits(network.twin, weights, toNumbers(data));
   assertClose(await engine.logits(built, data), logits.data, exactly, "logits");
@@ -198,8 +197,9 @@ testEngine(
     const network = wide(3);
     const data = drawImages(network, 131, 251);
     using built = build(engine, network, drawWeights(network, 5));
-    const answer = async (residence: Residence, seeds: Seeds) => {
-      using rows = await engine.project(built, data, { residence, seeds, tileRows: 64 });
+    const answer = async (residence: Residence, own: Float32Array | undefined) => {
+      const options = { residence, cotangents: own, tileRows: 64 };
+      using rows = await engine.project(built, data, options);
       assert.equal(rows.residence, residence);
       assert.ok(rows.slices.length > 1, "one slice only");
       return [
@@ -209,10 +209,10 @@ testEngine(
         await findRedundant(rows),
       ];
     };
-    for (const seeds of ["lpntk", drawNumbers(1, 131 * 3)] as const) {
-      const expected = await answer("device", seeds);
+    for (const own of [undefined, drawNumbers(1, 131 * 3)]) {
+      const expected = await answer("device", own);
       for (const residence of ["file", "recomputed"] as const) {
-        assert.ok(isDeepStrictEqual(await answer(residence, seeds), expected), residence);
+        assert.ok(isDeepStrictEqual(await answer(residence, own), expected), residence);
       }
     }
   },
@@ -297,16 +297,18 @@ for (const { network, seed } of [...FRACTIONS, { network: wide(3), seed: 5 }]) {
       const jacobian = computeJacobian(network.twin, weights, images);
       assertAlive(jacobian);
       const largest = computeJacobian(network.twin, absoluteWeights(weights), absolute(images));
-      const plain = plainSeeds(5, network.classes);
-      const bounds = gramOf(seedRows(largest, plain)).value;
+      const plain = plainCotangents(5, network.classes);
+      const bounds = gramOf(contractJacobian(largest, plain)).value;
       const length = 2 * countSteps(network) + jacobian[0][0].length;
-      for (const seeds of ["lpntk", "pntk"] as const) {
-        const drawn = seeds === "lpntk" ? signedSeeds(data.labels, network.classes) : plain;
+      for (const kind of ["lpntk", "pntk"] as const) {
+        const cotangents = kind === "lpntk"
+          ? signedCotangents(data.labels, network.classes)
+          : plain;
         assertClose(
-          await kernelOf(engine, built, data, { seeds }),
-          gramOf(seedRows(jacobian, drawn)).value,
+          await kernelOf(engine, built, data, { kind }),
+          gramOf(contractJacobian(jacobian, cotangents)).value,
           (i) => dotBound(length, bounds[i]),
-          seeds,
+          kind,
         );
       }
     },
@@ -326,25 +328,21 @@ for (const { network, seed } of FRACTIONS) {
         absoluteWeights(weights),
         absolute(toNumbers(data)),
       );
-      const plain = plainSeeds(5, network.classes);
-      const magnitudes = gramOf(seedRows(largest, plain)).value;
-      // 4 more: the seed's scale is rounded, and multiplied in, on both sides
+      const plain = plainCotangents(5, network.classes);
+      const magnitudes = gramOf(contractJacobian(largest, plain)).value;
+      // 4 more: the cotangent's scale is rounded, and multiplied in, on both sides
       const length = 2 * countSteps(network) + jacobian[0][0].length + 4;
-      const scaled = plain.map((seed, n) => Float32Array.from(seed, (value) => value * (n + 1)));
-      const [own, ...seeds] = [
-        signedSeeds(data.labels, network.classes),
-        plain,
-        scaled,
-      ];
+      const scaled = plain.map((row, n) => Float32Array.from(row, (value) => value * (n + 1)));
+      const flat = Float32Array.from(scaled.flatMap((row) => [...row]));
       const cases = [
-        { seeds: "lpntk" as const, drawn: own },
-        { seeds: "pntk" as const, drawn: seeds[0] },
-        { seeds: Float32Array.from(scaled.flatMap((seed) => [...seed])), drawn: seeds[1] },
-      ];
-      for (const { seeds, drawn } of cases) {
-        const exact = gramOf(seedRows(jacobian, drawn)).value;
+        { kind: "lpntk", by: signedCotangents(data.labels, network.classes) },
+        { kind: "pntk", by: plain },
+        { cotangents: flat, by: scaled },
+      ] as const;
+      for (const { by, ...options } of cases) {
+        const exact = gramOf(contractJacobian(jacobian, by)).value;
         const bounds = magnitudes.map((m, i) =>
-          typeof seeds === "string" ? m : m * (Math.floor(i / 5) + 1) * (i % 5 + 1)
+          "kind" in options ? m : m * (Math.floor(i / 5) + 1) * (i % 5 + 1)
         );
         const self = [0, 1, 2, 3, 4].map((n) => exact[n * 6]);
         // a relative error e of a self-similarity, up to 1/2, changes the row's scale by no more than e
@@ -352,7 +350,7 @@ for (const { network, seed } of FRACTIONS) {
         assert.ok(Math.max(...errors) < 0.5, `${errors}`);
         const progress: [number, number][] = [];
         using rows = await engine.project(built, data, {
-          seeds,
+          ...options,
           normalise: true,
           onProgress: (...step) => progress.push(step),
         });
@@ -373,9 +371,9 @@ testEngine("a projection of zeros has no direction, and is named", async (engine
   const network = strided(3);
   using built = build(engine, network, drawWeights(network, 7));
   const data = drawImages(network, 70, 251);
-  const seeds = new Float32Array(70 * 3).fill(1, 0, 69 * 3);
+  const cotangents = new Float32Array(70 * 3).fill(1, 0, 69 * 3);
   await assert.rejects(
-    engine.project(built, data, { seeds, normalise: true }),
+    engine.project(built, data, { cotangents, normalise: true }),
     { name: "DataError", message: /zeros for sample 69,/ },
   );
 });
@@ -405,13 +403,13 @@ testEngine(
           absoluteWeights(weights),
           absolute(toNumbers(data)),
         );
-        const magnitude = gramOf(seedRows(largest, plainSeeds(count, classes))).value;
+        const magnitude = gramOf(contractJacobian(largest, plainCotangents(count, classes))).value;
         const length = 2 * countSteps(network) + largest[0][0].length;
         const bound = (i: number) => dotBound(2 * length, magnitude[i]);
         const signs = Array.from(data.labels, (label) => signVector(label, classes));
         assertClose(kernel, contractEntk(full, signs, signs).data, bound, "signed eNTK");
         const ones = signs.map((sign) => sign.map(Math.abs));
-        const plain = await kernelOf(engine, built, data, { seeds: "pntk" });
+        const plain = await kernelOf(engine, built, data, { kind: "pntk" });
         assertClose(plain, contractEntk(full, ones, ones).data, bound, "summed eNTK");
 
         const self = await computeSelfSimilarity(rows);
@@ -742,8 +740,25 @@ testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine)
       /normalize is normalise here/,
     ],
     [
-      () => engine.project(built, data, { seeds: "lpNTK" as never }),
-      /got seeds "lpNTK", need lpntk/,
+      () => engine.project(built, data, { kind: "lpNTK" as never }),
+      /got kind "lpNTK", need "lpntk" or "pntk" or "entk"$/,
+    ],
+    [
+      () => engine.measureSketch(built, data, { kind: "lpNTK" } as never),
+      /got kind "lpNTK", need "lpntk" or "pntk" or "entk"$/,
+    ],
+    [() => engine.project(built, data, { seeds: "pntk" } as never), /; seeds is kind here$/],
+    [
+      () => engine.project(built, data, { cotangents: [1, 2, 3] } as never),
+      /^Cannot project .*: got cotangents \[1,2,3\], need a Float32Array \[5, 4\]$/,
+    ],
+    [
+      () => engine.project(built, data, { cotangents: "pntk" } as never),
+      /^Cannot project .*: got cotangents "pntk", need a Float32Array \[5, 4\]$/,
+    ],
+    [
+      () => engine.project(built, data, { kind: "pntk", cotangents: new Float32Array(20) }),
+      /^Cannot project .*: got both kind pntk and cotangents, need one of them$/,
     ],
     [() => engine.project(built, data, { residence: "disk" as never }), /got residence "disk"/],
     [() => engine.estimate(built, { counts: 5 } as never), /did you mean count\?/],
@@ -953,7 +968,7 @@ testEngine("images and labels that do not fit are refused before anything runs",
   }
   for (const length of [0, 11, 13]) {
     await assert.rejects(
-      engine.project(built, data, { seeds: new Float32Array(length) }),
+      engine.project(built, data, { cotangents: new Float32Array(length) }),
       RangeError,
     );
   }
@@ -972,15 +987,15 @@ testEngine("a projection that is not finite is named by its sample and layer", a
   using built = build(engine, network, drawWeights(network, 7));
   const data = drawImages(network, 70, 251);
   for (
-    const [sample, seed, expected] of [
+    const [sample, value, expected] of [
       [69, NaN, { layer: "conv1", message: /got NaN in layer conv1 of sample 69,/ }],
       [0, 1e30, { layer: undefined, message: /sample 0 whose square is beyond float32/ }],
     ] as const
   ) {
-    const seeds = new Float32Array(70 * 3).fill(1);
-    seeds[sample * 3 + 1] = seed;
+    const cotangents = new Float32Array(70 * 3).fill(1);
+    cotangents[sample * 3 + 1] = value;
     const error = { name: "NonFiniteError", sample, ...expected };
-    await assert.rejects(engine.project(built, data, { seeds }), error);
+    await assert.rejects(engine.project(built, data, { cotangents }), error);
   }
 });
 

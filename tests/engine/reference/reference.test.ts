@@ -9,12 +9,12 @@ import { readNpy } from "../../../engine/formats/npy.ts";
 import { decodeSafetensors } from "../../../engine/formats/safetensors.ts";
 import {
   contractEntk,
+  contractJacobian,
   entk,
   lpntk,
-  plainSeeds,
+  plainCotangents,
   pntk,
-  seedRows,
-  signedSeeds,
+  signedCotangents,
   signVector,
 } from "../../../engine/reference/kernels.ts";
 import { gramRows } from "../../../engine/reference/gram.ts";
@@ -506,12 +506,12 @@ Deno.test("the loss gradient is the mean of softmax minus one-hot times the Jaco
   const { gradients } = lossAndGradient(smallNetwork, weights, smallImages, labels);
   const jacobian = computeJacobian(smallNetwork, weights, smallImages);
   const logits = computeLogits(smallNetwork, weights, smallImages);
-  const seeds = labels.map((label, n) => {
+  const errors = labels.map((label, n) => {
     const exponentials = sampleAt(logits, n).data.map(Math.exp);
     const total = sum(exponentials);
     return exponentials.map((e, c) => (e / total - (c === label ? 1 : 0)) / labels.length);
   });
-  const [first, second] = seedRows(jacobian, seeds);
+  const [first, second] = contractJacobian(jacobian, errors);
   let offset = 0;
   for (const [name, { shape }] of weights) {
     assert.deepEqual(gradients.get(name)!.shape, shape);
@@ -572,16 +572,16 @@ Deno.test("both lines of equation 3 agree exactly, for lpNTK and pNTK, where 1/â
     assert.deepEqual(
       lpntk(left.jacobian, left.labels, right.jacobian, right.labels).data,
       gramRows(
-        seedRows(left.jacobian, signedSeeds(left.labels, classes)),
-        seedRows(right.jacobian, signedSeeds(right.labels, classes)),
+        contractJacobian(left.jacobian, signedCotangents(left.labels, classes)),
+        contractJacobian(right.jacobian, signedCotangents(right.labels, classes)),
         whole,
       ).value,
     );
     assert.deepEqual(
       pntk(left.jacobian, right.jacobian).data,
       gramRows(
-        seedRows(left.jacobian, plainSeeds(2, classes)),
-        seedRows(right.jacobian, plainSeeds(3, classes)),
+        contractJacobian(left.jacobian, plainCotangents(2, classes)),
+        contractJacobian(right.jacobian, plainCotangents(3, classes)),
         whole,
       ).value,
     );
@@ -888,8 +888,8 @@ function projectSamples(
     const jacobian = computeJacobian(network, weights, sampleAt(images, n));
     const classes = jacobian[0].length;
     if (n < ENTK_SAMPLES) kept.push(...jacobian);
-    signed.push(...seedRows(jacobian, signedSeeds([labels[n]], classes)));
-    plain.push(...seedRows(jacobian, plainSeeds(1, classes)));
+    signed.push(...contractJacobian(jacobian, signedCotangents([labels[n]], classes)));
+    plain.push(...contractJacobian(jacobian, plainCotangents(1, classes)));
   }
   return { jacobian: kept, signed, plain };
 }

@@ -8,7 +8,7 @@ import type { Residence } from "../../../engine/rows/plan.ts";
 import { drawFilters, planSketch } from "../../../engine/rows/sketch.ts";
 import type { Network } from "../../../engine/network/network.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
-import { lpntk, seedRows, signedSeeds } from "../../../engine/reference/kernels.ts";
+import { contractJacobian, lpntk, signedCotangents } from "../../../engine/reference/kernels.ts";
 import { gramRows } from "../../../engine/reference/gram.ts";
 import { sketchGradient } from "../../../engine/reference/convolution.ts";
 import { computeJacobian } from "../../../engine/reference/network.ts";
@@ -69,7 +69,7 @@ for (
       const shape = network.layers.find(({ name }) => name === layer)!;
       const [{ inputs, deltas }] = drawFilters(planSketch([shape], sketch));
       const jacobian = computeJacobian(tiny.twin, weights, toNumbers(data));
-      const gradients = seedRows(jacobian, signedSeeds(data.labels, tiny.classes));
+      const gradients = contractJacobian(jacobian, signedCotangents(data.labels, tiny.classes));
       const sketched = gradients.map((row) =>
         sketchGradient(takeParameters(tiny, layer, row), inputs!, deltas!)
       );

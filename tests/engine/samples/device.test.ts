@@ -8,7 +8,7 @@ import type { Residence } from "../../../engine/rows/plan.ts";
 import type { Rows } from "../../../engine/rows/rows.ts";
 import { computeSelfSimilarity } from "../../../engine/kernel/self_similarity.ts";
 import { canRun, VARIANTS } from "../../../engine/rows/variants.ts";
-import { averageByClass } from "../../../engine/samples/class_similarity.ts";
+import { computeClassSimilarity } from "../../../engine/samples/class_similarity.ts";
 import { type ClusterOptions, clusterSamples, countMembers } from "../../../engine/samples/fpc.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../../engine/samples/relations.ts";
@@ -359,10 +359,10 @@ for (const count of FEW_COUNTS) {
       const expected = classMeans(kappa, count, labels, 3);
       for (const blockRows of [64, 256]) {
         using rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows });
-        assert.deepEqual([...await averageByClass(rows, labels, 3)], expected);
+        assert.deepEqual([...await computeClassSimilarity(rows, labels, 3)], expected);
       }
       const stored = new KernelMatrix(Float64Array.from(kappa), count);
-      assert.deepEqual([...await averageByClass(stored, labels, 3)], expected);
+      assert.deepEqual([...await computeClassSimilarity(stored, labels, 3)], expected);
     },
   );
 }
@@ -376,11 +376,11 @@ testGpu(
     const labels = right.map((_, n) => n % 3);
     const kappa = gramRows(left, right, LAYOUT.segments).value;
     assert.deepEqual(
-      [...await averageByClass(rows, labels, 3, { columns })],
+      [...await computeClassSimilarity(rows, labels, 3, { columns })],
       classMeans(kappa, 65, labels, 3, () => false),
     );
     for (const wrong of [labels.slice(1), labels.with(7, 3), labels.with(7, -1)]) {
-      await assert.rejects(averageByClass(rows, wrong, 3, { columns }), DataError);
+      await assert.rejects(computeClassSimilarity(rows, wrong, 3, { columns }), DataError);
     }
   },
 );

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import {
   type BatchStep,
   findForgotten,
-  predictLogits,
-  predictProbabilities,
+  predictLogitsAfterStep,
+  predictProbabilitiesAfterStep,
 } from "../../../engine/samples/forgetting.ts";
 import { createGenerator, drawUniform, STREAMS } from "../../../engine/data/random.ts";
 import {
@@ -76,13 +76,13 @@ for (const [count, batch, classes] of [[1, 1, 2], [5, 3, 4], [7, 13, 3]]) {
       const changes = sumInfluence(blocks, errors);
       const rows = cut(step.logits, classes);
       const logits = rows.flatMap((z, n) => z.map((value, i) => value + 0.3 * changes[n][i]));
-      assertClose(predictLogits(kernel, step), logits, () => ROUND_OFF, "logits");
+      assertClose(predictLogitsAfterStep(kernel, step), logits, () => ROUND_OFF, "logits");
       const probabilities = rows.flatMap((z, n) => {
         const change = multiply(softmaxDerivative(z), changes[n]);
         return softmax(z).map((q, i) => q + 0.3 * change[i]);
       });
       assertClose(
-        predictProbabilities(kernel, step),
+        predictProbabilitiesAfterStep(kernel, step),
         probabilities,
         () => ROUND_OFF,
         "probabilities",
@@ -119,7 +119,7 @@ Deno.test("what a step of SGD does differs from its prediction by the square of 
   const errors = predictionErrors(cut(batchLogits, classes), batchLabels);
   const direct = sumInfluenceByGradient(own, other, errors).flat();
   const step = { logits, batchLogits, batchLabels, classes, learningRate: 1 };
-  const through = predictLogits(kernel, step).map((z, at) => z - logits[at]);
+  const through = predictLogitsAfterStep(kernel, step).map((z, at) => z - logits[at]);
   assertClose(through, direct, () => ROUND_OFF, "through the kernel, and through the gradient");
 
   const measure = (learningRate: number) => {
@@ -132,8 +132,8 @@ Deno.test("what a step of SGD does differs from its prediction by the square of 
     const afterProbabilities = cut(after, classes).flatMap(softmax);
     const predicted = { ...step, learningRate };
     return [
-      predictLogits(kernel, predicted).map((z, at) => z - after[at]),
-      predictProbabilities(kernel, predicted).map((q, at) => q - afterProbabilities[at]),
+      predictLogitsAfterStep(kernel, predicted).map((z, at) => z - after[at]),
+      predictProbabilitiesAfterStep(kernel, predicted).map((q, at) => q - afterProbabilities[at]),
     ].map((errors) => Math.hypot(...errors));
   };
   const [coarse, fine] = [measure(2e-3), measure(1e-3)];
@@ -154,7 +154,7 @@ Deno.test("a sample is forgotten when it was right before and is wrong after; th
 
 Deno.test("numbers that do not fit one another are refused", () => {
   const step = drawStep(5, 3, 4);
-  for (const predict of [predictLogits, predictProbabilities]) {
+  for (const predict of [predictLogitsAfterStep, predictProbabilitiesAfterStep]) {
     assert.throws(() => predict(draw(1, 16), step), /got a kernel of 16 numbers, need 15 or 240 /);
     assert.throws(
       () => predict(draw(1, 15), { ...step, batchLogits: draw(1, 11) }),

@@ -1,7 +1,7 @@
 /** Which samples are kept: by score, by cover, at random. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { chooseCenters } from "../../../engine/samples/k_center.ts";
+import { kCenterGreedy } from "../../../engine/samples/k_center.ts";
 import { keepHighest } from "../../../engine/samples/pruning.ts";
 import { greedyCenters } from "../../../engine/reference/pruning.ts";
 
@@ -47,13 +47,13 @@ Deno.test("a tie at the border is drawn from all that are alike", () => {
 Deno.test("scores that are no numbers, and sizes out of range, are refused", () => {
   for (const size of [0, 3, 1.5, NaN]) {
     assert.throws(() => keepHighest([1, 2], size), RangeError);
-    assert.throws(() => chooseCenters(Float32Array.of(1, 2), 2, size), RangeError);
+    assert.throws(() => kCenterGreedy(Float32Array.of(1, 2), 2, size), RangeError);
   }
   assert.throws(() => keepHighest([1, NaN], 1), { name: "RangeError", message: /sample 1/ });
-  assert.throws(() => chooseCenters(Float32Array.of(1, 2, 3), 2, 1), RangeError);
-  assert.throws(() => chooseCenters(new Float32Array(), 2, 1), RangeError);
+  assert.throws(() => kCenterGreedy(Float32Array.of(1, 2, 3), 2, 1), RangeError);
+  assert.throws(() => kCenterGreedy(new Float32Array(), 2, 1), RangeError);
   for (const value of [NaN, -Infinity]) {
-    assert.throws(() => chooseCenters(Float32Array.of(1, 2, value, 3), 2, 1), {
+    assert.throws(() => kCenterGreedy(Float32Array.of(1, 2, value, 3), 2, 1), {
       name: "RangeError",
       message: `Cannot choose centers: got feature ${value} of sample 1, need finite numbers`,
     });
@@ -74,7 +74,7 @@ Deno.test("centers are the farthest samples one after another, as the twin choos
         (_, n) => features.subarray(n * width, (n + 1) * width),
       );
       const size = 1 + draw % count;
-      assert.deepEqual([...chooseCenters(features, count, size)], greedyCenters(rows, size));
+      assert.deepEqual([...kCenterGreedy(features, count, size)], greedyCenters(rows, size));
     },
   );
   fc.assert(property, { seed: 1 });

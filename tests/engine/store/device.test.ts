@@ -81,7 +81,7 @@ testGpu("a store takes the tiles that it lacks, and counts them alone", async (g
     if (lost) await Deno.remove(`${path}/c/${lost}`);
     using writer = await KernelWriter.open(path, settle(131));
     const progress: [number, number][] = [];
-    await storeGram(writer, rows, rows, (...step) => progress.push(step));
+    await storeGram(writer, rows, rows, { onProgress: (...step) => progress.push(step) });
     assert.deepEqual(progress, lost ? [[1, 1]] : [1, 2, 3, 4, 5, 6].map((done) => [done, 6]));
   }
 });

@@ -73,7 +73,9 @@ for (const size of SIZES) {
         }
         const seen = new Float32Array(size * size).fill(NaN);
         const progress: [number, number][] = [];
-        for await (const tile of store.readTiles((...step) => progress.push(step))) {
+        for await (
+          const tile of store.readTiles({ onProgress: (...step) => progress.push(step) })
+        ) {
           for (let i = 0; i < tile.rowCount; i++) {
             for (let j = 0; j < tile.columnCount; j++) {
               const [row, column] = [tile.firstRow + i, tile.firstColumn + j];
