@@ -1,5 +1,5 @@
 /**
- * Which adapter a command computes on: chosen, said and recorded in one place.
+ * The adapter that a command computes on: chosen, announced and recorded in one place.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { say } from "./print.ts";
 /** An adapter, as the records of results name it. */
 export type UsedAdapter = Pick<AdapterDescription, "name" | "backend">;
 
-/** `--require-gpu` where there is none; exit code 3. */
+/** Failure of `--require-gpu` where no GPU answers; exit code 3. */
 export class GpuRequiredError extends Error {
   override name = "GpuRequiredError";
 }
@@ -25,7 +25,10 @@ let isGpuRequired = false;
 let hasSaid = false;
 let used: UsedAdapter | undefined;
 
-/** Begins a command: what it asks of adapters, and that it has used none. Before anything of the user's is loaded, which may ask for one. */
+/**
+ * Begins a command: keeps whether it requires a GPU, forgets the adapter of the command before, and prepares the drivers. Call it before any module
+ * of the user's is loaded, which may ask for an adapter itself.
+ */
 export async function beginCommand(requireGpu = false): Promise<void> {
   isGpuRequired = requireGpu;
   used = undefined;
@@ -40,14 +43,14 @@ export function findUsedAdapter(): UsedAdapter | undefined {
 /**
  * Opens the engine of a command.
  *
- * @throws {GpuRequiredError} if a GPU is required and there is none. What `openEngine` throws else.
+ * @throws {GpuRequiredError} if a GPU is required and there is none; else what `openEngine` throws.
  */
 export function openAdapter(options?: EngineOptions): Promise<Engine> {
   return useAdapter(() => openEngine(options), (engine) => engine.adapter);
 }
 
 /**
- * Opens what computes, says on standard error where that is the CPU, once, and keeps the adapter for the record.
+ * Opens a device or an engine, says once on standard error if it computes on the CPU, and keeps its adapter for the record.
  *
  * @throws {GpuRequiredError} if a GPU is required and there is none; what was opened is disposed.
  */

@@ -18,25 +18,25 @@ import {
 } from "../mod.ts";
 import { parseChoice, type SampleChoice } from "./samples.ts";
 
-/** Whether a path names a kernel in chunks, a folder, and not one in a file. */
+/** Whether a path names a kernel in chunks (a `.zarr` folder), not one in a single file. */
 export function namesStore(path: string): boolean {
   return /\.zarr[/\\]*$/.test(path);
 }
 
-/** A stored kernel, and what it says of its samples. */
+/** A stored kernel, and what is recorded of its samples. */
 export interface LoadedKernel {
   readonly kernel: StoredKernel;
-  /** Where they stand in their whole split, if they are a part of it. */
+  /** Index of each sample in its whole split, `[N]`; undefined if the kernel covers a whole split or does not record it. */
   readonly indices: Int32Array | undefined;
   readonly choice: SampleChoice | undefined;
-  /** SHA-256 of its numbers, as they are stored. */
+  /** SHA-256 of the stored entries. */
   readonly sha256: string;
 }
 
-/** Attribute of a store, and key of the file beside a matrix, that holds the {@linkcode SampleChoice} of its rows. */
+/** Attribute of a store, and key in the file beside a matrix, that holds the {@linkcode SampleChoice} of the rows. */
 export const CHOICE = "choice";
 
-/** A stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
+/** Opens a stored kernel: a folder written by `gram`, or a square float32 or float64 `.npy`. */
 export async function loadKernel(path: string): Promise<LoadedKernel> {
   if (namesStore(path)) {
     const kernel = await KernelStore.open(path);
@@ -76,7 +76,7 @@ export async function loadKernel(path: string): Promise<LoadedKernel> {
 }
 
 /**
- * The files beside a kernel in one file, `K.npy`: how its samples were chosen, and the indices of its rows and of other columns, where they
+ * Paths of the files beside a kernel `K.npy`: how its samples were chosen, and the indices of the samples of its rows and of its columns, where these
  * are a part of a split.
  */
 export function nameFilesBeside(path: string) {
@@ -88,7 +88,11 @@ export function nameFilesBeside(path: string) {
   };
 }
 
-/** @throws {FileError} if the file says it in another way than `gram` does. */
+/**
+ * Reads how samples were chosen; undefined if there is no file.
+ *
+ * @throws {FileError} if the file is not as `gram` writes it.
+ */
 async function loadChoice(path: string): Promise<SampleChoice | undefined> {
   if (!await exists(path)) return undefined;
   const json = await readJson(path, "the choice of samples as lpntk gram writes it");
@@ -101,7 +105,7 @@ async function loadChoice(path: string): Promise<SampleChoice | undefined> {
 }
 
 /**
- * Which samples of a split a part is made of, if a file tells.
+ * Reads the indices of a part's samples in their split, `[N]`; undefined if there is no file.
  *
  * @throws {DataError} if it does not hold indices in increasing order.
  */
@@ -119,9 +123,9 @@ export async function loadPart(path: string): Promise<Int32Array | undefined> {
 }
 
 /**
- * Labels of a stored kernel's samples: its own `[count]`, or those of the whole split that they are a part of.
+ * Reads the labels of a stored kernel's samples, `[count]`, from a file of their labels or of those of the whole split.
  *
- * @throws {FileError} if they are not so many integers from 0 on.
+ * @throws {FileError} if the file has neither number of labels, labels of another split, or labels that are no integers from 0 on.
  */
 export async function loadLabels(
   path: string,
@@ -143,7 +147,7 @@ export async function loadLabels(
     );
   }
   if (labels.length === count) return labels;
-  // indices are in increasing order
+  // the last index is the largest: they are in increasing order
   const least = choice?.of ?? indices?.at(-1);
   const isWhole = choice ? labels.length === choice.of : labels.length > Number(least);
   if (indices && isWhole) return indices.map((index) => labels[index]);
@@ -156,10 +160,10 @@ export async function loadLabels(
 }
 
 /**
- * The samples to keep, as their indices in the whole split: those `[K]`, or a boolean mask that is true for them.
+ * Reads which samples to keep, as their indices in the whole split: from such indices `[K]`, or from a boolean mask.
  *
- * @param count of the whole split, whose samples a mask may be of
- * @param part indices of the samples that were chosen from it, which a mask may be of as well
+ * @param count samples of the whole split, one length that a mask may have
+ * @param part indices of the samples that were drawn from it, whose number is the other length that a mask may have
  * @throws {DataError} if they are not different integers from 0 to `count - 1`, or the mask has another length; or if no sample is left.
  */
 export async function loadIndices(
@@ -188,7 +192,7 @@ export async function loadIndices(
   }
   const isFlags = data.length === count && data.every((flag: number | bigint) => flag <= 1);
   const hint = isFlags ? "; if these are flags, save flags.astype(bool) instead" : "";
-  // what `redundant.npy` holds, which of two samples could be read either way
+  // `redundant.npy` holds such flags; those of two samples could be read as indices, too
   if (dtype === "|u1" && isFlags) throw refuse("zeros and ones of uint8", `integers [K]${hint}`);
   // compared before any conversion, which would round 64-bit integers
   const indices = isMask ? listTrue(array, data.length === count ? undefined : part) : [...data];

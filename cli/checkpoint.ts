@@ -1,5 +1,5 @@
 /**
- * What an unfinished run of a command keeps within its folder of results, so that the same call goes on where a process ended.
+ * Checkpoints: what an unfinished run keeps within its folder of results, so that the same call resumes it.
  *
  * @module
  */
@@ -21,15 +21,15 @@ import { identifyModel } from "./model.ts";
 import { CHECKPOINT, type OutputFolder, RUN_FILE, type RunSettings } from "./output.ts";
 import { say } from "./print.ts";
 
-/** What the numbers of a run depend on beside its settings. */
+/** Inputs that a run's results depend on beside its settings. */
 interface Origin {
   readonly engine: Engine;
   readonly model: string;
-  /** By name. */
+  /** Data sets by their names in the record. */
   readonly sets: Readonly<Record<string, Dataset | undefined>>;
 }
 
-/** Files of an unfinished run; they go when its results stand. */
+/** Files of an unfinished run, which are removed once its results are complete. */
 export class Checkpoint {
   private constructor(
     private readonly folder: OutputFolder,
@@ -38,11 +38,11 @@ export class Checkpoint {
   ) {}
 
   /**
-   * Finds what an earlier call kept, and says on standard error that it goes on; nothing is written yet.
+   * Finds what an earlier call kept, and says on standard error if the run is resumed; writes nothing yet.
    *
-   * @param folder where the results will be, which holds no unfinished run of other settings: it has seen to it
-   * @throws {FileError} if what was kept, or earlier results, are of other samples or another network, or what was kept is of another
-   * adapter or version, whose numbers would be others.
+   * @param folder of the results, which has already refused an unfinished run of other settings
+   * @throws {FileError} if what was kept, or earlier results, were computed from other samples or another network, or what was kept on another
+   * adapter or by another version, whose results would differ.
    */
   static async open(
     folder: OutputFolder,
@@ -69,13 +69,13 @@ export class Checkpoint {
     return checkpoint;
   }
 
-  /** A file's path and bytes; nothing where there is none. */
+  /** Reads a file: its path and bytes, or undefined if there is none. */
   async read(name: string): Promise<{ path: string; bytes: Uint8Array } | undefined> {
     const path = `${this.path}/${name}`;
     return await isFile(path) ? { path, bytes: await Deno.readFile(path) } : undefined;
   }
 
-  /** Writes a file, whole, over an earlier one. */
+  /** Writes a file whole or not at all, over an earlier one. */
   async write(name: string, bytes: Uint8Array): Promise<void> {
     this.folder.check();
     const record = `${this.path}/${RUN_FILE}`;
@@ -83,7 +83,7 @@ export class Checkpoint {
     await writeWhole(`${this.path}/${name}`, bytes);
   }
 
-  /** What work gives, or gave in an earlier call; kept as JSON. */
+  /** Does a piece of work and keeps its result as JSON; returns an earlier call's result if there is one. */
   async step<T>(name: string, work: () => Promise<T>): Promise<T> {
     const file = `${name}.json`;
     if (await isFile(`${this.path}/${file}`)) return await readJson(`${this.path}/${file}`);
@@ -92,7 +92,7 @@ export class Checkpoint {
     return value;
   }
 
-  /** Does a run's work. Of what diverges nothing is kept: the same call would only diverge again. */
+  /** Does a run's work, and removes the checkpoint if training diverges: the same call would only diverge again. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();

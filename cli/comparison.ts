@@ -1,5 +1,5 @@
 /**
- * Training arms of a data set side by side: the same seeds, schedule and test set, other training samples.
+ * Comparison of arms: networks trained with the same seeds, schedule and test set on different samples.
  *
  * @module
  */
@@ -17,14 +17,14 @@ import { encodeCsv } from "./report/csv.ts";
 import { drawAccuracy } from "./report/figure.ts";
 import { compareMeans, type MeanComparison, summarise } from "./report/statistics.ts";
 
-/** Samples to train on, by name. */
+/** A named choice of samples to train on. */
 export interface Arm {
   readonly name: string;
-  /** Indices into the training set for each seed, as many for all of them; the whole set when left out. */
+  /** Indices into the training set for a seed, equally many for every seed; the whole set when left out. */
   readonly keep?: (seed: number) => ArrayLike<number>;
 }
 
-/** What every run of an arm shares with those of the others. */
+/** Settings that the runs of all arms share. */
 export interface ArmSettings {
   readonly definition: NetworkDefinition;
   readonly train: Dataset;
@@ -32,13 +32,13 @@ export interface ArmSettings {
   readonly training: TrainingOptions;
 }
 
-/** What every run of a comparison shares. */
+/** Settings of a comparison. */
 export interface ComparisonSettings extends ArmSettings {
-  /** Seeds 0 .. seeds - 1, each for the first weights and the order of the samples. */
+  /** Runs of each arm: seeds 0 to seeds - 1 draw the first weights and the order of the samples. */
   readonly seeds: number;
 }
 
-/** One epoch of a run; without its time where a record must be the same again. */
+/** One epoch of a run; without its duration if the record has to be reproducible. */
 export type ArmEpoch = Omit<EpochMetrics, "seconds"> & Partial<Pick<EpochMetrics, "seconds">>;
 
 /** One run of an arm. */
@@ -74,9 +74,9 @@ export async function trainArm(
 }
 
 /**
- * Trains every arm with every seed; the arms take turns, so that an interruption of the machine falls on all of them.
+ * Trains every arm with every seed; the arms take turns, so that a disturbance of the machine affects all of them.
  *
- * @param step does a run's work, or knows what it gave in an earlier process; by a name of its own for each run
+ * @param step does a run's work under a unique name, or returns what it gave in an earlier process
  */
 export async function trainArms(
   engine: Engine,
@@ -140,7 +140,7 @@ export function listFinalAccuracies({ runs }: ArmResult): number[] {
   return runs.map(({ epochs }) => epochs.at(-1)!.testAccuracy!);
 }
 
-/** A row for every epoch of every run. */
+/** Tabulates every epoch of every run. */
 export function tabulateRuns(results: readonly ArmResult[]) {
   return results.flatMap(({ name, samples, runs }) =>
     runs.flatMap(({ seed, epochs }) =>
@@ -157,7 +157,7 @@ export function tabulateRuns(results: readonly ArmResult[]) {
   );
 }
 
-/** Test accuracy over the epochs; an arm without a run is left out. */
+/** Draws test accuracy over the epochs; an arm without a run is left out. */
 export async function drawArms(results: readonly ArmResult[], title: string): Promise<string> {
   const drawn = results.filter(({ runs }) => runs.length > 0).map(({ name, runs }) => ({
     name,

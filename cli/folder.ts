@@ -1,16 +1,16 @@
 /**
- * Where relative paths begin.
+ * The folder in which relative paths begin.
  *
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
 import { say } from "./print.ts";
 
-/** Where the user of the task `lpntk` stands: a task itself runs in the folder of its configuration. */
+/** Environment variable with the folder in which the user called the task `lpntk`: a task itself runs in the folder of its configuration. */
 const FOLDER = "LPNTK_FOLDER";
 
 /**
- * Enters the folder that the user of a task stands in; where no task has started the command line, it is in there already.
+ * Enters the folder in which the user called the task; without a task the process is there already.
  *
  * @returns whether it could; if not, a line on standard error says why
  */
@@ -28,7 +28,10 @@ export function enterFolder(): boolean {
   }
 }
 
-/** A message whose first mention of a relative path is made absolute, so that it says where was looked; the path may be a word, too. */
+/**
+ * Makes the first mention of a relative path in a message absolute, so that it tells where the path was looked for. A path may be a common word, so
+ * that a mention counts only between delimiters.
+ */
 export function nameWhole(message: string, path: string): string {
   if (path === "" || isAbsolute(path) || URL.canParse(path)) return message;
   const name = RegExp(`(?<=^|[\\s'"(])${RegExp.escape(path)}(?=$|[\\s'"():;,/\\\\])`);

@@ -1,5 +1,5 @@
 /**
- * What commands work on: networks and kernels, as their options name them.
+ * Inputs of commands: networks and kernels, as their options name them.
  *
  * @module
  */
@@ -43,14 +43,14 @@ export interface NetworkOptions extends DataOptions {
   readonly kind: "lpntk" | "pntk";
   /** Names of the layers whose parameters count. Default: all. */
   readonly layers?: readonly string[];
-  /** Numbers of a sketched row. Default: rows are exact. */
+  /** Length of a sketched row. Default: rows are exact. */
   readonly sketch?: number;
 }
 
 /** Options that choose a kernel: a network's, or a stored one. */
 export interface SourceOptions extends Partial<NetworkOptions> {
   readonly kernel?: string;
-  /** What the process and the device may hold together, in bytes. */
+  /** Memory that the process and the device may take together, in bytes. */
   readonly memory?: number;
   readonly labels?: string;
 }
@@ -60,11 +60,11 @@ export interface Source {
   readonly kernel: KernelSource;
   readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
-  /** Where each sample stands in its whole split, `[N]`; undefined where the kernel is of a whole one, or does not say. */
+  /** Index of each sample in its whole split, `[N]`; undefined if the kernel covers a whole split or does not record it. */
   readonly indices: Int32Array | undefined;
-  /** How the samples were chosen; undefined of a stored kernel of a whole split, or of one in a single file, which cannot say. */
+  /** How the samples were chosen; undefined if a stored kernel does not record it. */
   readonly choice: SampleChoice | undefined;
-  /** What computed it, for the record, unless it was stored, and how far off it is where it was sketched. */
+  /** Record of what computed the kernel and of the error of a sketch; of a stored kernel the error alone. */
   readonly origin: {
     readonly adapter?: string;
     readonly variant?: string;
@@ -74,8 +74,8 @@ export interface Source {
 }
 
 /**
- * A network with weights from a file, for an analysis of these samples: where the weights tell that they were trained on others, so does a
- * line on standard error. The caller disposes it.
+ * Loads a network with weights from a file, to analyse these samples; a line on standard error tells if the file says that the network was trained on
+ * others. The caller disposes it.
  */
 export async function loadNetwork(
   engine: Engine,
@@ -87,7 +87,7 @@ export async function loadNetwork(
   return network;
 }
 
-/** What says which network was used, and with which weights. */
+/** Identifiers of a network and its weights, for the record. */
 export async function hashNetwork(
   network: Network,
   model: string,
@@ -98,23 +98,23 @@ export async function hashNetwork(
   };
 }
 
-/** How to project. */
+/** Options of a projection. */
 export type ProjectionOptions = Pick<NetworkOptions, "kind" | "layers" | "sketch"> & {
   readonly tileRows?: number;
 };
 
-/** Both sides of every kernel are sketched alike, and the same call gives the same numbers. */
+/** Seed of every sketch: both sides of a kernel have to share it, and the same call gives the same kernel. */
 const SKETCH_SEED = 0;
 
-/** The sketch that a number of projections stands for. */
+/** The sketch of a number of projections; undefined for exact rows. */
 export function toSketch(dimension: number | undefined): Sketch | undefined {
   return dimension === undefined ? undefined : { dimension, seed: SKETCH_SEED };
 }
 
 /**
- * Signed projections of a data set, with a progress bar; the caller disposes them.
+ * Computes the signed projections of a data set (per-sample gradients), with a progress bar; the caller disposes the rows.
  *
- * @param others samples on the other side of the kernel, which are projected next
+ * @param others number of samples on the other side of the kernel, which are projected next
  */
 export function project(
   engine: Engine,
@@ -138,7 +138,7 @@ export function project(
   );
 }
 
-/** How far off the kernel of sketched rows is, with itself or other samples; nothing of exact rows. */
+/** Measures the error of a sketched kernel, of a data set with itself or with other samples; undefined for exact rows. */
 export async function measureSketch(
   engine: Engine,
   network: Network,
@@ -154,8 +154,8 @@ export async function measureSketch(
 /**
  * Runs `job` on the kernel that the options choose: a stored kernel needs no GPU to read, a network's samples are projected first.
  *
- * @param folder of the results, which is told what they are computed from
- * @throws {UsageError} if the options choose neither.
+ * @param folder of the results, which records the hashes of the inputs
+ * @throws {UsageError} if the options choose no kernel, or two.
  */
 export async function withSource<T>(
   options: SourceOptions,
@@ -212,9 +212,9 @@ const SKETCH = z.object({
 });
 
 /**
- * How far off a stored kernel is; nothing of one that is exact.
+ * Reads the error of a stored sketched kernel; undefined for an exact one.
  *
- * @throws {FileError} if the store says it in another way.
+ * @throws {FileError} if the attribute is not as `gram` writes it.
  */
 function readSketch({ path, attributes }: KernelStore): SketchError | undefined {
   const { success, data } = SKETCH.optional().safeParse(attributes[SKETCH_ERROR]);
@@ -227,7 +227,7 @@ function readSketch({ path, attributes }: KernelStore): SketchError | undefined 
   );
 }
 
-/** Options that say nothing of a stored kernel. */
+/** Options that cannot go with a stored kernel. */
 const NETWORK_OPTIONS = {
   model: "--model",
   weights: "--weights",

@@ -1,38 +1,38 @@
 /**
- * What a command does when it is told to stop: by a person, or as Slurm, Docker and a closed terminal do.
+ * Handling of signals: what a command does when a person, Slurm, Docker or a closed terminal tells it to stop.
  *
  * @module
  */
 
-/** Exit codes by signal, as shells have them: 128 and the signal's number. Windows knows the first alone. */
+/** Exit codes by signal, as in shells: 128 plus the signal's number. Windows has the first alone. */
 const EXIT_CODES: readonly (readonly [Deno.Signal, number])[] = [
   ["SIGINT", 130],
   ...Deno.build.os === "windows" ? [] : [["SIGTERM", 143], ["SIGHUP", 129]] as const,
 ];
 
-/** SIGHUP in the signals of a process that Linux says it ignores, as under `nohup`. */
+/** Pattern of SIGHUP in the mask of ignored signals that Linux shows of a process, as under `nohup`. */
 const IGNORES_HANGUP = /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m;
 
 /**
- * Whether the process was begun to ignore SIGHUP. It has to listen then all the same: where Deno listens to any signal, it ends the process at
- * this one if nobody else does.
+ * Whether the process was started with SIGHUP ignored. It has to listen for SIGHUP all the same: once Deno listens for any signal, it ends the
+ * process at a SIGHUP without a listener.
  */
 function ignoresHangup(): boolean {
   try {
     return IGNORES_HANGUP.test(Deno.readTextFileSync("/proc/self/status"));
   } catch {
-    // no Linux, or without the permission to ask: Deno wants all of them for that
+    // no Linux, or no permission to read this file, for which Deno wants --allow-all
     return false;
   }
 }
 
-/** As it was begun: once there are listeners, nothing tells any more. */
+/** State at the start of the process: once there are listeners, the mask no longer tells. */
 const isHangupIgnored = ignoresHangup();
 
-/** What is to be done before the process ends. */
+/** Functions to call before the process ends. */
 const cleaners = new Set<() => void>();
 
-/** Does `clean` and ends the process when it is told to stop, until what is returned is disposed. */
+/** Calls `clean` and ends the process when a signal tells it to stop, until what is returned is disposed. */
 export function onInterrupt(clean: () => void): Disposable {
   const listeners = EXIT_CODES.map(([signal, code]) => {
     const listener = () => {
@@ -52,7 +52,7 @@ export function onInterrupt(clean: () => void): Disposable {
   };
 }
 
-/** Does what was to be done when the process is told to stop, as it is about to end for another reason; the last that was begun first. */
+/** Calls all functions given to {@linkcode onInterrupt}, the latest first; for a process that is about to end. */
 export function cleanUp(): void {
   for (const clean of [...cleaners].reverse()) clean();
 }

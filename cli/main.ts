@@ -1,9 +1,9 @@
 #!/usr/bin/env -S deno run -A
 /**
- * The command line.
+ * Entry point of the command line.
  *
- * Exit code 0, 2 for a mistake in the call, 3 where a GPU is required and there is none, 1 for another failure at run time; each prints one
- * line on standard error.
+ * Exit codes: 0; 2 for a mistake in the call; 3 where a GPU is required and there is none; 1 for any other failure at run time. Each failure prints
+ * one line on standard error.
  *
  * @module
  */
@@ -42,7 +42,7 @@ import { UsageError } from "./usage.ts";
 export async function main(args: readonly string[]): Promise<number> {
   const program: Command = new Command("lpntk");
   program.description(
-    "how the samples of a training set act on each other, by the labelled pseudo NTK",
+    "measure how the samples of a training set act on each other, by the labelled pseudo NTK",
   )
     .version(manifest.version)
     .option("--debug", "print the stack trace of a failure")
@@ -66,12 +66,12 @@ export async function main(args: readonly string[]): Promise<number> {
     noteCacheFailure();
     return 0;
   } catch (error) {
-    // commander has printed its own, and exits 0 after help
+    // commander has printed its message; after help it exits with 0
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (args.includes("--debug")) say(Deno.inspect(error));
     else say(`lpntk: ${toLine(describe(error))}`);
     if (error instanceof GpuRequiredError) return 3;
-    // the library's word for an argument that is out of range
+    // a RangeError is the library's error for an argument that is out of range
     return error instanceof UsageError || error instanceof RangeError ? 2 : 1;
   }
 }
@@ -93,7 +93,7 @@ const COMMANDS = [
   addBench,
 ];
 
-/** The library's message, and what mends it here. */
+/** Message of an error, with its mend on the command line. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message } = error;
@@ -105,7 +105,7 @@ function toLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
 
-/** Ends the process with one line where something fails that nobody waits for, as a module of the user's may leave behind. */
+/** Ends the process with one line when something fails that no code waits for, such as a promise that a user's module left behind. */
 function endOnStray(event: Event, error: unknown): never {
   event.preventDefault();
   cleanUp();
@@ -123,6 +123,6 @@ function endOnStray(event: Event, error: unknown): never {
 if (import.meta.main) {
   addEventListener("error", (event) => endOnStray(event, event.error));
   addEventListener("unhandledrejection", (event) => endOnStray(event, event.reason));
-  // at once: a module of the user's may have left something behind that never ends, which Deno would complain of
+  // exits at once: a user's module may have left a promise behind that never settles, of which Deno would complain
   Deno.exit(enterFolder() ? await main(Deno.args) : 1);
 }

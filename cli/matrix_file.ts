@@ -1,5 +1,5 @@
 /**
- * A kernel in one file, `K.npy`, with the files beside it that tell which samples it is of: all of them whole, or none.
+ * A kernel in one file, `K.npy`, with the files beside it that tell which samples it covers: all of them are written, or none.
  *
  * @module
  */
@@ -16,10 +16,10 @@ interface Side {
   readonly indices: Int32Array | undefined;
 }
 
-/** A kernel's file, kept from other writers. */
+/** A kernel's file, under a lease that keeps other writers out. */
 export class MatrixFile {
   readonly #staging: Staging;
-  /** Names of the earlier files that are written over, or go. */
+  /** Names of earlier files, which are overwritten or removed. */
   #earlier: readonly string[] = [];
 
   private constructor(
@@ -30,10 +30,11 @@ export class MatrixFile {
   }
 
   /**
-   * Runs a job that writes a matrix, which nobody else can do meanwhile; when it fails nothing of it stays.
+   * Runs a job that writes a matrix, while no other process can; if it fails, nothing of it stays.
    *
-   * @param force whether an earlier matrix may be written over
-   * @throws {FileError} at once, if it cannot be written, another process does, or a matrix is there, or what tells of one.
+   * @param force whether an earlier matrix may be overwritten
+   * @throws {FileError} before the job, if the file cannot be written, another process writes it, or a matrix or a file that belongs beside one
+   * exists.
    */
   static async fill<T>(
     path: string,
@@ -55,7 +56,7 @@ export class MatrixFile {
     }
   }
 
-  /** Writes the matrix `[rows, columns]` f32, and which samples it is of. */
+  /** Writes the matrix `[rows, columns]` f32, and the files that tell which samples it covers. */
   async write(
     matrix: Float32Array,
     shape: readonly [number, number],

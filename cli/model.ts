@@ -29,19 +29,19 @@ export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEn
   ) => [model.name, model]),
 );
 
-/** What `--model` takes, as a text says it. */
+/** Values that `--model` takes, for help and messages. */
 export const MODEL_NEED = `${Object.keys(MODELS).join(", ")} or a .ts file`;
 
-/** Whether `--model` takes it: a built-in network's name, or the path of a file with a network of one's own. */
+/** Whether `--model` takes a value: a built-in network's name, or the path of a file with a network of one's own. */
 export function namesModel(model: string): boolean {
   return Object.hasOwn(MODELS, model) || /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
 }
 
-/** How long the import of a module may take, in milliseconds: with what it downloads, and with its top-level `await`. */
+/** Longest time that the import of a module may take, in milliseconds, with its downloads and its top-level `await`. */
 const PATIENCE_MS = 30_000;
 
 /**
- * A built-in network, or the default export of a module.
+ * Loads a built-in network, or the default export of a module.
  *
  * @throws {FileError} if the module cannot be imported, does not end, or exports no network definition.
  */
@@ -56,7 +56,7 @@ export async function loadDefinition(
       `Cannot use ${model} as a network: got ${state}, need a module whose default export is a NetworkDefinition, { name, forward }${mend}`,
       { cause },
     );
-  // the import's own error would name the file that imports
+  // checked first, since the import's own error would name the file that imports
   const entry = await Deno.stat(model).catch(() => undefined);
   if (!entry?.isFile) throw fail(entry ? "no regular file" : "no such file");
   const module = await importWithin(model, patienceMs).catch(async (cause) => {
@@ -80,7 +80,7 @@ export async function loadDefinition(
   return definition as NetworkDefinition;
 }
 
-/** What a module exports; nothing where that takes too long, as where it never ends. */
+/** Imports a module; undefined if that takes too long, or never ends. */
 async function importWithin(
   path: string,
   patienceMs: number,
@@ -95,14 +95,14 @@ async function importWithin(
   }
 }
 
-/** What to say of a module that imports values from a package that is not to be found where it lies. */
+/** Mend for a module that imports values of lpntk where the package is not found. */
 async function suggestTypes(path: string, cause: unknown): Promise<string> {
   const isMissing = (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
   if (!isMissing || !/from\s*["']lpntk["']/.test(await Deno.readTextFile(path))) return "";
   return "; it needs nothing of lpntk at run time: write `import type`, and layers.relu for relu, and so on";
 }
 
-/** What a module threw, which may be anything. */
+/** Describes what a module threw, which may be any value. */
 function describeFailure(cause: unknown): string {
   try {
     return cause instanceof Error
@@ -114,7 +114,7 @@ function describeFailure(cause: unknown): string {
 }
 
 /**
- * A network with weights from a file, and a line on standard error of what was passed over in it; the caller disposes it.
+ * Loads a network with weights from a file; lines on standard error tell what was passed over in it. The caller disposes it.
  *
  * @param shape of an image
  */
@@ -128,7 +128,7 @@ export async function loadNetwork(
   if (prefix !== "") say(`lpntk: took '${prefix}' off every name in ${weights}`);
   if (leftOut.length > 0) {
     say(
-      `lpntk: left out of ${weights} what is no floating-point number and not the network's: ${
+      `lpntk: left out of ${weights} what is neither floating-point nor the network's: ${
         leftOut.join(", ")
       }`,
     );
@@ -136,7 +136,7 @@ export async function loadNetwork(
   return network;
 }
 
-/** What says which network was used: a built-in one's name, or a module's path and SHA-256. */
+/** Identifier of a network, for the record: a built-in one's name, or a module's path and SHA-256. */
 export async function identifyModel(model: string): Promise<string> {
   if (Object.hasOwn(MODELS, model)) return model;
   const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(model));

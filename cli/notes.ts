@@ -1,17 +1,17 @@
 /**
- * What a user should know of data that is no mistake in itself.
+ * Notes on standard error: what is no mistake in itself, but should be known.
  *
  * @module
  */
 import { type Dataset, findCacheFailure, findEmptyClasses } from "../mod.ts";
 import { say } from "./print.ts";
 
-/** Classes that are named; the rest is counted. */
+/** Most classes that are named; the rest is counted. */
 const LISTED = 8;
 
 const said = new Set<string>();
 
-/** Says on standard error, once, that what was measured of the adapter is not kept: the time that it took is lost in every call. */
+/** Says once on standard error that measurements of the adapter cannot be kept, so that every call repeats them. */
 export function noteCacheFailure(): void {
   const failure = findCacheFailure();
   if (failure === undefined || said.has(failure)) return;
@@ -22,8 +22,8 @@ export function noteCacheFailure(): void {
 }
 
 /**
- * Says on standard error which classes no sample is of, once for a data set's split: a sign of labels that count from 1. Samples that are
- * fewer than the classes cannot be of all; of them nothing is said, unless the first class alone is missing.
+ * Says once for each split on standard error which classes have no sample: often a sign of labels that count from 1. Fewer samples than classes
+ * cannot cover all classes; of them it says so only if class 0 alone is missing.
  */
 export function noteEmptyClasses(data: Dataset): void {
   const count = data.classes - new Set(data.labels).size;

@@ -1,5 +1,5 @@
 /**
- * Results on disk: whole or not at all, and never over another run's.
+ * Folders of results: written whole or not at all, and never over another run's.
  *
  * @module
  */
@@ -21,36 +21,36 @@ import {
 import { onInterrupt } from "./interruption.ts";
 import { isListOfNames, Staging } from "./staging.ts";
 
-/** What a run was asked to do, as its `run.json` records it: the same settings may write over their own results. */
+/** Command and options of a run, as its `run.json` records them: the same settings may overwrite their own results. */
 export interface RunSettings {
   readonly command: string;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** Name of the file that marks a folder as a run's. It lists the others, and is there when they all are. */
+/** Name of the file that marks a folder as a run's. It lists the other files, and appears last. */
 export const RUN_FILE = "run.json";
 
-/** Folder within a run's in which an unfinished one keeps what it goes on with, and a file as {@linkcode RUN_FILE}. */
+/** Name of the folder within a run's in which an unfinished run keeps what it resumes from, with a {@linkcode RUN_FILE} of its own. */
 export const CHECKPOINT = ".resume";
 
-/** Folder within a run's in which results are until all of them are there. */
+/** Name of the folder within a run's that holds the results until all of them are there. */
 const PARTIAL_FOLDER = ".partial";
 
-/** The options that were given in the call: a refusal names them first. */
+/** Options that were given in the call, which a refusal names first. */
 let given: readonly string[] = [];
 
-/** Says which options were given in the call. */
+/** Sets which options were given in the call. */
 export function setGiven(names: readonly string[]): void {
   given = names;
 }
 
-/** What `run.json` holds of an earlier run. */
+/** Contents of an earlier run's `run.json`. */
 interface Earlier extends RunSettings {
   readonly files: readonly string[];
   readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** A folder of results, which are put in their places when all of them are written. */
+/** A folder of results, which appear in it when all of them are written. */
 export class OutputFolder {
   readonly #staging: Staging;
   #earlier: Earlier | undefined;
@@ -65,10 +65,10 @@ export class OutputFolder {
   }
 
   /**
-   * Runs `job` with a folder that nobody else writes to meanwhile, and puts what it wrote in its place when it is done, over the results of
-   * an earlier run. When it fails nothing of it stays but what it kept to go on with, which goes when the job is done.
+   * Runs `job` with a folder that no other process writes to meanwhile, and then moves what it wrote into place, over the results of an earlier run.
+   * If it fails, nothing of it stays but its checkpoint, which is removed when the job is done.
    *
-   * @throws {FileError} at once, if `path` cannot be written, another process does, or it holds anything but an earlier run of the same
+   * @throws {FileError} before the job, if `path` cannot be written, another process writes it, or it holds anything but an earlier run of the same
    * settings, finished or not.
    */
   static async fill<T>(
@@ -89,10 +89,10 @@ export class OutputFolder {
   }
 
   /**
-   * Records what the results are computed from; call it before they are.
+   * Records the inputs of the results; call it before they are computed.
    *
-   * @param inputs SHA-256 by what it is of, such as `weights`; nothing where that is not used
-   * @throws {FileError} if the results that are there were computed from others, which the message names.
+   * @param inputs SHA-256 of each input by its name, such as `weights`; undefined for inputs that are not used
+   * @throws {FileError} if earlier results were computed from other inputs, which the message names.
    */
   declare(inputs: Readonly<Record<string, string | undefined>>): void {
     const used = Object.entries(inputs).filter((entry): entry is [string, string] =>
@@ -221,7 +221,7 @@ function refuseOtherSettings(
   refuseOther(path, what, theirs.options ?? {}, ours.options, given);
 }
 
-/** What a file holds that a run wrote; an empty object where it is damaged, nothing where there is none. */
+/** Reads a file that a run wrote; an empty object if it is damaged, undefined if there is none. */
 function readJson(path: string): Partial<Earlier> | undefined {
   let text: string;
   try {

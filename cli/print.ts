@@ -1,12 +1,12 @@
 /**
- * What commands say on standard output, and beside it on standard error.
+ * Output of commands: results on standard output, notes on standard error.
  *
  * @module
  */
 import { explainWrite } from "../mod.ts";
 
 /**
- * Prints lines; a reader that has closed its end, as `head` does, needs no more of them.
+ * Prints lines on standard output; it is no error if the reader has closed its end, as `head` does.
  *
  * @throws {Error} if they cannot be written.
  */
@@ -14,16 +14,16 @@ export function print(text: string): void {
   try {
     console.log(text);
   } catch (cause) {
-    // no path, which would be made absolute
+    // an error without a path, which would be made absolute
     throw new Error(explainWrite("standard output", cause).message, { cause });
   }
 }
 
-/** Says something on standard error. What nobody can read there, since its disk is full, ends no job. */
+/** Prints a note on standard error; a note that cannot be written, as on a full disk, ends no job. */
 export function say(text: string): void {
   try {
     console.error(text);
   } catch {
-    // the exit code and the results tell
+    // the exit code and the results still tell
   }
 }

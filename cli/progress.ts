@@ -9,19 +9,19 @@ import type { OnProgress } from "../mod.ts";
 import { formatCount, formatSeconds } from "./units.ts";
 import { say } from "./print.ts";
 
-/** A bar appears only when a job takes longer. */
+/** Time after which a bar appears: shorter jobs show none. */
 const DELAY_MS = 1000;
 
-/** From line to line where there is no terminal. */
+/** Time from line to line where there is no terminal. */
 const LINE_MS = 60_000;
 
-/** What shows progress, and when: of the process, unless a test says otherwise. */
+/** Output and clock of progress: those of the process, or a test's. */
 export interface Display {
   readonly isTerminal: boolean;
-  /** Milliseconds since any moment. */
+  /** Time in milliseconds since any moment. */
   readonly now: () => number;
   readonly print: (line: string) => void;
-  /** Calls back again and again until the result is called. */
+  /** Calls `callback` again and again until the function that it returns is called. */
   readonly repeat: (callback: () => void, everyMs: number) => () => void;
 }
 
@@ -37,7 +37,7 @@ const DISPLAY: Display = {
 
 let isQuiet = false;
 
-/** Whether nothing at all is shown of progress from now on. */
+/** Sets whether progress is hidden from now on. */
 export function setQuiet(quiet: boolean): void {
   isQuiet = quiet;
 }
@@ -112,10 +112,10 @@ async function runWithLines<T>(
 /** How far a job has come, and how fast it goes. */
 class Meter {
   done = 0;
-  /** 0 until the job has said it. */
+  /** Units of the whole job; 0 until the job has reported them. */
   total = 0;
   readonly #start: number;
-  /** Where the rate is counted from. */
+  /** Point from which the rate is counted. */
   #since: { readonly done: number; readonly at: number };
 
   constructor(private readonly now: () => number) {
@@ -126,7 +126,7 @@ class Meter {
   report(done: number, total: number): void {
     this.done = done;
     this.total = total;
-    // what is done at once was done in an earlier process
+    // units that are reported at once were done in an earlier process
     if (this.elapsedMs <= DELAY_MS) this.#since = { done, at: this.now() };
   }
 
@@ -134,24 +134,24 @@ class Meter {
     return this.now() - this.#start;
   }
 
-  /** A second. */
+  /** Units per second. */
   get rate(): number {
     const { done, at } = this.#since;
     return this.done > done ? (this.done - done) / (this.now() - at) * 1000 : 0;
   }
 
-  /** Seconds. */
+  /** Time left, in seconds. */
   get left(): number {
     return (this.total - this.done) / this.rate;
   }
 }
 
-/** Three digits of a rate at least, without an exponent. */
+/** Formats a rate with at least three digits, without an exponent. */
 function formatRate(rate: number): string {
   return rate >= 100 ? formatCount(rate) : rate.toPrecision(3);
 }
 
-/** Minutes and seconds. */
+/** Formats seconds as minutes and seconds, `1:05`. */
 function formatClock(left: number): string {
   if (!Number.isFinite(left)) return "?";
   const seconds = Math.ceil(left);

@@ -1,8 +1,8 @@
 /**
- * Which samples commands work on: what `--data`, sizes, `--sample-seed` and `--first` choose, and how that is said and recorded.
+ * Choice of the samples that commands work on, by `--data`, sizes, `--sample-seed` and `--first`, and how it is printed and recorded.
  *
- * The choice depends on these options and the labels alone, so that every command that is given the same speaks of the same samples.
- * Indices are of the whole split wherever a user meets them.
+ * The choice depends on these options and the labels alone, so that commands with the same options work on the same samples. An index that a user
+ * meets is one in the whole split; a position is one among the chosen samples.
  *
  * @module
  */
@@ -28,9 +28,9 @@ import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";
 import { say } from "./print.ts";
 
-/** How to draw a part. */
+/** Options of drawing a part of a split. */
 export interface DrawOptions {
-  /** Default: 0. */
+  /** Seed of the draw. Default: 0. */
   readonly sampleSeed?: number;
   /** Takes the first samples instead of drawing. */
   readonly first?: true;
@@ -44,23 +44,23 @@ export interface DataOptions extends DrawOptions {
 }
 
 const CHOICE = z.object({
-  /** The split that the indices are of; `train` of test samples that are held out from it. */
+  /** Split that the indices refer to; `train` for test samples that are held out from it. */
   split: z.enum(["train", "test"]),
   size: z.number(),
-  /** Samples of the whole split. */
+  /** Number of samples of the whole split. */
   of: z.number(),
   sampleSeed: z.number().optional(),
   first: z.literal(true).optional(),
-  /** They are test samples of a data set without a test split. */
+  /** Set for test samples of a data set without a test split. */
   heldOut: z.literal(true).optional(),
-  /** SHA-256 of the whole split's labels, by which indices of another data set are known. */
+  /** SHA-256 of the whole split's labels, which tells indices of another data set. */
   labelsSha256: z.string().optional(),
 });
 
-/** How samples were chosen, for the record: of a part by which seed, or that it is the first. */
+/** How samples were chosen, for the record: how many, and the seed of the draw or that they are the first ones. */
 export type SampleChoice = z.infer<typeof CHOICE>;
 
-/** Chosen samples. */
+/** Chosen samples, and how they were chosen. */
 export interface Samples {
   readonly data: Dataset;
   readonly choice: SampleChoice;
@@ -68,15 +68,15 @@ export interface Samples {
   readonly heldOutFrom?: Dataset;
 }
 
-/** What a network is trained on and judged by. */
+/** Samples that a network is trained, validated and tested on. */
 export interface TrainingSets {
   readonly train: Samples;
   readonly validation: Samples | undefined;
-  /** Of a data set without a test split a share of its training split, which `train` leaves out. */
+  /** Test samples; without a test split a share of the training split, which `train` leaves out. */
   readonly test: Samples;
 }
 
-/** Share of the training samples that is held out where a data set has no test split: one of so many. */
+/** Inverse of the share of training samples that is held out where a data set has no test split. */
 const HELD_OUT = 5;
 
 function draw(data: Dataset, size: number, { sampleSeed, first }: DrawOptions): Dataset {
@@ -84,7 +84,7 @@ function draw(data: Dataset, size: number, { sampleSeed, first }: DrawOptions): 
 }
 
 /**
- * Parts of a data set that share no sample: each is drawn from what those before it leave.
+ * Draws parts of a data set that share no sample: each from what those before it leave.
  *
  * @throws {RangeError} if there are fewer samples.
  */
@@ -95,9 +95,11 @@ export function drawApart(
 ): Dataset[] {
   const taken = new Set<number>();
   return sizes.map((size) => {
-    const left = [...whole.labels.keys()].filter((place) => !taken.has(indexSample(whole, place)));
+    const left = [...whole.labels.keys()].filter((position) =>
+      !taken.has(indexSample(whole, position))
+    );
     const part = draw(taken.size === 0 ? whole : takeSamples(whole, left), size, options);
-    for (const place of part.labels.keys()) taken.add(indexSample(part, place));
+    for (const position of part.labels.keys()) taken.add(indexSample(part, position));
     return part;
   });
 }
@@ -120,9 +122,9 @@ async function loadPart(
 }
 
 /**
- * The samples of one split.
+ * Loads the chosen samples of one split.
  *
- * @throws {UsageError} if the size of the other one is given, `RangeError` if there is no such data set, or it is smaller.
+ * @throws {UsageError} if the size of the other split is given; `RangeError` if there is no such data set, or it is smaller.
  */
 export async function loadSamples(
   { split = "train", ...options }: DataOptions & { readonly split?: Split },
@@ -143,9 +145,9 @@ export async function loadSamples(
 }
 
 /**
- * Training samples, others of the same split for validation, and test samples.
+ * Loads training samples, others of the same split for validation, and test samples.
  *
- * @param options.defaultSize training samples where `trainSize` says nothing, at most what there is; all of them where this does not either
+ * @param options.defaultSize most training samples where `trainSize` is left out; all by default
  * @throws {UsageError} if the training split does not hold as many.
  */
 export async function loadTrainingSets(
@@ -185,7 +187,7 @@ function markHeldOut({ data, choice }: Samples, train: Samples): Samples {
   return { data, choice: { ...choice, heldOut: true }, heldOutFrom: train.data };
 }
 
-/** A line for a part of a split; nothing of a whole one. */
+/** Line that describes a part of a split; none for a whole one. */
 export function describeChoice(what: string, choice: SampleChoice | undefined): string[] {
   if (choice === undefined || choice.size === choice.of) return [];
   const { size, of, first, sampleSeed, heldOut } = choice;
@@ -196,7 +198,7 @@ export function describeChoice(what: string, choice: SampleChoice | undefined): 
   ];
 }
 
-/** {@linkcode describeChoice} of every set. */
+/** Lines that describe every set, as {@linkcode describeChoice} does. */
 export function describeChoices(choices: ReturnType<typeof listChoices>): string[] {
   const { train, validation, test } = choices;
   return [
@@ -211,7 +213,7 @@ export function listChoices({ train, validation, test }: TrainingSets) {
   return { train: train.choice, validation: validation?.choice, test: test.choice };
 }
 
-/** Writes `samples.npy`, or the indices of other samples under their name, where they are a part of their split. */
+/** Writes the samples' indices in their split as `samples.npy` or under another name; nothing for a whole split. */
 export async function writeIndices(
   folder: OutputFolder,
   indices: Int32Array | undefined,
@@ -220,7 +222,7 @@ export async function writeIndices(
   if (indices) await folder.writeNpy(name, indices, [indices.length]);
 }
 
-/** {@linkcode writeIndices} of every set. */
+/** Writes the indices of every set, as {@linkcode writeIndices} does. */
 export async function writeTrainingIndices(
   folder: OutputFolder,
   { train, validation, test }: TrainingSets,
@@ -230,27 +232,27 @@ export async function writeTrainingIndices(
   await writeIndices(folder, test.data.indices, "test_samples.npy");
 }
 
-/** Places in chosen samples as indices of the whole split, `[K]` i32. */
+/** Converts positions among chosen samples to indices in the whole split, `[K]` i32. */
 export function toIndices(
-  places: ArrayLike<number>,
+  positions: ArrayLike<number>,
   indices: Int32Array | undefined,
 ): Int32Array<ArrayBuffer> {
-  return Int32Array.from(places, (place) => indexSample({ indices }, place));
+  return Int32Array.from(positions, (position) => indexSample({ indices }, position));
 }
 
 /**
- * The place among chosen samples of one that is named by its index in the whole split.
+ * Finds the position among chosen samples of the sample with an index in the whole split.
  *
  * @param action what it is wanted for, such as `list the partners`
  * @throws {UsageError} if it is not among them; the message names the nearest ones.
  */
-export function findPlace(
+export function findPosition(
   index: number,
   indices: Int32Array | undefined,
   action: string,
 ): number {
-  const place = indices ? indices.indexOf(index) : index;
-  if (place >= 0) return place;
+  const position = indices ? indices.indexOf(index) : index;
+  if (position >= 0) return position;
   const above = indices!.findIndex((other) => other > index);
   const nearest = above < 0
     ? [indices!.at(-1)]
@@ -262,19 +264,19 @@ export function findPlace(
   );
 }
 
-/** The options that choose the same training samples again. */
+/** Options that choose the same training samples again. */
 function nameOptions({ size, sampleSeed, first }: SampleChoice): string {
   return `--train-size ${size} ${first ? "--first" : `--sample-seed ${sampleSeed}`}`;
 }
 
 /**
- * Places among the training samples of those whose indices in the whole split a file holds.
+ * Finds the positions among the training samples of those whose indices in the whole split a file holds.
  *
  * @param path the file, for an error
  * @throws {UsageError} if they are of the test split, or one of them is not among the training samples; the message names it, and says with
  * which options it would be.
  */
-export async function placeKept(
+export async function locateKept(
   path: string,
   kept: Int32Array,
   { train, test }: TrainingSets,
@@ -294,9 +296,9 @@ export async function placeKept(
     );
   }
   if (!indices) return kept;
-  const places = new Map(Array.from(indices, (index, place) => [index, place]));
-  const stranger = kept.find((index) => !places.has(index));
-  if (stranger === undefined) return kept.map((index) => places.get(index)!);
+  const positions = new Map(Array.from(indices, (index, position) => [index, position]));
+  const stranger = kept.find((index) => !positions.has(index));
+  if (stranger === undefined) return kept.map((index) => positions.get(index)!);
   const options = nameOptions(choice);
   const mend = chosen && chosen.size < chosen.of && nameOptions(chosen) !== options
     ? `it was chosen from ${nameOptions(chosen)}`
@@ -310,14 +312,17 @@ export async function placeKept(
   );
 }
 
-/** What a summary says of samples that were kept: of `prune`, or of `run`, which trains and tests on others. */
+/**
+ * Fields of a `summary.json` about the samples that were kept: `choice` of `prune`, or `choices` of `run`, which trains and tests on different
+ * samples.
+ */
 const SUMMARY = z.object({
   choice: CHOICE.optional(),
   choices: z.object({ train: CHOICE }).optional(),
   samples: z.number().optional(),
 });
 
-/** The choice that a summary records and how many samples there were, if it is one and does. */
+/** Reads from a summary how the samples were chosen and how many there were, if it tells. */
 async function readSummary(
   path: string,
 ): Promise<{ readonly choice?: SampleChoice; readonly samples?: number }> {
@@ -329,12 +334,12 @@ async function readSummary(
   }
 }
 
-/** A choice as a stored kernel records it, if it does. */
+/** Parses a recorded choice of samples; undefined if the value is none. */
 export function parseChoice(value: unknown): SampleChoice | undefined {
   return CHOICE.safeParse(value).data;
 }
 
-/** What weights say of the samples that they were trained on, as metadata of their file. */
+/** Metadata of a file of weights about the samples that the network was trained on. */
 export function describeTrained(
   { data, choice }: Samples,
   settings: { readonly model: string; readonly data: string },
@@ -349,8 +354,8 @@ export function describeTrained(
 }
 
 /**
- * Says on standard error that weights were trained on other training samples than these, where they tell; nothing if they saw the whole
- * split that these are a part of.
+ * Says on standard error if weights were trained on other training samples than these, as far as their file tells; not if they saw the whole split
+ * that these are a part of.
  */
 export async function noteOtherSamples(
   weights: string,

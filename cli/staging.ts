@@ -1,20 +1,20 @@
 /**
- * Results that are written aside until all of them are there, and then moved to their places.
+ * Staging of results: written aside until all of them are there, and then moved into place.
  *
  * @module
  */
 import { explainWrite, FileError, removeIfThere, writeWhole } from "../mod.ts";
 
-/** Name of the file that lists what is to be moved. Where it is there, everything is. */
+/** Name of the file that lists what to move; it exists only once everything is written. */
 const MOVES_FILE = ".moves.json";
 
-/** Name of the first file in the folder, by which what a killed process left is known. */
+/** Name of the first file in the folder aside, which marks the folder as ours if the process is killed. */
 const OWN_FILE = ".lpntk";
 
-/** What is to be moved. */
+/** Files to move, and earlier ones that they replace. */
 interface Moves {
   readonly files: readonly string[];
-  /** Earlier results: they may be written over, and go where no new ones take their place. */
+  /** Earlier results, which are overwritten, or removed where no new file takes their name. */
   readonly earlier: readonly string[];
 }
 
@@ -24,9 +24,9 @@ export class Staging {
   #isBegun = false;
 
   /**
-   * @param folder that the results are for
-   * @param aside a folder for them until then
-   * @param marker name of the file without which the others do not count: it goes first, and comes last
+   * @param folder folder of the results
+   * @param aside folder that holds them until all are there
+   * @param marker name of the file without which the others do not count: it is removed first, and moved last
    */
   constructor(
     private readonly folder: string,
@@ -34,21 +34,21 @@ export class Staging {
     private readonly marker: string,
   ) {}
 
-  /** What was written, sorted. */
+  /** Names of the files that were written, sorted. */
   get names(): string[] {
     return [...this.#names].sort();
   }
 
-  /** Whether a process wrote everything, and may have ended before it was moved. */
+  /** Whether a process wrote everything, and may have ended before all was moved. */
   get isComplete(): boolean {
     return isThere(`${this.aside}/${MOVES_FILE}`);
   }
 
   /**
-   * Makes the folder, empty, so that one that cannot be made is found out before any work.
+   * Creates the empty folder aside, so that a failure shows before any work.
    *
-   * @param longest the longest name of a file that will be written
-   * @throws {FileError} if it cannot be made, or is there and somebody else's.
+   * @param longest longest name of a file that will be written
+   * @throws {FileError} if it cannot be created, or exists and is not ours.
    */
   begin(longest = OWN_FILE): void {
     this.#removeLeft();
@@ -60,7 +60,7 @@ export class Staging {
       throw explainWrite(this.aside, cause);
     }
     try {
-      // as long as while it is written
+      // a file's name is this long while it is written
       const probe = `${this.aside}/${longest}.00000000.partial`;
       Deno.writeTextFileSync(probe, "");
       Deno.removeSync(probe);
@@ -98,10 +98,10 @@ export class Staging {
   }
 
   /**
-   * Moves everything to its place.
+   * Moves everything into place.
    *
    * @param earlier names of earlier results
-   * @throws {FileError} if a file of somebody else's has one of the names; what was written stays then for {@linkcode move}.
+   * @throws {FileError} if a file that is not ours has one of the names; what was written then stays for {@linkcode move}.
    */
   async finish(earlier: readonly string[]): Promise<void> {
     const moves: Moves = { files: this.names, earlier };
@@ -110,10 +110,10 @@ export class Staging {
     this.move();
   }
 
-  /** Moves what {@linkcode isComplete}, from wherever an earlier process stopped; without a pause in which this one could be stopped. */
+  /** Moves complete results into place, from wherever an earlier process stopped; synchronous, so that no signal's listener runs in between. */
   move(): void {
     const { files, earlier } = readMoves(`${this.aside}/${MOVES_FILE}`);
-    // where it has been moved, everything has
+    // the marker is moved last: where it is gone, everything has been moved
     if (isThere(`${this.aside}/${this.marker}`)) {
       const left = files.filter((name) => isThere(`${this.aside}/${name}`));
       const foreign = left.find((name) =>
@@ -125,7 +125,7 @@ export class Staging {
           `Cannot write ${this.folder}/${foreign}: got a file that no run of lpntk wrote, need that name; move it away, and the next call puts the results there`,
         );
       }
-      // before anything is touched, so that the earlier results stay whole
+      // checked before anything is moved, so that the earlier results stay whole
       for (const name of left) refuseFolder(`${this.folder}/${name}`);
       removeFile(`${this.folder}/${this.marker}`);
       for (const name of left) if (name !== this.marker) this.#move(name);
@@ -156,7 +156,7 @@ export class Staging {
       await write(`${this.aside}/${name}`);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      // by the name that the user knows
+      // names the file as the user knows it
       throw explainWrite(`${this.folder}/${name}`, error.cause);
     }
   }
@@ -181,7 +181,7 @@ function removeFile(path: string): void {
   }
 }
 
-/** Whether there is anything, be it a link to nothing. */
+/** Whether anything exists at a path, be it a link to nothing. */
 function isThere(path: string): boolean {
   try {
     Deno.lstatSync(path);
@@ -194,7 +194,11 @@ function isThere(path: string): boolean {
   }
 }
 
-/** @throws {FileError} unless it is as it was written: it is what files are removed by. */
+/**
+ * Reads which files to move.
+ *
+ * @throws {FileError} unless the list is as lpntk writes it, since files are removed by it.
+ */
 function readMoves(path: string): Moves {
   try {
     const { files, earlier } = JSON.parse(Deno.readTextFileSync(path));

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Powers by the unit's name in lower case; without an i they are powers of 1000. */
+/** Bytes of each unit, by its name in lower case; units without an i are powers of 1000. */
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
   b: 1,

@@ -9,14 +9,14 @@ import { options } from "./shared.ts";
 /** Adds the command. */
 export function addBench(program: Command): void {
   program.command("bench")
-    .description("time the kernels beside their peers")
+    .description("time the kernels beside other implementations")
     .addArgument(
-      new Argument("[case...]", "what to time, all of it when left out").choices(CASE_NAMES),
+      new Argument("[case...]", "cases to time; all when left out").choices(CASE_NAMES),
     )
-    .option("--quick", "only the smallest sizes, measured shortly")
+    .option("--quick", "only the smallest sizes, in short measurements")
     .addOption(options.json())
     .action(async (cases, { quick, json }) => {
-      // the peers are large, and no other command needs them
+      // imported here, since the peers are large and no other command needs them
       const { runBenches } = await import("../../bench/main.ts");
       await runBenches(cases, { quick, json, use: useAdapter, print });
     });

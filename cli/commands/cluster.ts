@@ -53,14 +53,22 @@ export function addCluster(program: Command): void {
     });
 }
 
-/** Clusters of a kernel, with a progress bar. */
+/**
+ * Clusters the samples of a kernel, with a progress bar.
+ *
+ * @throws {UsageError} if each class is to be clustered by itself and the kernel has no labels.
+ */
 export function clusterSource(
   { kernel, labels }: Source,
   ratio: number,
   perClass: boolean | undefined,
   among?: ArrayLike<number>,
 ): Promise<Clusters> {
-  if (perClass && !labels) throw new UsageError("got --per-class without labels, need --labels");
+  if (perClass && !labels) {
+    throw new UsageError(
+      "got --per-class with a kernel that has no labels, need one for each sample; add --labels labels.npy",
+    );
+  }
   return withProgress(
     "clustering",
     "centroids",
@@ -74,7 +82,7 @@ export function clusterSource(
   );
 }
 
-/** Sizes and shares of clusters; the head is the largest cluster, or the union of each class's. */
+/** Sizes and shares of clusters; the head is the largest cluster, or the union of each class's largest. */
 export function describeClusters(clusters: Clusters, indices: Int32Array | undefined) {
   const sizes = Array.from(countMembers(clusters));
   const centroids = toIndices(clusters.centroids, indices);
@@ -94,7 +102,7 @@ export function describeClusters(clusters: Clusters, indices: Int32Array | undef
   };
 }
 
-/** Writes `centroids.npy`, indices of the whole split, `assignment.npy`, a cluster for each sample, and the figure of the sizes. */
+/** Writes `centroids.npy` (indices in the whole split), `assignment.npy` (a cluster for each sample), and a figure of the sizes. */
 export async function writeClusters(
   folder: OutputFolder,
   clusters: Clusters,

@@ -19,7 +19,7 @@ import {
   describeChoices,
   listChoices,
   loadTrainingSets,
-  placeKept,
+  locateKept,
   writeTrainingIndices,
 } from "../samples.ts";
 import { UsageError } from "../usage.ts";
@@ -47,7 +47,7 @@ export function addCompare(program: Command): void {
     .addOption(options.first())
     .option(
       "--arm <arm>",
-      "full, or NAME=keep.npy with the indices in the whole split of the samples to train on, or a boolean for each; again for each arm",
+      "samples to train on: full, or NAME=keep.npy with their indices in the whole split or a boolean for each sample; repeat it for each arm",
       (text: string, arms: string[]) => [...arms, text],
       [] as string[],
     )
@@ -61,7 +61,9 @@ export function addCompare(program: Command): void {
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const { data, model, seeds } = settings;
-      if (settings.arm.length === 0) throw new UsageError("got no --arm, need at least one");
+      if (settings.arm.length === 0) {
+        throw new UsageError("got no --arm, need at least one, such as --arm full");
+      }
       const named = settings.arm.map(parseArm);
       const run = { command: "compare", options: settings };
       const summary = await OutputFolder.fill(
@@ -75,11 +77,11 @@ export function addCompare(program: Command): void {
           const arms = await Promise.all(
             named.map(async ({ name, file }): Promise<Arm> => {
               if (file === undefined) return { name };
-              // a mask is of the samples that lie beside it, if they do
+              // a mask refers to the samples in the `samples.npy` beside it, if there is one
               const part = await loadPart(`${dirname(file)}/samples.npy`) ?? train.data.indices;
               const kept = await loadIndices(file, train.choice.of, part);
-              const places = await placeKept(file, kept, sets);
-              return { name, keep: () => places };
+              const positions = await locateKept(file, kept, sets);
+              return { name, keep: () => positions };
             }),
           );
           using engine = await openAdapter();
@@ -130,14 +132,14 @@ export function addCompare(program: Command): void {
     });
 }
 
-/** The samples of each arm that has some of its own. */
+/** The data set of each arm that trains on a part, by name. */
 function takeArms(arms: readonly Arm[], train: Dataset): Record<string, Dataset> {
   return Object.fromEntries(
     arms.flatMap(({ name, keep }) => keep ? [[`arm ${name}`, takeSamples(train, keep(0))]] : []),
   );
 }
 
-/** `full`, or a name and a file of indices or booleans. */
+/** Parses `full`, or a name and a file of indices or booleans. */
 function parseArm(text: string, index: number, all: readonly string[]): {
   name: string;
   file?: string;

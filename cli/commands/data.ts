@@ -8,9 +8,9 @@ import { withProgress } from "../progress.ts";
 /** Adds the command. */
 export function addData(program: Command): void {
   program.command("data")
-    .description("data sets on disk")
+    .description("manage data sets on disk")
     .command("fetch")
-    .description("download a data set to LPNTK_DATA or the cache folder, checked by its checksum")
+    .description("download a data set to LPNTK_DATA or the cache folder, and verify its checksum")
     .addArgument(new Argument("<name>", "data set").choices(
       ["mnist", "fashion-mnist", "cifar10", "cifar100"] as const,
     ))

@@ -6,7 +6,7 @@ import { TOLERANCE } from "../self_test/checks.ts";
 import { testKernels } from "../self_test/self_test.ts";
 import { options, report } from "./shared.ts";
 
-/** Limits that decide what fits. */
+/** Limits of the device that decide which sizes fit. */
 const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -19,7 +19,7 @@ const LIMITS = [
 export function addDoctor(program: Command): void {
   program.command("doctor")
     .description("show the adapter, time its Gram kernels and test every kernel against float64")
-    .option("--retune", "time the kernels again, instead of what the cache folder remembers")
+    .option("--retune", "time the kernels again instead of using what the cache folder remembers")
     .addOption(options.json())
     .action(async ({ retune, json }) => {
       using engine = await openAdapter();

@@ -18,7 +18,7 @@ export function addExperiment(program: Command): void {
   const command = program.command("experiment")
     .description("rerun an experiment of the paper, and compare what it finds with the paper");
   command.command("list")
-    .description("the experiments, and where each stands in the paper")
+    .description("list the experiments, and the section of the paper that each is from")
     .action(() => {
       const width = Math.max(...EXPERIMENTS.map(({ name }) => name.length));
       for (const { name, source, about } of EXPERIMENTS) {
@@ -33,12 +33,12 @@ function addOne(parent: Command, experiment: Experiment): void {
     .description(`${experiment.about} (${experiment.source})`)
     .option("--config <file>", "settings as TOML; a run's own config.toml repeats it")
     .addOption(
-      new Option("--quick", "start from settings for three or four minutes on two CPU cores")
+      new Option("--quick", "start from settings that take three or four minutes on two CPU cores")
         .conflicts("paper"),
     )
     .option("--paper", "start from the paper's settings")
     .addOption(options.data())
-    .addOption(options.out("folder of the run; one that was cut off goes on"))
+    .addOption(options.out("folder of the run; the same call resumes a run that was stopped"))
     .addOption(options.json())
     .addHelpText("after", describeSettings(experiment));
   if (Object.hasOwn(experiment.settings.shape, "model")) command.addOption(options.model());
@@ -47,12 +47,12 @@ function addOne(parent: Command, experiment: Experiment): void {
     const base: Base = quick ? "quick" : paper ? "paper" : "default";
     const file = path === undefined ? undefined : await readConfigFile(path);
     const config = readConfig(experiment, base, file, chooseFlags(flags));
-    // first, so that a run that may not compute here leaves no folder
+    // opened first, so that a run that may not compute here leaves no folder
     using engine = await openAdapter();
     using folder = await RunFolder.open(out, experiment, config.settings);
     using _listening = onInterrupt(() => folder.dispose());
     const result = await folder.run(engine).catch((error) => {
-      throw placeError(error, config);
+      throw locateError(error, config);
     });
     const { name, findings, excluded } = result;
     report(json, { name, out, claims: findings.claims, excluded }, [
@@ -62,7 +62,7 @@ function addOne(parent: Command, experiment: Experiment): void {
   });
 }
 
-/** The options' values. */
+/** Values of the command's options. */
 interface Flags extends Choice {
   readonly config?: string;
   readonly quick?: true;
@@ -71,12 +71,12 @@ interface Flags extends Choice {
   readonly json?: true;
 }
 
-/** Those options that are settings, where they are given. */
+/** The given options that are settings of the experiment. */
 function chooseFlags({ data, model }: Choice): Choice {
   return { ...data !== undefined && { data }, ...model !== undefined && { model } };
 }
 
-/** A line for each setting, `epochs = 30`, and for the data sets that need others those that differ. */
+/** Lines for all settings with their defaults, as `epochs = 30`, and for those whose defaults differ on certain data sets. */
 function describeSettings({ settings, byData = {} }: Experiment): string {
   const list = (values: Readonly<Record<string, unknown>>) =>
     Object.entries(values).map(([key, value]) => `  ${key} = ${JSON.stringify(value)}\n`).join("");
@@ -86,7 +86,7 @@ function describeSettings({ settings, byData = {} }: Experiment): string {
   ].join("");
 }
 
-/** Bytes of a configuration at most; those that runs write have some hundreds. */
+/** Largest configuration file, in bytes; those that runs write take some hundred. */
 const MOST_CONFIG = 2 ** 16;
 
 async function readConfigFile(path: string): Promise<ConfigFile> {
@@ -97,8 +97,8 @@ async function readConfigFile(path: string): Promise<ConfigFile> {
   }
 }
 
-/** Settings that do not go together, with the line at fault. */
-function placeError(error: unknown, { settings, locate }: Config): unknown {
+/** Turns an error about settings that do not go together into a usage error that names the line at fault. */
+function locateError(error: unknown, { settings, locate }: Config): unknown {
   if (!(error instanceof SettingError)) return error;
   const { key, need } = error;
   return new UsageError(
@@ -107,7 +107,7 @@ function placeError(error: unknown, { settings, locate }: Config): unknown {
   );
 }
 
-/** What was found, claim by claim. */
+/** Lines that tell what was found, claim by claim. */
 function describe({ findings, excluded }: Report): string[] {
   return [
     ...findings.claims.flatMap(({ what, paper, ours, verdict, rule }) => [

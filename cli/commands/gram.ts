@@ -55,15 +55,15 @@ export function addGram(program: Command): void {
     .addOption(options.testSize())
     .addOption(options.sampleSeed())
     .addOption(options.first())
-    .option("--cross", "training samples against test samples")
-    .option("--full", ".zarr: store both sides of the diagonal")
+    .option("--cross", "compute training samples (rows) against test samples (columns)")
+    .option("--full", ".zarr: store both triangles of the symmetric matrix")
     .option("--repair", ".zarr: check every chunk, and compute the broken ones again")
-    .option("--force", ".npy: write over a matrix that is there")
+    .option("--force", ".npy: overwrite an existing matrix")
     .addOption(options.memory())
     .addOption(options.sketch())
     .addOption(
       options.out(
-        "float32 matrix [N, N], .zarr in chunks or .npy whole; which samples it is of in samples.npy in it, or K.samples.npy beside K.npy",
+        "float32 matrix [N, N]: K.zarr in chunks, or K.npy in one file; the indices of its samples go into K.zarr/samples.npy or K.samples.npy",
       ),
     )
     .addOption(options.json())
@@ -89,7 +89,7 @@ export function addGram(program: Command): void {
     });
 }
 
-/** Runs a job with a store's folder, which nobody else writes to meanwhile. */
+/** Runs a job that holds a store's folder, to which no other process writes meanwhile. */
 async function holdStore<T>(out: string, job: (lease: Lease) => Promise<T>): Promise<T> {
   using lease = await KernelWriter.hold(out);
   using _listening = onInterrupt(() => lease.release());
@@ -97,9 +97,9 @@ async function holdStore<T>(out: string, job: (lease: Lease) => Promise<T>): Pro
 }
 
 /**
- * Computes a kernel, and what is to be said of it.
+ * Computes and writes a kernel, and returns what the summary tells of it.
  *
- * @param isHeld whether the whole matrix is held before it is written
+ * @param isHeld whether memory holds the whole matrix before it is written
  */
 async function compute(
   settings: GramSettings & { readonly memory?: number },
@@ -128,7 +128,7 @@ async function compute(
   }
 }
 
-/** Says of a budget that is too small what a matrix takes of it which is held whole before it is written. */
+/** Adds to the error of a budget that is too small how much of it the matrix takes, where that is held whole before it is written. */
 function nameMatrix(error: unknown, heldBytes: number): unknown {
   if (!(error instanceof BudgetError) || heldBytes === 0) return error;
   return new BudgetError(
@@ -152,19 +152,19 @@ interface Job {
   readonly engine: Engine;
   readonly network: Network;
   readonly left: Dataset;
-  /** The columns' samples where they are others. */
+  /** Samples of the columns, if they are not those of the rows. */
   readonly right: Dataset | undefined;
   readonly settings: GramSettings;
-  /** How the rows' samples were chosen, and the columns' where they are others. */
+  /** How the samples of the rows were chosen, and of the columns if these are others. */
   readonly choice: SampleChoice;
   readonly columnChoice: SampleChoice | undefined;
   /** Rows and columns of the kernel. */
   readonly shape: readonly [number, number];
-  /** How far off the numbers are, where they are sketched. */
+  /** Error of the entries, if the rows are sketched. */
   readonly sketch: SketchError | undefined;
 }
 
-/** Tiles of a store: all of them, those that were there before, and those that were there but broken. */
+/** Numbers of a store's tiles: all, those that were there before, and those that were there but broken. */
 interface TileCounts {
   readonly total: number;
   readonly found: number;
@@ -199,7 +199,7 @@ function checkSettings(out: string, { cross, full, repair, force, split }: GramS
   }
 }
 
-/** The samples of a kernel; of one with other samples as columns, both are chosen together. */
+/** Loads the samples of a kernel's rows, and for `--cross` those of its columns; both are chosen together. */
 async function loadSides(
   settings: GramSettings,
 ): Promise<{ readonly rows: Samples; readonly columns?: Samples }> {
@@ -208,7 +208,7 @@ async function loadSides(
   return { rows: train, columns: test };
 }
 
-/** What was written, and the variant of the Gram kernel that computed it, if anything was left to compute. */
+/** Tiles that were written, and the variant of the Gram kernel that computed them, if any were left to compute. */
 interface Written {
   readonly tiles?: TileCounts;
   readonly variant?: string;
@@ -238,7 +238,7 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
     chunkRows,
     job: {
       kind,
-      // in the network's order; nothing where all of them count
+      // in the network's order; undefined if all layers count
       layers: layers && network.select(layers).map(({ name }) => name),
       model: await identifyModel(model),
       weights: hashWeights(await network.weights()),

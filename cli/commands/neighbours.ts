@@ -5,7 +5,7 @@ import { computeGram, type Dataset, hashDataset, indexSample, takeSamples } from
 import { openAdapter } from "../adapter.ts";
 import { hashNetwork, loadNetwork, measureSketch, project } from "../inputs.ts";
 import { noteEmptyClasses } from "../notes.ts";
-import { describeChoice, findPlace, loadTrainingSets, writeIndices } from "../samples.ts";
+import { describeChoice, findPosition, loadTrainingSets, writeIndices } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
 import { describeSketch, options, report } from "./shared.ts";
@@ -24,7 +24,7 @@ export function addNeighbours(program: Command): void {
     .addOption(options.sampleSeed())
     .addOption(options.first())
     .requiredOption("--test <i>", "index of the test sample in its whole split", parseIndex)
-    .option("--top <k>", "training samples of either sort", parseCount, 10)
+    .option("--top <k>", "number of training samples of either kind to list", parseCount, 10)
     .addOption(options.memory())
     .addOption(options.sketch())
     .addOption(
@@ -39,8 +39,8 @@ export function addNeighbours(program: Command): void {
         async (folder) => {
           const sets = await loadTrainingSets(settings);
           const { data: train, choice } = sets.train;
-          const place = findPlace(test, sets.test.data.indices, "find the neighbours");
-          const judged = takeSamples(sets.test.data, [place]);
+          const position = findPosition(test, sets.test.data.indices, "find the neighbours");
+          const judged = takeSamples(sets.test.data, [position]);
           using engine = await openAdapter({ memoryBytes: settings.memory });
           using network = await loadNetwork(engine, settings, sets.train);
           folder.declare({
@@ -80,7 +80,7 @@ export function addNeighbours(program: Command): void {
             found.map(({ sample, label, similarity }) =>
               pictureSample(
                 train,
-                findPlace(sample, train.indices, "draw the neighbours"),
+                findPosition(sample, train.indices, "draw the neighbours"),
                 `${label} (#${sample}) ${formatShare(similarity / self)}`,
               )
             );
@@ -111,7 +111,7 @@ export function addNeighbours(program: Command): void {
         );
       report(json, summary, [
         ...describeChoice("samples", summary.choice),
-        `test sample ${test}: label ${label}, taken for ${predicted}, self-similarity ${
+        `test sample ${test}: label ${label}, predicted ${predicted}, self-similarity ${
           selfSimilarity.toPrecision(4)
         }`,
         summary.helps.length > 0
@@ -126,20 +126,20 @@ export function addNeighbours(program: Command): void {
     });
 }
 
-/** A training sample and its kernel with the test sample. */
+/** A training sample and its similarity to the test sample, an entry of the kernel. */
 interface Neighbour {
   readonly sample: number;
   readonly label: number;
   readonly similarity: number;
 }
 
-/** Those of the largest positive similarity, and those of the most negative; on a tie the lower index first. */
+/** Ranks the training samples of the largest positive and of the most negative similarity; ties go to the lower index. */
 function rankNeighbours(similarity: Float32Array, train: Dataset, top: number) {
   const all = Array.from(
     similarity,
-    (value, place): Neighbour => ({
-      sample: indexSample(train, place),
-      label: train.labels[place],
+    (value, position): Neighbour => ({
+      sample: indexSample(train, position),
+      label: train.labels[position],
       similarity: value,
     }),
   ).sort((a, b) => b.similarity - a.similarity || a.sample - b.sample);
@@ -150,7 +150,7 @@ function rankNeighbours(similarity: Float32Array, train: Dataset, top: number) {
   };
 }
 
-/** 0.123 as `+12.3%`. */
+/** Formats 0.123 as `+12.3%`. */
 function formatShare(share: number): string {
   return `${share > 0 ? "+" : ""}${(share * 100).toFixed(1)}%`;
 }

@@ -12,14 +12,19 @@ import { parseCount, parseRatio, parseShape } from "./values.ts";
 /** Adds the command. */
 export function addPlan(program: Command): void {
   program.command("plan")
-    .description("show what a kernel of so many samples takes, before anything runs")
+    .description("estimate the memory and time that a kernel takes, before it is computed")
     .addOption(options.model().makeOptionMandatory())
     .addOption(options.weights())
     .addOption(options.layers())
-    .requiredOption("--samples <n>", "number of samples", parseCount)
-    .option("--others <n>", "samples on the other side of the kernel", parseCount)
-    .option("--shape <hxwxc>", "size of an image", parseShape, [28, 28, 1] as const)
-    .option("--classes <n>", "number of classes, where no --weights say it", parseCount, 10)
+    .requiredOption("--samples <n>", "number of samples of the rows", parseCount)
+    .option("--others <n>", "number of samples of the columns, if they are others", parseCount)
+    .option(
+      "--shape <hxwxc>",
+      "height, width and channels of an image",
+      parseShape,
+      [28, 28, 1] as const,
+    )
+    .option("--classes <n>", "number of classes, if no --weights tell it", parseCount, 10)
     .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
     .option("--per-class", "cluster each class by itself")
     .addOption(options.memory())
@@ -49,7 +54,7 @@ export function addPlan(program: Command): void {
 }
 
 function describe({ layout, rows, variant, gram, clusters }: Estimate): string[] {
-  const place = {
+  const residence = {
     device: "on the device",
     file: "in a file, parts of two blocks at a time on the device",
     recomputed: `computed anew for every tile, ${
@@ -59,9 +64,9 @@ function describe({ layout, rows, variant, gram, clusters }: Estimate): string[]
   const width = Math.max(14, ...layout.segments.map(({ layer }) => layer.length));
   return [
     "",
-    `packed rows      ${formatCount(layout.length)} numbers a sample${
+    `packed rows      ${formatCount(layout.length)} floats a sample${
       rows.sliceCount > 1 ? ` in ${formatCount(rows.sliceCount)} parts` : ""
-    }, ${formatBytes(rows.rowBytes)}, ${place}`,
+    }, ${formatBytes(rows.rowBytes)}, ${residence}`,
     ...layout.segments.map((segment) =>
       `  ${segment.layer.padEnd(width)} ${describeSegment(segment)}`
     ),
@@ -70,7 +75,7 @@ function describe({ layout, rows, variant, gram, clusters }: Estimate): string[]
     }, ${formatBytes(rows.tileBytes)} each`,
     `peak memory      ${formatBytes(rows.peakBytes)}, process and device together`,
     "",
-    "on rows that stand, at the rates that doctor shows:",
+    "once the rows are there, at the rates that doctor shows:",
     `kernel           ${formatCount(gram.flops / 1e9)} GFLOP, ${
       formatSeconds(gram.seconds)
     } (${variant}); ${formatBytes(gram.matrixBytes)} if it is stored whole`,

@@ -25,7 +25,7 @@ import { withProgress } from "../progress.ts";
 import { clusterSource } from "./cluster.ts";
 import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
 
-/** How samples are chosen: flagged redundant, a share of the head clusters, or a share of all. */
+/** Ways to choose what to remove: the redundant samples, a share of the head clusters, or a share of all samples. */
 const METHODS = ["redundant", "head", "random"] as const;
 
 interface PruneSettings extends SourceOptions {
@@ -36,9 +36,9 @@ interface PruneSettings extends SourceOptions {
   readonly seed: number;
 }
 
-/** What is kept, of which samples, and how far off the kernel is where it was sketched. */
+/** The samples to keep, those that they were chosen from, and the error of a sketched kernel. */
 interface Kept {
-  /** Places among the samples. */
+  /** Positions among the samples, `[K]`. */
   readonly keep: Int32Array;
   readonly count: number;
   readonly indices: Int32Array | undefined;
@@ -48,14 +48,12 @@ interface Kept {
 
 /** Adds the command. */
 export function addPrune(program: Command): void {
-  addSourceCommand(program, "prune", "choose the samples to keep")
-    .addOption(
-      new Option("--method <method>", "how to choose").choices(METHODS).makeOptionMandatory(),
-    )
+  addSourceCommand(program, "prune", "choose the samples to keep for training")
+    .addOption(new Option("--method <method>", "what to remove").choices(METHODS))
     .addOption(options.labels())
     .option(
       "--share <s>",
-      "head, random: share of the head, or of all, to remove",
+      "share to remove; head: of the head clusters, random: of all samples",
       parseFraction,
       0.1,
     )
@@ -64,13 +62,16 @@ export function addPrune(program: Command): void {
     .addOption(options.seed())
     .addOption(options.out("folder for keep.npy, samples.npy and summary.json"))
     .addOption(options.json())
-    .action(async ({ out, json, ...settings }) => {
+    .action(async ({ out, json, method, ...others }) => {
+      if (method === undefined) {
+        throw new UsageError(`got no --method, need one of ${METHODS.join(", ")}`);
+      }
+      const settings = { ...others, method };
       const summary = await OutputFolder.fill(
         out,
         { command: "prune", options: settings },
         async (folder) => {
           const { keep, count, indices, choice, sketch } = await choose(settings, folder);
-          const { method } = settings;
           const summary = {
             method,
             samples: count,

@@ -13,7 +13,7 @@ export function addRedundant(program: Command): void {
   addSourceCommand(
     program,
     "redundant",
-    "find redundant samples: another sample resembles them more than they do themselves",
+    "find redundant samples: those more similar to another sample than to themselves",
   )
     .addOption(
       new Option(

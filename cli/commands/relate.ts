@@ -9,7 +9,7 @@ import {
   type RelationCounts,
 } from "../../mod.ts";
 import { withSource } from "../inputs.ts";
-import { describeChoice, findPlace, writeIndices } from "../samples.ts";
+import { describeChoice, findPosition, writeIndices } from "../samples.ts";
 import { parseIndex, parseNotNegative, parseThreshold } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -22,9 +22,18 @@ export function addRelate(program: Command): void {
     "relate",
     "count interchangeable, contradictory and unrelated pairs of samples",
   )
-    .option("--threshold <t>", "interchangeable from t, contradictory from -t", parseThreshold, 0.5)
-    .option("--epsilon <e>", "unrelated within e of 0", parseNotNegative, 0.1)
-    .option("--sample <i>", "list the partners of sample i of the whole split", parseIndex)
+    .option(
+      "--threshold <t>",
+      "interchangeable if both ratios are at least t, contradictory if both are at most -t",
+      parseThreshold,
+      0.5,
+    )
+    .option("--epsilon <e>", "unrelated if both ratios are within e of 0", parseNotNegative, 0.1)
+    .option(
+      "--sample <i>",
+      "list the partners of a sample, by its index in the whole split",
+      parseIndex,
+    )
     .addOption(options.out("folder for summary.json and samples.npy"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
@@ -34,14 +43,14 @@ export function addRelate(program: Command): void {
         (folder) =>
           withSource(settings, folder, async ({ kernel, count, indices, choice, origin }) => {
             const { threshold, epsilon, sample } = settings;
-            const place = sample === undefined
+            const position = sample === undefined
               ? undefined
-              : findPlace(sample, indices, "list the partners");
+              : findPosition(sample, indices, "list the partners");
             const { counts, partners } = await withProgress(
               "comparing",
               "tiles",
               (onProgress) =>
-                relateSamples(kernel, { threshold, epsilon, sample: place, onProgress }),
+                relateSamples(kernel, { threshold, epsilon, sample: position, onProgress }),
             );
             const summary = {
               samples: count,
@@ -67,7 +76,7 @@ export function addRelate(program: Command): void {
     });
 }
 
-/** A line for each relation. */
+/** Lines with the count and share of each relation. */
 export function describeCounts(counts: RelationCounts): string[] {
   const names: Relation[] = ["interchangeable", "contradictory", "unrelated", "between"];
   const pairs = names.reduce((sum, name) => sum + counts[name], 0);
@@ -76,10 +85,10 @@ export function describeCounts(counts: RelationCounts): string[] {
   );
 }
 
-/** Partners of one sample that are printed of each relation; `summary.json` has all of them. */
+/** Most partners of one sample that are printed for a relation; `summary.json` has all. */
 const PRINTED = 10;
 
-/** A line for each relation of one sample, the strongest partners first. */
+/** Lines with the partners of one sample by relation, the strongest first. */
 function listPartners(sample: ReturnType<typeof describePartners>): string[] {
   return (["interchangeable", "contradictory"] as const).map((relation) => {
     const partners = sample[relation];
@@ -90,7 +99,7 @@ function listPartners(sample: ReturnType<typeof describePartners>): string[] {
   });
 }
 
-/** The partners of one sample that stand in a relation to it, the most similar first. */
+/** The partners of one sample by relation, the strongest first, and how many others there are. */
 function describePartners(
   sample: number,
   partners: readonly Partner[],
@@ -98,8 +107,8 @@ function describePartners(
 ) {
   const list = (wanted: Relation) =>
     partners.filter(({ relation }) => relation === wanted)
-      .map(({ sample: place, similarity }) => ({
-        sample: indexSample({ indices }, place),
+      .map(({ sample: position, similarity }) => ({
+        sample: indexSample({ indices }, position),
         similarity,
       }));
   return {

@@ -46,13 +46,13 @@ import {
   SMALL_SET,
 } from "./shared.ts";
 
-/** Training samples at most when `--train-size` says nothing: a run takes minutes on two CPU cores. */
+/** Most training samples when `--train-size` is left out, so that a run takes minutes on two CPU cores. */
 const DEFAULT_SIZE = 2000;
 
 /** Adds the command. */
 export function addRun(program: Command): void {
   const command = program.command("run")
-    .description("the whole of it: train, find redundant samples, cluster, prune, compare")
+    .description("do all in one call: train, find redundant samples, cluster, prune, compare")
     .addOption(options.model().default("mlp"))
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.trainSize(`; by default ${DEFAULT_SIZE}, or all where there are fewer`))
@@ -99,7 +99,7 @@ interface RunOptions {
   readonly sketch?: number;
 }
 
-/** Sections 4.2 and 4.3 of the paper, one after the other. */
+/** Runs sections 4.2 and 4.3 of the paper, one after the other. */
 async function runAll(
   engine: Engine,
   sets: TrainingSets,

@@ -1,5 +1,5 @@
 /**
- * Options that several commands take, and how results are said.
+ * Options that several commands take, and how results are printed.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
   parseSeed,
 } from "./values.ts";
 
-/** Options that choose a network's kernel, and say nothing of a stored one. */
+/** Options that choose a network's kernel, and cannot go with `--kernel`, a stored one. */
 const NETWORK_FLAGS = [
   "model",
   "weights",
@@ -35,17 +35,17 @@ const NETWORK_FLAGS = [
   "sketch",
 ] as const;
 
-/** What `--out` says of a command that goes on. */
-export const RESUME_NOTE = "the same call goes on with a run that was stopped";
+/** Note on `--out` of the commands that resume. */
+export const RESUME_NOTE = "the same call resumes a run that was stopped";
 
-/** A fresh option each time: commander keeps state in them. */
+/** Makers of options: every command needs options of its own, since commander keeps state in them. */
 export const options = {
   model: () =>
     new Option(
       "--model <name>",
       `network: ${MODEL_NEED} whose default export is a NetworkDefinition`,
     ).argParser(parseModel),
-  weights: () => new Option("--weights <file>", "weights, .safetensors in PyTorch's layout"),
+  weights: () => new Option("--weights <file>", "weights as .safetensors, in PyTorch's layout"),
   data: () =>
     new Option(
       "--data <name>",
@@ -57,13 +57,13 @@ export const options = {
   labels: () =>
     new Option(
       "--labels <file>",
-      "labels of a stored kernel, .npy: its samples', or those of the whole split that they are of",
+      "labels for --kernel, .npy: one for each of its samples, or for each sample of the whole split",
     ),
   kind: () =>
-    new Option("--kind <kind>", "kernel").choices(["lpntk", "pntk"] as const)
+    new Option("--kind <kind>", "kind of kernel").choices(["lpntk", "pntk"] as const)
       .default("lpntk" as const),
   split: () =>
-    new Option("--split <split>", "which samples").choices(["train", "test"] as const)
+    new Option("--split <split>", "split to take samples from").choices(["train", "test"] as const)
       .default("train" as const),
   trainSize: (otherwise = "") =>
     new Option(
@@ -76,10 +76,10 @@ export const options = {
   layers: () =>
     new Option(
       "--layers <names>",
-      "the kernel of these layers alone, such as conv1,fc1; a kernel is the sum of its layers'",
+      "compute the kernel of these layers alone, such as conv1,fc1; the whole kernel is the sum over its layers",
     ).argParser(parseLayers),
   sampleSeed: () =>
-    new Option("--sample-seed <n>", "which samples are drawn; --seed does not touch them")
+    new Option("--sample-seed <n>", "seed that draws the samples, independent of --seed")
       .default(0).argParser(parseSeed),
   first: () =>
     new Option("--first", "take the first samples of a split instead of drawing them")
@@ -87,12 +87,12 @@ export const options = {
   memory: () =>
     new Option(
       "--memory <size>",
-      "what the process and the device may hold together, such as 4GiB; default on a CPU: four fifths of what is free",
+      "memory that the process and the device may take together, such as 4GiB; default on a CPU: four fifths of the free memory",
     ).argParser(parseBytes),
   sketch: () =>
     new Option(
-      "--sketch <numbers>",
-      "estimate the kernel from rows of so many random projections, and say how far off it is",
+      "--sketch <n>",
+      "estimate the kernel from n random projections of each sample's gradient, and report the error",
     ).argParser(parseCount),
   out: (what: string) =>
     new Option("--out <path>", what).makeOptionMandatory().argParser(parsePath),
@@ -100,10 +100,10 @@ export const options = {
   json: () => new Option("--json", "print the summary as JSON"),
 };
 
-// The results of the two functions below are spelt out: the types that commander infers for such chains are too large for the
-// incremental type check, which then never ends.
+// Return types of the two functions below are spelt out: those that commander infers for such chains are too large for the incremental type check,
+// which then never ends.
 
-/** What `addSourceCommand` adds. */
+/** Values of the options that `addSourceCommand` adds. */
 export type SourceFlags = {
   readonly model?: string;
   readonly weights?: string;
@@ -120,7 +120,7 @@ export type SourceFlags = {
   readonly sketch?: number;
 };
 
-/** What `addTrainingOptions` adds. */
+/** Values of the options that `addTrainingOptions` adds. */
 export type TrainingFlags = {
   readonly epochs: number;
   readonly lr: number;
@@ -173,28 +173,28 @@ export function addTrainingOptions<A extends unknown[], O extends OptionValues>(
       new Option("--weight-decay <d>", "weight decay").default(0).argParser(parseNotNegative),
     )
     .addOption(
-      new Option("--batch <n>", "samples of one step, or full").default(batch as number | "full")
+      new Option("--batch <n>", "samples per step, or full").default(batch as number | "full")
         .argParser(parseBatch),
     )
     .addOption(
       new Option("--schedule <name>", "learning-rate schedule")
         .choices(["constant", "step", "cosine"] as const).default("constant" as const),
     )
-    .option("--augment", "move and mirror the training samples at random, in every epoch anew");
+    .option("--augment", "shift and mirror the training samples at random, anew in every epoch");
   return extended as unknown as Command<A, O & TrainingFlags>;
 }
 
-/** How to train, of all that a command was asked for. */
+/** Picks the training options from a command's options. */
 export function chooseTraining(
   { epochs, lr: learningRate, momentum, weightDecay, batch, schedule, augment }: TrainingFlags,
 ): TrainingOptions {
   return { epochs, learningRate, momentum, weightDecay, batch, schedule, augment };
 }
 
-/** Defaults for some ten thousand samples and more. */
+/** Training defaults for ten thousand samples and more. */
 export const LARGE_SET = { epochs: 3, learningRate: 0.05, batch: 128 };
 
-/** Defaults for a few thousand samples, on which longer steps are unstable. */
+/** Training defaults for a few thousand samples, on which larger steps are unstable. */
 export const SMALL_SET = { epochs: 10, learningRate: 0.02, batch: 64 };
 
 /** Prints a summary: as JSON, or its lines. */
@@ -202,7 +202,7 @@ export function report(json: true | undefined, summary: unknown, lines: readonly
   print(json ? JSON.stringify(summary, null, 2) : lines.join("\n"));
 }
 
-/** The error bar of a sketched kernel, a line; nothing of an exact one. */
+/** Line with the error of a sketched kernel; none for an exact one. */
 export function describeSketch(sketch: SketchError | undefined): string[] {
   if (!sketch) return [];
   const { dimension, exactLength, pairs, error, bias } = sketch;
@@ -210,13 +210,13 @@ export function describeSketch(sketch: SketchError | undefined): string[] {
   return [
     `estimated from ${formatCount(dimension)} random projections of ${
       formatCount(exactLength)
-    } numbers a sample: off by ${share(error)} of sqrt(k(x,x) k(x',x')), root mean square over ${
+    } floats a sample: off by ${share(error)} of sqrt(k(x,x) k(x',x')), root mean square over ${
       formatCount(pairs)
     } pairs computed exactly; mean error ${share(bias)}`,
   ];
 }
 
-/** 0.123 as `12.3%`. */
+/** Formats 0.123 as `12.3%`. */
 export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)}%`;
 }

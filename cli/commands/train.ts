@@ -109,10 +109,10 @@ export function addTrain(program: Command): void {
     });
 }
 
-/** Name of the file with the last epoch's state. */
+/** Name of the file that holds the state after the last epoch. */
 const STATE = "epoch.safetensors";
 
-/** Trains from the last epoch that was kept on, and keeps every epoch. */
+/** Trains on from the last epoch that was kept, and keeps the state after every epoch. */
 async function trainFrom(
   checkpoint: Checkpoint,
   engine: Engine,

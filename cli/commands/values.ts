@@ -1,5 +1,5 @@
 /**
- * Values of options, checked as they are read: whatever is wrong with one is a usage error.
+ * Parsers of option values: a value that is wrong is a usage error.
  *
  * @module
  */
@@ -64,7 +64,7 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
-/** A path; one that is empty comes of a variable that is not set. */
+/** A path; an empty one comes from a shell variable that is not set. */
 export function parsePath(text: string): string {
   if (text !== "") return text;
   throw new InvalidArgumentError("Got '', need a path.");

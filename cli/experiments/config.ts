@@ -19,7 +19,7 @@ export interface ConfigFile {
 /** Settings of an experiment, and where each came from. */
 export interface Config {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Where a setting stands, for an error: `--data`, `quick.toml, line 3`, or the base that it came from. */
+  /** Names where a setting stands, for an error: `--data`, `quick.toml, line 3`, or the base that it came from. */
   locate(key: string): string;
 }
 
@@ -33,7 +33,7 @@ export interface Choice {
 const EXPERIMENT = "experiment";
 
 /**
- * The settings of an experiment: those of the base for the data set, overridden by the file's, and these by the options'.
+ * Reads the settings of an experiment: those of the base for the data set, overridden by the file's, and these by the options'.
  *
  * @throws {UsageError} if the file is not TOML, has an unknown key or a value that the experiment cannot take; the message names the line.
  */
@@ -65,7 +65,7 @@ export function readConfig(
   return { settings: data, locate };
 }
 
-/** What a base overrides of the defaults, by the data set where it needs other settings. */
+/** Finds what a base overrides of the defaults, on the data set if that needs settings of its own. */
 function findBase({ byData = {}, quick, paper }: Experiment, base: Base, data: unknown) {
   const bases = Object.hasOwn(byData, `${data}`)
     ? byData[`${data}`]
@@ -73,7 +73,7 @@ function findBase({ byData = {}, quick, paper }: Experiment, base: Base, data: u
   return bases[base];
 }
 
-/** A configuration as TOML, every setting in it, the same text for the same settings. */
+/** Encodes a configuration as TOML, with every setting; the same settings give the same text. */
 export function encodeConfig(
   experiment: string,
   settings: Readonly<Record<string, unknown>>,
@@ -92,16 +92,16 @@ function parseToml({ path, text }: ConfigFile): Record<string, unknown> {
 }
 
 /**
- * Line of a key's statement, from 1: the first one after the longest beginning of the text that is TOML without the key. Halves the lines
- * in question, so that a long file takes few attempts.
+ * Finds the line of a key's statement, from 1: the first one after the longest beginning of the text that is valid TOML without the key. A binary
+ * search over the lines, so that a long file takes few attempts.
  */
 function findLine(text: string, key: string): number {
   const lines = text.split("\n");
-  // a beginning without the key, and one with it
+  // lines of a beginning without the key, and of one with it
   let [before, after] = [0, lines.length];
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2);
-    // within a statement of several lines no beginning ends
+    // a beginning that ends within a statement of several lines is not valid
     let [count, names] = [middle, tryParse(lines.slice(0, middle).join("\n"))];
     while (names === undefined && ++count < after) {
       names = tryParse(lines.slice(0, count).join("\n"));
@@ -153,7 +153,7 @@ const TYPES: Readonly<Record<string, string>> = {
   string: "a text",
 };
 
-/** What a value needs to be, from the fields of an issue; only a check of our own has words of its own. */
+/** Describes what a value needs to be, from the fields of zod's issue; only checks of our own bring a text. */
 function describeNeed(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_type") return TYPES[issue.expected] ?? issue.expected;
   if (issue.code === "invalid_value") return issue.values.map(String).join(" or ");

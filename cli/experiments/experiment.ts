@@ -11,9 +11,9 @@ export type Base = "default" | "quick" | "paper";
 
 /** One experiment of the paper, or of ours. */
 export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
-  /** As it is called on the command line. */
+  /** Name on the command line. */
   readonly name: string;
-  /** Where it stands in the paper, for example `section 3.2, algorithm 1, figure 1`. */
+  /** Section of the paper, for example `section 3.2, algorithm 1, figure 1`. */
   readonly source: string;
   /** One line for `lpntk experiment list`. */
   readonly about: string;
@@ -23,17 +23,17 @@ export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
   readonly quick: Partial<z.input<Schema>>;
   /** The paper's setting. */
   readonly paper: Partial<z.input<Schema>>;
-  /** For data sets that need other settings, by name: what each base overrides of the defaults there, in place of the two above. */
+  /** Overrides of the defaults by each base on data sets that need other settings, by name, in place of the two above. */
   readonly byData?: Readonly<Record<string, Readonly<Record<Base, Partial<z.input<Schema>>>>>>;
   /**
-   * Runs it.
+   * Runs the experiment.
    *
-   * @throws {SettingError} before any work, if settings that are each in range do not go together, or with the data.
+   * @throws {SettingError} before any work, if settings that are each in range do not go together, or not with the data.
    */
   run(run: Run<z.output<Schema>>): Promise<Findings>;
 }
 
-/** What an experiment works with. */
+/** Settings, engine, data and storage that an experiment works with. */
 export interface Run<Settings> {
   readonly settings: Settings;
   readonly engine: Engine;
@@ -44,23 +44,23 @@ export interface Run<Settings> {
    */
   readonly definition: NetworkDefinition;
   /**
-   * Samples of the data set that the settings name, of which a part is drawn class by class by the setting `sampleSeed`; their hash goes into
-   * the record, and the indices of a part into the run folder.
+   * Loads samples of the data set that the settings name, a part drawn class by class by the setting `sampleSeed`; their hash goes into the record,
+   * and the indices of a part into the run folder.
    *
-   * @param sizes settings by their keys, `{ trainSize }`: as many samples as they say together; without it, all samples
-   * @throws {SettingError} if there are fewer; the first key is the one at fault.
+   * @param sizes settings by their keys, `{ trainSize }`, whose sum is the number of samples; all samples without it
+   * @throws {SettingError} if there are fewer; the error names the first key.
    */
   data(split: Split, sizes?: Readonly<Record<string, number>>): Promise<Dataset>;
   /** Keeps the indices of samples that the experiment chose itself in the run folder, as `samples.npy` or under another name. */
   keepIndices(data: Dataset, name?: string): Promise<void>;
   /**
-   * The value of a piece of work: done once, kept in the run folder as JSON, and read from there when the run goes on after a stop.
-   * What is returned is always what went through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.
+   * Does a piece of work once: its value is kept in the run folder as JSON, and read from there when the run is resumed. What is returned has always
+   * been through JSON: plain objects, arrays (`Array.from` a typed one) and finite numbers.
    *
-   * @param name unlike any other step's; becomes a file name
+   * @param name unique among the run's steps; becomes a file name
    */
   step<T>(name: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T>;
-  /** The same for weights, kept as safetensors. */
+  /** Does the same for weights, which are kept as safetensors. */
   weights(name: string, work: (onProgress: OnProgress) => Promise<Weights>): Promise<Weights>;
   /**
    * Records a part that failed to train (a loss that is not finite, accuracy at chance): said in the report, left out of every mean. Call it
@@ -71,15 +71,15 @@ export interface Run<Settings> {
 
 /** What an experiment found. */
 export interface Findings {
-  /** Goes into `metrics.json`. */
+  /** Contents of `metrics.json`. */
   readonly metrics: Readonly<Record<string, unknown>>;
-  /** Each becomes a CSV file and a table of the page. */
+  /** Tables, each a CSV file and a table of the page. */
   readonly tables: readonly Table[];
-  /** Each becomes an SVG file, a PNG file and a figure of the page. */
+  /** Figures, each an SVG file, a PNG file and a figure of the page. */
   readonly figures: readonly Figure[];
-  /** What the paper says beside what was found. */
+  /** Statements of the paper beside what was found. */
   readonly claims: readonly Claim[];
-  /** What a reader must know to judge this, in plain words. */
+  /** Notes that a reader needs to judge this, in plain words. */
   readonly notes: readonly string[];
 }
 
@@ -88,7 +88,7 @@ export interface Table {
   /** A file name without extension. */
   readonly name: string;
   readonly caption: string;
-  /** Every row has the same keys, which head the columns; units stand in the keys. */
+  /** Rows of the table, all with the same keys, which head the columns and hold the units. */
   readonly rows: readonly Readonly<Record<string, string | number | boolean | null>>[];
 }
 
@@ -105,11 +105,11 @@ export type Verdict = "agrees" | "differs" | "not comparable at this size";
 
 /** One statement of the paper beside ours, with a verdict by a rule that was stated before. */
 export interface Claim {
-  /** What is claimed, for example `rho falls as subsets shrink`. */
+  /** Statement, for example `rho falls as subsets shrink`. */
   readonly what: string;
-  /** As the paper reports it. */
+  /** Result in the paper. */
   readonly paper: string;
-  /** As found here, with its interval or deviation. */
+  /** Result found here, with its interval or deviation. */
   readonly ours: string;
   readonly verdict: Verdict;
   /** How the verdict was reached, so that a reader can check it from `ours`. */
@@ -120,9 +120,9 @@ export interface Claim {
 export class SettingError extends RangeError {
   override name = "SettingError";
   constructor(
-    /** The setting's key. */
+    /** Key of the setting. */
     readonly key: string,
-    /** What it needs to be, for example `at most trainSize`. */
+    /** Value that it needs, for example `at most trainSize`. */
     readonly need: string,
   ) {
     super(`Cannot run: need ${key} ${need}`);

@@ -21,7 +21,7 @@ export async function readJson<T>(path: string): Promise<T> {
 }
 
 /**
- * Indented JSON.
+ * Encodes a value as indented JSON.
  *
  * @throws {TypeError} if JSON would lose something: numbers that are not finite, typed arrays.
  */

@@ -1,5 +1,5 @@
 /**
- * The folder of one run of an experiment: what it was asked to do, where, every step that is done, and what it found.
+ * The folder of one run of an experiment: its configuration, its environment, every step that is done, and what was found.
  *
  * @module
  */
@@ -43,32 +43,32 @@ const CONFIG = "config.toml";
 const ENVIRONMENT = "environment.json";
 const STEPS = "steps";
 
-/** What a run is computed by and from. */
+/** Software, machine and inputs of a run. */
 type Environment = {
   readonly lpntk: string;
   readonly deno: string;
   readonly adapter: string;
-  /** The interface under WebGPU; nothing where no command has opened the engine. */
+  /** Interface under WebGPU; undefined if no command has opened the engine. */
   readonly backend?: string;
   readonly system: string;
   readonly cores: number;
   /** Variants of the Gram kernel. */
   readonly gramVariants: string[];
-  /** SHA-256 by split and size. */
+  /** SHA-256 of samples, by split and size. */
   readonly data: Record<string, string>;
-  /** The network's name, or its file with the SHA-256; nothing where the experiment has no setting `model`. */
+  /** Name of the network, or its file with the SHA-256; undefined if the experiment has no setting `model`. */
   model?: string;
 };
 
 type Settings = Readonly<Record<string, unknown>>;
 
-/** An open folder; dispose it to let others in. */
+/** An open run folder; dispose it to release its lease. */
 export class RunFolder {
   readonly #names = new Set<string>();
   readonly #excluded: Exclusion[] = [];
   /** Files that this process wrote. */
   readonly #written = new Set<string>();
-  /** Whether there is a step or a result in it, which stays. */
+  /** Whether the folder holds a step or a result, which stays. */
   #isWorth = false;
   #environments: Environment[] = [];
   #isWorking = false;
@@ -81,7 +81,7 @@ export class RunFolder {
   ) {}
 
   /**
-   * Opens a new folder, or one of the same experiment and settings to go on with.
+   * Opens a new folder, or one of the same experiment and settings to resume.
    *
    * @throws {FileError} if it holds anything else, or another process is at work in it.
    */
@@ -127,7 +127,7 @@ export class RunFolder {
     return report;
   }
 
-  /** Lets other processes in; of a new folder in which no step was done nothing stays. A second time does nothing. */
+  /** Releases the lease, and removes what is in a new folder if no step was done. A second call does nothing. */
   dispose(): void {
     if (!this.#isWorth && this.lease.isOurs()) {
       for (const name of [...this.#written, STEPS]) removeIfThere(`${this.path}/${name}`);
@@ -139,7 +139,7 @@ export class RunFolder {
     this.dispose();
   }
 
-  /** What an experiment works with. */
+  /** Makes what an experiment works with. */
   #offer(
     engine: Engine,
     environment: Environment,
@@ -201,7 +201,7 @@ export class RunFolder {
     }
   }
 
-  /** The environment's record: the earlier one of the same machine and versions, or a new one. */
+  /** Finds the earlier record of this machine and these versions, or begins a new one. */
   #enter(engine: Engine): Environment {
     const backend = findUsedAdapter()?.backend;
     const here = {
@@ -269,7 +269,7 @@ export class RunFolder {
     return samples;
   }
 
-  /** Of a whole split there is nothing to keep. */
+  /** Writes the indices of samples; a whole split has none. */
   async #keepIndices({ indices }: Dataset, name = "samples.npy"): Promise<void> {
     if (indices) await writeNpy(this.#claim(name), indices, [indices.length]);
   }
@@ -321,7 +321,7 @@ function addSizes(
   throw new SettingError(key, `at most ${count}${beside}, the samples of ${name} (${split})`);
 }
 
-/** The page of a run. */
+/** Name of the file with the page of a run. */
 export const PAGE = "index.html";
 
 function tryParse(text: string): Record<string, unknown> {

@@ -1,5 +1,5 @@
 /**
- * How charts look, and how they become SVG: through Vega-Lite and Vega.
+ * Look of the charts, and their way to SVG through Vega-Lite and Vega.
  *
  * @module
  */
@@ -15,10 +15,10 @@ export const DASHES = [[1, 0], [7, 3], [2, 3], [10, 3, 2, 3], [14, 4]];
 /** Shapes of points, beside the colours. */
 export const SHAPES = ["circle", "square", "triangle-up", "diamond"];
 
-/** Width of a letter over the height of its type: without a font to measure, few texts are wider. */
+/** Assumed width of a letter relative to the font's size: there is no font to measure, and few texts are wider. */
 export const LETTER_WIDTH = 0.62;
 
-// Vega's own guess of 0.8 takes the title of an axis for longer than the plot, and moves that aside for it. Its types leave this out.
+// Vega's own guess of 0.8 takes an axis's title for longer than the plot, and moves the plot aside for it. Vega's types leave this property out.
 (vega as unknown as { textMetrics: { width: MeasureText } }).textMetrics.width = (item, text) =>
   Math.min(
     item.limit || Infinity,
@@ -31,8 +31,8 @@ type MeasureText = (
 ) => number;
 
 /**
- * Size, type and rules that the charts share. Where Vega cuts texts it takes a letter for 0.8 of
- * its size: a title or name of more than some 55 letters is cut with an ellipsis, else the plot would shrink.
+ * Size, fonts and lines that the charts share. Where Vega cuts texts it takes a letter for 0.8 of the font's size: it cuts a title or name of more
+ * than some 55 letters with an ellipsis, since the plot would shrink otherwise.
  */
 export const CHART = {
   width: 640,
@@ -78,7 +78,7 @@ export const CHART = {
   },
 } as const;
 
-/** How many names of the longest's length fit side by side, by our measure of a letter. */
+/** Number of names that fit side by side if all are as long as the longest. */
 export function countLegendColumns(names: readonly string[]): number {
   const longest = Math.max(...names.map((name) => name.length));
   const { labelFontSize, columnPadding, symbolSize } = CHART.config.legend;
@@ -97,7 +97,7 @@ export function describeLogAxis(
 ) {
   const powers = range(Math.floor(Math.log10(min)), Math.ceil(Math.log10(max)));
   const steps = Math.log10(max / min) > 3 ? [1] : [1, 2, 5];
-  // from text: 10 ** -5 is not the number that 1e-5 is
+  // parsed from text, since 10 ** -5 is not the number 1e-5
   const values = powers.flatMap((power) => steps.map((step) => Number(`${step}e${power}`)))
     .filter((value) => value >= min && value <= max);
   return {
@@ -113,7 +113,7 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
-/** Vega fits title, plot and legend into the size by what the pass before took: the first goes by a guess. */
+/** Passes of Vega's layout: each fits title, plot and legend by the sizes of the pass before, the first by a guess. */
 const LAYOUT_PASSES = 2;
 
 /** Draws a chart as SVG. */

@@ -15,13 +15,13 @@ import {
   SHAPES,
 } from "./chart_style.ts";
 
-/** What stands at an axis, and how it runs. */
+/** Title, scale and range of an axis. */
 export interface Axis {
   /** Name and unit, for example `Loss (nats)`. */
   readonly title: string;
-  /** Default `linear`. */
+  /** Scale of the axis. Default: `linear`. */
   readonly scale?: "linear" | "log";
-  /** Default: what the values need. */
+  /** Ends of the axis. Default: those of the values. */
   readonly domain?: readonly [number, number];
   /** Whether the values are whole numbers; then the ticks are too. */
   readonly isWhole?: boolean;
@@ -29,7 +29,7 @@ export interface Axis {
 
 /** One line. */
 export interface Line {
-  /** What the legend says. */
+  /** Name in the legend. */
   readonly name: string;
   readonly points: readonly LinePoint[];
 }
@@ -42,23 +42,23 @@ export interface LinePoint {
   readonly high?: number;
 }
 
-/** What a chart of lines says beside them. */
+/** Title, axes and look of a chart of lines. */
 export interface LineChart {
   readonly title: string;
   readonly x: Axis;
   readonly y: Axis;
-  /** What the bands are, for example `± 1 standard deviation`; needed where there are any. */
+  /** Meaning of the bands, for example `± 1 standard deviation`; needed if there are any. */
   readonly band?: string;
-  /** Whether the points are marked; default: where no line has more than 30. */
+  /** Whether the points are marked. Default: if no line has more than 30. */
   readonly markPoints?: boolean;
 }
 
 /**
- * Lines with bands, on linear or logarithmic axes.
+ * Draws lines with bands, on linear or logarithmic axes.
  *
  * @returns SVG, 640 x 360
- * @throws {RangeError} no line, a line without a point, a number that is not finite (or, on a logarithmic axis, not positive), or bands
- * that nothing names.
+ * @throws {RangeError} no line, a line without a point, a number that is not finite (or, on a logarithmic axis, not positive), or bands without a
+ * meaning.
  */
 export async function drawLines(
   lines: readonly Line[],
@@ -139,7 +139,7 @@ export interface ScatterChart {
 }
 
 /**
- * Scatter panels, three a row, each on axes of its own.
+ * Draws scatter panels, three in a row, each on axes of its own.
  *
  * @returns SVG
  * @throws {RangeError} no panel, a panel without a point, or a number that is not finite (or, on a logarithmic axis, not positive).
@@ -164,7 +164,7 @@ export async function drawScatter(
     return {
       width: 200,
       height: 200,
-      // as a literal it would be read as an expression where it begins like one
+      // a plain string that begins like an expression would be read as one
       title: { text: [panel.title], anchor: "middle" as const, fontSize: 13, offset: 6 },
       data: { values: [...panel.points] },
       mark: { type: "point", size: 12, opacity: 0.6, strokeWidth: 1 } as const,
@@ -200,25 +200,25 @@ export async function drawScatter(
 export interface Bar {
   readonly name: string;
   readonly value: number;
-  /** Ends of its interval. */
+  /** Lower end of the whisker, whose upper end is `high`. */
   readonly low?: number;
   readonly high?: number;
 }
 
-/** What a chart of bars says beside them. */
+/** Title and axis of a chart of bars. */
 export interface BarChart {
   readonly title: string;
-  /** Of the values. */
+  /** Axis of the values. */
   readonly x: Axis;
-  /** What the whiskers are, for example `95% interval`; needed where there are any. */
+  /** Meaning of the whiskers, for example `95% interval`; needed if there are any. */
   readonly whiskers?: string;
 }
 
 /**
- * Horizontal bars from 0, in the given order, with whiskers.
+ * Draws horizontal bars from 0, in the given order, with whiskers.
  *
  * @returns SVG, as high as the bars need
- * @throws {RangeError} no bar, a number that is not finite, or whiskers that nothing names.
+ * @throws {RangeError} no bar, a number that is not finite, or whiskers without a meaning.
  */
 export async function drawBars(
   bars: readonly Bar[],
@@ -263,7 +263,7 @@ export async function drawBars(
   });
 }
 
-/** Title and names as parameters: as literals, some texts ("toString", "valueOf") meet an object's own keys inside Vega and break it. */
+/** Passes title and names as parameters: as literals, some texts ("toString", "valueOf") meet keys of Vega's own objects and break it. */
 function head(title: string, names: readonly string[], subtitle = "") {
   return {
     title: { text: { expr: "title" }, subtitle },
@@ -271,7 +271,7 @@ function head(title: string, names: readonly string[], subtitle = "") {
   };
 }
 
-/** The vertical axis' title lies above the plot: upright beside it, a long one would be higher than that. */
+/** Layout of a vertical axis's title above the plot: a long one beside it would be higher than the plot. */
 const TITLE_ABOVE = {
   titleAngle: 0,
   titleAlign: "left",

@@ -18,19 +18,19 @@ export interface SampleImage {
   width: number;
   /** C: 1 or 3. */
   channels: number;
-  /** What stands below it. */
+  /** Text below the picture. */
   caption: string;
 }
 
 /** One row of a contact sheet. */
 export interface SampleRow {
-  /** What stands above it. */
+  /** Text above the row. */
   caption: string;
-  /** From left to right. */
+  /** Pictures from left to right. */
   images: SampleImage[];
 }
 
-/** A sample of a data set as a picture. */
+/** Makes a picture of a data set's sample. */
 export function pictureSample(data: Dataset, sample: number, caption: string): SampleImage {
   const [height, width, channels] = data.shape;
   const size = height * width * channels;
@@ -38,13 +38,13 @@ export function pictureSample(data: Dataset, sample: number, caption: string): S
   return { pixels, height, width, channels, caption };
 }
 
-/** Side of the square that a sample is fitted into, and the space around things, in SVG units. */
+/** Side of the square that a sample is fitted into, in SVG units; below, the space around things and the size of captions. */
 const SAMPLE_SIZE = 84;
 const GAP = 12;
 const CAPTION_SIZE = 11;
 
 /**
- * A contact sheet: rows of samples with their captions, enlarged without smoothing, each embedded as a PNG.
+ * Draws a contact sheet: rows of samples with their captions, enlarged without smoothing, each embedded as a PNG.
  *
  * @returns SVG, as large as the rows need
  * @throws {RangeError} pixels whose number is not H * W * C, or C that is neither 1 nor 3
@@ -71,7 +71,7 @@ export function drawSamples(rows: SampleRow[], title: string): string {
     drawText(title, GAP, 26, 16, "bold") + sheet.join("") + "</svg>";
 }
 
-/** An image in its square with its top left corner at (x, y), and the caption below. */
+/** Draws an image in its square with the top left corner at (x, y), and the caption below. */
 function drawSample(image: SampleImage, x: number, y: number): string {
   const { pixels, height, width, channels, caption } = image;
   if ((channels !== 1 && channels !== 3) || pixels.length !== height * width * channels) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What a cell may hold; `null` is empty. */
+/** Value of a cell; `null` is an empty one. */
 export type Cell = string | number | boolean | null;
 
 /**
@@ -19,10 +19,13 @@ export function encodeCsv(rows: readonly Readonly<Record<string, Cell>>[]): stri
   return lines.map((line) => `${line.map(quote).join(",")}\n`).join("");
 }
 
-/** Beginnings that make a spreadsheet take a text for a formula. */
+/** First characters that make a spreadsheet take a text for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
-/** A text that a spreadsheet would compute stands behind an apostrophe, as OWASP has it against "CSV injection"; numbers are as they are. */
+/**
+ * Quotes a cell. A text that a spreadsheet would compute gets an apostrophe before it, as OWASP advises against "CSV injection"; numbers are
+ * unchanged.
+ */
 function quote(cell: Cell): string {
   const isFormula = typeof cell === "string" && FORMULA.test(cell);
   const text = cell === null ? "" : isFormula ? `'${cell}` : String(cell);

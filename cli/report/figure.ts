@@ -7,17 +7,17 @@ import { CHART, COLORS, describeLogAxis, render } from "./chart_style.ts";
 import { drawLines, type LinePoint } from "./charts.ts";
 import { summarise } from "./statistics.ts";
 
-/** One way to train, and how well it did. */
+/** An arm and its test accuracy. */
 export interface Arm {
-  /** What the legend says. */
+  /** Name in the legend. */
   name: string;
-  /** `[seed][epoch]`, 0 to 1; every seed has the same number of epochs. */
+  /** Test accuracy `[seed][epoch]`, 0 to 1; every seed has the same number of epochs. */
   accuracy: number[][];
 }
 
 /**
- * Test accuracy over epochs: a line through the mean over seeds for each arm, in a band of one sample standard
- * deviation on either side, cut at 0 and 100 %. An arm of one seed has no band.
+ * Draws test accuracy over epochs: a line through the mean over seeds for each arm, in a band of one sample standard deviation on either side, cut at
+ * 0 and 100 %. An arm of one seed has no band.
  *
  * @returns SVG, 640 x 360
  * @throws {RangeError} no arm, an arm without an epoch, seeds of different lengths, or an accuracy that
@@ -38,7 +38,7 @@ export async function drawAccuracy(arms: Arm[], title: string): Promise<string> 
   });
 }
 
-/** The mean over the seeds by epoch and the band's edges, in percent. */
+/** Mean over the seeds and edges of the band, epoch by epoch, in percent. */
 function summariseAccuracy(accuracy: number[][], name: string): LinePoint[] {
   const epochs = accuracy[0]?.length ?? 0;
   if (epochs === 0) {
@@ -60,7 +60,7 @@ function summariseAccuracy(accuracy: number[][], name: string): LinePoint[] {
 }
 
 /**
- * Sizes of clusters in decreasing order over their rank, both on logarithmic axes.
+ * Draws the sizes of clusters in decreasing order over their rank, both on logarithmic axes.
  *
  * @param clusterSizes samples in each cluster, 1 or more; in any order
  * @returns SVG, 640 x 360
@@ -75,7 +75,7 @@ export async function drawClusterSizes(clusterSizes: number[], title: string): P
     throw new RangeError(`Cannot draw cluster sizes: got a size of ${broken}, need at least 1`);
   }
   const ranked = clusterSizes.toSorted((a, b) => b - a).map((size, i) => ({ rank: i + 1, size }));
-  // Of equal sizes the first and the last draw the same line: hundreds of points instead of thousands.
+  // Of a run of equal sizes the first and the last draw the same line: hundreds of points instead of thousands.
   const values = ranked.filter(({ size }, i) =>
     size !== ranked[i - 1]?.size || size !== ranked[i + 1]?.size
   );

@@ -7,7 +7,7 @@ import jStat from "npm:jstat@1.9.6";
 import { type Estimate, summarise } from "./statistics.ts";
 
 /**
- * Mean with its interval by Student's t, which needs 2 values.
+ * Estimates a mean, with its interval by Student's t, which needs 2 values.
  *
  * @throws {RangeError} no value, or one that is not finite
  */
@@ -20,7 +20,7 @@ export function estimateMean(values: readonly number[]): Estimate {
 }
 
 /**
- * Share of `hits` in `trials` with its interval by Clopper and Pearson.
+ * Estimates the share of `hits` in `trials`, with its interval by Clopper and Pearson.
  *
  * @throws {RangeError} `hits` is not from 0 to `trials`, or there is no trial
  */
@@ -35,7 +35,7 @@ export function estimateShare(hits: number, trials: number): Estimate {
   };
 }
 
-/** `0.951 [0.940, 0.962]`, or the value alone where it has no interval. */
+/** Formats an estimate as `0.951 [0.940, 0.962]`, or as the value alone if it has no interval. */
 export function formatInterval({ value, low, high }: Estimate, digits = 3): string {
   const [text, ...ends] = [value, low, high].map((number) => number?.toFixed(digits));
   return low === null ? text! : `${text} [${ends.join(", ")}]`;

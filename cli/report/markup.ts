@@ -1,10 +1,10 @@
 /**
- * Text inside SVG and HTML.
+ * Escaping of text in SVG and HTML.
  *
  * @module
  */
 
-/** Text as it stands between tags, or in an attribute within double quotes. */
+/** Escapes a text to stand between tags, or in an attribute within double quotes. */
 export function escapeMarkup(text: string): string {
   return text.replace(/[&<>"]/g, (sign) => `&#${sign.codePointAt(0)};`);
 }

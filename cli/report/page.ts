@@ -1,5 +1,5 @@
 /**
- * A run as one HTML page: it needs no other file, asks nothing of the network and runs no script.
+ * A run as one HTML page, which needs no other file, no network and no script.
  *
  * @module
  */
@@ -7,18 +7,18 @@ import type { Claim, Figure, Findings, Table } from "../experiments/experiment.t
 import type { Cell } from "./csv.ts";
 import { escapeMarkup } from "./markup.ts";
 
-/** What the page tells. */
+/** Contents of the page. */
 export interface Report {
   readonly name: string;
-  /** Where it stands in the paper. */
+  /** Section of the paper. */
   readonly source: string;
   readonly about: string;
   readonly findings: Findings;
   /** Parts that failed to train, and are in no mean. */
   readonly excluded: readonly Exclusion[];
-  /** As in `config.toml`. */
+  /** Settings, as in `config.toml`. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** As in `environment.json`. */
+  /** Environments, as in `environment.json`. */
   readonly environments: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -28,10 +28,10 @@ export interface Exclusion {
   readonly reason: string;
 }
 
-/** Rows of a table that the page shows; the rest is in the CSV file. */
+/** Most rows of a table that the page shows; all are in the CSV file. */
 const SHOWN_ROWS = 50;
 
-/** Draws the page. */
+/** Renders the page as HTML. */
 export function renderPage(report: Report): string {
   const { name, source, about, findings, excluded, settings, environments } = report;
   const text = escapeMarkup;
@@ -69,7 +69,7 @@ ${sections.join("")}</main>
 `;
 }
 
-/** Holds the page to its word, whatever stands in a figure. */
+/** Content security policy: neither network nor script, whatever stands in a figure. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 function section(title: string, content: string): string {
@@ -105,7 +105,7 @@ ${prefixIds(svg, name)}
 </figure>`;
 }
 
-/** Figures share one page's ids, which Vega counts from the same number in each. */
+/** Prefixes a figure's ids with its name, since Vega counts them from the same number in each figure of the page. */
 function prefixIds(svg: string, name: string): string {
   const prefix = `${name.replace(/\W/g, "_")}-`;
   return svg
@@ -137,7 +137,7 @@ ${body}</tbody>
 </div>`;
 }
 
-/** Four digits, whole numbers as they are. */
+/** Formats a number with four digits, a whole number with all of its own. */
 function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }

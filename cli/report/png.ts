@@ -1,16 +1,16 @@
 /**
- * SVG figures as PNG, with a font of our own: headless machines often have none.
+ * Rendering of SVG figures as PNG, with a font that comes along: headless machines often have none.
  *
  * @module
  */
 import { initWasm, Resvg } from "npm:@resvg/resvg-wasm@2.6.2";
-// brings the package onto the disk, where its font is read
+// imported to bring the package onto the disk, where its font is read
 import "npm:dejavu-fonts-ttf@2.37.3/package.json" with { type: "json" };
 
-/** Pixels of the PNG for one of the SVG: sharp on screens of high density. */
+/** Pixels of the PNG for one unit of the SVG: two are sharp on screens of high density. */
 const ZOOM = 2;
 
-/** The package's own names for the files are not exported as modules. */
+/** Files of the packages, which they do not export as modules. */
 const WASM = "npm:@resvg/resvg-wasm@2.6.2/index_bg.wasm";
 const FONTS = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) =>
   `npm:dejavu-fonts-ttf@2.37.3/ttf/${file}`

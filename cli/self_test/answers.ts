@@ -1,5 +1,5 @@
 /**
- * What is made of a kernel: integers, which have to be those that the float64 twins make of the device's own kernel.
+ * Checks of the analyses of a kernel: integers, which have to be those that the float64 twins find in the device's own kernel.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const NEAREST = 3;
 const THRESHOLDS = { threshold: 0.5, epsilon: 0.125 };
 
 /**
- * Every answer that is made of rows; without rows, or a kernel of numbers, there is nothing to compare, and all fail.
+ * Checks every analysis of rows; without rows, or with a kernel that is not finite, all checks fail.
  *
  * @param gram the kernel of the rows, `[N, N]`
  */

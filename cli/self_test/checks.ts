@@ -1,5 +1,5 @@
 /**
- * What a check of the self-test is, and when it passes.
+ * Checks of the self-test, and when they pass.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { compareNumbers } from "../../engine/reference/numbers.ts";
 
 /** One comparison with float64. */
 export interface Check {
-  /** Kernels that the number passed through, beyond those of the checks before. */
+  /** GPU kernels that the result passed through, beyond those of the checks before. */
   readonly kernels: string;
-  /** Largest difference relative to the largest number, or the share of integers that differ; NaN where a number is none. */
+  /** Largest difference relative to the largest element, or the share of integers that differ; NaN if a result is not finite. */
   readonly error: number;
   readonly passed: boolean;
 }
 
-/** Largest error relative to the largest number: sums of some hundred products in float32. */
+/** Largest relative error that passes, for sums of some hundred products in float32. */
 export const TOLERANCE = 1e-5;
 
-/** One check; a number that is none fails it. The kernels' names may depend on what was run. */
+/** Runs one check; a result that is not finite fails it. The names of the kernels may depend on what was run. */
 export async function check(
   kernels: string | (() => string),
   measure: () => Promise<number>,
@@ -35,14 +35,14 @@ export async function check(
   };
 }
 
-/** The largest error relative to the largest number; NaN where a number is none. */
+/** Largest error relative to the largest element; NaN if a result is not finite. */
 export function compare(got: ArrayLike<number>, needed: ArrayLike<number>): number {
   const largest = Array.from(needed).reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   const { excess } = compareNumbers(got, needed, () => largest);
   return excess < Infinity ? excess : NaN;
 }
 
-/** The share of numbers that differ. */
+/** Share of the elements that differ. */
 export function share(pairs: readonly (readonly [ArrayLike<number>, ArrayLike<number>])[]): number {
   const all = (side: 0 | 1) => pairs.flatMap((pair) => Array.from(pair[side]));
   const needed = all(1);

@@ -1,5 +1,5 @@
 /**
- * The samples and the networks of the self-test, and what the float64 twins say of them.
+ * Samples and networks of the self-test, and what the float64 twins compute for them.
  *
  * @module
  */
@@ -21,17 +21,20 @@ import type { Numbers } from "../../engine/reference/tensor.ts";
 
 /** Samples of the self-test: two panels of rows, the second ragged. */
 export const SAMPLES = 70;
-/** Of these the last are samples once more, every other one but for one pixel: a small error of a similarity says otherwise who is redundant. */
+/**
+ * Number of samples at the end that repeat earlier ones, every other one with a pixel changed: a small error of a similarity then changes which
+ * samples are redundant.
+ */
 const TWINS = 25;
 export const CLASSES = 10;
 
-/** A network and how the float64 twins see it. */
+/** A network, and its layers for the float64 twins. */
 export interface Probe {
   readonly definition: NetworkDefinition;
   readonly twin: readonly Layer[];
 }
 
-/** What most networks are made of. */
+/** Network of what most networks are made of: convolutions, maximum pooling, relu and a dense layer. */
 export const CONVOLUTIONS: Probe = {
   definition: {
     name: "probe",
@@ -53,11 +56,11 @@ export const CONVOLUTIONS: Probe = {
   ],
 };
 
-/** The layer that is sketched, and as many numbers as its sketch takes to lose nothing: of 5 x 3 x 3 inputs and a bias, and 6 outputs. */
+/** Layer that is sketched: 5 x 3 x 3 inputs and a bias, and 6 outputs. Its sketch below is long enough to lose nothing. */
 export const SKETCHED = "conv2";
 export const SKETCH = { dimension: 64 * 8, seed: 1 };
 
-/** The smooth activations over few pixels, without biases, which would hide what they make of small numbers. */
+/** Network of smooth activations over few pixels, without biases, which would hide errors at small inputs. */
 export const SMOOTH: Probe = {
   definition: {
     name: "smooth",
@@ -80,7 +83,7 @@ export const SMOOTH: Probe = {
   ],
 };
 
-/** Digits, the last of them others once more. */
+/** Draws digits, the last of which repeat the first. */
 export function drawSamples(): Dataset {
   const data = drawDigits("train", { size: SAMPLES - TWINS });
   const order = Array.from({ length: SAMPLES }, (_, n) => n % (SAMPLES - TWINS));
@@ -99,13 +102,13 @@ export function toNumbers(data: Dataset): Numbers {
   };
 }
 
-/** What float64 says of a network. */
+/** Results of a network in float64. */
 export interface Evaluation {
   /** `[N, C]`. */
   readonly logits: Float64Array;
   /** Signed projections, `[N][P]`. */
   readonly phi: Float64Array[];
-  /** Where a layer's parameters begin and end in them. */
+  /** Range of each layer's parameters in a projection, by the layer's name. */
   readonly offsets: ReadonlyMap<string, readonly [from: number, to: number]>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Rows and the kernel that they give, held against float64.
+ * Checks of rows, and of the kernel that they give, against float64.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { testAnswers } from "./answers.ts";
 import { type Check, check, compare } from "./checks.ts";
 import { type Evaluation, multiply, SAMPLES, SKETCH, SKETCHED } from "./probes.ts";
 
-/** Projects the samples; whoever gave this disposes the rows. */
+/** Function that projects the samples; whoever passes it disposes the rows. */
 type Project = (options?: ProjectOptions) => Promise<Rows>;
 
 /** A check, and the rows that it made before it ended. */
@@ -25,7 +25,7 @@ interface Made {
   readonly rows?: Rows;
 }
 
-/** Rows, their kernel, and what is made of it. */
+/** Checks rows, their kernel, and the analyses of it. */
 export async function testRows(
   engine: Engine,
   network: Network,
@@ -48,7 +48,7 @@ export async function testRows(
   ];
 }
 
-/** Rows as the engine makes them by itself. */
+/** Checks rows in the layout that the engine chooses by itself. */
 async function testPlain(
   project: Project,
   kappa: Float64Array,
@@ -69,7 +69,7 @@ async function testPlain(
   return { result, rows, gram };
 }
 
-/** Rows whose convolutions are factored too. */
+/** Checks rows whose convolutions are factored, too. */
 async function testFactored(project: Project, kappa: Float64Array): Promise<Made> {
   let rows: Rows | undefined;
   const result = await check("project_patches, sum_positions", async () => {
@@ -79,7 +79,7 @@ async function testFactored(project: Project, kappa: Float64Array): Promise<Made
   return { result, rows };
 }
 
-/** A sketch of one layer. */
+/** Checks a sketch of one layer. */
 async function testSketch(project: Project, { phi, offsets }: Evaluation): Promise<Check> {
   return await check("sum_products", async () => {
     const sketched = await project({

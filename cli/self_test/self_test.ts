@@ -1,5 +1,5 @@
 /**
- * The self-test of `lpntk doctor`: the test suite's comparison carried to the user's adapter, so it uses the suite's float64 twins.
+ * The self-test of `lpntk doctor`: the test suite's comparison with float64 twins, run on the user's adapter.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { testRows } from "./rows.ts";
 import { testTraining } from "./training.ts";
 
 /**
- * Holds every kernel that answers depend on against float64; of the Gram kernel's variants, the one that the engine uses.
+ * Compares every GPU kernel that results depend on with float64; of the Gram kernel's variants, the one that the engine uses.
  *
- * A number that is none fails its check, and with it those of what is made from it.
+ * A result that is not finite fails its check, and those of what is computed from it.
  *
  * @throws {DeviceError} if the device fails.
  */
@@ -39,12 +39,12 @@ export async function testKernels(engine: Engine): Promise<Check[]> {
     ),
     await testActivations(engine, smooth, data),
     ...await testRows(engine, network, data, exact),
-    // last, since it changes the network
+    // this check is the last, since it changes the network
     await testTraining(engine, network, data, weights),
   ];
 }
 
-/** Tanh and gelu, forward and back, at ordinary inputs and at some of 1e-6. */
+/** Checks tanh and gelu, forward and backward, at ordinary inputs and at inputs near 1e-6. */
 async function testActivations(engine: Engine, network: Network, data: Dataset): Promise<Check> {
   const weights = await network.weights();
   return await check("tanh, gelu", async () => {

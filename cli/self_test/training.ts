@@ -1,5 +1,5 @@
 /**
- * Training, held against float64: the loss of each sample, and what two steps change of the weights.
+ * Check of training against float64: the loss of each sample, and the change of the weights in two steps.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Numbers } from "../../engine/reference/tensor.ts";
 import { type Check, check, compare } from "./checks.ts";
 import { CONVOLUTIONS, SAMPLES, toNumbers } from "./probes.ts";
 
-/** Two steps of training over all samples, the second with a velocity; so long that weights' last digits do not count. */
+/** Options of two training steps over all samples, the second with a velocity; so large that the rounding of the weights does not count. */
 const STEPS = {
   epochs: 2,
   batch: "full",
@@ -19,7 +19,7 @@ const STEPS = {
   weightDecay: 0.01,
 } as const;
 
-/** Two steps of training: each sample's loss, and what they change of the weights. */
+/** Checks two steps of training: each sample's loss, and the change of the weights. */
 export async function testTraining(
   engine: Engine,
   network: Network,

@@ -93,7 +93,7 @@ const CALLS: readonly Mistake[] = [
     name: "prune without --method",
     call: "prune --data @/data --out @/out",
     code: USAGE,
-    says: ["--method"],
+    says: ["got no --method, need one of redundant, head, random"],
   },
   {
     name: "compare without an arm",
@@ -132,7 +132,7 @@ const CALLS: readonly Mistake[] = [
     name: "--per-class without labels",
     call: "cluster --kernel @/K.npy --per-class --out @/out",
     code: USAGE,
-    says: ["--per-class", "--labels"],
+    says: ["got --per-class with a kernel that has no labels", "add --labels labels.npy"],
   },
   {
     name: "--cross together with --split test",

@@ -288,7 +288,10 @@ Deno.test("experiments on images of nothing leave out what learnt nothing", asyn
   const clusters = await experiment(path, "clusters", `${SETTINGS(path)}${sizes}`);
   assert.deepEqual(
     [clusters.code, clusters.stderr],
-    [1, "lpntk: Cannot cluster: no network learnt anything\n"],
+    [
+      1,
+      "lpntk: Cannot cluster: got no network that learnt anything, need one; lower learningRate or raise epochs\n",
+    ],
   );
   const poison = await experiment(
     path,

@@ -169,7 +169,7 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   await succeed(gram("a/weights.safetensors"));
   const said = [
     `lpntk: took 'module._orig_mod.' off every name in ${path}/wrapped.safetensors`,
-    `lpntk: left out of ${path}/wrapped.safetensors what is no floating-point number and not the network's: module._orig_mod.mask`,
+    `lpntk: left out of ${path}/wrapped.safetensors what is neither floating-point nor the network's: module._orig_mod.mask`,
   ];
   await succeed(gram("wrapped.safetensors"), said);
   const kernels = await Promise.all(
@@ -243,7 +243,7 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   assert.ok(similarity.some((value) => value !== 0));
   assert.match(
     await succeed(["plan", ...model, "--samples", "9", "--layers", "fc1"]),
-    /numbers a sample.*\n +fc1 .*\ntiles/,
+    /floats a sample.*\n +fc1 .*\ntiles/,
   );
   const stored = [
     "relate",

@@ -57,7 +57,7 @@ Deno.test("whatever comes from a sketched kernel says how far off it is", async 
   const estimate = await readArray(`${path}/estimate.npy`, Float32Array, shape);
   const expected = judge(exact, estimate);
   assert.ok(expected.error > 0.01 && expected.error < 0.5, `${expected.error}`);
-  const line = `estimated from 100 random projections of 837 numbers a sample: off by ${
+  const line = `estimated from 100 random projections of 837 floats a sample: off by ${
     (100 * expected.error).toPrecision(2)
   }% of sqrt(k(x,x) k(x',x')), root mean square over 210 pairs computed exactly; mean error ${
     (100 * expected.bias).toPrecision(2)

@@ -1,5 +1,5 @@
 /**
- * What `clusters` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `clusters` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { claimDirection, claimNumber, claimSide, listDifferences } from "../shar
 import { countSizes, type Division, INTERVAL, type Part } from "./divisions.ts";
 import { PAPER_SETTINGS, type Settings } from "./settings.ts";
 
-/** Share of the 10% easiest samples in the head. */
+/** Share of the 10% easiest samples that the paper finds in the head. */
 const PAPER_SHARE = { mnist: 0.72, cifar10: 0.8 };
 
-/** The claims on every clustering. */
+/** Claims about every clustering. */
 export function claimClusters(settings: Settings, divisions: readonly Division[]): Claim[] {
   const differences = listDifferences(settings, findReported(PAPER_SETTINGS, settings.data));
   return divisions.flatMap((division) => [
@@ -69,7 +69,7 @@ function claimHardest({ name, all, hardest }: Division, share: number): Claim {
   });
 }
 
-/** A part's share in the head beside that of all samples. */
+/** Compares a part's share in the head with that of all samples. */
 function compare({ inHead, expected }: Part, all: number) {
   return {
     paper: "samples in the largest clusters are easier to learn",
@@ -96,7 +96,7 @@ function claimShare(
   });
 }
 
-/** What a reader must know; difficulty is an average over `networks`. */
+/** Notes for the reader; difficulty is an average over `networks`. */
 export function noteClusters({ epochs, validationSize }: Settings, networks: number): string[] {
   return [
     `Difficulty is each sample's cross-entropy summed over ${epochs} epochs, averaged over ${networks} networks; the kernel is that of the network that does best on ${validationSize} validation samples, at its best epoch.`,

@@ -11,7 +11,7 @@ import { drawShares, drawSizes, tabulateDivisions } from "./figures.ts";
 import { averageDifficulty, clusterAll, findAccuracy, trainSeeds } from "./measure.ts";
 import { BY_DATA, PAPER, QUICK, SETTINGS } from "./settings.ts";
 
-/** Section 3.4. */
+/** Experiment of section 3.4. */
 export const clusters: Experiment<typeof SETTINGS> = {
   name: "clusters",
   source: "section 3.4, algorithm 3",

@@ -1,5 +1,5 @@
 /**
- * How many of the easy and of the hard samples a clustering has in its head.
+ * Shares of the easy and of the hard samples in a clustering's head.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { estimateShare } from "../../report/intervals.ts";
 import { type Estimate, summarise } from "../../report/statistics.ts";
 import type { Clustering } from "./measure.ts";
 
-/** What a clustering says about easy and hard samples. */
+/** A clustering, with the shares of easy and hard samples in its head. */
 export interface Division extends Clustering {
   readonly name: string;
-  /** The head's share of all samples. */
+  /** Share of all samples that are in the head. */
   readonly all: number;
   readonly easiest: Part;
   readonly hardest: Part;
@@ -19,17 +19,17 @@ export interface Division extends Clustering {
 
 /** The easiest or hardest samples. */
 export interface Part {
-  /** Their share in the head, with its 95% interval (Clopper and Pearson). */
+  /** Share of them that are in the head, with its 95% interval (Clopper and Pearson). */
   readonly inHead: Estimate;
-  /** That share, were they drawn at random from each class, as many as they are of it. */
+  /** Expected share if as many samples of each class were drawn at random. */
   readonly expected: number;
 }
 
-/** What {@linkcode Part.inHead} has for an interval, in words. */
+/** Kind of the interval of {@linkcode Part.inHead}, in words. */
 export const INTERVAL = "95% interval (Clopper and Pearson)";
 
 /**
- * Looks up the easiest and the hardest samples in a clustering.
+ * Counts how many of the easiest and of the hardest samples are in a clustering's head.
  *
  * @param difficulty `[N]`
  * @param share of the samples that is called the easiest, and the hardest
@@ -61,7 +61,7 @@ export function divide(
   };
 }
 
-/** Clusters beside the head, by whether they hold more than one sample. */
+/** Counts the clusters beside the head that hold several samples, and those that hold one. */
 export function countSizes({ sizes, headCount }: Clustering) {
   const several = sizes.filter((size) => size > 1).length;
   return {

@@ -13,7 +13,7 @@ function percent(share: number): string {
 }
 
 /**
- * What is in the heads.
+ * Table of what the heads hold.
  *
  * @param share of the samples that is called the easiest, and the hardest
  */
@@ -37,11 +37,11 @@ export function tabulateDivisions(divisions: readonly Division[], share: number)
   };
 }
 
-/** Sizes of the clusters, of `count` samples together. */
+/** Figure of the clusters' sizes, of `count` samples together. */
 export async function drawSizes(divisions: readonly Division[], count: number): Promise<Figure> {
   const lines = divisions.map(({ name, sizes }) => ({
     name,
-    // of equal sizes the first and the last draw the same line
+    // of a run of equal sizes the first and the last draw the same line
     points: sizes.map((size, i) => ({ x: i + 1, y: size })).filter(({ y }, i) =>
       y !== sizes[i - 1] || y !== sizes[i + 1]
     ),
@@ -58,7 +58,7 @@ export async function drawSizes(divisions: readonly Division[], count: number): 
   };
 }
 
-/** Shares in the head as bars; `share` is as in {@linkcode tabulateDivisions}. */
+/** Figure of the shares in the head, as bars; `share` is as in {@linkcode tabulateDivisions}. */
 export async function drawShares(divisions: readonly Division[], share: number): Promise<Figure> {
   return {
     name: "shares",

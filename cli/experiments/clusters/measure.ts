@@ -1,5 +1,5 @@
 /**
- * The networks whose training says how difficult samples are, and the clusterings under the best one's kernel.
+ * Networks whose training measures how difficult samples are, and the clusterings under the best one's kernel.
  *
  * @module
  */
@@ -27,9 +27,9 @@ export interface Clustering {
   readonly scope: typeof SCOPES[number];
   /** Samples in each cluster, the largest first. */
   readonly sizes: readonly number[];
-  /** Clusters that together are the head: one, or one for each class. */
+  /** Number of clusters that together are the head: one, or one for each class. */
   readonly headCount: number;
-  /** Whether a sample is in the head, `[N]`. */
+  /** Whether each sample is in the head, `[N]`. */
   readonly isHead: readonly boolean[];
 }
 
@@ -48,7 +48,9 @@ export async function trainSeeds(
     if (network) trained.push(network);
   }
   if (trained.length === 0) {
-    throw new NonFiniteError("Cannot cluster: no network learnt anything");
+    throw new NonFiniteError(
+      "Cannot cluster: got no network that learnt anything, need one; lower learningRate or raise epochs",
+    );
   }
   return trained;
 }

@@ -11,7 +11,7 @@ export const SETTINGS = z.strictObject({
   data: setting.data(),
   model: setting.model().default("lenet5"),
   trainSize: setting.count().default(10_000),
-  /** Training samples after those, which choose the epoch and the seed that the kernel is taken from. */
+  /** Validation samples, which choose the epoch and the seed of the network whose kernel is taken. */
   validationSize: setting.count().default(1000),
   /** Networks over which difficulty is averaged. */
   seeds: setting.count().default(3),
@@ -29,7 +29,7 @@ export const SETTINGS = z.strictObject({
 
 export type Settings = z.output<typeof SETTINGS>;
 
-/** The whole training set; the paper does not say how much of it validates, nor how it trains for this section. */
+/** Settings of the paper: the whole training set. The paper does not say how much of it validates, nor how it trains for this section. */
 export const PAPER_SETTINGS = {
   mnist: { ...PAPER_NETWORKS.mnist, trainSize: 55_000, validationSize: 5000 },
   cifar10: { ...PAPER_NETWORKS.cifar10, trainSize: 45_000, validationSize: 5000 },

@@ -1,5 +1,5 @@
 /**
- * What `control` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `control` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { claimDirection, claimSide } from "../shared/verdict.ts";
 import type { Arm } from "./companies.ts";
 import type { Settings } from "./settings.ts";
 
-/** How ratios of difficulties are judged. */
+/** Interval and bound by which ratios of difficulties are judged. */
 const JUDGED = { interval: "95% interval of the ratio over targets", bound: 1 } as const;
 
 /**
- * The claims on the three relations.
+ * Claims about the three relations.
  *
- * @param ratios difficulty over that with random samples
+ * @param ratios difficulty relative to that with random samples
  * @param relations mean relation to the targets
  */
 export function claimControl(
@@ -56,7 +56,7 @@ export function claimControl(
   ];
 }
 
-/** What a reader must know. */
+/** Notes for the reader. */
 export function noteControl({ kernelEpochs }: Settings): string[] {
   return [
     "The paper describes no such experiment; the claims are its definitions of the three relations, put to the test.",

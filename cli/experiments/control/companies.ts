@@ -18,7 +18,7 @@ import { mapKeys } from "../shared/records.ts";
 import { offsetSeed } from "../shared/settings.ts";
 import type { Settings } from "./settings.ts";
 
-/** Training sets of a target, by what is added to them. */
+/** Training sets of a target, by the samples that are added to them. */
 export const ARMS = ["interchangeable", "random", "unrelated", "contradictory"] as const;
 export type Arm = typeof ARMS[number];
 
@@ -30,9 +30,9 @@ export interface Company {
 }
 
 /**
- * Samples of the wanted classes, labelled 0, 1, ... in the order of the setting.
+ * Draws samples of the wanted classes, labelled 0, 1, ... in the order of the setting.
  *
- * @throws {SettingError} if the settings do not go together, or with the data.
+ * @throws {SettingError} if the settings do not go together, or not with the data.
  */
 export function takePool(whole: Dataset, settings: Settings): Dataset {
   const { classes, poolSize, targets, baseSize, added, sampleSeed: seed } = settings;
@@ -52,12 +52,12 @@ export function takePool(whole: Dataset, settings: Settings): Dataset {
   return createDataset({ ...samples, labels, classes: classes.length });
 }
 
-/** Samples of the pool by what they are for. */
+/** Samples of the pool, by their purpose. */
 export interface Parts {
   readonly targets: readonly number[];
-  /** Those that every training set holds. */
+  /** Samples that every training set holds. */
   readonly base: readonly number[];
-  /** Those that may be added. */
+  /** Samples that may be added. */
   readonly free: readonly number[];
 }
 
@@ -70,7 +70,7 @@ export function dividePool({ poolSize, targets: count, baseSize, seed }: Setting
   return { targets, base, free };
 }
 
-/** The pool under the kernel. */
+/** Rows of the pool, which give its kernel. */
 export interface Kernel {
   readonly rows: Rows;
   /** Self-similarities, `[N]`. */
@@ -78,7 +78,7 @@ export interface Kernel {
 }
 
 /**
- * The samples of `free` that are most interchangeable with the target, unrelated and contradictory to it, and as many at random.
+ * Finds the samples of `free` that are most interchangeable with the target, unrelated and contradictory to it, and as many at random.
  *
  * @param own row of the target
  */
@@ -90,7 +90,7 @@ export async function findCompanies(
   { added, seed }: Settings,
 ): Promise<Record<Arm, Company>> {
   const similarity = await computeGram(own, rows);
-  // both quotients of appendix C are at least t in size where the smaller one is
+  // both ratios of appendix C are at least t in size if the smaller one is
   const relate = (other: number) => similarity[other] / Math.max(self[target], self[other]);
   const stray = (other: number) =>
     Math.abs(similarity[other]) / Math.min(self[target], self[other]);

@@ -12,7 +12,7 @@ import { drawRatios, drawTargets, tabulateTargets } from "./figures.ts";
 import { averageRelation, estimateRatio, watchTargets } from "./measure.ts";
 import { QUICK, SETTINGS } from "./settings.ts";
 
-/** The authors' own extra. */
+/** Experiment of the authors' code, which the paper does not describe. */
 export const control: Experiment<typeof SETTINGS> = {
   name: "control",
   source: "section 3.1; an extra of the authors' code",

@@ -12,7 +12,7 @@ import { type Arm, ARMS } from "./companies.ts";
 import type { Watched } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
-/** Every target in every company. */
+/** Table of every target in every company. */
 export function tabulateTargets(
   watched: readonly Watched[],
   pool: Dataset,
@@ -35,7 +35,7 @@ export function tabulateTargets(
   };
 }
 
-/** Difficulties over those with random company, as bars; `targets` were watched. */
+/** Figure of the difficulties relative to those with random company, as bars; `targets` were watched. */
 export async function drawRatios(
   ratios: Readonly<Record<Arm, Estimate>>,
   targets: number,
@@ -57,7 +57,7 @@ export async function drawRatios(
   };
 }
 
-/** Difficulty of every target in every company. */
+/** Figure of the difficulty of every target in every company. */
 export async function drawTargets(
   watched: readonly Watched[],
   { seeds }: Settings,

@@ -1,5 +1,5 @@
 /**
- * How difficult each target is to learn beside each company.
+ * Difficulty of each target beside each company.
  *
  * @module
  */
@@ -19,15 +19,15 @@ import { createNetwork, type Trained, trainOnce } from "../shared/training.ts";
 import { type Arm, ARMS, type Company, dividePool, findCompanies } from "./companies.ts";
 import type { Settings } from "./settings.ts";
 
-/** What became of one target. */
+/** One target's difficulties. */
 export interface Watched {
   readonly target: number;
   readonly label: number;
-  /** By arm; difficulties in nats, one a seed. */
+  /** Company and difficulties by arm; difficulties in nats, one for each seed. */
   readonly arms: Readonly<Record<Arm, Company & { readonly difficulty: readonly number[] }>>;
 }
 
-/** Learns every target in every company; those that fail to be learnt are left out. */
+/** Trains on every target in every company; targets that fail to train are left out. */
 export async function watchTargets(run: Run<Settings>, pool: Dataset): Promise<Watched[]> {
   const { settings, engine, definition } = run;
   const { weights } = await trainKernelNetwork(run, pool);
@@ -50,7 +50,11 @@ export async function watchTargets(run: Run<Settings>, pool: Dataset): Promise<W
     if (typeof outcome === "string") run.exclude(`target ${target}`, outcome);
     else watched.push(outcome);
   }
-  if (watched.length === 0) throw new NonFiniteError("Cannot compare: no target was learnt");
+  if (watched.length === 0) {
+    throw new NonFiniteError(
+      "Cannot compare: got no target that was learnt, need one; lower learningRate",
+    );
+  }
   return watched;
 }
 
@@ -59,7 +63,9 @@ async function trainKernelNetwork(run: Run<Settings>, pool: Dataset): Promise<Tr
   const options = { epochs, batch: 64, learningRate: 0.02 };
   const trained = await trainOnce(run, { name: "kernel", data: pool, seed, ...options });
   if (trained) return trained;
-  throw new NonFiniteError("Cannot take the kernel: its network failed to train");
+  throw new NonFiniteError(
+    "Cannot take the kernel: got a network that failed to train, need one that learns; raise kernelEpochs",
+  );
 }
 
 async function watchTarget(
@@ -92,7 +98,7 @@ async function watchTarget(
   return { target, label: pool.labels[target], arms };
 }
 
-/** Geometric mean over targets of an arm's difficulty over that of the random one, each averaged over the seeds. */
+/** Geometric mean over targets of an arm's difficulty relative to that of the random arm, each averaged over the seeds. */
 export function estimateRatio(watched: readonly Watched[], arm: Arm): Estimate {
   const mean = (values: readonly number[]) => summarise(values).mean!;
   const { value, low, high } = estimateMean(

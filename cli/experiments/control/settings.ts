@@ -18,7 +18,7 @@ export const SETTINGS = z.strictObject({
   targets: setting.count().default(20),
   /** Samples that every training set of a target has in common, drawn at random. */
   baseSize: setting.count().default(60),
-  /** Samples that are added. */
+  /** Number of samples that are added. */
   added: setting.count().default(10),
   /** Networks of each training set. */
   seeds: setting.count().default(3),

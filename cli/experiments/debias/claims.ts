@@ -1,5 +1,5 @@
 /**
- * What `debias` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `debias` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Settings } from "./settings.ts";
 const PAPER_TESTS = { mnist: "t(19) = -3.205, p = 0.005", cifar10: "t(19) = -3.996, p = 0.003" };
 
 /**
- * The claims on the pruned set.
+ * Claims about the pruned set.
  *
  * @param size samples that pruning keeps
  */
@@ -54,7 +54,7 @@ function claimRemoved(settings: Settings, size: number): Claim {
   });
 }
 
-/** What a reader must know; `rest` samples are not redundant, `head` of them in head clusters. */
+/** Notes for the reader; `rest` samples are not redundant, `head` of them in head clusters. */
 export function noteDebias(settings: Settings, rest: number, head: number): string[] {
   const { trainSize, rule, perClass, scoreSeeds, scoreEpochs } = settings;
   return [

@@ -10,7 +10,7 @@ import { drawDebias, tabulateDebias } from "./figures.ts";
 import { chooseArms } from "./measure.ts";
 import { BY_DATA, PAPER, QUICK, SETTINGS } from "./settings.ts";
 
-/** Section 4.3. */
+/** Experiment of section 4.3. */
 export const debias: Experiment<typeof SETTINGS> = {
   name: "debias",
   source: "section 4.3, figure 3",

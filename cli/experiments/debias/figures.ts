@@ -8,7 +8,7 @@ import type { Figure, Table } from "../experiment.ts";
 import { drawSubsets, type Pair, tabulateArms, tabulateTests } from "../shared/arms.ts";
 import type { Settings } from "./settings.ts";
 
-/** What pruning leaves, and how well every arm learns from it; `rest` samples are not redundant, `size` are kept. */
+/** Tables of what pruning leaves, and of how well every arm learns from it; `rest` samples are not redundant, `size` are kept. */
 export function tabulateDebias(
   { trainSize: count }: Settings,
   results: readonly ArmResult[],
@@ -32,7 +32,7 @@ export function tabulateDebias(
   ];
 }
 
-/** The whole set beside lpNTK's choice and a random one, then every choice of `size` samples. */
+/** Figures of the whole set beside lpNTK's choice and a random one, and of every choice of `size` samples. */
 export async function drawDebias(
   settings: Settings,
   results: readonly ArmResult[],

@@ -1,5 +1,5 @@
 /**
- * Which samples are kept: by section 4.3 of the paper, at random, and by the scores of others.
+ * Choice of the samples that are kept: by section 4.3 of the paper, at random, and by the scores of others.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { chooseTraining, type SubsetData, trainKernelNetwork } from "../shared/s
 import { createNetwork } from "../shared/training.ts";
 import type { Settings } from "./settings.ts";
 
-/** What each score's arm is called. */
+/** Name of each score's arm. */
 const SCORES = {
   el2n: "highest EL2N",
   grand: "highest GraNd",
@@ -32,7 +32,7 @@ const SCORES = {
 type Score = keyof typeof SCORES;
 const SCORE_KEYS = listKeys(SCORES);
 
-/** What is left of the training set, and its clusters. */
+/** Samples that are left of the training set, and their clusters. */
 export interface Rest {
   /** Samples that are not redundant. */
   readonly rest: readonly number[];
@@ -42,7 +42,7 @@ export interface Rest {
 /** The arms that are compared, and what they were chosen by. */
 export interface Choice extends Rest {
   readonly arms: readonly Arm[];
-  /** Samples of every arm but the whole set. */
+  /** Number of samples of every arm but the whole set. */
   readonly size: number;
 }
 
@@ -143,13 +143,13 @@ async function countForgettings(
       epochs: settings.epochs,
       onProgress,
     });
-    // JSON knows no infinity
+    // null stands for infinity, which JSON does not have
     return Array.from(forgettings, (events) => Number.isFinite(events) ? events : null);
   });
   return forgettings.map((events) => events ?? Infinity);
 }
 
-/** The samples that k-center greedy chooses by the features of the kernel's network. */
+/** Chooses samples by k-center greedy among the features of the kernel's network. */
 async function chooseCover(
   { engine, definition, step }: Run<Settings>,
   train: Dataset,

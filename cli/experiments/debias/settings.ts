@@ -24,10 +24,10 @@ export const SETTINGS = z.strictObject({
 
 export type Settings = z.output<typeof SETTINGS>;
 
-/** What the quick settings override of those that subset experiments share. */
+/** Overrides by the quick settings of those that subset experiments share. */
 const OWN_QUICK = { rule: "later", scoreSeeds: 1, seeds: 2 } as const;
 
-/** What the paper's settings override of them. */
+/** Overrides by the paper's settings. */
 const OWN_PAPER = { rule: "later", scoreSeeds: 10 } as const;
 
 const { mnist, cifar10 } = SUBSET_BASES;

@@ -1,5 +1,5 @@
 /**
- * What `difficulty` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `difficulty` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { claimDirection } from "../shared/verdict.ts";
 import type { Comparison } from "./comparisons.ts";
 
 /**
- * The claims on how rho runs over the size of the subsets.
+ * Claims about rho over the size of the subsets.
  *
  * @param comparisons from the largest subsets to the smallest
  */
@@ -62,7 +62,7 @@ function showInterval(comparison: Comparison): string {
   return `${showRho(comparison)} [${rho?.low?.toFixed(3) ?? "-"}, ${rho?.high?.toFixed(3) ?? "-"}]`;
 }
 
-/** What a reader must know. */
+/** Notes for the reader. */
 export const NOTES = [
   "Algorithm 1 lists a step for each sample, and adds the gradient; section 3.2 says full-batch gradient descent. We descend on the full batch, as the text says.",
   "The paper gives neither epochs, learning rate nor hidden units; ours are in the configuration, and all models of a run share them and their first parameters.",

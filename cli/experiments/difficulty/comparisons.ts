@@ -1,5 +1,5 @@
 /**
- * How much difficulty in subsets has to do with that on the whole set.
+ * Correlation of difficulty in subsets with that on the whole set.
  *
  * @module
  */
@@ -12,11 +12,11 @@ export interface Comparison {
   readonly difficulties: Difficulties;
   /** Pearson's rho over the samples whose models trained, with its 95% interval. */
   readonly rho: Estimate | null;
-  /** The same of what is left of either difficulty when its class's mean is taken away. */
+  /** The same after each class's mean is subtracted from either difficulty. */
   readonly rhoWithinClasses: Estimate | null;
 }
 
-/** Correlates two difficulties where there are both. */
+/** Correlates two difficulties over the samples that have both. */
 export function compareDifficulties(
   whole: Difficulties,
   difficulties: Difficulties,
@@ -32,7 +32,7 @@ export function compareDifficulties(
   };
 }
 
-/** Values less the mean of their class. */
+/** Subtracts from every value the mean of its class. */
 function centerClasses(values: readonly number[], classes: readonly number[]): number[] {
   const byClass = Map.groupBy(values.keys(), (i) => classes[i]);
   const means = new Map(

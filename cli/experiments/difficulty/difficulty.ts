@@ -1,6 +1,6 @@
 /**
- * Learning difficulty on the whole set and on subsets of it (section 3.2, algorithm 1, figure 1): the fewer samples a model sees, the less its
- * samples' difficulties have to do with those on the whole.
+ * Learning difficulty on the whole set and on subsets of it (section 3.2, algorithm 1, figure 1): the fewer samples a model sees, the less their
+ * difficulties correlate with those on the whole set.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { drawDifficulties, drawRho, tabulateDifficulties, tabulateRho } from "./
 import { chooseSamples, measureSubsets, measureWhole } from "./measure.ts";
 import { checkSizes, QUICK, SETTINGS } from "./settings.ts";
 
-/** Section 3.2. */
+/** Experiment of section 3.2. */
 export const difficulty: Experiment<typeof SETTINGS> = {
   name: "difficulty",
   source: "section 3.2, algorithm 1, figure 1",
@@ -26,7 +26,7 @@ export const difficulty: Experiment<typeof SETTINGS> = {
     checkSizes(run.settings, labels.length);
     const whole = await measureWhole(run, samples);
     const comparisons: Comparison[] = [];
-    // the largest first: it is the nearest to the whole
+    // the largest first, which is the nearest to the whole set
     for (const size of run.settings.subsetSizes.toSorted((a, b) => b - a)) {
       const difficulties = await measureSubsets(run, samples, size);
       comparisons.push({ size, difficulties, ...compareDifficulties(whole, difficulties, labels) });

@@ -9,7 +9,7 @@ import type { Figure, Table } from "../experiment.ts";
 import type { Comparison } from "./comparisons.ts";
 import type { Difficulties } from "./measure.ts";
 
-/** Correlations by size, for subsets of `count` samples. */
+/** Table of the correlations by size, for subsets of `count` samples. */
 export function tabulateRho(comparisons: readonly Comparison[], count: number): Table {
   return {
     name: "rho",
@@ -27,7 +27,7 @@ export function tabulateRho(comparisons: readonly Comparison[], count: number): 
   };
 }
 
-/** Every sample's difficulties. */
+/** Table of every sample's difficulties. */
 export function tabulateDifficulties(
   samples: Dataset,
   whole: Difficulties,
@@ -50,7 +50,7 @@ export function tabulateDifficulties(
   };
 }
 
-/** The paper's figure 1. */
+/** Figure 1 of the paper. */
 export async function drawDifficulties(
   { labels, classes }: Dataset,
   whole: Difficulties,
@@ -76,7 +76,7 @@ export async function drawDifficulties(
   };
 }
 
-/** Correlations over the size. */
+/** Figure of the correlations over the size. */
 export async function drawRho(comparisons: readonly Comparison[]): Promise<Figure> {
   const lines = [
     { name: "all samples", points: listPoints(comparisons, "rho") },

@@ -13,7 +13,7 @@ import type { Settings } from "./settings.ts";
 export type Difficulties = readonly (number | null)[];
 
 /**
- * As many samples of each of the first classes, drawn at random.
+ * Draws equally many samples of each of the first classes.
  *
  * @throws {SettingError} if there are fewer classes, or one has too few samples.
  */
@@ -30,7 +30,7 @@ export async function chooseSamples(run: Run<Settings>): Promise<Dataset> {
 }
 
 /**
- * Difficulties in the model of all samples.
+ * Measures the difficulties in the model of all samples.
  *
  * @throws {Error} if it diverged: there is nothing to compare with.
  */
@@ -39,11 +39,11 @@ export async function measureWhole(run: Run<Settings>, data: Dataset): Promise<D
   const whole = await measure(run, data, count);
   if (!whole.includes(null)) return whole;
   throw new Error(
-    `Cannot compare difficulties: the model of all ${count} samples diverged; lower the learning rate, ${run.settings.learningRate} now`,
+    `Cannot compare difficulties: got a diverged model of all ${count} samples, need one that converges; lower learningRate, ${run.settings.learningRate} now`,
   );
 }
 
-/** Difficulties in subsets of one size; models that diverged are left out. */
+/** Measures the difficulties in subsets of one size; models that diverged are left out. */
 export async function measureSubsets(
   run: Run<Settings>,
   data: Dataset,
@@ -55,7 +55,7 @@ export async function measureSubsets(
   return difficulties;
 }
 
-/** Each sample's difficulty in the model of its subset; all models begin with the same parameters. */
+/** Measures each sample's difficulty in the model of its subset; all models begin with the same parameters. */
 async function measure(run: Run<Settings>, data: Dataset, size: number): Promise<Difficulties> {
   return await run.step(
     `subsets_of_${size}`,
@@ -79,8 +79,8 @@ async function trainOnSubsets(
   });
   const difficulties = new Array<number | null>(data.labels.length);
   for (const [model, subset] of subsets.entries()) {
-    for (const [place, sample] of subset.entries()) {
-      const value = difficulty[model * size + place];
+    for (const [position, sample] of subset.entries()) {
+      const value = difficulty[model * size + position];
       difficulties[sample] = Number.isFinite(value) ? value : null;
     }
   }

@@ -10,7 +10,7 @@ import * as setting from "../shared/settings.ts";
 export const SETTINGS = z.strictObject({
   data: setting.data(),
   model: setting.model().default("mlp"),
-  /** The first classes of the data set, as many. */
+  /** Number of classes, the first ones of the data set. */
   classes: setting.count().min(2).default(4),
   samplesPerClass: setting.count().default(500),
   /** Samples of a subset, the paper's X. */

@@ -1,5 +1,5 @@
 /**
- * What `extreme` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `extreme` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type Case, type PairRun, sumLosses } from "./measure.ts";
 /** Loss of a guess between two classes, in nats. */
 const CHANCE = Math.log(2);
 
-/** The claims on both cases. */
+/** Claims about both cases. */
 export function claimExtreme(pairs: Readonly<Record<Case, readonly PairRun[]>>): Claim[] {
   const [same, different] = [pairs["same label"], pairs["different labels"]];
   return [
@@ -24,7 +24,7 @@ export function claimExtreme(pairs: Readonly<Record<Case, readonly PairRun[]>>):
   ];
 }
 
-/** What the paper says of every pair: its relation, for any network. */
+/** Claim that every pair has the relation that the paper derives for any network. */
 function claimRelation(what: string, runs: readonly PairRun[], wanted: Relation): Claim {
   const found = runs.filter(({ relation }) => relation === wanted).length;
   return claimDirection({
@@ -93,7 +93,7 @@ function sayShare(count: number, every: number): string {
   return `${count} of ${every} pairs`;
 }
 
-/** What a reader must know. */
+/** Notes for the reader. */
 export const NOTES = [
   "The paper gives no image, network or learning rate for this example; ours are in the configuration.",
   "With K = 2 the sign vectors of the two labels are each other's negative, so the second case's similarity is exactly that of the first with the sign changed, for any network.",

@@ -10,7 +10,7 @@ import { drawLosses, tabulatePairs } from "./figures.ts";
 import { learnCases, sumLosses } from "./measure.ts";
 import { QUICK, SETTINGS } from "./settings.ts";
 
-/** Appendix D.1. */
+/** Experiment of appendix D.1. */
 export const extreme: Experiment<typeof SETTINGS> = {
   name: "extreme",
   source: "appendix D.1",

@@ -8,7 +8,7 @@ import { summarise } from "../../report/statistics.ts";
 import type { Figure, Table } from "../experiment.ts";
 import { type Case, CASES, type PairRun, sumLosses } from "./measure.ts";
 
-/** Every pair of both cases. */
+/** Table of every pair of both cases. */
 export function tabulatePairs(pairs: Readonly<Record<Case, readonly PairRun[]>>): Table {
   return {
     name: "pairs",
@@ -26,13 +26,13 @@ export function tabulatePairs(pairs: Readonly<Record<Case, readonly PairRun[]>>)
   };
 }
 
-/** Losses over the rounds. */
+/** Figure of the losses over the rounds. */
 export async function drawLosses(
   pairs: Readonly<Record<Case, readonly PairRun[]>>,
 ): Promise<Figure> {
   const lines = CASES.flatMap((name) =>
-    ["first", "second"].map((place, i) => ({
-      name: `${name}, ${place}`,
+    ["first", "second"].map((sample, i) => ({
+      name: `${name}, ${sample}`,
       points: averageLosses(pairs[name], i),
     }))
   );
@@ -49,9 +49,9 @@ export async function drawLosses(
 }
 
 /** Mean loss over the pairs in each round, with one standard deviation on either side. */
-function averageLosses(runs: readonly PairRun[], place: number): LinePoint[] {
+function averageLosses(runs: readonly PairRun[], sample: number): LinePoint[] {
   return runs[0].losses.map((_, round) => {
-    const { mean, standardDeviation } = summarise(runs.map(({ losses }) => losses[round][place]));
+    const { mean, standardDeviation } = summarise(runs.map(({ losses }) => losses[round][sample]));
     const spread = standardDeviation ?? 0;
     return { x: round + 1, y: mean!, low: mean! - spread, high: mean! + spread };
   });

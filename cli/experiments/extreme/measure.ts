@@ -18,21 +18,21 @@ import { offsetSeed } from "../shared/settings.ts";
 import { createNetwork } from "../shared/training.ts";
 import type { Settings } from "./settings.ts";
 
-/** The samples' labels, by what the paper says of them. */
+/** Labels of the two samples in each case of the paper. */
 const LABELS = { "same label": [0, 0], "different labels": [0, 1] } as const;
 export type Case = keyof typeof LABELS;
 export const CASES = listKeys(LABELS);
 
-/** What one pair did. */
+/** Losses and relation of one pair. */
 export interface PairRun {
-  /** Loss of each sample as its turn came, `[round][first, second]`, in nats. */
+  /** Loss of each sample at its turn, before its update, `[round][first, second]`, in nats. */
   readonly losses: readonly (readonly [number, number])[];
   readonly relation: Relation;
-  /** Similarity of the two over the root of their self-similarities, before training. */
+  /** Similarity of the two over the root of the product of their self-similarities, before training. */
   readonly cosine: number;
 }
 
-/** Learns every pair of both cases. */
+/** Trains on every pair of both cases. */
 export async function learnCases(
   run: Run<Settings>,
   data: Dataset,
@@ -64,7 +64,7 @@ async function learnPairs(
   return runs;
 }
 
-/** Learns the two samples in turn, one update each. */
+/** Trains on the two samples in turn, one update each. */
 async function learnPair(run: Run<Settings>, pair: Dataset, seed: number): Promise<PairRun> {
   const { engine, settings: { rounds, learningRate } } = run;
   using network = createNetwork(run, pair, seed);
@@ -91,7 +91,7 @@ async function learnPair(run: Run<Settings>, pair: Dataset, seed: number): Promi
 
 /** Difficulties of the first and the second sample of each pair, in nats (section 3.2). */
 export function sumLosses(runs: readonly PairRun[]): [number, number][] {
-  const sum = (losses: PairRun["losses"], place: number) =>
-    losses.reduce((total, turn) => total + turn[place], 0);
+  const sum = (losses: PairRun["losses"], sample: number) =>
+    losses.reduce((total, turn) => total + turn[sample], 0);
   return runs.map(({ losses }) => [sum(losses, 0), sum(losses, 1)]);
 }

@@ -9,7 +9,7 @@ import * as setting from "../shared/settings.ts";
 export const SETTINGS = z.strictObject({
   data: setting.data(),
   model: setting.model().default("mlp"),
-  /** Images that are tried one after another, drawn from the training set; each with a network of its own seed. */
+  /** Number of images, drawn from the training set; each is learnt by a network of its own seed. */
   images: setting.count().default(10),
   /** Times that each of the two samples is learnt. */
   rounds: setting.count().default(50),

@@ -1,5 +1,5 @@
 /**
- * What `forgetting` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `forgetting` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -16,20 +16,20 @@ const TABLE_1 = {
   cifar10: { precision: [0.9699, 0.0399], recall: [0.9899, 0.0161], f1: [0.9787, 0.0208] },
 };
 
-/** Events that a judgement needs. */
+/** Fewest events for a verdict. */
 const ENOUGH_EVENTS = 500;
 
-/** F1-score that counts as accurate. */
+/** Least F1-score that counts as accurate. */
 const ACCURATE = 0.9;
 
-/** What is claimed of a predictor, in the paper's words `can accurately predict forgetting events`. */
+/** Predictors with the claim about each; the paper says `can accurately predict forgetting events`. */
 const ACCURATE_PREDICTORS: readonly (readonly [Predictor, string])[] = [
   ["eNTK, logits", "the first-order change of the logits, with the eNTK, predicts forgetting"],
   ["lpNTK, logits", "lpNTK times the identity in place of the eNTK predicts it too"],
 ];
 
 /**
- * The numbers of table 1, and whether predictions are accurate.
+ * Claims about the numbers of table 1, and whether predictions are accurate.
  *
  * @param failure why nothing can be claimed of the network
  */
@@ -93,7 +93,7 @@ function claimAccurate(
   });
 }
 
-/** What a reader must know. */
+/** Notes for the reader. */
 export function noteForgetting(
   { batches, batchSize, iterations, loss }: Settings,
   [{ happened: events }]: readonly Outcome[],

@@ -8,7 +8,7 @@ import type { Figure, Table } from "../experiment.ts";
 import { type Iteration, type Predictor, PREDICTORS } from "./measure.ts";
 import { averageBatches, countEvents, type Outcome, SCORE_KEYS } from "./scores.ts";
 
-/** Scores of each predictor. */
+/** Table of each predictor's scores. */
 export function tabulateScores(outcomes: readonly Outcome[]): Table {
   return {
     name: "scores",
@@ -29,12 +29,12 @@ export function tabulateScores(outcomes: readonly Outcome[]): Table {
   };
 }
 
-/** Events that each iteration made, whoever predicts them. */
+/** Number of events in an iteration, the same for every predictor. */
 function countHappened({ tallies }: Iteration): number {
   return countEvents(tallies["eNTK, logits"], "happened");
 }
 
-/** Events of each iteration. */
+/** Table of each iteration's events. */
 export function tabulateIterations(found: readonly Iteration[]): Table {
   return {
     name: "iterations",
@@ -53,7 +53,7 @@ export function tabulateIterations(found: readonly Iteration[]): Table {
   };
 }
 
-/** F1-scores as bars. */
+/** Figure of the F1-scores, as bars. */
 export async function drawScores(outcomes: readonly Outcome[]): Promise<Figure> {
   const bars = outcomes.map((outcome) => {
     const { mean, standardDeviation } = averageBatches(outcome, "f1");
@@ -79,7 +79,7 @@ export async function drawScores(outcomes: readonly Outcome[]): Promise<Figure> 
 /** Predictors whose events are drawn. */
 const DRAWN: readonly Predictor[] = ["eNTK, logits", "eNTK, probabilities", "lpNTK, logits"];
 
-/** Events over the iterations. */
+/** Figure of the events over the iterations. */
 export async function drawEvents(found: readonly Iteration[]): Promise<Figure> {
   const line = (name: string, count: (iteration: Iteration) => number) => ({
     name,

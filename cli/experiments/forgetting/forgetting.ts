@@ -10,7 +10,7 @@ import { PREDICTORS, watchIterations } from "./measure.ts";
 import { scorePredictor } from "./scores.ts";
 import { BY_DATA, checkSettings, PAPER, QUICK, SETTINGS } from "./settings.ts";
 
-/** Section 3.3. */
+/** Experiment of section 3.3. */
 export const forgetting: Experiment<typeof SETTINGS> = {
   name: "forgetting",
   source: "section 3.3, algorithm 2, table 1",
@@ -42,7 +42,7 @@ export const forgetting: Experiment<typeof SETTINGS> = {
   },
 };
 
-/** Why nothing can be claimed of a network that knows nothing when it is first watched. */
+/** Reason why nothing can be claimed of a network that is at chance when first watched; undefined for one that is not. */
 function describeFailure(accuracy: number, classes: number): string | undefined {
   if (accuracy > 1.5 / classes) return undefined;
   return `accuracy ${accuracy.toFixed(3)} before the first iteration, chance is ${1 / classes}`;

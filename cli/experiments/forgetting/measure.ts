@@ -1,5 +1,6 @@
 /**
- * Algorithm 2: before each step the kernels predict which samples it will make the network forget; after it those that it did are counted.
+ * Algorithm 2: before each step the kernels predict which samples it will make the network forget; after the step those that were forgotten are
+ * counted.
  *
  * @module
  */
@@ -26,13 +27,13 @@ import type { Settings } from "./settings.ts";
 
 const KERNELS = ["eNTK", "lpNTK"] as const;
 
-/** What is predicted to first order: the logits, or as equation 1 has it the probabilities. */
+/** Quantities that are predicted to first order: the logits, or the probabilities as in equation 1. */
 const FORMS = [
   ["logits", predictLogitsAfterStep],
   ["probabilities", predictProbabilitiesAfterStep],
 ] as const;
 
-/** How an event is predicted. */
+/** Kernel and quantity by which events are predicted. */
 export type Predictor = `${typeof KERNELS[number]}, ${typeof FORMS[number][0]}`;
 export const PREDICTORS = KERNELS.flatMap((kernel) =>
   FORMS.map(([form]): Predictor => `${kernel}, ${form}`)
@@ -48,9 +49,9 @@ export interface Tally {
 
 /** One iteration. */
 export interface Iteration {
-  /** Share of the watched samples that were labelled right before it. */
+  /** Share of the watched samples that were classified rightly before the step. */
   readonly accuracy: number;
-  /** `[batch]` for each predictor. */
+  /** Tallies `[batch]` of each predictor. */
   readonly tallies: Record<Predictor, readonly Tally[]>;
 }
 
@@ -61,7 +62,7 @@ export async function watchIterations(run: Run<Settings>, data: Dataset): Promis
   let weights = await run.weights("before", (onProgress) => trainBefore(run, data, onProgress));
   const found: Iteration[] = [];
   for (let i = 0; i < iterations; i++) {
-    // the watched samples are drawn by the seed itself, the steps' batches by those that follow
+    // the watched samples are drawn by the seed itself, the steps' batches by the seeds that follow it
     const chosen = keepRandom(trainSize, batchSize, offsetSeed(seed, 1 + i));
     const batch = takeSamples(data, chosen);
     const number = String(i + 1).padStart(String(iterations).length, "0");
@@ -78,7 +79,7 @@ export async function watchIterations(run: Run<Settings>, data: Dataset): Promis
   return found;
 }
 
-/** A step's learning rate for the mean of a batch's losses, which is what training averages. */
+/** Converts the learning rate to one for the mean of a batch's losses, which is what training averages. */
 function scaleRate({ learningRate, loss, batchSize }: Settings): number {
   return loss === "sum" ? learningRate * batchSize : learningRate;
 }
@@ -118,7 +119,7 @@ async function takeStep(
   return weights;
 }
 
-/** Algorithm 2 for one iteration: every watched batch against the batch of the step. */
+/** Runs algorithm 2 for one iteration: every watched batch against the batch of the step. */
 async function predictStep(
   { engine, settings, definition }: Run<Settings>,
   { before, after, watched, batch, onProgress }: {
@@ -143,8 +144,8 @@ async function predictStep(
   using signed = await engine.project(network, batch);
   const tallies = mapKeys(PREDICTORS, (): Tally[] => []);
   for (let b = 0; b < batches; b++) {
-    const places = Int32Array.from({ length: batchSize }, (_, i) => b * batchSize + i);
-    const part = takeSamples(watched, places);
+    const positions = Int32Array.from({ length: batchSize }, (_, i) => b * batchSize + i);
+    const part = takeSamples(watched, positions);
     const logits = await engine.logits(network, part);
     const happened = findForgotten(logits, await engine.logits(moved, part), part.labels);
     const kernels = await computeKernels(engine, network, part, { full, signed });
@@ -161,7 +162,7 @@ async function predictStep(
   return { accuracy: await engine.accuracy(network, watched), tallies };
 }
 
-/** Both kernels between watched samples and the batch of the step: exact eNTK blocks `[N, B, C, C]`, and lpNTK `[N, B]`. */
+/** Computes both kernels between watched samples and the batch of the step: exact eNTK blocks `[N, B, C, C]`, and lpNTK `[N, B]`. */
 async function computeKernels(
   engine: Engine,
   network: Network,

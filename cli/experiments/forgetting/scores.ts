@@ -1,5 +1,5 @@
 /**
- * How well forgetting events are predicted: precision, recall and F1-score of each predictor.
+ * Scores of the predictions of forgetting: precision, recall and F1-score of each predictor.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { ConfusionMatrix } from "npm:ml-confusion-matrix@2.0.0";
 import { summarise } from "../../report/statistics.ts";
 import type { Iteration, Predictor, Tally } from "./measure.ts";
 
-/** How well events are predicted, 0 to 1; `null` where there is nothing to divide by. */
+/** Scores of predictions, 0 to 1; `null` if there is nothing to divide by. */
 export interface Scores {
   readonly precision: number | null;
   readonly recall: number | null;
@@ -15,14 +15,14 @@ export interface Scores {
 }
 export const SCORE_KEYS = ["precision", "recall", "f1"] as const;
 
-/** What one predictor found. */
+/** Counts and scores of one predictor. */
 export interface Outcome {
   readonly predictor: Predictor;
   readonly happened: number;
   readonly predicted: number;
-  /** Over all events. */
+  /** Scores over all events. */
   readonly all: Scores;
-  /** Of each batch over the iterations. */
+  /** Scores of each batch over the iterations. */
   readonly batches: readonly Scores[];
 }
 

@@ -11,12 +11,12 @@ import * as setting from "../shared/settings.ts";
 export const SETTINGS = z.strictObject({
   data: setting.data(),
   model: setting.model().default("lenet5"),
-  /** Samples of the training set. */
+  /** Number of training samples. */
   trainSize: setting.count().default(25_600),
   /** Epochs before the first iteration that is watched: they lead into the middle of training. */
   epochsBefore: setting.count().default(1),
   batchBefore: setting.count().default(128),
-  /** Learning rate of those, for the mean of a batch's losses: what 5e-4 is for the sum of 128. */
+  /** Learning rate of these epochs, for the mean of a batch's losses: as 5e-4 is for the sum of 128. */
   learningRateBefore: setting.positive().default(0.064),
   /** Batches of training samples that are watched, whole, in every iteration. */
   batches: setting.count().min(2).default(10),
@@ -32,7 +32,7 @@ export const SETTINGS = z.strictObject({
 
 export type Settings = z.output<typeof SETTINGS>;
 
-/** What the paper says of the iterations that are watched. */
+/** Settings of the paper for the iterations that are watched. */
 export const PAPER_SETTINGS = {
   batches: 10,
   batchSize: 128,
@@ -45,8 +45,8 @@ export const QUICK = { trainSize: 12_800, batches: 3, iterations: 8 };
 export const PAPER = { ...PAPER_NETWORKS.mnist, ...PAPER_SETTINGS };
 
 /**
- * How narrow residual networks come into the middle of training on CIFAR-10, and a step that makes about as many forget as the paper saw, one
- * sample in eight: the kernel of ResNet-18, eight times as wide and more, makes as much of a tenth of the rate.
+ * Settings that bring narrow residual networks into the middle of training on CIFAR-10, with a step that makes about as many samples forgotten as the
+ * paper saw, one in eight: the kernel of ResNet-18, at least eight times as wide, does so at a tenth of the rate.
  */
 const NARROW = { batchBefore: 32, learningRateBefore: 0.5, learningRate: 5e-3 };
 

@@ -1,5 +1,5 @@
 /**
- * What `noise` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `noise` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { claimDirection, claimSide } from "../shared/verdict.ts";
 import { estimateRate, type Ranking } from "./rankings.ts";
 import { type Score, SCORES } from "./scores.ts";
 
-/** What the kernel's score has to reach. */
+/** Least AUROC at which the kernel's score counts as finding wrong labels. */
 const LEAST_AUROC = 0.95;
 
-/** How differences between two rankings are judged. */
+/** Interval and bound by which differences between two rankings are judged. */
 const ABOVE_0 = {
   interval: "95% interval of the difference over seeds",
   side: "above",
   bound: 0,
 } as const;
 
-/** Scores of which the first is asked to rank better than the second. */
+/** Pairs of scores, of which the first is claimed to rank better than the second. */
 const COMPARED: readonly (readonly [Score, Score])[] = [
   ["own", "plain"],
   ["neighbours", "loss"],
@@ -28,7 +28,7 @@ const COMPARED: readonly (readonly [Score, Score])[] = [
   ["candidateAndSummed", "summedLoss"],
 ];
 
-/** The claims on every checkpoint. */
+/** Claims about every checkpoint. */
 export function claimNoise(rankings: readonly Ranking[]): Claim[] {
   return [
     claimFinding(rankings[0]),
@@ -82,7 +82,7 @@ function estimateDifference(a: readonly number[], b: readonly number[]) {
   return estimateMean(a.map((value, i) => value - b[i]));
 }
 
-/** What a reader must know. */
+/** Notes for the reader. */
 export function noteNoise(rankings: readonly Ranking[]): string[] {
   return [
     ...rankings.map(describeRanking),

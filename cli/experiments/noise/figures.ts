@@ -14,9 +14,9 @@ import { SCORE_KEYS, SCORES, SUGGESTER_KEYS, SUGGESTERS } from "./scores.ts";
 import { type Suspect, type Witness, WITNESSES } from "./suspects.ts";
 
 /**
- * How well every score ranks at each checkpoint.
+ * Table of how well every score ranks at each checkpoint.
  *
- * @param share of the labels, flipped
+ * @param share of the labels that are flipped
  */
 export function tabulateRankings(rankings: readonly Ranking[], share: number): Table {
   return {
@@ -36,7 +36,7 @@ export function tabulateRankings(rankings: readonly Ranking[], share: number): T
   };
 }
 
-/** How often suggested labels are right. */
+/** Table of how often suggested labels are right. */
 export function tabulateSuggestions(rankings: readonly Ranking[]): Table {
   return {
     name: "suggestions",
@@ -52,12 +52,12 @@ export function tabulateSuggestions(rankings: readonly Ranking[]): Table {
   };
 }
 
-/** An estimate in three columns of a table. */
+/** Spreads an estimate over three columns of a table. */
 function spread(name: string, { value, low, high }: Estimate) {
   return { [name]: value, [`${name}: low`]: low, [`${name}: high`]: high };
 }
 
-/** The suspects with their labels: the given, the suggested and the true one. */
+/** Table of the suspects with their labels: the given, the suggested and the true one. */
 export function tabulateSuspects(
   { data, truth }: Noisy,
   suspects: readonly Suspect[],
@@ -74,7 +74,7 @@ export function tabulateSuspects(
   };
 }
 
-/** How far each score is from ranking without a mistake. */
+/** Figure of how far each score is from ranking without a mistake. */
 export async function drawRanking({ epochs, count, auroc }: Ranking): Promise<Figure> {
   const wrong = (value: number) => 100 * Math.min(1, Math.max(0, 1 - value));
   return {

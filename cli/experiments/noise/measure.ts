@@ -1,5 +1,5 @@
 /**
- * The networks that learn wrong labels, one for each seed, and what they say of their samples at each checkpoint.
+ * Networks that learn wrong labels, one for each seed, and the scores that they give their samples at each checkpoint.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Noisy {
   readonly truth: ArrayLike<number>;
 }
 
-/** One network at one checkpoint, and what it says of its samples. */
+/** One network at one checkpoint, and the scores that it gives its samples. */
 export interface Judgement extends Suspicion {
   readonly epochs: number;
   readonly testAccuracy: number;
@@ -36,7 +36,11 @@ export async function judgeSeeds(run: Run<Settings>): Promise<Judgement[]> {
     const seed = offsetSeed(first, i);
     judgements.push(...await judgeSeed(run, makeNoisy(clean, share, seed), test, seed));
   }
-  if (judgements.length === 0) throw new NonFiniteError("Cannot rank: no network learnt anything");
+  if (judgements.length === 0) {
+    throw new NonFiniteError(
+      "Cannot rank: got no network that learnt anything, need one; lower learningRate or raise checkpoints",
+    );
+  }
   return judgements;
 }
 

@@ -18,7 +18,7 @@ import { rankCheckpoints, summariseRanking } from "./rankings.ts";
 import { checkSettings, QUICK, SETTINGS } from "./settings.ts";
 import { explainSuspects } from "./suspects.ts";
 
-/** Ours: the practical use. */
+/** Experiment of ours: the practical use of the kernel. */
 export const noise: Experiment<typeof SETTINGS> = {
   name: "noise",
   source: "ours, on sections 3 and 3.1",

@@ -1,5 +1,5 @@
 /**
- * How well each score ranks wrong labels before right ones, over the seeds.
+ * Quality of each score's ranking of wrong labels before right ones, over the seeds.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { mapKeys } from "../shared/records.ts";
 import type { Judgement } from "./measure.ts";
 import { type Score, SCORE_KEYS, type Suggester, SUGGESTER_KEYS } from "./scores.ts";
 
-/** How well each score ranks after so many epochs, `[seed]` each. */
+/** Quality of each score's ranking after some epochs, `[seed]` each. */
 export interface Ranking {
   readonly epochs: number;
   /** Number of seeds. */
   readonly count: number;
   readonly auroc: Readonly<Record<Score, number[]>>;
-  /** Precision among as many samples as are flipped. */
+  /** Precision at k, where k samples are flipped. */
   readonly precision: Readonly<Record<Score, number[]>>;
   /** Share of the flipped samples whose suggested label is the right one. */
   readonly right: Readonly<Record<Suggester, number[]>>;
@@ -60,7 +60,7 @@ function rank(epochs: number, judgements: readonly Judgement[]): Ranking {
   };
 }
 
-/** Mean of what lies between 0 and 1, as its interval then does. */
+/** Estimates the mean of rates, with its interval cut to 0 and 1. */
 export function estimateRate(values: readonly number[]): Estimate {
   const { value, low, high } = estimateMean(values);
   return low === null
@@ -68,7 +68,7 @@ export function estimateRate(values: readonly number[]): Estimate {
     : { value, low: Math.max(0, low), high: Math.min(1, high!) };
 }
 
-/** A ranking as `metrics.json` has it. */
+/** Summarises a ranking for `metrics.json`. */
 export function summariseRanking({ epochs, count, auroc, precision, right }: Ranking) {
   return {
     epochs,

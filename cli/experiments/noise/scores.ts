@@ -1,5 +1,5 @@
 /**
- * How suspicious each sample's label is under one network: by losses, and by how little the sample resembles its own class under the lpNTK.
+ * Scores of how suspicious each sample's label is under one network: losses, and how little the sample resembles its own class under the lpNTK.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 } from "../../../mod.ts";
 import { listKeys } from "../shared/records.ts";
 
-/** How samples are ranked, the most suspicious first, and what each ranking needs to know. */
+/** Scores by which samples are ranked, the most suspicious first, and what each needs. */
 export const SCORES = {
   loss: { name: "loss", needs: "one forward pass" },
   el2n: { name: "EL2N", needs: "one forward pass" },
@@ -33,14 +33,14 @@ export const SCORES = {
 export type Score = keyof typeof SCORES;
 export const SCORE_KEYS = listKeys(SCORES);
 
-/** What suggests another label: the kernel with each label tried, and the logits. */
+/** Sources of a suggested label: the kernel with each label tried, and the logits. */
 export const SUGGESTERS = { candidate: "the kernel", logits: "the logits" } as const;
 export type Suggester = keyof typeof SUGGESTERS;
 export const SUGGESTER_KEYS = listKeys(SUGGESTERS);
 
-/** What one network says of the samples that it learnt. */
+/** Scores and suggested labels of the samples that one network learnt. */
 export interface Suspicion {
-  /** By score, `[N]`, higher for what is more suspicious. */
+  /** Values `[N]` of each score, higher for what is more suspicious. */
   readonly scores: Readonly<Record<Score, readonly number[]>>;
   /** Most likely label of each sample beside the given one, `[N]`. */
   readonly suggested: Readonly<Record<Suggester, readonly number[]>>;
@@ -105,14 +105,14 @@ async function averagePlain(
   return await computeClassSimilarity(rows, data.labels, data.classes);
 }
 
-/** The similarity of a sample to its class; a sample alone in its class resembles nothing there. */
+/** Replaces the missing similarity of a sample that is alone in its class by 0. */
 function orNothing(similarity: number): number {
   return Number.isNaN(similarity) ? 0 : similarity;
 }
 
 /**
- * Mean cosine of each sample to each class as if it had that class's label, `[N, classes]`: `cosine` has them for the given labels. Costs one
- * more normalised projection of every sample for each class, and one more kernel.
+ * Computes the mean cosine of each sample to each class as if it had that class's label, `[N, classes]`: `cosine` has them for the given labels.
+ * Costs one more normalised projection of every sample for each class, and one more kernel.
  */
 async function tryLabels(
   engine: Engine,
@@ -142,7 +142,7 @@ function relabel(data: Dataset, label: number): Dataset {
   return { ...data, labels: data.labels.map(() => label) };
 }
 
-/** Cosines of each sample's nearest, those of another label less those of its own. */
+/** Sum of the cosines of each sample's nearest samples, those of its own label counted as negative. */
 async function countVotes(
   rows: Rows,
   labels: ArrayLike<number>,
@@ -157,7 +157,7 @@ async function countVotes(
   return votes;
 }
 
-/** The label beside the given one with the largest value, `[N]`; values `[N, classes]`, NaN for none. */
+/** Label with the largest value beside the given one, `[N]`; values `[N, classes]`, NaN for none. */
 function findBestOther(
   values: ArrayLike<number>,
   labels: ArrayLike<number>,
@@ -171,7 +171,7 @@ function findBestOther(
   });
 }
 
-/** Ranks by two scores, added up, `[N]`. */
+/** Sum of each sample's ranks by two scores, `[N]`. */
 function addRanks(a: readonly number[], b: readonly number[]): number[] {
   const [first, second]: number[][] = [jStat.rank(a), jStat.rank(b)];
   return first.map((rank, i) => rank + second[i]);

@@ -21,9 +21,9 @@ export const SETTINGS = z.strictObject({
   checkpoints: z.array(setting.count()).min(1).default([10, 40]),
   batch: setting.count().default(64),
   learningRate: setting.positive().default(0.02),
-  /** Nearest samples that vote. */
+  /** Number of nearest samples that vote. */
   neighbours: setting.count().default(20),
-  /** Samples on the contact sheet. */
+  /** Number of samples on the contact sheet. */
   suspects: setting.count().default(10),
   seed: setting.seed(),
   sampleSeed: setting.sampleSeed(),

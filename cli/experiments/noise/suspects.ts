@@ -1,5 +1,5 @@
 /**
- * Why the kernel suspects a label: the samples that contradict it, and those that it resembles once it has the suggested label.
+ * Reasons why the kernel suspects a label: the samples that contradict it, and those that it resembles once it has the suggested label.
  *
  * @module
  */
@@ -23,10 +23,10 @@ export interface Witness {
   readonly cosine: number;
 }
 
-/** Samples on either side of a suspect. */
+/** Number of samples on either side of a suspect. */
 export const WITNESSES = 4;
 
-/** The samples that the kernel suspects most under one network, each with its witnesses. */
+/** Finds the samples that the kernel suspects most under one network, each with its witnesses. */
 export async function explainSuspects(
   run: Run<Settings>,
   { scores, suggested, noisy: { data }, trained }: Judgement,

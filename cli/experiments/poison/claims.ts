@@ -1,5 +1,5 @@
 /**
- * What `poison` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `poison` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { claimTest } from "../shared/arms.ts";
 import { describeHead, formatShare, nameArms } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
-/** A claim for each share. */
+/** Claims, one for each share. */
 export function claimPoison({ shares }: Settings, results: readonly ArmResult[]): Claim[] {
   return shares.map((share) =>
     claimTest(results, {
@@ -22,7 +22,7 @@ export function claimPoison({ shares }: Settings, results: readonly ArmResult[])
   );
 }
 
-/** What a reader must know; `counts` are the head's samples by class. */
+/** Notes for the reader; `counts` are the head's samples by class. */
 export function notePoison(settings: Settings, counts: readonly number[]): string[] {
   const { trainSize, perClass } = settings;
   const head = counts.reduce((sum, count) => sum + count, 0);

@@ -9,7 +9,7 @@ import { drawSubsets, tabulateArms, tabulateTests } from "../shared/arms.ts";
 import { describeHead, formatShare, nameArms } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
-/** How well every arm learns, and what is in the head; `counts` are its samples by class. */
+/** Tables of how well every arm learns, and of what is in the head; `counts` are its samples by class. */
 export function tabulatePoison(
   settings: Settings,
   results: readonly ArmResult[],
@@ -26,7 +26,7 @@ export function tabulatePoison(
   ];
 }
 
-/** A figure for each share of `sizes` samples. */
+/** Figures, one for each share of `sizes` samples. */
 export async function drawPoison(
   settings: Settings,
   results: readonly ArmResult[],

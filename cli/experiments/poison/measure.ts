@@ -11,7 +11,7 @@ import { listHead, type SubsetData, trainKernelNetwork } from "../shared/subsets
 import type { Settings } from "./settings.ts";
 
 /**
- * Samples of the head cluster, or of each class's.
+ * Finds the samples of the head cluster, or of each class's.
  *
  * @throws {RangeError} if it holds fewer than `size` samples.
  */
@@ -35,12 +35,12 @@ export async function findHead(
   );
 }
 
-/** What the head is, in words. */
+/** Description of the head, in words. */
 export function describeHead({ perClass }: Settings): string {
   return perClass ? "the classes' largest clusters" : "the largest cluster";
 }
 
-/** The two arms of each share: samples of the head, and of everything. */
+/** Lists the two arms of each share: samples of the head, and of everything. */
 export function listArms(
   { shares, trainSize }: Settings,
   sizes: readonly number[],
@@ -63,7 +63,7 @@ export function nameArms(share: number): Pair {
   return [`${formatShare(share)}% from the head`, `${formatShare(share)}% from everything`];
 }
 
-/** 0.05 as `5`. */
+/** Formats 0.05 as `5`. */
 export function formatShare(share: number): string {
   return String(Number((100 * share).toPrecision(6)));
 }

@@ -11,7 +11,7 @@ import { drawPoison, tabulatePoison } from "./figures.ts";
 import { findHead, listArms } from "./measure.ts";
 import { countShares, PAPER, QUICK, SETTINGS } from "./settings.ts";
 
-/** Appendix E.2. */
+/** Experiment of appendix E.2. */
 export const poison: Experiment<typeof SETTINGS> = {
   name: "poison",
   source: "appendix E.2, figure 7",

@@ -1,5 +1,5 @@
 /**
- * What `redundancy` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `redundancy` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const PAPER_TESTS = {
   pntk: { mnist: "t(19) = 13.718, p << 0.01", cifar10: "t(19) = 26.252, p << 0.01" },
 };
 
-/** The claims on both kernels. */
+/** Claims about both kernels. */
 export function claimRedundancy({ data }: Settings, results: readonly ArmResult[]): Claim[] {
   const reported = (kernel: Kernel) => findReported(PAPER_TESTS[kernel], data);
   return [
@@ -43,7 +43,7 @@ export function claimRedundancy({ data }: Settings, results: readonly ArmResult[
   ];
 }
 
-/** What a reader must know. */
+/** Notes for the reader. */
 export function noteRedundancy({ trainSize, rule }: Settings, { lpntk }: Kept): string[] {
   const share = (rule: RedundancyRule) => formatPercent(1 - lpntk[rule].length / trainSize);
   return [

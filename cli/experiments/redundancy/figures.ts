@@ -11,7 +11,7 @@ import { RULES } from "../shared/settings.ts";
 import { type Kept, nameKept, nameRandom, WHOLE } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
-/** Redundant samples by kernel and rule. */
+/** Counts the redundant samples by kernel and rule. */
 export function countRedundant({ trainSize: count }: Settings, kept: Kept) {
   return KERNELS.flatMap((kernel) =>
     RULES.map((rule) => {
@@ -27,7 +27,7 @@ export function countRedundant({ trainSize: count }: Settings, kept: Kept) {
   );
 }
 
-/** What is redundant, and how well every arm learns. */
+/** Tables of what is redundant, and of how well every arm learns. */
 export function tabulateRedundancy(
   redundant: ReturnType<typeof countRedundant>,
   results: readonly ArmResult[],
@@ -49,7 +49,7 @@ export function tabulateRedundancy(
   ];
 }
 
-/** A figure for each kernel. */
+/** Figures, one for each kernel. */
 export async function drawRedundancy(
   settings: Settings,
   results: readonly ArmResult[],

@@ -1,5 +1,5 @@
 /**
- * Which samples are not redundant, and the arms that are trained on them.
+ * Samples that are not redundant, and the arms that are trained on them.
  *
  * @module
  */
@@ -35,12 +35,12 @@ export async function chooseKept(run: Run<Settings>, data: SubsetData): Promise<
   });
 }
 
-/** The arms' names: of the whole set, of what a kernel leaves, and of as many at random. */
+/** Names of the arms: the whole set, what a kernel leaves, and as many at random. */
 export const WHOLE = "whole";
 export const nameKept = (kernel: Kernel) => `without ${KERNEL_NAMES[kernel]}-redundant`;
 export const nameRandom = (kernel: Kernel) => `random, as many as ${KERNEL_NAMES[kernel]} leaves`;
 
-/** The whole set, then for each kernel what it leaves and as many at random. */
+/** Lists the arms: the whole set, then for each kernel what it leaves and as many at random. */
 export function listArms({ trainSize, rule }: Settings, kept: Kept): Arm[] {
   return [
     { name: WHOLE },

@@ -10,7 +10,7 @@ import { countRedundant, drawRedundancy, tabulateRedundancy } from "./figures.ts
 import { chooseKept, listArms } from "./measure.ts";
 import { BY_DATA, PAPER, QUICK, SETTINGS } from "./settings.ts";
 
-/** Section 4.2. */
+/** Experiment of section 4.2. */
 export const redundancy: Experiment<typeof SETTINGS> = {
   name: "redundancy",
   source: "section 4.2, figure 2",

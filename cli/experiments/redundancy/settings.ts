@@ -15,7 +15,7 @@ export const SETTINGS = z.strictObject({
 
 export type Settings = z.output<typeof SETTINGS>;
 
-/** The paper's numbers come from the authors' code. */
+/** Rule of the authors' code, from which the paper's numbers come. */
 const OWN = { rule: "later" } as const;
 
 const { mnist, cifar10 } = SUBSET_BASES;

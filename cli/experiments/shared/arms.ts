@@ -1,5 +1,5 @@
 /**
- * What is said of the arms of an experiment on parts of a training set: tables and figures of their accuracy, and t-tests between them.
+ * Report on the arms of an experiment on parts of a training set: tables and figures of their accuracy, and t-tests between them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Claim, Figure, Table } from "../experiment.ts";
 import type { SubsetSettings } from "./subsets.ts";
 import { claimDirection } from "./verdict.ts";
 
-/** Test accuracy of some arms over the epochs, with a band a standard deviation wide on either side; no figure where no run is left. */
+/** Draws the test accuracy of some arms over the epochs, in bands of a standard deviation on either side; no figure if no run is left. */
 export async function drawSubsets(
   results: readonly ArmResult[],
   { model, trainSize, data }: SubsetSettings,
@@ -26,7 +26,7 @@ export async function drawSubsets(
   return [{ name, caption, svg: await drawArms(results, title) }];
 }
 
-/** Final accuracy of each arm, and every run where there is one, as tables. */
+/** Tables of the final accuracy of each arm, and of every run if there is one. */
 export function tabulateArms(results: readonly ArmResult[]): Table[] {
   const epochs = tabulateRuns(results).map(({ trainLoss, testAccuracy, ...row }) => ({
     ...row,
@@ -56,7 +56,7 @@ export function tabulateArms(results: readonly ArmResult[]): Table[] {
 /** Two arms by name: the first's final accuracy is tested against the second's. */
 export type Pair = readonly [first: string, second: string];
 
-/** Two-sample t-tests of pairs of arms as a table. */
+/** Table of two-sample t-tests of pairs of arms. */
 export function tabulateTests(results: readonly ArmResult[], pairs: readonly Pair[]): Table {
   return {
     name: "tests",
@@ -77,7 +77,7 @@ export function tabulateTests(results: readonly ArmResult[], pairs: readonly Pai
   };
 }
 
-/** The t-test of one arm's final accuracy against another's. */
+/** Tests one arm's final accuracy against another's by a t-test. */
 export function testPair(results: readonly ArmResult[], [first, second]: Pair): MeanComparison {
   return compareMeans(findFinals(results, first), findFinals(results, second));
 }
@@ -91,17 +91,17 @@ export interface TestClaim {
   readonly expected: "better" | "not better";
 }
 
-/** Where the paper draws the line. */
+/** Level of significance, as in the paper. */
 const SIGNIFICANCE = 0.05;
 
-/** What a reader needs to compare the paper's t-tests with ours. */
+/** Note on the degrees of freedom, by which the paper's t-tests can be compared with ours. */
 export const DEGREES_NOTE =
   "The paper gives 19 degrees of freedom for two times 10 runs; a two-sample t-test with pooled variance has 18.";
 
 /** Runs of an arm in the paper: with fewer, an absent difference says nothing. */
 const PAPER_RUNS = 10;
 
-/** Judges it: significance is at p < 0.05, two-sided, and its absence counts from the paper's 10 runs an arm on. */
+/** Judges a statement about two arms: significance is at p < 0.05, two-sided, and its absence counts from the paper's 10 runs an arm on. */
 export function claimTest(
   results: readonly ArmResult[],
   { what, paper, pair, expected }: TestClaim,
@@ -140,7 +140,7 @@ function findFinals(results: readonly ArmResult[], name: string): number[] {
   return listFinalAccuracies(results.find((result) => result.name === name)!);
 }
 
-/** A share in percent, or in points. */
+/** Converts a share to percent, or to points. */
 function scale(share: number | null): number | null {
   return share === null ? null : 100 * share;
 }

@@ -1,5 +1,5 @@
 /**
- * Samples by class: as many of each of some classes, and how many there are.
+ * Samples by class: drawing equally many of each, and counting them.
  *
  * @module
  */
@@ -19,15 +19,15 @@ export function drawFromClasses(
   { key, sampleSeed: seed }: { readonly key: string; readonly sampleSeed: number },
 ): Dataset {
   const chosen = Array.from({ length: classes }, (_, label) => {
-    const own = [...data.labels.keys()].filter((place) => data.labels[place] === label);
+    const own = [...data.labels.keys()].filter((i) => data.labels[i] === label);
     if (own.length < size) {
       throw new SettingError(
         key,
         `at most ${own.length}, the samples of class ${label} in ${data.name}`,
       );
     }
-    const places = { ...takeSamples(data, own), indices: Int32Array.from(own) };
-    return [...drawStratified(places, size, { seed }).indices!];
+    const members = { ...takeSamples(data, own), indices: Int32Array.from(own) };
+    return [...drawStratified(members, size, { seed }).indices!];
   });
   return takeSamples(data, chosen.flat());
 }

@@ -1,11 +1,11 @@
 /**
- * What the paper used and reports by data set: MNIST with LeNet-5, CIFAR-10 with ResNet-18 (section 3.3); and how it writes names.
+ * Settings and names of the paper, by data set: MNIST with LeNet-5, CIFAR-10 with ResNet-18 (section 3.3).
  *
  * @module
  */
 import { listKeys } from "./records.ts";
 
-/** Data set and network. */
+/** Data sets with their networks. */
 export const PAPER_NETWORKS = {
   mnist: { data: "mnist", model: "lenet5" },
   cifar10: { data: "cifar10", model: "resnet18" },
@@ -16,7 +16,7 @@ export const KERNEL_NAMES = { lpntk: "lpNTK", pntk: "pNTK" } as const;
 export type Kernel = keyof typeof KERNEL_NAMES;
 export const KERNELS = listKeys(KERNEL_NAMES);
 
-/** What the paper reports of a data set; MNIST's for every other one, which then differs from the paper's setting. */
+/** Picks what the paper reports of a data set; for any other set what it reports of MNIST, from whose setting that set then differs. */
 export function findReported<M, C>(
   { mnist, cifar10 }: { readonly mnist: M; readonly cifar10: C },
   data: string,

@@ -20,7 +20,7 @@ export const fraction = () => z.number().min(0).lt(1);
 /** A number above 0 and at most 1. */
 export const ratio = () => z.number().positive().max(1);
 
-/** There are as many seeds, from 0 on. */
+/** Number of seeds, which count from 0. */
 const SEEDS = 2 ** 32;
 
 /** Seed of first weights, orders and choices. */
@@ -31,7 +31,7 @@ export function offsetSeed(seed: number, offset: number): number {
   return (seed + offset) % SEEDS;
 }
 
-/** Which samples are drawn where a setting takes a part of a split; `seed` does not touch them. */
+/** Seed of the draw where a setting takes a part of a split; `seed` does not affect it. */
 export const sampleSeed = seed;
 
 /** A data set's name or a folder, as `--data` takes them. */
@@ -46,13 +46,13 @@ export const RULES = ["any", "later"] as const satisfies readonly RedundancyRule
 /** `any`: redundant by any other sample, as the paper's text says; `later`: by later ones alone, as in the authors' code. */
 export const rule = () => z.enum(RULES).default("any");
 
-/** How a residual network without batch norm learns CIFAR-10 on a GPU. */
+/** Settings by which a residual network without batch norm learns CIFAR-10 on a GPU. */
 export const CIFAR10 = { model: "resnet8", batch: 32, learningRate: 0.05, augment: true } as const;
 
-/** What two CPU cores train in minutes; it sees each sample so few times that others in its place would only delay it. */
+/** Settings that two CPU cores train in minutes. They see each sample so few times that augmentation would only delay learning. */
 export const CIFAR10_QUICK = { ...CIFAR10, model: "resnet8_narrow", augment: false } as const;
 
-/** A device for ResNet-18; the rate is smaller as its layers are wider. */
+/** Settings for ResNet-18, whose layers are wider and need a smaller learning rate. */
 export const CIFAR10_PAPER = {
   ...CIFAR10,
   ...PAPER_NETWORKS.cifar10,

@@ -1,6 +1,6 @@
 /**
- * What the experiments on parts of a training set share (section 4 and appendix E.2): settings, the network whose kernel chooses, and
- * training on what is chosen.
+ * Parts that the experiments on parts of a training set share (section 4 and appendix E.2): settings, the network whose kernel chooses, and training
+ * on what is chosen.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export const SUBSET_SETTINGS = {
   data: setting.data(),
   model: setting.model().default("lenet5"),
   trainSize: setting.count().default(10_000),
-  /** Samples that follow those, by which the kernel's network is chosen. */
+  /** Validation samples, by which the weights of the kernel's network are chosen. */
   validationSize: setting.count().default(2_000),
   testSize: setting.count().default(2_000),
   /** Epochs of the kernel's network, of which the weights that do best on the validation samples are taken (section 2.1). */
@@ -47,8 +47,9 @@ export const SUBSET_SETTINGS = {
 export type SubsetSettings = z.output<z.ZodObject<typeof SUBSET_SETTINGS>>;
 
 /**
- * What each base overrides of them. The paper's is the data set as section 4 uses it, but for 5,000 of the training samples, by which the
- * kernel's network is chosen; the paper gives neither epochs nor batch size nor learning rate, and does not say how the rate falls.
+ * Overrides of these settings by each base. The paper's base is the data set as section 4 uses it, but for 5,000 of the training samples, by which
+ * the weights of the kernel's network are chosen; the paper gives neither epochs nor batch size nor learning rate, and does not say how the rate
+ * falls.
  */
 export const SUBSET_BASES = {
   mnist: {
@@ -76,7 +77,7 @@ export const SUBSET_BASES = {
     default: { ...setting.CIFAR10, schedule: "cosine", kernelEpochs: 30, epochs: 30 },
     quick: {
       ...setting.CIFAR10_QUICK,
-      // at a rate that stays, networks of a few hundred samples are still at chance when the epochs are over
+      // at a constant rate, networks of a few hundred samples are still at chance after the last epoch
       schedule: "cosine",
       trainSize: 1_000,
       validationSize: 300,
@@ -100,7 +101,7 @@ export const SUBSET_BASES = {
   },
 } as const;
 
-/** Samples of such an experiment. */
+/** Samples of an experiment on parts of a training set. */
 export interface SubsetData {
   readonly train: Dataset;
   readonly validation: Dataset;
@@ -108,7 +109,7 @@ export interface SubsetData {
 }
 
 /**
- * `trainSize` training samples, `validationSize` others, and `testSize` test samples.
+ * Loads `trainSize` training samples, `validationSize` others, and `testSize` test samples.
  *
  * @throws {SettingError} if the data set holds fewer.
  */
@@ -120,14 +121,14 @@ export async function loadSubsetData(run: Run<SubsetSettings>): Promise<SubsetDa
   };
 }
 
-/** How every network of the experiment is trained, but for how long. */
+/** Training options that all networks of the experiment share; the number of epochs is not among them. */
 export function chooseTraining(
   { batch, learningRate, momentum, schedule, augment }: SubsetSettings,
 ) {
   return { batch, learningRate, momentum, schedule, augment };
 }
 
-/** Trains the network whose kernel chooses, and gives the weights that do best on the validation samples (section 2.1). */
+/** Trains the network whose kernel chooses, and returns the weights that do best on the validation samples (section 2.1). */
 export async function trainKernelNetwork(
   run: Run<SubsetSettings>,
   { train, validation }: SubsetData,
@@ -146,10 +147,10 @@ export function listHead({ assignment, heads }: Pick<Clusters, "assignment" | "h
   return [...assignment.keys()].filter((sample) => heads.includes(assignment[sample]));
 }
 
-/** What became of one run: its epochs, or why there are none. */
+/** Outcome of one run: its epochs, or the reason why there are none. */
 type Outcome = ArmRun | { readonly failure: string };
 
-/** Trains every arm with every seed, a step for each; what diverged or stayed at chance is excluded. */
+/** Trains every arm with every seed, a step for each; runs that diverged or stayed at chance are excluded. */
 export async function trainSubsetArms(
   run: Run<SubsetSettings>,
   { train, test }: SubsetData,

@@ -19,7 +19,7 @@ import { type Run, SettingError } from "../experiment.ts";
 import { countLabels } from "./classes.ts";
 
 /**
- * Training samples and others for validation, as `lpntk train` draws them.
+ * Draws training samples and others for validation, as `lpntk train` does.
  *
  * @throws {SettingError} if the data set holds fewer.
  */
@@ -48,7 +48,7 @@ export async function drawTraining(
   return { train, validation };
 }
 
-/** The run's network for a data set, with new weights by the seed; the caller disposes it. */
+/** Creates the run's network for a data set, with new weights by the seed; the caller disposes it. */
 export function createNetwork(
   { engine, definition }: Pick<Run<unknown>, "engine" | "definition">,
   { classes, shape }: Dataset,
@@ -57,7 +57,7 @@ export function createNetwork(
   return engine.network(definition, { seed, classes }, shape);
 }
 
-/** What training left. */
+/** Weights and record of a training. */
 export interface Trained {
   readonly weights: Weights;
   readonly epochs: readonly EpochMetrics[];
@@ -66,9 +66,9 @@ export interface Trained {
   readonly difficulty: readonly number[];
 }
 
-/** What is trained, and how. */
+/** Network, data and options of a training. */
 export interface TrainingRequest extends TrainingOptions {
-  /** Unlike any other training's of the run. */
+  /** Name, unique among the run's trainings. */
   readonly name: string;
   readonly data: Dataset;
   readonly seed: number;
@@ -77,7 +77,8 @@ export interface TrainingRequest extends TrainingOptions {
 }
 
 /**
- * Says that a network does no better than by always naming the largest class: no more than 3 standard errors above its share.
+ * Describes a network that does no better than by always naming the largest class: no more than 3 standard errors above its share. Undefined for one
+ * that does.
  *
  * @param accuracy share of right answers, 0 to 1
  */
@@ -129,7 +130,7 @@ export async function trainOnce(
     run.exclude(name, reason);
     return undefined;
   }
-  // a process may have been stopped between the two; training again ends with the same weights
+  // a process may have been stopped before it kept the weights; training again ends with the same ones
   const kept = await run.weights(
     `weights-${name}`,
     async (onProgress) => weights ?? (await train(onProgress)).weights,

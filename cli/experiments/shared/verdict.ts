@@ -1,5 +1,5 @@
 /**
- * How 'agrees', 'differs' and 'not comparable at this size' are decided: by these rules, whose words go into the report.
+ * Rules by which 'agrees', 'differs' and 'not comparable at this size' are decided, and whose words go into the report.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { Claim, Verdict } from "../experiment.ts";
 /** A statement of the paper that has a direction and no number, such as `rho falls as subsets shrink`. */
 export interface DirectionClaim {
   readonly what: string;
-  /** As the paper says it. */
+  /** Statement in the paper's words. */
   readonly paper: string;
-  /** As found here. */
+  /** Result found here. */
   readonly ours: string;
-  /** What has to be seen, in words, for example `rho at X = 1 is below rho at X = 1000`. */
+  /** Condition of agreement, in words, for example `rho at X = 1 is below rho at X = 1000`. */
   readonly need: string;
-  /** Whether it was seen. */
+  /** Whether the condition holds. */
   readonly holds: boolean;
-  /** Why this run cannot tell, in words, for example `12 events, need 500`; nothing where it can. */
+  /** Reason why this run cannot tell, in words, for example `12 events, need 500`; undefined if it can. */
   readonly unable?: string;
 }
 
@@ -35,11 +35,11 @@ export function claimDirection(
 /** A statement that some number lies above or below another, such as `the difference lies above 0`. */
 export interface SideClaim extends Pick<DirectionClaim, "what" | "paper" | "ours" | "unable"> {
   readonly estimate: Estimate;
-  /** What the estimate's interval is, for example `95% interval of the difference over seeds`. */
+  /** Kind of the estimate's interval, for example `95% interval of the difference over seeds`. */
   readonly interval: string;
   readonly side: "above" | "below";
   readonly bound: number;
-  /** What the bound is; default: the number itself. */
+  /** Name of the bound. Default: the number itself. */
   readonly boundName?: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What `theorem1` claims and by which rule, and what a reader must know to judge it.
+ * Claims of `theorem1` with their rules, and notes for the reader.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const GROWS = {
 } as const;
 
 /**
- * The theorem as it is written, and both readings of its limit.
+ * Claims about the theorem as it is written, and about both readings of its limit.
  *
  * @param classes of the data set, the paper's K
  */
@@ -45,7 +45,7 @@ function findSlope(slopes: readonly Slope[], wanted: Series) {
   )!.slope;
 }
 
-/** The theorem as it is written. */
+/** Claim that the distance falls as the theorem is written. */
 function claimWritten(slopes: readonly Slope[], growth: Growth, pairs: Pairs): Claim {
   const series = { growth, measure: "equation 4", kernel: "lpntk", pairs } as const;
   const { value, low, high } = findSlope(slopes, series);
@@ -60,7 +60,7 @@ function claimWritten(slopes: readonly Slope[], growth: Growth, pairs: Pairs): C
   });
 }
 
-/** The rate at which the distance falls where it tends to 0. */
+/** Claim about the rate at which the distance falls if it tends to 0. */
 function claimRelative(slopes: readonly Slope[], kernel: Kernel): Claim {
   const series = { growth: "all", measure: "relative", kernel, pairs: "one label" } as const;
   const { value, low, high } = findSlope(slopes, series);
@@ -74,7 +74,7 @@ function claimRelative(slopes: readonly Slope[], kernel: Kernel): Claim {
   });
 }
 
-/** One reading of what the relative distance for two labels tends to. */
+/** Claim about one reading of what the relative distance for two labels tends to. */
 function claimLimit({ growth, value, low, high }: Floor, reading: string, limit: number): Claim {
   return claimNumber({
     what: `lpNTK, pairs of two labels, ${GROWS[growth]}: the relative distance tends to ${reading}`,
@@ -84,7 +84,7 @@ function claimLimit({ growth, value, low, high }: Floor, reading: string, limit:
   });
 }
 
-/** What a reader must know; `count` samples were measured. */
+/** Notes for the reader; `count` samples were measured. */
 export function noteTheorem(
   { networks, widths, pool, fitFrom, perClass }: Settings,
   count: number,

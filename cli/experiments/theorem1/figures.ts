@@ -18,9 +18,9 @@ import {
 import { type Growth, GROWTHS, type Sighting } from "./measure.ts";
 
 /**
- * The slope of every series.
+ * Table of every series' slope.
  *
- * @param overAll the same over all widths
+ * @param overAll slopes over all widths
  * @param from smallest width of the fit
  */
 export function tabulateSlopes(
@@ -42,7 +42,7 @@ export function tabulateSlopes(
   };
 }
 
-/** Every series at every width. */
+/** Table of every series at every width. */
 export function tabulateDistances(sightings: readonly Sighting[]): Table {
   return {
     name: "distances",
@@ -63,7 +63,7 @@ function averagePoints(points: readonly Point[]) {
   });
 }
 
-/** A figure for each growth and measure. */
+/** Figures, one for each growth and measure. */
 export async function drawGrowths(
   sightings: readonly Sighting[],
   classes: number,
@@ -90,7 +90,7 @@ async function drawDistances(
     points: averagePoints(listPoints(sightings, series)).map(({ width, mean, deviation }) => ({
       x: width,
       y: mean,
-      // a logarithmic axis has no place for 0
+      // the band stays above 0, which a logarithmic axis cannot show
       low: Math.max(mean - deviation, mean / 2),
       high: mean + deviation,
     })),

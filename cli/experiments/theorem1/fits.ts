@@ -1,5 +1,5 @@
 /**
- * How distances run over the width: their slopes, and the limit that they tend to.
+ * Fits of distances over the width: their slopes, and the limit that they tend to.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   type Sighting,
 } from "./measure.ts";
 
-/** What is looked at over the widths. */
+/** Measures of distance that are followed over the widths. */
 export const MEASURES = {
   "equation 4": ({ absolute }: Distance, width: number) => absolute / Math.sqrt(width),
   relative: ({ relative }: Distance) => relative,
@@ -48,7 +48,7 @@ export interface Point {
   readonly distance: number;
 }
 
-/** Every series. */
+/** All series. */
 export function listSeries(): Series[] {
   return GROWTHS.flatMap((growth) =>
     MEASURE_KEYS.flatMap((measure) =>
@@ -68,7 +68,7 @@ export function listPoints(
   }));
 }
 
-/** The slope of every series. */
+/** Fits the slope of every series. */
 export function fitSlopes(sightings: readonly Sighting[]): Slope[] {
   return listSeries().map((series) => {
     const points = listPoints(sightings, series);
@@ -80,7 +80,7 @@ export function fitSlopes(sightings: readonly Sighting[]): Slope[] {
   });
 }
 
-/** The floor of each growth. */
+/** Fits the floor of each growth. */
 export function fitFloors(sightings: readonly Sighting[]): Floor[] {
   return GROWTHS.map((growth) => ({
     growth,
@@ -89,8 +89,8 @@ export function fitFloors(sightings: readonly Sighting[]): Floor[] {
 }
 
 /**
- * What the relative distance of lpNTK for pairs of two labels tends to: its square is `floor^2 + b / width`, so that the square times the
- * width is a line over the width, with the slope `floor^2`. The i-th networks of all widths give one line, and these the interval.
+ * Estimates what the relative distance of lpNTK for pairs of two labels tends to: its square is `floor^2 + b / width`, so that the square times the
+ * width is a line over the width, with the slope `floor^2`. The i-th networks of all widths give one line, and all these lines the interval.
  */
 function fitFloor(sightings: readonly Sighting[]): Estimate {
   const lines = Map.groupBy(sightings, ({ network }) => network).values().map((points) =>

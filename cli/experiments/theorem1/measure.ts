@@ -21,7 +21,7 @@ import type { Kernel } from "../shared/paper.ts";
 import { offsetSeed } from "../shared/settings.ts";
 import type { Settings } from "./settings.ts";
 
-/** Which hidden layers are as wide as the setting says; the first one otherwise keeps the smallest width. */
+/** Hidden layers that grow: all, or the last alone while the first one keeps the smallest width. */
 export const GROWTHS = ["all", "last"] as const;
 export type Growth = typeof GROWTHS[number];
 
@@ -32,9 +32,9 @@ export type Pairs = typeof PAIRS[number];
 export interface Distance {
   /** `|kappa I - K|_F`. */
   readonly absolute: number;
-  /** The same over `|K|_F`. */
+  /** `|kappa I - K|_F` over `|K|_F`. */
   readonly relative: number;
-  /** The square of that. */
+  /** Square of the relative distance. */
   readonly relativeSquare: number;
 }
 
@@ -50,7 +50,7 @@ export interface Sighting {
 }
 
 /**
- * As many samples of each class.
+ * Draws equally many samples of each class.
  *
  * @throws {SettingError} if there is one class alone, or a class has too few samples.
  */
@@ -63,7 +63,7 @@ export async function chooseSamples(run: Run<Settings>): Promise<Dataset> {
   return samples;
 }
 
-/** The distances of every network: a step for each growth and width. */
+/** Measures the distances of every network, a step for each growth and width. */
 export async function measureWidths(run: Run<Settings>, data: Dataset): Promise<Sighting[]> {
   const sightings: Sighting[] = [];
   for (const growth of GROWTHS) {
@@ -97,7 +97,7 @@ async function measureNetworks(
   return found;
 }
 
-/** Two hidden layers over pooled images. */
+/** Defines a network of two hidden layers over pooled images. */
 function defineNetwork(pool: number, first: number, last: number): NetworkDefinition {
   return {
     name: `relu-${first}-${last}`,

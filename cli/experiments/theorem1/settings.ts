@@ -12,8 +12,8 @@ export const SETTINGS = z.strictObject({
   /** Samples of the training set from which the pairs are taken. */
   trainSize: setting.count().default(500),
   /**
-   * Height and width of the pixels that become one, the largest: where a network has more inputs than units its first layer outweighs the
-   * others, and no width is large. 28 x 28 pixels become 16 inputs, fewer than the smallest width.
+   * Height and width of the window of maximum pooling: a network with more inputs than units has a first layer that outweighs the others, and no
+   * width is large. 28 x 28 pixels become 16 inputs, fewer than the smallest width.
    */
   pool: setting.count().default(7),
   /** Samples of each class. */

@@ -13,7 +13,7 @@ import { fitFloors, fitSlopes } from "./fits.ts";
 import { chooseSamples, measureWidths } from "./measure.ts";
 import { checkSettings, QUICK, SETTINGS } from "./settings.ts";
 
-/** Theorem 1. */
+/** Experiment on theorem 1. */
 export const theorem1: Experiment<typeof SETTINGS> = {
   name: "theorem1",
   source: "section 2.3, appendix B",

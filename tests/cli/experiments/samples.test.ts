@@ -204,7 +204,10 @@ Deno.test("networks that diverge or learn nothing are excluded, and a run withou
     const args = await call(folder.path, "clusters", config, out);
     const { code, stderr } = await runLpntk(args);
     assert.equal(code, 1);
-    assert.equal(stderr, "lpntk: Cannot cluster: no network learnt anything\n");
+    assert.equal(
+      stderr,
+      "lpntk: Cannot cluster: got no network that learnt anything, need one; lower learningRate or raise epochs\n",
+    );
     const { failure } = await readJson(`${folder.path}/${out}/steps/training-0.json`);
     assert.equal(failure === null, out === "idle");
   }

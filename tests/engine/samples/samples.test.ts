@@ -6,11 +6,11 @@ import {
   describeChoice,
   describeTrained,
   drawApart,
-  findPlace,
+  findPosition,
   loadSamples,
   loadTrainingSets,
+  locateKept,
   noteOtherSamples,
-  placeKept,
   type SampleChoice,
   type Samples,
   type TrainingSets,
@@ -42,7 +42,7 @@ async function writeSorted(path: string, { test = true } = {}): Promise<string> 
 
 /** Indices in the whole split, which are what the pictures show. */
 function listIndices({ data }: Samples): number[] {
-  const indices = Array.from(data.labels.keys(), (place) => indexSample(data, place));
+  const indices = Array.from(data.labels.keys(), (position) => indexSample(data, position));
   assert.deepEqual([...data.images], indices);
   assert.deepEqual([...data.labels], indices.map((index) => Math.floor(index / EACH)));
   return indices;
@@ -209,9 +209,9 @@ Deno.test("the size of the split that is not analysed is refused", async () => {
 
 Deno.test("a sample is found by its index in the whole split, or the nearest ones are named", () => {
   const indices = Int32Array.of(3, 5, 9);
-  const find = (index: number) => findPlace(index, indices, "list the partners");
+  const find = (index: number) => findPosition(index, indices, "list the partners");
   assert.deepEqual([3, 5, 9].map(find), [0, 1, 2]);
-  assert.equal(findPlace(7, undefined, "list the partners"), 7);
+  assert.equal(findPosition(7, undefined, "list the partners"), 7);
   for (const [index, near] of [[0, "3"], [4, "3 or 5"], [7, "5 or 9"], [100, "9"]] as const) {
     assert.throws(() => find(index), {
       name: "UsageError",
@@ -229,16 +229,16 @@ Deno.test("indices to keep are of the whole split, and a stranger is told with t
   const summary = `${folder.path}/summary.json`;
   const sets = await loadTrainingSets({ data, trainSize: 50 });
   const indices = listIndices(sets.train);
-  const place = async (kept: readonly number[], chosen: TrainingSets = sets) => [
-    ...await placeKept(keep, Int32Array.from(kept), chosen),
+  const locate = async (kept: readonly number[], chosen: TrainingSets = sets) => [
+    ...await locateKept(keep, Int32Array.from(kept), chosen),
   ];
-  assert.deepEqual(await place([indices[7], indices[0]]), [7, 0]);
-  assert.deepEqual(await place([5, 3], await loadTrainingSets({ data })), [5, 3]);
+  assert.deepEqual(await locate([indices[7], indices[0]]), [7, 0]);
+  assert.deepEqual(await locate([5, 3], await loadTrainingSets({ data })), [5, 3]);
 
   const stranger = [...Array(COUNT).keys()].find((index) => !indices.includes(index))!;
   const got = `Cannot keep the samples of ${keep}: got index ${stranger}, need indices of the `;
   const refuse = (mend: string, chosen?: TrainingSets) =>
-    assert.rejects(place([indices[0], stranger], chosen), {
+    assert.rejects(locate([indices[0], stranger], chosen), {
       name: "UsageError",
       message: `${got}50 of 120 samples of --train-size 50 --sample-seed 0; ${mend}`,
     });
@@ -255,10 +255,10 @@ Deno.test("indices to keep are of the whole split, and a stranger is told with t
   ];
   for (const [change, says] of others) {
     await Deno.writeTextFile(summary, JSON.stringify(change));
-    await assert.rejects(place([indices[0]]), says);
+    await assert.rejects(locate([indices[0]]), says);
   }
   await Deno.writeTextFile(summary, JSON.stringify({ choice: { ...choice, split: "test" } }));
-  await assert.rejects(place([indices[0]]), {
+  await assert.rejects(locate([indices[0]]), {
     name: "UsageError",
     message:
       `Cannot keep the samples of ${keep}: got samples of the test split, need training samples`,
