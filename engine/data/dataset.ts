@@ -215,7 +215,7 @@ function checkCounts({ name, images, labels, shape, indices }: DatasetParts): vo
   if (samples !== labels.length) {
     throw new DataError(
       `Cannot use data set ${name}: got ${samples} images of shape [${shape.join(", ")}] and ` +
-        `${labels.length} labels, need as many images as labels`,
+        `${labels.length} labels, need as many images as labels; take both from the same samples`,
     );
   }
   if (indices && indices.length !== samples) {
@@ -245,6 +245,8 @@ function checkLabels({ name, labels, classes }: DatasetParts): void {
   if (bad < 0) return;
   const hint = typeof labels[bad] === "bigint"
     ? ", of type number"
+    : !Number.isInteger(labels[bad])
+    ? "; from Python, save labels.astype('int64')"
     : findBadLabel(Array.from(labels, (label) => label - 1), classes) < 0
     ? "; the labels count from 1: subtract 1"
     : "";

@@ -16,7 +16,7 @@ export async function readLabels(path: string): Promise<Int32Array<ArrayBuffer>>
   const fail = (state: string) => new FileError(path, `Cannot read ${path}: got ${state}`);
   if (shape.length !== 1) throw fail(`labels of shape [${shape.join(", ")}], need [N]`);
   if (!isInteger(dtype)) {
-    throw fail(`labels of dtype ${dtype}, need integers; save labels.astype('<i4') instead`);
+    throw fail(`labels of dtype ${dtype}, need integers; save labels.astype('int64') instead`);
   }
   // compared before the conversion, which would round 64-bit integers
   const bad = data.findIndex((label) => label < 0 || label > LARGEST_LABEL);

@@ -26,12 +26,12 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
   [
     "more images than labels",
     { labels: [0, 1] },
-    "got 3 images of shape [1, 2, 2] and 2 labels, need as many images as labels",
+    "got 3 images of shape [1, 2, 2] and 2 labels, need as many images as labels; take both from the same samples",
   ],
   [
     "part of an image",
     { images: new Uint8Array(13) },
-    "got 3.25 images of shape [1, 2, 2] and 3 labels, need as many images as labels",
+    "got 3.25 images of shape [1, 2, 2] and 3 labels, need as many images as labels; take both from the same samples",
   ],
   [
     "images of no size",
@@ -51,7 +51,7 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
   [
     "a label that is no integer",
     { labels: [0.5, 1, 1] },
-    "got label 0.5 at index 0, need an integer in 0..2",
+    "got label 0.5 at index 0, need an integer in 0..2; from Python, save labels.astype('int64')",
   ],
   [
     "labels from 1 on",
@@ -66,7 +66,7 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
   [
     "labels that are booleans",
     { labels: [true, false, true] as never },
-    "got label true at index 0, need an integer in 0..2",
+    "got label true at index 0, need an integer in 0..2; from Python, save labels.astype('int64')",
   ],
   [
     "float images",

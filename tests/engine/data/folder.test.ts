@@ -201,7 +201,7 @@ const BAD_ARRAYS: [what: string, arrays: Arrays, name: string, state: string][] 
     "float labels",
     { ...GREY, labels: [new Float64Array(3), [3]] },
     "labels.npy",
-    "got labels of dtype <f8, need integers; save labels.astype('<i4') instead",
+    "got labels of dtype <f8, need integers; save labels.astype('int64') instead",
   ],
   [
     "one-hot labels",
