@@ -1,8 +1,7 @@
 #!/bin/sh
-# Puts in place what lpntk needs (Deno, on Linux a Vulkan driver, for the tests a Chromium), then runs one task of it, or packs it.
-# A Deno of its own goes into ./.deno where the machine has no fitting one; system packages (the driver, and
-# npm where nothing else can fetch Deno) are installed with consent. What is there already is left alone, so
-# running it again is cheap.
+# Installs what lpntk needs (Deno, on Linux a Vulkan driver, for the tests Chromium), then runs one of its tasks, or packs it.
+# Deno goes into ./.deno if the machine has no fitting version; system packages (the driver, and npm if nothing
+# else can fetch Deno) are installed with consent. What is there already is left alone, so that a second run is cheap.
 set -eu
 unset CDPATH
 stood=$PWD
@@ -19,13 +18,13 @@ Commands:
   test    check formatting, lint and types, and run all tests that take minutes together
   soak    run the other tests, each of which takes minutes: training and the paper's experiments on real data
   pack    pack lpntk with Deno, its modules and the Vulkan loader into one archive, for machines without network;
-          as ARGUMENT its file, compressed as the ending says: lpntk-VERSION-linux-MACHINE.tar.xz where left out
+          ARGUMENT: the archive's file, compressed by its ending; default: lpntk-VERSION-linux-MACHINE.tar.xz
   help    show this text
 
-All install what is missing first: Deno into ./.deno, and through apt (after asking, where someone is there to
-be asked) a Vulkan driver and, for the tests, Chromium; pack needs neither. Arguments of demo, test and soak are
-passed on to their task, for example --filter TEXT to the tests. Those on real data are left out where
-LPNTK_DATA names no folder of it.
+All commands install what is missing first: Deno into ./.deno, and through apt (after asking, if there is a
+terminal) a Vulkan driver and, for the tests, Chromium; pack needs neither driver nor Chromium. ARGUMENTs of demo,
+test and soak are passed on to the task, for example --filter TEXT to the tests. Tests on real data are left out
+unless LPNTK_DATA names the folder with it.
 END
 }
 
@@ -42,8 +41,8 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# install_packages PACKAGE...: system packages through apt. A person at the terminal is asked first; where
-# nobody can be, it goes ahead if that takes no password.
+# install_packages PACKAGE...: installs system packages through apt. A person at the terminal is asked first;
+# without a terminal it goes ahead if that takes no password.
 install_packages() {
   by_hand="as root, run: apt-get update && apt-get install -y --no-install-recommends $*"
   has apt-get || fail "Cannot install $*: found no apt-get; install them by hand, then run this again"
@@ -72,7 +71,7 @@ install_packages() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-# The Deno that PATH finds is the pinned version or a later 2.x.
+# Succeeds if the Deno that PATH finds is the pinned version or a later 2.x.
 deno_fits() {
   has deno || return 1
   case $(deno --version 2>/dev/null) in
@@ -81,8 +80,8 @@ deno_fits() {
   esac
 }
 
-# npm's package is a wrapper that links the binary in an install script, which npm may be told not to run:
-# so take the binary from the package of this platform, which npm chose.
+# Takes the binary from the package for this platform, which npm chose: npm's package `deno` is a wrapper that links
+# the binary in an install script, which npm may be told not to run.
 install_deno_from_npm() {
   npm install --prefix .deno --no-save --no-audit --no-fund --include=optional --ignore-scripts \
     "deno@$DENO_VERSION" >&2 || return 1
@@ -119,9 +118,9 @@ install_deno() {
   install_deno_from_npm || fail "Cannot install Deno: npm failed; install Deno $DENO_VERSION by hand"
 }
 
-# Prints the name of the GPU, or of the CPU that stands in for one; fails where there is no adapter.
+# Prints the name of the GPU, or of the CPU that stands in for one; fails if there is no adapter.
 find_adapter() {
-  # On Linux Deno would also take OpenGL, which is not what lpntk is tested with.
+  # Vulkan alone: on Linux Deno would also take OpenGL, with which lpntk is not tested.
   [ "$(uname -s)" != Linux ] || export DENO_WEBGPU_BACKEND=vulkan
   deno eval --no-config '
     const adapter = await navigator.gpu?.requestAdapter();
@@ -130,7 +129,7 @@ find_adapter() {
   ' 2>/dev/null
 }
 
-# Says which cards stand idle where no adapter answers, or the CPU's.
+# Says which cards stand idle when no adapter answers, or the CPU's does.
 say_cards() {
   [ "$(uname -s)" = Linux ] || return 0
   sh setup/cards.sh | while read -r card; do say "Vulkan does not reach a card of this machine, $card"; done
@@ -144,12 +143,12 @@ ensure_adapter() {
     has apt-get || fail 'Cannot find a GPU: no adapter answers. On Linux install a Vulkan driver: that of your GPU,' \
       "or Mesa's, which also runs on the CPU (mesa-vulkan-drivers, vulkan-swrast, ...)"
     install_packages mesa-vulkan-drivers libvulkan1
-    adapter=$(find_adapter) || fail 'Cannot find a GPU: no adapter answers, with Mesa installed'
+    adapter=$(find_adapter) || fail 'Cannot find a GPU: no adapter answers, with Mesa installed; vulkaninfo (package vulkan-tools) shows why'
   fi
   say "Deno $(deno eval --no-config 'console.log(Deno.version.deno)'), adapter: $adapter"
 }
 
-# The tests open the reports' pages in a real browser.
+# Installs a browser if there is none: the tests open the reports' pages in a real one.
 ensure_browser() {
   for name in chromium chromium-browser google-chrome; do
     if has "$name"; then return; fi
@@ -167,7 +166,7 @@ esac
 PATH=$PWD/.deno/bin:$PATH
 export PATH
 deno_fits || install_deno
-hash -r # or the shell goes on with the Deno that it found before
+hash -r # forgets the Deno that the shell found before
 deno_fits || fail "Cannot use Deno: got $(deno --version 2>&1 | head -n 1), need $DENO_VERSION"
 
 if [ "$1" = pack ]; then
@@ -177,7 +176,7 @@ if [ "$1" = pack ]; then
   exec sh "$project/setup/pack.sh" "$@"
 fi
 
-# Mesa's drivers complain on standard error where this folder does not exist.
+# Mesa's drivers complain on standard error if this folder does not exist.
 if [ ! -d "${XDG_RUNTIME_DIR-}" ]; then
   XDG_RUNTIME_DIR=$PWD/.deno/runtime
   mkdir -p .deno

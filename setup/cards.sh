@@ -1,12 +1,12 @@
 #!/bin/sh
-# Prints a line for each kind of graphics card that Vulkan can reach on Linux, NVIDIA's, AMD's and Intel's: what this machine needs to
-# compute on it. Prints nothing where there is none.
+# Prints what this machine needs to compute on its graphics cards: a line for each of NVIDIA, AMD and Intel, whose cards Vulkan can reach
+# on Linux. Prints nothing if there is no card.
 #
-#   sh setup/cards.sh [ROOT]    ROOT: the folder that holds proc, sys, dev and etc; / where left out
+#   sh setup/cards.sh [ROOT]    ROOT: folder that holds proc, sys, dev and etc; default: /
 set -eu
 root=${1-}
 
-# The PCI vendors of display controllers, class 03, and of what the kernel offers for drawing.
+# Prints the PCI vendors of display controllers (class 03) and of the kernel's DRM cards.
 list_vendors() {
   for device in "$root"/sys/bus/pci/devices/*; do
     [ -r "$device/class" ] || continue
@@ -15,7 +15,7 @@ list_vendors() {
   for vendor in "$root"/sys/class/drm/card*/device/vendor; do
     [ ! -r "$vendor" ] || cat "$vendor"
   done
-  # a container may see no more of an NVIDIA card than its module
+  # a container may see only the kernel module of an NVIDIA card
   [ ! -e "$root/proc/driver/nvidia/version" ] || echo 0x10de
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Packs lpntk for machines of this kind that reach no network: `sh setup.sh pack [FILE]` calls it with a fitting
-# Deno in PATH. Prints the name of the archive, which tar compresses as its ending says. All of it lies in one
-# folder, lpntk/, and setup/run.sh, which goes along, runs it there.
+# Packs lpntk for machines of the same kind that reach no network: `sh setup.sh pack [FILE]` calls this script with a
+# fitting Deno in PATH. Prints the name of the archive, which tar compresses by its ending. The archive holds one
+# folder, lpntk/, with setup/run.sh, which runs lpntk there.
 set -eu
 unset CDPATH
 
@@ -36,7 +36,7 @@ trap 'exit 1' HUP INT TERM
 root=$scratch/lpntk
 mkdir -p "$root/bin" "$root/lib"
 
-# what commands and library import, with the modules that they come to; tests are not among it
+# files that the commands and the library import, directly or not; no tests
 deno info --json cli/main.ts >"$scratch/cli.json"
 deno info --json mod.ts >"$scratch/mod.json"
 deno eval --no-config '
@@ -54,7 +54,7 @@ cp -L "$loader" "$root/lib/libvulkan.so.1"
 cp -L "$(deno eval --no-config 'console.log(Deno.execPath())')" "$root/bin/deno"
 chmod 755 "$root/bin/deno"
 
-# the modules: those that Deno has fetched before, and what is missing from the network
+# modules of npm: those that Deno has in its cache, the others from the network
 cache=$(deno info --no-config --json | sed -n 's/^ *"denoDir": "\(.*\)",*$/\1/p')
 deno eval --no-config '
   const [cache] = Deno.args;
@@ -75,7 +75,7 @@ mkdir "$root/deno_dir"
 tar -C "$cache" -cf - -T "$scratch/modules" | tar -C "$root/deno_dir" -xf -
 (cd "$root" && DENO_DIR=$root/deno_dir deno cache --quiet --frozen cli/main.ts mod.ts)
 
-# what debuggers read of the modules is more than half of them
+# source maps, which only debuggers read, are more than half of the modules
 find "$root/deno_dir" -name '*.map' -delete
 
 say "packing $file"
