@@ -1,5 +1,5 @@
 /**
- * What every case is given, and the arrays that it works on.
+ * Surroundings of a case, and the arrays that it works on.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Stopwatch } from "./measure.ts";
 import type { Result } from "./report.ts";
 
-/** The device, and how much time to spend. */
+/** Device, engine and effort of the cases. */
 export interface Bench extends Stopwatch {
   readonly tensorflow: Tensorflow;
   readonly engine: Engine;
-  /** Leave out the largest sizes. */
+  /** Whether to leave out the largest sizes. */
   readonly quick: boolean;
-  /** Says something below the table, once: which peer is missing, and why. */
+  /** Adds a note below the table, once: which peer is missing, and why. */
   note(text: string): void;
 }
 
-/** Validates and times one kernel or one road through the engine, size by size. */
+/** Validates and times one kernel or one computation of the engine, size by size. */
 export type Case = (bench: Bench) => AsyncGenerator<Result>;
 
-/** Float32 numbers as the device takes them. */
+/** Float32 array that can be uploaded. */
 export type Floats = Float32Array<ArrayBuffer>;
 
 /** Buffers that live as long as one case. */
@@ -38,12 +38,12 @@ export class Scratch implements Disposable {
 
   constructor(private readonly gpu: Gpu) {}
 
-  /** A buffer that holds `data`. */
+  /** Creates a buffer that holds `data`. */
   upload(label: string, data: Floats | Uint32Array<ArrayBuffer>): GPUBuffer {
     return this.#own(this.gpu.upload(label, data));
   }
 
-  /** Whole panels of `height` lines, where `operands` says. */
+  /** Uploads whole panels of `height` k indices into the storage that `operands` names. */
   uploadPanels(data: Floats, operands: Operands, height: number): GPUBuffer | GPUTexture {
     const count = data.length / PANEL_ROWS / height;
     const panels = this.#own(this.gpu.createPanels("panels", operands, height, count));
@@ -51,7 +51,7 @@ export class Scratch implements Disposable {
     return panels;
   }
 
-  /** A buffer for `count` numbers of 4 bytes. */
+  /** Creates a buffer for `count` elements of 4 bytes. */
   create(label: string, count: number): GPUBuffer {
     return this.#own(this.gpu.createBuffer(label, count * 4));
   }
@@ -65,17 +65,17 @@ export class Scratch implements Disposable {
   }
 }
 
-/** Reads a buffer of f32. */
+/** Reads a buffer as f32. */
 export async function readFloats(gpu: Gpu, buffer: GPUBuffer): Promise<Floats> {
   return new Float32Array(await gpu.read(buffer));
 }
 
-/** `count` whole numbers from -2 to 2: every sum of their products below 2^24 is exact in float32, in any order. */
+/** Draws `count` integers from -2 to 2: every sum of their products below 2^24 is exact in float32, in any order. */
 export function drawIntegers(seed: number, count: number): Floats {
   return drawUniform(createGenerator(seed, STREAMS.trials), count, 2.5).map(Math.round);
 }
 
-/** Rows `[count, length]`, row-major, as panels of 64, k-major. */
+/** Packs rows `[count, length]`, row-major, into panels of 64, k-major. */
 export function packPanels(rows: Floats, length: number): Floats {
   const count = rows.length / length;
   const panels = new Float32Array(padRows(count) * length);
@@ -86,7 +86,7 @@ export function packPanels(rows: Floats, length: number): Floats {
   return panels;
 }
 
-/** Rows `[count, length]` of one slice where the engine would keep them on this adapter; the caller disposes them. */
+/** Uploads rows `[count, length]` of one slice into the storage that the engine chooses on this adapter; the caller disposes them. */
 export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
   const variant = await chooseVariant(gpu, layout);
   const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
@@ -95,14 +95,14 @@ export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): P
     const first = firstRow * layout.length;
     const own = values.subarray(first, first + rowCount * layout.length);
     using scratch = new Scratch(gpu);
-    const staged = scratch.upload("rows", packPanels(own, layout.length));
+    const panels = scratch.upload("rows", packPanels(own, layout.length));
     const [slice] = rows.slices;
-    await rows.write(gpu.record(), block, { slice, panels: staged, first: 0, count: panelCount });
+    await rows.write(gpu.record(), block, { slice, panels, first: 0, count: panelCount });
   }
   return rows;
 }
 
-/** The first `count` of packed rows, as `[count, length]`, row-major. */
+/** Unpacks the first `count` rows of panels into `[count, length]`, row-major. */
 export function unpackPanels(panels: Floats, length: number, count: number): Floats {
   const rows = new Float32Array(count * length);
   for (let n = 0; n < count; n++) {
@@ -112,18 +112,18 @@ export function unpackPanels(panels: Floats, length: number, count: number): Flo
   return rows;
 }
 
-/** A row of `length` numbers in one plain segment. */
+/** Layout of a row of `length` elements in one plain segment. */
 export function layOutPlain(length: number): RowLayout {
   return { segments: [{ layer: "plain", kind: "plain", offset: 0, length }], length };
 }
 
-/** The row of LeNet-5. */
+/** Layout of LeNet-5's rows. */
 export function layOutLenet5(engine: Engine): RowLayout {
   using network = engine.network(lenet5, { seed: 0, classes: 10 });
   return layOutRow(network.layers);
 }
 
-/** `1,024` */
+/** Formats a count as `1,024`. */
 export function group(count: number): string {
   return count.toLocaleString("en");
 }

@@ -1,5 +1,5 @@
 /**
- * The cases by the names that they are called by, in the order in which they run.
+ * Names of the cases, in the order in which they run.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a case compares: several ways to compute the same numbers.
+ * Contenders: the ways to compute the same result that a case compares.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Commands } from "../engine/gpu/commands.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 
-/** One way to compute a case's numbers. */
+/** One way to compute a case's result. */
 export interface Contender {
   /**
    * Computes everything `repetitions` times; it may return before the device is done.
@@ -16,7 +16,7 @@ export interface Contender {
    * @returns the milliseconds that it took, where a contender in a process of its own counts them itself
    */
   run(repetitions: number): void | Promise<void | number>;
-  /** Computes everything once; the numbers in the order that all contenders of the case share. */
+  /** Computes everything once, and returns the elements in the order that all contenders of the case share. */
   read(): Promise<ArrayLike<number>>;
 }
 
@@ -50,7 +50,7 @@ export function computeTensor(tensorflow: Tensorflow, compute: () => tf.Tensor):
       for (let i = 0; i < repetitions; i++) {
         tf.tidy(() => {
           compute();
-          // or its memory would be handed on before the computation is on its way
+          // flushed here, since tidy would pass the memory on before the computation is submitted
           tensorflow.flush();
         });
       }
@@ -66,10 +66,10 @@ export function computeTensor(tensorflow: Tensorflow, compute: () => tf.Tensor):
   };
 }
 
-/** TensorFlow.js's own settings, where the engine has chosen others for itself. */
+/** Flags at TensorFlow.js's defaults, where the engine has set others for itself. */
 const STOCK_FLAGS = { WEBGPU_MATMUL_PROGRAM_TYPE: -1, WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE: 15 };
 
-/** The same contender under TensorFlow.js's own settings. */
+/** Runs a contender under TensorFlow.js's default flags. */
 export function useStockFlags({ run, read }: Contender): Contender {
   return {
     run: (repetitions) => withStockFlags(() => run(repetitions)),

@@ -1,6 +1,6 @@
 /**
- * The first minutes on an adapter that nobody has met: what each stage reaches there, the most decisive first, so that a run that is cut off
- * decides too. Every line is JSON.
+ * The first minutes on an adapter that nobody has tried: what each stage reaches there, the most decisive stage first, so that a run that is cut off
+ * is of use, too. Every line is JSON.
  *
  *     deno run -A bench/first_minutes.ts > first_minutes.jsonl
  *     deno run -A bench/first_minutes.ts --tiny      sizes of a few rows: whether it runs at all
@@ -25,14 +25,14 @@ import { kernels } from "../shaders/kernel_table.ts";
 import { layOutPlain, Scratch } from "./case.ts";
 import { type Effort, type Stopwatch, timeInTurns } from "./measure.ts";
 
-/** How much to do. */
+/** Sizes of the stages. */
 interface Sizes {
   readonly effort: Effort;
-  /** Launches that follow one another. */
+  /** Number of launches that follow one another. */
   readonly launches: number;
-  /** Rows of a tile's two sides, and what a row is. */
+  /** Rows of a tile's two sides, with the name and the layout of a row. */
   readonly tiles: readonly (readonly [rows: number, name: string, layout: RowLayout])[];
-  /** Rows of a clustering step, and numbers of a row. */
+  /** Rows of a clustering step, and elements of a row. */
   readonly steps: readonly (readonly [rows: number, length: number])[];
   /** Bytes of a tile that is read back. */
   readonly tileBytes: number;
@@ -78,7 +78,7 @@ function print(step: string, found: Record<string, unknown>): void {
   console.log(JSON.stringify({ step, ...found }));
 }
 
-/** Milliseconds of one computation; what it is called for so many times ends when the device is done. */
+/** Measures the milliseconds of one computation, up to the end of the device's work. */
 async function time(
   stopwatch: Stopwatch,
   run: (repetitions: number) => void,
@@ -99,7 +99,7 @@ function printAdapter({ adapter, device }: Gpu): void {
   print("adapter", { ...adapter, limits, features: [...device.features], deno: Deno.version.deno });
 }
 
-/** What a wait for the device costs, and a launch: the floor of every stage that the host keeps busy. */
+/** Measures what a wait for the device and a launch cost: the floor of every stage that the host keeps busy. */
 async function measureOverheads(gpu: Gpu, launches: number): Promise<void> {
   const waits: number[] = [];
   for (let i = 0; i < 10; i++) {
@@ -123,7 +123,7 @@ async function measureOverheads(gpu: Gpu, launches: number): Promise<void> {
   });
 }
 
-/** Every variant of the Gram kernel on whole tiles; what fails there is said and passed over. */
+/** Measures every variant of the Gram kernel on whole tiles; a variant that fails is reported and passed over. */
 async function measureTiles(stopwatch: Stopwatch, tiles: Sizes["tiles"]): Promise<void> {
   const { gpu } = stopwatch;
   for (const [count, name, layout] of tiles) {
@@ -145,7 +145,7 @@ async function measureTiles(stopwatch: Stopwatch, tiles: Sizes["tiles"]): Promis
   }
 }
 
-/** A clustering step over more and more rows: where its time grows with the blocks, launches run one after another. */
+/** Measures a clustering step over more and more rows: where its time grows with the blocks, launches run one after another. */
 async function measureSteps(stopwatch: Stopwatch, steps: Sizes["steps"]): Promise<void> {
   const { gpu } = stopwatch;
   for (const [count, length] of steps) {
@@ -193,7 +193,7 @@ async function measureSteps(stopwatch: Stopwatch, steps: Sizes["steps"]): Promis
   }
 }
 
-/** A tile's way to the host. */
+/** Measures the reading of a tile to the host. */
 async function measureReading(gpu: Gpu, bytes: number): Promise<void> {
   using scratch = new Scratch(gpu);
   const tile = scratch.create("tile", bytes / 4);
@@ -208,7 +208,7 @@ async function measureReading(gpu: Gpu, bytes: number): Promise<void> {
   print("read", { bytes, ms, gb_per_s: bytes / ms / 1e6 });
 }
 
-/** From images to answers, the host's part included. */
+/** Measures the way from images to results, the host's part included. */
 async function measureRoads(engine: Engine, { samples, networks }: Sizes): Promise<void> {
   const seconds = async (work: () => Promise<unknown>) => {
     const start = performance.now();
@@ -220,7 +220,7 @@ async function measureRoads(engine: Engine, { samples, networks }: Sizes): Promi
     const model = definition.name;
     using network = engine.network(definition, { seed: 0, classes: 10 });
     const train = () => engine.train(network, data, { epochs: 1, batch: 128 });
-    // the first compiles
+    // the first run compiles the kernels
     const coldS = await seconds(train);
     print("train", { model, cold_s: coldS, images_per_s: samples / await seconds(train) });
     const start = performance.now();

@@ -12,7 +12,7 @@ import { countTaps } from "../engine/rows/layout.ts";
 /** One convolution with its sizes. */
 export interface Convolution {
   readonly name: string;
-  /** As many as one pass of a projection holds, unless a case says otherwise. */
+  /** Number of samples: as many as one pass of a projection holds, unless a case says otherwise. */
   readonly samples: number;
   readonly geometry: ConvolutionGeometry;
   /** `[N, in_height, in_width, in_channels]` */
@@ -52,23 +52,23 @@ function define(
 
 const SAMPLES = 256;
 
-/** 28 x 28 grey images to 6 channels. */
+/** Defines the convolution of 28 x 28 grey images to 6 channels. */
 export function defineConv1(samples = SAMPLES): Convolution {
   return define("conv1", samples, [28, 28, 1], [5, 6], 2);
 }
 
-/** 14 x 14 images of 6 channels to 10 x 10 of 16. */
+/** Defines the convolution of 14 x 14 images of 6 channels to 10 x 10 of 16. */
 export function defineConv2(samples = SAMPLES): Convolution {
   return define("conv2", samples, [14, 14, 6], [5, 16], 0);
 }
 
-/** `LeNet-5 conv1, 256 images 28x28x1, filter 5x5x1x6` */
+/** Describes a convolution as `LeNet-5 conv1, 256 images 28x28x1, filter 5x5x1x6`. */
 export function describeConvolution({ name, samples, inShape, filterShape }: Convolution): string {
   const image = inShape.slice(1).join("x");
   return `LeNet-5 ${name}, ${samples} images ${image}, filter ${filterShape.join("x")}`;
 }
 
-/** Numbers in a shape. */
+/** Number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

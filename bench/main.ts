@@ -1,5 +1,5 @@
 /**
- * Times every kernel, and the roads through the engine, beside their peers: `lpntk bench`.
+ * `lpntk bench`: times every kernel, and whole computations of the engine, beside their peers.
  *
  * @module
  */
@@ -38,15 +38,15 @@ const CASES: Readonly<Record<CaseName, Case>> = {
   "end-to-end": benchEndToEnd,
 };
 
-/** How to run the benches. */
+/** Options of the benches. */
 export interface BenchOptions {
-  /** A line of JSON for each result instead of a table. */
+  /** Whether to print a line of JSON for each result instead of a table. */
   readonly json?: boolean;
-  /** The smallest sizes, measured shortly. */
+  /** Whether to take only the smallest sizes, in short measurements. */
   readonly quick?: boolean;
   /** Prints lines of results. */
   readonly print: (text: string) => void;
-  /** Opens the device, and judges it. */
+  /** Opens the device, and refuses it if the command does. */
   readonly use: (
     open: () => Promise<Gpu>,
     describe: (gpu: Gpu) => AdapterDescription,

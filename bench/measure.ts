@@ -1,5 +1,5 @@
 /**
- * Validate, then time: the one way in which every case measures.
+ * Measurement of every case: validate, then time.
  *
  * @module
  */
@@ -17,36 +17,36 @@ export interface Timing {
   readonly repetitions: number;
 }
 
-/** How long to measure. */
+/** Effort of a measurement. */
 export interface Effort {
   /** Measurements of each contender. */
   readonly rounds: number;
-  /** Length of a measurement at least: the wait for the device costs some 12 ms in Deno, whatever was computed. */
+  /** Least length of a measurement: the wait for the device costs some 12 ms in Deno, whatever was computed. */
   readonly measurementMs: number;
-  /** A contender that has used up this much is not measured again. */
+  /** Time after which a contender is not measured again. */
   readonly budgetMs: number;
-  /** A peer whose single computation is expected to take longer is left out. */
+  /** Longest expected time of one computation: a slower peer is left out. */
   readonly patienceMs: number;
 }
 
-/** What measuring takes. */
+/** Device and effort of measurements. */
 export interface Stopwatch {
-  /** The device that is waited for. */
+  /** Device that is waited for. */
   readonly gpu: Gpu;
   readonly effort: Effort;
 }
 
-/** The wait is less than 5 % of a measurement. */
+/** Full effort, with the wait below 5 % of a measurement. */
 export const FULL: Effort = { rounds: 5, measurementMs: 250, budgetMs: 3000, patienceMs: 60_000 };
 
-/** The wait is less than 15 % of a measurement. */
+/** Quick effort, with the wait below 15 % of a measurement. */
 export const QUICK: Effort = { rounds: 3, measurementMs: 80, budgetMs: 400, patienceMs: 5000 };
 
 /**
- * Holds the contenders' numbers against one another, then times them.
+ * Compares the contenders' results, then times them.
  *
- * @param bound largest difference of element i from the first contender's; none when left out: most cases compute on whole numbers, where
- * float32 is exact
+ * @param bound largest difference of element i from the first contender's. Default: none, since most cases compute on integers, where float32 is
+ * exact
  * @throws {Error} if an element differs by more; the message names the worst.
  */
 export async function measure<Name extends string>(
@@ -59,7 +59,7 @@ export async function measure<Name extends string>(
   return await timeInTurns(stopwatch, contenders);
 }
 
-/** The first half of `measure`. */
+/** Compares the contenders' results: the first half of {@linkcode measure}. */
 export async function validate(
   computed: string,
   contenders: Contenders<string>,
@@ -73,7 +73,8 @@ export async function validate(
 }
 
 /**
- * The second half of `measure`: in turns, so that what disturbs the machine disturbs all alike. A time ends when the device is done.
+ * Times the contenders: the second half of {@linkcode measure}. They take turns, so that a disturbance of the machine affects all alike. A time ends
+ * when the device is done.
  */
 export async function timeInTurns<Name extends string>(
   { gpu, effort }: Stopwatch,
@@ -103,7 +104,7 @@ interface Entry {
   readonly times: number[];
 }
 
-/** Finds how many repetitions fill a measurement, which warms up too. */
+/** Finds how many repetitions fill a measurement, which also warms up. */
 async function enter(
   gpu: Gpu,
   { measurementMs, budgetMs }: Effort,
@@ -116,7 +117,7 @@ async function enter(
     repetitions = Math.ceil(repetitions * Math.min(8, 1.2 * measurementMs / elapsed));
     elapsed = await time(gpu, contender, repetitions);
   }
-  // what alone uses up the budget counts, and is not run a second time
+  // a measurement that uses up the budget by itself counts, and is not repeated
   return {
     name,
     contender,

@@ -1,14 +1,14 @@
 /**
- * What a whole process takes, watched from outside.
+ * Cost of a whole process, watched from outside.
  *
  * @module
  */
 
-/** What a process took. */
+/** Memory and time of a process. */
 export interface Cost {
-  /** The most memory that it held, as Linux counts it; 0 elsewhere. */
+  /** Peak resident memory as Linux counts it; 0 elsewhere. */
   readonly peakBytes: number;
-  /** From its start to its end. */
+  /** Time from start to end. */
   readonly seconds: number;
 }
 
@@ -27,7 +27,7 @@ export async function measureCost(command: Deno.Command): Promise<Cost> {
       const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
       peakBytes = Math.max(peakBytes, 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0));
     } catch {
-      // it has ended, or this is no Linux
+      // the process has ended, or this is no Linux
     }
   }, 5);
   const { success, stderr } = await child.output();

@@ -5,7 +5,7 @@
  */
 import type { Timing } from "./measure.ts";
 
-/** Speeds: the key in JSON, the name in the table, and units of work a millisecond to it. */
+/** Units of speed by their keys in JSON: the name in the table, and the factor from units of work a millisecond. */
 const SPEEDS = {
   gflops: { label: "GFLOP/s", scale: 1e-6 },
   gb_per_s: { label: "GB/s", scale: 1e-6 },
@@ -13,14 +13,14 @@ const SPEEDS = {
   entries_per_s: { label: "entries/s", scale: 1e3 },
 } as const;
 
-/** What one computation does, counted. */
+/** Amount of work of one computation. */
 export interface Work {
   readonly speed: keyof typeof SPEEDS;
-  /** FLOPs, bytes, images or entries. */
+  /** Number of FLOPs, bytes, images or entries. */
   readonly count: number;
-  /** How they were counted. */
+  /** Formula by which they were counted. */
   readonly formula: string;
-  /** What ours really does, where that is another number: its share of the ceiling is counted in these. */
+  /** Number that ours really executes, if it differs: its share of the ceiling is counted in these. */
   readonly executed?: number;
 }
 
@@ -36,7 +36,7 @@ const PEERS: Readonly<Record<string, string>> = {
   "jax-js-vmap": "jax-js vmap(grad)",
 };
 
-/** What one case found. */
+/** Result of one case. */
 export interface Result {
   /** Name of the case. */
   readonly case: string;
@@ -48,7 +48,7 @@ export interface Result {
   readonly variant?: string;
   readonly work: Work;
   readonly ours: Timing;
-  /** By the key in JSON. */
+  /** Timings of the peers by their keys in JSON. */
   readonly peers: Readonly<Record<string, Timing>>;
 }
 
@@ -60,7 +60,7 @@ export interface Ceilings {
   readonly gb_per_s: number;
 }
 
-/** Where and when the figures were taken. */
+/** Machine, checkout and day of the figures. */
 export interface Environment {
   readonly adapter: string;
   readonly deno: string;
@@ -71,7 +71,7 @@ export interface Environment {
   readonly ceilings: Ceilings;
 }
 
-/** Finds out about the machine and the checkout. */
+/** Describes the machine and the checkout. */
 export async function describeEnvironment(
   adapter: string,
   ceilings: Ceilings,
@@ -88,12 +88,12 @@ export async function describeEnvironment(
 }
 
 /**
- * One line of JSON: speeds as numbers, `peers` in the unit of ours, `ratios` ours divided by a peer's, `ceiling` in the unit of ours and
- * `share` what ours reaches of it.
+ * Formats a result as one line of JSON: speeds as numbers, `peers` in the unit of ours, `ratios` ours divided by a peer's, `ceiling` in the unit of
+ * ours and `share` what ours reaches of it.
  */
 export function formatJson(result: Result, environment: Environment): string {
   const { sizes, work, ours, peers, ...rest } = result;
-  const { ceilings, ...place } = environment;
+  const { ceilings, ...origin } = environment;
   const speed = computeSpeed(work, ours);
   const speeds = mapPeers(peers, (timing) => computeSpeed(work, timing));
   const limit = findCeiling(result, ceilings);
@@ -107,12 +107,12 @@ export function formatJson(result: Result, environment: Environment): string {
     peers: mapPeers(speeds, toDigits),
     ratios: mapPeers(speeds, (peer) => toDigits(speed / peer)),
     peers_ms: mapPeers(peers, round),
-    ...place,
+    ...origin,
   });
 }
 
 /**
- * A Markdown table with the environment below it.
+ * Formats results as a Markdown table with the environment below it.
  *
  * @param notes lines below the table: which peers are missing, and why
  */
@@ -159,7 +159,7 @@ function formatRow(result: Result, ceilings: Ceilings): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** The ceiling in the unit of a result, where there is one, and the share that the result reaches. */
+/** Finds the ceiling in the unit of a result, if there is one, and the share that the result reaches. */
 function findCeiling({ work, ours }: Result, ceilings: Ceilings) {
   if (work.speed !== "gflops" && work.speed !== "gb_per_s") return undefined;
   const ceiling = ceilings[work.speed];
@@ -183,12 +183,12 @@ function toDigits(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-/** Three digits, and thousands as such. */
+/** Formats a number with three digits and separated thousands. */
 function show(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
-/** What git says, or nothing outside a repository. */
+/** Asks git; an empty text outside a repository. */
 async function git(...args: string[]): Promise<string> {
   try {
     const { stdout } = await new Deno.Command("git", { args, cwd: import.meta.dirname }).output();

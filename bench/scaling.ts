@@ -1,8 +1,8 @@
 /**
- * What whole commands take as the data set grows:  deno run -A bench/scaling.ts WEIGHTS OUT [N...]
+ * Cost of whole commands as the data set grows:  deno run -A bench/scaling.ts WEIGHTS OUT [N...]
  *
- * WEIGHTS are LeNet-5's, for MNIST. For each N it runs `redundant` and `cluster --per-class --ratio 0.1` under `--memory 4GiB` as processes of
- * their own, prints a line of JSON each, and draws OUT.svg.
+ * WEIGHTS is a file of LeNet-5's weights for MNIST. For each N it runs `redundant` and `cluster --per-class --ratio 0.1` under `--memory 4GiB`, each
+ * in a process of its own, prints a line of JSON for each, and draws OUT.svg.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "cluster per class": "cluster --per-class --ratio 0.1",
 };
 
-/** What one command took at one size. */
+/** Cost of one command at one size. */
 interface Point {
   readonly command: string;
   readonly samples: number;
@@ -87,7 +87,7 @@ async function draw(points: readonly Point[]): Promise<string> {
 
 const [weights, out, ...sizes] = Deno.args;
 if (!weights || !out) {
-  console.error("scaling: need the file of LeNet-5's weights and where the figure goes");
+  console.error("Usage: deno run -A bench/scaling.ts WEIGHTS OUT [N...]");
   Deno.exit(2);
 }
 const points = await measure(weights, sizes.length > 0 ? sizes.map(Number) : SIZES);

@@ -1,8 +1,8 @@
 /**
- * How far sketched kernels are from exact ones:  deno run -A bench/sketch.ts OUT [NUMBERS...]
+ * Error of sketched kernels:  deno run -A bench/sketch.ts OUT [PROJECTIONS...]
  *
- * For each network, trained for two epochs on 2,000 images of its data set unless it is new, and each number of projections, 1,024, 4,096
- * and 16,384 where none is said, it measures the error bar of five seeds, prints a line of JSON, and draws OUT.svg.
+ * For each network, trained for two epochs on 2,000 images of its data set unless it is new, and each number of projections (default: 1,024, 4,096
+ * and 16,384), it measures the error over five seeds, prints a line of JSON, and draws OUT.svg.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const NUMBERS = [1024, 4096, 16384];
 const SEEDS = 5;
 const SIZE = 2000;
 
-/** A network and what it reads; a new one is as its seed draws it. */
+/** A network and its data set; a new one is as its seed draws it. */
 interface Setting {
   readonly definition: NetworkDefinition;
   readonly data: string;
@@ -38,12 +38,12 @@ const SETTINGS: readonly Setting[] = [
   { definition: resnet18, data: "cifar10", isNew: true },
 ];
 
-/** Error bars of one network and number of projections, in percent of `sqrt(kappa(x, x) kappa(x', x'))`. */
+/** Errors of one network and number of projections, in percent of `sqrt(kappa(x, x) kappa(x', x'))`. */
 interface Point {
   readonly network: string;
   readonly exactLength: number;
   readonly numbers: number;
-  /** Root of the mean square over the seeds. */
+  /** Root mean square of the errors over the seeds. */
   readonly error: number;
   readonly least: number;
   readonly most: number;
@@ -123,7 +123,7 @@ async function draw(points: readonly Point[]): Promise<string> {
 
 const [out, ...numbers] = Deno.args;
 if (!out) {
-  console.error("sketch: need where the figure goes");
+  console.error("Usage: deno run -A bench/sketch.ts OUT [PROJECTIONS...]");
   Deno.exit(2);
 }
 using engine = await openEngine();

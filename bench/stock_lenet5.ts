@@ -22,17 +22,17 @@ export class StockLenet5 implements Disposable {
     this.#optimizer = tf.train.momentum(learningRate, momentum);
   }
 
-  /** Images `[N, 28, 28, 1]` and one-hot labels `[N, classes]` to losses `[N]`. */
+  /** Computes the losses `[N]` of images `[N, 28, 28, 1]` with one-hot labels `[N, classes]`. */
   losses(images: tf.Tensor4D, targets: tf.Tensor2D): tf.Tensor1D {
     const first = tf.maxPool(tf.relu(this.#convolve(images, "conv1", "same")), 2, 2, "valid");
     const second = tf.maxPool(tf.relu(this.#convolve(first, "conv2", "valid")), 2, 2, "valid");
     const features = tf.reshape(tf.transpose(second, [0, 3, 1, 2]), [-1, 400]);
-    const third = tf.relu(this.#connect(features as tf.Tensor2D, "fc1"));
-    const logits = this.#connect(tf.relu(this.#connect(third, "fc2")), "fc3");
+    const third = tf.relu(this.#multiply(features as tf.Tensor2D, "fc1"));
+    const logits = this.#multiply(tf.relu(this.#multiply(third, "fc2")), "fc3");
     return tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), targets), 1));
   }
 
-  /** One step on the mean loss. */
+  /** Takes one step on the mean loss. */
   step(images: tf.Tensor4D, targets: tf.Tensor2D): void {
     this.#optimizer.minimize(() => tf.mean(this.losses(images, targets)) as tf.Scalar);
   }
@@ -47,7 +47,7 @@ export class StockLenet5 implements Disposable {
     return tf.add(tf.conv2d(x, filter, 1, pad), this.#parameters.get(`${name}.bias`)!);
   }
 
-  #connect(x: tf.Tensor2D, name: string): tf.Tensor2D {
+  #multiply(x: tf.Tensor2D, name: string): tf.Tensor2D {
     const weight = this.#parameters.get(`${name}.weight`) as tf.Tensor as tf.Tensor2D;
     return tf.add(tf.matMul(x, weight), this.#parameters.get(`${name}.bias`)!);
   }

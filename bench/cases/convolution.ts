@@ -14,7 +14,7 @@ import { measure } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
-/** `convolution` with the packing of its filter beside `tf.conv2d`, on LeNet-5's two. */
+/** Times `convolution` with the packing of its filter beside `tf.conv2d`, on LeNet-5's two layers. */
 export async function* benchConvolution(bench: Bench): AsyncGenerator<Result> {
   for (const convolution of [defineConv1(), defineConv2()]) {
     yield await benchLayer(bench, convolution);

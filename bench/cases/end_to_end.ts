@@ -14,26 +14,26 @@ import { enterJaxLpntk, openJax } from "../peers/jax.ts";
 import { startPytorch, writeSamples } from "../peers/pytorch.ts";
 import type { Result } from "../report.ts";
 
-/** Samples, and the ways to compute the same matrix with PyTorch that end in minutes. */
+/** Numbers of samples, and the ways to compute the same matrix with PyTorch that end within minutes. */
 const SIZES = [
   { count: 200, ways: ["structured", "vmap", "authors"] },
   { count: 2000, ways: ["structured", "vmap"] },
   { count: 10_000, ways: ["structured"] },
 ] as const;
 
-/** The authors' way takes most of a minute at 200 samples. */
+/** Sizes without the authors' way, which takes most of a minute at 200 samples. */
 const QUICK_SIZES = [{ count: 200, ways: ["structured", "vmap"] }] as const;
 
-/** Samples at most of the paths whose cost is that of full Jacobians. */
+/** Most samples of the ways that compute full Jacobians. */
 const NAIVE_SAMPLES = 20;
 
-/** Largest difference of two matrices, relative to the largest number. */
+/** Largest difference of two matrices that passes, relative to the largest entry. */
 const TOLERANCE = 1e-4;
 
 /** Share of samples that may differ: a relu or maximum that is a tie within rounding falls on either side, and changes its sample's row. */
 const TIES = 1 / 2000;
 
-/** Samples of a residual network. */
+/** Numbers of samples of a residual network, and the ways of PyTorch. */
 const RESNET_SIZES = [{ count: 2000, ways: ["vmap"] }] as const;
 const QUICK_RESNET_SIZES = [{ count: 64, ways: ["vmap"] }] as const;
 
@@ -45,7 +45,7 @@ interface Job {
   readonly data: Dataset;
 }
 
-/** The exact lpNTK of LeNet-5, and of ResNet-18 at an eighth of its width: network, projections, Gram matrix on the host. */
+/** Times the exact lpNTK of LeNet-5, and of ResNet-18 at an eighth of its width: network, projections, Gram matrix on the host. */
 export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
   const mnist = await loadSamples(bench, "mnist");
   const small = await prepare(
@@ -62,7 +62,7 @@ export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
   yield* benchSizes(bench, residual, bench.quick ? QUICK_RESNET_SIZES : RESNET_SIZES);
 }
 
-/** A data set where it is. */
+/** Loads a data set; undefined if it is not on this machine, which a note says. */
 async function loadSamples(bench: Bench, name: string): Promise<Dataset | undefined> {
   const data = await loadDataset(name, "train").catch(() => undefined);
   if (!data) {
@@ -98,7 +98,7 @@ async function* benchSizes(
   }
 }
 
-/** Beside PyTorch. */
+/** Times one size beside PyTorch. */
 async function benchSize(
   bench: Bench,
   job: Job,
@@ -116,7 +116,7 @@ async function benchSize(
   return await compare(bench, job, contenders);
 }
 
-/** Beside paths that take a full gradient, or Jacobian, of every sample. */
+/** Times one size beside ways that take a full gradient, or Jacobian, of every sample. */
 async function benchNaive(bench: Bench, job: Job): Promise<Result> {
   const { weights, data } = job;
   const contenders: Record<string, Contender> = { naive: enterTwins(weights, data) };
@@ -153,7 +153,7 @@ async function compare(
   return { case: "end-to-end", computed, sizes: { n: count }, work, ours, peers };
 }
 
-/** A matrix `[N, N]` with the rows and columns of samples that differ put right, if they are as few as `TIES` allows. */
+/** Replaces the rows and columns of samples that differ by the expected ones, in a matrix `[N, N]`, if they are as few as `TIES` allows. */
 function leaveOutTies(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
@@ -165,7 +165,7 @@ function leaveOutTies(
   const isOff = (at: number) => !(Math.abs(actual[at] - expected[at]) <= tolerance);
   const ties = samples.filter((row) => {
     let off = 0;
-    // beside its own row, a tie is off in one column of every other
+    // a tie is off in its own row, and in one column of every other row
     for (const column of samples) if (isOff(row * count + column)) off++;
     return off > allowed;
   });
@@ -193,7 +193,7 @@ function enterEngine({ engine }: Bench, { definition, weights, data }: Job) {
   };
 }
 
-/** Full Jacobians, their eNTK and its signed sum, on the host in float64. */
+/** Computes full Jacobians, their eNTK and its signed sum, on the host in float64. */
 function enterTwins(weights: Weights, data: Dataset): Contender {
   const parameters = new Map(
     [...weights].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),

@@ -11,7 +11,7 @@ const SIZE = 1024;
 const NEAREST = 5;
 const THRESHOLDS = { threshold: 0.5, epsilon: 0.125 };
 
-/** `tile_maximum`, `tile_relations` and `tile_nearest` on a symmetric tile; naive: the float64 twins on the host. */
+/** Times `tile_maximum`, `tile_relations` and `tile_nearest` on a symmetric tile; naive: the float64 twins on the host. */
 export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
   const { gpu } = bench;
   using scratch = new Scratch(gpu);
@@ -23,7 +23,7 @@ export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
     Uint32Array.from(listed.flatMap(({ row, column }) => [row, column])),
   );
   const tile = scratch.upload("tile", values);
-  const place = {
+  const extent = {
     column_panels: panels,
     first_row: 0,
     row_count: SIZE,
@@ -50,11 +50,11 @@ export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
       (commands) =>
         commands.run(
           kernels.tile_maximum,
-          { pair_count, ...place, later: 0 },
+          { pair_count, ...extent, later: 0 },
           { tile, pairs, maximum },
           pair_count,
         ),
-      // whole numbers from 0 on: the sign's bit is all that the order of integers changes
+      // the maxima are not negative: of such floats the order of integers changes the sign bit alone
       async () => new Float32Array((await readIntegers(maximum)).map((u) => u ^ 0x80000000).buffer),
     ),
     naive: computeOnHost(() => rowMaxima(values, SIZE)),
@@ -65,7 +65,7 @@ export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
       (commands) =>
         commands.run(
           kernels.tile_relations,
-          { pair_count, ...place, slot: 0, ...THRESHOLDS },
+          { pair_count, ...extent, slot: 0, ...THRESHOLDS },
           { tile, pairs, similarity, counts },
           pair_count,
         ),
@@ -82,7 +82,7 @@ export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
       gpu,
       (commands) => {
         for (const by_column of [0, 1]) {
-          const params = { ...place, by_column, nearest_count: NEAREST };
+          const params = { ...extent, by_column, nearest_count: NEAREST };
           const buffers = { tile, nearest, similarity: nearestSimilarity };
           commands.run(kernels.tile_nearest, params, buffers, SIZE / 64);
         }
@@ -105,7 +105,7 @@ async function benchEpilogue(
   return { case: "epilogues", computed, work, ours, peers };
 }
 
-/** Whole numbers from -2 to 2, and 4 on the diagonal. */
+/** Draws a symmetric matrix of integers from -2 to 2, with 4 on the diagonal. */
 function drawSymmetric(): Floats {
   const drawn = drawIntegers(1, SIZE * SIZE);
   return drawn.map((_, i) => {

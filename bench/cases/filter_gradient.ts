@@ -24,12 +24,12 @@ import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
 /**
- * Samples of a sum: TensorFlow.js and the naive kernel loop over all of their positions, and lavapipe ends an invocation's loops after
- * 65,535 steps, so that more of them would be summed wrongly.
+ * Number of samples of a sum: TensorFlow.js and the naive kernel loop over all of their positions, and lavapipe ends an invocation's loops after
+ * 65,535 steps, so that more samples would be summed wrongly.
  */
 const SUM_SAMPLES = 64;
 
-/** `filter_gradient` as projections use it and as training does, on LeNet-5's two convolutions. */
+/** Times `filter_gradient` as projections use it and as training does, on LeNet-5's two convolutions. */
 export async function* benchFilterGradient(bench: Bench): AsyncGenerator<Result> {
   for (const define of [defineConv1, defineConv2]) {
     yield await benchOwn(bench, define());
@@ -37,13 +37,13 @@ export async function* benchFilterGradient(bench: Bench): AsyncGenerator<Result>
   }
 }
 
-/** A layer's inputs and deltas. */
-interface Signals {
+/** Inputs of a layer, and its output gradients. */
+interface LayerTensors {
   readonly inputs: Floats;
   readonly deltas: Floats;
 }
 
-function drawSignals({ inShape, outShape }: Convolution): Signals {
+function drawTensors({ inShape, outShape }: Convolution): LayerTensors {
   return {
     inputs: drawIntegers(1, sizeOf(inShape)),
     deltas: drawIntegers(2, sizeOf(outShape)),
@@ -56,32 +56,32 @@ function describeWork({ outShape, taps }: Convolution) {
   return { case: "filter_gradient", work: { speed: "gflops", count, formula } } as const;
 }
 
-/** Each sample's own, into packed rows. */
+/** Times each sample's own gradient, into packed rows. */
 async function benchOwn(bench: Bench, convolution: Convolution): Promise<Result> {
   using scratch = new Scratch(bench.gpu);
-  const signals = drawSignals(convolution);
+  const tensors = drawTensors(convolution);
   const computed = `${describeConvolution(convolution)}, each sample's own`;
   const { ours, ...peers } = await measure(bench, computed, {
-    ours: enterProjection(bench, scratch, convolution, signals),
-    naive: enterNaive(bench, scratch, convolution, signals, 1),
+    ours: enterProjection(bench, scratch, convolution, tensors),
+    naive: enterNaive(bench, scratch, convolution, tensors, 1),
   });
   return { ...describeWork(convolution), computed, ours, peers };
 }
 
-/** Their sum, as a training step wants it. */
+/** Times the sum of the gradients, as a training step needs it. */
 async function benchSum(bench: Bench, convolution: Convolution): Promise<Result> {
   using scratch = new Scratch(bench.gpu);
   const { inShape, outShape, filterShape, geometry, samples } = convolution;
-  const signals = drawSignals(convolution);
-  const x = tf.tensor4d(signals.inputs, inShape);
-  const dy = tf.tensor4d(signals.deltas, outShape);
+  const tensors = drawTensors(convolution);
+  const x = tf.tensor4d(tensors.inputs, inShape);
+  const dy = tf.tensor4d(tensors.deltas, outShape);
   const computed = `${describeConvolution(convolution)}, their sum`;
   const { ours, ...peers } = await measure(bench, computed, {
     ours: computeTensor(bench.tensorflow, () => {
       const { filter, bias } = differentiateParameters(x, dy, filterShape, geometry);
       return joinGradients(filter, bias);
     }),
-    naive: enterNaive(bench, scratch, convolution, signals, samples),
+    naive: enterNaive(bench, scratch, convolution, tensors, samples),
     tfjs: useStockFlags(
       computeTensor(bench.tensorflow, () => differentiateStock(convolution, x, dy)),
     ),
@@ -90,7 +90,7 @@ async function benchSum(bench: Bench, convolution: Convolution): Promise<Result>
   return { ...describeWork(convolution), computed, ours, peers };
 }
 
-/** TensorFlow.js's own gradients. */
+/** Computes the gradients by TensorFlow.js's own kernels. */
 function differentiateStock(
   { geometry, filterShape }: Convolution,
   x: tf.Tensor,
@@ -107,7 +107,7 @@ function differentiateStock(
   return joinGradients(filter, tf.sum(dy, [0, 1, 2]));
 }
 
-/** `[taps + 1, out channels]`, the bias last. */
+/** Joins gradients into `[taps + 1, out channels]`, the bias last. */
 function joinGradients(filter: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   return tf.concat([tf.reshape(filter, [-1, bias.size]), tf.reshape(bias, [1, -1])]);
 }
@@ -116,10 +116,10 @@ function enterProjection(
   { gpu }: Bench,
   scratch: Scratch,
   { samples, geometry, taps }: Convolution,
-  signals: Signals,
+  tensors: LayerTensors,
 ): Contender {
-  const inputs = scratch.upload("inputs", signals.inputs);
-  const deltas = scratch.upload("deltas", signals.deltas);
+  const inputs = scratch.upload("inputs", tensors.inputs);
+  const deltas = scratch.upload("deltas", tensors.deltas);
   const size = (taps + 1) * geometry.out_channels;
   const gradients = scratch.create("rows", samples * size);
   const { kernel, params, workgroups } = planFilterGradientLaunch({
@@ -146,11 +146,11 @@ function enterNaive(
   { gpu }: Bench,
   scratch: Scratch,
   { samples, geometry, taps }: Convolution,
-  signals: Signals,
+  tensors: LayerTensors,
   group_samples: number,
 ): Contender {
-  const inputs = scratch.upload("naive inputs", signals.inputs);
-  const deltas = scratch.upload("naive deltas", signals.deltas);
+  const inputs = scratch.upload("naive inputs", tensors.inputs);
+  const deltas = scratch.upload("naive deltas", tensors.deltas);
   const numbers = samples / group_samples * (taps + 1) * geometry.out_channels;
   const gradients = scratch.create("naive gradients", numbers);
   return recordLaunches(

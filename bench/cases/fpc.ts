@@ -17,17 +17,17 @@ import { measure } from "../measure.ts";
 import { NaiveClustering } from "../naive/fpc_naive.ts";
 import type { Result } from "../report.ts";
 
-/** Samples; 222 MB of rows, 55 MB when quick. */
+/** Number of samples: 222 MB of rows, or 55 MB when quick. */
 const SAMPLES = 16_384;
 const QUICK_SAMPLES = 4096;
-/** Steps that are held against the naive version. */
+/** Number of steps whose results are compared with the naive version's. */
 const CHECKED_STEPS = 8;
-/** Numbers that steps take turns at. */
+/** Largest number of a step, after which the numbers begin again. */
 const STEP_LIMIT = 1024;
 /** The largest f32, as the kernels mark a centroid. */
 const LARGEST = 3.4028234663852886e38;
 
-/** A step of clustering, `fpc_select`, `fpc_gather` and `fpc_assign`, over LeNet-5's rows. */
+/** Times a step of clustering, `fpc_select`, `fpc_gather` and `fpc_assign`, over LeNet-5's rows. */
 export async function* benchFpc(bench: Bench): AsyncGenerator<Result> {
   const { gpu, engine, quick } = bench;
   const layout = layOutLenet5(engine);
@@ -96,7 +96,7 @@ type State = Record<
   GPUBuffer
 >;
 
-/** Moves whoever is more similar to the newest centroid than to its own. */
+/** Records the move of samples that are more similar to the newest centroid than to their own. */
 function recordMoves(commands: Commands, rows: Rows, state: State, step: number): void {
   const [slice] = rows.slices;
   const { length: row_length, segments, segmentCount: segment_count } = slice;

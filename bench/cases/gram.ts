@@ -28,21 +28,21 @@ import { enterJaxProduct, openJax } from "../peers/jax.ts";
 import { PEER_THREADS, PeerProcess } from "../peers/process.ts";
 import type { Result, Work } from "../report.ts";
 
-/** N and K. */
+/** Sizes N and K. */
 const SIZES = [[1024, 1024], [1024, 4096], [2048, 2048], [4096, 4096]];
 const QUICK_SIZES = [[512, 1024]];
-/** N. */
+/** Sizes N over LeNet-5's rows. */
 const LENET5 = [1024, 2048];
-/** N and K of the variants. */
+/** Size N and K of the variants. */
 const VARIANT_SIZE = [1024, 2048];
-/** N, and LeNet-5's largest factored segment. */
+/** Size N, and LeNet-5's largest factored segment. */
 const FACTORED = { n: 2048, inputs: 401, outputs: 120 };
 
 /** A peer in the same process. */
 type Peer = "tfjs" | "jax-js" | "naive";
 
 /**
- * `gram_tile` in all its variants.
+ * Times `gram_tile` in all its variants.
  *
  * `gram`: A·Aᵀ over the pairs of panels on and above the diagonal, which is all that the engine computes; `gram-full`: over all pairs;
  * `gram-lenet5`: LeNet-5's rows; `gram-variant`: each variant that the adapter runs; `gram-factored`: the same on a factored segment.
@@ -56,7 +56,9 @@ export async function* benchGram(bench: Bench): AsyncGenerator<Result> {
 }
 
 /**
- * @param rates FLOPs a millisecond of the peers at the sizes before: those that would take too long are left out
+ * Times one size of plain rows.
+ *
+ * @param rates FLOPs a millisecond of the peers at the sizes before: peers that would take too long are left out
  */
 async function* benchPlain(
   bench: Bench,
@@ -69,7 +71,7 @@ async function* benchPlain(
   const values = drawIntegers(n, n * k);
   const layout = layOutPlain(k);
   const variant = await chooseVariant(bench.gpu, layout);
-  const { enterTile } = stageRows(bench, scratch, values, layout, variant);
+  const { enterTile } = uploadOperands(bench, scratch, values, layout, variant);
   const work = countWork(n, k);
   const matrix = tf.tensor2d(values, [n, k]);
   const peers = await enterPeers(bench, scratch, values, layout, [[matrix]]);
@@ -115,7 +117,7 @@ async function* benchLenet5(bench: Bench, n: number): AsyncGenerator<Result> {
   const computed = `LeNet-5's rows, N ${group(n)}, ${group(k)} numbers each, upper triangle`;
   const values = drawIntegers(n, n * k);
   const variant = await chooseVariant(bench.gpu, layout);
-  const { enterTile, enterNaive } = stageRows(bench, scratch, values, layout, variant);
+  const { enterTile, enterNaive } = uploadOperands(bench, scratch, values, layout, variant);
   const matrices = cutMatrices(values, layout);
   const { ours, ...peers } = await measure(bench, computed, {
     ours: enterTile(true),
@@ -184,7 +186,7 @@ async function timeVariants<Kind extends string>(
     const layout = layouts[kind];
     const values = drawIntegers(n, n * layout.length);
     const own = Object.fromEntries(variants.map((variant) => {
-      const { enterTile } = stageRows(bench, scratch, values, layout, variant);
+      const { enterTile } = uploadOperands(bench, scratch, values, layout, variant);
       return [`${variant.name}, ${kind}`, enterTile(true)];
     }));
     await validate("variants", own);
@@ -197,14 +199,14 @@ async function timeVariants<Kind extends string>(
   });
 }
 
-/** The product is counted as that of two matrices; half of it is executed where symmetry gives the rest. */
+/** Counts the work as the product of two matrices; half of it is executed where symmetry gives the rest. */
 function countWork(n: number, k: number): Record<"full" | "triangle", Work> {
   const full = { speed: "gflops", count: 2 * n * n * k, formula: "2N²K FLOP" } as const;
   return { full, triangle: { ...full, executed: countFlops(k, n) } };
 }
 
 /** Uploads rows once for all contenders that multiply them. */
-function stageRows(
+function uploadOperands(
   { gpu }: Bench,
   scratch: Scratch,
   values: Floats,
@@ -257,7 +259,7 @@ function stageRows(
   return { enterTile, enterNaive };
 }
 
-/** The symmetric matrix `[n, n]` whose upper triangle `product` holds. */
+/** Completes the symmetric matrix `[n, n]` whose upper triangle `product` holds. */
 function mirrorUpper(product: ArrayLike<number>, n: number): Floats {
   return Float32Array.from(product, (_, i) => {
     const [row, column] = [Math.floor(i / n), i % n];
@@ -265,7 +267,7 @@ function mirrorUpper(product: ArrayLike<number>, n: number): Floats {
   });
 }
 
-/** The peers in the same process that there are; a note says which is missing. */
+/** Enters the peers in the same process that are available; a note says which is missing. */
 async function enterPeers(
   bench: Bench,
   scratch: Scratch,
@@ -273,7 +275,7 @@ async function enterPeers(
   layout: RowLayout,
   matrices: readonly tf.Tensor2D[][],
 ): Promise<Partial<Record<Peer, Contender>>> {
-  const { enterNaive } = stageRows(bench, scratch, values, layout, VARIANTS[0]);
+  const { enterNaive } = uploadOperands(bench, scratch, values, layout, VARIANTS[0]);
   const peers = { tfjs: enterTensorflow(bench, matrices), naive: enterNaive() };
   if (!await openJax()) {
     bench.note("jax-js is left out: it finds no WebGPU device.");
@@ -284,7 +286,7 @@ async function enterPeers(
   return { ...peers, "jax-js": enterJaxProduct(values, values.length / length, length) };
 }
 
-/** OpenBLAS's two products of the same matrix, if it is on the machine. */
+/** Enters OpenBLAS's two products of the same matrix, if it is on the machine. */
 async function enterBlas(bench: Bench, values: Floats, n: number, k: number) {
   const stack = new AsyncDisposableStack();
   const contenders: Partial<Record<"ssyrk" | "sgemm", Contender>> = {};
@@ -310,7 +312,7 @@ async function enterBlas(bench: Bench, values: Floats, n: number, k: number) {
   return { contenders, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** One `matMul` for a plain entry of the segment table, two and their product for a factored one. */
+/** Enters TensorFlow.js: one `matMul` for a plain entry of the segment table, two and their product for a factored one. */
 function enterTensorflow({ tensorflow }: Bench, matrices: readonly tf.Tensor2D[][]): Contender {
   const square = (a: tf.Tensor2D) => tf.matMul(a, a, false, true);
   const compute = () =>
@@ -319,7 +321,7 @@ function enterTensorflow({ tensorflow }: Bench, matrices: readonly tf.Tensor2D[]
   return useStockFlags(computeTensor(tensorflow, compute));
 }
 
-/** Rows cut into matrices, entry by entry of the segment table: one for a plain entry, two for a factored one. */
+/** Cuts rows into matrices, entry by entry of the segment table: one for a plain entry, two for a factored one. */
 function cutMatrices(values: Floats, layout: RowLayout): tf.Tensor2D[][] {
   const rows = tf.tensor2d(values, [values.length / layout.length, layout.length]);
   const cut = (offset: number, length: number) => tf.slice(rows, [0, offset], [-1, length]);

@@ -8,18 +8,21 @@ import { measure } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
-/** `convolution` of spread deltas beside the gradient of `tf.conv2d`, on LeNet-5's second convolution: the first needs none. */
+/**
+ * Times `convolution` of spread output gradients beside the gradient of `tf.conv2d`, on LeNet-5's second convolution: the first layer needs no input
+ * gradient.
+ */
 export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> {
   const { gpu, tensorflow } = bench;
   const conv2 = defineConv2();
   const { samples, geometry, inShape, filterShape, outShape, taps } = conv2;
   using scratch = new Scratch(gpu);
-  const signal = drawIntegers(1, sizeOf(outShape));
+  const gradient = drawIntegers(1, sizeOf(outShape));
   const filter = drawIntegers(2, sizeOf(filterShape));
-  const deltas = scratch.upload("deltas", signal);
+  const deltas = scratch.upload("deltas", gradient);
   const filters = scratch.upload("filters", filter);
   const naiveGradients = scratch.create("naive gradients", sizeOf(inShape));
-  const dy = tf.tensor4d(signal, outShape);
+  const dy = tf.tensor4d(gradient, outShape);
   const w = tf.tensor4d(filter, filterShape);
   const { stride, pad } = geometry;
   const computed = describeConvolution(conv2);
@@ -36,7 +39,7 @@ export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> 
         ),
       () => readFloats(gpu, naiveGradients),
     ),
-    // a transposed convolution is the gradient of a convolution for its input, and runs its kernel
+    // tf.conv2dTranspose runs the kernel of a convolution's input gradient, which it is
     tfjs: useStockFlags(
       computeTensor(tensorflow, () => tf.conv2dTranspose(dy, w, inShape, stride, pad)),
     ),

@@ -9,17 +9,17 @@ import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
 import { measure } from "../measure.ts";
 import type { Result, Work } from "../report.ts";
 
-/** LeNet-5's first layer, over as many images as one pass of a projection holds. */
+/** Shape of LeNet-5's first layer, over as many images as one pass of a projection holds. */
 const SHAPE: [number, number, number, number] = [256, 28, 28, 6];
 const NUMBERS = SHAPE.reduce((product, size) => product * size);
 const POOLED: [number, number, number, number] = [256, 14, 14, 6];
 const CLASSES = 10;
 
-/** A step over as many parameters. */
+/** Number of parameters of a step. */
 const PARAMETERS = 2 ** 20;
 const RATES = { learning_rate: 0.5, momentum: 0.5, weight_decay: 0.25 };
 
-/** `relu`, `max_pool`, `cross_entropy` with their gradients, and `momentum_step`. */
+/** Times `relu`, `max_pool` and `cross_entropy` with their gradients, and `momentum_step`. */
 export async function* benchPasses(bench: Bench): AsyncGenerator<Result> {
   yield await benchRelu(bench);
   yield await benchMaxPool(bench);
@@ -27,7 +27,7 @@ export async function* benchPasses(bench: Bench): AsyncGenerator<Result> {
   yield await benchMomentumStep(bench);
 }
 
-/** Bytes of f32 numbers that are read and written. */
+/** Counts the bytes of f32 elements that are read and written. */
 function countBytes(numbers: number): Work {
   return { speed: "gb_per_s", count: 4 * numbers, formula: "bytes read and written" };
 }
@@ -45,7 +45,7 @@ async function benchRelu({ tensorflow, ...bench }: Bench): Promise<Result> {
 }
 
 async function benchMaxPool({ tensorflow, ...bench }: Bench): Promise<Result> {
-  // all different, since TensorFlow.js gives a tie to another pixel
+  // all values differ, since TensorFlow.js gives a tie to another pixel
   const values = Float32Array.from({ length: NUMBERS }, (_, i) => i * 7919 % NUMBERS);
   const x = tf.tensor4d(values, SHAPE);
   const dy = tf.tensor4d(drawIntegers(2, POOLED.reduce((product, size) => product * size)), POOLED);
@@ -75,7 +75,7 @@ async function benchCrossEntropy({ tensorflow, ...bench }: Bench): Promise<Resul
       ours: computeTensor(tensorflow, () => tf.grad(own)(logits, tf.ones([count]))),
       tfjs: useStockFlags(computeTensor(tensorflow, () => tf.grad(stock)(logits))),
     },
-    // exponentials of single precision
+    // the exponentials are of single precision
     () => 1e-5,
   );
   tf.dispose([logits, labels, targets]);

@@ -7,10 +7,10 @@ import { naive } from "../naive/kernels.ts";
 import type { Result } from "../report.ts";
 
 const SAMPLES = 4096;
-/** Inputs of LeNet-5's first dense layer. */
+/** Number of inputs of LeNet-5's first dense layer. */
 const LENGTH = 400;
 
-/** `project_factored` on the inputs of LeNet-5's first dense layer. */
+/** Times `project_factored` on the inputs of LeNet-5's first dense layer. */
 export async function* benchProjectFactored(bench: Bench): AsyncGenerator<Result> {
   const { gpu } = bench;
   using scratch = new Scratch(gpu);

@@ -8,7 +8,7 @@ import type { Result } from "../report.ts";
 
 const IMAGES = 2000;
 
-/** From images to packed rows: forward and backward passes, packing, and the check that all of it is finite. */
+/** Times the way from images to packed rows: forward and backward passes, packing, and the check that all is finite. */
 export async function* benchProjection(bench: Bench): AsyncGenerator<Result> {
   const { engine } = bench;
   const data = await loadDataset("digits", "train", { size: IMAGES });

@@ -12,17 +12,16 @@ import type { Result } from "../report.ts";
 import { StockLenet5 } from "../stock_lenet5.ts";
 
 const BATCH = 128;
-/** As many that what an epoch begins and ends with counts as little as in one of MNIST's 60,000. */
+/** Number of images: so many that the beginning and end of an epoch count as little as with MNIST's 60,000. */
 const IMAGES = 30 * BATCH;
 const QUICK_IMAGES = 4 * BATCH;
 const RATES = { learningRate: 0.01, momentum: 0.9 };
 
-/** How far the losses may be apart: what the suite allows logits beside PyTorch's. */
+/** Largest difference of the losses that passes: as for logits beside PyTorch's in the tests. */
 const LOSS_ERROR = 1e-4;
 
 /**
- * An epoch of training beside the same network of TensorFlow.js's own operations, which is handed its images on the device, and
- * beside PyTorch.
+ * Times an epoch of training beside the same network of TensorFlow.js's own operations, which is handed its images on the device, and beside PyTorch.
  *
  * The first losses are compared. The weights cannot be: on lavapipe TensorFlow.js's filter gradient of 128 such images is wrong, since
  * its loops are longer than the driver lets them run.

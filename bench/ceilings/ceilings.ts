@@ -1,5 +1,5 @@
 /**
- * What the adapter can reach: multiply-adds from registers, and bytes of a plain copy.
+ * Ceilings of the adapter: multiply-adds from registers, and bytes of a plain copy.
  *
  * @module
  */
@@ -16,14 +16,14 @@ const chains = new Kernel("fma_chains", fmaChains, {
   buffers: { totals: "read_write" },
 });
 
-/** Chains of an invocation. */
+/** Number of an invocation's chains. */
 const CHAINS = 32;
 const INVOCATIONS = 2 ** 17;
 const ITERATIONS = 1024;
 
-/** Numbers in the buffer that is copied: more than caches hold. */
+/** Elements of the buffer that is copied: more than caches hold. */
 const COPIED = 2 ** 25;
-/** Numbers of the copy that are checked. */
+/** Elements of the copy that are checked. */
 const CHECKED = 1024;
 
 /** Measures both ceilings; the best of some measurements counts. */
@@ -33,7 +33,7 @@ export async function measureCeilings(bench: Bench): Promise<Ceilings> {
   const fma = enterChains(gpu, scratch);
   await validate("multiply-adds", {
     fma,
-    // a chain that halves and adds one ends at two
+    // a chain that halves and adds one converges to two
     expected: enterNumbers(new Float32Array(INVOCATIONS).fill(2 * CHAINS)),
   });
   const pattern = drawIntegers(1, CHECKED);
@@ -57,7 +57,7 @@ function enterChains(gpu: Gpu, scratch: Scratch): Contender {
   );
 }
 
-/** A copy whose last numbers are `pattern`. */
+/** Enters a copy whose last elements are `pattern`. */
 function enterCopy(gpu: Gpu, scratch: Scratch, pattern: Float32Array<ArrayBuffer>): Contender {
   const from = scratch.create("copied", COPIED);
   const to = scratch.create("copy", COPIED);
@@ -70,7 +70,7 @@ function enterCopy(gpu: Gpu, scratch: Scratch, pattern: Float32Array<ArrayBuffer
   );
 }
 
-/** What is known beforehand. */
+/** Enters the expected values. */
 function enterNumbers(numbers: Float32Array): Contender {
   return { run: () => {}, read: () => Promise.resolve(numbers) };
 }

@@ -1,10 +1,10 @@
-// Multiply-adds from registers alone: what the adapter's arithmetic reaches when it waits for no memory.
+// Multiply-adds from registers alone: the rate of the adapter's arithmetic when it waits for no memory.
 //   x <- x * scale + offset, iteration_count times, in 32 chains that do not wait for one another; their total is stored
 //
-// One invocation computes 32 chains and stores one number, so that none of it can be left out. The chains begin at different numbers, so
-// that no compiler takes some of them for the same, and each product depends on the step before, so that none leaves the loop.
+// One invocation computes 32 chains and stores one float, so that none of it can be left out. The chains begin at different values, so
+// that no compiler merges some of them, and each product depends on the step before, so that none is hoisted out of the loop.
 // Dispatch: count / 64 workgroups, count a multiple of 64.
-// Constants: 8 times 4 chains hide the latency of a multiply-add. 4 steps in the body of the loop, of which iteration_count is a multiple:
+// Constants: 8 times 4 chains hide the latency of a multiply-add. The loop's body has 4 steps, of which iteration_count is a multiple:
 //         with fewer the loop itself shows, with more lavapipe's compiler computes chain after chain.
 // Tails: none.
 // Float64 twin: none; with scale 1/2 and offset 1 every chain ends at 2 exactly, and every total is 64.

@@ -41,7 +41,7 @@ fn main(
   var sum = 0.0;
   for (var r = 0u; r < params.kernel_height; r++) {
     for (var s = 0u; s < params.kernel_width; s++) {
-      // places before the image wrap around to large numbers
+      // indices before the image wrap around to large ones
       let row = y * params.stride + r - params.pad;
       let column = x * params.stride + s - params.pad;
       if row >= params.in_height || column >= params.in_width { continue; }

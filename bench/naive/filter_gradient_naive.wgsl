@@ -1,11 +1,11 @@
 // Filter gradient of a convolution, naively, summed over the output positions p of a group of samples: sum_p a_p (x) d_p, the bias as one
 // more input that is always 1.
 //
-// One invocation computes one number of one group of samples with plain loops.
+// One invocation computes one element of one group's gradient with plain loops.
 // Dispatch: ceil(sample_count / group_samples * (taps + 1) * out_channels / 64) workgroups.
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels],
 //         gradients [sample_count / group_samples, taps + 1, out_channels], taps in the order [kernel_height, kernel_width, in_channels].
-// Tails: invocations beyond the last number do nothing; group_samples divides sample_count.
+// Tails: invocations beyond the last element do nothing; group_samples divides sample_count.
 // Float64 twin: engine/reference/convolution.ts, projectPlain and convFilterGradient.
 
 struct Params {
@@ -52,7 +52,7 @@ fn main(
           sum += delta;
           continue;
         }
-        // places before the image wrap around to large numbers
+        // indices before the image wrap around to large ones
         let row = y * params.stride + r - params.pad;
         let column = x * params.stride + s - params.pad;
         if row >= params.in_height || column >= params.in_width { continue; }

@@ -15,7 +15,7 @@ export class NaiveClustering {
 
   /**
    * @param rows `[N, layout.length]` f32, row-major
-   * @param next the first centroid
+   * @param next sample that becomes the first centroid
    */
   constructor(
     private readonly rows: Float32Array,
@@ -27,7 +27,7 @@ export class NaiveClustering {
     this.#best = new Float64Array(count).fill(-Infinity);
   }
 
-  /** Makes the sample that is least similar to its own centroid the next one, and moves whoever is more similar to it. */
+  /** Makes the sample that is least similar to its own centroid the next centroid, and moves the samples that are more similar to it. */
   step(): void {
     const { cluster, next } = this;
     const best = this.#best;

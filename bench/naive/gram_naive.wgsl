@@ -1,9 +1,9 @@
 // Gram matrix, naively: gram[i, j] = sum over segments of the product of packed rows i and j (equation 3 of the paper, second line).
 //
-// One invocation computes one number with plain loops.
+// One invocation computes one entry with plain loops.
 // Dispatch: ceil(row_count * row_count / 64) workgroups.
 // Layout: rows [row_count, row_length], gram [row_count, row_count], both row-major.
-// Tails: invocations beyond the last number do nothing.
+// Tails: invocations beyond the last entry do nothing.
 // Float64 twin: engine/reference/gram.ts, gramRows.
 
 struct Params {

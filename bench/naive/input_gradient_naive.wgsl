@@ -42,7 +42,7 @@ fn main(
   var sum = 0.0;
   for (var r = 0u; r < params.kernel_height; r++) {
     for (var s = 0u; s < params.kernel_width; s++) {
-      // places before the image wrap around to large numbers
+      // indices before the image wrap around to large ones
       let row = v + params.pad - r;
       let column = u + params.pad - s;
       let y = row / params.stride;

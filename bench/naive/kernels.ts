@@ -1,5 +1,5 @@
 /**
- * The naive versions of the kernels, by the stem of the kernel that each computes: one invocation a number, plain loops.
+ * Naive versions of the kernels, by the stem of the kernel that each computes: one invocation for each element, plain loops.
  *
  * @module
  */

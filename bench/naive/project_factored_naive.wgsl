@@ -3,7 +3,7 @@
 //
 // One invocation copies one sample with a plain loop.
 // Dispatch: ceil(sample_count / 64) workgroups.
-// Layout: values [sample_count, length]; number k of row n is written to ((n / 64) * (length + 1) + k) * 64 + n % 64.
+// Layout: values [sample_count, length]; element k of row n is written to ((n / 64) * (length + 1) + k) * 64 + n % 64.
 // Tails: invocations beyond the last sample do nothing.
 // Float64 twin: engine/reference/convolution.ts, projectFactored.
 

@@ -2,7 +2,7 @@
 
     OPENBLAS_NUM_THREADS=2 python3 bench/peers/blas.py ssyrk 1024 4096 
 
-A [N, K] holds whole numbers from -2 to 2 as `make_matrix` says, or what the file in a fourth argument holds, float32, row-major. Takes turns
+A [N, K] holds integers from -2 to 2 as `make_matrix` sets them, or the content of the file in a fourth argument, float32, row-major. Takes turns
 (turns.py): type 1 and return for one measurement. Needs NumPy and OpenBLAS (Debian: python3-numpy libopenblas0-pthread).
 """
 
@@ -11,7 +11,7 @@ import ctypes.util
 import os
 import sys
 
-# the kernels for 256-bit vectors; read when the library is loaded, which NumPy may do
+# Kernels for 256-bit vectors; the variable is read when the library is loaded, which NumPy may do.
 os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 import numpy as np
@@ -31,7 +31,7 @@ def main(routine, n, k, file=None):
     c = np.zeros((n, n), np.float32)
     library = ctypes.util.find_library("openblas")
     if library is None:
-        sys.exit("no OpenBLAS on this machine (Debian: libopenblas0-pthread)")
+        sys.exit("no OpenBLAS on this machine; install it (Debian: libopenblas0-pthread)")
     blas = ctypes.CDLL(library)
     pointer = lambda matrix: matrix.ctypes.data_as(ctypes.c_void_p)
     one, zero = ctypes.c_float(1), ctypes.c_float(0)

@@ -1,7 +1,7 @@
 /**
  * jax-js on its own device of the same adapter: it opens one itself and takes no other.
  *
- * Whatever a function of it is given is used up; `ref` keeps it. Operations are lazy, and `blockUntilReady` submits and waits for them.
+ * Functions of jax-js consume their arguments; `ref` keeps one. Operations are lazy, and `blockUntilReady` submits and waits for them.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import type { Contender } from "../contender.ts";
 
 const { numpy: np, lax, nn } = jax;
 
-/** Results that are awaited together: each wait costs some 12 ms in Deno, each result its memory. */
+/** Number of results that are awaited together: each wait costs some 12 ms in Deno, each result its memory. */
 const WAITED_TOGETHER = 16;
 
-/** Opens its device; false where it finds none. */
+/** Opens jax-js's device; false if it finds none. */
 export async function openJax(): Promise<boolean> {
   if (!(await jax.init("webgpu")).includes("webgpu")) return false;
   jax.defaultDevice("webgpu");
   return true;
 }
 
-/** `matmul(A, A^T)` of a matrix `[n, k]`, row-major. */
+/** Enters `matmul(A, A^T)` of a matrix `[n, k]`, row-major. */
 export function enterJaxProduct(values: Floats, n: number, k: number): Contender {
   const matrix = np.array(values).reshape([n, k]);
   return enterArray(() => np.matmul(matrix.ref, matrix.ref.transpose()));
@@ -32,7 +32,7 @@ export function enterJaxProduct(values: Floats, n: number, k: number): Contender
 type Parameters = Record<string, jax.Array>;
 
 /**
- * The lpNTK of LeNet-5 by `vmap(grad)` and one `matmul`, compiled as a whole.
+ * Enters the lpNTK of LeNet-5 by `vmap(grad)` and one `matmul`, compiled as a whole.
  *
  * @param images `[N, 784]`, normalised
  * @param signs `[N, classes]`, equation 2 over the root of the classes
@@ -59,7 +59,7 @@ export function enterJaxLpntk(
   return enterArray(() => multiply(jax.tree.ref(parameters), x.ref, s.ref));
 }
 
-/** Logits `[10]` of one image `[784]`. */
+/** Computes the logits `[10]` of one image `[784]`. */
 function forward(w: Parameters, image: jax.Array): jax.Array {
   const convolve = (x: jax.Array, name: string, pad: number) =>
     lax.convGeneralDilated(x, w[`${name}.weight`], [1, 1], [[pad, pad], [pad, pad]])

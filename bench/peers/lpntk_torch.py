@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from networks_torch import forward, forward_resnet, load_samples, load_weights
 from turns import take_turns
 
-# Samples whose gradients are held at once.
+# Number of samples whose gradients are held at once.
 BATCH = 256
 
 
@@ -31,15 +31,15 @@ def compute_structured(weights, images, signs):
     shapes = [(6, 28, 28), (16, 10, 10), (120,), (84,), (10,)]
     plain, inputs_of, deltas_of = [], [[], [], []], [[], [], []]
     for x, s in zip(images.split(BATCH), signs.split(BATCH)):
-        taps = [torch.zeros(len(x), *shape, requires_grad=True) for shape in shapes]
-        z, inputs = forward(weights, x, taps)
-        deltas = torch.autograd.grad((z * s).sum(), taps)
+        offsets = [torch.zeros(len(x), *shape, requires_grad=True) for shape in shapes]
+        z, inputs = forward(weights, x, offsets)
+        deltas = torch.autograd.grad((z * s).sum(), offsets)
         inputs = [layer.detach() for layer in inputs]
         rows = []
         for layer, padding in ((0, 2), (1, 0)):
             patches = F.unfold(inputs[layer], 5, padding=padding)
-            signals = deltas[layer].flatten(2)
-            rows += [torch.bmm(signals, patches.transpose(1, 2)).flatten(1), signals.sum(2)]
+            delta = deltas[layer].flatten(2)
+            rows += [torch.bmm(delta, patches.transpose(1, 2)).flatten(1), delta.sum(2)]
         plain.append(torch.cat(rows, 1))
         for dense in range(3):
             inputs_of[dense].append(append_ones(inputs[2 + dense]))

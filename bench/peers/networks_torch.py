@@ -1,4 +1,4 @@
-"""LeNet-5 and residual networks in PyTorch, and what the benches hand to its scripts in a folder.
+"""LeNet-5 and residual networks in PyTorch, and the readers of the folder that the benches hand to its scripts.
 
 The folder holds weights.safetensors (a state_dict), images.npy (uint8 [N, H, W, C]), labels.npy [N] and dataset.json (classes, mean, std).
 """
@@ -27,7 +27,7 @@ def load_weights(path):
 
 
 def load_samples(folder):
-    """Images [N, C, H, W], normalised, labels [N], and the number of classes."""
+    """Loads images [N, C, H, W], normalised, labels [N], and the number of classes."""
     with open(f"{folder}/dataset.json") as file:
         settings = json.load(file)
     images = torch.from_numpy(np.load(f"{folder}/images.npy")).float()
@@ -38,7 +38,7 @@ def load_samples(folder):
 
 
 def forward_resnet(weights, images):
-    """Logits of a residual network as the paper's authors build it, as deep and as wide as its weights."""
+    """Computes the logits of a residual network as the paper's authors build it, as deep and as wide as its weights."""
 
     def conv(name, x, stride=1):
         w = weights[f"{name}.weight"]
@@ -59,14 +59,14 @@ def forward_resnet(weights, images):
     return F.linear(F.avg_pool2d(x, 4).flatten(1), weights["linear.weight"], weights["linear.bias"])
 
 
-def forward(weights, images, taps=None):
-    """Logits of LeNet-5; `taps` are added to the outputs of the layers, whose inputs are then returned too."""
+def forward(weights, images, offsets=None):
+    """Computes the logits of LeNet-5; `offsets` are added to the outputs of the layers, whose inputs are then returned, too."""
     inputs = []
 
     def layer(compute, name, x):
         inputs.append(x)
         y = compute(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
-        return y if taps is None else y + taps[len(inputs) - 1]
+        return y if offsets is None else y + offsets[len(inputs) - 1]
 
     pad = lambda x, w, b: F.conv2d(x, w, b, padding=2)
     x = F.max_pool2d(F.relu(layer(pad, "conv1", images)), 2)
@@ -74,4 +74,4 @@ def forward(weights, images, taps=None):
     x = F.relu(layer(F.linear, "fc1", x.flatten(1)))
     x = F.relu(layer(F.linear, "fc2", x))
     z = layer(F.linear, "fc3", x)
-    return z if taps is None else (z, inputs)
+    return z if offsets is None else (z, inputs)

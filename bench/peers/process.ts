@@ -18,7 +18,7 @@ interface Message {
   readonly ms?: number;
 }
 
-/** A running peer; dispose it to end its process. */
+/** A peer in a process of its own; dispose it to end the process. */
 export class PeerProcess implements Contender, AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -82,7 +82,7 @@ export class PeerProcess implements Contender, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // what has ended already has closed its input
+    // a process that has ended has closed its input
     await this.#input.close().catch(() => {});
     await this.#output.cancel();
     await this.#complaint;

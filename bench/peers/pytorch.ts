@@ -10,12 +10,12 @@ import type { Weights } from "../../engine/network/parameters.ts";
 import type { Bench } from "../case.ts";
 import { PEER_THREADS, PeerProcess } from "./process.ts";
 
-/** Weights and images where the scripts read them; dispose it to remove the folder. */
+/** A folder with the weights and images that the scripts read; dispose it to remove the folder. */
 export interface SampleFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** Starts a script; nothing where there is no PyTorch, which a note then says. The caller disposes it. */
+/** Starts a script; undefined if there is no PyTorch, which a note then says. The caller disposes the process. */
 export async function startPytorch(
   bench: Bench,
   script: string,
@@ -30,7 +30,7 @@ export async function startPytorch(
   return peer;
 }
 
-/** Writes what `networks_torch.py` reads. */
+/** Writes the files that `networks_torch.py` reads. */
 export async function writeSamples(weights: Weights, data: Dataset): Promise<SampleFolder> {
   const path = await Deno.makeTempDir({ prefix: "lpntk-bench-" });
   const { classes, mean, std } = data;

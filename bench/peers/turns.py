@@ -1,9 +1,9 @@
-"""Taking turns: a peer that computes when it is told to, and says how long that took.
+"""Turns of a peer: it computes when it is told to, and says how long that took.
 
 A script calls `take_turns(compute, write)`. It computes once to warm up, says "ready", and then, for each line of standard input:
 
     a number R      computes R times and prints {"ms": all R together, in milliseconds}
-    a path          writes the numbers of the last computation there, float32, row-major, and prints {"written": path}
+    a path          writes the result of the last computation there, float32, row-major, and prints {"written": path}
 """
 
 import json
@@ -16,7 +16,7 @@ def say(**fields):
 
 
 def take_turns(compute, write):
-    """`compute()` returns what `write(result, path)` writes."""
+    """Takes turns; `compute()` returns what `write(result, path)` writes."""
     result = compute()
     say(ready=True)
     for line in map(str.strip, sys.stdin):
