@@ -1,7 +1,7 @@
 /** The benches as scripts call them. @module */
 import assert from "node:assert/strict";
 import { CASE_NAMES } from "../../bench/case_names.ts";
-// downloads what the benches alone need, before a process that is watched begins
+// imported to download what the benches alone need before a process that is watched begins
 import "../../bench/main.ts";
 import { finish, prepareLpntk, runLpntk } from "../cli/process.ts";
 

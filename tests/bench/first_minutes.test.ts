@@ -1,4 +1,4 @@
-/** The first minutes on an adapter: that they run, and that what they print is numbers. @module */
+/** The first minutes on an adapter: they run, and print numbers. @module */
 import assert from "node:assert/strict";
 import { expectSuccess, prepareDeno, ROOT } from "../cli/process.ts";
 

@@ -1,4 +1,4 @@
-/** Which adapter a command computes on: said once where it is the CPU, refused where a GPU is required, and recorded. @module */
+/** The adapter that a command computes on: announced once if it is the CPU, refused if a GPU is required, and recorded. @module */
 import assert from "node:assert/strict";
 import { beginCommand, findUsedAdapter, GpuRequiredError, useAdapter } from "../../cli/adapter.ts";
 import { type AdapterDescription, NoAdapterError, openEngine } from "../../mod.ts";
@@ -16,7 +16,7 @@ const ADAPTER: AdapterDescription = {
   isFallback: false,
 };
 
-/** What is opened in place of an engine, and whether it has been disposed. */
+/** Stand-in for an engine, which knows whether it was disposed. */
 class Opened {
   isDisposed = false;
   dispose(): void {
@@ -24,7 +24,7 @@ class Opened {
   }
 }
 
-/** Opens an adapter, and says what was printed on standard error. */
+/** Opens an adapter, and returns what was printed on standard error. */
 async function open(opened: Opened, adapter: AdapterDescription): Promise<string[]> {
   const said: string[] = [];
   const { error } = console;
@@ -84,7 +84,7 @@ Deno.test("every command opens its engine where that is looked after", async () 
   ]);
 });
 
-/** The least that trains. */
+/** Smallest training call. */
 const TRAIN = "train --model mlp --data digits --train-size 20 --test-size 10 --epochs 1 --out";
 
 Deno.test("what a command computed on is said on standard error and stands in run.json", async () => {
@@ -103,7 +103,7 @@ Deno.test("what a command computed on is said on standard error and stands in ru
   const set = Deno.env.get("DENO_WEBGPU_BACKEND");
   if (Deno.build.os === "linux") assert.equal(adapter.backend, set || "vulkan");
   assert.ok(adapter.backend.length > 0);
-  // the same call may repeat it, on whatever adapter
+  // the same call may be repeated on any adapter
   await Deno.writeTextFile(
     `${out}/run.json`,
     JSON.stringify({ ...await readJson(`${out}/run.json`), adapter: { name: "another" } }),
@@ -124,7 +124,7 @@ Deno.test("--require-gpu before or after a command ends it with 3 on a CPU, and 
     `experiment extreme --quick --data digits --out ${folder.path}/c --require-gpu`,
   ];
   if (!isFallback) {
-    // a GPU is all that they need
+    // the calls need a GPU and nothing else
     assert.equal((await callHere(calls[0].split(" "))).code, 0);
     return;
   }

@@ -1,4 +1,4 @@
-/** Labels, kernels and samples to keep from files: what they mean, or why they are refused. @module */
+/** Labels, kernels and samples to keep, read from files: accepted, or refused with a reason. @module */
 import assert from "node:assert/strict";
 import { loadIndices, loadKernel, loadLabels } from "../../cli/arrays.ts";
 import { encodeNpy, type NpyArray, readLabels } from "../../mod.ts";
@@ -6,7 +6,7 @@ import { openTempFolder } from "../temp_folder.ts";
 
 type Data = NpyArray["data"];
 
-/** What `read` gives for an array in a file. */
+/** Returns what `read` gives for an array in a file. */
 async function readFrom<T>(
   array: Data | Uint8Array<ArrayBuffer>,
   read: (path: string) => Promise<T>,
@@ -22,7 +22,7 @@ async function readFrom<T>(
   return await read(path);
 }
 
-/** As `numpy.save` writes booleans. */
+/** Header as `numpy.save` writes it for booleans. */
 const asBooleans = (header: string) => header.replace("|u1", "|b1");
 
 Deno.test("labels are integers of any width", async () => {
@@ -46,7 +46,7 @@ Deno.test("labels that are no classes are refused by their value", async () => {
   const cases: readonly [Data, string][] = [
     [Int8Array.of(0, -1), `got label -1 at index 1, ${need}`],
     [Uint32Array.of(2 ** 31), `got label 2147483648 at index 0, ${need}`],
-    // what Number would round to 2^53, and 2^64 - 1 is not -1
+    // Number would round the first to 2^53, and 2^64 - 1 is not -1
     [BigInt64Array.of(0n, 2n ** 53n + 1n), `got label 9007199254740993 at index 1, ${need}`],
     [BigUint64Array.of(2n ** 64n - 1n), `got label 18446744073709551615 at index 0, ${need}`],
     [BigInt64Array.of(-(2n ** 63n)), `got label -9223372036854775808 at index 0, ${need}`],

@@ -15,23 +15,23 @@ import {
 const USAGE = 2;
 const FAILURE = 1;
 
-/** Samples of the good data set, and of the good kernel. */
+/** Number of samples of the good data set and of the good kernel. */
 const COUNT = 6;
 
-/** A call that must fail in a folder where everything is right but for what `spoil` does. */
+/** A call that must fail, in a folder where all is right except what `spoil` changes. */
 interface Mistake {
   readonly name: string;
-  /** Split at spaces; `@` stands for the folder. */
+  /** Arguments, split at spaces; `@` stands for the folder. */
   readonly call: string;
   readonly code: number;
-  /** What the line on standard error has to contain, `@` for the folder again. */
+  /** Texts that the line on standard error has to contain, with `@` for the folder. */
   readonly says: readonly string[];
   readonly spoil?: (folder: string) => Promise<void>;
-  /** Given to a process of its own. */
+  /** Environment of the call, which then has a process of its own. */
   readonly env?: Surroundings["env"];
 }
 
-// Calls that work until something is wrong with them or with what they name.
+// Calls that work; each mistake below spoils one of them, or what it names.
 const TRAIN = "train --model mlp --data @/data --epochs 1 --out @/out";
 const REDUNDANT = "redundant --model mlp --weights @/mlp.safetensors --data @/data --out @/out";
 const RELATE = "relate --kernel @/K.npy --out @/out";
@@ -600,7 +600,7 @@ const LENET5: Readonly<Record<string, number[]>> = {
   "fc3.bias": [10],
 };
 
-/** Everything that the calls name, as it should be. */
+/** Makes a folder with all that the calls name, in good order. */
 async function openGoodFolder() {
   const folder = await openTempFolder();
   const { path } = folder;

@@ -1,11 +1,11 @@
-/** The same call on other contents under the same names: refused as other settings are, with nothing changed. @module */
+/** The same call on other contents under the same names: refused like other settings, and nothing changes. @module */
 import assert from "node:assert/strict";
 import { encodeNpy, encodeSafetensors, loadWeights, type Weights } from "../../mod.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { finishStore, settle } from "../engine/store/store_fixtures.ts";
 import { assertRefused, callHere, fingerprint, readJson } from "./process.ts";
 
-/** Runs a call, changes what it read, and sees the call refused until that is changed back. */
+/** Runs a call, changes its inputs, and asserts that the call is refused until they are changed back. */
 async function see(call: string, out: string, change: () => Promise<void>, names: string) {
   const args = [...call.split(" "), "--out", out];
   const first = await callHere(args);

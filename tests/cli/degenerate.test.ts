@@ -1,5 +1,5 @@
 /**
- * Data of which little can be said, through every command, in one process: one class, one sample or two, images of nothing or all alike.
+ * Degenerate data through every command, in one process: one class, one or two samples, images of zeros or all alike.
  *
  * @module
  */
@@ -24,10 +24,10 @@ interface Case {
   readonly name: string;
   readonly labels: readonly number[];
   readonly classes: number;
-  /** A whole number from 0 to 3. */
+  /** Pixel values, integers from 0 to 3. */
   readonly pixel: (i: number) => number;
   readonly bias: boolean;
-  /** What is said on standard error, of the training and of the test samples. */
+  /** Note on standard error, about the training and about the test samples. */
   readonly note?: string;
 }
 
@@ -67,7 +67,7 @@ const TWIN: readonly Layer[] = [
   { kind: "dense", name: "out" },
 ];
 
-/** Whole numbers, so that only the cotangents of the projections are rounded. */
+/** Draws integer weights, so that only the scaled sign vectors are rounded. */
 function drawWeights({ classes, bias }: Case) {
   const tensor = (...shape: number[]) => ({
     shape,
@@ -86,7 +86,7 @@ function drawWeights({ classes, bias }: Case) {
   );
 }
 
-/** The network, its weights and the data, of which the test samples are the training samples again. */
+/** Writes the network, its weights and the data, whose test samples are the training samples again. */
 async function writeInputs(path: string, item: Case): Promise<Float32Array> {
   const { labels, classes, pixel, bias } = item;
   await Deno.mkdir(`${path}/data`);
@@ -97,7 +97,7 @@ async function writeInputs(path: string, item: Case): Promise<Float32Array> {
     const array = encodeNpy(Int32Array.from(labels), [labels.length]);
     await Deno.writeFile(`${path}/data/${prefix}labels.npy`, array);
   }
-  // a standard deviation that leaves the pixels as they are
+  // this standard deviation leaves the pixels as they are
   const settings = { classes, mean: [0], std: [1 / 255] };
   await Deno.writeTextFile(`${path}/data/dataset.json`, JSON.stringify(settings));
   const options = bias ? "" : ", { bias: false }";
@@ -119,7 +119,7 @@ function call(path: string, command: string): Promise<Outcome> {
   return callHere(command.replaceAll("@", path).split(" "));
 }
 
-/** {@linkcode call} of what must succeed without a word on standard error. */
+/** Runs a command as {@linkcode call} does; it must succeed and print nothing on standard error. */
 async function succeed(path: string, command: string, stderr = ""): Promise<string> {
   const outcome = await call(path, command);
   assert.deepEqual([outcome.code, outcome.stderr], [0, stderr], `${command}: ${outcome.stderr}`);
@@ -127,7 +127,7 @@ async function succeed(path: string, command: string, stderr = ""): Promise<stri
   return outcome.stdout;
 }
 
-/** No text of a result holds what is no number. */
+/** Asserts that no text of a result holds a number that is not finite. */
 async function checkTexts(path: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(path)) {
     const file = `${path}/${name}`;
@@ -153,7 +153,7 @@ for (const item of CASES) {
     const run = (command: string, stderr?: string) => succeed(path, command, stderr);
     const note = (split: string) => `lpntk: ${item.note} in ${path}/data (${split})`;
     const hint = "; where labels count from 1, subtract 1\n";
-    // each is said once
+    // each note is printed once
     const notes = item.note ? ["train", "test"].map((split) => note(split) + hint).join("") : "";
 
     await run(`train ${TRAINING} --out @/trained`, notes);
@@ -170,7 +170,7 @@ for (const item of CASES) {
     const jacobian = computeJacobian(TWIN, drawWeights(item), images);
     const sizes = jacobian.map((logits) => logits.map((gradient) => gradient.map(Math.abs)));
     const magnitude = sumProducts(sizes, classes);
-    // of a row's numbers, and what scales the cotangents on both sides
+    // elements of a row, and the scaling of the sign vectors on both sides
     const length = jacobian[0][0].length + 8;
     assertClose(
       kappa,
@@ -222,7 +222,7 @@ for (const item of CASES) {
       for (const arm of (await readJson(`${path}/${command}/summary.json`)).arms) {
         assert.ok(arm.meanAccuracy >= 0 && arm.meanAccuracy <= 1, JSON.stringify(arm));
         if (classes === 1) assert.deepEqual([arm.meanAccuracy, arm.standardDeviation], [1, 0]);
-        // of two runs that are alike there is no t
+        // two runs that are alike have no t
         if (arm.test) assert.equal(arm.test.t === null, arm.test.p === null);
       }
     }
@@ -232,7 +232,7 @@ for (const item of CASES) {
   });
 }
 
-/** `1/C sum_ij eNTK_ij` of absolute values, `[N, N]`. */
+/** Computes `1/C sum_ij eNTK_ij` of absolute values, `[N, N]`. */
 function sumProducts(sizes: Jacobian, classes: number): number[] {
   const rows = sizes.map((logits) => logits.reduce((a, b) => a.map((value, p) => value + b[p])));
   return rows.flatMap((a) =>
@@ -240,7 +240,7 @@ function sumProducts(sizes: Jacobian, classes: number): number[] {
   );
 }
 
-/** An experiment on the case's data, with further settings. */
+/** Runs an experiment on the case's data, with further settings. */
 async function experiment(path: string, name: string, settings: string): Promise<Outcome> {
   await Deno.writeTextFile(`${path}/${name}.toml`, `data = "${path}/data"\n${settings}`);
   return await call(path, `experiment ${name} --config @/${name}.toml --out @/${name}`);
@@ -324,7 +324,7 @@ Deno.test("labels from 1 to K are refused where K outputs show it, on a part too
         "need labels from 0 to 1 for the network's 2 classes; where they count from 1, subtract 1\n",
     );
   }
-  // with a sample of class 0 they are not shifted, but too many
+  // with a sample of class 0 the labels are not shifted, but exceed the classes
   const labels = encodeNpy(Int32Array.of(0, 1, 1), [3]);
   await Deno.writeFile(`${path}/data/labels.npy`, labels);
   const { code, stderr } = await call(path, `gram ${SOURCE} --out @/K.npy`);

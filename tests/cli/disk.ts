@@ -1,6 +1,6 @@
-/** Small disks, for tests of full and read-only ones. @module */
+/** Small disks for tests of full and read-only disks. @module */
 
-/** A disk in memory, which needs the right to mount. */
+/** Mounts a disk in memory, which needs the right to mount. */
 export async function openDisk(
   size: string,
 ): Promise<AsyncDisposable & { path: string } | undefined> {
@@ -16,7 +16,7 @@ export async function openDisk(
   await Deno.remove(path);
 }
 
-/** Whether a command of mount's succeeds. */
+/** Runs a mount command; returns whether it succeeds. */
 export async function mount(command: string, ...args: string[]): Promise<boolean> {
   const process = new Deno.Command(command, { args, stdout: "null", stderr: "null" });
   return await process.output().then(({ success }) => success, () => false);

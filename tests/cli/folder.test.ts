@@ -1,4 +1,4 @@
-/** Paths in messages: relative ones are said whole. @module */
+/** Paths in messages: relative ones become absolute. @module */
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { nameWhole } from "../../cli/folder.ts";

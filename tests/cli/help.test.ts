@@ -4,7 +4,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { type Help, readHelp, writePage } from "./help.ts";
 import { expectSuccess, prepareDeno, ROOT, runLpntk, succeed } from "./process.ts";
 
-/** Every command, its arguments and its options. */
+/** All commands with their arguments and options. */
 const SYNOPSIS = `
 lpntk --version --debug --require-gpu --quiet --help
 doctor --retune --json --help
@@ -35,7 +35,7 @@ experiment noise --config --quick --paper --data --out --json --model --help
 bench --quick --json --help
 `.trim();
 
-/** A command's line of the synopsis. */
+/** Describes a command by its line of the synopsis. */
 function describe({ command, text }: Help): string {
   const [usage] = text.split("\n");
   const path = ["lpntk", ...command];

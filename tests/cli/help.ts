@@ -7,14 +7,14 @@
  */
 import { succeed } from "./process.ts";
 
-/** What `lpntk COMMAND --help` prints. */
+/** Output of `lpntk COMMAND --help`. */
 export interface Help {
   /** Words of the command; none for lpntk itself. */
   readonly command: readonly string[];
   readonly text: string;
 }
 
-/** The help of a command, and of all those below it, in the order in which it lists them. */
+/** Reads the help of a command, and of all commands below it, in the order in which it lists them. */
 export async function readHelp(command: readonly string[] = []): Promise<Help[]> {
   const text = await succeed([...command, "--help"], { env: { COLUMNS: "80" } });
   const names = [...(text.split("\nCommands:\n")[1] ?? "").matchAll(/^ {2}([\w-]+)/gm)]
@@ -23,7 +23,7 @@ export async function readHelp(command: readonly string[] = []): Promise<Help[]>
   return [{ command, text }, ...below.flat()];
 }
 
-/** The page of all commands. */
+/** Writes the page of all commands. */
 export function writePage(all: readonly Help[]): string {
   const sections = all.map(({ command, text }) => {
     const title = command.length > 0 ? `## ${command.join(" ")}` : "# Commands";

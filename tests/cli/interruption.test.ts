@@ -1,4 +1,4 @@
-/** What stays of a command that is told to stop. @module */
+/** Results of a command that a signal stops. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../temp_folder.ts";
 import { finish, listFolder, type Outcome, prepareLpntk, ROOT } from "./process.ts";
@@ -23,7 +23,7 @@ Deno.test({
       child.kill(signal);
       const outcome = await child.output();
       assert.equal(outcome.code, code, new TextDecoder().decode(outcome.stderr));
-      // what the same call goes on with, if an epoch had ended
+      // the checkpoint, if an epoch had ended
       const isBegun = await exists(`${own}/out/.resume`);
       assert.deepEqual(await listFolder(own), isBegun ? ["out"] : []);
       if (isBegun) assert.deepEqual(await listFolder(`${own}/out`), [".resume"]);
@@ -31,7 +31,7 @@ Deno.test({
   },
 });
 
-/** What a program prints that a shell starts, in which `Deno` is this one and `ROOT` the project's folder. */
+/** Runs a program that a shell starts, in which `Deno` is this one and `ROOT` the project's folder. */
 async function runShell(line: string, program: string): Promise<Outcome> {
   await using folder = await openTempFolder();
   await Deno.writeTextFile(`${folder.path}/program.ts`, program);

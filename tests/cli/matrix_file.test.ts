@@ -1,4 +1,4 @@
-/** A kernel in one file, and what lies beside it: together or not at all, and nobody else's files touched. @module */
+/** A kernel in one file, with the files beside it: written together or not at all, and no other files touched. @module */
 import assert from "node:assert/strict";
 import { MatrixFile } from "../../cli/matrix_file.ts";
 import type { SampleChoice } from "../../cli/samples.ts";
@@ -8,7 +8,7 @@ import { fingerprint } from "./process.ts";
 
 const CHOICE = { split: "train", size: 2, of: 4, sampleSeed: 0 } as SampleChoice;
 
-/** Writes a matrix of two samples, all of whose numbers are `value`. */
+/** Writes a matrix of two samples, all of whose entries are `value`. */
 function fill(path: string, value: number, force = false): Promise<void> {
   return MatrixFile.fill(path, force, async (file) => {
     const side = { choice: CHOICE, indices: Int32Array.of(value, value + 1) };
@@ -77,7 +77,7 @@ Deno.test({
     } finally {
       await new Deno.Command("umount", { args: [path] }).output();
     }
-    // what was computed waits for its place
+    // the computed results wait until the name is free
     await assert.rejects(fill(path, 3), { message: /already/ });
     assert.notDeepEqual(await Deno.readFile(`${folder.path}/K.samples.npy`), samples);
   },

@@ -1,4 +1,4 @@
-/** What a budget promises: the process, which on a CPU adapter is the device too, never holds more. @module */
+/** The promise of a budget: the process, which on a CPU adapter is the device too, never holds more. @module */
 import assert from "node:assert/strict";
 import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.ts";
 import { encodeSafetensors, loadWeights, writeNpy } from "../../mod.ts";
@@ -7,21 +7,21 @@ import { openTempFolder } from "../temp_folder.ts";
 import { canMount, openDisk } from "./disk.ts";
 import { fingerprint, finish, listFolder, prepareLpntk, readJson, succeed } from "./process.ts";
 
-/** Samples whose rows take 181 MiB: 3,393 numbers each under LeNet-5. Those of half of them are more than the budget leaves, too. */
+/** Number of samples, whose rows take 181 MiB with 3,393 floats each under LeNet-5. Even half of the rows take more than the budget leaves. */
 const SAMPLES = 14_000;
 const SIDE = 28;
 
 const MEBIBYTE = 2 ** 20;
 
-/** So little that the rows go to a file. */
+/** Budget so small that the rows go to a file. */
 const BUDGET = 688 * MEBIBYTE;
 
-/** The most memory that a call holds, in bytes. */
+/** Measures the peak memory of a call, in bytes. */
 async function measurePeak(call: string): Promise<number> {
   return (await measureCost(prepareLpntk(call.split(" "), { timeoutMs: 300_000 }))).peakBytes;
 }
 
-/** Writes a data set and weights, and says how to cluster it. */
+/** Writes a data set and weights, and returns the call that clusters it. */
 async function prepare(path: string, samples: number): Promise<string> {
   const pixels = drawUniform(createGenerator(1, STREAMS.trials), samples * SIDE * SIDE, 127);
   const images = Uint8Array.from(pixels, (value) => value + 128);
@@ -35,7 +35,7 @@ async function prepare(path: string, samples: number): Promise<string> {
   await succeed(
     `train --model lenet5 --data ${path} --train-size 64 --epochs 1 --out ${path}/a`.split(" "),
   );
-  // without what they tell of the samples that they saw, which are few of these
+  // saved without metadata about the samples that they were trained on, which are few of these
   const weights = await loadWeights(`${path}/a/weights.safetensors`);
   await Deno.writeFile(`${path}/weights.safetensors`, encodeSafetensors(weights));
   return `cluster --model lenet5 --weights ${path}/weights.safetensors --data ${path} ` +
@@ -50,7 +50,7 @@ Deno.test("--memory bounds what the process holds, and changes no answer", async
   const bound = await measurePeak(`${call}/bound --memory ${BUDGET}`);
   const mebibytes = [free, bound].map((bytes) => Math.round(bytes / MEBIBYTE));
   assert.ok(bound > 0 && bound <= BUDGET, `held ${mebibytes[1]} MiB`);
-  // elsewhere the rows are in the memory of a card
+  // on a GPU the rows are in its own memory
   const adapter = await navigator.gpu.requestAdapter();
   if (/llvmpipe/.test(adapter!.info.description)) {
     assert.ok(free > bound + 64 * MEBIBYTE, `held ${mebibytes.join(" and ")} MiB`);

@@ -73,7 +73,7 @@ Deno.test("every command takes a network from a file", async () => {
   const plan = await succeed(["plan", "--model", `${path}/mine.ts`, "--samples", "60"]);
   assert.match(plan, /first +40, contracted\n +second +16, contracted\n +last +65 \+ 10, factored/);
 
-  // a store of another network is not gone on with, though the weights fit
+  // a store of another network is not resumed, though the weights fit
   await Deno.writeTextFile(`${path}/mine.ts`, SOURCE.replace("relu(first)", "first"));
   const { code, stderr } = await finish(
     prepareLpntk(["gram", ...source, "--out", "K.zarr"], { cwd: path }),
@@ -82,7 +82,7 @@ Deno.test("every command takes a network from a file", async () => {
   assert.match(stderr, /model/);
 });
 
-/** A folder with `images.npy` and `labels.npy` for both splits. */
+/** Writes a folder with `images.npy` and `labels.npy` for both splits. */
 async function writeImages(path: string, shape: readonly number[], labels: readonly number[]) {
   await Deno.mkdir(path);
   const pixels = Uint8Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i * 37 % 251);

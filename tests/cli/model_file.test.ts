@@ -1,4 +1,4 @@
-/** Files with networks, and checkpoints, as they come from elsewhere: what is meant is computed, all else is one line. @module */
+/** Files with networks, and checkpoints, as others write them: computed as meant, or refused in one line. @module */
 import assert from "node:assert/strict";
 import { parseLayers } from "../../cli/commands/values.ts";
 import { loadDefinition } from "../../cli/model.ts";
@@ -31,7 +31,7 @@ const mine: NetworkDefinition = {
 export default mine;
 `;
 
-/** As where lpntk is installed: no import map knows it, and all that it needs is there. */
+/** Arguments of Deno as where lpntk is installed: no import map knows it, and all that it needs is in the cache. */
 const NO_MAP = ["--no-config", "--lock", `${ROOT}/deno.lock`];
 
 const DATA = ["--data", "digits", "--train-size", "20"];
@@ -111,7 +111,7 @@ Deno.test("a module that never ends, exports nothing to call or fails is one lin
   }
   const own = await write("own", "export default class Net { static forward(layers, x) {} }");
   assert.equal((await loadDefinition(own)).name, "Net");
-  // a promise that nothing will ever settle would end this process: it is another's
+  // in a process of its own, since a promise that never settles would end this one
   const never = await write("never", "await new Promise(() => {}); export default 1;");
   const loader = await write(
     "loader",
@@ -128,7 +128,7 @@ Deno.test("a module that never ends, exports nothing to call or fails is one lin
     stdout,
     /^FileError Cannot use \S+ as a network: got a module whose top-level await has not ended after 0.3 s, need [^\n]+\n$/,
   );
-  // what is left behind in the background says nothing after lpntk's own line
+  // a task that is left in the background prints nothing after lpntk's own line
   const left = await write(
     "left",
     `import(${JSON.stringify(never)}); export default { name: "left", forward() {} };`,
@@ -136,7 +136,7 @@ Deno.test("a module that never ends, exports nothing to call or fails is one lin
   const out = `${path}/out`;
   const trained = prepareLpntk(["train", "--model", left, ...DATA, "--out", out]);
   assertRefused(await finish(trained), "Cannot build left: got nothing from its forward pass");
-  // a forward pass that fails later has ended the process without a word of lpntk's
+  // a forward pass that failed later used to end the process without lpntk's line
   const late = await write(
     "late",
     "export default { name: 'late', async forward() { await 1; throw new Error('late'); } };",
@@ -181,7 +181,7 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   const plan = ["plan", ...model, "--weights", `${path}/wrapped.safetensors`, "--samples", "9"];
   await succeed(plan, said);
 
-  // the kernel of some layers: what they add up to, and nothing of a stored one
+  // the kernels of some layers add up to the whole kernel; a stored kernel has no layers
   const part = (layers: string, out: string, ...more: string[]) => [
     "gram",
     ...model,
@@ -201,7 +201,7 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   );
   const largest = Math.max(...kernels[0]);
   kernels[0].forEach((value, i) => {
-    // no sum of products' sizes is larger than the largest entry (Cauchy and Schwarz), and a row has 60 numbers
+    // no sum of products' sizes is larger than the largest entry (Cauchy and Schwarz), and a row has 60 floats
     const bound = 2 * dotBound(60, largest);
     assert.ok(Math.abs(conv[i] + dense[i] - value) <= bound, `entry ${i}`);
   });

@@ -8,7 +8,7 @@ const COUNT = 90;
 const TEST_COUNT = 40;
 const SIDE = 6;
 
-/** Images of three classes: of so few, samples of other classes hurt. */
+/** Writes images of three classes: with so few classes, samples of other classes hurt. */
 async function writeData(path: string): Promise<void> {
   await Deno.mkdir(path);
   for (const [prefix, count] of [["", COUNT], ["test_", TEST_COUNT]] as const) {

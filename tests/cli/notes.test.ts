@@ -1,9 +1,9 @@
-/** What is said of data that is no mistake in itself. @module */
+/** Notes about data that is no mistake in itself. @module */
 import assert from "node:assert/strict";
 import { noteEmptyClasses } from "../../cli/notes.ts";
 import { createDataset, type Split } from "../../mod.ts";
 
-/** What is said on standard error of a data set with these labels. */
+/** Returns the note on standard error about a data set with these labels. */
 function noteOf(labels: readonly number[], classes: number, name: string, split: Split = "train") {
   const data = createDataset({
     name,
@@ -42,7 +42,7 @@ Deno.test("classes without a sample are named, once for each split, and counted 
     noteOf([0, 11, ...Array<number>(10).fill(0)], 12, "many"),
     "lpntk: classes 1, 2, 3, 4, 5, 6, 7, 8 and 2 more have no sample in many (train)\n",
   );
-  // three samples cannot be of four classes, but these are of all but the first
+  // three samples cannot cover four classes; these cover all but the first
   assert.equal(noteOf([0, 2, 3], 4, "few"), "");
   assert.match(noteOf([1, 2, 3], 4, "few from 1"), /class 0 has no sample/);
   assert.equal(noteOf([2 ** 31 - 1], 2 ** 31, "one"), "");

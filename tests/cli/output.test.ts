@@ -1,4 +1,4 @@
-/** Folders of results: filled and never replaced, whole or not at all, and nobody else's files touched. @module */
+/** Folders of results: filled and never replaced, written whole or not at all, and no other files touched. @module */
 import assert from "node:assert/strict";
 import { OutputFolder, setGiven } from "../../cli/output.ts";
 import { canMount, openDisk } from "./disk.ts";
@@ -16,7 +16,7 @@ function fill(
   });
 }
 
-/** Every file below a folder, by its text. */
+/** Reads the text of every file below a folder. */
 function read(path: string, prefix = ""): Record<string, string> {
   return Object.fromEntries(
     Array.from(Deno.readDirSync(path)).flatMap(({ name, isDirectory }) =>
@@ -86,7 +86,7 @@ Deno.test("a file of the user's is never written over: the results wait until it
   });
   const { a, b, "run.json": manifest } = read(out);
   assert.deepEqual([a, b, JSON.parse(manifest).files], ["1", "mine", ["a"]]);
-  // and no lock is left
+  // no lock is left, either
   await assert.rejects(fill(out, {}), { message: /b: got a file that no run/ });
   await Deno.rename(`${out}/b`, `${out}/mine`);
   await OutputFolder.fill(out, SETTINGS, () => {
@@ -121,7 +121,7 @@ Deno.test("a move that a process ended in is gone on with, wherever that was", a
       });
       done = left > 0;
     } catch {
-      // as a process does that is killed, it leaves what it had not removed
+      // leaves what was not removed yet, like a process that is killed
     } finally {
       [Deno.renameSync, Deno.removeSync] = [rename, remove];
     }
@@ -150,7 +150,7 @@ Deno.test("what a killed process left is cleared, and what fails leaves nothing"
   await Deno.writeTextFile(`${out}/.partial/z`, "half");
   await Deno.writeTextFile(`${out}/.lock`, "");
   await assert.rejects(fail(out), { message: "stop" });
-  // it was there before
+  // the folder existed before
   assert.deepEqual(Array.from(Deno.readDirSync(out)), []);
 });
 

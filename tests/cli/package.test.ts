@@ -1,15 +1,15 @@
-/** The package as another Deno project uses it: by the path of its module, with nothing in common but the disk. @module */
+/** The package as another Deno project uses it: by the path of its module, sharing only the disk. @module */
 import assert from "node:assert/strict";
 import { relative } from "node:path";
 import { openTempFolder } from "../temp_folder.ts";
 import { expectSuccess, prepareDeno, ROOT, succeed } from "./process.ts";
 
-/** README's example imports the package under this name. */
+/** Name under which README's example imports the package. */
 const SPECIFIER = `"lpntk"`;
 
 let trained: Promise<Uint8Array> | undefined;
 
-/** Weights that README's example loads. */
+/** Trains the weights that README's example loads. */
 async function train(): Promise<Uint8Array> {
   await using folder = await openTempFolder();
   const out = `${folder.path}/run`;
@@ -19,7 +19,7 @@ async function train(): Promise<Uint8Array> {
   return await Deno.readFile(`${out}/weights.safetensors`);
 }
 
-/** Another project, with these weights. */
+/** Opens another project, with these weights. */
 async function openProject() {
   const folder = await openTempFolder();
   const { path } = folder;

@@ -1,4 +1,4 @@
-/** The task of the project: what it is permitted, what each command does with no more, and where it looks for files. @module */
+/** The task of the project: its permissions, what each command does without more, and where it looks for files. @module */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { PeerProcess } from "../../bench/peers/process.ts";
@@ -6,7 +6,7 @@ import { encodeNpy } from "../../mod.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { callHere, finish, prepareDeno, readJson, ROOT } from "./process.ts";
 
-/** What docs/where-it-runs.md says that every command but `data fetch` and `bench` makes do with. */
+/** Permissions that docs/where-it-runs.md calls enough for every command but `data fetch` and `bench`. */
 const LEAST: Deno.PermissionOptionsObject = {
   read: true,
   write: true,
@@ -72,9 +72,9 @@ Deno.test("the task is permitted what the commands need, and to reach the data s
   assert.equal(net, `--allow-net=${[...new Set(mirrors)].join(",")}`);
 });
 
-/** The project's task as a user calls it from a folder of theirs. */
+/** Prepares the project's task as a user calls it from another folder. */
 function prepareTask(args: readonly string[], cwd: string): Deno.Command {
-  // a task that this test runs in would be taken for the user's
+  // removed, since the folder of a task that runs this test would be taken for the user's
   const { INIT_CWD: _, ...env } = Deno.env.toObject();
   return new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "--config", `${ROOT}/deno.json`, "lpntk", ...args],
@@ -89,7 +89,7 @@ function prepareTask(args: readonly string[], cwd: string): Deno.Command {
 
 Deno.test("the task takes paths from the user's folder, and an error says them whole", async () => {
   await using folder = await openTempFolder();
-  // as the process itself sees it: on some systems the folder for temporary files is a link
+  // the real path, as the process sees it: on some systems the folder for temporary files is a link
   const cwd = `${await Deno.realPath(folder.path)}/with a space`;
   await Deno.mkdir(`${cwd}/npy`, { recursive: true });
   const pixels = Uint8Array.from({ length: 12 * 16 }, (_, i) => 37 * i % 256);

@@ -1,32 +1,32 @@
-/** What the tests of the command line share: lpntk in this process or in one of its own, and what it leaves on disk. @module */
+/** Tools of the command line's tests: lpntk in this process or in one of its own, and what it leaves on disk. @module */
 import assert from "node:assert/strict";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-// A process says on standard error what it downloads; imported here, everything is there before the first one runs.
+// Imported here so that everything is downloaded before the first process runs, which would say so on standard error.
 import { main } from "../../cli/main.ts";
 import { type NpyArray, readNpy } from "../../mod.ts";
 
 /** The project's folder, without a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url)).replace(/[/\\]$/, "");
 
-/** How a process ended. */
+/** Exit code and output of a process. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** What a process is given beside its arguments. */
+/** Surroundings of a process beside its arguments. */
 export interface Surroundings {
   /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The project's folder where nothing else is said. */
+  /** Working folder. Default: the project's. */
   readonly cwd?: string;
-  /** A minute where nothing else is said, which is far more than most need; then the process is ended. */
+  /** Time after which the process is ended. Default: a minute, which is far more than most need. */
   readonly timeoutMs?: number;
 }
 
-/** A process of Deno with nothing on standard input. */
+/** Prepares a process of Deno with nothing on standard input. */
 export function prepareDeno(
   args: readonly string[],
   { env = {}, cwd = ROOT, timeoutMs = 60_000 }: Surroundings = {},
@@ -42,23 +42,23 @@ export function prepareDeno(
   });
 }
 
-/** lpntk as a user calls it. */
+/** Prepares lpntk as a user calls it. */
 export function prepareLpntk(args: readonly string[], surroundings?: Surroundings): Deno.Command {
   return prepareDeno(["run", "-A", `${ROOT}/cli/main.ts`, ...args], surroundings);
 }
 
-/** What lpntk says where it computes on the CPU; `adapter.test.ts` holds when it does. */
+/** Pattern of lpntk's line when it computes on the CPU; `adapter.test.ts` tests when that is. */
 const ON_CPU = /^lpntk: computes on the CPU, by [^\n]+\n/m;
 
-/** What lpntk says once a minute of a long job; `progress.test.ts` holds when it does. */
+/** Pattern of lpntk's line once a minute in a long job; `progress.test.ts` tests when that is. */
 const PROGRESS = /^[^:\n]+: [\d,.]+ of [\d,.]+ [^\n]*\n/gm;
 
-/** What was said on standard error, whichever adapter this machine has, and however long it took. */
+/** Removes from standard error the lines about the adapter and the progress. */
 export function withoutAdapter(stderr: string): string {
   return stderr.replace(ON_CPU, "").replace(PROGRESS, "");
 }
 
-/** Runs a process to its end; what it says of its adapter is left out. */
+/** Runs a process to its end; its lines about the adapter are left out. */
 export async function finish(command: Deno.Command): Promise<Outcome> {
   const { code, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
@@ -80,7 +80,7 @@ function assertSuccess({ code, stdout, stderr }: Outcome): string {
   return stdout;
 }
 
-/** The call in this process that others wait for. */
+/** Latest call in this process, for which later ones wait. */
 let last: Promise<unknown> = Promise.resolve();
 
 /** Runs a command in this process, one after another; paths have to be absolute. */
@@ -90,7 +90,7 @@ export function callHere(args: readonly string[]): Promise<Outcome> {
   return own;
 }
 
-/** What a command says on the console of this process. */
+/** Runs a command and records what it prints on the console of this process. */
 async function listen(args: readonly string[]): Promise<Outcome> {
   const [log, error] = [console.log, console.error];
   const { stdout, stderr } = process;
@@ -98,7 +98,7 @@ async function listen(args: readonly string[]): Promise<Outcome> {
   const said = { stdout: "", stderr: "" };
   console.log = (...words) => said.stdout += `${words.join(" ")}\n`;
   console.error = (...words) => said.stderr += `${words.join(" ")}\n`;
-  // where commander prints help
+  // commander prints help through this stream
   stdout.write = (text) => Boolean(said.stdout += text);
   stderr.write = (text) => Boolean(said.stderr += text);
   try {
@@ -111,14 +111,13 @@ async function listen(args: readonly string[]): Promise<Outcome> {
 }
 
 /**
- * Runs lpntk as a test has to: in this process, where no start, no loading and no shader that is compiled again keeps the test waiting, or
- * where it is given other surroundings than this process has, in one of its own.
+ * Runs lpntk for a test: in this process, which saves start, loading and compilation, or in a process of its own if it is given other surroundings.
  */
 export function runLpntk(args: readonly string[], surroundings?: Surroundings): Promise<Outcome> {
   return surroundings ? finish(prepareLpntk(args, surroundings)) : callHere(args);
 }
 
-/** A {@linkcode runLpntk} that must succeed, as {@linkcode expectSuccess} has it. */
+/** Runs lpntk as {@linkcode runLpntk} does; it must succeed, as {@linkcode expectSuccess} demands. */
 export async function succeed(
   args: readonly string[],
   surroundings?: Surroundings,
@@ -150,12 +149,12 @@ export async function readJson(path: string) {
   return JSON.parse(await Deno.readTextFile(path));
 }
 
-/** Names of the entries of a folder, sorted. */
+/** Lists the names of a folder's entries, sorted. */
 export async function listFolder(path: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
 }
 
-/** Every file below a folder with the SHA-256 of its bytes, and every folder. */
+/** Lists every file below a folder with the SHA-256 of its bytes, and every folder. */
 export async function fingerprint(path: string, prefix = ""): Promise<Record<string, string>> {
   const prints: Record<string, string> = {};
   for await (const { name, isDirectory } of Deno.readDir(path)) {

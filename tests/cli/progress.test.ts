@@ -1,10 +1,10 @@
-/** Progress without a terminal: a line a minute, and nothing of what is done within one. @module */
+/** Progress without a terminal: a line a minute, and none for shorter jobs. @module */
 import assert from "node:assert/strict";
 import { type Display, withProgress } from "../../cli/progress.ts";
 import type { OnProgress } from "../../mod.ts";
 import { callHere } from "./process.ts";
 
-/** A clock that a job moves by hand, and what was printed so far. */
+/** Opens a display with a clock that a job moves by hand, and with the lines printed so far. */
 function openDisplay() {
   let now = 1e6;
   let isWatching = false;

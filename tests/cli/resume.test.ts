@@ -1,4 +1,4 @@
-/** Training and comparing that were killed go on where they were, and end with the same bytes. @module */
+/** Training and comparisons that were killed are resumed, and end with the same bytes. @module */
 import assert from "node:assert/strict";
 import { decodeTrainingState, encodeNpy } from "../../mod.ts";
 import { openTempFolder } from "../temp_folder.ts";
@@ -44,7 +44,7 @@ async function killAt(file: string, command: string, out: string): Promise<void>
   assert.deepEqual(await listFolder(out), [".lock", ".partial", ".resume"]);
 }
 
-/** All files of a folder but one, by their bytes. */
+/** Digests all files of a folder but one. */
 async function printOthers(out: string, name: string): Promise<Record<string, string>> {
   const { [name]: _, ...prints } = await fingerprint(out);
   return prints;
@@ -57,7 +57,7 @@ Deno.test("training that is killed goes on after its last epoch to the same byte
   const kept = `${out}/.resume/epoch.safetensors`;
   await killAt(kept, TRAIN, out);
 
-  // other settings, another command, and samples that are others under the same name
+  // refused: other settings, another command, and other samples under the same name
   const state = await fingerprint(`${out}/.resume`);
   assertRefused(await call(`${TRAIN} --momentum 0.5`, out), out, "(momentum 0.9, now 0.5)");
   assertRefused(await call(`${TRAIN} --seed 1`, out), out, "(seed 0, now 1)");
@@ -95,7 +95,7 @@ Deno.test("training that is killed goes on after its last epoch to the same byte
     [out, whole].map((path) => readJson(`${path}/metrics.json`)),
   );
   assert.deepEqual(strip(found), strip(expected));
-  // it did not begin anew: the first epochs' times are those of the process that was killed
+  // the training did not begin anew: the first epochs' times are those of the process that was killed
   assert.deepEqual(found.epochs.slice(0, epochs.length), epochs);
 });
 

@@ -1,4 +1,4 @@
-/** Which samples commands speak of: the same ones in all of them, every class among them, and every index of the whole split. @module */
+/** Samples that commands work on: the same in all commands, with every class among them, and with every index one in the whole split. @module */
 import assert from "node:assert/strict";
 import {
   encodeNpy,
@@ -16,7 +16,7 @@ import { callHere, listFolder, readArray, readJson } from "./process.ts";
 const CLASSES = 4;
 const SIDE = 4;
 
-/** Images of four classes, one class after the other as conversions of folders have them, no two of them alike. */
+/** Writes images of four classes, sorted by class as conversions of folders are, no two of them alike. */
 async function writeSorted(
   path: string,
   each: number,
@@ -36,7 +36,7 @@ async function writeSorted(
   }
 }
 
-/** Runs a command whose `@` stands for a folder; it has to succeed, and says no more on standard error than `note`. */
+/** Runs a command whose `@` stands for a folder; it has to succeed, and to print only `note` on standard error. */
 async function call(path: string, text: string, note = ""): Promise<string> {
   const args = text.replaceAll("@", path).split(" ");
   const { code, stdout, stderr } = await callHere(args);
@@ -88,7 +88,7 @@ Deno.test("from training to a comparison, on a part of a class-sorted set, all s
   const redundant = samples.map((_, i) => samples.some((_, j) => at(i, j) > at(i, i)));
   const kept = samples.filter((_, i) => !redundant[i]);
   assert.ok(kept.length > 0 && kept.length < SIZE, `${kept.length}`);
-  // one of the later classes, whose index is beyond the kernel's size
+  // a sample of a later class, whose index is beyond the kernel's size
   const chosen = samples[120];
   assert.ok(chosen > SIZE);
   const sources: readonly (readonly [string, string])[] = [
@@ -129,13 +129,13 @@ Deno.test("from training to a comparison, on a part of a class-sorted set, all s
     assert.deepEqual(found, centroids ??= found);
     const clustered = await readArray(`${out("cluster")}/assignment.npy`, Int32Array, [SIZE]);
     found.forEach((index, cluster) => assert.equal(clustered[samples.indexOf(index)], cluster));
-    // clusters are of one class each, by the labels of the whole
-    clustered.forEach((cluster, place) =>
-      assert.equal(whole.labels[samples[place]], whole.labels[found[cluster]])
+    // each cluster is of one class, by the labels of the whole split
+    clustered.forEach((cluster, i) =>
+      assert.equal(whole.labels[samples[i]], whole.labels[found[cluster]])
     );
     for (const { cluster, centroid } of heads) assert.equal(centroid, found[cluster]);
   }
-  // labels of the part alone are as good
+  // labels of the part alone serve as well
   const own = Uint8Array.from(samples, (index) => whole.labels[index]);
   await Deno.writeFile(`${path}/own.npy`, encodeNpy(own, [SIZE]));
   await call(path, "cluster --kernel @/K.npy --labels @/own.npy --per-class --out @/own");
@@ -219,7 +219,7 @@ Deno.test("a set of forty without test images is trained, run, compared and anal
   const arms = "--arm full --arm kept=@/run/keep.npy --seeds 1";
   await call(path, `compare ${data} --epochs 1 ${arms} --out @/compared`);
   assert.deepEqual(await readIndices(`${path}/compared/test_samples.npy`), test);
-  // an analysis without a size has all of them, which are others than those that were learnt
+  // an analysis without a size takes all samples, which are not those of the training
   const note =
     "note: @/trained/weights.safetensors was trained on other samples (@/data: 32 of 40, sample seed 0) than these\n";
   await call(path, `redundant ${source} --out @/all`, note);
@@ -316,7 +316,7 @@ Deno.test("what tells of a matrix's samples is never another matrix's", async ()
   );
   const { data: flags } = await readNpy(`${path}/flags/redundant.npy`);
   const bytes = encodeNpy(Uint8Array.from([...flags].map((flag) => flag ? 0 : 1)), [12]);
-  // NumPy's booleans are bytes of another name
+  // NumPy's booleans are bytes with another dtype
   const header = String.fromCharCode(...bytes).replace("|u1", "|b1");
   await Deno.writeFile(`${path}/flags/keep.npy`, Uint8Array.from(header, (c) => c.charCodeAt(0)));
   await refuse(

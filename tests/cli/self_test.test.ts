@@ -10,15 +10,15 @@ import type { Kernel, Reading } from "../../engine/gpu/kernel.ts";
 import { print, tokenize } from "../../engine/gpu/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 
-/** What a kernel writes instead of a number. */
+/** Fault: an expression that replaces an output of a kernel. */
 type Fault = (value: string) => string;
 
-/** Half precision, which some drivers compute with where they should not. */
+/** Fault of half precision, which some drivers use where they should not. */
 const slightly: Fault = (value) => `quantizeToF16(${value})`;
-/** A NaN that no compiler sees coming. */
+/** Fault of a NaN that no compiler foresees. */
 const notANumber: Fault = (value) => `sqrt(-1.0 - abs(${value}))`;
 
-/** Kernels that copy rows or write integers, with what is wrong in them then. */
+/** Kernels that copy rows or write integers, with a text to replace and its faulty replacement. */
 const OTHERS: Readonly<Record<string, readonly [right: string, wrong: string]>> = {
   fpc_gather: ["[row % 4u]", "[(row + 1u) % 4u]"],
   tile_maximum: ["bitcast<u32>(value)", "bitcast<u32>(quantizeToF16(value))"],
@@ -29,7 +29,7 @@ const OTHERS: Readonly<Record<string, readonly [right: string, wrong: string]>> 
   ],
 };
 
-/** The WGSL of a kernel with a fault in every number that it leaves to others. */
+/** Puts a fault into every output in a kernel's WGSL. */
 function spoil({ name, buffers }: Kernel, source: string, fault: Fault): string {
   const [right, wrong] = (OTHERS[name] ?? []).map((code) => print(tokenize(code)).trim());
   if (right) return source.replaceAll(right, wrong);
@@ -96,7 +96,7 @@ Deno.test("the self-test passes, and names every kernel but the Gram kernel's ot
   );
 });
 
-// kernels of checks that do not depend on one another, together
+// kernels of checks that do not depend on one another are tested together
 for (
   const together of [
     [
@@ -125,7 +125,7 @@ for (
   });
 }
 
-// what these compute goes into more than one check
+// the outputs of these kernels go into more than one check
 for (
   const name of [
     "pack_filter",
@@ -160,7 +160,7 @@ for (const name of ["convolution", "tanh", "gram_tile", "sum_products", "momentu
   });
 }
 
-/** What `lpntk doctor` prints, and its exit code. */
+/** Runs `lpntk doctor`: its output and exit code. */
 async function callDoctor(): Promise<{ code: number; printed: string; complaint: string }> {
   close(); // a process has one engine at a time
   const { log, error } = console;

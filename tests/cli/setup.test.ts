@@ -1,10 +1,10 @@
-/** What `setup.sh` says of cards that Vulkan does not reach, and what it packs for machines without network. @module */
+/** Advice of `setup.sh` about cards that Vulkan does not reach, and its archives for machines without network. @module */
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { openTempFolder } from "../temp_folder.ts";
 import { finish, listFolder, type Outcome, ROOT } from "./process.ts";
 
-/** A shell script with a path and little else in its environment. */
+/** Runs a shell script with little but PATH in its environment. */
 function runScript(
   args: readonly string[],
   { cwd = ROOT, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
@@ -23,7 +23,7 @@ function runScript(
   );
 }
 
-/** What is said of the cards of a machine that has these files. */
+/** Runs `cards.sh` on a machine that has these files. */
 async function describeCards(files: Readonly<Record<string, string>>): Promise<string[]> {
   await using root = await openTempFolder();
   for (const [name, text] of Object.entries(files)) {
@@ -35,7 +35,7 @@ async function describeCards(files: Readonly<Record<string, string>>): Promise<s
   return stdout.split("\n").slice(0, -1);
 }
 
-/** A device on the PCI bus, as Linux shows it. */
+/** Files of a device on the PCI bus, as Linux shows it. */
 function placeDevice(slot: string, vendor: string, pciClass: string): Record<string, string> {
   const folder = `sys/bus/pci/devices/0000:${slot}`;
   return { [`${folder}/vendor`]: `${vendor}\n`, [`${folder}/class`]: `${pciClass}\n` };
@@ -83,7 +83,7 @@ Deno.test({
   },
 });
 
-/** Nobody listens there: whatever asks the network fails. */
+/** Proxies at a port where nobody listens, so that every request to the network fails. */
 const NO_NETWORK = Object.fromEntries(
   ["HTTP_PROXY", "HTTPS_PROXY"].map((name) => [name, "http://127.0.0.1:9"]),
 );

@@ -1,13 +1,13 @@
-/** Sketched kernels through the command line: every result says how far off it is, from a network as from a store. @module */
+/** Sketched kernels through the command line: every result reports its error, from a network as from a store. @module */
 import assert from "node:assert/strict";
 import { encodeSafetensors, type Weights } from "../../mod.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { assertRefused, readArray, readJson, runLpntk, succeed } from "./process.ts";
 
-/** So few that the error bar is of all pairs. */
+/** Number of samples, so few that the error is measured on all pairs. */
 const COUNT = 20;
 
-/** Numbers of a row, less than the perceptron's 785 + 12 + 13 + 8 + 9 + 10. */
+/** Length of a sketched row, less than the perceptron's 785 + 12 + 13 + 8 + 9 + 10. */
 const DIMENSION = 100;
 
 function drawWeights(): Weights {
@@ -24,7 +24,7 @@ function drawWeights(): Weights {
   return weights;
 }
 
-/** The error bar, from both kernels. */
+/** Computes the error from both kernels. */
 function judge(exact: Float32Array, estimate: Float32Array) {
   let [pairs, sum, squares] = [0, 0, 0];
   for (let i = 0; i < COUNT; i++) {
@@ -82,7 +82,7 @@ Deno.test("whatever comes from a sketched kernel says how far off it is", async 
       assert.deepEqual((await readJson(`${path}/${out}/summary.json`)).sketch, expected);
     }
   }
-  // of an exact kernel there is nothing to say
+  // an exact kernel has no error to report
   const plain = JSON.parse(await call(`redundant --kernel @/exact.npy --out @/plain --json`));
   assert.equal("sketch" in plain, false);
 });

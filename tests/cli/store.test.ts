@@ -1,4 +1,4 @@
-/** Stored kernels through the command line: the same answers, runs that are killed, full disks, and stores of something else. @module */
+/** Stored kernels through the command line: the same results, runs that are killed, full disks, and stores of other jobs. @module */
 import assert from "node:assert/strict";
 import {
   encodeNpy,
@@ -28,12 +28,12 @@ import {
   withoutAdapter,
 } from "./process.ts";
 
-/** Two blocks of 1,024: three tiles, or four chunks when all are stored. */
+/** Number of samples, two blocks of 1,024: three tiles, or four chunks when all are stored. */
 const COUNT = 1100;
 const TEST_COUNT = 70;
 const SIDE = 8;
 
-/** Data, weights and the kernel of them that the tests compare with, made once. */
+/** Folder with data, weights and their kernel, with which the tests compare; made once. */
 let made: Promise<string> | undefined;
 Deno.test.afterAll(async () => {
   if (made) await Deno.remove(await made, { recursive: true });
@@ -74,7 +74,7 @@ function gram(path: string, out: string, ...others: string[]): string[] {
   return ["gram", "--model", "mlp", ...source, "--out", out, ...others];
 }
 
-/** Registers a test that gets the folder of what was made, and one of its own with a copy of the kernel. */
+/** Registers a test that gets this folder, and one of its own with a copy of the kernel. */
 function testStore(
   name: string,
   run: (from: string, own: string) => Promise<void>,
@@ -100,7 +100,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
   }
 }
 
-/** A call that fails with exit code 1, one line, and nothing changed in a folder. */
+/** Asserts that a call fails with exit code 1 and one line, and changes nothing in a folder. */
 async function refuse(
   args: readonly string[],
   folder: string,
@@ -112,7 +112,7 @@ async function refuse(
   assert.deepEqual(await fingerprint(folder), before);
 }
 
-/** Every chunk's bytes by their digest. */
+/** Digests every chunk. */
 async function printChunks(store: string): Promise<Record<string, string>> {
   return await fingerprint(`${store}/c`);
 }
@@ -181,7 +181,7 @@ testStore(
     assert.notEqual(rows.sha256, columns.sha256);
     assert.equal(weights, hashWeights(await loadWeights(`${from}/mlp.safetensors`)));
     assert.equal(deno, Deno.version.deno);
-    // the width of vectors changes no number
+    // the width of the vectors changes no entry
     assert.equal(adapter, said.adapter.replace(/, \d+ bits\)$/, ")"));
     assert.equal(`${lpntk}\n`, await succeed(["--version"]));
     assert.ok(Math.abs(Date.now() - Date.parse(created)) < 60_000, created);
@@ -211,7 +211,7 @@ testStore(
   },
 );
 
-/** Sends a signal to a run that has written some more tiles; a run that is done by then is begun anew the next time. */
+/** Sends a signal to a run once it has written some more tiles; a run that is done by then is started again the next time. */
 async function interruptGram(
   from: string,
   out: string,
@@ -263,7 +263,7 @@ testStore(
     await refuse(relate, own, `${own}/K.zarr`, "got 2 of 3 tiles", "run lpntk gram");
     assert.match(await succeed(gram(from, `${own}/K.zarr`)), /^2 of 3 tiles were there$/m);
     const before = await fingerprint(own);
-    // as a shell completes the name of a folder
+    // with a slash, as a shell completes the name of a folder
     assert.match(await succeed(gram(from, `${own}/K.zarr/`)), /^3 of 3 tiles were there$/m);
     assert.deepEqual(await fingerprint(own), before);
     await succeed(relate);

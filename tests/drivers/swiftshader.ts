@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Where Debian's and Ubuntu's Chromium, and Google's Chrome, keep it. */
+/** Paths at which Debian's and Ubuntu's Chromium, and Google's Chrome, keep the driver. */
 const LIBRARIES = [
   "/usr/lib/chromium/libvk_swiftshader.so",
   "/usr/lib/chromium-browser/libvk_swiftshader.so",

@@ -28,7 +28,7 @@ import { describeSwiftshader } from "./swiftshader.ts";
 
 const PROGRAM = new URL("tint.ts", import.meta.url);
 
-/** A plain segment and a factored one. */
+/** Layout of a plain segment and a factored one. */
 const LAYOUT: RowLayout = {
   segments: [
     { layer: "plain", kind: "plain", offset: 0, length: 5 },
@@ -37,7 +37,7 @@ const LAYOUT: RowLayout = {
   length: 10,
 };
 
-/** Code of every module by a name, as the device is given them while the engine does all that it can. */
+/** Collects the code of every module by a name, as the device gets them while the engine does all that it can. */
 async function collectModules(): Promise<Record<string, string>> {
   const modules: Record<string, string> = {};
   const { createShaderModule } = GPUDevice.prototype;
@@ -54,7 +54,7 @@ async function collectModules(): Promise<Record<string, string>> {
   return modules;
 }
 
-/** A tile by every variant of the Gram kernel that the device can run. */
+/** Computes a tile by every variant of the Gram kernel that the device can run. */
 async function computeTiles(): Promise<void> {
   const gpu = await Gpu.open();
   for (const variant of VARIANTS.filter((variant) => canRun(gpu, variant, LAYOUT))) {
@@ -106,7 +106,7 @@ Deno.test("every module that is sent compiles with Tint", async () => {
   await using folder = await openTempFolder();
   const modules = await collectModules();
   assert.ok(Object.keys(modules).length >= 60, `${Object.keys(modules).length} modules`);
-  // so that a compiler that accepts everything is seen
+  // added so that a compiler that accepts everything would be noticed
   modules["a module that is wrong"] = "fn main() { let x: u32 = 1.5; }";
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-config", "--no-lock", fileURLToPath(PROGRAM)],

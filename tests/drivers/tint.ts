@@ -6,14 +6,14 @@
  */
 
 /**
- * Dawn for Node. Named where no tool sees it: a package with a build script, which Deno does not run and Dawn does not need, and of which it
- * would warn users of the project that have no part in it.
+ * Dawn for Node. Its name stands here, where no tool sees it: the package has a build script, which Deno does not run and Dawn does not need, and of
+ * which Deno would warn users of the project who have no part in it.
  */
 const DAWN = "npm:webgpu@0.6.2";
 const { create }: { create(options: string[]): GPU } = await import(DAWN);
 
 const modules: Record<string, string> = await new Response(Deno.stdin.readable).json();
-// kept to the end of the process: Dawn aborts once it is collected
+// kept to the end of the process, since Dawn aborts once this is collected
 const gpu = create([]);
 const adapter = await gpu.requestAdapter();
 if (!adapter) throw new Error("Dawn finds no adapter");
@@ -30,5 +30,5 @@ for (const [name, code] of Object.entries(modules)) {
   if (error !== undefined) errors[name] = error;
 }
 console.log(JSON.stringify(errors));
-// at once, while Dawn's object is alive
+// exits at once, while Dawn's object is alive
 Deno.exit(gpu ? 0 : 1);

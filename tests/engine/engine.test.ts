@@ -60,7 +60,7 @@ Deno.test("a disposed engine says so, whatever is asked of it", async () => {
   for (const [name, answer] of Object.entries(answers)) {
     assert.match(answer, /^DisposedError: Cannot use the engine\b.*disposal.*openEngine/, name);
   }
-  // an engine that is opened later takes nothing of the first, and computes all the same
+  // an engine that is opened later takes nothing from the first, and computes all the same
   using second = await openEngine();
   using ours = second.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
   using ourRows = await second.project(ours, data);

@@ -58,7 +58,7 @@ type Call = (place: Place, options: CallOptions) => Promise<unknown>;
 
 const CALLS: Readonly<Record<string, Call>> = {
   train: async ({ engine }, options) => {
-    // training changes its network
+    // a network of its own, since training changes it
     using network = engine.network(NETWORK, { seed: 1, classes: 10 });
     return await engine.train(network, DATA, { ...options, batch: 16 });
   },
@@ -153,7 +153,7 @@ testEngine("training ends while it judges, too", async (engine) => {
     batch: "full",
     validation: DATA,
     signal: stop.signal,
-    // while what the epoch's only step gave is read
+    // aborts while the result of the epoch's only step is read
     onProgress: () => setTimeout(() => stop.abort(REASON), 0),
     onEpoch: () => assert.fail("got on to the end of the epoch"),
   });

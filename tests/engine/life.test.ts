@@ -18,13 +18,13 @@ import { drawImages, drawWeights, strided } from "./network/tiny_networks.ts";
 
 const tiny = strided(3);
 const data = drawImages(tiny, 130, 7);
-/** Three blocks of rows. */
+/** Projects three blocks of rows. */
 const project = (engine: Engine, network: Network, residence: "device" | "file" | "recomputed") =>
   engine.project(network, data, { tileRows: 64, residence });
 const build = (engine: Engine) =>
   engine.network(tiny.definition, drawWeights(tiny, 6), tiny.inputShape);
 
-/** Asserts that every use is refused, and says why; no use waits for another. */
+/** Asserts that every use is refused with a reason; no use waits for another. */
 async function assertDisposed(
   subject: RegExp,
   uses: Readonly<Record<string, () => unknown>>,

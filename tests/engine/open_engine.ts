@@ -1,4 +1,4 @@
-/** One engine a file for the tests that run networks, and kernels by one call. @module */
+/** Tools of the tests that run networks: one engine a file, and kernels by one call. @module */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Dataset } from "../../engine/data/dataset.ts";
@@ -16,7 +16,7 @@ let opened: Promise<{ gpu: Gpu; engine: Engine }> | undefined;
 
 Deno.test.afterAll(async () => (await opened)?.engine.dispose());
 
-/** An engine whose device can be asked what is alive; `openEngine` keeps it to itself. */
+/** Opens an engine whose device can be asked which buffers are alive; the library's `openEngine` keeps the device to itself. */
 async function openEngine() {
   const gpu = await Gpu.open();
   await chooseStaged(gpu);
@@ -36,7 +36,7 @@ export function testEngine(name: string, run: (engine: Engine) => Promise<void>)
   });
 }
 
-/** What a kernel is of. */
+/** Options of a kernel. */
 export interface KernelOptions {
   readonly kind?: KernelKind;
   readonly others?: Dataset;
@@ -44,7 +44,7 @@ export interface KernelOptions {
   readonly convolutions?: ConvolutionForm;
 }
 
-/** The kernel of one data set with itself, or with another, `[N, N']` f32. */
+/** Computes the kernel of one data set with itself, or with another, `[N, N']` f32. */
 export async function kernelOf(
   engine: Engine,
   network: Network,
@@ -57,7 +57,7 @@ export async function kernelOf(
   return await computeGram(rows, columns);
 }
 
-/** The eNTK of one data set with itself, or with another, `[N, N', C, C]` f32. */
+/** Computes the eNTK of one data set with itself, or with another, `[N, N', C, C]` f32. */
 export async function entkOf(
   engine: Engine,
   network: Network,

@@ -1,4 +1,4 @@
-/** Objects of options: what is misspelt is refused, and never left out in silence. @module */
+/** Objects of options: a misspelt key is refused, and never ignored. @module */
 import assert from "node:assert/strict";
 import { openEngine } from "../../engine/engine.ts";
 import { drawDigits } from "../../engine/data/digits.ts";

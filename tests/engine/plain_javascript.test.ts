@@ -1,4 +1,4 @@
-/** Arguments that the types would refuse, which plain JavaScript lets through: each is one line, never a silent answer. @module */
+/** Arguments that the types would refuse and plain JavaScript lets through: each is refused in one line, never ignored. @module */
 import assert from "node:assert/strict";
 import { CIFAR10, readCifar } from "../../engine/data/cifar.ts";
 import { createDataset } from "../../engine/data/dataset.ts";

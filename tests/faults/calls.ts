@@ -5,7 +5,7 @@ import { fingerprint, prepareLpntk, readJson, withoutAdapter } from "../cli/proc
 
 const SAMPLES = "--model mlp --data digits --test-size 40 --batch 8";
 
-/** Calls by what they write; each takes seconds, most of it to start. */
+/** Calls by what they write; each takes seconds, most of them to start. */
 export function listCalls(folder: string): Record<"train" | "matrix" | "store", string> {
   const gram = `gram --model mlp --data digits --weights ${folder}/weights/weights.safetensors`;
   return {
@@ -15,7 +15,7 @@ export function listCalls(folder: string): Record<"train" | "matrix" | "store", 
   };
 }
 
-/** The call whose weights the kernels are of. */
+/** Call that trains the weights of the kernels. */
 export function trainWeights(folder: string): string {
   return `train ${SAMPLES} --train-size 60 --epochs 1 --out ${folder}/weights`;
 }
@@ -25,7 +25,7 @@ export function start(call: string): Deno.ChildProcess {
   return prepareLpntk(call.split(" "), { timeoutMs: 600_000 }).spawn();
 }
 
-/** How a started call ended. */
+/** Waits for a started call to end; returns how. */
 export async function end(
   child: Deno.ChildProcess,
 ): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
@@ -33,7 +33,7 @@ export async function end(
   return { code, signal, stderr: withoutAdapter(new TextDecoder().decode(stderr)) };
 }
 
-/** What a call wrote, by the digest of its bytes, without what tells of time. */
+/** Digests what a call wrote, without what tells of time. */
 export async function printResults(folder: string): Promise<Record<string, string>> {
   const prints = await fingerprint(folder);
   for (const name of Object.keys(prints)) {
@@ -49,7 +49,7 @@ export async function printResults(folder: string): Promise<Record<string, strin
   return prints;
 }
 
-/** A disk in memory of its own. */
+/** Mounts a disk in memory. */
 export async function mountDisk(size: string): Promise<AsyncDisposable & { path: string }> {
   const disk = await openDisk(size);
   assert.ok(
@@ -59,7 +59,7 @@ export async function mountDisk(size: string): Promise<AsyncDisposable & { path:
   return disk;
 }
 
-/** Numbers from 0 to 1 that are the same in every run: mulberry32. */
+/** Generates numbers from 0 to 1 that are the same in every run, by mulberry32. */
 export function drawNumbers(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,5 +1,5 @@
 /**
- * Processes that are killed, or told to stop, at random moments: the same call goes on, and ends with the bytes of one that was not.
+ * Processes that are killed, or told to stop, at random moments: the same call resumes them, and ends with the bytes of one that was not.
  *
  * `LPNTK_FAULTS` says how often; the moments are the same in every run.
  *
@@ -15,7 +15,7 @@ const COUNT = Number(Deno.env.get("LPNTK_FAULTS") ?? 4);
 
 const OUTPUTS = { train: "train", matrix: "K.npy", store: "K.zarr" } as const;
 
-/** What may lie in a folder of calls after a kill. */
+/** Names that may lie in a folder of calls after a kill. */
 const LEFT = /^(weights|train|K\.npy\.(lock|partial)|K\.zarr|K\.npy|K\.samples\.(npy|json))$/;
 
 for (const [kind, out] of Object.entries(OUTPUTS) as [keyof typeof OUTPUTS, string][]) {
@@ -47,7 +47,7 @@ for (const [kind, out] of Object.entries(OUTPUTS) as [keyof typeof OUTPUTS, stri
         assert.deepEqual(await read(), whole);
         await remove();
       } else {
-        // it was killed when all was there: the call after it puts it in its place, and finds it there
+        // it was killed when all was written: the next call moves the results into place, and finds them there
         assert.match(stderr, /got .*K\.npy already, need a new name/);
         assert.deepEqual(await read(), whole);
         await remove();
@@ -68,7 +68,7 @@ for (const [kind, out] of Object.entries(OUTPUTS) as [keyof typeof OUTPUTS, stri
     for (let round = 0; round < COUNT; round++) {
       const child = start(call);
       const ended = end(child);
-      // once it listens: before that, the system ends it
+      // sent once the process listens; before that, the system ends it
       await seePlace(`${path}/${kind === "matrix" ? "K.npy.lock" : `${out}/.lock`}`, ended);
       await Promise.race([sleep(1500 * draw()), ended]);
       const signal = (["SIGINT", "SIGTERM", "SIGHUP"] as const)[round % 3];
@@ -86,7 +86,7 @@ for (const [kind, out] of Object.entries(OUTPUTS) as [keyof typeof OUTPUTS, stri
   });
 }
 
-/** Waits until a file is there, or the process has ended. */
+/** Waits until a file exists, or the process has ended. */
 async function seePlace(path: string, ended: Promise<unknown>): Promise<void> {
   let isRunning = true;
   ended.then(() => isRunning = false);

@@ -15,7 +15,7 @@ import { end, listCalls, mountDisk, start, trainWeights } from "./calls.ts";
 
 const LPNTK = `${Deno.execPath()} run -A --no-check ${ROOT}/cli/main.ts`;
 
-/** A shell's exit code, and what was said on standard error. */
+/** Runs a shell; returns its exit code and standard error. */
 async function sh(script: string): Promise<{ code: number; stderr: string }> {
   const { code, stderr } = await new Deno.Command("bash", {
     args: ["-c", script],
@@ -100,7 +100,7 @@ for (const [count, kind, out] of [[2, "train", "train"], [4, "matrix", "K.npy"]]
     for (const { code, stderr } of outcomes) {
       if (code === 0) continue;
       assert.equal(code, 1);
-      // one that comes late finds the work done
+      // a process that comes late finds the work done
       const late = stderr.includes(`got ${path}/K.npy already, need a new name`);
       const [, id] = /got process (\d+) on .* at work on it, need it free/.exec(stderr) ?? [];
       assert.ok(late || racers.some(({ pid }) => pid === Number(id)), stderr);

@@ -23,7 +23,7 @@ Deno.test({
   ignore: !python,
   async fn() {
     await using temp = await openTempFolder();
-    // a shell must take the paths as they are
+    // the paths have characters that mean something to a shell
     const folder = `${temp.path}/it's "here" $HOME`;
     await Deno.mkdir(folder);
     const { success, complaint } = await runPython(python!, SCRIPT, folder);

@@ -1,7 +1,7 @@
 /**
- * Everything from images to answers, against an independent PyTorch program in float64.
+ * All steps from images to results, against an independent PyTorch program in float64.
  *
- * LPNTK_GOLDEN names the folder of its answers; without it these tests are left out.
+ * LPNTK_GOLDEN names the folder of that program's results; without it these tests are left out.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { permute } from "../../engine/reference/tensor.ts";
 const folder = Deno.env.get("LPNTK_GOLDEN");
 if (!folder) console.log("LPNTK_GOLDEN is not set: nothing is compared with PyTorch's answers");
 
-/** The largest error of a logit, and of a kernel's entry relative to the largest of them. */
+/** Largest error of a logit; below, that of a kernel's entry relative to the largest entry. */
 const LOGITS = 1e-4;
 const KERNEL = 1e-5;
 
@@ -35,7 +35,7 @@ interface Meta {
   readonly entk_n: number;
 }
 
-/** Answers in one folder. */
+/** Results in one folder. */
 class Golden {
   constructor(readonly name: string) {}
 
@@ -52,7 +52,7 @@ class Golden {
     return loadWeights(`${folder}/${this.name}/weights.safetensors`);
   }
 
-  /** Images and labels of the training set, or with the prefix `test_` of the other. */
+  /** Reads images and labels of the training set, or with the prefix `test_` of the test set. */
   async readImages(prefix: string): Promise<Dataset> {
     const { shape, data } = await this.readArray(`${prefix}images`);
     const [count, channels] = shape.length === 4 ? shape : [shape[0], 1];
@@ -74,7 +74,7 @@ class Golden {
     });
   }
 
-  /** Holds a kernel to the answers. */
+  /** Compares a kernel with the stored one. */
   async assertKernel(file: string, kernel: ArrayLike<number>): Promise<void> {
     const { data } = await this.readArray(file);
     const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
@@ -90,7 +90,7 @@ class Golden {
     assert.deepEqual([...integers], (await this.readArray(file)).data, `${this.name}: ${file}`);
   }
 
-  /** Clusters and every pair's relation. */
+  /** Compares clusters, and every pair's relation, with the stored ones. */
   async assertAnalysis(source: KernelSource): Promise<void> {
     const meta = await this.readMeta();
     const { data: labels } = await this.readArray("labels");
@@ -119,7 +119,7 @@ class Golden {
   }
 }
 
-/** Registers a test that needs the answers. */
+/** Registers a test that needs the stored results. */
 function testGolden(name: string, run: (engine: Engine) => Promise<void>): void {
   if (folder) testEngine(name, run);
   else Deno.test.ignore(name, () => {});
@@ -156,11 +156,11 @@ testGolden("analysis_ties30: answers from a stored kernel full of ties agree exa
   await golden.assertAnalysis(kernel);
 });
 
-/** Layers of the narrow ResNet-18 whose rows are short enough for every driver; none of them is. */
+/** Groups of layers of the narrow ResNet-18, whose rows are short enough for every driver; the rows of all layers are not. */
 const PARTS = ["conv1 layer1 layer2 layer3", "layer4.0.conv1", "layer4.0.conv2 layer4.0.shortcut"]
   .concat(["layer4.1.conv1", "layer4.1.conv2 linear"]).map((names) => names.split(" "));
 
-/** A sum over parts of the network's layers, rounded once. */
+/** Sums a result over groups of the network's layers, rounded once. */
 async function sumParts(
   network: Network,
   compute: (layers: readonly string[]) => Promise<Float32Array>,
@@ -180,7 +180,7 @@ testGolden(
   async (engine) => {
     const golden = new Golden("resnettiny_cifar24");
     const [data, others] = [await golden.readImages(""), await golden.readImages("test_")];
-    // the widths are the weights' to say
+    // the widths follow from the weights
     using network = engine.network(resnet18, await golden.readWeights(), data.shape);
     await golden.assertLogits("logits", await engine.logits(network, data));
     await golden.assertLogits("test_logits", await engine.logits(network, others));

@@ -1,5 +1,5 @@
 /**
- * Real MNIST through the command line, one road from images to a comparison.
+ * Real MNIST through the command line, from images to a comparison.
  *
  * LPNTK_DATA names the folder that holds `mnist/`; without it the test is left out.
  *

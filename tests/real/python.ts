@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The interpreter on the path, and the system's, which knows the system's packages. */
+/** Interpreters: the one on the path, and the system's, which knows the system's packages. */
 const INTERPRETERS = ["python3", "/usr/bin/python3"];
 
 /** Runs an interpreter to its end. */
@@ -18,7 +18,7 @@ export async function runPython(interpreter: string, ...args: string[]) {
   return { success, complaint: new TextDecoder().decode(stderr) };
 }
 
-/** An interpreter that has PyTorch and NumPy. */
+/** Finds an interpreter that has PyTorch and NumPy. */
 export async function findPython(): Promise<string | undefined> {
   for (const interpreter of INTERPRETERS) {
     const found = await runPython(interpreter, "-c", "import torch, numpy").catch(() => undefined);

@@ -26,13 +26,13 @@ import { findPython, runPython } from "./python.ts";
 
 const SCRIPT = fileURLToPath(new URL("pytorch.py", import.meta.url));
 
-/** The largest error of a logit, as with the golden ones. */
+/** Largest error of a logit, as in `golden.test.ts`. */
 const LOGITS = 1e-4;
 
 const python = await findPython();
 if (!python) console.log("Python has no PyTorch here: no weights go to it and come back");
 
-/** What the other networks do not have. */
+/** Network of the layers that the other networks do not have. */
 const normed: NetworkDefinition = {
   name: "normed",
   forward(layers, images) {
@@ -80,10 +80,10 @@ else {
       try {
         for (const { name, network, data } of networks) {
           const weights = await network.weights();
-          // statistics as training leaves them
+          // running statistics as training leaves them
           weights.get("norm.running_mean")?.data.forEach((_, i, all) => all[i] = i / 10 - 0.2);
           weights.get("norm.running_var")?.data.forEach((_, i, all) => all[i] = 0.1 + i);
-          // beside what training says of its samples
+          // saved with the metadata of training about its samples
           const bytes = encodeSafetensors(weights, { format: "pt", samples: `{"split":"train"}` });
           await Deno.writeFile(`${temp.path}/${name}.safetensors`, bytes);
           const images = { shape: [COUNT, ...data.shape], data: normalise(data, [0, 1, 2]) };

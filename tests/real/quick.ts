@@ -15,7 +15,7 @@ if (ignoreCifar && !ignore) {
   console.log(`${folder} holds no cifar-10-batches-bin: no experiment runs on CIFAR-10`);
 }
 
-/** Several times the three minutes that quick settings are made for. */
+/** Time limit: several times the three minutes that quick settings are made for. */
 const TIMEOUT_MS = 20 * 60_000;
 
 /** One statement of the paper beside what was found. */
@@ -26,14 +26,14 @@ export interface QuickClaim {
   readonly verdict: string;
 }
 
-/** Where a quick run differs from the quick settings on MNIST. */
+/** Choices by which a quick run differs from the quick settings on MNIST. */
 export interface QuickChoice {
   readonly data?: string;
   /** TOML of the settings that override the quick ones. */
   readonly config?: string;
 }
 
-/** Runs an experiment into a folder that goes again; its metrics, as JSON has them, and its claims. */
+/** Runs an experiment into a temporary folder; returns its metrics, as in JSON, and its claims. */
 export async function runQuick(
   experiment: string,
   { data = "mnist", config = "" }: QuickChoice = {},

@@ -26,7 +26,7 @@ Deno.test({
       outcomes.find((outcome: { predictor: string }) => outcome.predictor === predictor).all;
     const logits = find("eNTK, logits");
     assert.ok(logits.f1 >= 0.9, `F1 ${logits.f1}`);
-    // a linear softmax moves a confident prediction too little: what it finds is right, and it misses a third and more
+    // a linear softmax moves a confident prediction too little: its predicted events are right, but it misses a third and more
     const equation1 = find("eNTK, probabilities");
     assert.ok(equation1.precision >= 0.9, `precision ${equation1.precision} by equation 1`);
     assert.ok(equation1.recall < logits.recall - 0.2, `recall ${equation1.recall} by equation 1`);
@@ -57,7 +57,7 @@ Deno.test({
     }
     const floor = floors.find(({ growth }: { growth: string }) => growth === "all");
     assert.ok(floor.low <= 0.4 && floor.high >= 0.4, `floor in [${floor.low}, ${floor.high}]`);
-    // with 1/sqrt(w) alone nothing falls where all layers grow: level for one label, up as sqrt(w) for two
+    // if all layers grow, the factor 1/sqrt(w) does not make the distance fall: it is level for one label, and grows as sqrt(w) for two
     const level = find("equation 4", "one label");
     assert.ok(level.low > -0.5, `slope in [${level.low}, ${level.high}]`);
     const rising = find("equation 4", "two labels");

@@ -1,5 +1,5 @@
 /**
- * What shaders declare: their parameters and their buffers. Run as a program it prints `shaders/declarations.ts`:
+ * Declarations of shaders: their parameters and buffers. Run as a program it prints `shaders/declarations.ts`:
  *
  *     deno run -A tests/structure/declarations.ts > shaders/declarations.ts
  *
@@ -13,18 +13,18 @@ const SHADERS = new URL("../../shaders/", import.meta.url);
 /** A buffer of group 0, or the uniform parameters, which come first. */
 export interface Binding {
   readonly name: string;
-  /** What stands in `var<...>`. */
+  /** Text within `var<...>`. */
   readonly kind: string;
 }
 
-/** What a shader declares. */
+/** Parameters and buffers of a shader. */
 export interface Declaration {
   readonly params: readonly (readonly [name: string, type: string])[];
-  /** By their numbers. */
+  /** Bindings by their numbers. */
   readonly bindings: readonly Binding[];
 }
 
-/** The shaders of a folder by their stems. */
+/** Reads the shaders of a folder by their stems. */
 export async function readShaders(folder = ""): Promise<Record<string, string>> {
   const shaders: Record<string, string> = {};
   const entries = await Array.fromAsync(Deno.readDir(new URL(folder, SHADERS)));
@@ -37,7 +37,7 @@ export async function readShaders(folder = ""): Promise<Record<string, string>> 
   return shaders;
 }
 
-/** What a shader in one piece declares: `struct Params` of scalars, and variables of group 0 that are numbered without a gap. */
+/** Reads the declarations of a linked shader: `struct Params` of scalars, and variables of group 0 that are numbered without a gap. */
 export function readDeclaration(tokens: readonly string[]): Declaration {
   const params: [string, string][] = [];
   const struct = tokens.findIndex((token, at) => token === "struct" && tokens[at + 1] === "Params");
@@ -63,7 +63,7 @@ export function readDeclaration(tokens: readonly string[]): Declaration {
   return { params, bindings };
 }
 
-/** The file of all declarations. */
+/** Writes the file of all declarations. */
 export async function writeDeclarations(): Promise<string> {
   const shared = Object.fromEntries(
     Object.entries(await readShaders("shared/")).map((
@@ -82,7 +82,7 @@ export async function writeDeclarations(): Promise<string> {
   return `${HEADER}export const declarations = {\n${entries.join("")}} as const;\n`;
 }
 
-/** None holds, whatever they are called. */
+/** Conditions, none of which holds, whatever their names. */
 const NO_CONDITIONS = new Proxy<Record<string, boolean>>({}, { get: () => false, has: () => true });
 
 const HEADER = `/**
@@ -95,7 +95,7 @@ const HEADER = `/**
 /** Parameters and buffers by the kernel's stem. */
 `;
 
-/** A property that is an object, on one line where it fits. */
+/** Writes a property that is an object, on one line if it fits. */
 function writeObject(name: string, entries: readonly (readonly [string, string])[]): string {
   const properties = entries.map(([key, value]) => `${key}: "${value}"`);
   const line = `    ${name}: { ${properties.join(", ")} },\n`;

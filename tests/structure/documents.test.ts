@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Documents, by their paths from the root. */
+/** Lists the documents by their paths from the root. */
 async function listDocuments(): Promise<string[]> {
   const found: string[] = [];
   for (const folder of ["", "docs/", "bench/"]) {
@@ -14,7 +14,7 @@ async function listDocuments(): Promise<string[]> {
   return found;
 }
 
-/** The anchors that a document's headings make, as GitHub has them. */
+/** Lists the anchors of a document's headings, as GitHub makes them. */
 function listAnchors(text: string): string[] {
   const withoutCode = text.replace(/^```.*?^```$/gms, "");
   return [...withoutCode.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>

@@ -29,10 +29,10 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["cli/", 14],
 ];
 
-/** Holds the version, which the command line prints. */
+/** File with the version, which the command line prints. */
 const MANIFEST = "deno.json";
 
-/** What each file of the project imports, types included: files by their paths from the root, packages as `npm:name`. */
+/** Reads what each file of the project imports, types included: files by their paths from the root, packages as `npm:name`. */
 async function readImports(): Promise<Map<string, string[]>> {
   const imports = new Map<string, string[]>();
   for (
@@ -73,7 +73,7 @@ async function inspect(entry: string): Promise<Inspection> {
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** A package, or a module of Node.js that comes with Deno. */
+/** Whether a name is a package, or a module of Node.js that comes with Deno. */
 function isPackage(name: string): boolean {
   return name.startsWith("npm:") || name.startsWith("node:");
 }
@@ -87,7 +87,7 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
 }
 
-/** Sources of a folder and of those in it. */
+/** Lists the sources of a folder and of the folders in it. */
 async function* listFiles(folder: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
     if (isDirectory) yield* listFiles(`${folder}${name}/`);
@@ -95,14 +95,14 @@ async function* listFiles(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** A file's entry in `FLOORS`; what is on no floor is above all of them. */
+/** Finds a file's entry in `FLOORS`; a file on no floor is above all of them. */
 function findFloor(file: string): readonly [string, number] {
   return FLOORS.find(([prefix]) => file.startsWith(prefix)) ?? [file, Infinity];
 }
 
 const imports = await readImports();
 
-/** Every import that `isWrong`, as `file -> imported`. */
+/** Finds every import that `isWrong`, as `file -> imported`. */
 function findImports(isWrong: (file: string, imported: string) => boolean): string[] {
   return [...imports].flatMap(([file, list]) =>
     list.filter((imported) => isWrong(file, imported)).map((imported) => `${file} -> ${imported}`)
@@ -143,7 +143,7 @@ Deno.test("the command line knows the library by its public face alone", () => {
     file.startsWith("cli/") &&
     !(imported === "mod.ts" || imported.startsWith("cli/") || isPackage(imported) ||
       imported === MANIFEST) &&
-    // the self-test carries the suite's comparison to the user's adapter
+    // the self-test uses the suite's float64 twins on the user's adapter
     !(file.startsWith("cli/self_test/") && imported.startsWith("engine/reference/")) &&
     !(file === "cli/commands/bench.ts" && imported.startsWith("bench/"))
   );
@@ -172,7 +172,7 @@ Deno.test("every file of the engine, of the benches and of the command line is r
   const folders = ["engine/", "shaders/", ...await exists("cli/main.ts") ? ["cli/", "bench/"] : []];
   for (const folder of folders) {
     for await (const file of listFiles(folder)) {
-      // of the float64 twins the tests read more than the self-test and the benches
+      // skipped: the tests read more of the float64 twins than the self-test and the benches do
       if (file.startsWith("engine/reference/")) continue;
       assert.ok(imports.has(file), `nobody imports ${file}`);
     }

@@ -9,17 +9,17 @@ import { readDeclaration, readShaders, writeDeclarations } from "./declarations.
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Storage buffers that every WebGPU device can bind to one shader. */
+/** Number of storage buffers that every WebGPU device can bind to one shader. */
 const MAX_BUFFERS = 8;
 
-/** Invocations of a workgroup, and bytes that it may share, on every WebGPU device. */
+/** Largest number of invocations of a workgroup, and of bytes that it shares, on every WebGPU device. */
 const MAX_INVOCATIONS = 256;
 
 function withoutComments(wgsl: string): string {
   return wgsl.replace(/\/\/.*$/gm, "");
 }
 
-/** The comment at the top of a shader as one line. */
+/** Reads the comment at the top of a shader as one line. */
 function readHeader(wgsl: string): string {
   return wgsl.split("\n\n", 1)[0].replace(/^\/\/ ?/gm, "").replace(/\s+/g, " ");
 }

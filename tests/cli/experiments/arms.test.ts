@@ -22,7 +22,7 @@ function makeArm(name: string, accuracies: readonly number[]): ArmResult {
   return { name, samples: 100, runs };
 }
 
-/** Ten runs round a mean, 1 point above and below it. */
+/** Makes ten runs around a mean, 1 point above and below it. */
 function makeTen(name: string, mean: number): ArmResult {
   return makeArm(name, Array.from({ length: 10 }, (_, i) => mean + (i % 2 ? 0.01 : -0.01)));
 }

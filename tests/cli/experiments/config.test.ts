@@ -1,4 +1,4 @@
-/** Configuration files of experiments: what overrides what, and that every mistake is told with its line. @module */
+/** Configuration files of experiments: what overrides what, and every mistake is reported with its line. @module */
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { type Choice, encodeConfig, readConfig } from "../../../cli/experiments/config.ts";
@@ -61,7 +61,7 @@ Deno.test("a data set that needs other settings has its own for each base, in pl
     const { settings } = read(base, 'data = "cifar10"\nmodel = "mlp"\nepochs = 5');
     assert.deepEqual(settings, { ...expected[base], model: "mlp", epochs: 5 });
   }
-  // a name that every object has
+  // valueOf is a key that every object has
   assert.deepEqual(read("quick", 'data = "valueOf"').settings, {
     ...DEFAULTS,
     data: "valueOf",

@@ -4,7 +4,7 @@ import { openTempFolder } from "../../temp_folder.ts";
 import { checkPage } from "../report/browser.ts";
 import { readJson, runLpntk, succeed } from "../process.ts";
 
-/** A folder for runs of one experiment. */
+/** Opens a folder for runs of one experiment. */
 async function openRuns(experiment: string) {
   const folder = await openTempFolder();
   const out = `${folder.path}/run`;
@@ -25,33 +25,33 @@ Deno.test("extreme: what a pair does follows from what the other case's pair did
   for (const image of [0, 1, 2]) {
     const [same, different] = ["same label", "different labels"].map((name) => pairs[name][image]);
     assert.deepEqual([same.relation, different.relation], ["interchangeable", "contradictory"]);
-    // one row, and the same with its sign changed
+    // the second row is the first with its sign changed
     assert.ok(Math.abs(same.cosine - 1) < 1e-5, `${same.cosine}`);
     assert.equal(different.cosine, -same.cosine);
     const [[first, second], [otherFirst, otherSecond]] = [same.losses[0], different.losses[0]];
     assert.equal(otherFirst, first, "both cases begin with the same sample and network");
-    // after the same first update, of two classes one has what the other lacks; losses are float32
+    // after the same first update, the probability of one class is what the other lacks; losses are float32
     const total = Math.exp(-second) + Math.exp(-otherSecond);
     assert.ok(Math.abs(total - 1) < 1e-5, `${total}`);
     assert.ok(second < first && otherSecond > second);
-    const sum = (losses: Losses, place: number) =>
-      losses.reduce((all, turn) => all + turn[place], 0);
-    assert.deepEqual(difficulties.same[image], [0, 1].map((place) => sum(same.losses, place)));
+    const sum = (losses: Losses, sample: number) =>
+      losses.reduce((all, turn) => all + turn[sample], 0);
+    assert.deepEqual(difficulties.same[image], [0, 1].map((sample) => sum(same.losses, sample)));
     assert.deepEqual(
       difficulties.different[image],
-      [0, 1].map((place) => sum(different.losses, place)),
+      [0, 1].map((sample) => sum(different.losses, sample)),
     );
   }
 });
 
-/** Columns of a CSV file without quotes. */
+/** Reads the columns of a CSV file without quotes. */
 async function readColumns(path: string): Promise<Record<string, number[]>> {
   const [head, ...rows] = (await Deno.readTextFile(path)).trimEnd().split("\n")
     .map((line) => line.split(","));
   return Object.fromEntries(head.map((name, i) => [name, rows.map((row) => Number(row[i]))]));
 }
 
-/** Pearson's rho by its definition. */
+/** Computes Pearson's rho by its definition. */
 function computeRho(x: readonly number[], y: readonly number[]): number {
   const center = (values: readonly number[]) => {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

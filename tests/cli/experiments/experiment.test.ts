@@ -1,11 +1,11 @@
-/** Runs of experiments: what they leave, that they go on where they were killed, and what they refuse. @module */
+/** Runs of experiments: what they leave, how they resume after a kill, and what they refuse. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../../temp_folder.ts";
 import { fingerprint, listFolder, prepareLpntk, readJson, runLpntk, succeed } from "../process.ts";
 
 const TIMEOUT_MS = 300_000;
 
-/** The example of appendix D.1 on two of the digits that come with the program. */
+/** Configuration of appendix D.1's example on two of the digits that come with the program. */
 const CONFIG = `experiment = "extreme"\ndata = "digits"\nimages = 2\nrounds = 20\n`;
 
 async function openRun() {
@@ -24,7 +24,7 @@ async function openRun() {
   return { ...folder, config, call };
 }
 
-/** Waits until a file is there. */
+/** Waits until a file exists. */
 async function seeFile(path: string): Promise<void> {
   const end = Date.now() + TIMEOUT_MS;
   while (!await Deno.stat(path).catch(() => undefined)) {

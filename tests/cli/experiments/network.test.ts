@@ -21,7 +21,7 @@ export default createResnet({ name: "mine", widths: [4, 6], blocks: 1, pooling: 
 const TRAIN = 72;
 const SIDE = 6;
 
-/** Images `[N, 6, 6, 3]` whose label is their brightest channel, beside a pattern that says nothing. */
+/** Writes images `[N, 6, 6, 3]` whose label is their brightest channel, beside a pattern without information. */
 async function writeColours(path: string): Promise<void> {
   await Deno.mkdir(path);
   for (const [prefix, count] of [["", TRAIN + 24], ["test_", 60]] as const) {
@@ -75,7 +75,7 @@ Deno.test("experiments train a network from a file on coloured images as `train`
 Deno.test("an experiment names the network's file in its record, and goes on with no other", async () => {
   await using folder = await openFolder();
   const { path, surroundings } = folder;
-  // fewer leave it to the drawn crops whether the network is off chance yet
+  // with fewer epochs it depends on the drawn crops whether the network is above chance
   const own = "kernelEpochs = 6\nepochs = 6\ntestSize = 60\n";
   await Deno.writeTextFile(`${path}/c.toml`, `${SIZES}${TRAINING}${own}`);
   const source = SOURCE_FLAGS;
@@ -107,7 +107,7 @@ Deno.test("an experiment names the network's file in its record, and goes on wit
   const [environment] = await readJson(`${path}/run/environment.json`);
   assert.match(environment.model, /^\.\/mine\.ts, SHA-256 [0-9a-f]{64}$/);
 
-  // the weights of all steps would fit
+  // the weights of all steps would fit the other network, too
   const before = await fingerprint(`${path}/run`);
   await Deno.writeTextFile(`${path}/mine.ts`, SOURCE.replace('"global"', '"4 x 4"'));
   assertRefused(

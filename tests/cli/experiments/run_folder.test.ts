@@ -1,4 +1,4 @@
-/** What a run offers to an experiment: steps that are done once, parts left out, and nothing kept that JSON would lose. @module */
+/** The services of a run to an experiment: steps that are done once, parts left out, and nothing kept that JSON would lose. @module */
 import assert from "node:assert/strict";
 import { z } from "zod";
 import type { Experiment, Findings, Run } from "../../../cli/experiments/experiment.ts";

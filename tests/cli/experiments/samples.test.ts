@@ -1,4 +1,4 @@
-/** The experiments clusters, noise and control on the embedded digits: what their reports say, counted again from what they keep. @module */
+/** The experiments clusters, noise and control on the embedded digits: their reports, recomputed from what they keep. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../../temp_folder.ts";
 import { flipLabels, loadDataset } from "../../../mod.ts";
@@ -12,7 +12,7 @@ const CLUSTERS = `${SMALL}trainSize = 200\nvalidationSize = 50\nepochs = 3\n`;
 const CONTROL =
   `data = "digits"\nclasses = [3, 8]\npoolSize = 120\nbaseSize = 20\nadded = 5\ntargets = 3\nseeds = 2\nepochs = 10\n`;
 
-/** Calls an experiment with a configuration, to a folder of that name beside it. */
+/** Runs an experiment with a configuration, into a folder of its name beside it. */
 async function call(path: string, experiment: string, config: string, out = experiment) {
   await Deno.writeTextFile(`${path}/${out}.toml`, config);
   const file = `${path}/${out}.toml`;
@@ -24,7 +24,7 @@ async function run(path: string, experiment: string, config: string): Promise<st
   return `${path}/${experiment}`;
 }
 
-/** Records of a CSV file, whose cells hold no quotes and no line breaks. */
+/** Reads the records of a CSV file whose cells hold no quotes and no line breaks. */
 async function readCsv(path: string): Promise<Record<string, string>[]> {
   const [keys, ...rows] = (await Deno.readTextFile(path)).trimEnd().split(/\r?\n/).map((line) =>
     Array.from(`,${line}`.matchAll(/,(?:"([^"]*)"|([^,]*))/g), ([, quoted, bare]) => quoted ?? bare)
@@ -32,7 +32,7 @@ async function readCsv(path: string): Promise<Record<string, string>[]> {
   return rows.map((cells) => Object.fromEntries(keys.map((key, i) => [key, cells[i]])));
 }
 
-/** Share of pairs of a positive and a negative in the right order, half for a tie: by counting all of them. */
+/** Counts the share of pairs of a positive and a negative in the right order, with half for a tie. */
 function countAuroc(scores: number[], isPositive: (i: number) => boolean): number {
   const all = [...scores.keys()];
   const [positives, negatives] = [all.filter(isPositive), all.filter((i) => !isPositive(i))];
@@ -79,7 +79,7 @@ Deno.test("noise ranks what it says it ranks, and a run that lost steps ends as 
       assert.ok(Math.abs(Number(row!["share right"]) - (shares[0] + shares[1]) / 2) < 1e-12);
     }
   }
-  // summed over both stretches of training
+  // the loss is summed over both stretches of training
   const first = await readJson(`${out}/steps/training-1-3.json`);
   const second = await readJson(`${out}/steps/training-1-5.json`);
   assert.equal(second.epochs.length, 2);

@@ -1,4 +1,4 @@
-/** The experiments on parts of a training set, on a few of the digits that come with the program, held against the other commands. @module */
+/** The experiments on parts of a training set, on a few of the digits that come with the program, compared with the other commands. @module */
 import assert from "node:assert/strict";
 import { openTempFolder } from "../../temp_folder.ts";
 import { readArray, readJson, runLpntk, succeed } from "../process.ts";
@@ -33,7 +33,7 @@ async function openRun(name: string, more = "") {
     out,
     config,
     call: ["experiment", name, "--config", config, "--out", out],
-    /** Another command on the network whose kernel chose. */
+    /** Runs another command on the network whose kernel chose. */
     analyse: async (...args: string[]) => {
       const to = `${path}/${args.join("_").replaceAll("-", "")}`;
       const text = await succeed([...args, ...source, "--json", "--out", to]);

@@ -1,4 +1,4 @@
-/** Arms of an experiment on a real engine: what is trained, kept and left out. @module */
+/** Arms of an experiment on a device: what is trained, kept and left out. @module */
 import assert from "node:assert/strict";
 import { debias } from "../../../cli/experiments/debias/debias.ts";
 import type { Run } from "../../../cli/experiments/experiment.ts";
@@ -35,7 +35,7 @@ const SMALL = {
 
 const SETTINGS = redundancy.settings.parse(SMALL);
 
-/** A run that keeps its steps in memory, as JSON. */
+/** Opens a run that keeps its steps in memory, as JSON. */
 function openRun<Settings extends SubsetSettings>(engine: Engine, settings: Settings) {
   const excluded: { part: string; reason: string }[] = [];
   const steps = new Map<string, string>();
@@ -118,7 +118,7 @@ testEngine("every arm is trained with every seed, on samples of that seed", asyn
     assert.deepEqual(runs.map(({ seed }) => seed), [0, 1]);
     for (const { epochs } of runs) assert.equal(epochs.length, SETTINGS.epochs);
   }
-  // one of them by hand
+  // one of the arms is trained by hand
   const { epochs, batch, learningRate, momentum } = SETTINGS;
   using network = engine.network(mlp, { seed: 1, classes: 10 }, data.train.shape);
   const part = takeSamples(data.train, keepRandom(200, 60, 1));
@@ -155,12 +155,12 @@ testEngine("an experiment of which no run is left is told all the same", async (
   assert.deepEqual(claims.map(({ verdict }) => verdict), ["not comparable at this size"]);
 });
 
-/** The engine, and the training sets that it was given, each as places among the 200 digits that are drawn. */
+/** Wraps the engine and records the training sets that it is given, each as indices among the 200 digits that are drawn. */
 function watchTraining(engine: Engine) {
   const whole = drawStratified(drawDigits("train"), 200);
   const keyOf = ({ images }: Dataset, n: number) =>
     images.subarray(n * 784, (n + 1) * 784).toBase64();
-  const places = new Map(Array.from(whole.labels, (_, n) => [keyOf(whole, n), n]));
+  const indices = new Map(Array.from(whole.labels, (_, n) => [keyOf(whole, n), n]));
   const trained: number[][] = [];
   const watched = {
     network: engine.network.bind(engine),
@@ -169,7 +169,7 @@ function watchTraining(engine: Engine) {
     features: engine.features.bind(engine),
     gradientNorms: engine.gradientNorms.bind(engine),
     train(network: Network, data: Dataset, options?: TrainingOptions) {
-      trained.push(Array.from(data.labels, (_, n) => places.get(keyOf(data, n))!));
+      trained.push(Array.from(data.labels, (_, n) => indices.get(keyOf(data, n))!));
       return engine.train(network, data, options);
     },
   };

@@ -118,12 +118,12 @@ Deno.test("theorem1: slopes and distances of every kernel, pair and growth", asy
       for (const pairs of ["one label", "two labels"]) {
         const { absolute, relative, relativeSquare } = distances[kernel][pairs];
         assert.ok(absolute > 0 && relative > 0, `${growth} ${width} ${kernel} ${pairs}`);
-        // of the mean over pairs
+        // both are means over pairs
         assert.ok(relativeSquare >= relative ** 2);
       }
     }
   }
-  // both layers have the smallest width whichever grows
+  // at the smallest width both growths are the same network
   const [all, last] = ["all", "last"].map((growth) =>
     metrics.sightings.filter((s: { growth: string; width: number }) =>
       s.growth === growth && s.width === 16

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { type Browser, chromium } from "playwright-core";
 
-/** Names under which systems install it; `setup.sh` looks for the same. */
+/** Names under which systems install Chromium; `setup.sh` looks for the same. */
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
-/** It must show a page, and nothing else: no component, update or account. */
+/** Flags for a browser that only shows a page: no component, update or account. */
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -39,32 +39,32 @@ async function findChromium(): Promise<string> {
   );
 }
 
-/** What a reader's browser makes of a page. */
+/** State of a page in a reader's browser. */
 export interface PageView {
-  /** Every address that was asked for. */
+  /** Addresses that were requested. */
   readonly requests: readonly string[];
-  /** Errors of scripts, and what the browser complained of. */
+  /** Errors of scripts and of the browser. */
   readonly complaints: readonly string[];
-  /** All text that can be read. */
+  /** Visible text. */
   readonly text: string;
-  /** How far the page reaches beyond its window, in pixels. */
+  /** Width by which the page exceeds its window, in pixels. */
   readonly overflow: number;
   readonly figures: readonly FigureView[];
-  /** Ids that stand more than once. */
+  /** Ids that occur more than once. */
   readonly doubledIds: readonly string[];
-  /** Whether an element or handler was made by text that should be text alone. */
+  /** Whether a text created an element or a handler. */
   readonly hacked: boolean;
 }
 
-/** A figure as it stands on the page. */
+/** State of a figure on the page. */
 export interface FigureView {
   readonly width: number;
   readonly height: number;
-  /** Texts of the figure that stand outside of it, or have no size. */
+  /** Texts of the figure that lie outside of it, or have no size. */
   readonly lostTexts: readonly string[];
 }
 
-/** Opens a file in a window of some width, and looks at it. */
+/** Opens a file in a window of some width, and inspects it. */
 export async function viewPage(
   browser: Browser,
   path: string,
@@ -80,7 +80,7 @@ export async function viewPage(
     page.on("pageerror", (error) => complaints.push(error.message));
     if (print) await page.emulateMedia({ media: "print" });
     await page.goto(`file://${path}`);
-    // as text: it runs in the page, whose globals are not Deno's
+    // passed as text, since it runs in the page, whose globals are not Deno's
     const view = await page.evaluate(LOOK) as Omit<PageView, "requests" | "complaints">;
     return { requests, complaints, ...view };
   } finally {
@@ -88,9 +88,9 @@ export async function viewPage(
   }
 }
 
-/** Holds that a page asked for nothing but itself, complained of nothing, fits its window and shows every figure with all its text. */
+/** Asserts that a page requested only itself, caused no errors, fits its window and shows every figure with all its text. */
 export function assertReadable(view: PageView, path: string): void {
-  // a picture in the page has an address too, of its own bytes
+  // a picture in the page has a data: address
   assert.deepEqual(view.requests.filter((url) => !url.startsWith("data:")), [`file://${path}`]);
   assert.deepEqual(view.complaints, []);
   assert.deepEqual(view.doubledIds, []);

@@ -7,7 +7,7 @@ import { renderPng } from "../../../cli/report/png.ts";
 const AXES = { x: { title: "Round" }, y: { title: "Loss (nats)" } };
 const RISE = [{ x: 1, y: 1 }, { x: 2, y: 4 }, { x: 4, y: 16 }];
 
-/** Centres of the round points, by the order in which they are drawn. */
+/** Reads the centres of the round points, in the order in which they are drawn. */
 function readPoints(svg: string): [number, number][] {
   return [...svg.matchAll(/<path transform="translate\(([-\d.]+),([-\d.]+)\)" d="[^"]*A/g)]
     .map(([, x, y]) => [+x, +y]);
@@ -109,9 +109,9 @@ Deno.test("a title stands in its figure's corner, however long the legend and th
       /<g fill="none"[^>]*translate\(([-\d.]+),([-\d.]+)\)/,
       /role-title"><g transform="translate\(([-\d.]+),([-\d.]+)\)/,
     ].map((pattern) => pattern.exec(svg)!.slice(1).map(Number));
-    // where the padding ends, to the pixel that Vega rounds by
-    for (const place of [0, 1]) {
-      assert.ok(Math.abs(root[place] + title[place] - 12) <= 1, `${count}: ${root} ${title}`);
+    // the corner lies where the padding ends, to the pixel that Vega rounds by
+    for (const axis of [0, 1]) {
+      assert.ok(Math.abs(root[axis] + title[axis] - 12) <= 1, `${count}: ${root} ${title}`);
     }
   }
 });

@@ -6,7 +6,7 @@ import { drawAccuracy, drawClusterSizes } from "../../../cli/report/figure.ts";
 
 const TAG_AND_TEXT = /<((?:"[^"<]*"|[^"<>])*)>([^<]*)/g;
 
-/** The texts of an SVG in order, decoded; fails where tags do not nest or a bare `<`, `&` or `"` is left. */
+/** Reads the texts of an SVG in order, decoded; fails if tags do not nest or a bare `<`, `&` or `"` is left. */
 function readTexts(svg: string): string[] {
   const open: string[] = [];
   const texts: string[] = [];
@@ -29,20 +29,20 @@ function decodeEntities(text: string): string {
   );
 }
 
-/** The corners `[x, y]` of the paths that are drawn with `attributes`, in pixels of the plot. */
+/** Reads the corners `[x, y]` of the paths that are drawn with `attributes`, in pixels of the plot. */
 function readPaths(svg: string, attributes: string): number[][][] {
   return [...svg.matchAll(/<path d="([^"]*)"([^>]*)>/g)]
     .filter(([, , rest]) => rest.includes(attributes))
     .map(([, d]) => [...d.matchAll(/[ML]([-\d.]+),([-\d.]+)/g)].map(([, x, y]) => [+x, +y]));
 }
 
-/** The centres `[x, y]` of the points, in pixels of the plot. */
+/** Reads the centres `[x, y]` of the points, in pixels of the plot. */
 function readPoints(svg: string): number[][] {
   return [...svg.matchAll(/<path transform="translate\(([-\d.]+),([-\d.]+)\)" d="[^"]*A/g)]
     .map(([, x, y]) => [+x, +y]);
 }
 
-/** Reads values off the y axis by its lowest and highest label; `pixel` is one pixel in the axis' unit. */
+/** Calibrates the y axis by its lowest and highest label; `pixel` is one pixel in the axis's unit. */
 function calibrateY(svg: string) {
   const labels = [
     ...svg.matchAll(/text-anchor="end" transform="translate\([^,]*,([-\d.]+)\)[^>]*>([\d.]+)</g),

@@ -7,7 +7,7 @@ import { renderPage } from "../../../cli/report/page.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { assertReadable, openBrowser, type PageView, viewPage } from "./browser.ts";
 
-/** Names that try to be more than text. */
+/** Names that try to be more than text: markup and scripts. */
 const HOSTILE = [
   `<script>globalThis.hacked = 1</script>`,
   `"><img src="https://example.com/a.png" onerror="globalThis.hacked = 1">`,
@@ -40,7 +40,7 @@ async function drawFigures() {
       ...axes,
     }),
   };
-  // as other programs draw: two figures that call different things by one name
+  // two figures that use one id for different elements, as other programs draw
   const clipped = (width: number) =>
     `<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="90">` +
     `<clipPath id="clip0"><rect width="${width}" height="90"/></clipPath>` +

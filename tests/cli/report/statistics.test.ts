@@ -9,10 +9,10 @@ import {
   summarise,
 } from "../../../cli/report/statistics.ts";
 
-/** 32 units of round-off: some thirty operations on small integers, which are exact. */
+/** Error of some thirty operations on small integers, which are exact: 32 units of round-off. */
 const ROUND_OFF = 2 ** -48;
 
-/** What Cephes documents for its incomplete beta function with parameters up to 5 (6.9e-15), and round-off. */
+/** Error that Cephes documents for its incomplete beta function with parameters up to 5 (6.9e-15), and round-off. */
 const BETA_ERROR = 6.9e-15 + ROUND_OFF;
 
 function assertClose(got: number | null, want: number, relative = ROUND_OFF) {

@@ -6,7 +6,7 @@ import { createGenerator, STREAMS } from "../../../engine/data/random.ts";
 const COUNT = 400;
 const [HEIGHT, WIDTH, CHANNELS] = [9, 11, 2];
 
-/** Images without black, whose pixels say where they stood and in which channel. */
+/** Images without black, whose pixel values encode their position and channel. */
 const DATA = createDataset({
   name: "places",
   split: "train",
@@ -23,7 +23,7 @@ const DATA = createDataset({
 
 const INDICES = Array.from({ length: COUNT }, (_, i) => (i * 3) % COUNT);
 
-/** What a sample must look like when it was moved and mirrored so. */
+/** Computes what a sample must look like after a shift and a mirroring. */
 function expectImage(down: number, right: number, isFlipped: boolean): number[] {
   const image: number[] = [];
   for (let row = 0; row < HEIGHT; row++) {
@@ -38,7 +38,7 @@ function expectImage(down: number, right: number, isFlipped: boolean): number[] 
   return image;
 }
 
-/** How often each movement was drawn, by its name; every image must be one of them. */
+/** Counts how often each movement was drawn, by its name; every image must be one of them. */
 function countMovements({ images }: Dataset): Map<string, number> {
   const known = new Map<string, string>();
   for (let down = -4; down <= 4; down++) {
@@ -66,7 +66,7 @@ Deno.test("samples are moved by up to 4 pixels and mirrored, evenly, and keep th
   const sum = (part: number, value: string) =>
     [...counts].filter(([name]) => name.split(" ")[part] === value)
       .reduce((total, [, count]) => total + count, 0);
-  // five standard deviations of a binomial count
+  // within five standard deviations of a binomial count
   const isEven = (count: number, share: number) =>
     Math.abs(count - COUNT * share) < 5 * Math.sqrt(COUNT * share * (1 - share));
   assert.ok(isEven(sum(2, "true"), 1 / 2));

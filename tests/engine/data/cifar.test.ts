@@ -5,7 +5,7 @@ import { loadDataset } from "../../../engine/data/named.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { gzip } from "../formats/fixtures.ts";
 
-/** Record `k` of a batch: its labels, then pixel p of channel c as a number that no other place of the image has. */
+/** Encodes the records of a batch: record `k` has its labels, then for pixel p of channel c a value that no other position of the image has. */
 function encodeRecords(labels: readonly (readonly number[])[]): Uint8Array {
   return Uint8Array.from(labels.flatMap((bytes, k) => [...bytes, ...drawPixels(k)]));
 }
@@ -154,9 +154,9 @@ Deno.test({
       }
       const count = data.images.length / 3;
       const found = sum / count;
-      // of 10,000 images with a spread of some 0.13 between their means
+      // the mean of 10,000 images, whose means have a standard deviation of some 0.13
       assert.ok(Math.abs(found - mean) < 5 * 0.13 / 100, `mean ${found}, not ${mean}`);
-      // the constant in use is the mean spread within images, below the spread of all pixels
+      // the constant in use is the mean deviation within images, below that of all pixels
       const spread = Math.sqrt(squares / count - found * found);
       assert.ok(spread > data.std[channel] && spread < 0.3, `spread ${spread}`);
     });

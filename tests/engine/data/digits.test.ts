@@ -4,7 +4,7 @@ import { drawDigits } from "../../../engine/data/digits.ts";
 
 const IMAGE = 28 * 28;
 
-/** Every image as a string, for comparing images as wholes. */
+/** Lists every image as a string, to compare images as wholes. */
 function listImages(images: Uint8Array): string[] {
   return Array.from(
     { length: images.length / IMAGE },

@@ -18,7 +18,7 @@ function describeFile(
 
 const FILES = [describeFile("first", "sha256"), describeFile("second", "md5")];
 
-/** A mirror on this machine that answers with `respond`, and counts the paths asked for. */
+/** Opens a mirror on this machine that answers with `respond`, and counts the requested paths. */
 function openMirror(respond: (name: keyof typeof CONTENTS) => Response) {
   const asked: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
@@ -30,16 +30,16 @@ function openMirror(respond: (name: keyof typeof CONTENTS) => Response) {
   return { url, asked, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
-/** What a connection to a dropping mirror asked for, and what it got before the mirror hung up. */
+/** Request of a connection to a dropping mirror, and what it got before the mirror hung up. */
 interface Connection {
-  /** The place from which the rest was asked for; 0 without a range. */
+  /** First byte of the requested range; 0 without a range. */
   readonly from: number;
 }
 
 /**
- * A mirror that promises the rest of `content`, sends `step` bytes of it and hangs up, again and again.
+ * Opens a mirror that promises the rest of `content`, sends `step` bytes of it and hangs up, again and again.
  *
- * @param honoursRange whether it goes on where it is asked to, or always begins anew
+ * @param honoursRange whether it begins at the requested range, or always anew
  */
 function openDroppingMirror(
   content: Uint8Array,

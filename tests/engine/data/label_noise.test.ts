@@ -1,4 +1,4 @@
-/** Label noise: how much, where, and to what. @module */
+/** Label noise: how many labels change, which, and to what. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { drawDigits } from "../../../engine/data/digits.ts";

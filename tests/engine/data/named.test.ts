@@ -14,8 +14,8 @@ async function writeMnist(folder: string, label: number): Promise<void> {
 }
 
 /**
- * Loads a data set in a process of its own, because the environment is one for all tests; gives label or
- * error. The process sets its variables itself: Deno keeps its own cache in XDG_CACHE_HOME.
+ * Loads a data set in a process of its own, since the environment is one for all tests; returns a label or the error. The process sets its variables
+ * itself: Deno keeps its own cache in XDG_CACHE_HOME.
  */
 async function loadWith(env: Record<string, string>, data: string): Promise<string> {
   const script = `
@@ -46,7 +46,7 @@ Deno.test("a folder with arrays of NumPy is a data set", async () => {
   assert.deepEqual([data.name, data.classes, [...data.labels]], [folder.path, 4, [0, 3]]);
 });
 
-/** Four classes of 60 images each, one after the other, each image of its own first byte. */
+/** Writes four classes of 60 images each, one after the other, each image with a first byte of its own. */
 async function writeSorted(path: string): Promise<void> {
   const labels = Uint8Array.from({ length: 240 }, (_, i) => Math.floor(i / 60));
   const images = Uint8Array.from({ length: 480 }, (_, i) => i % 2 === 0 ? i >> 1 : 7);

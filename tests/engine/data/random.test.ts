@@ -5,13 +5,13 @@ import { keepHighest, keepRandom, pruneHeads } from "../../../engine/samples/pru
 
 const NAMES = Object.keys(STREAMS) as (keyof typeof STREAMS)[];
 
-/** The first `count` numbers of 32 bits. */
+/** Draws the first `count` numbers of 32 bits. */
 function draw(count: number, seed: number, stream: Stream, substream?: number): Int32Array {
   const generator = createGenerator(seed, stream, substream);
   return new Int32Array(count).map(() => generator.next());
 }
 
-/** Neighbours, which the runs of an arm have, and others. */
+/** Seeds next to one another, as the runs of an arm have them, and others. */
 const SEEDS = [0, 1, 2, 3, 7, 41, 42, 9999];
 
 interface Sequence {
@@ -48,7 +48,7 @@ Deno.test("streams are not correlated, at no lag up to 2", () => {
   const count = 1500;
   const sequences = listSequences(count).map(({ name, numbers }) => ({
     name,
-    // uniform over [-1, 1), of variance 1/3
+    // values are uniform over [-1, 1), with variance 1/3
     values: Float64Array.from(numbers, (number) => number / 2 ** 31),
   }));
   // of two independent streams the sum of products is normal with a standard deviation of sqrt(n) / 3; 5.5 of them are passed once in
@@ -97,7 +97,7 @@ Deno.test("samples kept at random, by score and of heads are other ones for the 
     const places = both.map((i) => i % 10);
     same.heads += Number(places.subarray(0, 5).join() === places.subarray(5).join());
   }
-  // of 252 choices: 1.6, 2.4 and 0.8 are expected
+  // 1.6, 2.4 and 0.8 of the 252 choices are expected to be the same
   assert.ok(same.random <= 8 && same.ties <= 10 && same.heads <= 6, JSON.stringify(same));
 });
 
@@ -116,7 +116,7 @@ Deno.test("every generator takes a stream of the registry, by its name", async (
     const text = await Deno.readTextFile(file);
     if (file.pathname.endsWith("engine/data/random.ts")) continue;
     assert.ok(!text.includes("/generator/"), `${file.pathname} makes a generator of its own`);
-    // up to the end of the statement, since an argument may be a choice of two
+    // matched up to the end of the statement, since an argument may be a conditional
     for (const [call] of text.matchAll(/createGenerator\([^;]*/g)) {
       calls++;
       assert.match(call, /STREAMS[.[]/, file.pathname);

@@ -22,7 +22,7 @@ Deno.test("a share is what it is in decimal", () => {
   assert.equal(countShare(2e21, 2), 4e21);
 });
 
-/** Numbers as people write them, and any others: with exponents, and of up to 17 digits. */
+/** Shares as people write them, and any others: with exponents, and of up to 17 digits. */
 const share = fc.oneof(
   fc.tuple(fc.nat(99_999), fc.integer({ min: 1, max: 5 })).map(([n, d]) => n / 10 ** d),
   fc.double({ min: 0, max: 1, noNaN: true }),

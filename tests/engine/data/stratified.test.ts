@@ -9,7 +9,7 @@ import {
 } from "../../../engine/data/dataset.ts";
 import { drawStratified } from "../../../engine/data/stratified.ts";
 
-/** A data set of these labels whose images say where they stand: three pixels, the digits of the index to the base 256. */
+/** Makes a data set of these labels whose images encode their index: three pixels, its digits to the base 256. */
 function makeData(labels: readonly number[]) {
   return createDataset({
     name: "numbered",
@@ -23,7 +23,7 @@ function makeData(labels: readonly number[]) {
   });
 }
 
-/** Samples of each class by label, none left out. */
+/** Counts the samples of each class. */
 function countLabels(labels: Iterable<number>, classes: number): number[] {
   const counts = Array<number>(classes).fill(0);
   for (const label of labels) counts[label]++;
@@ -96,7 +96,7 @@ Deno.test("shares are rounded by largest remainder, ties to the lower class", ()
   assert.deepEqual(draw([1000, 1, 1, 1, 1, 1], 6), [1, 1, 1, 1, 1, 1]);
   assert.deepEqual(draw([1000, 1, 1, 1, 1, 1], 106), [101, 1, 1, 1, 1, 1]);
   assert.deepEqual(draw([10, 10, 10], 2), [1, 1, 0]); // no room for all
-  assert.deepEqual(draw([10, 0, 10], 2), [1, 0, 1]); // a class without samples wants none
+  assert.deepEqual(draw([10, 0, 10], 2), [1, 0, 1]); // a class without samples gets none
   // the one sample of class 1 leaves class 2, whose share is 1.01, less than one of the rest
   assert.deepEqual(draw([900, 1, 16], 58), [56, 1, 1]);
 });
@@ -111,11 +111,11 @@ Deno.test("the draw is the seed's: the same again, unlike another's, whatever el
   assert.notDeepEqual(draw(0), draw(2 ** 32 - 1));
   const others = { ...whole, name: "other", images: whole.images.map((pixel) => 255 - pixel) };
   assert.deepEqual(drawStratified(others, 90).indices, draw());
-  // a fair draw: over many seeds every sample comes as often as its share says
+  // the draw is fair: over many seeds every sample comes as often as its share says
   const seen = new Float64Array(labels.length);
   for (let seed = 0; seed < 2000; seed++) for (const index of draw(seed)) seen[index]++;
   const expected = 2000 * 90 / 600;
-  // 6 standard deviations of a binomial count, of 600 of them
+  // within 6 standard deviations of a binomial count, for 600 of them
   const bound = 6 * Math.sqrt(expected * (1 - 90 / 600));
   seen.forEach((count, i) => assert.ok(Math.abs(count - expected) < bound, `${i}: ${count}`));
 });

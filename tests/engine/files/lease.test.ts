@@ -1,4 +1,4 @@
-/** Who may write a place: one process at a time, whatever became of those before it. @module */
+/** Leases: one process at a time may write a path, whatever became of those before it. @module */
 import assert from "node:assert/strict";
 import { Lease } from "../../../engine/files/lease.ts";
 import { openTempFolder } from "../../temp_folder.ts";
@@ -7,7 +7,7 @@ function names(path: string): string[] {
   return Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
 }
 
-/** A lock file that a process left which is no more. */
+/** Leaves a lock file of a process that has ended. */
 async function leave(path: string, holder: object | string, ageMs = 0): Promise<void> {
   const text = typeof holder === "string" ? holder : JSON.stringify(holder);
   await Deno.writeTextFile(path, text);
@@ -33,7 +33,7 @@ Deno.test("a place is held once, by a process that the refusal names, and free w
   lease.check();
   lease.release();
   lease.release();
-  // with the folders that were made for it
+  // the folders that were made for it are removed, too
   assert.deepEqual(names(folder.path), []);
   using _again = await Lease.take(lock, out);
 });

@@ -1,12 +1,12 @@
 /** Files as other programs write them. @module */
 
-/** The bytes of an IDX file. */
+/** Encodes an IDX file. */
 export function encodeIdx(shape: number[], data: ArrayLike<number>, type = 0x08): Uint8Array {
   const sizes = shape.flatMap((size) => [size >> 24, size >> 16, size >> 8, size]);
   return Uint8Array.from([0, 0, type, shape.length, ...sizes, ...Array.from(data)]);
 }
 
-/** The bytes of a gzip file. */
+/** Compresses bytes by gzip. */
 export async function gzip(bytes: Uint8Array): Promise<Uint8Array> {
   const stream = new Blob([Uint8Array.from(bytes)]).stream();
   const compressed = new Response(stream.pipeThrough(new CompressionStream("gzip")));

@@ -1,6 +1,6 @@
 /**
- * Files that are broken, or made to do harm: a reader gives what a simple reader of the same bytes gives, or one of the project's errors in
- * one line, soon, and for no more memory than the file justifies. Where a case fails, fast-check prints the path that repeats it.
+ * Files that are broken, or made to do harm: a reader returns what a simple reader of the same bytes returns, or one of the project's errors in one
+ * line, soon, and with no more memory than the file justifies. If a case fails, fast-check prints the path that repeats it.
  *
  * @module
  */
@@ -37,13 +37,13 @@ import { drawKernel, finishStore, readBySpecification, settle } from "../store/s
 /** Errors that say what is wrong with a file. */
 const NAMED = ["FileError", "DataError", "NonFiniteError", "UsageError"];
 
-/** What a reader may take for a file of some hundred bytes, in milliseconds: far more than any does, far less than forever. */
+/** Longest time for a file of some hundred bytes, in milliseconds: far more than any reader takes, far less than forever. */
 const PATIENCE_MS = 5000;
 
-/** The same files in every run, so that a failure is the fault of what was changed; another number tries others. */
+/** Seed of the changes: the same files in every run, so that a failure is the fault of a change of the code; another seed tries others. */
 const SEED = 15;
 
-/** A line of the house's form, in which nothing moves a cursor. */
+/** Asserts that an error is one line of the project's form, in which nothing moves a cursor. */
 function assertLine(error: unknown): void {
   const { name, message } = error as Error;
   assert.ok(NAMED.includes(name), (error as Error).stack ?? String(error));
@@ -57,9 +57,9 @@ interface Trial {
   readonly originals: readonly Uint8Array[];
   /** Writes what belongs beside the file. */
   readonly prepare?: (folder: string) => Promise<unknown>;
-  /** What is read, in a form that can be compared. */
+  /** Reads the file, into a form that can be compared. */
   readonly read: (path: string, folder: string) => Promise<unknown>;
-  /** The same as the specification has it; throws where the bytes are broken. */
+  /** Reads the bytes as the specification says; throws if they are broken. */
   readonly expect: (bytes: Uint8Array, folder: string) => unknown;
   readonly runs?: number;
 }
@@ -89,7 +89,7 @@ async function attempt({ file, originals, prepare, read, expect, runs = 400 }: T
       }
       assert.deepEqual(value, await expect(bytes, folder));
     }),
-    // told at once: the path repeats it, and a smaller case tells no more
+    // fails at once: the path repeats the case, and a smaller one tells no more
     { seed: SEED, numRuns: runs, endOnFailure: true },
   );
 }
@@ -198,7 +198,7 @@ Deno.test("archives of CIFAR, in gzip that is right and in gzip that is not", as
   const read = (path: string) => readImages(path);
   const file = CIFAR10.archive;
   await attempt({ file, originals: [await gzip(tar)], read, expect, runs: 150 });
-  // what is within may be anything where the gzip around it is right
+  // the content may be anything if the gzip around it is right
   let packed = new Uint8Array();
   await attempt({
     file: "c.tar",
@@ -215,7 +215,7 @@ Deno.test("archives of CIFAR, in gzip that is right and in gzip that is not", as
 
 const KERNEL = settle(67, { job: { kind: "lpntk" } });
 
-/** All that a store holds, as a whole matrix. */
+/** Reads all that a store holds, as a whole matrix. */
 async function readStore(folder: string): Promise<Float32Array> {
   const store = await KernelStore.open(folder);
   const matrix = new Float32Array(store.size ** 2);
@@ -231,7 +231,7 @@ async function readStore(folder: string): Promise<Float32Array> {
   return matrix;
 }
 
-/** What the specification reads of a store, with the half that a symmetric one leaves out. */
+/** Reads a store by the specification, and completes the half that a symmetric one leaves out. */
 async function readStoreSimply(folder: string): Promise<Float32Array> {
   const matrix = await readBySpecification(folder);
   const size = Math.sqrt(matrix.length);

@@ -1,4 +1,4 @@
-/** Files that are no files, that say of themselves what they are not, or that unpack to more than they say: refused at once, for little memory. @module */
+/** Files that are no files, that lie about their sizes, or that unpack to more than they say: refused at once, for little memory. @module */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { constants, deflateRawSync } from "node:zlib";
@@ -25,7 +25,7 @@ import { encodeIdx } from "./fixtures.ts";
 
 const [MIB, TIB] = [2 ** 20, 2 ** 40];
 
-/** Every reader of a file, with the path that it reads. */
+/** Readers of files, each with the path that it reads. */
 const READERS: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   "a.npy": readNpy,
   "labels.npy": readLabels,
@@ -41,7 +41,7 @@ const READERS: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   [CIFAR10.archive]: (path) => readCifar(CIFAR10, path, "test"),
 };
 
-/** Resident memory that some work adds, in bytes. */
+/** Measures the resident memory that some work adds, in bytes. */
 async function measureGrowth(work: () => Promise<unknown>): Promise<number> {
   const before = Deno.memoryUsage().rss;
   let most = before;
@@ -95,7 +95,7 @@ Deno.test("what a header does not account for is not read, were it a tebibyte", 
       const path = `${temp.path}/${name}`;
       await Deno.writeFile(path, bytes);
       await Deno.truncate(path, TIB + 1);
-      // told from sizes alone, not because memory was asked for in vain
+      // the refusal comes from sizes alone, not from a failed allocation
       const message = /^Cannot read (?!.*memory holds).*: got /;
       await assert.rejects(READERS[name](path), { name: "FileError", message }, name);
     }
@@ -110,7 +110,7 @@ Deno.test("more than memory holds is refused in a line", () => {
   });
 });
 
-/** The gzip of a beginning and then so many zeros; its end is missing, which nobody comes to. */
+/** Packs a beginning and then so many zeros by gzip; its end, which no reader reaches, is missing. */
 function packZeros(start: Uint8Array, sizeBytes: number): Uint8Array<ArrayBuffer> {
   const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);
   const options = { finishFlush: constants.Z_FULL_FLUSH, level: 9 };
@@ -139,7 +139,7 @@ Deno.test("a header within gzip that says more than gzip can hold takes no memor
   await assert.rejects(readIdx(path), { name: "FileError", message: /broken gzip/ });
 });
 
-/** A header of a tar archive. */
+/** Encodes the header of a tar archive. */
 function encodeTarHeader(name: string, size: string): Uint8Array {
   const header = new Uint8Array(512);
   const put = (at: number, text: string) => header.set(new TextEncoder().encode(text), at);

@@ -1,16 +1,16 @@
-/** Ways in which a file goes wrong, or is made to. @module */
+/** Mutations of files: ways in which a file goes wrong, or is made to. @module */
 import fc from "fast-check";
 
-/** Makes other bytes of a file's. */
+/** Function that changes the bytes of a file. */
 type Mutation = (bytes: Uint8Array) => Uint8Array<ArrayBuffer>;
 
-/** What a length, size or number in a text may be made. */
+/** Replacements of a length, size or number in a text. */
 const NUMBERS = ["0", "-1", "2147483648", "9007199254740993", "1e15", "1e999", "0.5", "", "NaN"];
 
-/** The same in a binary field. */
+/** Replacements of a binary field. */
 const FIELDS = [0n, -1n, 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 63n];
 
-/** Words that mean something in a header, and others in their place. */
+/** Words that mean something in a header, and their replacements. */
 const WORDS = [
   ...["<f4", "<f8", "<f2", ">f4", "|O", "|b1", "|u1", "<i8", "<i4"],
   ...["F32", "F64", "F16", "BF16", "I64", "U8"],
@@ -35,8 +35,8 @@ const WORDS = [
   ],
 ];
 
-/** Where a file is changed: mostly in its first bytes, where what counts is, or at its end. */
-function place(length: number, at: number): number {
+/** Chooses where a file is changed: mostly in its first bytes, where the header is, or at its end. */
+function chooseIndex(length: number, at: number): number {
   const kind = at % 4;
   const rest = Math.floor(at / 4);
   if (kind < 2) return rest % Math.min(256, length + 1);
@@ -54,10 +54,10 @@ function splice(bytes: Uint8Array, from: number, count: number, put: Uint8Array)
 
 const toBytes = (text: string) => new TextEncoder().encode(text);
 
-/** Bytes as letters of one byte each, so that places are the same. */
+/** Decodes bytes as letters of one byte each, so that indices are the same. */
 const toLetters = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
 
-/** Puts a text in the place of one of those that match. */
+/** Replaces one of the matches by a text. */
 function replaceMatch(pattern: RegExp, which: number, text: string): Mutation {
   return (bytes) => {
     const matches = [...toLetters(bytes.subarray(0, 4096)).matchAll(pattern)];
@@ -71,10 +71,12 @@ const KNOWN_WORDS = RegExp(WORDS.map((word) => RegExp.escape(word)).join("|"), "
 const at = fc.nat();
 
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-  at.map((at): Mutation => (bytes) => Uint8Array.from(bytes.subarray(0, place(bytes.length, at)))),
+  at.map((at): Mutation => (bytes) =>
+    Uint8Array.from(bytes.subarray(0, chooseIndex(bytes.length, at)))
+  ),
   fc.tuple(at, fc.nat(7)).map(([at, bit]): Mutation => (bytes) => {
     const changed = Uint8Array.from(bytes);
-    changed[Math.min(changed.length - 1, place(bytes.length, at))] ^= 1 << bit;
+    changed[Math.min(changed.length - 1, chooseIndex(bytes.length, at))] ^= 1 << bit;
     return changed;
   }),
   fc.tuple(at, fc.constantFrom(...FIELDS), fc.constantFrom(1, 2, 4, 8), fc.boolean()).map(
@@ -82,15 +84,15 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
       const field = new Uint8Array(8);
       new DataView(field.buffer).setBigInt64(0, value, isLittle);
       const part = isLittle ? field.subarray(0, width) : field.subarray(8 - width);
-      return splice(bytes, place(bytes.length, at), width, part);
+      return splice(bytes, chooseIndex(bytes.length, at), width, part);
     },
   ),
   fc.tuple(at, fc.uint8Array({ minLength: 1, maxLength: 9 })).map(
-    ([at, put]): Mutation => (bytes) => splice(bytes, place(bytes.length, at), 0, put),
+    ([at, put]): Mutation => (bytes) => splice(bytes, chooseIndex(bytes.length, at), 0, put),
   ),
-  // a piece twice: keys, tensors, headers
+  // repeats a piece: keys, tensors, headers
   fc.tuple(at, fc.nat(80)).map(([at, count]): Mutation => (bytes) => {
-    const from = place(bytes.length, at);
+    const from = chooseIndex(bytes.length, at);
     return splice(bytes, from, 0, bytes.subarray(from, from + count));
   }),
   fc.tuple(fc.nat(99), fc.constantFrom(...NUMBERS)).map(([which, number]) =>

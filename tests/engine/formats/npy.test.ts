@@ -29,7 +29,7 @@ const arrays = fc.record({
   return { dtype, shape, data: new Data(bytes.buffer) as NpyData };
 });
 
-/** A file as NumPy lays it out, with the dictionary given word by word. */
+/** Encodes a file as NumPy lays it out, with the dictionary given word by word. */
 function encodeByHand(
   dictionary: string,
   data: ArrayLike<number>,

@@ -18,7 +18,7 @@ const tensors = shapes.chain((shape) => {
 const tensorMaps = fc.array(fc.tuple(fc.string(), tensors), { maxLength: 5 })
   .map((entries) => new Map<string, Tensor>(entries));
 
-/** A file with the header given word by word. */
+/** Encodes a file with the header given word by word. */
 function encodeByHand(header: string | object, data: ArrayLike<number> = []): Uint8Array {
   const json = typeof header === "string" ? header : JSON.stringify(header);
   const text = new TextEncoder().encode(json);
@@ -42,7 +42,7 @@ Deno.test("encoded tensors decode to the same names, order, shapes and bits", ()
         new Uint8Array(data.slice().buffer),
       );
     }
-    // Empty tensors have no place of their own in the data, so only the others keep their order.
+    // Empty tensors take no bytes of the data, so only the others keep their order.
     const filled = (tensors: Map<string, Tensor>) =>
       [...tensors].filter(([, { data }]) => data.length > 0).map(([name]) => name);
     assert.deepEqual(filled(decoded), filled(map));

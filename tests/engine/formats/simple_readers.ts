@@ -1,5 +1,5 @@
 /**
- * Readers of files as their specifications have them, slow and with none of lpntk's code; each throws where a file is broken.
+ * Simple readers of files by their specifications, slow and without lpntk's code; each throws if a file is broken.
  *
  * @module
  */
@@ -17,7 +17,7 @@ function count(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** A value of Python in a text that holds nothing else: dictionaries, lists, tuples, texts, truth values and numbers. */
+/** Reads a text that holds one Python value: dictionaries, lists, tuples, texts, truth values and numbers. */
 function readPython(text: string): unknown {
   const tokens = text.match(/'[^']*'|"[^"]*"|True|False|[\d.eE+-]+|[{}[\]():,]|\S/g) ?? [];
   let next = 0;
@@ -52,7 +52,7 @@ function readPython(text: string): unknown {
   return value;
 }
 
-/** How DataView reads each element type, and its bytes. */
+/** Element types with their sizes in bytes and how DataView reads them. */
 const NPY: Record<string, [number, (view: DataView, at: number) => number | bigint]> = {
   "<f4": [4, (v, at) => v.getFloat32(at, true)],
   "<f8": [8, (v, at) => v.getFloat64(at, true)],
@@ -118,7 +118,7 @@ const SAFETENSORS: Record<string, [number, (view: DataView, at: number) => numbe
   I64: [8, (v, at) => Math.fround(Number(v.getBigInt64(at, true)))],
 };
 
-/** Tensors by name, each as its shape and numbers; what is of another type has none. */
+/** Reads tensors by name, each as its shape and elements; those of other types have no elements. */
 export function readSafetensorsSimply(
   bytes: Uint8Array,
 ): Record<string, { shape: number[]; data: number[] }> {
@@ -154,7 +154,7 @@ export function readIdxSimply(file: Uint8Array): { shape: number[]; data: number
   return { shape, data };
 }
 
-/** Records of CIFAR-10 as labels and pixels, channels last. */
+/** Reads records of CIFAR-10 as labels and pixels, channels last. */
 export function readCifarSimply(bytes: Uint8Array): { labels: number[]; images: number[] } {
   const records = bytes.length / 3073;
   assert.ok(Number.isInteger(records));
@@ -168,7 +168,7 @@ export function readCifarSimply(bytes: Uint8Array): { labels: number[]; images: 
   return { labels, images };
 }
 
-/** A file of a tar archive by its own name. */
+/** Reads a file of a tar archive by its own name. */
 export function readTarSimply(file: Uint8Array, name: string): Uint8Array {
   const archive: Uint8Array = gunzipSync(file);
   for (let at = 0; at + 512 <= archive.length;) {

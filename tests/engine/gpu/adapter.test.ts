@@ -1,4 +1,4 @@
-/** What an adapter is told to be from what its driver says of it. @module */
+/** Descriptions of adapters, from what the driver reports. @module */
 import assert from "node:assert/strict";
 import { describeAdapter } from "../../../engine/gpu/device.ts";
 

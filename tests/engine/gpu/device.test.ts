@@ -7,7 +7,7 @@ import { kernels } from "../../../shaders/kernel_table.ts";
 import { expectSuccess, prepareDeno } from "../../cli/process.ts";
 import { testGpu } from "./open.ts";
 
-/** Parameters of project_factored that copy one number to row `first_row` of rows of one number. */
+/** Parameters of project_factored that copy one float to row `first_row` of rows of one float. */
 function copyTo(first_row: number) {
   return { sample_count: 1, length: 1, bias: 0, first_row, row_length: 1, offset: 0 };
 }
@@ -51,7 +51,7 @@ testGpu(
     const target = new ArrayBuffer(4 * count + 8);
     for (let round = 0; round < 2; round++) {
       const reading = gpu.read(first, 4 * count - 8, 8, target);
-      // what is read is what the buffer held when asked, whatever comes after
+      // the result is what the buffer held at the call, whatever comes after
       gpu.device.queue.writeBuffer(first, 0, new Uint32Array(count));
       const [bytes, other] = await Promise.all([reading, gpu.read(second)]);
       assert.equal(bytes, target);
@@ -142,7 +142,7 @@ testGpu("a buffer beyond what a kernel can bind is refused by name", async (gpu)
   await gpu.finish();
 });
 
-// Each of these spoils its device, and so opens one of its own.
+// The tests below spoil their devices, and so each opens its own.
 
 /** Asserts that every way to use a device throws the same. */
 async function assertUnusable(
@@ -219,7 +219,7 @@ Deno.test("a lost device surfaces as an error", async () => {
   gpu.dispose();
 });
 
-/** The most devices at once that were disposed and not collected yet, in a process that opens sixty of them. */
+/** Program that opens sixty devices, and prints the most that were disposed and not collected at once. */
 const OPEN_SIXTY = `
   const { Gpu } = await import("./engine/gpu/device.ts");
   let [waiting, most] = [0, 0];
@@ -229,14 +229,14 @@ const OPEN_SIXTY = `
     registry.register(gpu, undefined);
     gpu.dispose();
     most = Math.max(most, ++waiting);
-    // a registry is told in a task of its own
+    // a finalisation registry is called in a task of its own
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   console.log(most);
 `;
 
 Deno.test("few devices that are disposed wait to be collected", async () => {
-  // in a process of its own: when V8 collects depends on all that it holds
+  // runs in a process of its own, since V8's collections depend on all that a process holds
   const most = Number(await expectSuccess(prepareDeno(["eval", OPEN_SIXTY])));
   assert.ok(most <= 12, `${most} at once`);
 });

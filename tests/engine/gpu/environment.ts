@@ -1,8 +1,8 @@
-/** Another environment for one test, while the tests of other files run beside it in the same process. @module */
+/** Variables of the environment for one test, while the tests of other files run beside it in the same process. @module */
 
 /**
- * Lets the code that this file runs read other variables than the process has, until it is disposed; files for a while go where `TMPDIR` says.
- * Processes that are started get what the process has.
+ * Lets the code of this file read other variables than the process has, until it is disposed; temporary files go where `TMPDIR` says. Processes that
+ * are started still get the process's variables.
  */
 export function pretend(variables: Readonly<Record<string, string>>): Disposable {
   const { env: { get }, makeTempFileSync } = Deno;

@@ -1,9 +1,9 @@
-/** What of a shader is worked out before it is compiled: constants, marked loops, sums of whole numbers. @module */
+/** Expansion of a shader before it is compiled: constants, marked loops, sums of integers. @module */
 import assert from "node:assert/strict";
 import { expand } from "../../../engine/gpu/expansion.ts";
 import { print, tokenize } from "../../../engine/gpu/tokens.ts";
 
-/** Code as it is printed, to compare. */
+/** Formats code as it is printed, to compare. */
 function format(code: string): string {
   return print(tokenize(code));
 }
@@ -134,7 +134,7 @@ Deno.test("a name that means another variable there is not a constant, nor the n
         "fn f(COUNT: u32) { g(COUNT); } fn h() { g(COUNT); }",
         "fn f(COUNT: u32) { g(COUNT); } fn h() { g(4); }",
       ],
-      // declared in a block, from there to its end
+      // a variable of a block, from its declaration to the end of the block
       [
         "fn f() { { let COUNT = g(COUNT); h(COUNT); } h(COUNT); }",
         "fn f() { { let COUNT = g(4); h(COUNT); } h(4); }",
@@ -143,7 +143,7 @@ Deno.test("a name that means another variable there is not a constant, nor the n
         "fn f() { { var<private> COUNT = 2u; COUNT = 3u; } h(COUNT); }",
         "fn f() { { var<private> COUNT = 2u; COUNT = 3u; } h(4); }",
       ],
-      // of a loop
+      // a variable of a loop
       [
         "fn f() { for (var COUNT = 0u; COUNT < n; COUNT++) { h(COUNT); } h(COUNT); }",
         "fn f() { for (var COUNT = 0u; COUNT < n; COUNT++) { h(COUNT); } h(4); }",

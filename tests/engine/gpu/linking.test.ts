@@ -1,4 +1,4 @@
-/** Shaders of several files in one piece. @module */
+/** Linking of shaders from several files. @module */
 import assert from "node:assert/strict";
 import { Kernel } from "../../../engine/gpu/kernel.ts";
 import { Modules } from "../../../engine/gpu/linking.ts";

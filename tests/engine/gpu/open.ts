@@ -1,5 +1,5 @@
 /**
- * What the tests on the device share: one device a file, launches into garbage, and rows from raw numbers.
+ * Tools of the tests on the device: one device a file, launches into garbage, and rows from raw values.
  *
  * @module
  */
@@ -43,45 +43,45 @@ export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
   });
 }
 
-/** Spreads the workgroups of launches over y, two side by side, as those of more than 65,535 are spread, until it is disposed. */
+/** Spreads the workgroups of launches over y, two side by side, like dispatches of more than 65,535 workgroups, until it is disposed. */
 export function spreadGroups(gpu: Gpu): Disposable {
   const { groupsAcross } = gpu;
   gpu.groupsAcross = 2;
   return { [Symbol.dispose]: () => gpu.groupsAcross = groupsAcross };
 }
 
-/** `count` numbers from [-1, 1), f32; the same for the same seed. */
+/** Draws `count` floats from [-1, 1), f32; the same for the same seed. */
 export function drawNumbers(seed: number, count: number): Floats {
-  // any stream would do; tests that need rare cases have found them in this one
+  // any stream would serve; the seeds of tests that need rare cases were found with this one
   return drawUniform(createGenerator(seed, STREAMS.trainingDigits), count, 1);
 }
 
-/** `count` whole numbers from -3 to 3, whose products and sums are exact in f32. */
+/** Draws `count` integers from -3 to 3, whose products and sums are exact in f32. */
 export function drawIntegers(seed: number, count: number): Floats {
   return drawNumbers(seed, count).map((value) => Math.round(3 * value));
 }
 
-/** Float32 numbers in memory that no other thread sees, as the device takes them. */
+/** Float32 array in memory that no other thread sees, which can be uploaded. */
 export type Floats = Float32Array<ArrayBuffer>;
 
-/** What a buffer holds before a launch, or how many numbers of 4 bytes the kernel is to fill it with. */
+/** Contents of a buffer before a launch, or the number of 4-byte elements that the kernel is to fill it with. */
 type Contents = Floats | Uint32Array<ArrayBuffer> | { readonly unfilled: number };
 
 /** A buffer after a launch. */
 export interface Output {
   readonly values: Floats;
-  /** The same bytes. */
+  /** Bytes of the buffer as integers. */
   readonly integers: Uint32Array<ArrayBuffer>;
-  /** 1 where the kernel wrote, or where the buffer was given full. */
+  /** Flags, 1 where the kernel wrote or the buffer had contents. */
   readonly written: Uint8Array;
 }
 
-/** Numbers behind the end of a buffer, which the kernel must leave alone. */
+/** Number of elements behind the end of a buffer, which the kernel must leave alone. */
 const SLACK = 256;
 
 /**
- * Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, and whether workgroups are spread
- * over y, and subgroups used.
+ * Two launches: the garbage in an unfilled buffer (a NaN, and some 1e30), the storage of operands that may be copied to textures, and whether
+ * workgroups are spread over y and subgroups are used.
  */
 const LAUNCHES = [
   { garbage: 0x7fc0dead, staged: "buffer", isSpread: false, subgroups: false },
@@ -89,13 +89,12 @@ const LAUNCHES = [
 ] as const;
 
 /**
- * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch; the second time operands
- * that may be staged are read from copies in textures, and passed on within subgroups where the device can, and workgroups are numbered
- * along two dimensions.
+ * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch. The second time, operands that may
+ * be copied to textures are read from there, lanes of a subgroup share them if the device can, and workgroups are numbered along two dimensions.
  *
- * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
+ * @param operands storage of panels; in textures they are as high as the parameter `row_length` says
  * @returns the buffers that the kernel may write
- * @throws {Error} if the launches leave different bits in a place that is not both times the garbage from before.
+ * @throws {Error} if the launches leave different bits in an element that is not both times its garbage.
  */
 export async function launchTwice<P extends string, B extends string>(
   gpu: Gpu,
@@ -122,7 +121,7 @@ export async function launchTwice<P extends string, B extends string>(
   ) as Record<B, Output>;
 }
 
-/** Launches a kernel once; what is in the buffers that it may write afterwards, in their order. */
+/** Launches a kernel once; returns the buffers that it may write, in their order. */
 async function launch<P extends string, B extends string>(
   gpu: Gpu,
   kernel: Kernel<P, B>,
@@ -160,7 +159,7 @@ async function launch<P extends string, B extends string>(
   return results;
 }
 
-/** Panels of `height` lines in a texture, without what follows the last whole one. */
+/** Uploads panels of `height` k indices to a texture, without what follows the last whole panel. */
 function uploadTexture(
   gpu: Gpu,
   data: Floats | Uint32Array<ArrayBuffer>,
@@ -173,7 +172,7 @@ function uploadTexture(
   return texture;
 }
 
-/** What to upload: garbage to overwrite, or the contents, with NaN behind the end of numbers that are only read. */
+/** Prepares what to upload: garbage to overwrite, or the contents, with NaN behind the end of floats that are only read. */
 function prepare(content: Contents, access: Access, garbage: number) {
   if ("unfilled" in content) return new Uint32Array(content.unfilled + SLACK).fill(garbage);
   if (access === "read_write" || content instanceof Uint32Array) return content;
@@ -182,7 +181,7 @@ function prepare(content: Contents, access: Access, garbage: number) {
   return padded;
 }
 
-/** 1 where both launches left the same bits, 0 where each left its garbage. */
+/** Compares two launches: 1 where both left the same bits, 0 where each left its garbage. */
 function compare(kernel: string, name: string, before: Uint32Array, after: Uint32Array) {
   const written = new Uint8Array(after.length);
   for (let i = 0; i < after.length; i++) {
@@ -195,7 +194,7 @@ function compare(kernel: string, name: string, before: Uint32Array, after: Uint3
 }
 
 /**
- * Holds an output against its twin: NaN stands for a place that the kernel must leave alone.
+ * Asserts that an output equals its twin's within a bound; NaN marks an element that the kernel must leave alone.
  *
  * @param bound largest error of element i
  */
@@ -206,7 +205,7 @@ export function assertOutput(
   label: string,
 ): void {
   assert.equal(values.length, expected.length, label);
-  // loops, since some outputs have millions of elements
+  // written as loops, since some outputs have millions of elements
   const [kept, wanted] = [new Float64Array(values.length), new Float64Array(values.length)];
   for (let i = 0; i < values.length; i++) {
     const isLeft = Number.isNaN(expected[i]);
@@ -220,7 +219,7 @@ export function assertOutput(
   assertClose(kept, wanted, bound, label);
 }
 
-/** A row layout of segments one after another: the length of a plain one, `[inputs, outputs, positions]` of a factored one. */
+/** Makes a row layout of segments one after another: the length of a plain one, `[inputs, outputs, positions]` of a factored one. */
 export function layOut(
   ...sizes: (number | readonly [number, number, positions?: number])[]
 ): RowLayout {
@@ -238,7 +237,7 @@ export function layOut(
   return { segments, length };
 }
 
-/** Cuts numbers into rows. */
+/** Cuts an array into rows. */
 export function cutRows<T extends Float32Array>(numbers: T, rowLength: number): T[] {
   return Array.from(
     { length: numbers.length / rowLength },
@@ -246,7 +245,7 @@ export function cutRows<T extends Float32Array>(numbers: T, rowLength: number): 
   );
 }
 
-/** Rows as the kernels read them: panels of 64, k-major, zeros after the last row. */
+/** Packs rows as the kernels read them: panels of 64, k-major, zeros after the last row. */
 export function packPanels(
   rows: readonly ArrayLike<number>[],
   rowLength: number,
@@ -261,15 +260,15 @@ export function packPanels(
   return packed;
 }
 
-/** How rows from raw numbers are kept. */
+/** Options of rows from raw values. */
 interface UploadOptions extends Omit<RowsOptions, "residence" | "recompute"> {
-  /** Default: the device. */
+  /** Residence of the rows. Default: the device. */
   readonly residence?: Residence;
-  /** Numbers of a row that stand on the device together, where they are recomputed. Default: all. */
+  /** Elements of a row that the device holds at once, if rows are recomputed. Default: all. */
   readonly heldLength?: number;
 }
 
-/** Rows from raw numbers; the caller disposes them. */
+/** Uploads rows from raw values; the caller disposes them. */
 export async function uploadRows(
   gpu: Gpu,
   layout: RowLayout,
@@ -291,7 +290,7 @@ export async function uploadRows(
   return rows;
 }
 
-/** Packs rows of raw numbers panel by panel. */
+/** Source that packs rows of raw values panel by panel. */
 class RawRows implements RowSource {
   #staged: GPUBuffer | undefined;
 

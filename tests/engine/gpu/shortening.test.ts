@@ -1,4 +1,4 @@
-/** Arrays of a shader as variables. @module */
+/** Replacement of a shader's arrays by variables. @module */
 import assert from "node:assert/strict";
 import { splitArrays } from "../../../engine/gpu/shortening.ts";
 import { print, tokenize } from "../../../engine/gpu/tokens.ts";

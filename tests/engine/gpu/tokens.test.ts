@@ -1,4 +1,4 @@
-/** WGSL as tokens, and what is changed in them where operands stand in textures. @module */
+/** WGSL as tokens, and their changes if operands are in textures. @module */
 import assert from "node:assert/strict";
 import { readFromTexture } from "../../../engine/gpu/panels.ts";
 import { readFromCopy } from "../../../engine/gpu/staging.ts";
@@ -34,7 +34,7 @@ Deno.test("tokens that are printed are the same when they are read again", () =>
   }
 });
 
-/** Code as it is printed after a change, to compare. */
+/** Applies a change to code, and prints it to compare. */
 function change(code: string, apply: (tokens: string[]) => string[]): string {
   return print(apply(tokenize(code)));
 }

@@ -1,6 +1,6 @@
 /**
- * Vectors of Mesa's CPU driver: which width the engine takes, and the same products in the other. On another adapter the widths are of no
- * account, and the tests hold that asking for one changes nothing.
+ * Vectors of Mesa's CPU driver: which width the engine takes, and equal products in both widths. On another adapter the widths do not matter, and the
+ * tests assert that asking for one changes nothing.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { VARIANTS } from "../../../engine/rows/variants.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { testGpu } from "./open.ts";
 
-/** A CPU as Linux describes it, by a line in twenty. */
+/** Describes a CPU as Linux does, in one of some twenty lines. */
 function describeCpu(flags: string): string {
   return `processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\nflags\t\t: fpu ${flags} bmi2\n`;
 }
@@ -31,7 +31,7 @@ Deno.test("a CPU with vectors of 512 bits is known by its model, and another off
   assert.equal(describe("avx2 avx512f avx512bw"), "AMD EPYC 9B14");
   assert.equal(describe("avx2 avx512fp16"), undefined);
   assert.equal(describeWideCpu("ARM", "processor\t: 0\nBogoMIPS\t: 243.75\n"), undefined);
-  // where Linux's description may not be read
+  // where the process has no permission to read Linux's description
   assert.equal(describeWideCpu("AMD EPYC 9B14"), "AMD EPYC 9B14");
   assert.equal(describeWideCpu(undefined), undefined);
 });
@@ -60,18 +60,18 @@ Deno.test("the widths are tried in turns, and 512 bits are taken where they are 
     [times(1, 1, 1), undefined, 512],
     [times(1, 1, 1), times(1, 1, 1), 256],
     [times(1, 1), times(9, 9, 1), 512],
-    // where a user chose the width
+    // a user chose the width
     [undefined, times(1, 1), 256],
     [times(1, 1), undefined, 512],
     [times(1, 1, 1), times(1, 1), 256],
-    // as on Zen 5, Zen 4 and an Intel Xeon
+    // times as on Zen 5, Zen 4 and an Intel Xeon
     [times(6.74, 2.62), times(4.12, 2.27), 512],
     [times(1, 1), times(0.65, 1), 512],
     [times(1, 1), times(0.8, 1.45), 256],
-    // what is lost with one is gained with the other, whatever their times
+    // a loss with one is as large as the gain with the other, whatever their times
     [times(1000, 1), times(500, 2), 256],
     [times(1e-9, 1e9), times(0.9e-9, 0.9e9), 512],
-    // at the margin, and within it
+    // ratios at the margin, and within it
     [times(1, 1), times(0.949, 0.949), 512],
     [times(1, 1), times(0.951, 0.951), 256],
     [times(1, 1), times(1, 1), 256],
@@ -82,12 +82,12 @@ Deno.test("the widths are tried in turns, and 512 bits are taken where they are 
   }
 });
 
-/** Bits of the vectors of Mesa's CPU driver; undefined of another adapter. */
+/** Reads the bits of the vectors of Mesa's CPU driver; undefined for another adapter. */
 function readWidth(adapter: string): string | undefined {
   return /^llvmpipe .*\b(\d+) bits\)$/.exec(adapter)?.[1];
 }
 
-/** What a process finds that has asked for an adapter before the engine does: that one's name, the engine's, and Mesa's cache. */
+/** Program that asks for an adapter before the engine does, and prints that one's name, the engine's, and Mesa's cache folder. */
 const OPEN_SECOND = `
   const adapter = await navigator.gpu.requestAdapter();
   const { Gpu } = await import("./engine/gpu/device.ts");
@@ -97,7 +97,7 @@ const OPEN_SECOND = `
   gpu.dispose();
 `;
 
-/** The name of the adapter that the engine opens. */
+/** Program that prints the name of the adapter that the engine opens. */
 const OPEN = `
   const { Gpu } = await import("./engine/gpu/device.ts");
   const gpu = await Gpu.open();
@@ -115,7 +115,7 @@ Deno.test("a driver that is in use already is left with its width and its cache"
   if (readWidth(name)) assert.equal(cache, "");
 });
 
-/** Opens the engine's adapter, measures its vectors if there is a choice, and prints its name. */
+/** Program that opens the engine's adapter, measures its vectors if there is a choice, and prints its name. */
 const LEARN = `
   const { Gpu } = await import("./engine/gpu/device.ts");
   const { learnVectors } = await import("./engine/kernel/vector_times.ts");
@@ -130,7 +130,7 @@ testGpu(
   async (gpu) => {
     await using folder = await openTempFolder();
     const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
-    // no width that a process before this one has chosen, nor the memory of this machine's
+    // without a width that an earlier process chose, and without this machine's memory of one
     const env = {
       DENO_DIR: denoDir,
       XDG_CACHE_HOME: folder.path,
@@ -144,7 +144,7 @@ testGpu(
     const named = (bits: number) => memory ? identity.replace(/\)$/, `, ${bits} bits)`) : identity;
     const first = await learn();
     if (!memory) {
-      // another driver, or a CPU without a choice: nothing is set, and nothing kept
+      // on another driver, or a CPU without a choice, nothing is set and nothing kept
       assert.equal(splitAdapterName(first).identity, identity);
       assert.equal(await learn(), first);
       await assert.rejects(Deno.stat(`${folder.path}/lpntk/tuning.json`), Deno.errors.NotFound);
@@ -152,7 +152,7 @@ testGpu(
     }
     assert.equal(first, named(256));
     const path = `${folder.path}/lpntk/tuning.json`;
-    // as if two processes had computed with the one width, and one with the other, on a busy machine
+    // times as if two processes had computed with one width, and one with the other, on a busy machine
     const begun = (await readJson(path))[memory.key];
     assert.equal(begun.times[256].processes, 1);
     const busy = { gram_tile: 1e6, convolution: 1e-6, processes: 1 };
@@ -169,7 +169,7 @@ testGpu(
     assert.equal(await learn(), named(isWide ? 512 : 256));
     // it was not measured again
     assert.deepEqual((await readJson(path))[memory.key], kept);
-    // were the other width the faster
+    // as if the other width were the faster
     const { 256: narrow } = kept.times;
     const slow = { gram_tile: 10 * narrow.gram_tile, convolution: 10 * narrow.convolution };
     const other = isWide ? slow : { gram_tile: 1e-3, convolution: 1e-3 };
@@ -179,7 +179,7 @@ testGpu(
   },
 );
 
-/** As the command line opens its adapter, before anything else. */
+/** Program that opens an adapter as the command line does, before anything else. */
 const OPEN_FIRST = `
   const { prepareDrivers } = await import(Deno.args[0]);
   await prepareDrivers({ isFirst: true });
@@ -273,10 +273,10 @@ testGpu("Gram tiles agree with their twin in vectors of the other width", async 
   const width = readWidth(name) === "512" ? "256" : "512";
   const env = { LP_NATIVE_VECTOR_WIDTH: width, MESA_SHADER_CACHE_DIR: folder.path };
   const asked = await finish(prepareDeno(["eval", OPEN], { env }));
-  // another driver does not know the variable, and the tiles below are once more those of this adapter
+  // another driver ignores the variable, and the tiles below are then this adapter's again
   if (readWidth(name)) assert.equal(readWidth(asked.stdout.trim()), width, asked.stderr);
   else assert.equal(asked.stdout.trim(), name, asked.stderr);
-  // every variant on rows of every kind of segment, at the size that holds all that a pair of panels may be
+  // runs every variant on rows of every kind of segment, at a size with all that a pair of panels may be
   const filter =
     "/^gram tiles .* agree with their twin on plain and factored segments: three panels/";
   const args = ["test", "-A", "--no-check", `--filter=${filter}`, "tests/engine/rows/rows.test.ts"];

@@ -33,7 +33,7 @@ const range = (first: number, count: number) => Array.from({ length: count }, (_
 testEngine(
   "an eNTK of several tiles, samples across their edges, is exactly its twin",
   async (engine) => {
-    // exact in float32 with four classes; 35 samples are 140 rows
+    // all is exact in float32 with four classes; 35 samples are 140 rows
     const network = strided(4);
     const weights = drawExactWeights(network, 1);
     const data = drawImages(network, 58, 7);

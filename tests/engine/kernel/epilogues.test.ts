@@ -1,4 +1,4 @@
-/** What happens to a Gram tile on the device: row maxima, relation counts, nearest samples, against their twins. @module */
+/** Epilogues of a Gram tile on the device: row maxima, relation counts, nearest samples, against their twins. @module */
 import assert from "node:assert/strict";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { computeGram, computeGramRow } from "../../../engine/kernel/gram.ts";
@@ -26,15 +26,15 @@ import {
 
 const LAYOUT = layOut(5, [4, 3], 2, [1, 2]);
 
-/** Around one panel and several, with a last one that is ragged. */
+/** Numbers of rows around one panel and several, with a ragged last one. */
 const COUNTS = [2, 63, 64, 65, 131, 200];
 
-/** Rows of small integers, whose kernels are exact and full of ties. */
+/** Draws rows of small integers, whose kernels are exact and full of ties. */
 function drawTies(seed: number, count: number): Float32Array[] {
   return cutRows(drawIntegers(seed, count * LAYOUT.length), LAYOUT.length);
 }
 
-/** An f32 as the u32 that comes at its place in order. */
+/** Converts an f32 to the u32 with the same order. */
 function toOrdered(value: number): number {
   const [bits] = new Uint32Array(Float32Array.of(value).buffer);
   return (bits >= 0x80000000 ? ~bits : bits | 0x80000000) >>> 0;
@@ -45,7 +45,7 @@ for (const count of COUNTS) {
     const panels = Math.ceil(count / 64);
     const size = panels * 64;
     const drawn = drawNumbers(count, size * size);
-    // symmetric, mostly negative; what stands in padded places is larger than all
+    // the tile is symmetric and mostly negative; padding is larger than all entries
     const tile = drawn.map((_, i) => {
       const [row, column] = [Math.floor(i / size), i % size];
       if (row >= count || column >= count) return 1e30;

@@ -1,4 +1,4 @@
-/** Choosing a variant: measured, remembered for the adapter, and measured again when the memory is of no use. @module */
+/** Choice of a variant: measured, remembered for the adapter, and measured again if the memory is of no use. @module */
 import assert from "node:assert/strict";
 import { Gpu } from "../../../engine/gpu/device.ts";
 import { chooseStaged } from "../../../engine/kernel/staged_operands.ts";
@@ -19,7 +19,7 @@ async function withCache(job: (file: string) => Promise<void>): Promise<void> {
   await job(`${folder.path}/lpntk/tuning.json`);
 }
 
-/** A device of its own each time: what is known of a device is not read again. */
+/** Runs a job with a device of its own, since the memory is read once for each device. */
 async function withGpu<T>(job: (gpu: Gpu) => Promise<T>): Promise<T> {
   const gpu = await Gpu.open();
   try {
@@ -102,7 +102,7 @@ Deno.test("a memory of variants that there are not, or without what is needed, i
   }
 });
 
-/** What is measured without a measurement. */
+/** Stand-in for a measurement. */
 const TRIAL = {
   name: "trial",
   shaders: () => [],
@@ -147,7 +147,7 @@ Deno.test("a cache folder that cannot be written is said in one line, once", asy
   });
 });
 
-/** Prints two tunings of one device, each measured. */
+/** Program that prints two tunings of one device, each measured. */
 const TUNE_TWICE = `
 import { Gpu } from "${ROOT}/engine/gpu/device.ts";
 import { tune } from "${ROOT}/engine/kernel/tuning.ts";
@@ -158,7 +158,7 @@ gpu.dispose();
 
 Deno.test("a first tuning is not slowed by compiling", async () => {
   await using folder = await openTempFolder();
-  // Deno keeps its own cache where it is; the driver remembers nothing
+  // Deno uses its own cache; that of the driver is off
   const { denoDir } = JSON.parse(await expectSuccess(prepareDeno(["info", "--json"])));
   const env = {
     DENO_DIR: denoDir,
@@ -170,7 +170,7 @@ Deno.test("a first tuning is not slowed by compiling", async () => {
   assert.notDeepEqual(first.rates, second.rates, "measured once");
   assert.deepEqual(Object.keys(first.rates).sort(), Object.keys(second.rates).sort());
   for (const [name, rate] of Object.entries(second.rates)) {
-    // a variant that is behind is measured once: room for the machine's own noise, far from the 50 times of a compilation
+    // a variant that is slow is measured once: the margin covers the machine's noise, and is far from the 50 times of a compilation
     assert.ok(
       first.rates[name] > rate / 8,
       `${name}: ${first.rates[name]} GFLOP/s at first, then ${rate}`,

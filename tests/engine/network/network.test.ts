@@ -57,12 +57,12 @@ function build(engine: Engine, network: TinyNetwork, weights: Weights): Network 
   return engine.network(network.definition, weights, network.inputShape);
 }
 
-/** The same rows in every segment of a packed row. */
+/** Computes the Gram matrix of unpacked rows. */
 function gramOf(rows: readonly Float64Array[], others: readonly Float64Array[] = rows) {
   return gramRows(rows, others, [{ kind: "plain", offset: 0, length: rows[0].length }]);
 }
 
-/** Guards against a network so dead that it could not be wrong: most parameters must act on some logit of some sample. */
+/** Asserts that a network is alive, so that an error would show: most parameters must act on some logit of some sample. */
 function assertAlive(jacobian: Jacobian): void {
   const parameters = jacobian[0][0].map((_, p) =>
     jacobian.some((logits) => logits.some((gradient) => gradient[p] !== 0)) ? 1 : 0
@@ -73,7 +73,7 @@ function assertAlive(jacobian: Jacobian): void {
 
 const exactly = () => 0;
 
-// Small whole numbers make every product and sum exact in float32, whatever the order: nothing is left to a tolerance.
+// Small integers make every product and sum exact in float32, in any order: no tolerance is needed.
 
 const EXACT = [
   { network: strided(4), levels: 7, seed: 1 },
@@ -465,7 +465,7 @@ testEngine(
       const { data } = weights.get(name)!;
       const largest = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
       const bound = 1 / Math.sqrt(inputs);
-      // of 50 uniform numbers the largest stays under 0.8 of their bound once in 70,000 times
+      // the largest of 50 uniform numbers stays under 0.8 of their bound once in 70,000 times
       assert.ok(largest <= bound && largest > 0.8 * bound, `${name}: ${largest}, not ${bound}`);
     }
   },
@@ -486,7 +486,7 @@ testEngine(
     const { data } = weights.get("fc.weight")!;
     const moment = (power: number) =>
       data.reduce((sum, value) => sum + (value * Math.sqrt(30)) ** power, 0) / data.length;
-    // of standard normal numbers: 0, 1, 0, 3, each mean within five of its standard errors
+    // moments of the standard normal distribution: 0, 1, 0, 3, each mean within five of its standard errors
     for (const [power, mean, variance] of [[1, 0, 1], [2, 1, 2], [3, 0, 15], [4, 3, 96]]) {
       const error = Math.abs(moment(power) - mean);
       assert.ok(error < 5 * Math.sqrt(variance / data.length), `moment ${power}: off by ${error}`);
@@ -614,13 +614,13 @@ testEngine("what a wrapper puts before every name is taken off, and told", async
     assert.deepEqual(await engine.logits(unwrapped, data), logits);
     assert.deepEqual(new Map([...await unwrapped.weights()].sort()), new Map([...weights].sort()));
   }
-  // as PyTorch's AveragedModel writes it: its counter has no prefix, and is no weight
+  // weights as PyTorch's AveragedModel writes them: its counter has no prefix, and is no weight
   const averaged = rename((name) => `module.${name}`);
   averaged.set("n_averaged", { shape: [], data: Float32Array.of(3), dtype: "I64" });
   averaged.set("mask", { shape: [2], data: Float32Array.of(0, 1), dtype: "U8" });
   using average = build(engine, network, averaged);
   assert.deepEqual(average.loading, { prefix: "module.", leftOut: ["n_averaged", "mask"] });
-  // a network whose own names begin so keeps them, wrapped or not
+  // a network whose own names begin with the prefix keeps them, wrapped or not
   const inner: NetworkDefinition = {
     name: "inner",
     forward: (layers, images) => layers.dense("model.fc", layers.flatten(images), layers.classes),
@@ -634,7 +634,7 @@ testEngine("what a wrapper puts before every name is taken off, and told", async
   const twice = new Map([...own].map(([name, tensor]) => [`module.${name}`, tensor]));
   using again = engine.network(inner, twice, [2, 2, 1]);
   assert.equal(again.loading.prefix, "module.");
-  // not before every name, or another one: the names are the file's
+  // a prefix before some names alone, or an unknown one, belongs to the file's names
   const mixed = rename((name) => name === "stem.weight" ? name : `module.${name}`);
   assert.throws(() => build(engine, network, mixed), WeightsError);
   assert.throws(() => build(engine, network, rename((name) => `net.${name}`)), {
@@ -684,8 +684,8 @@ testEngine("a batch norm's count of batches is read over", async (engine) => {
   assert.deepEqual(await engine.logits(again, data), await engine.logits(built, data));
 });
 
-// Bounds from absolute networks say nothing of curves, and little of networks as deep as `branched`.
-// The seeds are of networks that are alive.
+// Bounds from absolute networks do not hold for smooth activations, and are wide for networks as deep as `branched`. The seeds are of networks that
+// are alive.
 for (const [network, seed] of [[smooth(3), 5], [branched(3), 3]] as const) {
   testEngine(
     `${network.definition.name}: logits and eNTK are near the twin's, and the same call gives the same bits`,
@@ -695,7 +695,7 @@ for (const [network, seed] of [[smooth(3), 5], [branched(3), 3]] as const) {
       using built = build(engine, network, weights);
       const near = (actual: Float32Array, expected: Float64Array, label: string) => {
         const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-        // what the golden kernels are held to
+        // the tolerance of the golden kernels
         assertClose(actual, expected, () => 1e-5 * largest, label);
       };
       const images = toNumbers(data);

@@ -24,17 +24,17 @@ import { dotBound, UNIT_ROUNDOFF } from "../../../engine/reference/numbers.ts";
 import { type Numbers, sampleAt, sizeOf } from "../../../engine/reference/tensor.ts";
 import { drawNumbers } from "../gpu/open.ts";
 
-/** A network and how the oracle sees it. */
+/** A network, and its layers for the oracle. */
 export interface TinyNetwork {
   readonly definition: NetworkDefinition;
   readonly inputShape: readonly [number, number, number];
   readonly classes: number;
-  /** Its parameters, in PyTorch's layout. */
+  /** Shapes of the parameters, in PyTorch's layout. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly twin: readonly Layer[];
 }
 
-/** A strided convolution without bias, a padded one with, and a dense layer. */
+/** Defines a strided convolution without bias, a padded one with bias, and a dense layer. */
 export function strided(classes: number): TinyNetwork {
   return {
     definition: {
@@ -71,7 +71,7 @@ export function strided(classes: number): TinyNetwork {
 }
 
 /**
- * A pooled convolution under another, and two dense layers.
+ * Defines a pooled convolution under another, and two dense layers.
  *
  * The first convolution sees one pixel, so that the absolute network pools the brightest of a window, and bounds whatever is pooled.
  */
@@ -115,7 +115,7 @@ export function pooled(classes: number): TinyNetwork {
   };
 }
 
-/** So many filters that a packed row is longer than what one launch reads: a layer of 17,328 parameters between two small ones. */
+/** Defines a network with a packed row that is longer than what one launch reads: a layer of 17,328 parameters between two small ones. */
 export function wide(classes: number): TinyNetwork {
   return {
     definition: {
@@ -150,7 +150,7 @@ export function wide(classes: number): TinyNetwork {
   };
 }
 
-/** A residual block with a strided shortcut, then a dense layer. */
+/** Defines a residual block with a strided shortcut, then a dense layer. */
 export function residual(classes: number): TinyNetwork {
   const [channels, inner, outer] = [2, 3, 4];
   const first: ConvolutionOptions = { filters: inner, size: 3, stride: 2, pad: 1, bias: false };
@@ -199,8 +199,8 @@ export function residual(classes: number): TinyNetwork {
 }
 
 /**
- * Every kind of layer but the smooth activations, at odd sizes: a strided convolution, a frozen batch norm, a block with a projection
- * shortcut, a block whose shortcut passes its input on, both other poolings, and the sum of two heads, one of them without bias.
+ * Defines a network of every kind of layer but the smooth activations, at odd sizes: a strided convolution, a frozen batch norm, a block with a
+ * projection shortcut, a block whose shortcut passes its input on, both other poolings, and the sum of two heads, one of them without bias.
  */
 export function branched(classes: number): TinyNetwork {
   return {
@@ -287,7 +287,7 @@ export function branched(classes: number): TinyNetwork {
   };
 }
 
-/** Tanh and gelu, over a convolution whose stride leaves a remainder. */
+/** Defines a network with tanh and gelu, over a convolution whose stride leaves a remainder. */
 export function smooth(classes: number): TinyNetwork {
   return {
     definition: {
@@ -320,10 +320,10 @@ export function smooth(classes: number): TinyNetwork {
   };
 }
 
-/** Makes 1 of a variance of 1/4. */
+/** Epsilon that makes 1 of a variance of 1/4. */
 const EXACT_EPSILON = 0.75;
 
-/** Parameters of 1/2 and -1/2: with small whole pixels and four classes all that follows is exact in f32. */
+/** Draws parameters of 1/2 and -1/2: with small integer pixels and four classes, all that follows is exact in f32. */
 export function drawExactWeights({ shapes }: TinyNetwork, seed: number): Weights {
   return makeWeights(
     shapes,
@@ -331,7 +331,7 @@ export function drawExactWeights({ shapes }: TinyNetwork, seed: number): Weights
   );
 }
 
-/** Parameters of about the size that PyTorch draws. */
+/** Draws parameters of about the size that PyTorch draws. */
 export function drawWeights({ shapes }: TinyNetwork, seed: number): Weights {
   return makeWeights(shapes, (size, i) => drawNumbers(seed + i, size).map((value) => value / 2));
 }
@@ -351,7 +351,7 @@ function makeWeights(
   );
 }
 
-/** Images of `levels` grey values at most, which networks see as the whole numbers 0, 1, ...; no two pixels near one another are alike. */
+/** Draws images of at most `levels` grey values, which networks see as the integers 0, 1, ...; no two pixels near one another are alike. */
 export function drawImages(
   { inputShape, classes }: Pick<TinyNetwork, "inputShape" | "classes">,
   count: number,
@@ -375,37 +375,37 @@ export function drawImages(
   });
 }
 
-/** A data set's images as networks see them, `[N, H, W, C]`. */
+/** Converts a data set's images to what networks see, `[N, H, W, C]`. */
 export function toNumbers(data: Dataset): Numbers {
   const indices = data.labels.map((_, n) => n);
   return { shape: [indices.length, ...data.shape], data: normalise(data, indices) };
 }
 
-/** Every number without its sign. */
+/** Takes the absolute value of every element. */
 export function absolute({ shape, data }: Numbers): Numbers {
   return { shape, data: Float64Array.from(data, Math.abs) };
 }
 
-/** The weights of the absolute network: its activations and gradients bound the sums of absolute products of the true one. */
+/** Makes the weights of the absolute network: its activations and gradients bound the sums of absolute products of the true one. */
 export function absoluteWeights(weights: TwinWeights): TwinWeights {
   return new Map(
     [...weights].map(([name, tensor]) => {
       const { shape, data } = absolute(tensor);
-      // means are taken off
+      // means are subtracted
       const sign = name.endsWith("running_mean") ? -1 : 1;
       return [name, { shape, data: Float64Array.from(data, (value) => sign * value) }];
     }),
   );
 }
 
-/** A bound on the rounding steps between the weights and a logit: a sum over the inputs of a place and its bias in each layer. */
+/** Bounds the rounding steps between the weights and a logit: a sum over the inputs of an output position and its bias in each layer. */
 export function countForwardSteps({ shapes }: TinyNetwork): number {
   return Object.values(shapes).reduce((steps, [, ...inputs]) => steps + sizeOf(inputs) + 2, 0);
 }
 
 /**
- * A bound on the rounding steps between the weights and a derivative of a logit: sums run over the inputs of a place, over the
- * outputs that a place goes into (of at most 9 taps) or over the places of an image, once in each layer.
+ * Bounds the rounding steps between the weights and a derivative of a logit: sums run over the inputs of a position, over the outputs that a position
+ * goes into (of at most 9 taps) or over the positions of an image, once in each layer.
  */
 export function countSteps({ shapes, inputShape }: TinyNetwork): number {
   return Object.values(shapes).reduce(
@@ -414,7 +414,9 @@ export function countSteps({ shapes, inputShape }: TinyNetwork): number {
   );
 }
 
-/** The gradient of a network's mean loss over all parameters one after another, each sample's loss, and how far float32 may be from them. */
+/**
+ * Computes the gradient of a network's mean loss over all parameters one after another, each sample's loss, and the largest error of float32 in them.
+ */
 export function differentiateLoss(network: TinyNetwork, weights: Weights, data: Dataset) {
   const images = toNumbers(data);
   const { gradients } = lossAndGradient(network.twin, weights, images, data.labels);
@@ -455,7 +457,7 @@ export function differentiateLoss(network: TinyNetwork, weights: Weights, data: 
   };
 }
 
-/** The numbers of all tensors, one after another. */
+/** Concatenates the elements of all tensors. */
 export function concatenate(tensors: ReadonlyMap<string, { data: ArrayLike<number> }>): number[] {
   return [...tensors.values()].flatMap(({ data }) => Array.from(data));
 }

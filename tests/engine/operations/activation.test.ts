@@ -1,4 +1,4 @@
-/** Relu and max pooling, forward and backward, against their float64 twins: they pick numbers, so every bit agrees. @module */
+/** Relu and max pooling, forward and backward, against their float64 twins: they select values, so that every bit agrees. @module */
 import type { Kernel } from "../../../engine/gpu/kernel.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { planPoolLaunches } from "../../../engine/operations/activation.ts";
@@ -21,12 +21,12 @@ import {
 
 type Drawn = Numbers & { data: Floats };
 
-/** Whole numbers from -3 to 3, so that maxima tie and zeros come. */
+/** Draws integers from -3 to 3, so that maxima tie and zeros occur. */
 function draw(seed: number, shape: readonly number[]): Drawn {
   return { shape, data: drawIntegers(seed, sizeOf(shape)) };
 }
 
-// an invocation makes 4 of these, or 16 where four are taken at a time
+// an invocation handles 4 elements, or 16 as four vec4f
 for (const count of [1, 3, 4, 5, 255, 256, 257, 4_096, 4_097, 10_007, 10_012]) {
   testGpu(`relu and its gradient agree with their twins: ${count} numbers`, async (gpu) => {
     const x = draw(1, [count]);

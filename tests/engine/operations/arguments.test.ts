@@ -1,4 +1,4 @@
-/** What a definition asks of its layers: every mistake is refused by name before anything of it reaches the device. @module */
+/** Arguments of a definition's layers: every mistake is refused by name before anything of it reaches the device. @module */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
@@ -13,11 +13,11 @@ import { testEngine } from "../open_engine.ts";
 const SHAPE = [8, 7, 2] as const;
 const CLASSES = 3;
 
-/** Layers that are called as nobody should, types aside. */
+/** Layers without types, to be called as nobody should. */
 // deno-lint-ignore no-explicit-any
 type Loose = Record<keyof Layers, (...args: any[]) => any>;
 
-/** Runs calls within the first pass of a network that is right but for them. */
+/** Runs calls within the first pass of a network that is right apart from them. */
 function callWithin(engine: Engine, calls: (layers: Loose, images: tf.Tensor4D) => void): void {
   const network: NetworkDefinition = {
     name: "mine",
@@ -200,7 +200,7 @@ testEngine(
       const gone = tf.zeros([1, 4]);
       gone.dispose();
       assertRefused(() => layers.relu(gone), "relu", "x", "freed");
-      // what another number of samples has is of no use to this pass
+      // a tensor of another number of samples is of no use to this pass
       assertRefused(() => layers.dense("d", others, 3), "d", "x", "2 samples, need 1");
       layers.dense("once", flat, 3);
       assertRefused(() => layers.dense("once", flat, 3), "once", "name", "two layers 'once'");
@@ -296,7 +296,7 @@ testEngine("what fits no image names the layer, the option and what mends it", a
   await Promise.resolve();
 });
 
-// A fuzz of every function, its validity judged by what is written here and not by what is written there.
+// Fuzzing of every function; this file judges validity by rules of its own.
 
 const WILD = [
   undefined,
@@ -330,7 +330,7 @@ const isWhole = (value: unknown, least: number, most: number) =>
 
 const NO_VALUE = Symbol("no value");
 
-/** A value that mostly fits, or any. */
+/** Generates a value that mostly fits, or any. */
 const mostly = <T>(...right: T[]) =>
   fc.oneof({ weight: 6, arbitrary: fc.constantFrom<unknown>(...right) }, {
     weight: 1,
@@ -623,7 +623,7 @@ testEngine(
     }
     assert.throws(() => build(dense, undefined, [8, 7] as never), /images of shape \[8,7\]/);
 
-    // what a later pass does otherwise
+    // a later pass that differs from the first
     const images = tf.zeros<tf.Rank.R4>([2, ...SHAPE]);
     const changes: [second: (layers: Layers, x: tf.Tensor4D) => unknown, message: RegExp][] = [
       [(layers, x) => layers.dense("other", layers.flatten(x), 3), /got no layer 'other'/],

@@ -32,8 +32,8 @@ interface Case {
 }
 
 /**
- * Tiles are some neighbours of a row and columns of a filter by 8 channels, workgroups 64 tiles: sizes stand on, beside and between those,
- * and channels are multiples of four, which are read together, or not.
+ * Sizes at, beside and between those of tiles (some neighbours of a row and columns of a filter by blocks of 8 channels) and of workgroups (64
+ * tiles); channels that are multiples of four, which are read together, and others.
  */
 const CASES: readonly Case[] = [
   { images: [1, 1, 1, 1], filter: [1, 1, 1, 1], stride: 1, pad: 0 },
@@ -54,7 +54,7 @@ const CASES: readonly Case[] = [
   { images: [64, 1, 2, 1], filter: [1, 2, 1, 8], stride: 1, pad: 0 },
   { images: [65, 2, 1, 3], filter: [1, 1, 3, 4], stride: 2, pad: 0 },
   { images: [13, 12, 11, 2], filter: [3, 3, 2, 17], stride: 1, pad: 1 },
-  // what residual networks have: halving convolutions and projection shortcuts, of even and odd sizes
+  // layers of residual networks: halving convolutions and projection shortcuts, of even and odd sizes
   { images: [2, 8, 9, 8], filter: [3, 3, 8, 16], stride: 2, pad: 1 },
   { images: [3, 9, 8, 5], filter: [1, 1, 5, 10], stride: 2, pad: 0 },
   // columns of a filter that an invocation takes one, two, three and four at a time
@@ -85,7 +85,7 @@ function outputShape({ images, filter, stride, pad }: Case): [number, number, nu
   return [images[0], slide(1), slide(2), filter[3]];
 }
 
-/** The sizes that all three kernels take. */
+/** Computes the sizes that all three kernels take. */
 function measure(conv: Case) {
   const [sample_count, in_height, in_width, in_channels] = conv.images;
   const [, out_height, out_width, out_channels] = outputShape(conv);
@@ -170,7 +170,7 @@ function launchInputGradient(
   return launchConvolution(gpu, params, dy, filters);
 }
 
-/** Where the numbers of a group go: the parameters of filter_gradient by these names, and the length of its output. */
+/** Placement of a group's elements: the parameters of filter_gradient by these names, and the length of its output. */
 interface Placement {
   readonly group_samples: number;
   readonly first_group: number;
@@ -343,7 +343,7 @@ for (const size of [1, 3]) {
     async (gpu) => {
       const filter = [size, size, 1, 2] as const;
       const conv = { images: [1, 200, 200, 1], filter, stride: 1, pad: (size - 1) / 2 } as const;
-      // one sum of as many numbers of one sign is off by more than 1e-5 of it
+      // a single sum of so many terms of one sign would be off by more than 1e-5 of it
       const x = absolute(draw(1, conv.images));
       const dy = { shape: outputShape(conv), data: new Float32Array(2 * 200 ** 2).fill(1 / 3) };
       const { filter: filterShape, stride, pad } = conv;
@@ -381,7 +381,7 @@ CASES.forEach(({ filter }, seed) => {
       first_row: 0,
       first_column: 0,
     };
-    // of a stride of two, the second row and the first column
+    // the part of a stride of two with the second row and the first column
     const part = {
       rows: Math.floor(kernel_height / 2),
       columns: Math.ceil(kernel_width / 2),

@@ -22,13 +22,16 @@ import { assertOutput, drawNumbers, type Floats, launchTwice, testGpu } from "..
 import { kernelOf, testEngine } from "../open_engine.ts";
 import { drawImages, drawWeights, type TinyNetwork, toNumbers } from "../network/tiny_networks.ts";
 
-/** What is promised of both, relative to the exact number. */
+/** Largest error that is promised for both, relative to the exact value. */
 const TOLERANCE = 1e-6;
 
-/** Numbers that are smaller may have become 0: the exponential that they are made from is no normal number then. */
+/** Smallest magnitude that must not become 0: below it, the exponential that values are computed from is subnormal. */
 const SMALLEST = 2 ** -123;
 
-/** Every magnitude from 1e-30 to 1e4 with both signs and what comes on either side of where a kernel changes its way, `count` or a few more. */
+/**
+ * Generates every magnitude from 1e-30 to 1e4 with both signs, and the neighbours of the points at which a kernel changes its method, `count` or a
+ * few more.
+ */
 function sweep(count: number): Floats {
   const [exponents, near] = [drawNumbers(1, count), drawNumbers(2, count)];
   const corners = [0.625, 0.7517915, 2, 9, 13.2, 13.25, 43.6, 44].flatMap((x) =>
@@ -47,7 +50,7 @@ const activations = [
   { name: "gelu", kernel: kernels.gelu, forward: geluForward, gradient: geluGradient },
 ] as const;
 
-/** The gradient's terms by their absolute values: gelu's cancel near -0.75. */
+/** Sums the absolute values of the gradient's terms: gelu's cancel near -0.75. */
 function measureTerms(name: string, x: number): number {
   if (name === "tanh") return 1 / Math.cosh(x) ** 2;
   const slope = Math.abs(normalBelow(x) + x * normalDensity(x));
@@ -56,7 +59,7 @@ function measureTerms(name: string, x: number): number {
 }
 
 for (const { name, kernel, forward, gradient } of activations) {
-  // an invocation makes 4 of these, or 16 where four are taken at a time
+  // an invocation handles 4 elements, or 16 as four vec4f
   for (const extra of [0, 1]) {
     testGpu(
       `${name} and its gradient are off by 1e-6 of themselves at most: by ${
@@ -104,12 +107,12 @@ for (const { name, kernel, forward, gradient } of activations) {
     const [value, slope] = [await run(0), await run(1)];
     assert.ok(Number.isNaN(value[0]) && Number.isNaN(slope[0]), `${value} ${slope}`);
     const high = name === "tanh" ? [1, -1, 0, 0] : [Infinity, 0, 1, 0];
-    // adding 0 makes 0 of -0
+    // adding 0 turns -0 into 0
     assert.deepEqual([...value.slice(1), ...slope.slice(1)].map((v) => v + 0), high);
   });
 }
 
-/** A dense layer of 16, an activation and another dense layer, without biases, whose gradients would hide small ones. */
+/** Defines a dense layer of 16, an activation and another dense layer, without biases, whose gradients would hide small ones. */
 function between(kind: "tanh" | "gelu"): TinyNetwork {
   const activation = { tanh, gelu }[kind];
   return {
@@ -165,16 +168,16 @@ for (const kind of ["tanh", "gelu"] as const) {
     );
   }
 
-  // 1 - y y and 1 + erf would leave a few digits
+  // 1 - y y and 1 + erf would keep only a few digits
   testEngine(
     `a dense layer under ${kind}: its kernel where all slopes are small`,
     async (engine) => {
-      // inputs of one sign and weights of the other: sums from -8 to -5
+      // inputs of one sign and weights of the other give sums from -8 to -5
       const weights = new Map(drawWeights(network, 5));
       const { shape, data } = weights.get("fc1.weight")!;
       weights.set("fc1.weight", { shape, data: data.map((value) => 0.25 + Math.abs(value) / 4) });
       const most = 8;
-      // a slope changes by the sum's error times up to 8 of itself, and two of them meet
+      // a slope changes by up to 8 times its value times the sum's error, and two slopes meet
       const tolerance = 2 * most * dotBound(12, most) + 1e-6;
       await check(engine, weights, { mean: [2], std: [1] }, ["fc1"], tolerance);
     },

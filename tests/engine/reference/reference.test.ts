@@ -1,6 +1,6 @@
 /**
- * Holds the float64 oracle against hand-computed cases, identities that integers keep exactly, and (where LPNTK_GOLDEN
- * names their folder) the answers of an independent PyTorch program.
+ * Tests of the float64 oracle against hand-computed cases, identities that integers keep exactly, and (where LPNTK_GOLDEN names their folder) the
+ * results of an independent PyTorch program.
  */
 
 import assert from "node:assert/strict";
@@ -349,7 +349,7 @@ Deno.test("a missing weight and an image of the wrong size are refused", () => {
   );
 });
 
-/** Multiples of `1 / denominator` in [-1, 1], the same for the same seed. */
+/** Draws multiples of `1 / denominator` in [-1, 1], the same for the same seed. */
 function fractions(shape: number[], denominator: number, seed: number): Tensor {
   const numerators = fc.noBias(fc.integer({ min: -denominator, max: denominator }));
   const data = fc.sample(numerators, { numRuns: sizeOf(shape), seed }).map((k) => k / denominator);
@@ -707,7 +707,7 @@ Deno.test("each next centroid is the sample least similar to its own, by cluster
   }));
 });
 
-/** Where a sample belongs among the centroids founded so far, by a route without lists. */
+/** Finds the cluster of a sample among the centroids so far, by an algorithm without lists. */
 function clusterOf(row: readonly number[], sample: number, centroids: readonly number[]): number {
   if (centroids.includes(sample)) return centroids.indexOf(sample);
   const similarities = centroids.map((centroid) => row[centroid]);
@@ -789,7 +789,7 @@ if (golden === undefined) {
   console.warn("LPNTK_GOLDEN is not set: the oracle is not compared with PyTorch's answers.");
 }
 
-/** Reordered float64 sums of 1e5 products differ by 1e-11 at most (1e5 * 2^-53), a slip into float32 by 1e-7. */
+/** Tolerance between reordered float64 sums of 1e5 products, which differ by at most 1e-11 (1e5 * 2^-53); a slip into float32 shows as 1e-7. */
 const GOLDEN_TOLERANCE = 1e-10;
 
 interface GoldenMeta {
@@ -803,7 +803,7 @@ interface GoldenMeta {
 class Golden {
   constructor(readonly name: string) {}
 
-  /** An array as float64, row-major. */
+  /** Reads an array as float64, row-major. */
   async read(file: string): Promise<Tensor> {
     const { data, shape } = await readNpy(`${golden}/${this.name}/${file}.npy`);
     return { shape, data: Float64Array.from(data, Number) };
@@ -818,7 +818,7 @@ class Golden {
     return decodeSafetensors(await Deno.readFile(path), path);
   }
 
-  /** Grey images, normalised: `[N, H, W, 1]`. */
+  /** Reads grey images, normalised: `[N, H, W, 1]`. */
   async readImages(file: string): Promise<Tensor> {
     const { shape, data } = await this.read(file);
     const { mean: [mean], std: [std] } = await this.readJson<{ mean: number[]; std: number[] }>(
@@ -851,7 +851,7 @@ async function assertIntegers(
   assert.deepEqual(Array.from(actual), [...(await answers.read(file)).data], file);
 }
 
-/** Clusters and relations of a kernel, against the folder's integers. */
+/** Compares clusters and relations of a kernel with the folder's integers. */
 async function assertAnalysis(answers: Golden, kappa: Tensor): Promise<void> {
   const meta = await answers.readJson<GoldenMeta>("meta");
   const labels = (await answers.read("labels")).data;
@@ -870,10 +870,10 @@ async function assertAnalysis(answers: Golden, kappa: Tensor): Promise<void> {
   assert.deepEqual(counts, meta.relation_counts);
 }
 
-/** How many samples the stored eNTK covers. */
+/** Number of samples that the stored eNTK covers. */
 const ENTK_SAMPLES = 16;
 
-/** The first samples' Jacobians, and every sample's two projections: a whole Jacobian would be gigabytes. */
+/** Computes the first samples' Jacobians, and every sample's two projections: all Jacobians would be gigabytes. */
 function projectSamples(
   network: readonly Layer[],
   weights: Weights,
@@ -894,13 +894,13 @@ function projectSamples(
   return { jacobian: kept, signed, plain };
 }
 
-/** The Gram matrix of unpacked rows. */
+/** Computes the Gram matrix of unpacked rows. */
 function gramOf(rows: readonly Float64Array[], others: readonly Float64Array[]): Tensor {
   const whole = [{ kind: "plain", offset: 0, length: rows[0].length }] as const;
   return { shape: [rows.length, others.length], data: gramRows(rows, others, whole).value };
 }
 
-/** The top left corner of a matrix. */
+/** Takes the top left corner of a matrix. */
 function cornerOf({ shape: [, columns], data }: Tensor, height: number, width: number): Tensor {
   return {
     shape: [height, width],
@@ -940,7 +940,7 @@ for (const [name, network] of [["mlp_mnist64", mlp], ["lenet5_mnist64", lenet5]]
         await assertKernel(answers, file, kernel);
       }
 
-      // The first line of equation 3 costs C² as much, so on fewer samples.
+      // The first line of equation 3 costs C² as much, so that it is computed on fewer samples.
       const corner = entk(train.jacobian, train.jacobian);
       await assertKernel(answers, "entk", corner);
       const signs = Array.from(labels.subarray(0, ENTK_SAMPLES), (label) => signVector(label, 10));

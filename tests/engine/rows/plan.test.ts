@@ -28,7 +28,7 @@ const layFactored = (inputs: number, outputs: number): RowLayout => ({
   length: inputs + outputs,
 });
 
-/** LeNet-5 on the whole of MNIST. */
+/** Job of LeNet-5 on the whole of MNIST. */
 const MNIST = { count: 60_000, layout: layPlain(3393), binding: BINDING };
 
 Deno.test("without a budget blocks are as large as may be, and rows stay on the device", () => {
@@ -95,14 +95,14 @@ Deno.test("FLOPs of a symmetric kernel are those of the panels on and above the 
   assert.equal(countFlops(3, 5, 7), 2 * 3 * 5 * 7);
 });
 
-/** A network of a layer with 10 numbers an image, and one with 2 x 3. */
+/** Network with a layer of 10 floats an image, and one of 2 x 3. */
 const LAYERS = [{ outputShape: [10] }, { outputShape: [1, 2, 3] }];
 
 Deno.test("a batch is whole panels, or a panel in equal parts", () => {
   for (const [fitting, batch] of [[1, 1], [3, 2], [63, 32], [64, 64], [191, 128], [1000, 256]]) {
     const binding = { bytes: 4 * 10 * fitting, lines: 1, panels: 1 };
     assert.equal(planPass({ layers: LAYERS, longest: 7, binding }).batch, batch);
-    // a quarter of the budget holds the layers' 16 numbers four times
+    // a quarter of the budget holds the layers' 16 floats four times
     const memoryBytes = 4 * 4 * 4 * 16 * fitting;
     const plan = planPass({ layers: LAYERS, longest: 7, binding: BINDING, memoryBytes });
     assert.deepEqual(plan, {
@@ -145,7 +145,7 @@ Deno.test("a budget is printed as it was given, and the one that is named is eno
       fc.array(fc.integer({ min: 1, max: 2 ** 21 }), { minLength: 1, maxLength: 4 }),
       fc.record({
         unit: fc.constantFrom([1, "bytes"], [2 ** 10, "KiB"], [MEBIBYTE, "MiB"], [2 ** 30, "GiB"]),
-        // no multiple of 1,024, which would be printed in the next unit
+        // not a multiple of 1,024, which would be printed in the next unit
         number: fc.integer({ min: 1, max: 1023 }),
         usedBytes: fc.integer({ min: 0, max: 2 ** 31 }),
         fileBytes: fc.constantFrom(0, 2 ** 30, Infinity),
@@ -188,14 +188,14 @@ Deno.test("a budget is printed as it was given, and the one that is named is eno
         assert.equal(readBytes(need), error.needBytes);
         assert.equal(error.gotBytes, memoryBytes);
         assert.ok(plan(error.needBytes).rows.peakBytes <= error.needBytes);
-        // and no less than 1 MiB less is
+        // a budget that is 1 MiB less is not enough
         assert.throws(() => plan(error.needBytes - MEBIBYTE), BudgetError);
         const { rows } = plan(error.needBytes);
         if (rows.residence === "device" && options.others > 0) {
           const usedBytes = options.usedBytes + rows.rowBytes;
           plan(error.needBytes, { count: options.others, others: 0, usedBytes });
         }
-        // whatever a budget has room for, a larger one has too
+        // a larger budget has room, too
         for (const share of [1.01, 1.1, 1.5, 3]) plan(Math.ceil(share * error.needBytes));
       },
     ),
@@ -203,7 +203,7 @@ Deno.test("a budget is printed as it was given, and the one that is named is eno
   );
 });
 
-/** ResNet-18 on the whole of CIFAR-10. */
+/** Job of ResNet-18 on the whole of CIFAR-10. */
 const CIFAR = { count: 50_000, layout: layPlain(11_164_362), binding: BINDING };
 
 Deno.test("rows for which there is no room are recomputed, with the fewest passes that memory allows", () => {
@@ -240,12 +240,12 @@ Deno.test("passes of recomputed rows are those that a sweep over the tiles takes
     });
     const slices = sliceRow(layout, BINDING.lines);
     assert.equal(groupSlices(slices, plan.heldLength).length, groups);
-    // as the least recently bound of two places makes room
+    // fills of two slots, of which the least recently bound makes room
     let fills = 0;
     let held: string[] = [];
-    const bind = (place: string) => {
-      if (!held.includes(place)) fills++;
-      held = [...held.filter((other) => other !== place), place].slice(-2);
+    const bind = (slot: string) => {
+      if (!held.includes(slot)) fills++;
+      held = [...held.filter((other) => other !== slot), slot].slice(-2);
     };
     for (let block = 0; block < plan.blockCount; block++) {
       for (let group = 0; group < groups; group++) bind(`${block} ${group}`);

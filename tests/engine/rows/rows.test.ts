@@ -21,7 +21,7 @@ import {
   testGpu,
 } from "../gpu/open.ts";
 
-/** More workgroups than one dimension of a dispatch holds. */
+/** Number of workgroups beyond what one dimension of a dispatch holds. */
 const MANY_GROUPS = 65_535 + 3;
 
 /** Rows of every mixture of segments; plain neighbours become one entry of the kernels' table. */
@@ -33,12 +33,12 @@ const LAYOUTS: Record<string, RowLayout> = {
   "plain and factored segments": layOut(5, [4, 3], [1, 1], 2, 3, [6, 5], 1),
 };
 
-/** A bound on the rounding of a product of two rows: every number is on a path of at most this many steps. */
+/** Bounds the rounding of a product of two rows: every element is on a path of at most this many steps. */
 function boundGram({ length, segments }: RowLayout, { magnitude }: Gram): (i: number) => number {
   return (i) => dotBound(length + 3 * segments.length, magnitude[i]);
 }
 
-/** `count` rows of random numbers. */
+/** Draws `count` rows of random floats. */
 function drawRows(seed: number, layout: RowLayout, count: number): Float32Array[] {
   return cutRows(drawNumbers(seed, count * layout.length), layout.length);
 }
@@ -78,7 +78,7 @@ for (const samples of [1, 63, 64, 65, 127]) {
   }
 }
 
-// every launch on the device is spread so; the other kernels number their workgroups in launches that spread over y sooner
+// launches of many workgroups are spread over y; launchTwice spreads those of the other kernels at fewer workgroups
 testGpu("project_factored numbers more than 65,535 workgroups", async (gpu) => {
   const samples = MANY_GROUPS * 32; // two numbers a sample
   const values = drawIntegers(1, samples);
@@ -160,7 +160,7 @@ for (
 
 // gram_tile, gram_tile_subgroup, gram_tile_shared
 
-/** Which pairs of panels a launch computes; all others must be left alone. */
+/** Pairs of panels that a launch computes; all others must be left alone. */
 interface TileCase {
   readonly name: string;
   readonly rowPanels: number;
@@ -195,7 +195,7 @@ function keepPairs(
   });
 }
 
-/** Different pairs of what a variant calls a panel. */
+/** Lists the different pairs in units of a variant's panels. */
 function pairUp({ pairs }: TileCase, side: number): (readonly [number, number])[] {
   const units = pairs.map((pair) => pair.map((panel) => Math.floor(panel / side)).join(" "));
   return [...new Set(units)].map((unit) => unit.split(" ").map(Number) as [number, number]);
@@ -301,7 +301,7 @@ for (const [name, layout] of Object.entries(LONG_SUMS)) {
   testGpu(
     `sums over ${name} keep their digits, tiles and self-similarities to the same bit`,
     async (gpu) => {
-      // as images of digits are: what they add up to grows with every number
+      // values of one sign, as images of digits have: the sum grows with every term
       const count = 33;
       const numbers = drawNumbers(5, count * layout.length);
       const rows = cutRows(numbers.map((value) => 0.1307 + 0.3081 * value), layout.length);

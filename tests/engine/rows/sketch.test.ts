@@ -34,7 +34,7 @@ function build(engine: Engine, tiny: TinyNetwork): Network {
   return engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
 }
 
-/** The kernel of a data set, or between two. */
+/** Computes the kernel of a data set, or between two. */
 async function kernelOf(
   engine: Engine,
   network: Network,
@@ -48,11 +48,11 @@ async function kernelOf(
   return await computeGram(rows, columns);
 }
 
-// Small whole numbers, and as many filters as a power of four has: everything is exact in float32, and nothing is left to a tolerance.
+// Small integers, and a power of four as the number of filters: everything is exact in float32, and no tolerance is needed.
 for (
   const [tiny, layer, dimension] of [
     [strided(4), "conv1", 16],
-    // of six places and at most 30 numbers of an image at once: five filters at a time
+    // six positions, and at most 30 floats of an image at once: five filters at a time
     [strided(4), "conv2", 64],
     [residual(4), "shortcut.0", 4],
   ] as const
@@ -81,7 +81,7 @@ for (
   );
 }
 
-/** The gradient of a convolution's filter in a row of all parameters, `[kh, kw, in, out]`, and of its bias, where it has one, `[out]`. */
+/** Takes the gradient of a convolution's filter from a row of all parameters, `[kh, kw, in, out]`, and of its bias, if it has one, `[out]`. */
 function takeParameters({ shapes }: TinyNetwork, layer: string, row: Float64Array) {
   let at = 0;
   const parts = new Map<string, Tensor>();
@@ -92,10 +92,10 @@ function takeParameters({ shapes }: TinyNetwork, layer: string, row: Float64Arra
   return [...filter.data, ...parts.get(`${layer}.bias`)?.data ?? []];
 }
 
-/** Seeds whose kernels are averaged. */
+/** Number of seeds whose kernels are averaged. */
 const SEEDS = 100;
 
-// two to six numbers a layer: all are sketched but the smallest; strides, pads, biases and layers without
+// two to six floats a layer: all layers are sketched but the smallest; strides, pads, biases and layers without
 for (
   const [tiny, dimension] of [
     [strided(4), 18],
@@ -123,7 +123,7 @@ for (
     const means = sums.map((sum) => sum / SEEDS);
     const errors = means.map((mean, at) => Math.sqrt((squares[at] / SEEDS - mean ** 2) / SEEDS));
     assertClose(means, expected, (at) => 4 * errors[at], "mean kernel");
-    // of an average that says something: its standard error is a small part of the kernel
+    // the average is precise enough: its standard error is a small part of the kernel
     assert.ok(Math.hypot(...errors) < Math.hypot(...expected) / 4);
   });
 }
@@ -152,7 +152,7 @@ testEngine(
     const tiny = wide(3);
     const data = drawImages(tiny, 300, LEVELS);
     using network = build(engine, tiny);
-    // more filters of a convolution than are computed at once
+    // a sketch with more filters of a convolution than are computed at once
     const sketch = { dimension: 500, seed: 5 };
     const kernel = await kernelOf(engine, network, data, sketch);
     assert.deepEqual(await kernelOf(engine, network, data, sketch), kernel);

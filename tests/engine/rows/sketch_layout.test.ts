@@ -20,7 +20,7 @@ function convolution(name: string, channels: number, filters: number, bias = tru
   return { kind: "convolution", name, bias, geometry, outputShape: [8, 8, filters] };
 }
 
-/** Exact segments of 280, 1,160, 2,320, 405, 74 and 15 numbers. */
+/** Layers with exact segments of 280, 1,160, 2,320, 405, 74 and 15 floats. */
 const LAYERS = [
   convolution("conv1", 3, 10),
   convolution("conv2", 16, 8),
@@ -30,7 +30,7 @@ const LAYERS = [
   dense("fc3", 10, 4),
 ];
 
-/** Numbers of each layer's segment. */
+/** Lists the length of each layer's segment. */
 function measure(layers: readonly LayerShape[], dimension: number): number[] {
   const { segments, length } = planSketch(layers, { dimension, seed: 0 }).layout;
   const ends = [...segments.slice(1).map(({ offset }) => offset), length];
@@ -76,7 +76,7 @@ Deno.test("a sketch that cannot be is refused", () => {
   }
 });
 
-/** `sum_k f_k[i] g_k[p] f_k[j] g_k[q]` for all weights (i, p) and (j, q): the unit matrix, if nothing were lost. */
+/** Computes `sum_k f_k[i] g_k[p] f_k[j] g_k[q]` for all weights (i, p) and (j, q): the identity matrix, if nothing were lost. */
 function multiplyFilters(layer: LayerShape, dimension: number, seed: number): Float64Array {
   const [{ inputs, deltas }] = drawFilters(planSketch([layer], { dimension, seed }));
   const [heights, widths] = [inputs!.length / dimension, deltas!.length / dimension];
@@ -116,7 +116,7 @@ Deno.test("over many seeds nothing is left of products of different weights", ()
   }
   const means = sums.map((sum) => sum / draws);
   const unit = means.map((_, at) => Math.floor(at / size) === at % size ? 1 : 0);
-  // five standard errors of the mean, and what rounding leaves where there is no variance
+  // five standard errors of the mean, and the rounding error where there is no variance
   const bound = (at: number) =>
     5 * Math.sqrt(Math.max(0, squares[at] / draws - means[at] ** 2) / draws) + dotBound(15, 1);
   assertClose(means, unit, bound, "mean product");
@@ -139,10 +139,10 @@ Deno.test("signs keep the variance of an input that is itself a row of the matri
   }
   const mean = sum / draws;
   const variance = squares / draws - mean * mean;
-  // of a squared length 1: twice the pairs of different numbers, over rows without replacement
+  // variance for a squared length of 1: twice the pairs of different elements, over rows without replacement
   const expected = 2 * (1 - 1 / length) * (length - filters) / (length - 1) / filters;
   assertClose([mean], [1], () => 5 * Math.sqrt(expected / draws), "mean");
-  // five standard deviations of a variance over 400 draws, which are a tenth of it each
+  // within five standard deviations of a variance over 400 draws, each a tenth of it
   assertClose([variance], [expected], () => expected / 2, "variance");
 });
 

@@ -1,4 +1,4 @@
-/** Which variants of the Gram kernel a device may run, told from its description alone. @module */
+/** Variants of the Gram kernel that a device may run, by its description alone. @module */
 import assert from "node:assert/strict";
 import type { RowLayout } from "../../../engine/rows/layout.ts";
 import { canRun, type DeviceDescription, VARIANTS } from "../../../engine/rows/variants.ts";
@@ -8,7 +8,7 @@ const LAYOUT: RowLayout = {
   length: 100,
 };
 
-/** A device with WebGPU's default limits, but for those that are given. */
+/** Describes a device with WebGPU's default limits, except those that are given. */
 function describeDevice(
   subgroupMinSize: number,
   subgroupMaxSize: number,
@@ -32,7 +32,7 @@ function describeDevice(
   };
 }
 
-/** Names of the kernels that a device may run from buffers and from textures, each once. */
+/** Lists the names of the kernels that a device may run from buffers and from textures, each once. */
 function listKernels(device: DeviceDescription): string[] {
   const names = VARIANTS.filter((variant) => canRun(device, variant, LAYOUT))
     .map(({ name }) => name.replace(/-(buffer|texture)$/, ""));

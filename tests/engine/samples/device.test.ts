@@ -25,34 +25,34 @@ import {
 } from "../../../engine/reference/relations.ts";
 import { cutRows, drawIntegers, drawNumbers, layOut, testGpu, uploadRows } from "../gpu/open.ts";
 
-/** Rows of every kind of segment. */
+/** Layout with every kind of segment. */
 const LAYOUT = layOut(5, [4, 3], 2, [1, 2]);
 
-/** The same with convolutions that are kept factored, of an odd number of positions, and of as many as may be. */
+/** Layout with factored convolutions, too, of an odd number of positions, and of the largest number. */
 const SPREAD = layOut(5, [4, 3], [3, 2, 5], 2, [2, 1, 16]);
 
-/** On, beside and between whole panels, and several blocks when they hold one panel or two. */
+/** Numbers of rows at, beside and between whole panels; several blocks if a block holds one panel or two. */
 const COUNTS = [1, 63, 64, 65, 131, 200];
 
-/** Some of them, where each takes many answers. */
+/** Fewer numbers of rows, for tests with many results for each. */
 const FEW_COUNTS = [1, 64, 65, 200];
 
 function drawRows(seed: number, count: number, { length } = LAYOUT): Float32Array[] {
   return cutRows(drawNumbers(seed, count * length), length);
 }
 
-/** Rows of small integers, whose kernels are exact and full of ties. */
+/** Draws rows of small integers, whose kernels are exact and full of ties. */
 function drawTies(seed: number, count: number, { length } = LAYOUT): Float32Array[] {
   return cutRows(drawIntegers(seed, count * length), length);
 }
 
-/** As {@linkcode SPREAD}, of fewer products of positions: every variant takes them alike, and a hundred times. */
+/** Layout as {@linkcode SPREAD} with fewer products of positions, for tests that run it a hundred times. */
 const FEWER = layOut(5, [4, 3], [3, 2, 5], 2, [2, 1, 3]);
 
-/** Rows of a block, where rows are kept, and numbers of a row that are in a slice and held at once. */
+/** Way to hold rows: rows of a block, residence, and elements of a row in a slice and held at once. */
 type Way = readonly [number, Residence, sliceLength?: 1 | 7 | 12, heldLength?: number];
 
-/** What is told apart by how many rows stand in a block, by where they are kept, and by their slices. */
+/** Ways that differ in the rows of a block, in the residence and in the slices. */
 const WAYS: readonly Way[] = [
   [64, "device"],
   [128, "device", 7],
@@ -65,7 +65,10 @@ const WAYS: readonly Way[] = [
   [64, "recomputed", 1, 12],
 ];
 
-/** Each of these once, for variants that differ from the plain one in their kernel alone, which a driver compiles anew for every size of a texture. */
+/**
+ * Ways for variants that differ from the plain one in their kernel alone: each choice once, since a driver compiles a kernel anew for every size of a
+ * texture.
+ */
 const SOME_WAYS: readonly Way[] = [
   [128, "device", 7],
   [64, "file"],
@@ -74,7 +77,7 @@ const SOME_WAYS: readonly Way[] = [
 
 const KINDS = Object.entries({ "rows": LAYOUT, "rows with factored convolutions": FEWER });
 
-/** The bits, so that a NaN equals itself and 0 is not -0. */
+/** Takes the bits, so that a NaN equals itself and 0 is not -0. */
 function bitsOf(values: Float32Array): Uint32Array {
   return new Uint32Array(values.slice().buffer);
 }
@@ -239,7 +242,7 @@ for (const count of FEW_COUNTS) {
 
 // Against the twins, on kernels full of ties
 
-/** Rows in blocks of one panel, the same rows' kernel on the host, and the twin's kernel. */
+/** Opens rows in blocks of one panel, the same rows' kernel on the host, and the twin's kernel. */
 async function openSources(gpu: Gpu, seed: number, count: number) {
   const numbers = drawTies(seed, count);
   const rows = await uploadRows(gpu, LAYOUT, numbers, { blockRows: 64 });
@@ -252,7 +255,7 @@ async function openSources(gpu: Gpu, seed: number, count: number) {
   };
 }
 
-/** The largest cluster, the older on a tie, of those that `centroids` names. */
+/** Finds the largest of `clusters`, the older on a tie. */
 function findHead({ assignment }: Clusters, clusters: readonly number[]): number {
   const sizes = clusters.map((cluster) => assignment.filter((own) => own === cluster).length);
   return clusters[sizes.indexOf(Math.max(...sizes))];

@@ -25,14 +25,14 @@ import {
 } from "../../../engine/reference/network.ts";
 import { assertClose } from "../../../engine/reference/numbers.ts";
 
-/** Some thousand operations in float64 on numbers of about 1. */
+/** Rounding error of some thousand float64 operations on values of about 1. */
 const ROUND_OFF = 2 ** -40;
 
 function draw(seed: number, count: number, bound = 1): Float64Array {
   return Float64Array.from(drawUniform(createGenerator(seed, STREAMS.trials), count, bound));
 }
 
-/** Consecutive runs of `size` numbers. */
+/** Cuts an array into consecutive runs of `size` elements. */
 function cut(numbers: ArrayLike<number>, size: number): number[][] {
   return Array.from(
     { length: numbers.length / size },
@@ -91,7 +91,7 @@ for (const [count, batch, classes] of [[1, 1, 2], [5, 3, 4], [7, 13, 3]]) {
   });
 }
 
-/** Smooth, so that a step's second order is bounded. */
+/** Smooth network, so that a step's second order is bounded. */
 const NETWORK: readonly Layer[] = [
   { kind: "flatten" },
   { kind: "dense", name: "fc1" },

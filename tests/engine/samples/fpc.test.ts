@@ -17,7 +17,7 @@ import {
 const NONE = 0xffffffff;
 const LARGEST = 3.4028234663852886e38;
 
-/** Rows one after another, each in whole quads; what is beyond its end is `filler`. */
+/** Packs rows one after another, each padded with `filler` to whole vec4f. */
 function packCentroids(
   rows: readonly ArrayLike<number>[],
   filler: number,
@@ -97,7 +97,7 @@ for (
       const groups = Uint32Array.from({ length: total }, (_, n) => places[n % 4]);
       const { value } = gramRows(rows, centroids, layout.segments);
       const similarity = (n: number) => value[(n - first_row) * groupCount + groups[n]];
-      // just below the new similarity, equal to it, just above it, and that of a centroid
+      // best similarities just below the new one, equal to it, just above it, and that of a centroid
       const best = Float32Array.from({ length: total }, (_, n) => {
         const inBlock = n >= first_row && n < first_row + rowCount && groups[n] !== NONE;
         return [-1, 0, 1, LARGEST][Math.floor(n / 4) % 4] + (inBlock ? similarity(n) : 0);
@@ -146,7 +146,7 @@ for (
 
 // fpc_select
 
-/** The sample of a group that comes first by similarity, then cluster, then index. */
+/** Finds the sample of a group that comes first by similarity, then cluster, then index. */
 function selectLeast(
   group: number,
   groupOf: Uint32Array,

@@ -56,7 +56,7 @@ for (const network of [strided(3), pooled(3)]) {
       assertClose(
         await engine.gradientNorms(built, data),
         expected,
-        // beside the gradients' own errors: the sum of their squares and its root
+        // adds the error of the sum of squares and its root to the gradients' own errors
         (n) => bounds[n] + dotBound(length, expected[n] + bounds[n]),
         "gradient norms",
       );

@@ -1,4 +1,4 @@
-/** Which samples are kept: by score, by cover, at random. @module */
+/** Samples that are kept: by score, by cover, at random. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { kCenterGreedy } from "../../../engine/samples/k_center.ts";
@@ -61,7 +61,7 @@ Deno.test("scores that are no numbers, and sizes out of range, are refused", () 
 });
 
 Deno.test("centers are the farthest samples one after another, as the twin chooses them", () => {
-  // whole numbers: distances are exact, and often alike
+  // integer features, so that distances are exact and often alike
   const property = fc.property(
     fc.integer({ min: 1, max: 5 }),
     fc.array(fc.integer({ min: -2, max: 2 }), { minLength: 5, maxLength: 150 }),

@@ -1,4 +1,4 @@
-/** Which samples the command line's options choose, without a GPU: the same ones everywhere, by the sample seed alone. @module */
+/** Samples that the command line's options choose, without a GPU: the same ones everywhere, by the sample seed alone. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -24,11 +24,11 @@ import {
 } from "../../../mod.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 
-/** Samples of each of four classes, one class after the other. */
+/** Number of samples of each of four classes, one class after the other. */
 const EACH = 30;
 const COUNT = 4 * EACH;
 
-/** Images of one pixel, the sample's index. */
+/** Writes images of one pixel, the sample's index. */
 async function writeSorted(path: string, { test = true } = {}): Promise<string> {
   await Deno.mkdir(path);
   const images = Uint8Array.from({ length: COUNT }, (_, i) => i);
@@ -40,7 +40,7 @@ async function writeSorted(path: string, { test = true } = {}): Promise<string> 
   return path;
 }
 
-/** Indices in the whole split, which are what the pictures show. */
+/** Lists the samples' indices in the whole split, which their pixels hold. */
 function listIndices({ data }: Samples): number[] {
   const indices = Array.from(data.labels.keys(), (position) => indexSample(data, position));
   assert.deepEqual([...data.images], indices);
@@ -48,7 +48,7 @@ function listIndices({ data }: Samples): number[] {
   return indices;
 }
 
-/** A choice without the digest of its split's labels, which it has to have. */
+/** Describes a choice without the digest of its split's labels, which must be there. */
 function describe({ labelsSha256, ...choice }: SampleChoice): SampleChoice {
   assert.match(labelsSha256!, /^[0-9a-f]{64}$/);
   return choice;
@@ -67,7 +67,7 @@ Deno.test("a size chooses the same samples of every class for every command, and
   assert.deepEqual(describe(train.choice), { split: "train", size: 50, of: COUNT, sampleSeed: 0 });
   assert.deepEqual(describe(test.choice), { split: "test", size: COUNT, of: COUNT });
   assert.equal(test.data.indices, undefined);
-  // what else is asked for does not touch them
+  // other options do not change the choice
   const others: (DataOptions & { validationSize?: number; seed?: number })[] = [
     { ...options, testSize: 7 },
     { ...options, validationSize: 20 },
@@ -172,12 +172,12 @@ Deno.test("of a set without test images a fifth is held out, class by class, and
   assert.deepEqual(describeChoice("test samples", test.choice), [
     "test samples: 24 of 120 training samples, held out as the set has no test images, class by class (sample seed 0)",
   ]);
-  // the same by the size that was taken, and where an analysis asks for either
+  // the same samples by the size that was taken, and in an analysis of either set
   const again = await loadTrainingSets({ data, trainSize: 96 });
   assert.deepEqual([listIndices(again.train), listIndices(again.test)], [learnt, held]);
   assert.deepEqual(listIndices(await loadSamples({ data, trainSize: 96 })), learnt);
   assert.deepEqual(listIndices(await loadSamples({ data, split: "test" })), held);
-  // an analysis that tests nothing has all of them
+  // an analysis without a test set takes all samples
   assert.equal((await loadSamples({ data })).choice.size, COUNT);
 
   const few = await loadTrainingSets({ data, trainSize: 50, testSize: 10, validationSize: 9 });
@@ -310,7 +310,7 @@ Deno.test("weights tell which samples they saw, and an analysis of others says s
   assert.deepEqual(await notes(part, seeded), say("50 of 120, sample seed 0"));
   assert.deepEqual(await notes(seeded, whole), say("50 of 120, sample seed 2"));
   assert.deepEqual(await notes(first, part), say("50 of 120, from the first on"));
-  // all of them were seen, and test samples are never those
+  // no note if all samples were seen, or for test samples
   assert.deepEqual(await notes(whole, part), []);
   assert.deepEqual(await notes(part, await load({ split: "test" })), []);
   // another set of the same size, whole and in part
@@ -320,7 +320,7 @@ Deno.test("weights tell which samples they saw, and an analysis of others says s
   ]);
   assert.deepEqual(await notes(whole, theirs, other), say("120 of 120"));
   assert.deepEqual(await notes(whole, some, other), say("120 of 120"));
-  // weights of others say nothing
+  // weights of other programs tell nothing
   assert.deepEqual(await notes(undefined, part), []);
   const text = { samples_sha256: "0", samples: "{" };
   await Deno.writeFile(path, encodeSafetensors(weights, text));

@@ -17,7 +17,7 @@ function drawRows(seed: number, count: number): Float32Array[] {
   return cutRows(drawNumbers(seed, count * LAYOUT.length), LAYOUT.length);
 }
 
-/** Rows of small integers, whose kernels are full of ties. */
+/** Draws rows of small integers, whose kernels are full of ties. */
 function drawTies(seed: number, count: number): Float32Array[] {
   return cutRows(drawIntegers(seed, count * LAYOUT.length), LAYOUT.length);
 }
@@ -50,7 +50,7 @@ for (const count of [1, 63, 64, 65, 131, 200]) {
             } else assert.ok(Object.is(value, values[at]), `${value} at ${at}, need ${values[at]}`);
           }
           const matrix = new KernelMatrix(values, count);
-          // one chunk in memory, so that every other comes from disk again
+          // memory for one chunk alone, so that every other comes from disk again
           for (const cacheBytes of [undefined, 1]) {
             const store = await KernelStore.open(path, { cacheBytes });
             for (const rule of ["any", "later"] as const) {

@@ -22,10 +22,10 @@ import {
 
 const CHUNK = 64;
 
-/** A panel, a chunk of one or of two, and one more or less. */
+/** Numbers of samples at a panel and at chunks of one or two panels, and one more or less. */
 const SIZES = [1, 63, 64, 65, 127, 128, 129, 200];
 
-/** The bits, so that a NaN equals itself. */
+/** Takes the bits, so that a NaN equals itself. */
 function bitsOf(values: ArrayBufferView): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.byteLength / 4);
 }
@@ -34,7 +34,7 @@ function assertBits(actual: ArrayBufferView, expected: ArrayBufferView): void {
   assert.deepEqual(bitsOf(actual), bitsOf(expected));
 }
 
-/** Mirrors what the other side of the diagonal does not hold, as docs/data-and-formats.md tells users of NumPy to do. */
+/** Mirrors the missing triangle, as docs/data-and-formats.md tells users of NumPy to do. */
 function mirror(matrix: Float32Array, size: number): Float32Array {
   return matrix.map((value, at) =>
     Number.isNaN(value) ? matrix[at % size * size + Math.floor(at / size)] : value
@@ -180,7 +180,7 @@ Deno.test({
   },
 });
 
-/** `$LPNTK_PYTHON`, or else python3, when it has NumPy. */
+/** Finds `$LPNTK_PYTHON`, or else python3, if it has NumPy. */
 async function findPython(): Promise<string | undefined> {
   const name = Deno.env.get("LPNTK_PYTHON") ?? "python3";
   const command = new Deno.Command(name, { args: ["-c", "import numpy"], stderr: "null" });
@@ -251,7 +251,7 @@ for (
         `${needed}), need the same; choose another folder or remove it`,
     });
     assert.equal(await Deno.readTextFile(`${path}/zarr.json`), before);
-    // and nobody stays locked out
+    // the store is not locked afterwards
     assert.equal(await finishStore(path, { ...settings, notes: { created: "later" } }), 0);
   });
 }
@@ -349,14 +349,14 @@ Deno.test("kill -9 at any moment leaves whole chunks alone, and a run that goes 
       isRunning = false;
       if (signal === "SIGKILL") interrupted++;
     });
-    // every other time just when a file appears, which is while it is written
+    // every other time, kills just when a file appears, which is while it is written
     for (let look = 0; isRunning && countFiles(path) <= before; look++) {
       if (look % 100 === 0) await sleep(0);
     }
     if (run % 2 === 1) await sleep(60 * Math.random());
     if (isRunning) killRunning(child, "SIGKILL");
     await ended;
-    // whatever stands under a chunk's name is the whole chunk
+    // every file with a chunk's name is the whole chunk
     const chunks = await printChunks(path);
     for (const [name, print] of Object.entries(chunks)) {
       if (!name.endsWith(".partial")) assert.equal(print, clean[name], name);
@@ -375,7 +375,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Bytes of every file among the chunks. */
+/** Reads the bytes of every file among the chunks. */
 async function readChunks(path: string): Promise<Map<string, Uint8Array>> {
   const names = await listChunkFiles(path);
   const read = async (name: string) =>
@@ -383,14 +383,14 @@ async function readChunks(path: string): Promise<Map<string, Uint8Array>> {
   return new Map(await Promise.all(names.map(read)));
 }
 
-/** Digest of every file among the chunks. */
+/** Digests every file among the chunks. */
 async function printChunks(path: string): Promise<Record<string, string>> {
   const chunks = await readChunks(path);
   const print = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
   return Object.fromEntries(chunks.entries().map(([name, bytes]) => [name, print(bytes)]));
 }
 
-/** Files among the chunks, whole or not; without a turn of the event loop, in which a write could end. */
+/** Counts the files among the chunks, whole or not; synchronous, so that no write can end meanwhile. */
 function countFiles(path: string): number {
   try {
     const rows = [...Deno.readDirSync(`${path}/c`)];
@@ -415,7 +415,7 @@ function startChild(path: string, size: number, chunkRows: number): Deno.ChildPr
 
 // Corruption
 
-/** What may befall a chunk, and what is said of it. */
+/** Damages of a chunk, with the message about each. */
 const DAMAGES: readonly [string, (bytes: Uint8Array) => Uint8Array, RegExp][] = [
   ["a flipped bit", (bytes) => bytes.with(77, bytes[77] ^ 4), /checksum [0-9a-f]{8}, need/],
   ["a lost end", (bytes) => bytes.subarray(0, 1000), /got 1000 bytes, need 16388/],
@@ -453,13 +453,13 @@ for (const [what, damage, says] of DAMAGES) {
   }
 }
 
-/** Everything that an analysis may ask for. */
+/** Reads everything that an analysis may ask for. */
 async function readEverything(path: string): Promise<void> {
   const store = await KernelStore.open(path);
   for (let row = 0; row < store.size; row++) await store.readRow(row);
 }
 
-/** Inode of each chunk, which changes when it is written. */
+/** Reads the inode of each chunk, which changes when it is written. */
 async function readTimes(path: string): Promise<Map<string, number>> {
   const names = await listChunkFiles(path);
   const read = async (name: string) =>
@@ -508,7 +508,7 @@ for (const value of [NaN, Infinity]) {
   });
 }
 
-/** Changes one number of a chunk, and its checksum with it. */
+/** Changes one element of a chunk, and its checksum with it. */
 async function overwrite(path: string, at: number, value: number): Promise<void> {
   const bytes = await Deno.readFile(path);
   const view = new DataView(bytes.buffer);
@@ -565,7 +565,7 @@ Deno.test("only a tile that is exactly one chunk is stored", async () => {
   assert.equal(writer.missingCount, 6);
 });
 
-// Places that cannot hold a store
+// Paths that cannot hold a store
 
 Deno.test("chunks of no whole number of panels are refused", async () => {
   await using folder = await openTempFolder();
@@ -583,7 +583,7 @@ Deno.test("a store that nothing was written to leaves nothing behind", async () 
   writer.dispose();
   writer.dispose();
   assert.deepEqual(await listNames(folder.path), []);
-  // a folder that was there stays, empty
+  // a folder that existed stays, empty
   await Deno.mkdir(path);
   (await KernelWriter.open(path, settle(3))).dispose();
   assert.deepEqual(await listNames(path), []);

@@ -1,14 +1,14 @@
-/** What the tests of stores share: kernels without a GPU, and readers that know the specification alone. @module */
+/** Fixtures of the tests of stores: kernels without a GPU, and readers that know the specification alone. @module */
 import type { Tile } from "../../../engine/kernel/gram.ts";
 import { KernelWriter, type StoreSettings } from "../../../engine/store/store_writer.ts";
 
-/** Entry [i, j] of a symmetric kernel whose rows are all different. */
+/** Computes entry [i, j] of a symmetric kernel whose rows are all different. */
 export function entryOf(i: number, j: number): number {
   const [low, high] = i < j ? [i, j] : [j, i];
   return Math.fround(Math.sin(1.7 * low + 0.31 * high * high) + (i === j ? 1.5 : 0));
 }
 
-/** The whole kernel, row-major. */
+/** Draws the whole kernel, row-major. */
 export function drawKernel(rows: number, columns = rows): Float32Array {
   return Float32Array.from(
     { length: rows * columns },
@@ -16,7 +16,7 @@ export function drawKernel(rows: number, columns = rows): Float32Array {
   );
 }
 
-/** A store of some job. */
+/** Makes the settings of a store of some job. */
 export function settle(
   rows: number,
   { columns = rows, ...others }: { columns?: number } & Partial<StoreSettings> = {},
@@ -30,7 +30,7 @@ export function settle(
   };
 }
 
-/** The tiles that a store lacks, in wider rows than they need, with garbage beyond. */
+/** Cuts the tiles that a store lacks, in wider rows than they need, with garbage beyond. */
 export function* cutTiles(writer: KernelWriter): Generator<Tile> {
   const [rows, columns] = writer.shape;
   const [tileRows, tileColumns] = writer.tileShape;
@@ -52,7 +52,7 @@ export function* cutTiles(writer: KernelWriter): Generator<Tile> {
   }
 }
 
-/** Writes everything that a store lacks; how many tiles that were. */
+/** Writes everything that a store lacks; returns the number of tiles. */
 export async function finishStore(path: string, settings: StoreSettings): Promise<number> {
   using writer = await KernelWriter.open(path, settings);
   const { missingCount } = writer;
@@ -60,7 +60,7 @@ export async function finishStore(path: string, settings: StoreSettings): Promis
   return missingCount;
 }
 
-/** CRC-32C by its definition. */
+/** Computes CRC-32C by its definition. */
 export function computeCrc32cByBits(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {
@@ -100,7 +100,7 @@ export async function readBySpecification(path: string): Promise<Float32Array> {
   return matrix;
 }
 
-/** The chunks that are there, sorted, as `row/column`. */
+/** Lists the chunks that exist, sorted, as `row/column`. */
 export async function listChunkFiles(path: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name: row } of Deno.readDir(`${path}/c`)) {

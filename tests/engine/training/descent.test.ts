@@ -62,7 +62,7 @@ for (
 testGpu(
   "cross_entropy and its gradient keep their digits for samples that are all but certain",
   async (gpu) => {
-    // the label ahead of two others by 0 to 80, and behind them
+    // the label's logit is ahead of two others by 0 to 80, or behind them
     const gaps = Float32Array.from({ length: 400 }, (_, i) => (i - 40) / 4.5);
     const [samples, classes] = [gaps.length, 3];
     const data = Float32Array.from([...gaps].flatMap((gap) => [-1, gap - 1, -1.5]));
@@ -99,7 +99,7 @@ testGpu(
   },
 );
 
-// an invocation makes 4 of these, or 16 where four are taken at a time
+// an invocation handles 4 elements, or 16 as four vec4f
 for (const size of [1, 63, 64, 65, 256, 1_028, 4_097, 10_007, 10_012]) {
   testGpu(`momentum_step agrees with its twin: ${size} weights`, async (gpu) => {
     const [weights, velocities, gradients] = [1, 2, 3].map((seed) => drawNumbers(seed, size));

@@ -19,7 +19,7 @@ import {
   toNumbers,
 } from "../network/tiny_networks.ts";
 
-/** Three dense layers of awkward widths. */
+/** Network of three dense layers of awkward widths. */
 const TINY: TinyNetwork = {
   definition: {
     name: "tiny",
@@ -55,10 +55,10 @@ interface Descent {
   readonly momentum: number;
 }
 
-/** Changes a parameter, of some size, after a step. */
+/** Function that changes a parameter, of some size, after a step. */
 type Nudge = (value: number, size: number) => number;
 
-/** Gradient descent in float64: each sample's loss before each step, summed. */
+/** Descends in float64, and sums each sample's loss before each step. */
 function descend(
   weights: Weights,
   images: Numbers,
@@ -90,13 +90,13 @@ function descend(
   return sums;
 }
 
-/** Runs of the twin whose parameters are moved after each step by what float32 may get wrong in one. */
+/** Number of runs of the twin whose parameters are moved after each step by the largest float32 error of one. */
 const NUDGED_RUNS = 8;
 
-/** Products and sums in one step of one parameter: through three layers and back, and over the samples. */
+/** Number of products and sums in one step of one parameter: through three layers and back, and over the samples. */
 const STEP_LENGTH = 64;
 
-/** The twin's sums, and how far round-off carries them: the farthest of some runs at random, and as far again for what they did not meet. */
+/** Computes the twin's sums, and bounds of the round-off: twice the farthest deviation of some random runs. */
 function expect(weights: Weights, images: Numbers, labels: ArrayLike<number>, descent: Descent) {
   const sums = descend(weights, images, labels, descent, (value) => value);
   const bounds = sums.map(() => 0);
@@ -112,7 +112,7 @@ function expect(weights: Weights, images: Numbers, labels: ArrayLike<number>, de
     );
     moved.forEach((sum, n) => bounds[n] = Math.max(bounds[n], 2 * Math.abs(sum - sums[n])));
   }
-  // the loss itself, which no step follows, is off by its own round-off
+  // the last loss, which no step follows, has its own round-off
   return { sums, bounds: bounds.map((bound, n) => bound + dotBound(STEP_LENGTH, sums[n] + 1)) };
 }
 
@@ -126,7 +126,7 @@ for (const [size, momentum] of [[1, 0], [3, 0], [5, 0.9], [17, 0]]) {
       const descent = { epochs: 12, learningRate: 0.3, momentum };
       const subsets = Array.from(
         { length: models },
-        // interleaved: what belongs to whom must not come from where it lies
+        // interleaved, so that no sample's model follows from its position
         (_, m) => Array.from({ length: size }, (_, i) => i * models + (m + 1) % models),
       );
       using network = engine.network(TINY.definition, weights, TINY.inputShape);
@@ -150,7 +150,7 @@ testEngine(
   async (engine) => {
     const data = drawDigits("train", { size: 3 });
     using network = engine.network(mlp, { seed: 1, classes: 10 }, data.shape);
-    // parts are of 2,048 models of this network
+    // models of this network are trained in parts of 2,048
     const subsets = Array.from({ length: 2051 }, (_, m) => [m % 3]);
     const { difficulty, lastLosses } = await engine.trainEnsemble(network, data, subsets, {
       epochs: 2,
@@ -205,7 +205,7 @@ testEngine("a layer that no logit depends on changes nothing, wherever it is", a
     );
     const found = await engine.trainEnsemble(idle, data, subsets, descent);
     if (place === "last") assert.deepEqual(found, expected);
-    // the first layer's weights are never formed, and here the first is the dead one
+    // the first layer's weights are never formed, and here the first layer is dead
     for (const [m, subset] of subsets.entries()) {
       const own = takeSamples(data, subset);
       const { sums, bounds } = expect(weights, toNumbers(own), own.labels, descent);
@@ -213,7 +213,7 @@ testEngine("a layer that no logit depends on changes nothing, wherever it is", a
       assertClose(part, sums, (n) => bounds[n], `dead ${place}, model ${m}`);
     }
   }
-  // all of them: training leaves everything as it is
+  // all parameters are dead: training changes nothing
   using still = engine.network(
     {
       name: "still",

@@ -1,4 +1,4 @@
-/** Training that goes on after any of its epochs ends with the bits of training that never stopped. @module */
+/** Training that is resumed after any of its epochs ends with the bits of training that never stopped. @module */
 import assert from "node:assert/strict";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
 import { encodeSafetensors } from "../../../engine/formats/safetensors.ts";
@@ -21,7 +21,7 @@ import { testEngine } from "../open_engine.ts";
 
 const SIDE = 9;
 
-/** Convolution, a frozen norm, dropout, and a layer without a bias. */
+/** Network of a convolution, a frozen norm, dropout, and a layer without a bias. */
 const NETWORK: NetworkDefinition = {
   name: "trial",
   forward(layers, images) {
@@ -60,12 +60,12 @@ const OPTIONS: TrainingOptions = {
   test: drawData(3, 11),
 };
 
-/** What must be the same again: all but the time. */
+/** Strips a result of its times: all else must be the same again. */
 function strip({ epochs, ...others }: TrainingResult) {
   return { ...others, epochs: epochs.map(({ seconds: _, ...epoch }) => epoch) };
 }
 
-/** Trains a new network; the result, its own weights in the end, and every epoch's state as a file holds it. */
+/** Trains a new network; returns the result, the network's final weights, and every epoch's state as a file holds it. */
 async function train(engine: Engine, options: TrainingOptions, data = DATA, seed = 1) {
   using network = engine.network(NETWORK, { seed, classes: 3 }, data.shape);
   const states: TrainingState[] = [];
@@ -85,7 +85,7 @@ for (const validation of [OPTIONS.validation, undefined]) {
       const options = { ...OPTIONS, validation };
       const whole = await train(engine, options);
       assert.equal(whole.states.length, 4);
-      // the weights that are kept come from before most of the states, or from after all but the last
+      // the kept weights are older than most of the states, or newer than all but the last
       assert.equal(whole.result.bestEpoch, validation ? 1 : 4);
       for (const [i, resume] of whole.states.entries()) {
         const progress: number[] = [];
@@ -104,7 +104,7 @@ for (const validation of [OPTIONS.validation, undefined]) {
 }
 
 testEngine("what a state is of depends on each of its parts", async (engine) => {
-  // so that the test above cannot pass by a part that is left out
+  // every part of a state matters, so that the test above cannot pass without one
   const { result, states: [state] } = await train(engine, OPTIONS);
   const { result: plain } = await train(engine, { ...OPTIONS, onEpoch: undefined });
   assert.deepEqual(strip(plain), strip(result));

@@ -1,4 +1,4 @@
-/** Training steps against the oracle's gradients, and what training keeps and counts. @module */
+/** Training steps against the oracle's gradients, and the records of training. @module */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
@@ -27,7 +27,7 @@ function build(engine: Engine, weights: Weights) {
   return engine.network(NETWORK.definition, weights, NETWORK.inputShape);
 }
 
-/** Trains from given weights; the result's weights, losses and difficulty. */
+/** Trains from given weights; returns the final weights, losses and difficulty. */
 async function train(engine: Engine, weights: Weights, data: Dataset, options: TrainingOptions) {
   using network = build(engine, weights);
   return await engine.train(network, data, options);
@@ -63,7 +63,7 @@ for (const [momentum, weightDecay] of [[0, 0], [0.9, 0], [0.9, 0.1]]) {
         (i) => 0.1 * first.error[i] + roundingBefore(i),
         "weights after one step",
       );
-      // the second step starts from the weights that the first one gave, so that its errors do not pile up
+      // the expected second step starts from the computed weights of the first, so that errors do not add up
       assertClose(
         concatenate(two.weights),
         concatenate(one.weights).map((w, i) =>
@@ -120,7 +120,7 @@ testEngine("the same seed gives the same weights bit for bit, another does not",
   assert.notDeepEqual(other.weights, first.weights);
 });
 
-// A linear network on two images, which begins with both answers wrong and ends with both right.
+// A linear network on two images, which begins with both predictions wrong and ends with both right.
 
 const linear: NetworkDefinition = {
   name: "linear",
@@ -146,7 +146,7 @@ const wrong: Weights = new Map([
 ]);
 
 testEngine("forgetting events are those of the epochs' own forward passes", async (engine) => {
-  // pixels that say nothing of the labels, and steps so long that samples are forgotten again and again
+  // pixels without information about the labels, and steps so large that samples are forgotten again and again
   const count = 23;
   const data = createDataset({
     ...drawPair([0, 1]),
