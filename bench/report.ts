@@ -40,7 +40,7 @@ const PEERS: Readonly<Record<string, string>> = {
 export interface Result {
   /** Name of the case. */
   readonly case: string;
-  /** What was computed, with its shapes. */
+  /** Description of the computation, with its shapes. */
   readonly computed: string;
   /** Sizes worth a field of their own. */
   readonly sizes?: Readonly<Record<string, number>>;

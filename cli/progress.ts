@@ -109,7 +109,7 @@ async function runWithLines<T>(
   }
 }
 
-/** How far a job has come, and how fast it goes. */
+/** Progress of a job, and its rate. */
 class Meter {
   done = 0;
   /** Units of the whole job; 0 until the job has reported them. */

@@ -208,7 +208,7 @@ export function describeChoices(choices: ReturnType<typeof listChoices>): string
   ];
 }
 
-/** How each set was chosen, for the record. */
+/** Choices of the sets, for the record. */
 export function listChoices({ train, validation, test }: TrainingSets) {
   return { train: train.choice, validation: validation?.choice, test: test.choice };
 }

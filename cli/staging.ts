@@ -162,7 +162,7 @@ export class Staging {
   }
 }
 
-/** @throws {FileError} if a folder stands where a file has to be. */
+/** @throws {FileError} if there is a folder where a file has to be. */
 function refuseFolder(path: string): void {
   if (!isThere(path) || !Deno.lstatSync(path).isDirectory) return;
   throw new FileError(

@@ -1,4 +1,4 @@
-/** From weights and images to the finished kernel matrix. @module */
+/** Whole computations, from weights and images to the finished kernel matrix. @module */
 import { type Dataset, normalise, takeFirst } from "../../engine/data/dataset.ts";
 import { loadDataset } from "../../engine/data/named.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";

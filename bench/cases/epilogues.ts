@@ -1,4 +1,4 @@
-/** What happens to a Gram tile on the device, beside the same on the host. @module */
+/** Epilogues of a Gram tile on the device, beside the same on the host. @module */
 import { kernels } from "../../shaders/kernel_table.ts";
 import { pairBlocks, PANEL_ROWS } from "../../engine/rows/blocks.ts";
 import { nearestSamples, relatePairs, rowMaxima } from "../../engine/reference/relations.ts";

@@ -12,7 +12,7 @@ const INTERPRETERS = ["python3", "/usr/bin/python3"];
 /** Threads of a peer: as many as the adapter has, where it is the CPU itself. */
 export const PEER_THREADS = navigator.hardwareConcurrency;
 
-/** What `turns.py` prints. */
+/** Message that `turns.py` prints. */
 interface Message {
   readonly ready?: true;
   readonly ms?: number;

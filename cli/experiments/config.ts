@@ -19,7 +19,7 @@ export interface ConfigFile {
 /** Settings of an experiment, and where each came from. */
 export interface Config {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Names where a setting stands, for an error: `--data`, `quick.toml, line 3`, or the base that it came from. */
+  /** Names the source of a setting, for an error: `--data`, `quick.toml, line 3`, or the base that it came from. */
   locate(key: string): string;
 }
 

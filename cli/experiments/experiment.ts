@@ -17,7 +17,7 @@ export interface Experiment<Schema extends z.ZodObject = z.ZodObject> {
   readonly source: string;
   /** One line for `lpntk experiment list`. */
   readonly about: string;
-  /** Every setting with its default: a strict zod object whose keys all have defaults. */
+  /** Settings: a strict zod object whose keys all have defaults. */
   readonly settings: Schema;
   /** Settings that end within three minutes on two CPU cores, four on CIFAR-10. */
   readonly quick: Partial<z.input<Schema>>;
@@ -63,13 +63,13 @@ export interface Run<Settings> {
   /** Does the same for weights, which are kept as safetensors. */
   weights(name: string, work: (onProgress: OnProgress) => Promise<Weights>): Promise<Weights>;
   /**
-   * Records a part that failed to train (a loss that is not finite, accuracy at chance): said in the report, left out of every mean. Call it
+   * Records a part that failed to train (a loss that is not finite, accuracy at chance): named in the report, and left out of every mean. Call it
    * outside of steps, on what they returned: a step that is done already does not run again.
    */
   exclude(part: string, reason: string): void;
 }
 
-/** What an experiment found. */
+/** Results of an experiment. */
 export interface Findings {
   /** Contents of `metrics.json`. */
   readonly metrics: Readonly<Record<string, unknown>>;
@@ -112,7 +112,7 @@ export interface Claim {
   /** Result found here, with its interval or deviation. */
   readonly ours: string;
   readonly verdict: Verdict;
-  /** How the verdict was reached, so that a reader can check it from `ours`. */
+  /** Rule of the verdict, so that a reader can check it from `ours`. */
   readonly rule: string;
 }
 

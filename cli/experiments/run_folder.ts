@@ -191,7 +191,7 @@ export class RunFolder {
     };
   }
 
-  /** Does a step's work; an experiment may catch its failure, and go on. */
+  /** Does a step's work; an experiment may catch its failure and continue. */
   async #work<T>(label: string, work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
     this.#isWorking = true;
     try {

@@ -23,7 +23,7 @@ export interface Axis {
   readonly scale?: "linear" | "log";
   /** Ends of the axis. Default: those of the values. */
   readonly domain?: readonly [number, number];
-  /** Whether the values are whole numbers; then the ticks are too. */
+  /** Whether the values are integers; then the ticks are, too. */
   readonly isWhole?: boolean;
 }
 
@@ -129,7 +129,7 @@ export interface ScatterPoint {
   readonly group: number;
 }
 
-/** What scatter panels share. */
+/** Title, axes and groups that scatter panels share. */
 export interface ScatterChart {
   readonly title: string;
   readonly x: Axis;

@@ -75,7 +75,7 @@ export async function drawClusterSizes(clusterSizes: number[], title: string): P
     throw new RangeError(`Cannot draw cluster sizes: got a size of ${broken}, need at least 1`);
   }
   const ranked = clusterSizes.toSorted((a, b) => b - a).map((size, i) => ({ rank: i + 1, size }));
-  // Of a run of equal sizes the first and the last draw the same line: hundreds of points instead of thousands.
+  // The first and the last of a run of equal sizes draw the same line: hundreds of points instead of thousands.
   const values = ranked.filter(({ size }, i) =>
     size !== ranked[i - 1]?.size || size !== ranked[i + 1]?.size
   );

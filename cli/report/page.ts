@@ -69,7 +69,7 @@ ${sections.join("")}</main>
 `;
 }
 
-/** Content security policy: neither network nor script, whatever stands in a figure. */
+/** Content security policy: neither network nor script, whatever a figure contains. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 function section(title: string, content: string): string {

@@ -148,7 +148,7 @@ export function measureAuroc(
 }
 
 /**
- * Share of positives among the `k` highest scores; where equal scores stand across the edge, the share to be expected of them.
+ * Share of positives among the `k` highest scores; of equal scores at the edge, the expected share.
  *
  * @throws {RangeError} `k` is not from 1 to N, other numbers of scores than of positives, or a score that is not finite
  */

@@ -284,7 +284,7 @@ Deno.test("a failure that a file leaves behind, and nothing waits for, is one li
   }
 });
 
-/** The same file with two flags beside the weights. */
+/** Adds two flags beside the weights of a file. */
 function addFlags(bytes: Uint8Array): Uint8Array {
   const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));

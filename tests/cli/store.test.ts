@@ -117,7 +117,7 @@ async function printChunks(store: string): Promise<Record<string, string>> {
   return await fingerprint(`${store}/c`);
 }
 
-// The same answers
+// Equal results from a store and from a network
 
 testStore(
   "a kernel in chunks holds the numbers of one in a file, and every analysis answers the same",
@@ -189,7 +189,7 @@ testStore(
   },
 );
 
-// Going on
+// Resuming
 
 testStore(
   "a run that is killed goes on at the first missing tile, and ends with the same bytes",

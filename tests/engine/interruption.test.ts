@@ -46,7 +46,7 @@ const SETTINGS: StoreSettings = {
 interface Place {
   readonly engine: Engine;
   readonly network: Network;
-  /** In several blocks. */
+  /** Rows in several blocks. */
   readonly rows: Rows;
   readonly entkRows: Rows;
   readonly matrix: KernelMatrix;

@@ -9,7 +9,7 @@ import { SUBSET_BASES, SUBSET_SETTINGS } from "../shared/subsets.ts";
 
 export const SETTINGS = z.strictObject({
   ...SUBSET_SETTINGS,
-  /** Which samples count as redundant, as in `redundancy`. */
+  /** Rule by which samples count as redundant, as in `redundancy`. */
   rule: setting.rule(),
   /** Clusters per sample. */
   ratio: setting.ratio().default(0.1),

@@ -12,7 +12,7 @@ export interface Comparison {
   readonly difficulties: Difficulties;
   /** Pearson's rho over the samples whose models trained, with its 95% interval. */
   readonly rho: Estimate | null;
-  /** The same after each class's mean is subtracted from either difficulty. */
+  /** Pearson's rho after each class's mean is subtracted from either difficulty. */
   readonly rhoWithinClasses: Estimate | null;
 }
 

@@ -9,7 +9,7 @@ import { SUBSET_BASES, SUBSET_SETTINGS } from "../shared/subsets.ts";
 
 export const SETTINGS = z.strictObject({
   ...SUBSET_SETTINGS,
-  /** Which samples count as redundant. */
+  /** Rule by which samples count as redundant. */
   rule: setting.rule(),
 });
 

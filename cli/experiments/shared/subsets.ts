@@ -35,7 +35,9 @@ export const SUBSET_SETTINGS = {
   batch: setting.count().default(64),
   learningRate: setting.positive().default(0.02),
   momentum: setting.fraction().default(0.9),
-  /** How the learning rate falls: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
+  /**
+   * Schedule of the learning rate: constant, a tenth from one half and a hundredth from three quarters of the epochs on, or half a cosine down to 0.
+   */
   schedule: z.enum(["constant", "step", "cosine"]).default("constant"),
   augment: setting.augment(),
   /** Seed of the kernel's network; those of the arms are 0, 1, ... */

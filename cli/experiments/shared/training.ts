@@ -72,7 +72,7 @@ export interface TrainingRequest extends TrainingOptions {
   readonly name: string;
   readonly data: Dataset;
   readonly seed: number;
-  /** Weights to go on from; new ones from the seed where there are none. */
+  /** Weights to train on from; default: new ones by the seed. */
   readonly from?: Weights;
 }
 

@@ -48,7 +48,7 @@ export interface Point {
   readonly distance: number;
 }
 
-/** All series. */
+/** Lists all series. */
 export function listSeries(): Series[] {
   return GROWTHS.flatMap((growth) =>
     MEASURE_KEYS.flatMap((measure) =>
@@ -57,7 +57,7 @@ export function listSeries(): Series[] {
   );
 }
 
-/** The points of a series, one for each network. */
+/** Lists the points of a series, one for each network. */
 export function listPoints(
   sightings: readonly Sighting[],
   { growth, kernel, pairs, measure }: Series,

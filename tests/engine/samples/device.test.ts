@@ -388,7 +388,7 @@ testGpu(
   },
 );
 
-// What is refused
+// Refusals
 
 testGpu("a projection that is not finite is named wherever it stands in a row", async (gpu) => {
   for (const [sample, place, value] of [[64, 0, NaN], [2, 6, Infinity], [69, 14, NaN]] as const) {

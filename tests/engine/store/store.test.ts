@@ -41,7 +41,7 @@ function mirror(matrix: Float32Array, size: number): Float32Array {
   );
 }
 
-// What is on disk, and what comes back
+// Files on disk, and reading them again
 
 for (const size of SIZES) {
   for (const chunkRows of [CHUNK, 2 * CHUNK]) {
@@ -188,7 +188,7 @@ async function findPython(): Promise<string | undefined> {
   return hasNumpy ? name : undefined;
 }
 
-// Going on
+// Resuming
 
 Deno.test("a store goes on with the tiles that are missing, and says so until it is whole", async () => {
   await using folder = await openTempFolder();
