@@ -9,7 +9,7 @@ import type { Gpu } from "../engine/gpu/device.ts";
 import type { Operands } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
-import { Rows } from "../engine/rows/rows.ts";
+import { PackedRows } from "../engine/rows/rows.ts";
 import { chooseVariant } from "../engine/kernel/tuning.ts";
 import { lenet5 } from "../engine/network/models.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
@@ -87,9 +87,9 @@ export function packPanels(rows: Floats, length: number): Floats {
 }
 
 /** Rows `[count, length]` of one slice where the engine would keep them on this adapter; the caller disposes them. */
-export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
+export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<PackedRows> {
   const variant = await chooseVariant(gpu, layout);
-  const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
+  const rows = new PackedRows(gpu, layout, values.length / layout.length, { variant });
   for (const block of rows.blocks) {
     const { firstRow, rowCount, panelCount } = block;
     const first = firstRow * layout.length;

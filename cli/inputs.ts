@@ -195,7 +195,7 @@ export async function withSource<T>(
   using rows = await project(engine, network, samples.data, how);
   noteEmptyClasses(samples.data);
   const adapter = engine.adapter.name;
-  const origin = { adapter, variant: rows.variant.name, layers, sketch: error };
+  const origin = { adapter, variant: rows.gramVariant, layers, sketch: error };
   return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
 }
 

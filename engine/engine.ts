@@ -26,7 +26,7 @@ import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
 import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
-import { Network } from "./network/network.ts";
+import { checkNetwork, DeviceNetwork, type Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { learnVectors } from "./kernel/vector_times.ts";
@@ -120,19 +120,27 @@ const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> 
 /** What `normalise` is called elsewhere, and `kind` before. */
 const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", seeds: "kind" } };
 
+/** Makes an engine of its parts, which the class alone may do. */
+let createEngine: (gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) => Engine;
+
 /**
- * An open adapter. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever computation is asked of
+ * An open adapter, as `openEngine` gives it. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever computation is asked of
  * them, and only say what they were.
  */
 export class Engine {
   readonly #gpu: Gpu;
   readonly #tensorflow: Tensorflow;
+  readonly #options: EngineOptions;
   readonly #gramVariants = new Set<string>();
 
-  /** Use `openEngine`. */
-  constructor(gpu: Gpu, tensorflow: Tensorflow, private readonly options: EngineOptions = {}) {
+  private constructor(gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) {
     this.#gpu = gpu;
     this.#tensorflow = tensorflow;
+    this.#options = options;
+  }
+
+  static {
+    createEngine = (...parts) => new Engine(...parts);
   }
 
   /** The adapter as its driver names it. */
@@ -162,7 +170,7 @@ export class Engine {
     inputShape: readonly [number, number, number] = [28, 28, 1],
   ): Network {
     this.#gpu.check();
-    return new Network(this.#tensorflow, definition, inputShape, source);
+    return new DeviceNetwork(this.#tensorflow, definition, inputShape, source);
   }
 
   /** Trains a network in place. */
@@ -248,7 +256,7 @@ export class Engine {
     }
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
-      ...this.options,
+      ...this.#options,
       cotangents: cotangents ?? kind ?? "lpntk",
       blockRows: tileRows,
       onProgress: interruptBy({ onProgress, signal }),
@@ -271,7 +279,7 @@ export class Engine {
     const { kind = "lpntk", ...request } = sketchRequest;
     return await measureSketchError(this.#tensorflow, network, data, {
       ...request,
-      ...this.options,
+      ...this.#options,
       kind,
     });
   }
@@ -303,7 +311,7 @@ export class Engine {
   ): Promise<Estimate> {
     this.#check(network);
     checkKeys("estimate a job", request, ESTIMATE_REQUEST);
-    return await estimateJob(this.#gpu, network, { ...request, ...this.options });
+    return await estimateJob(this.#gpu, network, { ...request, ...this.#options });
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -317,14 +325,9 @@ export class Engine {
   }
 
   /** Refuses what cannot compute here, before anything of a call reaches the device. */
-  #check(network: Network): void {
+  #check(network: Network): asserts network is DeviceNetwork {
     this.#gpu.check();
-    if (!(network instanceof Network)) {
-      throw new TypeError(
-        `Cannot compute: got ${describeValue(network)} for a network, need one of engine.network`,
-      );
-    }
-    network.check();
+    checkNetwork(network);
   }
 }
 
@@ -346,9 +349,18 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     await chooseStaged(gpu);
     await learnVectors(gpu);
     const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
-    return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes, heldBytes });
+    return await bindEngine(gpu, { memoryBytes, heldBytes });
   } catch (error) {
     gpu.dispose();
     throw error;
   }
+}
+
+/**
+ * Binds TensorFlow.js to a GPU that is open, which the engine then owns.
+ *
+ * @throws {Error} if an engine is open already.
+ */
+export async function bindEngine(gpu: Gpu, options: EngineOptions = {}): Promise<Engine> {
+  return createEngine(gpu, await Tensorflow.bind(gpu), options);
 }

@@ -225,7 +225,7 @@ async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
   );
   const columnSide = right && columnChoice && { choice: columnChoice, indices: right.indices };
   await file.write(matrix, job.shape, { choice, indices: left.indices }, columnSide);
-  return { variant: rows.variant.name };
+  return { variant: rows.gramVariant };
 }
 
 async function writeStore(lease: Lease, version: string, job: Job): Promise<Written> {
@@ -269,7 +269,7 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
       project(engine, network, samples, { ...settings, tileRows: chunkRows }, others);
     using rows = await projected(left, right?.labels.length);
     using columns = right && await projected(right);
-    variant = rows.variant.name;
+    variant = rows.gramVariant;
     using _listening = onInterrupt(() => {
       writer.dispose();
       say(

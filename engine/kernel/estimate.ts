@@ -6,7 +6,7 @@
 import { countShare } from "../data/share.ts";
 import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import { planJob } from "../rows/job.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import type { RowPlan } from "../rows/plan.ts";
@@ -65,7 +65,7 @@ export interface Estimate {
  */
 export async function estimateJob(
   gpu: Gpu,
-  network: Network,
+  network: DeviceNetwork,
   {
     count,
     others,

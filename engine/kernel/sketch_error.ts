@@ -5,7 +5,7 @@
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeGram } from "./gram.ts";
@@ -46,7 +46,7 @@ const SAMPLE_COUNT = 32;
  */
 export async function measureSketchError(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   { others, sketch, onProgress, signal, ...options }: SketchErrorRequest,
 ): Promise<SketchError> {
@@ -90,7 +90,7 @@ function drawSamples(data: Dataset, seed: number): Dataset {
 /** A kernel between the first and the last of some data sets, its sides' self-similarities, and the numbers of a row. */
 async function compute(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   [first, second]: readonly Dataset[],
   { kind, onProject, ...options }:
     & Omit<SketchErrorRequest, "others" | "sketch" | keyof CallOptions>

@@ -40,15 +40,41 @@ interface Module<T> {
   readonly call: string;
 }
 
-/** A network that computes. Dispose it to free its parameters. */
-export class Network {
+/** A network with its parameters, as `Engine.network` gives it. Dispose it to free them. */
+export interface Network extends Disposable {
+  /** What it was built from. */
+  readonly definition: NetworkDefinition;
+  /** Of one image, `[height, width, channels]`. */
+  readonly inputShape: readonly [height: number, width: number, channels: number];
+  /** Number of logits. */
+  readonly classes: number;
+  /** What was passed over when the weights were loaded. */
+  readonly loading: LoadingNotes;
+  /**
+   * The layers with parameters, in the order in which images pass them.
+   *
+   * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
+   */
+  readonly layers: LayerShape[];
+  /**
+   * The layers of these names, or all, in the order in which images pass them.
+   *
+   * @throws {RangeError} if there is no layer of a name, or no name at all.
+   */
+  select(names: readonly string[] | undefined): LayerShape[];
+  /** Reads the parameters back by name, and frozen tensors, in PyTorch's `state_dict` layout. */
+  weights(): Promise<Weights>;
+  /** Frees the parameters; a second time does nothing. */
+  dispose(): void;
+}
+
+/** A network whose parameters TensorFlow.js holds, with its passes. */
+export class DeviceNetwork implements Network {
   readonly #layers = new Map<string, Module<Layer>>();
   readonly #norms = new Map<string, Module<Norm>>();
   readonly #bindingBytes: number;
   #disposed = false;
-  /** Number of logits. */
   readonly classes: number;
-  /** What was passed over when the weights were loaded. */
   readonly loading: LoadingNotes;
 
   /**
@@ -104,11 +130,6 @@ export class Network {
     this.tensorflow.gpu.check(`the engine of ${name}`);
   }
 
-  /**
-   * The parametric layers, in the order in which images pass them.
-   *
-   * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
-   */
   get layers(): LayerShape[] {
     this.check();
     return [...this.#layers.values()].map(({ made }) => made.shape);
@@ -122,11 +143,6 @@ export class Network {
     );
   }
 
-  /**
-   * The parametric layers of these names, or all, in the order in which images pass them.
-   *
-   * @throws {RangeError} if there is no layer of a name, or no name at all.
-   */
   select(names: readonly string[] | undefined): LayerShape[] {
     const all = this.layers;
     if (names === undefined) return all;
@@ -203,7 +219,6 @@ export class Network {
     return layers.map((layer, i) => ({ layer, input: inputs.get(layer)!, delta: deltas[i] }));
   }
 
-  /** The parameters by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
     this.check();
     const named = [...this.#layers].flatMap(([name, { made: { weight, bias } }]) => [
@@ -220,7 +235,6 @@ export class Network {
     ]);
   }
 
-  /** Frees the parameters; a second time does nothing. */
   dispose(): void {
     this.#disposed = true;
     for (const { made } of this.#layers.values()) tf.dispose([made.weight, made.bias ?? []]);
@@ -309,6 +323,20 @@ export class Network {
     tensor.dispose();
     return { shape: tensor.shape, data };
   }
+}
+
+/**
+ * Refuses what is no network, and one that cannot be used.
+ *
+ * @throws {TypeError} if this is no network, `DisposedError` if it has been disposed, or its engine.
+ */
+export function checkNetwork(network: unknown): asserts network is DeviceNetwork {
+  if (!(network instanceof DeviceNetwork)) {
+    throw new TypeError(
+      `Cannot compute: got ${describeValue(network)} for a network, need one of engine.network`,
+    );
+  }
+  network.check();
 }
 
 /** Errors that a pass may end with and that say whose fault it is. */

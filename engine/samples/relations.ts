@@ -6,7 +6,7 @@
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import { Rows } from "../rows/rows.ts";
+import { PackedRows } from "../rows/rows.ts";
 import { foldDiagonal } from "../kernel/self_similarity.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import {
@@ -105,7 +105,7 @@ export async function relateSamples(
   const self = await readSelfSimilarity(source, options);
   const round = chooseRounding(source);
   const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
-  const counts = source instanceof Rows
+  const counts = source instanceof PackedRows
     ? await countFromRows(source, judge, report)
     : await countFromTiles(source, self, judge, report);
   const row = sample === undefined ? [] : await readRow(source, sample);
@@ -121,7 +121,7 @@ export async function relateSamples(
 const ORDER = ["interchangeable", "contradictory", "unrelated", "between"] as const;
 
 async function countFromRows(
-  rows: Rows,
+  rows: PackedRows,
   { threshold, epsilon }: Judge,
   onProgress?: OnProgress,
 ): Promise<RelationCounts> {

@@ -28,7 +28,7 @@ import { checkKeys, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, interruptWith } from "../gpu/pace.ts";
-import { checkRows, type Rows } from "../rows/rows.ts";
+import { checkSampleRows, type Rows } from "../rows/rows.ts";
 import { describeIndices, INDEX_FILES, type KernelIndices, writeIndices } from "./index_files.ts";
 import {
   checkFinite,
@@ -261,7 +261,7 @@ export class KernelWriter {
  * wrote, and the next call resumes there.
  *
  * @param rows rows in blocks of the size of the store's tiles, as the columns
- * @throws {RangeError} if the tiles are not the store's.
+ * @throws {TypeError} if one side is no rows, `RangeError` if the tiles are not the store's.
  */
 export async function storeGram(
   writer: KernelWriter,
@@ -270,7 +270,8 @@ export async function storeGram(
   options: CallOptions = {},
 ): Promise<void> {
   const report = interruptWith("store a kernel", options);
-  for (const side of [rows, columns]) checkRows("store a kernel", side);
+  checkSampleRows("store a kernel", rows);
+  checkSampleRows("store a kernel", columns);
   const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
   const needed = writer.shape.map((count, axis) =>
     `${count} in ${Math.min(count, writer.tileShape[axis])}s`

@@ -11,7 +11,7 @@ import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts
 import { type Layers, operations } from "../network/definition.ts";
 import { planElementwiseLaunch } from "../operations/elementwise.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
-import type { LayerShape, Network } from "../network/network.ts";
+import type { DeviceNetwork, LayerShape } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
 import { toImages } from "../network/inference.ts";
@@ -64,7 +64,7 @@ const TENSOR_BYTES = 64 * 2 ** 20;
  */
 export async function trainEnsemble(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   subsets: readonly ArrayLike<number>[],
   options: EnsembleOptions = {},
@@ -118,7 +118,7 @@ class Models {
 
   constructor(
     private readonly tensorflow: Tensorflow,
-    private readonly network: Network,
+    private readonly network: DeviceNetwork,
     data: Dataset,
     subsets: readonly ArrayLike<number>[],
   ) {
@@ -265,7 +265,7 @@ function measureModel(layers: readonly DenseShape[], size: number): number {
   return 4 * Math.max(size * size, size * widest, ...weights);
 }
 
-function checkLayer({ definition }: Network, layer: LayerShape): DenseShape {
+function checkLayer({ definition }: DeviceNetwork, layer: LayerShape): DenseShape {
   if (layer.kind === "dense") return layer;
   throw new TypeError(
     `Cannot train many of ${definition.name} together: got ${layer.kind} '${layer.name}', need dense layers`,

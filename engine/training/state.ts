@@ -15,7 +15,7 @@ import {
 } from "../formats/safetensors.ts";
 import { FileError } from "../errors.ts";
 import { ForgettingCounter } from "./forgetting.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { Weights } from "../network/parameters.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
@@ -127,7 +127,7 @@ export class Course implements Disposable {
    */
   constructor(
     private readonly tensorflow: Tensorflow,
-    private readonly network: Network,
+    private readonly network: DeviceNetwork,
     { count, seed, settings, state }: {
       readonly count: number;
       readonly seed: number;

@@ -7,6 +7,7 @@ import { DataError, LayerError } from "../../../engine/errors.ts";
 import * as definition from "../../../engine/network/definition.ts";
 import type { Layers, NetworkDefinition } from "../../../engine/network/definition.ts";
 import { createResnet, lenet5 } from "../../../engine/network/models.ts";
+import { DeviceNetwork } from "../../../engine/network/network.ts";
 import type { ParameterSource } from "../../../engine/network/parameters.ts";
 import { testEngine } from "../open_engine.ts";
 
@@ -644,6 +645,7 @@ testEngine(
           (passes++ === 0 ? dense.forward as typeof second : second)(layers, x)
         ),
       );
+      assert(network instanceof DeviceNetwork);
       assert.throws(() => tf.tidy(() => network.logits(images)), { message });
     }
     images.dispose();
