@@ -68,6 +68,7 @@ export {
   loadWeights,
   type SaveOptions,
   saveWeights,
+  type WeightTensor,
 } from "./engine/formats/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
@@ -94,11 +95,14 @@ export {
 } from "./engine/store/store_writer.ts";
 
 export {
+  type Activations,
   add,
   averagePool,
   type BatchNormOptions,
   type ConvolutionOptions,
   type DenseOptions,
+  type FeatureMaps,
+  type Features,
   flatten,
   gelu,
   globalAverage,
@@ -121,7 +125,7 @@ export {
   resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
-export type { LayerShape, LayerSignals, Network } from "./engine/network/network.ts";
+export type { LayerShape, Network } from "./engine/network/network.ts";
 export type {
   Initialisation,
   LoadingNotes,

@@ -20,6 +20,7 @@ import {
   type Weights,
 } from "./parameters.ts";
 import { type Hook, type Modules, Pass, type PassOptions } from "./pass.ts";
+import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
@@ -303,7 +304,7 @@ export class DeviceNetwork implements Network {
     try {
       // once is enough: passes ask for the same layers
       const layers = action === "build" ? refuseUnknown(pass) : pass;
-      return this.definition.forward(layers, images);
+      return this.definition.forward(layers, toActivations(images));
     } catch (error) {
       if (error instanceof LayerError) throw error;
       maker?.finish("failure");

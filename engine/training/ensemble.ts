@@ -10,6 +10,7 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } fr
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "../network/definition.ts";
 import { planElementwiseLaunch } from "../operations/elementwise.ts";
+import { toActivations, toTensor } from "../operations/features.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
 import type { DeviceNetwork, LayerShape } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
@@ -238,12 +239,12 @@ class Models {
     const layers: Layers = {
       ...operations,
       classes: this.network.classes,
-      dense: (name, x) => dense(name, x, outputs.get(name)!),
+      dense: (name, x) => toActivations(dense(name, toTensor(x), outputs.get(name)!)),
       convolution: refuse("a convolution"),
       batchNorm: refuse("a batch norm"),
       dropout: refuse("dropout"),
     };
-    return this.network.definition.forward(layers, this.#images);
+    return toTensor(this.network.definition.forward(layers, toActivations(this.#images)));
   }
 }
 

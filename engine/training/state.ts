@@ -11,7 +11,7 @@ import {
   decodeMetadata,
   decodeSafetensors,
   encodeSafetensors,
-  type Tensor,
+  type WeightTensor,
 } from "../formats/safetensors.ts";
 import { FileError } from "../errors.ts";
 import { ForgettingCounter } from "./forgetting.ts";
@@ -50,7 +50,7 @@ export interface TrainingState {
    * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
    * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
    */
-  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly tensors: ReadonlyMap<string, WeightTensor>;
 }
 
 const GENERATOR_NAMES = ["order", "augmentation", "dropout"] as const;
@@ -193,7 +193,7 @@ export class Course implements Disposable {
     );
     const { events, right, everRight } = this.forgetting.counts;
     const shape = [this.difficulty.length];
-    const { epoch, accuracy, weights = new Map<string, Tensor>() } = this.best ?? {};
+    const { epoch, accuracy, weights = new Map<string, WeightTensor>() } = this.best ?? {};
     return {
       settings: { ...this.#settings },
       epochs: [...this.epochs],
@@ -203,7 +203,7 @@ export class Course implements Disposable {
         augmentation: [...this.generators.augmentation.getState()],
         dropout: [...this.generators.dropout.getState()],
       },
-      tensors: new Map<string, Tensor>([
+      tensors: new Map<string, WeightTensor>([
         ...parameters,
         ...[...weights].map(([name, tensor]) => [`best.${name}`, tensor] as const),
         ["difficulty", { shape, data: this.difficulty.slice() }],
@@ -258,7 +258,7 @@ export class Course implements Disposable {
 }
 
 /** Tensors whose names begin with a prefix, without it. */
-function takeNamed(tensors: ReadonlyMap<string, Tensor>, prefix: string): Weights {
+function takeNamed(tensors: ReadonlyMap<string, WeightTensor>, prefix: string): Weights {
   const named = [...tensors].filter(([name]) => name.startsWith(prefix));
   return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }

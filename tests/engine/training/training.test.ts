@@ -7,6 +7,7 @@ import type { NetworkDefinition } from "../../../engine/network/definition.ts";
 import { flatten, globalAverage, relu } from "../../../engine/network/definition.ts";
 import { DeviceNetwork } from "../../../engine/network/network.ts";
 import type { Weights } from "../../../engine/network/parameters.ts";
+import { toTensor } from "../../../engine/operations/features.ts";
 import type { TrainingOptions } from "../../../engine/training/options.ts";
 import { computeLogits } from "../../../engine/reference/network.ts";
 import { assertClose, dotBound } from "../../../engine/reference/numbers.ts";
@@ -353,7 +354,7 @@ testEngine(
       forward(layers, images) {
         const x = flatten(images);
         const y = isDropping ? layers.dropout(x, share) : x;
-        if (isDropping && images.shape[0] === 8) seen = tf.keep(tf.clone(y));
+        if (isDropping && images.shape[0] === 8) seen = tf.keep(tf.clone(toTensor(y)));
         return layers.dense("fc", y, layers.classes);
       },
     });
