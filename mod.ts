@@ -33,29 +33,12 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
-export {
-  explainWrite,
-  readText,
-  removeIfThere,
-  removePartials,
-  writeWhole,
-} from "./engine/files/file.ts";
-export {
-  describeDifference,
-  LOCK_FILE,
-  refuseOther,
-  refuseOtherFiles,
-} from "./engine/files/folder.ts";
-export { Lease } from "./engine/files/lease.ts";
-export { readJson } from "./engine/formats/json.ts";
-export { describeName, describeValue } from "./engine/options.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type FetchOptions, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
 export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
-export { countShare } from "./engine/data/share.ts";
 export { readLabels } from "./engine/data/labels.ts";
 export { hasSplit, loadDataset } from "./engine/data/named.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
@@ -73,8 +56,6 @@ export {
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
-export { prepareDrivers } from "./engine/gpu/drivers.ts";
-export { findCacheFailure } from "./engine/gpu/memory.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { CallOptions, OnProgress } from "./engine/gpu/pace.ts";
 export type { KernelTimes, VectorTimes, VectorWidth } from "./engine/gpu/vectors.ts";
@@ -88,6 +69,7 @@ export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
 export type { KernelKind, Rows } from "./engine/rows/rows.ts";
 export { KernelStore, type Symmetry } from "./engine/store/store.ts";
 export {
+  type HeldStore,
   KernelWriter,
   type OpenOptions,
   storeGram,

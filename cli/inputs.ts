@@ -6,7 +6,6 @@
 import { z } from "npm:zod@4.6.7";
 import {
   type Dataset,
-  describeValue,
   type Engine,
   FileError,
   hashDataset,
@@ -20,6 +19,7 @@ import {
   type SketchError,
   type Split,
 } from "../mod.ts";
+import { describeValue } from "../engine/options.ts";
 import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
 import { identifyModel, loadNetwork as readNetwork } from "./model.ts";

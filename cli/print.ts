@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { explainWrite } from "../mod.ts";
+import { explainWrite } from "../engine/files/file.ts";
 
 /**
  * Prints lines; a reader that has closed its end, as `head` does, needs no more of them.

@@ -8,8 +8,8 @@ import {
   type Engine,
   hashDataset,
   hashWeights,
+  type HeldStore,
   KernelWriter,
-  type Lease,
   type Network,
   type SketchError,
   storeGram,
@@ -90,7 +90,7 @@ export function addGram(program: Command): void {
 }
 
 /** Runs a job with a store's folder, which nobody else writes to meanwhile. */
-async function holdStore<T>(out: string, job: (lease: Lease) => Promise<T>): Promise<T> {
+async function holdStore<T>(out: string, job: (lease: HeldStore) => Promise<T>): Promise<T> {
   using lease = await KernelWriter.hold(out);
   using _listening = onInterrupt(() => lease.release());
   return await job(lease);
@@ -228,7 +228,7 @@ async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
   return { variant: rows.gramVariant };
 }
 
-async function writeStore(lease: Lease, version: string, job: Job): Promise<Written> {
+async function writeStore(lease: HeldStore, version: string, job: Job): Promise<Written> {
   const { engine, network, left, right, shape, settings, choice, sketch } = job;
   const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { countShare } from "../data/share.ts";
+import { countShare } from "../share.ts";
 import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceNetwork } from "../network/network.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 import { findBadLabel } from "../data/label_check.ts";
-import { countShare } from "../data/share.ts";
+import { countShare } from "../share.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";

@@ -6,7 +6,7 @@ import { drawDigits } from "../../engine/data/digits.ts";
 import { readFolder } from "../../engine/data/folder.ts";
 import { readMnist } from "../../engine/data/mnist.ts";
 import { hasSplit, loadDataset } from "../../engine/data/named.ts";
-import { countShare } from "../../engine/data/share.ts";
+import { countShare } from "../../engine/share.ts";
 import { openEngine } from "../../engine/engine.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
