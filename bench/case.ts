@@ -12,6 +12,7 @@ import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
 import { PackedRows } from "../engine/rows/rows.ts";
 import { chooseVariant } from "../engine/kernel/tuning.ts";
 import { lenet5 } from "../engine/network/models.ts";
+import { checkNetwork } from "../engine/network/network.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Stopwatch } from "./measure.ts";
 import type { Result } from "./report.ts";
@@ -120,6 +121,7 @@ export function layOutPlain(length: number): RowLayout {
 /** The row of LeNet-5. */
 export function layOutLenet5(engine: Engine): RowLayout {
   using network = engine.network(lenet5, { seed: 0, classes: 10 });
+  checkNetwork(network);
   return layOutRow(network.layers);
 }
 

@@ -13,11 +13,7 @@ import { planChunkRows } from "./rows/blocks.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
 import { KERNEL_KINDS, type KernelKind, type Rows } from "./rows/rows.ts";
-import {
-  measureSketchError,
-  type SketchError,
-  type SketchErrorRequest,
-} from "./kernel/sketch_error.ts";
+import { measureSketchError, type SketchError, type SketchRequest } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
 import type { VectorTimes } from "./gpu/vectors.ts";
@@ -69,11 +65,6 @@ export interface ProjectOptions extends CallOptions {
   readonly convolutions?: ConvolutionForm;
 }
 
-/** What sketched kernel is to be measured; `kind` as of `project`, `others` where the kernel's columns are of another data set. */
-export type SketchRequest =
-  & Omit<SketchErrorRequest, "kind" | keyof EngineOptions>
-  & Partial<Pick<SketchErrorRequest, "kind">>;
-
 /** How to open an engine. */
 export interface EngineOptions {
   /**
@@ -108,7 +99,7 @@ const SKETCH_REQUEST: OptionNames<SketchRequest> = {
   ...CALL_OPTIONS,
 };
 
-const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> = {
+const ESTIMATE_REQUEST: OptionNames<EstimateRequest> = {
   count: true,
   others: true,
   layers: true,
@@ -124,8 +115,8 @@ const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", seeds: "kind" } }
 let createEngine: (gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) => Engine;
 
 /**
- * An open adapter, as `openEngine` gives it. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever computation is asked of
- * them, and only say what they were.
+ * An open adapter, as `openEngine` gives it. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever
+ * computation is asked of them, and only say what they were.
  */
 export class Engine {
   readonly #gpu: Gpu;
@@ -133,6 +124,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #gramVariants = new Set<string>();
 
+  /** @ignore */
   private constructor(gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) {
     this.#gpu = gpu;
     this.#tensorflow = tensorflow;
@@ -271,17 +263,12 @@ export class Engine {
   async measureSketch(
     network: Network,
     data: Dataset,
-    sketchRequest: SketchRequest,
+    request: SketchRequest,
   ): Promise<SketchError> {
     this.#check(network);
     checkFit(network, data);
-    checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
-    const { kind = "lpntk", ...request } = sketchRequest;
-    return await measureSketchError(this.#tensorflow, network, data, {
-      ...request,
-      ...this.#options,
-      kind,
-    });
+    checkKeys("measure a sketch", request, SKETCH_REQUEST, PROJECT_SPELLINGS);
+    return await measureSketchError(this.#tensorflow, network, data, request, this.#options);
   }
 
   /**
@@ -305,13 +292,10 @@ export class Engine {
    *
    * @throws {RangeError} if the engine's memory budget is too small; the message says what is needed.
    */
-  async estimate(
-    network: Network,
-    request: Omit<EstimateRequest, keyof EngineOptions>,
-  ): Promise<Estimate> {
+  async estimate(network: Network, request: EstimateRequest): Promise<Estimate> {
     this.#check(network);
     checkKeys("estimate a job", request, ESTIMATE_REQUEST);
-    return await estimateJob(this.#gpu, network, { ...request, ...this.#options });
+    return await estimateJob(this.#gpu, network, request, this.#options);
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -320,6 +304,7 @@ export class Engine {
     this.#gpu.dispose();
   }
 
+  /** Frees the device at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -11,12 +11,17 @@ import { checkRows, type PackedRows, type RowBlock, type Rows } from "../rows/ro
 
 /** A rectangle of a kernel matrix on the host. */
 export interface Tile {
+  /** The matrix's row at its top. */
   readonly firstRow: number;
+  /** The matrix's column at its left. */
   readonly firstColumn: number;
+  /** Rows of the tile. */
   readonly rowCount: number;
+  /** Columns of the tile. */
   readonly columnCount: number;
   /** `[rowCount, columnCount]`, row-major with `stride` numbers from row to row; what `computeTiles` yields is overwritten by the tile after the next. */
   readonly values: Float32Array | Float64Array;
+  /** Numbers from the beginning of a row in `values` to that of the next, at least `columnCount`. */
   readonly stride: number;
   /** Whether the tile also stands for its transpose on the other side of the diagonal, which no other tile holds. */
   readonly mirrored: boolean;

@@ -47,6 +47,9 @@ export interface ProjectionOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** What a job may hold of memory. */
+export type Budget = Pick<ProjectionOptions, "memoryBytes" | "heldBytes">;
+
 /**
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer; normalised
  * rows take the passes twice, since a row is linear in its cotangent and its length is known only after the first.

@@ -22,7 +22,7 @@ export interface Tuning {
   /** N and K of the product that was timed. */
   readonly size: readonly [rows: number, length: number];
   /** In GB/s, how fast packed rows are read where they may stand. */
-  readonly bandwidths: Readonly<Partial<Record<Operands, number>>>;
+  readonly bandwidths: Readonly<Partial<Record<"buffer" | "texture", number>>>;
 }
 
 /**

@@ -111,6 +111,7 @@ export interface Layers extends Operations {
  * ```
  */
 export interface NetworkDefinition {
+  /** Name of the network, as errors and records of results have it. */
   readonly name: string;
   /**
    * Images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same layers

@@ -48,6 +48,7 @@ export const lenetLarge: NetworkDefinition = {
 
 /** Sizes of a residual network; loaded weights say the widths themselves. */
 export interface ResnetOptions {
+  /** Name of the network, as errors and records of results have it. */
   readonly name: string;
   /** Channels of a new network's stages; every stage but the first halves height and width. */
   readonly widths: readonly number[];

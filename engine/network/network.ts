@@ -10,7 +10,7 @@ import { refuseUnknown } from "../operations/arguments.ts";
 import { describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import { checkDefinition, checkLogits } from "./definition_check.ts";
-import type { Layer, LayerShape, Norm } from "./layer.ts";
+import type { Layer, LayerDescription, LayerShape, Norm } from "./layer.ts";
 import {
   type LoadingNotes,
   openSource,
@@ -24,7 +24,7 @@ import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
-export type { LayerShape } from "./layer.ts";
+export type { LayerDescription, LayerShape } from "./layer.ts";
 
 /** What one layer saw in a batched backward pass. */
 export interface LayerSignals {
@@ -56,13 +56,13 @@ export interface Network extends Disposable {
    *
    * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
    */
-  readonly layers: LayerShape[];
+  readonly layers: readonly LayerDescription[];
   /**
    * The layers of these names, or all, in the order in which images pass them.
    *
    * @throws {RangeError} if there is no layer of a name, or no name at all.
    */
-  select(names: readonly string[] | undefined): LayerShape[];
+  select(names: readonly string[] | undefined): readonly LayerDescription[];
   /** Reads the parameters back by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   weights(): Promise<Weights>;
   /** Frees the parameters; a second time does nothing. */

@@ -23,13 +23,15 @@ export type ParameterSource = Weights | NewParameters;
 
 /** How to draw the parameters of a new network. */
 export interface NewParameters {
+  /** Integer from 0 to 2^32 - 1 that they are drawn by. */
   readonly seed: number;
+  /** Number of logits. */
   readonly classes: number;
   /** Default `uniform`. */
   readonly initialisation?: Initialisation;
 }
 
-const INITIALISATIONS = ["uniform", "lecun"] as const;
+const INITIALISATIONS: readonly Initialisation[] = ["uniform", "lecun"];
 
 const NEW_PARAMETERS: OptionNames<NewParameters> = {
   seed: true,
@@ -72,7 +74,7 @@ export interface ParameterMaker {
  * How new parameters are drawn: `uniform` within 1/sqrt(fan in), PyTorch's default; or `lecun`, weights from N(0, 1/fan in) and biases of 0
  * (LeCun et al., 1998; theorem 1).
  */
-export type Initialisation = typeof INITIALISATIONS[number];
+export type Initialisation = "uniform" | "lecun";
 
 /**
  * What makes the parameters of a network, and its number of classes where the weights do not say it.

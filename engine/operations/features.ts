@@ -14,7 +14,7 @@ declare const OPAQUE: unique symbol;
 export interface Activations {
   /** Samples of the batch first. */
   readonly shape: readonly number[];
-  /** Sets them apart from whatever else has a shape. */
+  /** @ignore Sets them apart from whatever else has a shape. */
   readonly [OPAQUE]: true;
 }
 

@@ -53,14 +53,14 @@ export interface BoundSlice extends RowSlice {
 /** What a kernel binds: some rows, and some numbers of them. */
 export type Place = readonly [block: RowBlock, slice: BoundSlice];
 
-/** The kernels that rows can be projected for. */
-export const KERNEL_KINDS = ["lpntk", "pntk", "entk"] as const;
-
 /**
  * Which kernel rows are projected for, and so which combination of a sample's logits is differentiated: `lpntk` `s(y) / sqrt(C)` (equation
  * 2), `pntk` `1 / sqrt(C)`. `entk` gives C rows a sample, one for each of its logits alone.
  */
-export type KernelKind = typeof KERNEL_KINDS[number];
+export type KernelKind = "lpntk" | "pntk" | "entk";
+
+/** Every {@linkcode KernelKind}. */
+export const KERNEL_KINDS: readonly KernelKind[] = ["lpntk", "pntk", "entk"];
 
 /** What rows are the projections of: products of rows of two kinds are entries of no kernel. */
 export interface Projection {

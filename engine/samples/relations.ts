@@ -45,13 +45,17 @@ const RELATION_OPTIONS: OptionNames<RelationOptions> = {
 
 /** One sample's relation to another. */
 export interface Partner {
+  /** The other sample, from 0. */
   readonly sample: number;
+  /** How the two relate. */
   readonly relation: Relation;
+  /** Their `kappa`. */
   readonly similarity: number;
 }
 
 /** Relations of a whole data set. */
 export interface Relations {
+  /** Of all pairs. */
   readonly counts: RelationCounts;
   /** Of `options.sample` to every other sample, the most similar first; empty when none was asked for. */
   readonly partners: readonly Partner[];

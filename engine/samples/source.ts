@@ -15,6 +15,10 @@ import { KernelStore } from "../store/store.ts";
 /** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
 export class KernelMatrix {
   /**
+   * Checks the matrix, and borrows it.
+   *
+   * @param values `[size, size]`, row-major
+   * @param size number of samples
    * @throws {TypeError} if the array is of another type.
    * @throws {DataError} if the array is not a symmetric matrix, or its diagonal is negative somewhere; the message names the entry.
    * @throws {NonFiniteError} if a number is not finite.

@@ -45,6 +45,7 @@ export interface HeldStore extends Disposable {
 export interface StoreSettings {
   /** Rows and columns of the kernel. */
   readonly shape: Extent;
+  /** Which half is stored; `none` of a kernel between two sets of samples. */
   readonly symmetry: Symmetry;
   /** Most rows and columns of a chunk, a multiple of 64. */
   readonly chunkRows: number;
@@ -256,6 +257,7 @@ export class KernelWriter {
     this.lease.release();
   }
 
+  /** Unlocks the store at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }

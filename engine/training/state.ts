@@ -23,6 +23,7 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 export interface EpochMetrics {
   /** From 1. */
   readonly epoch: number;
+  /** Learning rate of its steps. */
   readonly learningRate: number;
   /** Mean cross-entropy over the epoch's own forward passes, in nats. */
   readonly trainLoss: number;
@@ -39,13 +40,14 @@ export type StateSettings = Readonly<Record<string, number | string | boolean | 
 
 /** All that training needs to go on after an epoch, to the same bits as though it had never stopped. */
 export interface TrainingState {
+  /** What was asked for, and of which samples. */
   readonly settings: StateSettings;
   /** Epochs that are done. */
   readonly epochs: readonly EpochMetrics[];
   /** The epoch that did best on the validation set so far; without one the last, once it is done. */
   readonly best: { readonly epoch: number; readonly accuracy: number } | null;
   /** Words of each random generator. */
-  readonly generators: Readonly<Record<GeneratorName, readonly number[]>>;
+  readonly generators: Readonly<Record<"order" | "augmentation" | "dropout", readonly number[]>>;
   /**
    * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
    * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.

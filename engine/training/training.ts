@@ -23,9 +23,11 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 
 /** What training found. */
 export interface TrainingResult {
+  /** Every epoch, those of the state that was resumed among them. */
   readonly epochs: readonly EpochMetrics[];
   /** Epoch whose weights were kept. */
   readonly bestEpoch: number;
+  /** Weights of that epoch, in PyTorch's layout. */
   readonly weights: Weights;
   /** Learning difficulty: each sample's cross-entropy summed over the epochs (section 3.2), `[N]` f32, in nats. */
   readonly difficulty: Float32Array<ArrayBuffer>;

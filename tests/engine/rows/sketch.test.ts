@@ -7,7 +7,7 @@ import { countProducts, type Sketch } from "../../../engine/rows/layout.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
 import { PackedRows } from "../../../engine/rows/rows.ts";
 import { drawFilters, planSketch } from "../../../engine/rows/sketch.ts";
-import type { Network } from "../../../engine/network/network.ts";
+import { DeviceNetwork, type Network } from "../../../engine/network/network.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import { contractJacobian, lpntk, signedCotangents } from "../../../engine/reference/kernels.ts";
 import { gramRows } from "../../../engine/reference/gram.ts";
@@ -67,6 +67,7 @@ for (
       const sketch = { dimension, seed: 9 };
       using rows = await engine.project(network, data, { layers: [layer], sketch });
       assert.equal(rows.length, dimension);
+      assert(network instanceof DeviceNetwork);
       const shape = network.layers.find(({ name }) => name === layer)!;
       const [{ inputs, deltas }] = drawFilters(planSketch([shape], sketch));
       const jacobian = computeJacobian(tiny.twin, weights, toNumbers(data));
