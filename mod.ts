@@ -14,13 +14,7 @@
  *
  * @module
  */
-export {
-  Engine,
-  type EngineOptions,
-  openEngine,
-  type ProjectOptions,
-  type SketchRequest,
-} from "./engine/engine.ts";
+export { Engine, type EngineOptions, openEngine, type ProjectOptions } from "./engine/engine.ts";
 export * from "./engine/errors.ts";
 
 export {
@@ -33,34 +27,25 @@ export {
   takeFirst,
   takeSamples,
 } from "./engine/data/dataset.ts";
-export {
-  explainWrite,
-  readText,
-  removeIfThere,
-  removePartials,
-  writeWhole,
-} from "./engine/files/file.ts";
-export {
-  describeDifference,
-  LOCK_FILE,
-  refuseOther,
-  refuseOtherFiles,
-} from "./engine/files/folder.ts";
-export { Lease } from "./engine/files/lease.ts";
-export { readJson } from "./engine/formats/json.ts";
-export { describeName, describeValue } from "./engine/options.ts";
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type FetchOptions, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
 export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
-export { countShare } from "./engine/data/share.ts";
 export { readLabels } from "./engine/data/labels.ts";
 export { hasSplit, loadDataset } from "./engine/data/named.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
 export { hashArray, hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
-export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from "./engine/formats/npy.ts";
+export {
+  decodeNpy,
+  encodeNpy,
+  type NpyArray,
+  type NpyData,
+  type NpyDtype,
+  readNpy,
+  writeNpy,
+} from "./engine/formats/npy.ts";
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -68,25 +53,35 @@ export {
   loadWeights,
   type SaveOptions,
   saveWeights,
+  type WeightTensor,
 } from "./engine/formats/safetensors.ts";
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
-export { prepareDrivers } from "./engine/gpu/drivers.ts";
-export { findCacheFailure } from "./engine/gpu/memory.ts";
-export { computeGram } from "./engine/kernel/gram.ts";
+export { computeGram, type Tile } from "./engine/kernel/gram.ts";
 export type { CallOptions, OnProgress } from "./engine/gpu/pace.ts";
 export type { KernelTimes, VectorTimes, VectorWidth } from "./engine/gpu/vectors.ts";
 export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
-export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";
-export type { SketchError } from "./engine/kernel/sketch_error.ts";
+export type {
+  ConvolutionForm,
+  FactoredSegment,
+  PlainSegment,
+  RowLayout,
+  Segment,
+  SegmentOwner,
+  Sketch,
+} from "./engine/rows/layout.ts";
+export type { SketchError, SketchRequest } from "./engine/kernel/sketch_error.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
-export type { RowPlan } from "./engine/rows/plan.ts";
+export type { Residence, RowPlan } from "./engine/rows/plan.ts";
 export type { Tuning } from "./engine/kernel/tuning.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
-export type { KernelKind, Rows } from "./engine/rows/rows.ts";
+export type { KernelKind, Projection, Rows } from "./engine/rows/rows.ts";
+export type { Extent } from "./engine/formats/zarr.ts";
+export type { KernelIndices } from "./engine/store/index_files.ts";
 export { KernelStore, type Symmetry } from "./engine/store/store.ts";
 export {
+  type HeldStore,
   KernelWriter,
   type OpenOptions,
   storeGram,
@@ -94,11 +89,14 @@ export {
 } from "./engine/store/store_writer.ts";
 
 export {
+  type Activations,
   add,
   averagePool,
   type BatchNormOptions,
   type ConvolutionOptions,
   type DenseOptions,
+  type FeatureMaps,
+  type Features,
   flatten,
   gelu,
   globalAverage,
@@ -121,7 +119,7 @@ export {
   resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
-export type { LayerShape, LayerSignals, Network } from "./engine/network/network.ts";
+export type { LayerDescription, Network } from "./engine/network/network.ts";
 export type {
   Initialisation,
   LoadingNotes,
@@ -134,6 +132,7 @@ export {
   decodeTrainingState,
   encodeTrainingState,
   type EpochMetrics,
+  type StateSettings,
   type TrainingState,
 } from "./engine/training/state.ts";
 export type { Schedule, TrainingOptions } from "./engine/training/options.ts";

@@ -9,9 +9,10 @@ import type { Gpu } from "../engine/gpu/device.ts";
 import type { Operands } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
-import { Rows } from "../engine/rows/rows.ts";
+import { PackedRows } from "../engine/rows/rows.ts";
 import { chooseVariant } from "../engine/kernel/tuning.ts";
 import { lenet5 } from "../engine/network/models.ts";
+import { checkNetwork } from "../engine/network/network.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Stopwatch } from "./measure.ts";
 import type { Result } from "./report.ts";
@@ -87,9 +88,9 @@ export function packPanels(rows: Floats, length: number): Floats {
 }
 
 /** Uploads rows `[count, length]` of one slice into the storage that the engine chooses on this adapter; the caller disposes them. */
-export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<Rows> {
+export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<PackedRows> {
   const variant = await chooseVariant(gpu, layout);
-  const rows = new Rows(gpu, layout, values.length / layout.length, { variant });
+  const rows = new PackedRows(gpu, layout, values.length / layout.length, { variant });
   for (const block of rows.blocks) {
     const { firstRow, rowCount, panelCount } = block;
     const first = firstRow * layout.length;
@@ -120,6 +121,7 @@ export function layOutPlain(length: number): RowLayout {
 /** Layout of LeNet-5's rows. */
 export function layOutLenet5(engine: Engine): RowLayout {
   using network = engine.network(lenet5, { seed: 0, classes: 10 });
+  checkNetwork(network);
   return layOutRow(network.layers);
 }
 

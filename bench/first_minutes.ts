@@ -15,7 +15,7 @@ import { computeGram, TileSweep } from "../engine/kernel/gram.ts";
 import { lenet5, lenetLarge, mlp } from "../engine/network/models.ts";
 import { countFlops } from "../engine/rows/blocks.ts";
 import type { RowLayout } from "../engine/rows/layout.ts";
-import { Rows } from "../engine/rows/rows.ts";
+import { PackedRows } from "../engine/rows/rows.ts";
 import { canRun, VARIANTS } from "../engine/rows/variants.ts";
 import { clusterSamples } from "../engine/samples/fpc.ts";
 import { findNearest } from "../engine/samples/nearest.ts";
@@ -130,7 +130,7 @@ async function measureTiles(stopwatch: Stopwatch, tiles: Sizes["tiles"]): Promis
     for (const variant of VARIANTS.filter((variant) => canRun(gpu, variant, layout))) {
       const found = { rows: count, row: name, variant: variant.name };
       try {
-        using rows = new Rows(gpu, layout, count, { variant });
+        using rows = new PackedRows(gpu, layout, count, { variant });
         using sweep = new TileSweep(rows, rows);
         const commands = gpu.record();
         const ms = await time(stopwatch, (repetitions) => {
@@ -149,7 +149,7 @@ async function measureTiles(stopwatch: Stopwatch, tiles: Sizes["tiles"]): Promis
 async function measureSteps(stopwatch: Stopwatch, steps: Sizes["steps"]): Promise<void> {
   const { gpu } = stopwatch;
   for (const [count, length] of steps) {
-    using rows = new Rows(gpu, layOutPlain(length), count);
+    using rows = new PackedRows(gpu, layOutPlain(length), count);
     using scratch = new Scratch(gpu);
     const [slice] = rows.slices;
     const state = {

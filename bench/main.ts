@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Engine } from "../engine/engine.ts";
+import { bindEngine } from "../engine/engine.ts";
 import { type AdapterDescription, Gpu } from "../engine/gpu/device.ts";
 import { chooseStaged } from "../engine/kernel/staged_operands.ts";
 import { Tensorflow } from "../engine/operations/tensorflow.ts";
@@ -60,7 +60,7 @@ export async function runBenches(
 ): Promise<void> {
   const gpu = await use(Gpu.open, ({ adapter }) => adapter);
   await chooseStaged(gpu);
-  using engine = new Engine(gpu, await Tensorflow.bind(gpu));
+  using engine = await bindEngine(gpu);
   const notes = new Set<string>();
   const bench: Bench = {
     gpu,

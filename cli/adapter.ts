@@ -9,8 +9,8 @@ import {
   type EngineOptions,
   NoAdapterError,
   openEngine,
-  prepareDrivers,
 } from "../mod.ts";
+import { prepareDrivers } from "../engine/gpu/drivers.ts";
 import { say } from "./print.ts";
 
 /** An adapter, as the records of results name it. */

@@ -11,11 +11,11 @@ import {
   KernelMatrix,
   KernelStore,
   type NpyArray,
-  readJson,
   readLabels,
   readNpy,
   type StoredKernel,
 } from "../mod.ts";
+import { readJson } from "../engine/formats/json.ts";
 import { parseChoice, type SampleChoice } from "./samples.ts";
 
 /** Whether a path names a kernel in chunks (a `.zarr` folder), not one in a single file. */

@@ -5,17 +5,9 @@
  */
 import { resolve } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
-import {
-  type Dataset,
-  describeDifference,
-  type Engine,
-  FileError,
-  hashDataset,
-  NonFiniteError,
-  removeIfThere,
-  removePartials,
-  writeWhole,
-} from "../mod.ts";
+import { type Dataset, type Engine, FileError, hashDataset, NonFiniteError } from "../mod.ts";
+import { removeIfThere, removePartials, writeWhole } from "../engine/files/file.ts";
+import { describeDifference } from "../engine/files/folder.ts";
 import { encodeJson, readJson } from "./experiments/json.ts";
 import { identifyModel } from "./model.ts";
 import { CHECKPOINT, type OutputFolder, RUN_FILE, type RunSettings } from "./output.ts";

@@ -6,7 +6,6 @@
 import { z } from "npm:zod@4.6.7";
 import {
   type Dataset,
-  describeValue,
   type Engine,
   FileError,
   hashDataset,
@@ -20,6 +19,7 @@ import {
   type SketchError,
   type Split,
 } from "../mod.ts";
+import { describeValue } from "../engine/options.ts";
 import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
 import { identifyModel, loadNetwork as readNetwork } from "./model.ts";
@@ -195,7 +195,7 @@ export async function withSource<T>(
   using rows = await project(engine, network, samples.data, how);
   noteEmptyClasses(samples.data);
   const adapter = engine.adapter.name;
-  const origin = { adapter, variant: rows.variant.name, layers, sketch: error };
+  const origin = { adapter, variant: rows.gramVariant, layers, sketch: error };
   return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
 }
 

@@ -4,7 +4,9 @@
  * @module
  */
 import { basename, dirname } from "node:path";
-import { explainWrite, FileError, Lease, writeNpy, writeWhole } from "../mod.ts";
+import { FileError, writeNpy } from "../mod.ts";
+import { explainWrite, writeWhole } from "../engine/files/file.ts";
+import { Lease } from "../engine/files/lease.ts";
 import { CHOICE, nameFilesBeside } from "./arrays.ts";
 import { onInterrupt } from "./interruption.ts";
 import type { SampleChoice } from "./samples.ts";

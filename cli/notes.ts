@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Dataset, findCacheFailure, findEmptyClasses } from "../mod.ts";
+import { type Dataset, findEmptyClasses } from "../mod.ts";
+import { findCacheFailure } from "../engine/gpu/memory.ts";
 import { say } from "./print.ts";
 
 /** Most classes that are named; the rest is counted. */

@@ -4,20 +4,10 @@
  * @module
  */
 import { findUsedAdapter } from "./adapter.ts";
-import {
-  explainWrite,
-  FileError,
-  Lease,
-  LOCK_FILE,
-  type NpyArray,
-  refuseOther,
-  refuseOtherFiles,
-  removeIfThere,
-  saveWeights,
-  type Weights,
-  writeNpy,
-  writeWhole,
-} from "../mod.ts";
+import { FileError, type NpyArray, saveWeights, type Weights, writeNpy } from "../mod.ts";
+import { explainWrite, removeIfThere, writeWhole } from "../engine/files/file.ts";
+import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../engine/files/folder.ts";
+import { Lease } from "../engine/files/lease.ts";
 import { onInterrupt } from "./interruption.ts";
 import { isListOfNames, Staging } from "./staging.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { explainWrite } from "../mod.ts";
+import { explainWrite } from "../engine/files/file.ts";
 
 /**
  * Prints lines on standard output; it is no error if the reader has closed its end, as `head` does.

@@ -10,7 +10,6 @@ import { dirname } from "node:path";
 import { z } from "npm:zod@4.6.7";
 import {
   type Dataset,
-  describeName,
   drawStratified,
   hashDataset,
   hashIntegers,
@@ -18,11 +17,12 @@ import {
   indexSample,
   loadDataset,
   loadMetadata,
-  readJson,
   type Split,
   takeFirst,
   takeSamples,
 } from "../mod.ts";
+import { readJson } from "../engine/formats/json.ts";
+import { describeName } from "../engine/options.ts";
 import type { OutputFolder } from "./output.ts";
 import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { explainWrite, FileError, removeIfThere, writeWhole } from "../mod.ts";
+import { FileError } from "../mod.ts";
+import { explainWrite, removeIfThere, writeWhole } from "../engine/files/file.ts";
 
 /** Name of the file that lists what to move; it exists only once everything is written. */
 const MOVES_FILE = ".moves.json";

@@ -13,11 +13,7 @@ import { planChunkRows } from "./rows/blocks.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
 import { KERNEL_KINDS, type KernelKind, type Rows } from "./rows/rows.ts";
-import {
-  measureSketchError,
-  type SketchError,
-  type SketchErrorRequest,
-} from "./kernel/sketch_error.ts";
+import { measureSketchError, type SketchError, type SketchRequest } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./kernel/tuning.ts";
 import { measureBinding } from "./rows/variants.ts";
 import type { VectorTimes } from "./gpu/vectors.ts";
@@ -26,7 +22,7 @@ import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
 import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
-import { Network } from "./network/network.ts";
+import { checkNetwork, DeviceNetwork, type Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
 import { learnVectors } from "./kernel/vector_times.ts";
@@ -69,11 +65,6 @@ export interface ProjectOptions extends CallOptions {
   readonly convolutions?: ConvolutionForm;
 }
 
-/** What sketched kernel is to be measured; `kind` as of `project`, `others` where the kernel's columns are of another data set. */
-export type SketchRequest =
-  & Omit<SketchErrorRequest, "kind" | keyof EngineOptions>
-  & Partial<Pick<SketchErrorRequest, "kind">>;
-
 /** How to open an engine. */
 export interface EngineOptions {
   /**
@@ -108,7 +99,7 @@ const SKETCH_REQUEST: OptionNames<SketchRequest> = {
   ...CALL_OPTIONS,
 };
 
-const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> = {
+const ESTIMATE_REQUEST: OptionNames<EstimateRequest> = {
   count: true,
   others: true,
   layers: true,
@@ -120,19 +111,28 @@ const ESTIMATE_REQUEST: OptionNames<Omit<EstimateRequest, keyof EngineOptions>> 
 /** What `normalise` is called elsewhere, and `kind` before. */
 const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", seeds: "kind" } };
 
+/** Makes an engine of its parts, which the class alone may do. */
+let createEngine: (gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) => Engine;
+
 /**
- * An open adapter. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever computation is asked of
- * them, and only say what they were.
+ * An open adapter, as `openEngine` gives it. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever
+ * computation is asked of them, and only say what they were.
  */
 export class Engine {
   readonly #gpu: Gpu;
   readonly #tensorflow: Tensorflow;
+  readonly #options: EngineOptions;
   readonly #gramVariants = new Set<string>();
 
-  /** Use `openEngine`. */
-  constructor(gpu: Gpu, tensorflow: Tensorflow, private readonly options: EngineOptions = {}) {
+  /** @ignore */
+  private constructor(gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) {
     this.#gpu = gpu;
     this.#tensorflow = tensorflow;
+    this.#options = options;
+  }
+
+  static {
+    createEngine = (...parts) => new Engine(...parts);
   }
 
   /** The adapter as its driver names it. */
@@ -162,7 +162,7 @@ export class Engine {
     inputShape: readonly [number, number, number] = [28, 28, 1],
   ): Network {
     this.#gpu.check();
-    return new Network(this.#tensorflow, definition, inputShape, source);
+    return new DeviceNetwork(this.#tensorflow, definition, inputShape, source);
   }
 
   /** Trains a network in place. */
@@ -248,7 +248,7 @@ export class Engine {
     }
     const rows = await projectRows(this.#tensorflow, network, data, {
       ...options,
-      ...this.options,
+      ...this.#options,
       cotangents: cotangents ?? kind ?? "lpntk",
       blockRows: tileRows,
       onProgress: interruptBy({ onProgress, signal }),
@@ -263,17 +263,12 @@ export class Engine {
   async measureSketch(
     network: Network,
     data: Dataset,
-    sketchRequest: SketchRequest,
+    request: SketchRequest,
   ): Promise<SketchError> {
     this.#check(network);
     checkFit(network, data);
-    checkKeys("measure a sketch", sketchRequest, SKETCH_REQUEST, PROJECT_SPELLINGS);
-    const { kind = "lpntk", ...request } = sketchRequest;
-    return await measureSketchError(this.#tensorflow, network, data, {
-      ...request,
-      ...this.options,
-      kind,
-    });
+    checkKeys("measure a sketch", request, SKETCH_REQUEST, PROJECT_SPELLINGS);
+    return await measureSketchError(this.#tensorflow, network, data, request, this.#options);
   }
 
   /**
@@ -297,13 +292,10 @@ export class Engine {
    *
    * @throws {RangeError} if the engine's memory budget is too small; the message says what is needed.
    */
-  async estimate(
-    network: Network,
-    request: Omit<EstimateRequest, keyof EngineOptions>,
-  ): Promise<Estimate> {
+  async estimate(network: Network, request: EstimateRequest): Promise<Estimate> {
     this.#check(network);
     checkKeys("estimate a job", request, ESTIMATE_REQUEST);
-    return await estimateJob(this.#gpu, network, { ...request, ...this.options });
+    return await estimateJob(this.#gpu, network, request, this.#options);
   }
 
   /** Frees the device and everything on it; a second time does nothing. */
@@ -312,19 +304,15 @@ export class Engine {
     this.#gpu.dispose();
   }
 
+  /** Frees the device at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
   /** Refuses what cannot compute here, before anything of a call reaches the device. */
-  #check(network: Network): void {
+  #check(network: Network): asserts network is DeviceNetwork {
     this.#gpu.check();
-    if (!(network instanceof Network)) {
-      throw new TypeError(
-        `Cannot compute: got ${describeValue(network)} for a network, need one of engine.network`,
-      );
-    }
-    network.check();
+    checkNetwork(network);
   }
 }
 
@@ -346,9 +334,18 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     await chooseStaged(gpu);
     await learnVectors(gpu);
     const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
-    return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes, heldBytes });
+    return await bindEngine(gpu, { memoryBytes, heldBytes });
   } catch (error) {
     gpu.dispose();
     throw error;
   }
+}
+
+/**
+ * Binds TensorFlow.js to a GPU that is open, which the engine then owns.
+ *
+ * @throws {Error} if an engine is open already.
+ */
+export async function bindEngine(gpu: Gpu, options: EngineOptions = {}): Promise<Engine> {
+  return createEngine(gpu, await Tensorflow.bind(gpu), options);
 }

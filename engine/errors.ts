@@ -8,17 +8,25 @@
 
 /** No WebGPU adapter: no driver, or none that this process may use. */
 export class NoAdapterError extends Error {
-  override name = "NoAdapterError";
+  static {
+    this.prototype.name = "NoAdapterError";
+  }
 }
 
 /** The device is gone, out of memory, or reported an error outside of any call; its results cannot be trusted. */
 export class DeviceError extends Error {
-  override name = "DeviceError";
+  static {
+    this.prototype.name = "DeviceError";
+  }
 }
 
 /** An object that is used after its disposal. Found before anything of the call reaches the device, so the engine stays usable. */
 export class DisposedError extends Error {
-  override name = "DisposedError";
+  static {
+    this.prototype.name = "DisposedError";
+  }
+
+  /** Writes the line from what was used, and what the call needs in its place. */
   constructor(
     /** What has been disposed, as the message names it. */
     readonly subject: string,
@@ -31,8 +39,13 @@ export class DisposedError extends Error {
 
 /** A data set's name that is neither known nor a folder. */
 export class UnknownDatasetError extends RangeError {
-  override name = "UnknownDatasetError";
+  static {
+    this.prototype.name = "UnknownDatasetError";
+  }
+
+  /** Writes the line from the name that was asked for, and what one needs to be. */
   constructor(
+    /** The name that is none. */
     readonly dataset: string,
     /** What a name needs to be. */
     readonly need: string,
@@ -43,7 +56,11 @@ export class UnknownDatasetError extends RangeError {
 
 /** A file that is missing, truncated or not of the expected format. */
 export class FileError extends Error {
-  override name = "FileError";
+  static {
+    this.prototype.name = "FileError";
+  }
+
+  /** Takes the whole line, and as its cause what the system said. */
   constructor(
     /** The file or folder. */
     readonly path: string,
@@ -56,12 +73,18 @@ export class FileError extends Error {
 
 /** Images, labels or a kernel whose contents do not fit: counts that differ, labels out of range. */
 export class DataError extends Error {
-  override name = "DataError";
+  static {
+    this.prototype.name = "DataError";
+  }
 }
 
 /** Weights that do not fit the network: missing, extra, misshapen or not finite. */
 export class WeightsError extends Error {
-  override name = "WeightsError";
+  static {
+    this.prototype.name = "WeightsError";
+  }
+
+  /** Takes the whole line, and the names that it may have shortened. */
   constructor(
     /** Names in PyTorch's `state_dict` of all that do not fit. */
     readonly tensors: readonly string[],
@@ -76,7 +99,11 @@ export class WeightsError extends Error {
  * cannot take. Found before anything of the layer reaches the device.
  */
 export class LayerError extends TypeError {
-  override name = "LayerError";
+  static {
+    this.prototype.name = "LayerError";
+  }
+
+  /** Takes the whole line, and what it is about. */
   constructor(
     /** The layer's name, or the operation's where it has none. */
     readonly layer: string,
@@ -90,7 +117,11 @@ export class LayerError extends TypeError {
 
 /** NaN or infinity in a result, with what it came from. */
 export class NonFiniteError extends Error {
-  override name = "NonFiniteError";
+  static {
+    this.prototype.name = "NonFiniteError";
+  }
+
+  /** Takes the whole line, and where the number came up. */
   constructor(
     message: string,
     /** The sample's place in the data set that was given, where it is one sample's number; a message tells its index in the whole split. */
@@ -104,7 +135,11 @@ export class NonFiniteError extends Error {
 
 /** A memory budget that is too small. */
 export class BudgetError extends RangeError {
-  override name = "BudgetError";
+  static {
+    this.prototype.name = "BudgetError";
+  }
+
+  /** Takes the whole line, and its two sizes. */
   constructor(
     message: string,
     /** The budget, in bytes. */

@@ -2,7 +2,7 @@
 import type { Commands } from "../../engine/gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
-import type { Rows } from "../../engine/rows/rows.ts";
+import type { PackedRows } from "../../engine/rows/rows.ts";
 import {
   type Bench,
   drawIntegers,
@@ -47,7 +47,7 @@ export async function* benchFpc(bench: Bench): AsyncGenerator<Result> {
   yield { case: "fpc", computed, work, ours, peers };
 }
 
-function enterKernels(rows: Rows, scratch: Scratch): Contender {
+function enterKernels(rows: PackedRows, scratch: Scratch): Contender {
   const { gpu, count } = rows;
   const state = {
     newest: scratch.create("newest", 1),
@@ -97,7 +97,7 @@ type State = Record<
 >;
 
 /** Records the move of samples that are more similar to the newest centroid than to their own. */
-function recordMoves(commands: Commands, rows: Rows, state: State, step: number): void {
+function recordMoves(commands: Commands, rows: PackedRows, state: State, step: number): void {
   const [slice] = rows.slices;
   const { length: row_length, segments, segmentCount: segment_count } = slice;
   for (const block of rows.blocks) {

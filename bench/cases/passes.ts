@@ -3,6 +3,7 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { maxPool, relu } from "../../engine/operations/activation.ts";
 import { planElementwiseLaunch } from "../../engine/operations/elementwise.ts";
+import { toActivations, toTensor } from "../../engine/operations/features.ts";
 import { computeCrossEntropy } from "../../engine/operations/loss.ts";
 import { type Bench, drawIntegers, group, readFloats, Scratch } from "../case.ts";
 import { computeTensor, recordLaunches, useStockFlags } from "../contender.ts";
@@ -37,7 +38,7 @@ async function benchRelu({ tensorflow, ...bench }: Bench): Promise<Result> {
   const dy = tf.tensor4d(drawIntegers(2, NUMBERS), SHAPE);
   const computed = `relu and its gradient, ${SHAPE.join("x")}`;
   const { ours, ...peers } = await measure(bench, computed, {
-    ours: computeTensor(tensorflow, () => tf.grad((x) => relu(x))(x, dy)),
+    ours: computeTensor(tensorflow, () => tf.grad((x) => toTensor(relu(toActivations(x))))(x, dy)),
     tfjs: useStockFlags(computeTensor(tensorflow, () => tf.grad((x) => tf.relu(x))(x, dy))),
   });
   tf.dispose([x, dy]);
@@ -49,10 +50,11 @@ async function benchMaxPool({ tensorflow, ...bench }: Bench): Promise<Result> {
   const values = Float32Array.from({ length: NUMBERS }, (_, i) => i * 7919 % NUMBERS);
   const x = tf.tensor4d(values, SHAPE);
   const dy = tf.tensor4d(drawIntegers(2, POOLED.reduce((product, size) => product * size)), POOLED);
+  const pool = (x: tf.Tensor) => toTensor(maxPool(toActivations(x), 2));
   const stock = (x: tf.Tensor) => tf.maxPool(x as tf.Tensor4D, 2, 2, "valid");
   const computed = `2x2 maxima and their gradient, ${SHAPE.join("x")}`;
   const { ours, ...peers } = await measure(bench, computed, {
-    ours: computeTensor(tensorflow, () => tf.grad((x) => maxPool(x as tf.Tensor4D, 2))(x, dy)),
+    ours: computeTensor(tensorflow, () => tf.grad(pool)(x, dy)),
     tfjs: useStockFlags(computeTensor(tensorflow, () => tf.grad(stock)(x, dy))),
   });
   tf.dispose([x, dy]);

@@ -1,7 +1,8 @@
 /** `lpntk experiment`. @module */
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
-import { describeValue, readText } from "../../mod.ts";
+import { readText } from "../../engine/files/file.ts";
+import { describeValue } from "../../engine/options.ts";
 import { openAdapter } from "../adapter.ts";
 import { type Choice, type Config, type ConfigFile, readConfig } from "../experiments/config.ts";
 import { type Base, type Experiment, SettingError } from "../experiments/experiment.ts";

@@ -8,8 +8,8 @@ import {
   type Engine,
   hashDataset,
   hashWeights,
+  type HeldStore,
   KernelWriter,
-  type Lease,
   type Network,
   type SketchError,
   storeGram,
@@ -90,7 +90,7 @@ export function addGram(program: Command): void {
 }
 
 /** Runs a job that holds a store's folder, to which no other process writes meanwhile. */
-async function holdStore<T>(out: string, job: (lease: Lease) => Promise<T>): Promise<T> {
+async function holdStore<T>(out: string, job: (lease: HeldStore) => Promise<T>): Promise<T> {
   using lease = await KernelWriter.hold(out);
   using _listening = onInterrupt(() => lease.release());
   return await job(lease);
@@ -225,10 +225,10 @@ async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
   );
   const columnSide = right && columnChoice && { choice: columnChoice, indices: right.indices };
   await file.write(matrix, job.shape, { choice, indices: left.indices }, columnSide);
-  return { variant: rows.variant.name };
+  return { variant: rows.gramVariant };
 }
 
-async function writeStore(lease: Lease, version: string, job: Job): Promise<Written> {
+async function writeStore(lease: HeldStore, version: string, job: Job): Promise<Written> {
   const { engine, network, left, right, shape, settings, choice, sketch } = job;
   const { kind, layers, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
@@ -269,7 +269,7 @@ async function writeStore(lease: Lease, version: string, job: Job): Promise<Writ
       project(engine, network, samples, { ...settings, tileRows: chunkRows }, others);
     using rows = await projected(left, right?.labels.length);
     using columns = right && await projected(right);
-    variant = rows.variant.name;
+    variant = rows.gramVariant;
     using _listening = onInterrupt(() => {
       writer.dispose();
       say(

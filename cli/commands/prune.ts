@@ -2,7 +2,6 @@
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import {
-  countShare,
   dropFlagged,
   findRedundant,
   hashDataset,
@@ -10,6 +9,7 @@ import {
   pruneHeads,
   type SketchError,
 } from "../../mod.ts";
+import { countShare } from "../../engine/share.ts";
 import { type SourceOptions, withSource } from "../inputs.ts";
 import {
   describeChoice,

@@ -6,7 +6,7 @@
 import { closest, distance } from "npm:fastest-levenshtein@1.0.16";
 import { parse, stringify, TomlError } from "npm:smol-toml@1.9.1";
 import type { z } from "npm:zod@4.6.7";
-import { describeName, describeValue } from "../../mod.ts";
+import { describeName, describeValue } from "../../engine/options.ts";
 import { UsageError } from "../usage.ts";
 import type { Base, Experiment } from "./experiment.ts";
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { FileError, readJson as read } from "../../mod.ts";
+import { FileError } from "../../mod.ts";
+import { readJson as read } from "../../engine/formats/json.ts";
 
 /**
  * Reads a file that {@linkcode encodeJson} encoded.

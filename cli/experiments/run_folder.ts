@@ -10,23 +10,19 @@ import {
   type Engine,
   FileError,
   hashDataset,
-  Lease,
   loadDataset,
   loadWeights,
-  LOCK_FILE,
   type NetworkDefinition,
   type OnProgress,
-  refuseOther,
-  refuseOtherFiles,
-  removeIfThere,
-  removePartials,
   saveWeights,
   type Split,
   UnknownDatasetError,
   type Weights,
   writeNpy,
-  writeWhole,
 } from "../../mod.ts";
+import { removeIfThere, removePartials, writeWhole } from "../../engine/files/file.ts";
+import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../../engine/files/folder.ts";
+import { Lease } from "../../engine/files/lease.ts";
 import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";

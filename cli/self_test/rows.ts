@@ -58,7 +58,7 @@ async function testPlain(
   const result = await check(
     () =>
       `relu_gradient, max_pool_gradient, filter_gradient, project_factored, ${
-        rows?.variant.kernel.name ?? "gram_tile"
+        rows?.gramShader ?? "gram_tile"
       }`,
     async () => {
       rows = await project();

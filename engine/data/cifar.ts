@@ -14,15 +14,21 @@ import { decodeTar } from "../formats/tar.ts";
 
 /** Names and layout of the files of CIFAR-10 or CIFAR-100. */
 export interface CifarForm {
+  /** Name that the data set is loaded by. */
   readonly name: "cifar10" | "cifar100";
+  /** Name in print. */
   readonly title: string;
   /** Name of the archive as distributed. */
   readonly archive: string;
+  /** Files in the archive of each split, in the order of their samples. */
   readonly files: Readonly<Record<Split, readonly string[]>>;
   /** Label bytes before the pixels, of which the last is the label that is used. */
   readonly labelBytes: number;
+  /** Number of classes. */
   readonly classes: number;
+  /** Mean of each channel over the training images, of pixels scaled to 0..1. */
   readonly mean: readonly number[];
+  /** Standard deviation of each channel, likewise. */
   readonly std: readonly number[];
 }
 

@@ -10,9 +10,9 @@ import { describeType } from "../formats/type_name.ts";
 const MAX_CLASSES = 2 ** 31;
 
 /** Part of a data set: the samples to train on, or those to test on. */
-export type Split = typeof SPLITS[number];
+export type Split = "train" | "test";
 
-const SPLITS = ["train", "test"] as const;
+const SPLITS: readonly Split[] = ["train", "test"];
 
 /**
  * Refuses a value that is no split.
@@ -33,6 +33,7 @@ export function checkSplit(action: string, split: unknown): asserts split is Spl
 export interface Dataset {
   /** Name or path by which it was loaded. */
   readonly name: string;
+  /** Which part it is, or is of. */
   readonly split: Split;
   /** Pixels, `[N, H, W, C]` u8, row-major. */
   readonly images: Uint8Array;
@@ -55,6 +56,7 @@ export interface Dataset {
 
 /** Parts of a {@link Dataset}; a `mean` or `std` of one number is used for every channel. */
 export interface DatasetParts extends Omit<Dataset, "labels"> {
+  /** Labels, `[N]`, integers in 0..classes-1. */
   readonly labels: ArrayLike<number>;
 }
 

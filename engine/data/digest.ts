@@ -2,7 +2,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import type { Dataset } from "./dataset.ts";
-import type { Tensor } from "../formats/safetensors.ts";
+import type { WeightTensor } from "../formats/safetensors.ts";
 import type { NpyArray } from "../formats/npy.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { NpyArray } from "../formats/npy.ts";
  *
  * @returns 64 hexadecimal digits
  */
-export function hashWeights(weights: ReadonlyMap<string, Tensor>): string {
+export function hashWeights(weights: ReadonlyMap<string, WeightTensor>): string {
   const hash = createHash("sha256");
   for (const name of [...weights.keys()].sort()) {
     const { shape, data } = weights.get(name)!;

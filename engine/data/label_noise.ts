@@ -7,7 +7,7 @@ import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import { checkNumber } from "../options.ts";
 import type { Dataset } from "./dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "./random.ts";
-import { countShare } from "./share.ts";
+import { countShare } from "../share.ts";
 
 /** A data set with wrong labels, and the samples that have them. */
 export interface NoisyDataset {

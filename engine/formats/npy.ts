@@ -26,10 +26,22 @@ const DTYPES = {
   "<i4": Int32Array,
   "<u8": BigUint64Array,
   "<i8": BigInt64Array,
-} as const;
+} as const satisfies Record<NpyDtype, unknown>;
 
-/** Element types that can be read, by NumPy's names: `<f4`, `|u1`, `<i8`, ... */
-export type NpyDtype = keyof typeof DTYPES;
+/** Element types that can be read, by NumPy's names: floats `f`, integers `i`, unsigned ones `u` and booleans `b`, and bytes of each. */
+export type NpyDtype =
+  | "<f4"
+  | "<f8"
+  | "<f2"
+  | "|u1"
+  | "|b1"
+  | "|i1"
+  | "<u2"
+  | "<i2"
+  | "<u4"
+  | "<i4"
+  | "<u8"
+  | "<i8";
 
 /** Typed arrays that elements are read into; booleans (`|b1`) become bytes 0 and 1. */
 export type NpyData =

@@ -12,8 +12,8 @@ import { InputFile, writeWhole } from "../files/file.ts";
 import { decodeJson } from "./json.ts";
 import { countElements, SHAPE } from "./shape.ts";
 
-/** A named array of weights. */
-export interface Tensor {
+/** One array of weights, as it stands in a file: on the host, and none of TensorFlow.js. */
+export interface WeightTensor {
   /** Sizes of the dimensions; `[]` for a scalar. */
   shape: number[];
   /** The elements, row-major; empty for an element type that is not known. */
@@ -73,10 +73,10 @@ interface Entry extends z.infer<typeof ENTRY> {
  *
  * @throws {FileError} when the file is missing, or {@link decodeSafetensors} would refuse it
  */
-export async function loadWeights(path: string): Promise<Map<string, Tensor>> {
+export async function loadWeights(path: string): Promise<Map<string, WeightTensor>> {
   using file = await InputFile.open(path, "a .safetensors file");
   const { entries, dataStart } = await readHeader(file);
-  const tensors = new Map<string, Tensor>();
+  const tensors = new Map<string, WeightTensor>();
   for (const entry of entries) {
     const [begin, end] = entry.data_offsets;
     tensors.set(entry.name, decodeTensor(entry, await file.read(dataStart + begin, end - begin)));
@@ -101,7 +101,7 @@ const SAVE_OPTIONS: OptionNames<SaveOptions> = { metadata: true };
  */
 export async function saveWeights(
   path: string,
-  weights: ReadonlyMap<string, Tensor>,
+  weights: ReadonlyMap<string, WeightTensor>,
   options: SaveOptions = {},
 ): Promise<void> {
   checkKeys(`write ${path}`, options, SAVE_OPTIONS);
@@ -139,7 +139,7 @@ export function decodeMetadata(bytes: Uint8Array, path: string): Map<string, str
  * @param path names the file in errors
  * @throws {FileError} when the bytes are truncated or too many, or the header does not describe them
  */
-export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, Tensor> {
+export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, WeightTensor> {
   const dataStart = measureHeader(bytes, bytes.length, path);
   const { entries } = decodeHeader(bytes.subarray(0, dataStart), bytes.length, path);
   return new Map(entries.map((entry) => {
@@ -157,7 +157,7 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Map<string, 
  * @throws {RangeError} when a shape does not have exactly as many elements as its data, or a tensor is named `__metadata__`
  */
 export function encodeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, WeightTensor>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
   const parts = encodeParts(tensors, metadata);
@@ -172,7 +172,7 @@ export function encodeSafetensors(
 
 /** All that stands before the data, then the bytes of each tensor, which are shared with it. */
 function encodeParts(
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, WeightTensor>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array[] {
   let end = 0;
@@ -196,7 +196,7 @@ function encodeParts(
   return [new Uint8Array(length.buffer), header, ...data];
 }
 
-function checkTensor(name: string, { shape, data }: Tensor): void {
+function checkTensor(name: string, { shape, data }: WeightTensor): void {
   if (name === METADATA) {
     throw new RangeError(`Cannot write tensor ${name}: got a reserved name, need another`);
   }
@@ -358,7 +358,7 @@ function checkSize({ name, dtype, shape, data_offsets: [begin, end] }: Entry, pa
 }
 
 /** Decodes a tensor from its own bytes. */
-function decodeTensor({ dtype, shape }: Entry, bytes: Uint8Array<ArrayBuffer>): Tensor {
+function decodeTensor({ dtype, shape }: Entry, bytes: Uint8Array<ArrayBuffer>): WeightTensor {
   const type = findType(dtype);
   if (!type) return { shape, data: new Float32Array(), dtype };
   const data = type.convert(bytes.buffer);

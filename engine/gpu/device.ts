@@ -18,9 +18,11 @@ export interface AdapterDescription {
   readonly name: string;
   /** The name without the width of a CPU driver's vectors, which changes no number: what is computed by one may go on by the other. */
   readonly identity: string;
+  /** Who made the device, as its driver says; empty where it does not. */
   readonly vendor: string;
   /** The interface under WebGPU: vulkan, metal, ... */
   readonly backend: string;
+  /** Optional features of WebGPU that it has, by name, sorted. */
   readonly features: readonly string[];
   /** Invocations of a subgroup at least, 0 where the adapter does not say. */
   readonly subgroupMinSize: number;

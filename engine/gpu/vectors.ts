@@ -9,12 +9,16 @@ import { z } from "npm:zod@4.6.7";
 import { readMemory, readSystemFile } from "./memory.ts";
 
 /** Bits of a vector: what the driver takes by itself, and what it takes when told to on a CPU that has such vectors. */
-export const VECTOR_WIDTHS = [256, 512] as const;
-export type VectorWidth = typeof VECTOR_WIDTHS[number];
+export type VectorWidth = 256 | 512;
+
+/** Every {@linkcode VectorWidth}. */
+export const VECTOR_WIDTHS: readonly VectorWidth[] = [256, 512];
 
 /** Milliseconds of CPU time of what the tiles of a kernel and the passes of a network spend their time on. */
 export interface KernelTimes {
+  /** Of a tile of the Gram matrix. */
   readonly gram_tile: number;
+  /** Of a convolution. */
   readonly convolution: number;
   /** How many processes measured, of which these are the least times: what else a machine does only adds to them. */
   readonly processes: number;

@@ -6,7 +6,7 @@
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { computeTiles } from "./gram.ts";
 import { formatMebibytes } from "../sizes.ts";
-import type { Rows } from "../rows/rows.ts";
+import { checkRows, type PackedRows, type Rows } from "../rows/rows.ts";
 
 /** Numbers of an eNTK at most, 2 GiB: what one array holds everywhere. */
 const MAX_NUMBERS = 2 ** 29;
@@ -24,7 +24,8 @@ const MAX_NUMBERS = 2 ** 29;
  * @param rows of N samples, projected with the kind `entk`
  * @param columns the same of N' samples
  * @returns `[N, N', C, C]` f32, row-major; bit for bit its own transpose when both sides are the same
- * @throws {RangeError} if rows were projected with another kind, come from networks of different layers, or the kernel is larger than 2 GiB.
+ * @throws {TypeError} if one side is no rows, `RangeError` if rows were projected with another kind, come from networks of different layers,
+ * or the kernel is larger than 2 GiB.
  */
 export async function computeEntk(
   rows: Rows,
@@ -32,6 +33,8 @@ export async function computeEntk(
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const report = interruptWith("compute an eNTK", options);
+  checkRows("compute an eNTK", rows);
+  checkRows("compute an eNTK", columns);
   const classes = checkSides(rows, columns);
   const entk = new Float32Array(rows.count * columns.count);
   // the place of a pair of rows is a sum of what each side adds
@@ -57,7 +60,7 @@ export async function computeEntk(
 }
 
 /** Number of classes on both sides. */
-function checkSides(rows: Rows, columns: Rows): number {
+function checkSides(rows: PackedRows, columns: PackedRows): number {
   const classes = rows.rowsPerSample;
   if (classes === undefined || columns.rowsPerSample !== classes) {
     throw new RangeError(

@@ -3,16 +3,17 @@
  *
  * @module
  */
-import { countShare } from "../data/share.ts";
+import { countShare } from "../share.ts";
 import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import { planJob } from "../rows/job.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import type { RowPlan } from "../rows/plan.ts";
 import { countFlops, pairBlocks } from "../rows/blocks.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { planSketch } from "../rows/sketch.ts";
+import type { Budget } from "./projection.ts";
 import { chooseVariant, tune } from "./tuning.ts";
 import { measureBinding } from "../rows/variants.ts";
 
@@ -30,30 +31,36 @@ export interface EstimateRequest {
   readonly groups?: number;
   /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
   readonly sketch?: Sketch;
-  /** What the process and the device may hold together, in bytes. Default: no bound. */
-  readonly memoryBytes?: number;
-  /** What the caller holds of it, in bytes. Default 0. */
-  readonly heldBytes?: number;
 }
 
 /** An estimate. Seconds are of the device's work on rows that stand; projecting the samples comes before. */
 export interface Estimate {
+  /** What a row holds of each layer. */
   readonly layout: RowLayout;
+  /** Where the rows stay, and what they take. */
   readonly rows: RowPlan;
   /** Name of the Gram kernel's variant. */
   readonly variant: string;
+  /** The kernel matrix. */
   readonly gram: {
+    /** Tiles that are computed. */
     readonly tiles: number;
+    /** Floating-point operations, two for each multiply-add. */
     readonly flops: number;
+    /** Seconds, at the rate that was measured of the variant. */
     readonly seconds: number;
     /** Of the whole matrix, f32. */
     readonly matrixBytes: number;
   };
+  /** Farthest-point clustering. */
   readonly clusters: {
+    /** Number of clusters. */
     readonly count: number;
     /** Times that all rows are read; none where the kernel is computed first, which then takes the time. */
     readonly passes: number;
+    /** Bytes that these passes read. */
     readonly bytes: number;
+    /** Seconds, at the bandwidth that was measured of where the rows stand. */
     readonly seconds: number;
   };
 }
@@ -65,17 +72,9 @@ export interface Estimate {
  */
 export async function estimateJob(
   gpu: Gpu,
-  network: Network,
-  {
-    count,
-    others,
-    layers: names,
-    ratio = 0.1,
-    groups = 1,
-    sketch,
-    memoryBytes,
-    heldBytes = 0,
-  }: EstimateRequest,
+  network: DeviceNetwork,
+  { count, others, layers: names, ratio = 0.1, groups = 1, sketch }: EstimateRequest,
+  { memoryBytes, heldBytes = 0 }: Budget,
 ): Promise<Estimate> {
   const check = (name: string, value: unknown, fits: (value: number) => boolean, need: string) =>
     checkNumber("estimate a job", name, value, fits, need);

@@ -7,16 +7,21 @@ import type { Commands } from "../gpu/commands.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "./products.ts";
-import type { RowBlock, Rows } from "../rows/rows.ts";
+import { checkRows, type PackedRows, type RowBlock, type Rows } from "../rows/rows.ts";
 
 /** A rectangle of a kernel matrix on the host. */
 export interface Tile {
+  /** The matrix's row at its top. */
   readonly firstRow: number;
+  /** The matrix's column at its left. */
   readonly firstColumn: number;
+  /** Rows of the tile. */
   readonly rowCount: number;
+  /** Columns of the tile. */
   readonly columnCount: number;
   /** `[rowCount, columnCount]`, row-major with `stride` numbers from row to row; what `computeTiles` yields is overwritten by the tile after the next. */
   readonly values: Float32Array | Float64Array;
+  /** Numbers from the beginning of a row in `values` to that of the next, at least `columnCount`. */
   readonly stride: number;
   /** Whether the tile also stands for its transpose on the other side of the diagonal, which no other tile holds. */
   readonly mirrored: boolean;
@@ -59,8 +64,8 @@ export class TileSweep implements Disposable {
    * `DisposedError` if one of them has been disposed, or its engine.
    */
   constructor(
-    private readonly rows: Rows,
-    private readonly columns: Rows,
+    private readonly rows: PackedRows,
+    private readonly columns: PackedRows,
     isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
   ) {
     const { layout, gpu } = rows;
@@ -76,7 +81,7 @@ export class TileSweep implements Disposable {
       );
     }
     const [kind, other] = [rows, columns].map(describeProjection);
-    if (kind && other && kind !== other) {
+    if (kind !== other) {
       throw new RangeError(
         `Cannot multiply rows: got ${kind} rows and ${other} rows, need both projected as the same kind, ` +
           "and both normalised or neither",
@@ -98,7 +103,7 @@ export class TileSweep implements Disposable {
     this.places = pairBlocks(rows.blocks.length, columns.blocks.length, columns === rows).filter(
       ({ row, column }) => isWanted(rows.blocks[row].firstRow, columns.blocks[column].firstRow),
     );
-    const most = (side: Rows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
+    const most = (side: PackedRows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
     const sizeBytes = most(rows) * most(columns) * PANEL_ROWS * PANEL_ROWS * 4;
     this.#tile = this.#stack.adopt(
       gpu.createBuffer("tile", sizeBytes),
@@ -141,7 +146,7 @@ export class TileSweep implements Disposable {
  * Costs `N^2 * length` FLOP; holds one tile, at most 64 MiB, on the device.
  */
 export async function foldTiles(
-  rows: Rows,
+  rows: PackedRows,
   epilogue: (commands: Commands, tile: DeviceTile) => void,
   onProgress?: OnProgress,
 ): Promise<void> {
@@ -167,8 +172,8 @@ export async function foldTiles(
  * @throws {RangeError} if the two sides come from networks of different layers.
  */
 export async function* computeTiles(
-  rows: Rows,
-  columns: Rows = rows,
+  rows: PackedRows,
+  columns: PackedRows = rows,
   onProgress?: OnProgress,
   isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
 ): AsyncGenerator<Tile> {
@@ -212,7 +217,7 @@ export async function* computeTiles(
 
 /** One row of the matrix `rows . rows^T`, `[N]` f32: similarities of a sample to all. */
 export async function computeGramRow(
-  rows: Rows,
+  rows: PackedRows,
   sample: number,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { gpu, blocks } = rows;
@@ -242,7 +247,8 @@ export async function computeGramRow(
 /**
  * The whole matrix `rows . columns^T`, `[N, N']` f32, row-major; bit-identical on both sides of the diagonal.
  *
- * @throws {RangeError} if the matrix is larger than an array can be.
+ * @throws {TypeError} if one side is no rows, `RangeError` if the matrix is larger than an array can be, or the sides are of different
+ * layers, sketches or kinds.
  */
 export async function computeGram(
   rows: Rows,
@@ -250,6 +256,8 @@ export async function computeGram(
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const report = interruptWith("compute a kernel", options);
+  checkRows("compute a kernel", rows);
+  checkRows("compute a kernel", columns);
   const matrix = new Float32Array(rows.count * columns.count);
   for await (const tile of computeTiles(rows, columns, report)) {
     storeTile(tile, matrix, columns.count);
@@ -257,9 +265,9 @@ export async function computeGram(
   return matrix;
 }
 
-/** `lpntk` or `normalised lpntk`; nothing where it is not known. */
-function describeProjection({ projection }: Rows): string | undefined {
-  return projection && `${projection.isNormalised ? "normalised " : ""}${projection.kind}`;
+/** `lpntk` or `normalised lpntk`. */
+function describeProjection({ projection: { kind, isNormalised } }: PackedRows): string {
+  return `${isNormalised ? "normalised " : ""}${kind}`;
 }
 
 /** Copies the panels above the diagonal of a square tile to the places below it. */

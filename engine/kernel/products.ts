@@ -7,7 +7,7 @@ import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "../rows/blocks.ts";
-import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
+import type { BoundSlice, PackedRows, RowBlock } from "../rows/rows.ts";
 
 /** Pairs of panels, `[count, 2]` u32. */
 export interface PairList {
@@ -33,7 +33,7 @@ export class Products implements Disposable {
   readonly #lists = new Map<string, PairList>();
   #positions: GPUBuffer | undefined;
 
-  constructor(private readonly rows: Rows, private readonly columns: Rows) {
+  constructor(private readonly rows: PackedRows, private readonly columns: PackedRows) {
     this.#gpu = rows.gpu;
   }
 

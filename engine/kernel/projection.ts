@@ -6,7 +6,7 @@
 import { type Dataset, indexSample } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
@@ -17,7 +17,7 @@ import { PANEL_ROWS } from "../rows/blocks.ts";
 import { type Cotangents, fillCotangents, Projector } from "../rows/projector.ts";
 import { describeValue } from "../options.ts";
 import { measureFreeDisk } from "../rows/room.ts";
-import { type Projection, Rows } from "../rows/rows.ts";
+import { PackedRows, type Projection } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "./tuning.ts";
 import { drawFilters, planSketch } from "../rows/sketch.ts";
@@ -47,6 +47,9 @@ export interface ProjectionOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** What a job may hold of memory. */
+export type Budget = Pick<ProjectionOptions, "memoryBytes" | "heldBytes">;
+
 /**
  * Projects every sample of a data set: one batched forward and backward pass for each batch, then one launch for each layer; normalised
  * rows take the passes twice, since a row is linear in its cotangent and its length is known only after the first.
@@ -59,10 +62,10 @@ export interface ProjectionOptions {
  */
 export async function projectRows(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options: ProjectionOptions,
-): Promise<Rows> {
+): Promise<PackedRows> {
   const { cotangents, normalise: isNormalised = false, onProgress } = options;
   const kind = typeof cotangents === "string" ? cotangents : "custom";
   if (!isNormalised) {
@@ -112,11 +115,11 @@ function scaleCotangents(
 
 async function projectOnce(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options: ProjectionOptions,
   projection: Projection,
-): Promise<Rows> {
+): Promise<PackedRows> {
   const { cotangents, layers, convolutions, sketch, memoryBytes, onProgress } = options;
   const { others = 0, heldBytes = 0 } = options;
   checkFit(network, data);
@@ -156,7 +159,7 @@ async function projectOnce(
     }),
   );
   const rows = stack.use(
-    new Rows(gpu, layout, count, {
+    new PackedRows(gpu, layout, count, {
       variant,
       blockRows,
       rowsPerSample,
@@ -189,7 +192,7 @@ async function projectOnce(
   return rows;
 }
 
-function checkCotangents(network: Network, data: Dataset, cotangents: Cotangents): void {
+function checkCotangents(network: DeviceNetwork, data: Dataset, cotangents: Cotangents): void {
   const { classes } = network;
   if (typeof cotangents !== "string" && cotangents.length !== data.labels.length * classes) {
     throw new RangeError(

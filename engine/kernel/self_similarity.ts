@@ -10,18 +10,25 @@ import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/p
 import { kernels } from "../../shaders/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "./products.ts";
-import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
+import {
+  type BoundSlice,
+  checkRows,
+  type PackedRows,
+  type RowBlock,
+  type Rows,
+} from "../rows/rows.ts";
 
 /**
  * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit. Reads all rows once.
  *
- * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
+ * @throws {TypeError} if these are no rows, `NonFiniteError` if one of them is not finite; the message names the sample.
  */
 export async function computeSelfSimilarity(
   rows: Rows,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const report = interruptWith("compute self-similarities", options);
+  checkRows("compute self-similarities", rows);
   const { gpu, count } = rows;
   const buffer = await foldDiagonal(rows, report);
   try {
@@ -46,7 +53,7 @@ export async function computeSelfSimilarity(
 const DIAGONAL_PANELS = 8;
 
 /** Computes all self-similarities, `[N]` f32 in whole panels, block by block; the caller destroys the buffer. */
-export async function foldDiagonal(rows: Rows, onProgress?: OnProgress): Promise<GPUBuffer> {
+export async function foldDiagonal(rows: PackedRows, onProgress?: OnProgress): Promise<GPUBuffer> {
   const { gpu, count, blocks, slices } = rows;
   using stack = new DisposableStack();
   const similarity = stack.adopt(
@@ -88,7 +95,7 @@ class Diagonals implements Disposable {
   readonly #gpu: Gpu;
   #tile: GPUBuffer | undefined;
 
-  constructor(rows: Rows, private readonly similarity: GPUBuffer) {
+  constructor(rows: PackedRows, private readonly similarity: GPUBuffer) {
     this.#gpu = rows.gpu;
     this.#products = new Products(rows, rows);
   }

@@ -5,24 +5,25 @@
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeGram } from "./gram.ts";
 import type { Sketch } from "../rows/layout.ts";
-import { projectRows } from "./projection.ts";
+import { type Budget, type ProjectionOptions, projectRows } from "./projection.ts";
 import type { KernelKind } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 
-/** What is to be sketched; progress is in projections. */
-export interface SketchErrorRequest extends CallOptions {
+/** Which sketched kernel is to be measured; progress is in projections. */
+export interface SketchRequest extends CallOptions {
+  /** The sketch whose error is wanted. */
   readonly sketch: Sketch;
-  readonly kind: KernelKind;
+  /** Which kernel. Default `lpntk`. */
+  readonly kind?: KernelKind;
+  /** Names of the layers whose parameters count. Default: all. */
   readonly layers?: readonly string[];
   /** Samples on the other side of the kernel. Default: the same. */
   readonly others?: Dataset;
-  readonly memoryBytes?: number;
-  readonly heldBytes?: number;
 }
 
 /** Errors of a sketched kernel in shares of `sqrt(kappa(x, x) kappa(x', x'))`, which no entry exceeds. */
@@ -46,14 +47,20 @@ const SAMPLE_COUNT = 32;
  */
 export async function measureSketchError(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
-  { others, sketch, onProgress, signal, ...options }: SketchErrorRequest,
+  { others, sketch, kind = "lpntk", layers, onProgress, signal }: SketchRequest,
+  budget: Budget,
 ): Promise<SketchError> {
   const sides = [data, ...others ? [others] : []].map((side) => drawSamples(side, sketch.seed));
   const report = interruptBy({ onProgress, signal });
   let projected = 0;
-  const how = { ...options, onProject: () => report?.(++projected, 2 * sides.length) };
+  const how = {
+    ...budget,
+    cotangents: kind,
+    layers,
+    onProject: () => report?.(++projected, 2 * sides.length),
+  };
   const exact = await compute(tensorflow, network, sides, how);
   const estimate = await compute(tensorflow, network, sides, { ...how, sketch });
   const [rows, columns] = [exact.self[0], exact.self.at(-1)!];
@@ -90,17 +97,14 @@ function drawSamples(data: Dataset, seed: number): Dataset {
 /** A kernel between the first and the last of some data sets, its sides' self-similarities, and the numbers of a row. */
 async function compute(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   [first, second]: readonly Dataset[],
-  { kind, onProject, ...options }:
-    & Omit<SketchErrorRequest, "others" | "sketch" | keyof CallOptions>
-    & { readonly sketch?: Sketch; readonly onProject: () => void },
+  { onProject, ...options }: ProjectionOptions & { readonly onProject: () => void },
 ) {
   const others = second?.labels.length;
-  const how = { ...options, cotangents: kind };
-  using rows = await projectRows(tensorflow, network, first, { ...how, others });
+  using rows = await projectRows(tensorflow, network, first, { ...options, others });
   onProject();
-  using columns = second && await projectRows(tensorflow, network, second, how);
+  using columns = second && await projectRows(tensorflow, network, second, options);
   if (columns) onProject();
   const self = [await computeSelfSimilarity(rows)];
   if (columns) self.push(await computeSelfSimilarity(columns));

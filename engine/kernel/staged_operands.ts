@@ -10,7 +10,7 @@ import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.t
 import type { Operands } from "../gpu/panels.ts";
 
 /** Milliseconds of a convolution, the copies among them, by where its operands are read. */
-export type StagedTimes = Readonly<Record<Operands, number>>;
+export type StagedTimes = Readonly<Record<"buffer" | "texture", number>>;
 
 /** LeNet-5's second convolution of 128 images. */
 const CONVOLUTION = {

@@ -12,7 +12,7 @@ import type { Operands } from "../gpu/panels.ts";
 import { computeGram, TileSweep } from "./gram.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
 import { countFlops, PANEL_ROWS } from "../rows/blocks.ts";
-import { Rows } from "../rows/rows.ts";
+import { PackedRows } from "../rows/rows.ts";
 import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 
 /** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
@@ -22,7 +22,7 @@ export interface Tuning {
   /** N and K of the product that was timed. */
   readonly size: readonly [rows: number, length: number];
   /** In GB/s, how fast packed rows are read where they may stand. */
-  readonly bandwidths: Readonly<Partial<Record<Operands, number>>>;
+  readonly bandwidths: Readonly<Partial<Record<"buffer" | "texture", number>>>;
 }
 
 /**
@@ -211,8 +211,8 @@ async function drawRows(
   variant: GramVariant,
   count: number,
   length: number,
-): Promise<Rows> {
-  const rows = new Rows(gpu, layOut(length), count, { variant });
+): Promise<PackedRows> {
+  const rows = new PackedRows(gpu, layOut(length), count, { variant });
   const size = PANEL_ROWS * length;
   const numbers = drawUniform(createGenerator(0, STREAMS.trials), size + PANEL_SHIFTS, 2.5).map(
     Math.round,

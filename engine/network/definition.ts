@@ -8,8 +8,16 @@ import { DataError } from "../errors.ts";
 import { describeShape } from "../options.ts";
 import { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "../operations/activation.ts";
 import { checkCall } from "../operations/arguments.ts";
+import {
+  type Activations,
+  type FeatureMaps,
+  type Features,
+  toActivations,
+  toTensor,
+} from "../operations/features.ts";
 
 export { averagePool, gelu, globalAverage, maxPool, relu, tanh };
+export type { Activations, FeatureMaps, Features };
 
 /** A convolution over a square filter. */
 export interface ConvolutionOptions {
@@ -40,21 +48,21 @@ export interface BatchNormOptions {
 /** Every operation without parameters; each is a function of its own too. */
 export interface Operations {
   /** {@linkcode relu} */
-  relu<T extends tf.Tensor>(x: T): T;
+  relu<T extends Activations>(x: T): T;
   /** {@linkcode tanh} */
-  tanh<T extends tf.Tensor>(x: T): T;
+  tanh<T extends Activations>(x: T): T;
   /** {@linkcode gelu} */
-  gelu<T extends tf.Tensor>(x: T): T;
+  gelu<T extends Activations>(x: T): T;
   /** {@linkcode maxPool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
-  maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D;
+  maxPool(x: FeatureMaps, size: number): FeatureMaps;
   /** {@linkcode averagePool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
-  averagePool(x: tf.Tensor4D, size: number): tf.Tensor4D;
+  averagePool(x: FeatureMaps, size: number): FeatureMaps;
   /** {@linkcode globalAverage}, `[N, H, W, C]` to `[N, C]`. */
-  globalAverage(x: tf.Tensor4D): tf.Tensor2D;
+  globalAverage(x: FeatureMaps): Features;
   /** {@linkcode add} */
-  add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T;
+  add<T extends Features | FeatureMaps>(x: T, y: T): T;
   /** {@linkcode flatten}, `[N, H, W, C]` to `[N, C * H * W]`. */
-  flatten(x: tf.Tensor4D): tf.Tensor2D;
+  flatten(x: FeatureMaps): Features;
 }
 
 /**
@@ -68,21 +76,21 @@ export interface Layers extends Operations {
   /** Number of classes, for the width of the last layer. */
   readonly classes: number;
   /** `[N, H, W, I]` to `[N, H', W', O]`. */
-  convolution(name: string, x: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D;
+  convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps;
   /** `[N, I]` to `[N, units]`; loaded weights say `units` themselves. */
-  dense(name: string, x: tf.Tensor2D, units: number, options?: DenseOptions): tf.Tensor2D;
+  dense(name: string, x: Features, units: number, options?: DenseOptions): Features;
   /**
    * `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel, `[N, H, W, C]` to the same.
    *
    * Frozen: running statistics couple no samples, nothing of it is trained, and it has no part in a signed projection. A new one passes its
    * input on.
    */
-  batchNorm(name: string, x: tf.Tensor4D, options?: BatchNormOptions): tf.Tensor4D;
+  batchNorm(name: string, x: FeatureMaps, options?: BatchNormOptions): FeatureMaps;
   /**
    * In a training step numbers are set to 0 at random, a `share` of them, and the others divided by `1 - share`; everywhere else, and so in
    * kernels, `x` as it is.
    */
-  dropout<T extends tf.Tensor>(x: T, share: number): T;
+  dropout<T extends Activations>(x: T, share: number): T;
 }
 
 /**
@@ -103,12 +111,13 @@ export interface Layers extends Operations {
  * ```
  */
 export interface NetworkDefinition {
+  /** Name of the network, as errors and records of results have it. */
   readonly name: string;
   /**
    * Images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same layers
    * each time.
    */
-  forward(layers: Layers, images: tf.Tensor4D): tf.Tensor2D;
+  forward(layers: Layers, images: FeatureMaps): Features;
 }
 
 /**
@@ -116,7 +125,7 @@ export interface NetworkDefinition {
  *
  * @throws {DataError} if their shapes differ.
  */
-export function add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T {
+export function add<T extends Features | FeatureMaps>(x: T, y: T): T {
   checkCall("add", arguments);
   if (x.shape.join() !== y.shape.join()) {
     const isOneBatch = x.shape[0] === y.shape[0];
@@ -125,15 +134,16 @@ export function add<T extends tf.Tensor2D | tf.Tensor4D>(x: T, y: T): T {
     );
     throw new DataError(`Cannot add: got ${first} and ${second}, need branches of one shape`);
   }
-  return tf.add(x, y);
+  return toActivations(tf.add(toTensor(x), toTensor(y)));
 }
 
 /** `[N, H, W, C]` to `[N, C * H * W]`, in PyTorch's order. */
-export function flatten(x: tf.Tensor4D): tf.Tensor2D {
+export function flatten(x: FeatureMaps): Features {
   checkCall("flatten", arguments);
   const [n, height, width, channels] = x.shape;
-  const channelsFirst = channels === 1 ? x : tf.transpose(x, [0, 3, 1, 2]);
-  return tf.reshape(channelsFirst, [n, channels * height * width]);
+  const images = toTensor(x);
+  const channelsFirst = channels === 1 ? images : tf.transpose(images, [0, 3, 1, 2]);
+  return toActivations(tf.reshape(channelsFirst, [n, channels * height * width]));
 }
 
 /** Every operation without parameters, by its name. */

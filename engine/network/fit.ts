@@ -7,7 +7,7 @@ import { type Dataset, indexSample } from "../data/dataset.ts";
 import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
 import { describeValue } from "../options.ts";
-import type { Network } from "./network.ts";
+import type { DeviceNetwork } from "./network.ts";
 
 /**
  * Refuses a data set that a network cannot take, what is no data set, and a network that is disposed.
@@ -16,7 +16,7 @@ import type { Network } from "./network.ts";
  * @throws {DataError} if the images have another shape, or the labels or the number of classes are beyond the network's; of labels that
  * are all one too large, also where this part of the data set lacks the largest, the message says to subtract 1.
  */
-export function checkFit(network: Network, data: Dataset): void {
+export function checkFit(network: DeviceNetwork, data: Dataset): void {
   network.check();
   checkData(network, data);
   const { classes, inputShape, definition } = network;
@@ -54,7 +54,7 @@ export function checkFit(network: Network, data: Dataset): void {
   }
 }
 
-function checkData({ definition }: Network, data: unknown): asserts data is Dataset {
+function checkData({ definition }: DeviceNetwork, data: unknown): asserts data is Dataset {
   const { images, labels, shape } = Object(data) as Partial<Dataset>;
   const isData = images instanceof Uint8Array && labels instanceof Int32Array &&
     Array.isArray(shape);

@@ -9,7 +9,7 @@ import { NonFiniteError } from "../errors.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "./fit.ts";
-import type { Network } from "./network.ts";
+import type { DeviceNetwork } from "./network.ts";
 
 /** Images of one forward pass at most. */
 const BATCH = 512;
@@ -17,7 +17,7 @@ const BATCH = 512;
 /** Share of samples whose largest logit is their label's, 0 to 1. */
 export async function measureAccuracy(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options?: CallOptions,
 ): Promise<number> {
@@ -42,7 +42,7 @@ export function predictLabels(logits: Float32Array, classes: number): Int32Array
  */
 export async function computeLogits(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
@@ -58,7 +58,7 @@ export async function computeLogits(
  */
 export async function computeFeatures(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
@@ -70,7 +70,7 @@ export async function computeFeatures(
 /** What a forward pass gives for every sample, `[N, D]` f32; `what` names one of its numbers. */
 async function passAll(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   what: string,
   pass: (images: tf.Tensor4D) => tf.Tensor2D,

@@ -9,18 +9,25 @@ import { DataError, WeightsError } from "../errors.ts";
 import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import type { ParameterMaker, Weights } from "./parameters.ts";
 
-/** Sizes of a parametric layer, as packed rows need them. */
-export type LayerShape = {
+/** A layer with parameters. */
+export interface LayerDescription {
+  /** Prefix of its parameters in the `state_dict`. */
   readonly name: string;
+  /** Which of the layers with parameters it is. */
+  readonly kind: "dense" | "convolution";
+  /** Whether it adds a bias. */
   readonly bias: boolean;
-  /** Of one sample. */
+  /** Shape of what it gives for one sample, `[O]` or `[H, W, O]`. */
   readonly outputShape: readonly number[];
-} & LayerSizes;
+}
 
-/** Sizes that differ by kind of layer. */
-type LayerSizes =
-  | { readonly kind: "dense"; readonly inputs: number; readonly outputs: number }
-  | { readonly kind: "convolution"; readonly geometry: ConvolutionGeometry };
+/** Sizes of a parametric layer, as packed rows need them; they differ by kind of layer. */
+export type LayerShape =
+  & LayerDescription
+  & (
+    | { readonly kind: "dense"; readonly inputs: number; readonly outputs: number }
+    | { readonly kind: "convolution"; readonly geometry: ConvolutionGeometry }
+  );
 
 /** A parametric layer with its parameters. */
 export interface Layer {

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Tensor4D } from "npm:@tensorflow/tfjs-core@4.22.0";
 import { checkCall } from "../operations/arguments.ts";
-import type { ConvolutionOptions, Layers, NetworkDefinition } from "./definition.ts";
+import type { ConvolutionOptions, FeatureMaps, Layers, NetworkDefinition } from "./definition.ts";
 
 /** A 3-layer perceptron with relu (section 3.2); 128 and 64 hidden units when new. */
 export const mlp: NetworkDefinition = {
@@ -49,6 +48,7 @@ export const lenetLarge: NetworkDefinition = {
 
 /** Sizes of a residual network; loaded weights say the widths themselves. */
 export interface ResnetOptions {
+  /** Name of the network, as errors and records of results have it. */
   readonly name: string;
   /** Channels of a new network's stages; every stage but the first halves height and width. */
   readonly widths: readonly number[];
@@ -91,9 +91,9 @@ export function createResnet(options: ResnetOptions): NetworkDefinition {
 function addBlock(
   layers: Layers,
   name: string,
-  x: Tensor4D,
+  x: FeatureMaps,
   { filters, stride }: { filters: number; stride: number },
-): Tensor4D {
+): FeatureMaps {
   const first = layers.relu(convolve(layers, `${name}.conv1`, x, { filters, stride }));
   const second = convolve(layers, `${name}.conv2`, first, { filters });
   const width = second.shape[3];
@@ -107,9 +107,9 @@ function addBlock(
 function convolve(
   layers: Layers,
   name: string,
-  x: Tensor4D,
+  x: FeatureMaps,
   options: Pick<ConvolutionOptions, "filters" | "stride">,
-): Tensor4D {
+): FeatureMaps {
   return layers.convolution(name, x, { ...options, size: 3, pad: 1, bias: false });
 }
 

@@ -10,7 +10,7 @@ import { refuseUnknown } from "../operations/arguments.ts";
 import { describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import { checkDefinition, checkLogits } from "./definition_check.ts";
-import type { Layer, LayerShape, Norm } from "./layer.ts";
+import type { Layer, LayerDescription, LayerShape, Norm } from "./layer.ts";
 import {
   type LoadingNotes,
   openSource,
@@ -20,10 +20,11 @@ import {
   type Weights,
 } from "./parameters.ts";
 import { type Hook, type Modules, Pass, type PassOptions } from "./pass.ts";
+import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
-export type { LayerShape } from "./layer.ts";
+export type { LayerDescription, LayerShape } from "./layer.ts";
 
 /** What one layer saw in a batched backward pass. */
 export interface LayerSignals {
@@ -40,15 +41,41 @@ interface Module<T> {
   readonly call: string;
 }
 
-/** A network that computes. Dispose it to free its parameters. */
-export class Network {
+/** A network with its parameters, as `Engine.network` gives it. Dispose it to free them. */
+export interface Network extends Disposable {
+  /** What it was built from. */
+  readonly definition: NetworkDefinition;
+  /** Of one image, `[height, width, channels]`. */
+  readonly inputShape: readonly [height: number, width: number, channels: number];
+  /** Number of logits. */
+  readonly classes: number;
+  /** What was passed over when the weights were loaded. */
+  readonly loading: LoadingNotes;
+  /**
+   * The layers with parameters, in the order in which images pass them.
+   *
+   * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
+   */
+  readonly layers: readonly LayerDescription[];
+  /**
+   * The layers of these names, or all, in the order in which images pass them.
+   *
+   * @throws {RangeError} if there is no layer of a name, or no name at all.
+   */
+  select(names: readonly string[] | undefined): readonly LayerDescription[];
+  /** Reads the parameters back by name, and frozen tensors, in PyTorch's `state_dict` layout. */
+  weights(): Promise<Weights>;
+  /** Frees the parameters; a second time does nothing. */
+  dispose(): void;
+}
+
+/** A network whose parameters TensorFlow.js holds, with its passes. */
+export class DeviceNetwork implements Network {
   readonly #layers = new Map<string, Module<Layer>>();
   readonly #norms = new Map<string, Module<Norm>>();
   readonly #bindingBytes: number;
   #disposed = false;
-  /** Number of logits. */
   readonly classes: number;
-  /** What was passed over when the weights were loaded. */
   readonly loading: LoadingNotes;
 
   /**
@@ -104,11 +131,6 @@ export class Network {
     this.tensorflow.gpu.check(`the engine of ${name}`);
   }
 
-  /**
-   * The parametric layers, in the order in which images pass them.
-   *
-   * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
-   */
   get layers(): LayerShape[] {
     this.check();
     return [...this.#layers.values()].map(({ made }) => made.shape);
@@ -122,11 +144,6 @@ export class Network {
     );
   }
 
-  /**
-   * The parametric layers of these names, or all, in the order in which images pass them.
-   *
-   * @throws {RangeError} if there is no layer of a name, or no name at all.
-   */
   select(names: readonly string[] | undefined): LayerShape[] {
     const all = this.layers;
     if (names === undefined) return all;
@@ -203,7 +220,6 @@ export class Network {
     return layers.map((layer, i) => ({ layer, input: inputs.get(layer)!, delta: deltas[i] }));
   }
 
-  /** The parameters by name, and frozen tensors, in PyTorch's `state_dict` layout. */
   async weights(): Promise<Weights> {
     this.check();
     const named = [...this.#layers].flatMap(([name, { made: { weight, bias } }]) => [
@@ -220,7 +236,6 @@ export class Network {
     ]);
   }
 
-  /** Frees the parameters; a second time does nothing. */
   dispose(): void {
     this.#disposed = true;
     for (const { made } of this.#layers.values()) tf.dispose([made.weight, made.bias ?? []]);
@@ -289,7 +304,7 @@ export class Network {
     try {
       // once is enough: passes ask for the same layers
       const layers = action === "build" ? refuseUnknown(pass) : pass;
-      return this.definition.forward(layers, images);
+      return this.definition.forward(layers, toActivations(images));
     } catch (error) {
       if (error instanceof LayerError) throw error;
       maker?.finish("failure");
@@ -309,6 +324,20 @@ export class Network {
     tensor.dispose();
     return { shape: tensor.shape, data };
   }
+}
+
+/**
+ * Refuses what is no network, and one that cannot be used.
+ *
+ * @throws {TypeError} if this is no network, `DisposedError` if it has been disposed, or its engine.
+ */
+export function checkNetwork(network: unknown): asserts network is DeviceNetwork {
+  if (!(network instanceof DeviceNetwork)) {
+    throw new TypeError(
+      `Cannot compute: got ${describeValue(network)} for a network, need one of engine.network`,
+    );
+  }
+  network.check();
 }
 
 /** Errors that a pass may end with and that say whose fault it is. */

@@ -10,26 +10,28 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
-import type { Tensor } from "../formats/safetensors.ts";
+import type { WeightTensor } from "../formats/safetensors.ts";
 import { countElements } from "../formats/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
 import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 
 /** Parameters by name in PyTorch's `state_dict` layout, float32. */
-export type Weights = Map<string, Tensor>;
+export type Weights = Map<string, WeightTensor>;
 
 /** The weights of a trained network, or what a new one's are drawn by. */
 export type ParameterSource = Weights | NewParameters;
 
 /** How to draw the parameters of a new network. */
 export interface NewParameters {
+  /** Integer from 0 to 2^32 - 1 that they are drawn by. */
   readonly seed: number;
+  /** Number of logits. */
   readonly classes: number;
   /** Default `uniform`. */
   readonly initialisation?: Initialisation;
 }
 
-const INITIALISATIONS = ["uniform", "lecun"] as const;
+const INITIALISATIONS: readonly Initialisation[] = ["uniform", "lecun"];
 
 const NEW_PARAMETERS: OptionNames<NewParameters> = {
   seed: true,
@@ -57,7 +59,7 @@ export interface ParameterMaker {
    */
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor;
   /** Numbers that are not trained, `[size]`; `initial` in a new network. */
-  makeFrozen(name: string, size: number, initial: number): Tensor;
+  makeFrozen(name: string, size: number, initial: number): WeightTensor;
   /**
    * Called once after the last layer, or after the one at which the forward pass failed.
    *
@@ -72,7 +74,7 @@ export interface ParameterMaker {
  * How new parameters are drawn: `uniform` within 1/sqrt(fan in), PyTorch's default; or `lecun`, weights from N(0, 1/fan in) and biases of 0
  * (LeCun et al., 1998; theorem 1).
  */
-export type Initialisation = typeof INITIALISATIONS[number];
+export type Initialisation = "uniform" | "lecun";
 
 /**
  * What makes the parameters of a network, and its number of classes where the weights do not say it.
@@ -135,7 +137,7 @@ class ParameterDrawer implements ParameterMaker {
     return tf.tensor(drawUniform(this.#generator, count, 1 / Math.sqrt(fanIn)), [...shape]);
   }
 
-  makeFrozen(_name: string, size: number, initial: number): Tensor {
+  makeFrozen(_name: string, size: number, initial: number): WeightTensor {
     return { shape: [size], data: new Float32Array(size).fill(initial) };
   }
 
@@ -209,7 +211,7 @@ class ParameterReader implements ParameterMaker {
     return tf.zeros(shape.length === 1 ? [...shape] : [...shape.slice(0, -1), outputs]);
   }
 
-  makeFrozen(name: string, size: number, initial: number): Tensor {
+  makeFrozen(name: string, size: number, initial: number): WeightTensor {
     // PyTorch counts batches beside its running statistics
     this.#unused.delete(this.#nameInFile(name.replace(/\.running_var$/, ".num_batches_tracked")));
     return this.#take(name, [size]) ??
@@ -242,7 +244,7 @@ class ParameterReader implements ParameterMaker {
   }
 
   /** The tensor of a name, if it fits. */
-  #take(name: string, shape: readonly number[]): Tensor | undefined {
+  #take(name: string, shape: readonly number[]): WeightTensor | undefined {
     const tensor = this.#find(name);
     if (!tensor) return this.#refuse("missing", name, describe(shape));
     this.#unused.delete(this.#nameInFile(name));
@@ -260,7 +262,7 @@ class ParameterReader implements ParameterMaker {
     return this.#refuse("unusable", name, `with ${tensor.data[bad]} at place ${bad}`);
   }
 
-  #find(name: string): Tensor | undefined {
+  #find(name: string): WeightTensor | undefined {
     this.#prefix ??= this.#prefixes.find((prefix) => this.weights.has(prefix + name));
     return this.weights.get(this.#nameInFile(name));
   }

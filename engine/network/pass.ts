@@ -11,6 +11,13 @@ import { checkCall } from "../operations/arguments.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
 import { inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import {
+  type Activations,
+  type FeatureMaps,
+  type Features,
+  toActivations,
+  toTensor,
+} from "../operations/features.ts";
+import {
   type BatchNormOptions,
   type ConvolutionOptions,
   type DenseOptions,
@@ -80,7 +87,7 @@ export class Pass implements Layers {
     return this.#used;
   }
 
-  convolution(name: string, x: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
+  convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps {
     checkCall("convolution", arguments);
     this.#enter(name, x);
     const { filters, size, stride = 1, pad = 0, bias = true } = options;
@@ -97,16 +104,17 @@ export class Pass implements Layers {
       });
     });
     const filter = layer.weight as tf.Tensor as tf.Tensor4D;
-    const y = convolve(x, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
-    return this.#hook(layer.shape, x, y) as tf.Tensor4D;
+    const input = toTensor(x);
+    const y = convolve(input, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
+    return toActivations(this.#hook(layer.shape, input, y));
   }
 
   dense(
     name: string,
-    x: tf.Tensor2D,
+    x: Features,
     units: number,
     options: DenseOptions = {},
-  ): tf.Tensor2D {
+  ): Features {
     checkCall("dense", arguments);
     this.#enter(name, x);
     const { bias = true } = options;
@@ -126,11 +134,12 @@ export class Pass implements Layers {
         ),
     );
     const weight = layer.weight as tf.Tensor as tf.Tensor2D;
-    const y = applyDense(x, weight, layer.bias as tf.Tensor1D | undefined);
-    return this.#hook(layer.shape, x, y) as tf.Tensor2D;
+    const input = toTensor(x);
+    const y = applyDense(input, weight, layer.bias as tf.Tensor1D | undefined);
+    return toActivations(this.#hook(layer.shape, input, y));
   }
 
-  batchNorm(name: string, x: tf.Tensor4D, options: BatchNormOptions = {}): tf.Tensor4D {
+  batchNorm(name: string, x: FeatureMaps, options: BatchNormOptions = {}): FeatureMaps {
     checkCall("batchNorm", arguments);
     this.#enter(name, x);
     const { epsilon = 1e-5 } = options;
@@ -139,20 +148,22 @@ export class Pass implements Layers {
       describeCall("batchNorm", x, { epsilon }),
       (maker) => makeNorm(maker, name, x.shape[3], epsilon),
     );
-    return tf.add(tf.mul(x, scale), shift);
+    return toActivations(tf.add(tf.mul(toTensor(x), scale), shift));
   }
 
-  dropout<T extends tf.Tensor>(x: T, share: number): T {
+  dropout<T extends Activations>(x: T, share: number): T {
     checkCall("dropout", arguments);
     const noise = this.#noise;
     if (!noise) return x;
     const kept = 1 / (1 - share);
-    const factors = new Float32Array(x.size).map(() => uniformFloat32(noise) < share ? 0 : kept);
-    return tf.mul(x, tf.tensor(factors, x.shape));
+    const input = toTensor(x);
+    const drop = () => uniformFloat32(noise) < share ? 0 : kept;
+    const factors = new Float32Array(input.size).map(drop);
+    return toActivations(tf.mul(input, tf.tensor(factors, input.shape)));
   }
 
   /** @throws {LayerError} if the name was used before, or the tensor is of other samples than the pass. */
-  #enter(name: string, { shape: [samples] }: tf.Tensor): void {
+  #enter(name: string, { shape: [samples] }: Activations): void {
     if (this.#used.has(name)) {
       throw new LayerError(
         name,
@@ -174,7 +185,7 @@ export class Pass implements Layers {
 /** How a layer was asked for; the same in every pass. Outputs are left out, since loaded weights say them. */
 function describeCall(
   kind: keyof Layers,
-  { shape: [, ...sizes] }: tf.Tensor,
+  { shape: [, ...sizes] }: Activations,
   options: Readonly<Record<string, unknown>>,
 ): string {
   const settings = Object.entries(options).map(([name, value]) => `${name} ${value}`);

@@ -8,6 +8,13 @@ import { LayerError } from "../errors.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { checkCall } from "./arguments.ts";
 import { launchElementwise } from "./elementwise.ts";
+import {
+  type Activations,
+  type FeatureMaps,
+  type Features,
+  toActivations,
+  toTensor,
+} from "./features.ts";
 import { computeGelu, computeTanh } from "./smooth_activation.ts";
 import { Tensorflow } from "./tensorflow.ts";
 
@@ -17,9 +24,9 @@ const MAX_POOL = "LpntkMaxPool";
 const MAX_POOL_GRADIENT = "LpntkMaxPoolGradient";
 
 /** max(x, 0), element by element. */
-export function relu<T extends tf.Tensor>(x: T): T {
+export function relu<T extends Activations>(x: T): T {
   checkCall("relu", arguments);
-  return tf.engine().runKernel(RELU, { x });
+  return toActivations(tf.engine().runKernel(RELU, { x: toTensor(x) }));
 }
 
 /**
@@ -30,10 +37,10 @@ export function relu<T extends tf.Tensor>(x: T): T {
  * @returns `[N, floor(H / size), floor(W / size), C]`
  * @throws {LayerError} if the image is smaller than a window.
  */
-export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
+export function maxPool(x: FeatureMaps, size: number): FeatureMaps {
   checkCall("maxPool", arguments);
   checkPoolWindow("maxPool", x, size);
-  return tf.engine().runKernel(MAX_POOL, { x }, { size });
+  return toActivations(tf.engine().runKernel(MAX_POOL, { x: toTensor(x) }, { size }));
 }
 
 /**
@@ -43,37 +50,37 @@ export function maxPool(x: tf.Tensor4D, size: number): tf.Tensor4D {
  * @returns `[N, floor(H / size), floor(W / size), C]`
  * @throws {LayerError} if the image is smaller than a window.
  */
-export function averagePool(x: tf.Tensor4D, size: number): tf.Tensor4D {
+export function averagePool(x: FeatureMaps, size: number): FeatureMaps {
   checkCall("averagePool", arguments);
   checkPoolWindow("averagePool", x, size);
-  return tf.avgPool(x, size, size, "valid");
+  return toActivations(tf.avgPool(toTensor(x), size, size, "valid"));
 }
 
 /** The mean over all pixels, `[N, H, W, C]` to `[N, C]`. */
-export function globalAverage(x: tf.Tensor4D): tf.Tensor2D {
+export function globalAverage(x: FeatureMaps): Features {
   checkCall("globalAverage", arguments);
-  return tf.mean(x, [1, 2]);
+  return toActivations(tf.mean(toTensor(x), [1, 2]));
 }
 
 /** The hyperbolic tangent, element by element. Its relative error and that of its gradient are below 1e-6. */
-export function tanh<T extends tf.Tensor>(x: T): T {
+export function tanh<T extends Activations>(x: T): T {
   checkCall("tanh", arguments);
-  return computeTanh(x);
+  return toActivations(computeTanh(toTensor(x)));
 }
 
 /**
  * `x (1 + erf(x / sqrt 2)) / 2`, element by element, as PyTorch's default. Its relative error and that of its gradient are below 1e-6; only near
  * the gradient's zero at -0.7518 the error is relative to the absolute values of the gradient's two terms.
  */
-export function gelu<T extends tf.Tensor>(x: T): T {
+export function gelu<T extends Activations>(x: T): T {
   checkCall("gelu", arguments);
-  return computeGelu(x);
+  return toActivations(computeGelu(toTensor(x)));
 }
 
 /** Refuses windows that are larger than the image. */
 function checkPoolWindow(
   operation: string,
-  { shape: [, height, width] }: tf.Tensor4D,
+  { shape: [, height, width] }: FeatureMaps,
   size: number,
 ): void {
   if (height >= size && width >= size) return;

@@ -42,5 +42,5 @@ function register(kernelName: string, kernel: typeof kernels.tanh) {
       x: () => tf.engine().runKernel(gradientName, { x, dy: dy as tf.Tensor }),
     }),
   });
-  return <T extends tf.Tensor>(x: T): T => tf.engine().runKernel(kernelName, { x });
+  return (x: tf.Tensor): tf.Tensor => tf.engine().runKernel(kernelName, { x });
 }

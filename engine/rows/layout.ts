@@ -12,42 +12,51 @@ import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts"
 import type { LayerShape } from "../network/network.ts";
 
 /** One layer's place in a packed row. */
-export type Segment = {
+export type Segment = PlainSegment | FactoredSegment;
+
+/** What every segment says. */
+export interface SegmentOwner {
   /** Name of the layer. */
   readonly layer: string;
   /** Whether random projections stand for the layer's own numbers. */
   readonly isSketched?: boolean;
-} & SegmentPlace;
+}
 
-type SegmentPlace =
-  | {
-    readonly kind: "plain";
-    /** First number in the row. */
-    readonly offset: number;
-    /** `(k * k * in + 1) * out` numbers, the bias's last. */
-    readonly length: number;
-  }
-  | {
-    readonly kind: "factored";
-    /** First number of the first position's `a`, which its `d` follows, and then the next position. */
-    readonly offset: number;
-    /** Output positions: 1 for a dense layer. */
-    readonly positions: number;
-    /** Length of `a`, what the layer sees at a position and a one for the bias. */
-    readonly inputs: number;
-    /** Length of `d`, the layer's delta. */
-    readonly outputs: number;
-  };
+/** The gradient itself. */
+export interface PlainSegment extends SegmentOwner {
+  /** Contracted over the output positions. */
+  readonly kind: "plain";
+  /** First number in the row. */
+  readonly offset: number;
+  /** `(k * k * in + 1) * out` numbers, the bias's last. */
+  readonly length: number;
+}
+
+/** The two factors whose products, summed over the positions, are the gradient. */
+export interface FactoredSegment extends SegmentOwner {
+  /** Kept as factors. */
+  readonly kind: "factored";
+  /** First number of the first position's `a`, which its `d` follows, and then the next position. */
+  readonly offset: number;
+  /** Output positions: 1 for a dense layer. */
+  readonly positions: number;
+  /** Length of `a`, what the layer sees at a position and a one for the bias. */
+  readonly inputs: number;
+  /** Length of `d`, the layer's delta. */
+  readonly outputs: number;
+}
 
 /** Which random projections make sketched rows. */
 export interface Sketch {
   /** Numbers of a row, and multiplications of a product of two, at most. */
   readonly dimension: number;
+  /** Integer that the projections are drawn by; rows of two seeds may not be multiplied. */
   readonly seed: number;
 }
 
 /** Segments of a row, in the order of the network's layers. */
 export interface RowLayout {
+  /** Where each layer stands in a row. */
   readonly segments: readonly Segment[];
   /** Numbers in a row. */
   readonly length: number;
@@ -89,7 +98,7 @@ export function countProducts({ segments }: RowLayout): number {
   return segments.reduce((sum, segment) => sum + countSegmentProducts(segment), 0);
 }
 
-function countSegmentProducts(segment: SegmentPlace): number {
+function countSegmentProducts(segment: Segment): number {
   return segment.kind === "plain"
     ? segment.length
     : segment.positions ** 2 * (segment.inputs + segment.outputs);

@@ -50,9 +50,11 @@ export type Residence = "device" | "file" | "recomputed";
 export interface RowPlan {
   /** Rows of one block, in whole panels; a tile is a pair of blocks. */
   readonly blockRows: number;
+  /** Blocks of all rows. */
   readonly blockCount: number;
   /** Parts of a row, each bound by itself. */
   readonly sliceCount: number;
+  /** Where the rows stay. */
   readonly residence: Residence;
   /** Whether clustering reads the rows step by step; otherwise their kernel is computed first and held. */
   readonly stepwise: boolean;

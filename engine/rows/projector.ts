@@ -9,7 +9,7 @@ import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { planFilterGradientLaunch } from "../operations/convolution_launch.ts";
-import type { LayerShape, LayerSignals, Network } from "../network/network.ts";
+import type { DeviceNetwork, LayerShape, LayerSignals } from "../network/network.ts";
 import type { SignalSketch } from "../network/signal_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { toImages } from "../network/inference.ts";
@@ -53,7 +53,7 @@ export class Projector implements RowSource {
 
   constructor(
     private readonly tensorflow: Tensorflow,
-    private readonly network: Network,
+    private readonly network: DeviceNetwork,
     private readonly data: Dataset,
     private readonly options: ProjectorOptions,
   ) {

@@ -13,6 +13,28 @@ import { padRows, PANEL_ROWS, planBlockRows, planSliceLength } from "./blocks.ts
 import { RowFile } from "./row_file.ts";
 import { type GramVariant, measureBinding, PLAIN_VARIANT } from "./variants.ts";
 
+/**
+ * The signed projections of N samples (equation 3), packed, as `Engine.project` gives them: `[count, length]` f32. Dispose them to free the
+ * memory, `4 * length * count` bytes with `count` rounded up to 64. In a `file` two blocks of rows stand on the device in part and one in the
+ * host's memory; `recomputed`, two blocks stand there in part, and the network and the data must live as long as the rows.
+ */
+export interface Rows extends Disposable {
+  /** Number of rows: one for each sample, or, of the eNTK, one for each sample's logits, neighbours. */
+  readonly count: number;
+  /** Numbers in a row. */
+  readonly length: number;
+  /** What they are the projections of. */
+  readonly projection: Projection;
+  /** Where they stay. */
+  readonly residence: Residence;
+  /** Name of the variant of the Gram kernel that they were laid out for: for the record of what computed a result. */
+  readonly gramVariant: string;
+  /** Name of the variant's shader. */
+  readonly gramShader: string;
+  /** Frees the rows; a second time does nothing. Whatever needs them then throws a `DisposedError`. */
+  dispose(): void;
+}
+
 /** Neighbouring rows that a kernel binds at once. */
 export interface RowBlock {
   /** Number of the block, from 0. */
@@ -31,21 +53,25 @@ export interface BoundSlice extends RowSlice {
 /** What a kernel binds: some rows, and some numbers of them. */
 export type Place = readonly [block: RowBlock, slice: BoundSlice];
 
-/** The kernels that rows can be projected for. */
-export const KERNEL_KINDS = ["lpntk", "pntk", "entk"] as const;
-
 /**
  * Which kernel rows are projected for, and so which combination of a sample's logits is differentiated: `lpntk` `s(y) / sqrt(C)` (equation
  * 2), `pntk` `1 / sqrt(C)`. `entk` gives C rows a sample, one for each of its logits alone.
  */
-export type KernelKind = typeof KERNEL_KINDS[number];
+export type KernelKind = "lpntk" | "pntk" | "entk";
+
+/** Every {@linkcode KernelKind}. */
+export const KERNEL_KINDS: readonly KernelKind[] = ["lpntk", "pntk", "entk"];
 
 /** What rows are the projections of: products of rows of two kinds are entries of no kernel. */
 export interface Projection {
   /** The kernel's name, or `custom` for cotangents of the caller's own. */
   readonly kind: KernelKind | "custom";
+  /** Whether every row has length 1, so that the kernel's entries are cosines. */
   readonly isNormalised: boolean;
 }
+
+/** Projections of cotangents that have no name, or numbers that are projections of nothing. */
+const CUSTOM: Projection = { kind: "custom", isNormalised: false };
 
 /** How rows are kept. */
 export interface RowsOptions {
@@ -61,7 +87,7 @@ export interface RowsOptions {
   readonly recompute?: { readonly source: RowSource; readonly heldLength: number };
   /** Rows of a sample, neighbours, where it has one for each of its logits, be that one alone. */
   readonly rowsPerSample?: number;
-  /** Default: not told, as of raw numbers, which any rows of one layout may be multiplied with. */
+  /** Default: custom. */
   readonly projection?: Projection;
 }
 
@@ -95,20 +121,17 @@ interface Slot {
 }
 
 /**
- * The signed projections of N samples, packed: `[N, length]` f32 in blocks of rows and slices of their numbers. Dispose them to free the
- * memory, `4 * length * N` bytes rounded up to 64 rows; in a file one slice of two blocks is on the device, and one of one in the host's
- * memory; recomputed, some slices of two blocks are on the device, and the network and the data must live as long as the rows. Rows of the
- * eNTK are C for each sample.
+ * Rows in blocks of neighbours and slices of their numbers, as kernels bind them. In a file one slice of two blocks is on the device, and one
+ * of one in the host's memory; recomputed, some slices of two blocks are on the device.
  */
-export class Rows {
+export class PackedRows implements Rows {
   readonly blocks: readonly RowBlock[];
   readonly slices: readonly BoundSlice[];
   readonly variant: GramVariant;
   readonly residence: Residence;
   /** C where a sample has a row for each of its logits; nothing where it has one of all of them. */
   readonly rowsPerSample: number | undefined;
-  /** What they are the projections of; nothing for raw numbers. */
-  readonly projection: Projection | undefined;
+  readonly projection: Projection;
   /** Slices that stand on the device together, and which of a slot's places each of them takes. */
   readonly #places = new Map<BoundSlice, { group: readonly BoundSlice[]; place: number }>();
   /** A slot for each block, or two for all, the one that was asked for last at the end. */
@@ -130,7 +153,7 @@ export class Rows {
     this.variant = variant;
     this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;
-    this.projection = options.projection;
+    this.projection = options.projection ?? CUSTOM;
     const binding = measureBinding(gpu, variant.operands);
     const { blockRows = planBlockRows(layout, binding) } = options;
     const { sliceLength = planSliceLength(layout, binding) } = options;
@@ -170,6 +193,18 @@ export class Rows {
     this.#slots = isFiled || recompute
       ? [createSlot(blocks[0]), createSlot(blocks[0])]
       : blocks.map((block) => ({ ...createSlot(block), block, group: groups[0] }));
+  }
+
+  get length(): number {
+    return this.layout.length;
+  }
+
+  get gramVariant(): string {
+    return this.variant.name;
+  }
+
+  get gramShader(): string {
+    return this.variant.kernel.name;
   }
 
   /**
@@ -246,7 +281,6 @@ export class Rows {
     this.#file.write(this.#locate(place, first), new Uint8Array(numbers));
   }
 
-  /** Frees the rows; a second time does nothing. */
   dispose(): void {
     this.#disposed = true;
     for (const { panels } of this.#slots) panels.forEach((p) => this.#gpu.destroyBuffer(p));
@@ -267,20 +301,34 @@ export class Rows {
 }
 
 /**
- * Refuses what is no rows, and rows that are not one for each sample, of which samples' indices would mean nothing.
+ * Refuses what is no rows.
  *
- * @param action what cannot be done then, as in `Cannot find redundant samples`
+ * @param action what cannot be done then, as in `Cannot compute a kernel`
  * @param need what else may be given, as in `rows as Engine.project gives them`
- * @throws {TypeError} if these are no rows, `RangeError` if they are several for each sample.
+ * @throws {TypeError} if these are no rows.
  */
 export function checkRows(
   action: string,
   rows: unknown,
   need = "rows as Engine.project gives them",
-): asserts rows is Rows {
-  if (!(rows instanceof Rows)) {
-    throw new TypeError(`Cannot ${action}: got ${describeValue(rows)}, need ${need}`);
-  }
+): asserts rows is PackedRows {
+  if (rows instanceof PackedRows) return;
+  throw new TypeError(`Cannot ${action}: got ${describeValue(rows)}, need ${need}`);
+}
+
+/**
+ * Refuses what is no rows, and rows that are not one for each sample, of which samples' indices would mean nothing.
+ *
+ * @param action what cannot be done then, as in `Cannot find redundant samples`
+ * @param need what else may be given
+ * @throws {TypeError} if these are no rows, `RangeError` if they are several for each sample.
+ */
+export function checkSampleRows(
+  action: string,
+  rows: unknown,
+  need?: string,
+): asserts rows is PackedRows {
+  checkRows(action, rows, need);
   const { rowsPerSample = 1 } = rows;
   if (rowsPerSample > 1) {
     throw new RangeError(

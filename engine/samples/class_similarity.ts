@@ -7,7 +7,7 @@ import { findBadLabel } from "../data/label_check.ts";
 import { DataError } from "../errors.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
-import { checkRows, Rows } from "../rows/rows.ts";
+import { checkSampleRows, PackedRows, type Rows } from "../rows/rows.ts";
 import { checkKeys, checkNumber, isCount } from "../options.ts";
 import { checkSource, countSamples, type KernelSource, readTiles } from "./source.ts";
 
@@ -40,13 +40,13 @@ export async function computeClassSimilarity(
   const report = interruptBy(options);
   checkSource("compute class similarity", source);
   if (columns) {
-    checkRows("compute class similarity", columns);
-    checkRows("compute class similarity with columns", source);
+    checkSampleRows("compute class similarity", columns);
+    checkSampleRows("compute class similarity with columns", source);
   }
   checkLabels(labels, columns ? columns.count : countSamples(source), classes);
   const sums = new Float64Array(countSamples(source) * classes);
   const counts = new Float64Array(sums.length);
-  const tiles = source instanceof Rows
+  const tiles = source instanceof PackedRows
     ? computeTiles(source, columns, report)
     : readTiles(source, report);
   for await (const tile of tiles) {

@@ -8,12 +8,12 @@
  * @module
  */
 import { findBadLabel } from "../data/label_check.ts";
-import { countShare } from "../data/share.ts";
+import { countShare } from "../share.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
-import { Rows } from "../rows/rows.ts";
+import { PackedRows } from "../rows/rows.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import {
   checkSource,
@@ -103,7 +103,7 @@ export async function clusterSamples(
     : Int32Array.from({ length: count }, (_, i) => i);
   const groups = formGroups(samples, ratio, perClass);
   const self = await readSelfSimilarity(source, options);
-  const parts = !(source instanceof Rows)
+  const parts = !(source instanceof PackedRows)
     ? await clusterStored(source, groups, self, report)
     : isStepwise(source.residence, source.slices)
     ? await clusterRows(source, groups, self, report)
@@ -159,7 +159,7 @@ function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
  *
  * @throws {RangeError} if it is larger than an array can be.
  */
-async function multiplyRows(rows: Rows, signal?: AbortSignal): Promise<KernelMatrix> {
+async function multiplyRows(rows: PackedRows, signal?: AbortSignal): Promise<KernelMatrix> {
   return new KernelMatrix(await computeGram(rows, rows, { signal }), rows.count);
 }
 
@@ -201,7 +201,7 @@ async function clusterStored(
 }
 
 async function clusterRows(
-  rows: Rows,
+  rows: PackedRows,
   groups: readonly Group[],
   self: ArrayLike<number>,
   onProgress?: OnProgress,

@@ -7,7 +7,7 @@ import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { projectRows } from "../kernel/projection.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { computeLogits } from "../network/inference.ts";
 import { computePredictionErrors } from "./scores.ts";
@@ -28,7 +28,7 @@ const PART = 4096;
  */
 export async function computeGradientNorms(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {

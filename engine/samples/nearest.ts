@@ -6,7 +6,7 @@
 import { kernels } from "../../shaders/kernel_table.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import { checkRows, type Rows } from "../rows/rows.ts";
+import { checkSampleRows, type Rows } from "../rows/rows.ts";
 
 /** Each sample's nearest others, the most similar first, the lower index first on a tie. */
 export interface Nearest {
@@ -36,7 +36,7 @@ export async function findNearest(
   options: CallOptions = {},
 ): Promise<Nearest> {
   const report = interruptWith("find nearest samples", options);
-  checkRows("find nearest samples", rows);
+  checkSampleRows("find nearest samples", rows);
   const { gpu, count } = rows;
   if (!(Number.isInteger(size) && size >= 1 && size < count)) {
     throw new RangeError(

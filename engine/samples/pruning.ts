@@ -7,7 +7,7 @@
  */
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
-import { countShare } from "../data/share.ts";
+import { countShare } from "../share.ts";
 import { checkNumber, describeValue } from "../options.ts";
 import type { Clusters } from "./fpc.ts";
 

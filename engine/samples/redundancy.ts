@@ -6,7 +6,7 @@
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import { Rows } from "../rows/rows.ts";
+import { PackedRows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames } from "../options.ts";
 import {
   checkSource,
@@ -50,7 +50,7 @@ export async function findRedundant(
   const report = interruptBy(options);
   checkSource("find redundant samples", source);
   const self = await readSelfSimilarity(source, options);
-  if (source instanceof Rows) {
+  if (source instanceof PackedRows) {
     const maxima = await computeMaxima(source, rule, report);
     return Uint8Array.from(maxima, (maximum, i) => Number(maximum > self[i]));
   }
@@ -73,7 +73,7 @@ export async function findRedundant(
 
 /** Each sample's largest similarity to another that the rule compares it with, `[N]` f32; `-Infinity` where there is none. */
 async function computeMaxima(
-  rows: Rows,
+  rows: PackedRows,
   rule: RedundancyRule,
   onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {

@@ -6,7 +6,7 @@
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import { Rows } from "../rows/rows.ts";
+import { PackedRows } from "../rows/rows.ts";
 import { foldDiagonal } from "../kernel/self_similarity.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import {
@@ -45,13 +45,17 @@ const RELATION_OPTIONS: OptionNames<RelationOptions> = {
 
 /** One sample's relation to another. */
 export interface Partner {
+  /** The other sample, from 0. */
   readonly sample: number;
+  /** How the two relate. */
   readonly relation: Relation;
+  /** Their `kappa`. */
   readonly similarity: number;
 }
 
 /** Relations of a whole data set. */
 export interface Relations {
+  /** Of all pairs. */
   readonly counts: RelationCounts;
   /** Of `options.sample` to every other sample, the most similar first; empty when none was asked for. */
   readonly partners: readonly Partner[];
@@ -105,7 +109,7 @@ export async function relateSamples(
   const self = await readSelfSimilarity(source, options);
   const round = chooseRounding(source);
   const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
-  const counts = source instanceof Rows
+  const counts = source instanceof PackedRows
     ? await countFromRows(source, judge, report)
     : await countFromTiles(source, self, judge, report);
   const row = sample === undefined ? [] : await readRow(source, sample);
@@ -121,7 +125,7 @@ export async function relateSamples(
 const ORDER = ["interchangeable", "contradictory", "unrelated", "between"] as const;
 
 async function countFromRows(
-  rows: Rows,
+  rows: PackedRows,
   { threshold, epsilon }: Judge,
   onProgress?: OnProgress,
 ): Promise<RelationCounts> {

@@ -7,7 +7,7 @@ import { DataError, NonFiniteError } from "../errors.ts";
 import { describeType } from "../formats/type_name.ts";
 import { computeGramRow, type Tile } from "../kernel/gram.ts";
 import type { CallOptions, OnProgress } from "../gpu/pace.ts";
-import { checkRows, Rows } from "../rows/rows.ts";
+import { checkSampleRows, PackedRows, type Rows } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import { checkDiagonal, checkPair } from "../store/kernel_checks.ts";
 import { KernelStore } from "../store/store.ts";
@@ -15,6 +15,10 @@ import { KernelStore } from "../store/store.ts";
 /** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
 export class KernelMatrix {
   /**
+   * Checks the matrix, and borrows it.
+   *
+   * @param values `[size, size]`, row-major
+   * @param size number of samples
    * @throws {TypeError} if the array is of another type.
    * @throws {DataError} if the array is not a symmetric matrix, or its diagonal is negative somewhere; the message names the entry.
    * @throws {NonFiniteError} if a number is not finite.
@@ -60,20 +64,27 @@ export type KernelSource = Rows | StoredKernel;
 /** A kernel that is computed already. */
 export type StoredKernel = KernelMatrix | KernelStore;
 
+/** A source that has been checked. */
+export type CheckedSource = PackedRows | StoredKernel;
+
 /**
  * Refuses what no kernel of samples can be read from.
  *
  * @param action what cannot be done then, as in `Cannot find redundant samples`
  * @throws {TypeError} if it is none of the sources, `RangeError` if it is rows that are several for each sample.
  */
-export function checkSource(action: string, source: unknown): asserts source is KernelSource {
+export function checkSource(action: string, source: unknown): asserts source is CheckedSource {
   if (source instanceof KernelMatrix || source instanceof KernelStore) return;
-  checkRows(action, source, "rows as Engine.project gives them, a KernelMatrix or a KernelStore");
+  checkSampleRows(
+    action,
+    source,
+    "rows as Engine.project gives them, a KernelMatrix or a KernelStore",
+  );
 }
 
 /** Number of samples. */
-export function countSamples(source: KernelSource): number {
-  return source instanceof Rows ? source.count : source.size;
+export function countSamples(source: CheckedSource): number {
+  return source instanceof PackedRows ? source.count : source.size;
 }
 
 /** Every pair of samples once, in tiles of a stored kernel: a store reads its, a matrix is one tile of itself. */
@@ -89,16 +100,16 @@ export function readTiles(
 
 /** Similarities of one sample to all, `[N]`. */
 export async function readRow(
-  source: KernelSource,
+  source: CheckedSource,
   sample: number,
 ): Promise<Float32Array | Float64Array> {
-  if (source instanceof Rows) return await computeGramRow(source, sample);
+  if (source instanceof PackedRows) return await computeGramRow(source, sample);
   if (source instanceof KernelStore) return await source.readRow(sample);
   return source.values.subarray(sample * source.size, (sample + 1) * source.size);
 }
 
 /** Rounds a number to the precision of a kernel's entries. */
-export function chooseRounding(source: KernelSource): (value: number) => number {
+export function chooseRounding(source: CheckedSource): (value: number) => number {
   return source instanceof KernelMatrix && source.values instanceof Float64Array
     ? (value) => value
     : Math.fround;
@@ -110,10 +121,10 @@ export function chooseRounding(source: KernelSource): (value: number) => number 
  * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
  */
 export async function readSelfSimilarity(
-  source: KernelSource,
+  source: CheckedSource,
   { signal }: CallOptions,
 ): Promise<Float32Array | Float64Array> {
-  if (source instanceof Rows) return await computeSelfSimilarity(source, { signal });
+  if (source instanceof PackedRows) return await computeSelfSimilarity(source, { signal });
   if (source instanceof KernelStore) return await source.readDiagonal();
   return takeDiagonal(source.values, source.size);
 }

@@ -180,7 +180,7 @@ export class KernelStore {
   }
 
   /** Attributes of the store: the settings, weights and data that the kernel was computed from. */
-  get attributes(): ZarrArray["attributes"] {
+  get attributes(): Readonly<Record<string, unknown>> {
     return this.array.attributes;
   }
 

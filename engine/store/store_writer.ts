@@ -23,27 +23,29 @@ import {
   ZARR_FILE,
   type ZarrArray,
 } from "../formats/zarr.ts";
-import { DisposedError, FileError, NonFiniteError } from "../errors.ts";
-import { checkKeys, FLAG, type OptionNames } from "../options.ts";
+import { DisposedError, FileError } from "../errors.ts";
+import { checkKeys, describeValue, FLAG, type OptionNames } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, interruptWith } from "../gpu/pace.ts";
-import { checkRows, type Rows } from "../rows/rows.ts";
+import { checkSampleRows, type Rows } from "../rows/rows.ts";
 import { describeIndices, INDEX_FILES, type KernelIndices, writeIndices } from "./index_files.ts";
-import {
-  checkFinite,
-  hasChunk,
-  listChunks,
-  listTiles,
-  readChunk,
-  SYMMETRY,
-  type Symmetry,
-} from "./store.ts";
+import { findMissing } from "./missing_tiles.ts";
+import { checkFinite, listChunks, listTiles, SYMMETRY, type Symmetry } from "./store.ts";
+
+/** A folder that is kept from other writers, as {@linkcode KernelWriter.hold} gives it. */
+export interface HeldStore extends Disposable {
+  /** The folder. */
+  readonly subject: string;
+  /** Lets other processes write; a second time does nothing. */
+  release(): void;
+}
 
 /** Settings of a store that is to be written. */
 export interface StoreSettings {
   /** Rows and columns of the kernel. */
   readonly shape: Extent;
+  /** Which half is stored; `none` of a kernel between two sets of samples. */
   readonly symmetry: Symmetry;
   /** Most rows and columns of a chunk, a multiple of 64. */
   readonly chunkRows: number;
@@ -108,7 +110,7 @@ export class KernelWriter {
    *
    * @throws {FileError} when the folder cannot be written, holds anything but a store, or is being written by another process
    */
-  static async hold(path: string): Promise<Lease> {
+  static async hold(path: string): Promise<HeldStore> {
     const lease = await Lease.take(`${path}/${LOCK_FILE}`, path);
     try {
       refuseOtherFiles(path, STORE);
@@ -124,10 +126,10 @@ export class KernelWriter {
    *
    * @param place a folder, or the lease of one from {@link KernelWriter.hold}, which the writer then releases
    * @throws {FileError} when the folder cannot be written, holds anything else or another job's kernel (the message names what differs),
-   * another process is writing it, or, without `repair`, a chunk has the wrong size
+   * another process is writing it, or, without `repair`, a chunk has the wrong size; `TypeError` when the place is none
    */
   static async open(
-    place: string | Lease,
+    place: string | HeldStore,
     settings: StoreSettings,
     options: OpenOptions = {},
   ): Promise<KernelWriter> {
@@ -138,6 +140,10 @@ export class KernelWriter {
     const report = interruptBy(options);
     const array = describeArray(settings);
     const lease = typeof place === "string" ? await KernelWriter.hold(place) : place;
+    if (!(lease instanceof Lease)) {
+      const got = describeValue(lease);
+      throw new TypeError(`Cannot write ${path}: got ${got}, need what KernelWriter.hold gives`);
+    }
     let isFresh = false;
     try {
       const file = `${path}/${ZARR_FILE}`;
@@ -251,6 +257,7 @@ export class KernelWriter {
     this.lease.release();
   }
 
+  /** Unlocks the store at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -261,7 +268,7 @@ export class KernelWriter {
  * wrote, and the next call resumes there.
  *
  * @param rows rows in blocks of the size of the store's tiles, as the columns
- * @throws {RangeError} if the tiles are not the store's.
+ * @throws {TypeError} if one side is no rows, `RangeError` if the tiles are not the store's.
  */
 export async function storeGram(
   writer: KernelWriter,
@@ -270,7 +277,8 @@ export async function storeGram(
   options: CallOptions = {},
 ): Promise<void> {
   const report = interruptWith("store a kernel", options);
-  for (const side of [rows, columns]) checkRows("store a kernel", side);
+  checkSampleRows("store a kernel", rows);
+  checkSampleRows("store a kernel", columns);
   const sides = [rows, columns].map(({ count, blocks }) => `${count} in ${blocks[0].rowCount}s`);
   const needed = writer.shape.map((count, axis) =>
     `${count} in ${Math.min(count, writer.tileShape[axis])}s`
@@ -338,46 +346,6 @@ function refuseOtherJob(
   // only attributes that the job has, so the notes are left out
   const job = Object.fromEntries(Object.keys(ours).map((key) => [key, theirs[key]]));
   refuseOther(path, "a kernel", job, ours);
-}
-
-/** Finds the tiles that lack a chunk, and counts those with a broken one, which with `repair` are missing too. */
-async function findMissing(
-  path: string,
-  array: ZarrArray,
-  symmetry: Symmetry,
-  repair: boolean,
-  onProgress: CallOptions["onProgress"],
-): Promise<{ missing: BlockPair[]; broken: number }> {
-  const missing: BlockPair[] = [];
-  let broken = 0;
-  const tiles = listTiles(array, symmetry);
-  for (const [done, tile] of tiles.entries()) {
-    const states = await Promise.all(
-      listChunks(tile, symmetry).map((chunk) => inspectChunk(path, array, chunk, repair)),
-    );
-    if (states.some((state) => state !== "whole")) missing.push(tile);
-    if (states.includes("broken")) broken++;
-    onProgress?.(done + 1, tiles.length);
-  }
-  return { missing, broken };
-}
-
-async function inspectChunk(
-  path: string,
-  array: ZarrArray,
-  chunk: BlockPair,
-  repair: boolean,
-): Promise<"whole" | "missing" | "broken"> {
-  const file = locateChunk(path, chunk.row, chunk.column);
-  if (!repair) return await hasChunk(file, array.chunkShape) ? "whole" : "missing";
-  if (await measureFile(file) === undefined) return "missing";
-  try {
-    await readChunk(path, array, chunk);
-    return "whole";
-  } catch (error) {
-    if (error instanceof FileError || error instanceof NonFiniteError) return "broken";
-    throw error;
-  }
 }
 
 /** Fills a chunk with a tile or its mirror image, and NaN beyond the end. */

@@ -10,8 +10,9 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } fr
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "../network/definition.ts";
 import { planElementwiseLaunch } from "../operations/elementwise.ts";
+import { toActivations, toTensor } from "../operations/features.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
-import type { LayerShape, Network } from "../network/network.ts";
+import type { DeviceNetwork, LayerShape } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
 import { toImages } from "../network/inference.ts";
@@ -64,7 +65,7 @@ const TENSOR_BYTES = 64 * 2 ** 20;
  */
 export async function trainEnsemble(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   subsets: readonly ArrayLike<number>[],
   options: EnsembleOptions = {},
@@ -118,7 +119,7 @@ class Models {
 
   constructor(
     private readonly tensorflow: Tensorflow,
-    private readonly network: Network,
+    private readonly network: DeviceNetwork,
     data: Dataset,
     subsets: readonly ArrayLike<number>[],
   ) {
@@ -238,12 +239,12 @@ class Models {
     const layers: Layers = {
       ...operations,
       classes: this.network.classes,
-      dense: (name, x) => dense(name, x, outputs.get(name)!),
+      dense: (name, x) => toActivations(dense(name, toTensor(x), outputs.get(name)!)),
       convolution: refuse("a convolution"),
       batchNorm: refuse("a batch norm"),
       dropout: refuse("dropout"),
     };
-    return this.network.definition.forward(layers, this.#images);
+    return toTensor(this.network.definition.forward(layers, toActivations(this.#images)));
   }
 }
 
@@ -265,7 +266,7 @@ function measureModel(layers: readonly DenseShape[], size: number): number {
   return 4 * Math.max(size * size, size * widest, ...weights);
 }
 
-function checkLayer({ definition }: Network, layer: LayerShape): DenseShape {
+function checkLayer({ definition }: DeviceNetwork, layer: LayerShape): DenseShape {
   if (layer.kind === "dense") return layer;
   throw new TypeError(
     `Cannot train many of ${definition.name} together: got ${layer.kind} '${layer.name}', need dense layers`,

@@ -14,7 +14,7 @@ import {
   type OptionNames,
   type OtherNames,
 } from "../options.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { StateSettings, TrainingState } from "./state.ts";
 
 /** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
@@ -114,7 +114,7 @@ export function settle(options: TrainingOptions) {
 
 /** What a state has to agree with to go on: all that the numbers of training depend on. */
 export function identifyTraining(
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   { validation, test, ...settings }: ReturnType<typeof settle>,
 ): StateSettings {

@@ -11,11 +11,11 @@ import {
   decodeMetadata,
   decodeSafetensors,
   encodeSafetensors,
-  type Tensor,
+  type WeightTensor,
 } from "../formats/safetensors.ts";
 import { FileError } from "../errors.ts";
 import { ForgettingCounter } from "./forgetting.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { Weights } from "../network/parameters.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
@@ -23,6 +23,7 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 export interface EpochMetrics {
   /** From 1. */
   readonly epoch: number;
+  /** Learning rate of its steps. */
   readonly learningRate: number;
   /** Mean cross-entropy over the epoch's own forward passes, in nats. */
   readonly trainLoss: number;
@@ -39,18 +40,19 @@ export type StateSettings = Readonly<Record<string, number | string | boolean | 
 
 /** All that training needs to go on after an epoch, to the same bits as though it had never stopped. */
 export interface TrainingState {
+  /** What was asked for, and of which samples. */
   readonly settings: StateSettings;
   /** Epochs that are done. */
   readonly epochs: readonly EpochMetrics[];
   /** The epoch that did best on the validation set so far; without one the last, once it is done. */
   readonly best: { readonly epoch: number; readonly accuracy: number } | null;
   /** Words of each random generator. */
-  readonly generators: Readonly<Record<GeneratorName, readonly number[]>>;
+  readonly generators: Readonly<Record<"order" | "augmentation" | "dropout", readonly number[]>>;
   /**
    * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
    * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
    */
-  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly tensors: ReadonlyMap<string, WeightTensor>;
 }
 
 const GENERATOR_NAMES = ["order", "augmentation", "dropout"] as const;
@@ -127,7 +129,7 @@ export class Course implements Disposable {
    */
   constructor(
     private readonly tensorflow: Tensorflow,
-    private readonly network: Network,
+    private readonly network: DeviceNetwork,
     { count, seed, settings, state }: {
       readonly count: number;
       readonly seed: number;
@@ -193,7 +195,7 @@ export class Course implements Disposable {
     );
     const { events, right, everRight } = this.forgetting.counts;
     const shape = [this.difficulty.length];
-    const { epoch, accuracy, weights = new Map<string, Tensor>() } = this.best ?? {};
+    const { epoch, accuracy, weights = new Map<string, WeightTensor>() } = this.best ?? {};
     return {
       settings: { ...this.#settings },
       epochs: [...this.epochs],
@@ -203,7 +205,7 @@ export class Course implements Disposable {
         augmentation: [...this.generators.augmentation.getState()],
         dropout: [...this.generators.dropout.getState()],
       },
-      tensors: new Map<string, Tensor>([
+      tensors: new Map<string, WeightTensor>([
         ...parameters,
         ...[...weights].map(([name, tensor]) => [`best.${name}`, tensor] as const),
         ["difficulty", { shape, data: this.difficulty.slice() }],
@@ -258,7 +260,7 @@ export class Course implements Disposable {
 }
 
 /** Tensors whose names begin with a prefix, without it. */
-function takeNamed(tensors: ReadonlyMap<string, Tensor>, prefix: string): Weights {
+function takeNamed(tensors: ReadonlyMap<string, WeightTensor>, prefix: string): Weights {
   const named = [...tensors].filter(([name]) => name.startsWith(prefix));
   return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }

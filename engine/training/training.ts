@@ -15,7 +15,7 @@ import { planElementwiseLaunch } from "../operations/elementwise.ts";
 import { checkFit } from "../network/fit.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
 import { measureAccuracy, predictLabels, toImages } from "../network/inference.ts";
-import type { Network } from "../network/network.ts";
+import type { DeviceNetwork } from "../network/network.ts";
 import type { Weights } from "../network/parameters.ts";
 import { identifyTraining, type Schedule, settle, type TrainingOptions } from "./options.ts";
 import { Course, type EpochMetrics } from "./state.ts";
@@ -23,9 +23,11 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 
 /** What training found. */
 export interface TrainingResult {
+  /** Every epoch, those of the state that was resumed among them. */
   readonly epochs: readonly EpochMetrics[];
   /** Epoch whose weights were kept. */
   readonly bestEpoch: number;
+  /** Weights of that epoch, in PyTorch's layout. */
   readonly weights: Weights;
   /** Learning difficulty: each sample's cross-entropy summed over the epochs (section 3.2), `[N]` f32, in nats. */
   readonly difficulty: Float32Array<ArrayBuffer>;
@@ -46,7 +48,7 @@ export interface TrainingResult {
  */
 export async function trainNetwork(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   data: Dataset,
   options: TrainingOptions = {},
 ): Promise<TrainingResult> {
@@ -150,7 +152,7 @@ export async function trainNetwork(
 }
 
 /** The weights, which the last step may have blown up after its loss was taken. */
-async function readFiniteWeights(network: Network, epoch: number): Promise<Weights> {
+async function readFiniteWeights(network: DeviceNetwork, epoch: number): Promise<Weights> {
   const weights = await network.weights();
   for (const [name, { data }] of weights) {
     const bad = data.find((value) => !Number.isFinite(value));
@@ -174,7 +176,7 @@ interface Seen {
 /** One step of SGD on some samples, in place; their losses and logits go to `seen`, from `first` on. */
 function takeStep(
   tensorflow: Tensorflow,
-  network: Network,
+  network: DeviceNetwork,
   samples: Dataset,
   noise: RandomGenerator,
   seen: Seen,

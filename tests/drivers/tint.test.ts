@@ -21,7 +21,7 @@ import {
 import { Gpu } from "../../engine/gpu/device.ts";
 import { TileSweep } from "../../engine/kernel/gram.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
-import { Rows } from "../../engine/rows/rows.ts";
+import { PackedRows } from "../../engine/rows/rows.ts";
 import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { describeSwiftshader } from "./swiftshader.ts";
@@ -58,7 +58,7 @@ async function collectModules(): Promise<Record<string, string>> {
 async function computeTiles(): Promise<void> {
   const gpu = await Gpu.open();
   for (const variant of VARIANTS.filter((variant) => canRun(gpu, variant, LAYOUT))) {
-    using rows = new Rows(gpu, LAYOUT, 64, { variant });
+    using rows = new PackedRows(gpu, LAYOUT, 64, { variant });
     using sweep = new TileSweep(rows, rows);
     const commands = gpu.record();
     sweep.record(commands, 0);

@@ -1,12 +1,11 @@
 /** The engine's life: one at a time, nothing after disposal, and another after that. @module */
 import assert from "node:assert/strict";
-import { Engine, openEngine } from "../../engine/engine.ts";
+import { bindEngine, type Engine, openEngine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import type { Rows } from "../../engine/rows/rows.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { Tensorflow } from "../../engine/operations/tensorflow.ts";
 import { drawImages, drawWeights, residual } from "./network/tiny_networks.ts";
 
 Deno.test("an engine can be opened again after it was disposed, and computes the same bits", async () => {
@@ -115,7 +114,7 @@ Deno.test("a failure of the device surfaces wherever the engine waits for it", a
   const data = drawImages(tiny, 3, 251);
   for (const use of ["logits", "accuracy", "project", "train"] as const) {
     const gpu = await Gpu.open();
-    using engine = new Engine(gpu, await Tensorflow.bind(gpu));
+    using engine = await bindEngine(gpu);
     using network = engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
     gpu.device.createBuffer({ label: "spoilt", size: 16, usage: 0 });
     await assert.rejects(engine[use](network, data), {

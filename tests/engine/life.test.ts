@@ -5,7 +5,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
-import type { Network } from "../../engine/network/network.ts";
+import { DeviceNetwork, type Network } from "../../engine/network/network.ts";
 import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { findNearest } from "../../engine/samples/nearest.ts";
@@ -103,6 +103,7 @@ testEngine("a network that is disposed is refused by all that takes one", async 
   using stack = new DisposableStack();
   const images = stack.adopt(tf.zeros<tf.Rank.R4>([2, ...inputShape]), tf.dispose);
   const cotangents = stack.adopt(tf.zeros<tf.Rank.R2>([2, classes]), tf.dispose);
+  assert(network instanceof DeviceNetwork);
   network.dispose();
   network.dispose();
   await assertDisposed(/^network strided$/, {
@@ -176,4 +177,20 @@ testEngine("what is no network is refused by name", async (engine) => {
       message: /^Cannot compute: got .+ for a network, need one of engine\.network$/,
     });
   }
+});
+
+testEngine("what is no rows is refused as columns too", async (engine) => {
+  using network = build(engine);
+  using rows = await project(engine, network, "device");
+  using ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { kind: "entk" });
+  const wrong = network as never;
+  const need = "got a DeviceNetwork, need rows as Engine.project gives them";
+  const refuse = (call: Promise<unknown>, message: string) =>
+    assert.rejects(call, { name: "TypeError", message });
+  await refuse(computeGram(rows, wrong), `Cannot compute a kernel: ${need}`);
+  await refuse(computeEntk(ofLogits, wrong), `Cannot compute an eNTK: ${need}`);
+  await refuse(
+    computeClassSimilarity(rows, data.labels, 3, { columns: wrong }),
+    `Cannot compute class similarity: ${need}`,
+  );
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Dataset } from "../../engine/data/dataset.ts";
-import { Engine } from "../../engine/engine.ts";
+import { bindEngine, type Engine } from "../../engine/engine.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
@@ -10,7 +10,6 @@ import type { ConvolutionForm } from "../../engine/rows/layout.ts";
 import type { KernelKind } from "../../engine/rows/rows.ts";
 import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
 import type { Network } from "../../engine/network/network.ts";
-import { Tensorflow } from "../../engine/operations/tensorflow.ts";
 
 let opened: Promise<{ gpu: Gpu; engine: Engine }> | undefined;
 
@@ -21,7 +20,7 @@ async function openEngine() {
   const gpu = await Gpu.open();
   await chooseStaged(gpu);
   gpu.record(); // the first recording makes the parameter buffer, which stays
-  return { gpu, engine: new Engine(gpu, await Tensorflow.bind(gpu)) };
+  return { gpu, engine: await bindEngine(gpu) };
 }
 
 /** Registers a test on the file's engine; it fails when a buffer or a tensor is left alive, or the device reports an error. */

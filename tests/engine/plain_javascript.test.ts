@@ -6,8 +6,12 @@ import { drawDigits } from "../../engine/data/digits.ts";
 import { readFolder } from "../../engine/data/folder.ts";
 import { readMnist } from "../../engine/data/mnist.ts";
 import { hasSplit, loadDataset } from "../../engine/data/named.ts";
-import { countShare } from "../../engine/data/share.ts";
+import { countShare } from "../../engine/share.ts";
 import { openEngine } from "../../engine/engine.ts";
+import { computeEntk } from "../../engine/kernel/entk.ts";
+import { computeGram } from "../../engine/kernel/gram.ts";
+import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
+import type { Rows } from "../../engine/rows/rows.ts";
 import { settle } from "../../engine/training/options.ts";
 import { computeClassSimilarity } from "../../engine/samples/class_similarity.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
@@ -110,6 +114,30 @@ Deno.test("analyses say what they lack", async () => {
       message: /got a Float32Array, need rows as Engine.project gives them, a KernelMatrix or a /,
     });
   }
+});
+
+Deno.test("what only looks like rows is refused by all that multiplies rows", async () => {
+  const lookalike: Rows = {
+    count: 2,
+    length: 1,
+    projection: { kind: "lpntk", isNormalised: false },
+    residence: "device",
+    gramVariant: "plain-buffer",
+    gramShader: "gram_tile",
+    dispose() {},
+    [Symbol.dispose]() {},
+  };
+  const works = { computeGram, computeEntk, computeSelfSimilarity, findRedundant, relateSamples };
+  for (const [name, work] of Object.entries(works)) {
+    await assert.rejects(work(lookalike), {
+      name: "TypeError",
+      message: /^Cannot .+: got \{"count":2,.+, need rows as Engine.project gives them/,
+    }, name);
+  }
+  await assert.rejects(computeGram(kernel as never), {
+    name: "TypeError",
+    message: "Cannot compute a kernel: got a KernelMatrix, need rows as Engine.project gives them",
+  });
 });
 
 Deno.test("a split that is none is refused with the nearest, wherever it is asked for", async () => {

@@ -2,6 +2,169 @@
 import assert from "node:assert/strict";
 import * as face from "../../mod.ts";
 
+/** What `deno doc` says of `mod.ts`. */
+async function runDoc(...args: readonly string[]): Promise<Deno.CommandOutput> {
+  return await new Deno.Command(Deno.execPath(), {
+    args: ["doc", ...args, "mod.ts"],
+    cwd: new URL("../../", import.meta.url),
+    env: { NO_COLOR: "1" },
+  }).output();
+}
+
+/** An exported name, as far as it is asked about. */
+interface Declared {
+  readonly name: string;
+  readonly declarations: readonly {
+    readonly kind: string;
+    readonly def: {
+      readonly properties?: readonly { readonly name: string }[];
+      readonly methods?: readonly { readonly name: string }[];
+    };
+  }[];
+}
+
+async function readDeclared(): Promise<Declared[]> {
+  const { stdout } = await runDoc("--json");
+  const { nodes } = JSON.parse(new TextDecoder().decode(stdout));
+  return Object.values(nodes as Record<string, { symbols: Declared[] }>)[0].symbols;
+}
+
+const declared = await readDeclared();
+
+Deno.test("every public name is documented, and made of public types alone", async () => {
+  const { success, stderr } = await runDoc("--lint");
+  assert.ok(success, new TextDecoder().decode(stderr));
+});
+
+Deno.test("no public name is made of another package's types", () => {
+  assert.deepEqual(JSON.stringify(declared).match(/"specifier":"npm:[^"]*"/g), null);
+  assert.ok(JSON.stringify(declared).includes('"specifier":"./network/network.ts"'));
+});
+
+Deno.test("rows, networks and activations show nothing of the device", () => {
+  const list = (wanted: string) => {
+    const { declarations } = declared.find(({ name }) => name === wanted)!;
+    return declarations.flatMap(({ kind, def: { properties = [], methods = [] } }) => {
+      assert.equal(kind, "interface", wanted);
+      return [...properties, ...methods].map(({ name }) => name);
+    }).sort();
+  };
+  assert.deepEqual(list("Rows"), [
+    "count",
+    "dispose",
+    "gramShader",
+    "gramVariant",
+    "length",
+    "projection",
+    "residence",
+  ]);
+  assert.deepEqual(list("Network"), [
+    "classes",
+    "definition",
+    "dispose",
+    "inputShape",
+    "layers",
+    "loading",
+    "select",
+    "weights",
+  ]);
+  assert.deepEqual(list("Activations"), ["shape"]);
+  const engine = JSON.stringify(declared.find(({ name }) => name === "Engine"));
+  assert.doesNotMatch(engine, /"(gpu|tensorflow|Gpu|Tensorflow)"/);
+});
+
+Deno.test("mod.ts exports these types", () => {
+  const isType = ({ declarations: [{ kind }] }: Declared) =>
+    kind === "interface" || kind === "typeAlias";
+  assert.deepEqual(declared.filter(isType).map(({ name }) => name).sort(), [
+    "Activations",
+    "AdapterDescription",
+    "BatchNormOptions",
+    "BatchStep",
+    "CallOptions",
+    "CifarForm",
+    "ClassSimilarityOptions",
+    "ClusterOptions",
+    "Clusters",
+    "ConvolutionForm",
+    "ConvolutionOptions",
+    "Dataset",
+    "DatasetParts",
+    "DenseOptions",
+    "EngineOptions",
+    "EnsembleOptions",
+    "EnsembleResult",
+    "EpochMetrics",
+    "Estimate",
+    "EstimateRequest",
+    "Extent",
+    "FactoredSegment",
+    "FeatureMaps",
+    "Features",
+    "FetchOptions",
+    "HeldStore",
+    "Initialisation",
+    "KernelIndices",
+    "KernelKind",
+    "KernelSource",
+    "KernelTimes",
+    "LayerDescription",
+    "Layers",
+    "LoadingNotes",
+    "Nearest",
+    "Network",
+    "NetworkDefinition",
+    "NewParameters",
+    "NoisyDataset",
+    "NpyArray",
+    "NpyData",
+    "NpyDtype",
+    "OnProgress",
+    "OpenOptions",
+    "Operations",
+    "ParameterSource",
+    "Partner",
+    "PlainSegment",
+    "ProjectOptions",
+    "Projection",
+    "RedundancyOptions",
+    "RedundancyRule",
+    "Relation",
+    "RelationCounts",
+    "RelationOptions",
+    "Relations",
+    "RemoteName",
+    "Residence",
+    "ResnetOptions",
+    "RowLayout",
+    "RowPlan",
+    "Rows",
+    "SaveOptions",
+    "Schedule",
+    "Scores",
+    "Segment",
+    "SegmentOwner",
+    "Sketch",
+    "SketchError",
+    "SketchRequest",
+    "Split",
+    "StagedTimes",
+    "StateSettings",
+    "StoreSettings",
+    "StoredKernel",
+    "Symmetry",
+    "Tile",
+    "TrainingOptions",
+    "TrainingResult",
+    "TrainingState",
+    "Tuning",
+    "VectorTimes",
+    "VectorWidth",
+    "WeightTensor",
+    "Weights",
+  ]);
+});
+
 Deno.test("mod.ts exports these values", () => {
   assert.deepEqual(Object.keys(face).sort(), [
     "BudgetError",
@@ -15,9 +178,7 @@ Deno.test("mod.ts exports these values", () => {
     "KernelMatrix",
     "KernelStore",
     "KernelWriter",
-    "LOCK_FILE",
     "LayerError",
-    "Lease",
     "NoAdapterError",
     "NonFiniteError",
     "UnknownDatasetError",
@@ -30,24 +191,18 @@ Deno.test("mod.ts exports these values", () => {
     "computeGram",
     "computeSelfSimilarity",
     "countMembers",
-    "countShare",
     "createDataset",
     "createResnet",
     "decodeNpy",
     "decodeSafetensors",
     "decodeTrainingState",
-    "describeDifference",
-    "describeName",
-    "describeValue",
     "drawDigits",
     "drawStratified",
     "dropFlagged",
     "encodeNpy",
     "encodeSafetensors",
     "encodeTrainingState",
-    "explainWrite",
     "fetchDataset",
-    "findCacheFailure",
     "findEmptyClasses",
     "findForgotten",
     "findNearest",
@@ -75,22 +230,15 @@ Deno.test("mod.ts exports these values", () => {
     "openEngine",
     "predictLogitsAfterStep",
     "predictProbabilitiesAfterStep",
-    "prepareDrivers",
     "pruneHeads",
     "readCifar",
     "readFashionMnist",
     "readFolder",
-    "readJson",
     "readLabels",
     "readMnist",
     "readNpy",
-    "readText",
-    "refuseOther",
-    "refuseOtherFiles",
     "relateSamples",
     "relu",
-    "removeIfThere",
-    "removePartials",
     "resnet18",
     "resnet18Narrow",
     "resnet8",
@@ -103,6 +251,5 @@ Deno.test("mod.ts exports these values", () => {
     "takeSamples",
     "tanh",
     "writeNpy",
-    "writeWhole",
   ]);
 });

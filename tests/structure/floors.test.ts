@@ -12,6 +12,7 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/errors.ts", 0],
   ["engine/options.ts", 0],
   ["engine/sizes.ts", 0],
+  ["engine/share.ts", 1],
   ["engine/files/", 1],
   ["engine/formats/", 2],
   ["engine/gpu/", 3],
@@ -27,6 +28,18 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["mod.ts", 12],
   ["bench/", 13],
   ["cli/", 14],
+];
+
+/** What the command line shares with the engine: how files, options and drivers are handled, which nobody who imports the package calls. */
+const SHARED: readonly string[] = [
+  "engine/files/file.ts",
+  "engine/files/folder.ts",
+  "engine/files/lease.ts",
+  "engine/formats/json.ts",
+  "engine/gpu/drivers.ts",
+  "engine/gpu/memory.ts",
+  "engine/options.ts",
+  "engine/share.ts",
 ];
 
 /** File with the version, which the command line prints. */
@@ -138,16 +151,24 @@ Deno.test("no file imports itself, by whatever way round", () => {
   for (const file of imports.keys()) visit(file, []);
 });
 
-Deno.test("the command line knows the library by its public face alone", () => {
+Deno.test("the command line computes by the public face alone", () => {
   const wrong = findImports((file, imported) =>
     file.startsWith("cli/") &&
     !(imported === "mod.ts" || imported.startsWith("cli/") || isPackage(imported) ||
-      imported === MANIFEST) &&
+      imported === MANIFEST || SHARED.includes(imported)) &&
     // the self-test uses the suite's float64 twins on the user's adapter
     !(file.startsWith("cli/self_test/") && imported.startsWith("engine/reference/")) &&
     !(file === "cli/commands/bench.ts" && imported.startsWith("bench/"))
   );
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("what the command line shares with the engine is in use, and not public", () => {
+  for (const file of SHARED) {
+    const users = findImports((user, imported) => imported === file && /^(cli\/|mod)/.test(user));
+    assert.ok(users.length > 0, `the command line does not import ${file}`);
+    assert.deepEqual(users.filter((user) => user.startsWith("mod.ts")), []);
+  }
 });
 
 Deno.test("packages and shaders are known where they belong, and nowhere else", () => {

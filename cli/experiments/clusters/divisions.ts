@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { countShare, type Dataset } from "../../../mod.ts";
+import type { Dataset } from "../../../mod.ts";
+import { countShare } from "../../../engine/share.ts";
 import { estimateShare } from "../../report/intervals.ts";
 import { type Estimate, summarise } from "../../report/statistics.ts";
 import type { Clustering } from "./measure.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "npm:zod@4.6.7";
-import { countShare } from "../../../mod.ts";
+import { countShare } from "../../../engine/share.ts";
 import { SettingError } from "../experiment.ts";
 import * as setting from "../shared/settings.ts";
 

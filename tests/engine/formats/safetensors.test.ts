@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Tensor } from "../../../engine/formats/safetensors.ts";
+import type { WeightTensor } from "../../../engine/formats/safetensors.ts";
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -16,7 +16,7 @@ const tensors = shapes.chain((shape) => {
   return fc.float32Array({ minLength: count, maxLength: count }).map((data) => ({ shape, data }));
 });
 const tensorMaps = fc.array(fc.tuple(fc.string(), tensors), { maxLength: 5 })
-  .map((entries) => new Map<string, Tensor>(entries));
+  .map((entries) => new Map<string, WeightTensor>(entries));
 
 /** Encodes a file with the header given word by word. */
 function encodeByHand(header: string | object, data: ArrayLike<number> = []): Uint8Array {
@@ -43,7 +43,7 @@ Deno.test("encoded tensors decode to the same names, order, shapes and bits", ()
       );
     }
     // Empty tensors take no bytes of the data, so only the others keep their order.
-    const filled = (tensors: Map<string, Tensor>) =>
+    const filled = (tensors: Map<string, WeightTensor>) =>
       [...tensors].filter(([, { data }]) => data.length > 0).map(([name]) => name);
     assert.deepEqual(filled(decoded), filled(map));
   }));
@@ -125,7 +125,7 @@ Deno.test("a buffer of any type beside the weights leaves the file readable, and
     };
     assert.deepEqual(
       decodeSafetensors(encodeByHand(header, [0, 0, 0x80, 0x3f, ...data]), "w"),
-      new Map<string, Tensor>([
+      new Map<string, WeightTensor>([
         ["w", { shape: [1], data: Float32Array.of(1) }],
         ["buffer", { shape: [2], data: Float32Array.from(values), dtype }],
       ]),

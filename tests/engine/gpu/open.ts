@@ -14,8 +14,8 @@ import type { Residence } from "../../../engine/rows/plan.ts";
 import { padRows, PANEL_ROWS } from "../../../engine/rows/blocks.ts";
 import {
   type BoundSlice,
+  PackedRows,
   type RowBlock,
-  Rows,
   type RowsOptions,
   type RowSource,
   type StagedPanels,
@@ -274,12 +274,15 @@ export async function uploadRows(
   layout: RowLayout,
   numbers: readonly ArrayLike<number>[],
   { residence = "device", heldLength = layout.length, ...options }: UploadOptions = {},
-): Promise<Rows> {
+): Promise<PackedRows> {
   const source = new RawRows(gpu, numbers);
   if (residence === "recomputed") {
-    return new Rows(gpu, layout, numbers.length, { ...options, recompute: { source, heldLength } });
+    return new PackedRows(gpu, layout, numbers.length, {
+      ...options,
+      recompute: { source, heldLength },
+    });
   }
-  const rows = new Rows(gpu, layout, numbers.length, { ...options, residence });
+  const rows = new PackedRows(gpu, layout, numbers.length, { ...options, residence });
   const commands = gpu.record();
   for (const block of rows.blocks) {
     for (const staged of source.fill(commands, block, rows.slices)) {

@@ -5,6 +5,7 @@ import { NonFiniteError } from "../../../engine/errors.ts";
 import { computeEntk } from "../../../engine/kernel/entk.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { ProjectOptions } from "../../../engine/engine.ts";
+import { PackedRows } from "../../../engine/rows/rows.ts";
 import { computeClassSimilarity } from "../../../engine/samples/class_similarity.ts";
 import { predictLogitsAfterStep } from "../../../engine/samples/forgetting.ts";
 import { clusterSamples } from "../../../engine/samples/fpc.ts";
@@ -45,6 +46,7 @@ testEngine(
     const project = (set: typeof train, tileRows?: number) =>
       engine.project(built, set, { kind: "entk", tileRows });
     using rows = await project(train, 64);
+    assert(rows instanceof PackedRows);
     assert.equal(rows.blocks.length, 3);
     using columns = await project(test, 64);
     const exactly = () => 0;

@@ -8,9 +8,10 @@ import { type Engine, openEngine } from "../../../engine/engine.ts";
 import { DataError, NonFiniteError, WeightsError } from "../../../engine/errors.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
+import { PackedRows } from "../../../engine/rows/rows.ts";
 import { computeSelfSimilarity } from "../../../engine/kernel/self_similarity.ts";
 import { add, flatten, type NetworkDefinition, relu } from "../../../engine/network/definition.ts";
-import type { Network } from "../../../engine/network/network.ts";
+import { DeviceNetwork, type Network } from "../../../engine/network/network.ts";
 import type { Weights } from "../../../engine/network/parameters.ts";
 import { clusterSamples } from "../../../engine/samples/fpc.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
@@ -171,9 +172,11 @@ testEngine(
     using network = engine.network(definition, { seed: 1, classes: 2 }, inputShape);
     const data = drawImages({ inputShape, classes: 2 }, 34, 251);
     using rows = await engine.project(network, data);
+    assert(rows instanceof PackedRows);
     assert.ok(rows.slices.length > 1, "one slice only");
     const kernel = await computeGram(rows);
     // a pass of 32 images at most, each part then in one
+    assert(network instanceof DeviceNetwork);
     const size = Math.min(32, network.batchLimit);
     const parts = [size, 34 - size].map((count, i) =>
       takeSamples(data, Array.from({ length: count }, (_, n) => i * size + n))
@@ -201,6 +204,7 @@ testEngine(
       const options = { residence, cotangents: own, tileRows: 64 };
       using rows = await engine.project(built, data, options);
       assert.equal(rows.residence, residence);
+      assert(rows instanceof PackedRows);
       assert.ok(rows.slices.length > 1, "one slice only");
       return [
         await computeGram(rows),
@@ -252,6 +256,7 @@ testEngine(
     const kernel = await computeGram(whole);
     for (const tileRows of [64, 128]) {
       using rows = await engine.project(built, data, { tileRows });
+      assert(rows instanceof PackedRows);
       assert.deepEqual(
         rows.blocks.map(({ rowCount }) => rowCount),
         tileRows === 64 ? [64, 64, 3] : [128, 3],

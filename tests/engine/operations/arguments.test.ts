@@ -5,9 +5,11 @@ import fc from "fast-check";
 import type { Engine } from "../../../engine/engine.ts";
 import { DataError, LayerError } from "../../../engine/errors.ts";
 import * as definition from "../../../engine/network/definition.ts";
-import type { Layers, NetworkDefinition } from "../../../engine/network/definition.ts";
+import type { FeatureMaps, Layers, NetworkDefinition } from "../../../engine/network/definition.ts";
 import { createResnet, lenet5 } from "../../../engine/network/models.ts";
+import { DeviceNetwork } from "../../../engine/network/network.ts";
 import type { ParameterSource } from "../../../engine/network/parameters.ts";
+import { toTensor } from "../../../engine/operations/features.ts";
 import { testEngine } from "../open_engine.ts";
 
 const SHAPE = [8, 7, 2] as const;
@@ -18,7 +20,7 @@ const CLASSES = 3;
 type Loose = Record<keyof Layers, (...args: any[]) => any>;
 
 /** Runs calls within the first pass of a network that is right apart from them. */
-function callWithin(engine: Engine, calls: (layers: Loose, images: tf.Tensor4D) => void): void {
+function callWithin(engine: Engine, calls: (layers: Loose, images: FeatureMaps) => void): void {
   const network: NetworkDefinition = {
     name: "mine",
     forward(layers, images) {
@@ -158,6 +160,41 @@ testEngine(
         assertRefused(() => layers.dense(name, flat, 3), "dense", "name");
       }
     });
+    await Promise.resolve();
+  },
+);
+
+testEngine(
+  "what is no activations is refused, by the compiler and by the layer",
+  async (engine) => {
+    using network = engine.network(
+      {
+        name: "typed",
+        forward(layers, images) {
+          const [samples, height, width, channels] = images.shape;
+          const pixels = tf.zeros([samples, height, width, channels]);
+          const refuse = (call: () => unknown) => assert.throws(call, LayerError);
+          // @ts-expect-error a shape alone
+          refuse(() => layers.relu({ shape: [samples, 3] }));
+          // @ts-expect-error images are no vectors
+          refuse(() => layers.dense("fc", images, 3));
+          // @ts-expect-error vectors are no images
+          refuse(() => layers.maxPool(layers.flatten(images), 2));
+          // @ts-expect-error a tensor that no layer has made, which nothing shows at run time
+          layers.relu(pixels);
+          // @ts-expect-error TensorFlow.js's functions are not ours
+          tf.relu(images);
+          return layers.dense(
+            "fc",
+            layers.relu(layers.flatten(layers.relu(images))),
+            layers.classes,
+          );
+        },
+      },
+      { seed: 0, classes: CLASSES },
+      [...SHAPE],
+    );
+    assert.equal(network.classes, CLASSES);
     await Promise.resolve();
   },
 );
@@ -557,7 +594,7 @@ testEngine(
     const build = (network: unknown, source: unknown = drawn, shape = SHAPE) =>
       engine.network(network as NetworkDefinition, source as ParameterSource, shape);
     const forward = (forward: unknown) => ({ name: "mine", forward });
-    const dense = forward((layers: Layers, x: tf.Tensor4D) =>
+    const dense = forward((layers: Layers, x: FeatureMaps) =>
       layers.dense("fc", layers.flatten(x), 3)
     );
     const refused: [network: unknown, source: unknown, message: RegExp][] = [
@@ -583,7 +620,7 @@ testEngine(
       [undefined, undefined, /^Cannot build a network: got nothing, need a NetworkDefinition/],
       [{ name: "mine" }, undefined, /need a NetworkDefinition/],
       [
-        forward((_: Layers, x: tf.Tensor4D) => definition.globalAverage(x)),
+        forward((_: Layers, x: FeatureMaps) => definition.globalAverage(x)),
         { seed: 0, classes: 2 },
         /^Cannot build mine: got no layer from its forward pass/,
       ],
@@ -593,7 +630,7 @@ testEngine(
         /got a promise from its forward pass/,
       ],
       [
-        forward((_: Layers, x: tf.Tensor4D) => x),
+        forward((_: Layers, x: FeatureMaps) => x),
         drawn,
         /got \[N, 8, 7, 2\] from its forward pass, need logits \[N, 3\]; flatten it/,
       ],
@@ -625,7 +662,7 @@ testEngine(
 
     // a later pass that differs from the first
     const images = tf.zeros<tf.Rank.R4>([2, ...SHAPE]);
-    const changes: [second: (layers: Layers, x: tf.Tensor4D) => unknown, message: RegExp][] = [
+    const changes: [second: (layers: Layers, x: FeatureMaps) => unknown, message: RegExp][] = [
       [(layers, x) => layers.dense("other", layers.flatten(x), 3), /got no layer 'other'/],
       [
         (layers, x) => layers.dense("fc", layers.flatten(layers.maxPool(x, 2)), 3),
@@ -633,17 +670,18 @@ testEngine(
       ],
       [() => tf.zeros([2, 3]), /got a pass without layer 'fc'/],
       [
-        (layers, x) => tf.slice(layers.dense("fc", layers.flatten(x), 3), [0, 0], [1, 3]),
+        (layers, x) => tf.slice(toTensor(layers.dense("fc", layers.flatten(x), 3)), [0, 0], [1, 3]),
         /got \[1, 3\] for 2 samples/,
       ],
     ];
     for (const [second, message] of changes) {
       let passes = 0;
       using network = build(
-        forward((layers: Layers, x: tf.Tensor4D) =>
+        forward((layers: Layers, x: FeatureMaps) =>
           (passes++ === 0 ? dense.forward as typeof second : second)(layers, x)
         ),
       );
+      assert(network instanceof DeviceNetwork);
       assert.throws(() => tf.tidy(() => network.logits(images)), { message });
     }
     images.dispose();

@@ -5,8 +5,9 @@ import type { Engine } from "../../../engine/engine.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import { countProducts, type Sketch } from "../../../engine/rows/layout.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
+import { PackedRows } from "../../../engine/rows/rows.ts";
 import { drawFilters, planSketch } from "../../../engine/rows/sketch.ts";
-import type { Network } from "../../../engine/network/network.ts";
+import { DeviceNetwork, type Network } from "../../../engine/network/network.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import { contractJacobian, lpntk, signedCotangents } from "../../../engine/reference/kernels.ts";
 import { gramRows } from "../../../engine/reference/gram.ts";
@@ -65,7 +66,8 @@ for (
       using network = engine.network(tiny.definition, weights, tiny.inputShape);
       const sketch = { dimension, seed: 9 };
       using rows = await engine.project(network, data, { layers: [layer], sketch });
-      assert.equal(rows.layout.length, dimension);
+      assert.equal(rows.length, dimension);
+      assert(network instanceof DeviceNetwork);
       const shape = network.layers.find(({ name }) => name === layer)!;
       const [{ inputs, deltas }] = drawFilters(planSketch([shape], sketch));
       const jacobian = computeJacobian(tiny.twin, weights, toNumbers(data));
@@ -135,6 +137,7 @@ testEngine(
       const data = drawImages(tiny, 5, LEVELS);
       using network = build(engine, tiny);
       using exact = await engine.project(network, data);
+      assert(exact instanceof PackedRows);
       const products = countProducts(exact.layout);
       for (const dimension of [products, 10 * products]) {
         const kernel = await kernelOf(engine, network, data, { dimension, seed: 3 });

@@ -5,7 +5,7 @@ import { DataError, NonFiniteError } from "../../../engine/errors.ts";
 import type { Gpu } from "../../../engine/gpu/device.ts";
 import { computeGram, computeTiles } from "../../../engine/kernel/gram.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
-import type { Rows } from "../../../engine/rows/rows.ts";
+import type { PackedRows } from "../../../engine/rows/rows.ts";
 import { computeSelfSimilarity } from "../../../engine/kernel/self_similarity.ts";
 import { canRun, VARIANTS } from "../../../engine/rows/variants.ts";
 import { computeClassSimilarity } from "../../../engine/samples/class_similarity.ts";
@@ -134,7 +134,7 @@ for (
       using plain = await uploadRows(gpu, layout, numbers);
       using plainOthers = await uploadRows(gpu, layout, others);
       const labels = numbers.map((_, n) => n % 3);
-      const answer = async (rows: Rows, columns: Rows) => [
+      const answer = async (rows: PackedRows, columns: PackedRows) => [
         bitsOf(await computeGram(rows)),
         bitsOf(await computeGram(rows, columns)),
         await computeSelfSimilarity(rows),

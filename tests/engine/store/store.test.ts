@@ -7,7 +7,11 @@ import * as zarrita from "zarrita";
 import { encodeNpy, readNpy } from "../../../engine/formats/npy.ts";
 import { measureChunk } from "../../../engine/formats/zarr.ts";
 import { KernelStore, type Symmetry } from "../../../engine/store/store.ts";
-import { KernelWriter, type StoreSettings } from "../../../engine/store/store_writer.ts";
+import {
+  type HeldStore,
+  KernelWriter,
+  type StoreSettings,
+} from "../../../engine/store/store_writer.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import {
   computeCrc32cByBits,
@@ -105,6 +109,21 @@ for (const [rows, columns] of [[1, 200], [65, 64], [130, 63]]) {
     });
   });
 }
+
+Deno.test("a held folder keeps other writers off until its own writer lets it go", async () => {
+  await using folder = await openTempFolder();
+  const path = `${folder.path}/K.zarr`;
+  const held = await KernelWriter.hold(path);
+  assert.equal(held.subject, path);
+  await assert.rejects(KernelWriter.open(path, settle(3)), { name: "FileError" });
+  (await KernelWriter.open(held, settle(3))).dispose();
+  (await KernelWriter.open(path, settle(3))).dispose();
+  const lookalike: HeldStore = { subject: path, release() {}, [Symbol.dispose]() {} };
+  await assert.rejects(KernelWriter.open(lookalike, settle(3)), {
+    name: "TypeError",
+    message: /^Cannot write .*K\.zarr: got \{"subject":.*, need what KernelWriter\.hold gives$/,
+  });
+});
 
 Deno.test("attributes say what a kernel is", async () => {
   await using folder = await openTempFolder();

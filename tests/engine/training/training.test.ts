@@ -5,7 +5,9 @@ import { createDataset, type Dataset, takeSamples } from "../../../engine/data/d
 import type { Engine } from "../../../engine/engine.ts";
 import type { NetworkDefinition } from "../../../engine/network/definition.ts";
 import { flatten, globalAverage, relu } from "../../../engine/network/definition.ts";
+import { DeviceNetwork } from "../../../engine/network/network.ts";
 import type { Weights } from "../../../engine/network/parameters.ts";
+import { toTensor } from "../../../engine/operations/features.ts";
 import type { TrainingOptions } from "../../../engine/training/options.ts";
 import { computeLogits } from "../../../engine/reference/network.ts";
 import { assertClose, dotBound } from "../../../engine/reference/numbers.ts";
@@ -315,6 +317,7 @@ testEngine(
     using network = engine.network(wide, { seed: 1, classes: 3 }, [side, side, 1]);
     const { maxStorageBufferBindingSize } = engine.limits;
     const limit = Math.floor(maxStorageBufferBindingSize / (4 * 48 * side * side));
+    assert(network instanceof DeviceNetwork);
     assert.equal(network.batchLimit, limit);
     const count = limit + 3;
     const images = Uint8Array.from({ length: count * side * side }, (_, i) => i * i % 251);
@@ -351,7 +354,7 @@ testEngine(
       forward(layers, images) {
         const x = flatten(images);
         const y = isDropping ? layers.dropout(x, share) : x;
-        if (isDropping && images.shape[0] === 8) seen = tf.keep(tf.clone(y));
+        if (isDropping && images.shape[0] === 8) seen = tf.keep(tf.clone(toTensor(y)));
         return layers.dense("fc", y, layers.classes);
       },
     });

@@ -1,13 +1,13 @@
 /** Shares of counts: the decimal product, rounded down or to the nearest integer. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { countShare } from "../../../engine/data/share.ts";
-import { KernelMatrix } from "../../../engine/samples/source.ts";
-import { clusterSamples } from "../../../engine/samples/fpc.ts";
-import { pruneHeads } from "../../../engine/samples/pruning.ts";
-import { flipLabels } from "../../../engine/data/label_noise.ts";
-import { drawDigits } from "../../../engine/data/digits.ts";
-import { shareOf } from "../../../engine/reference/shares.ts";
+import { countShare } from "../../engine/share.ts";
+import { KernelMatrix } from "../../engine/samples/source.ts";
+import { clusterSamples } from "../../engine/samples/fpc.ts";
+import { pruneHeads } from "../../engine/samples/pruning.ts";
+import { flipLabels } from "../../engine/data/label_noise.ts";
+import { drawDigits } from "../../engine/data/digits.ts";
+import { shareOf } from "../../engine/reference/shares.ts";
 
 Deno.test("a share is what it is in decimal", () => {
   assert.equal(countShare(0.29, 100), 29);

@@ -1,5 +1,5 @@
 /** Shares of counts, in decimal arithmetic. @module */
-import { describeValue } from "../options.ts";
+import { describeValue } from "./options.ts";
 
 /**
  * Computes a share of a count: the decimal number that the share is written as, times the count, rounded down, or to the nearest integer with
