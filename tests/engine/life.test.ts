@@ -179,7 +179,7 @@ testEngine("what is no network is refused by name", async (engine) => {
   }
 });
 
-testEngine("what is no rows is refused as columns too", async (engine) => {
+testEngine("what is no rows is refused on either side", async (engine) => {
   using network = build(engine);
   using rows = await project(engine, network, "device");
   using ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { kind: "entk" });
@@ -187,8 +187,12 @@ testEngine("what is no rows is refused as columns too", async (engine) => {
   const need = "got a DeviceNetwork, need rows as Engine.project gives them";
   const refuse = (call: Promise<unknown>, message: string) =>
     assert.rejects(call, { name: "TypeError", message });
-  await refuse(computeGram(rows, wrong), `Cannot compute a kernel: ${need}`);
-  await refuse(computeEntk(ofLogits, wrong), `Cannot compute an eNTK: ${need}`);
+  for (const sides of [[rows, wrong], [wrong, rows]] as const) {
+    await refuse(computeGram(...sides), `Cannot compute a kernel: ${need}`);
+  }
+  for (const sides of [[ofLogits, wrong], [wrong, ofLogits]] as const) {
+    await refuse(computeEntk(...sides), `Cannot compute an eNTK: ${need}`);
+  }
   await refuse(
     computeClassSimilarity(rows, data.labels, 3, { columns: wrong }),
     `Cannot compute class similarity: ${need}`,
