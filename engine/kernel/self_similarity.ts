@@ -8,7 +8,7 @@ import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/blocks.ts";
-import { Products } from "./products.ts";
+import { Products } from "../rows/products.ts";
 import type { BoundSlice, RowBlock, Rows } from "../rows/rows.ts";
 
 /**

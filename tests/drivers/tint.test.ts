@@ -19,7 +19,7 @@ import {
   takeFirst,
 } from "../../mod.ts";
 import { Gpu } from "../../engine/gpu/device.ts";
-import { TileSweep } from "../../engine/kernel/gram.ts";
+import { TileSweep } from "../../engine/rows/tiles.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
 import { Rows } from "../../engine/rows/rows.ts";
 import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
