@@ -10,7 +10,7 @@ import type { Operands } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
 import { Rows } from "../engine/rows/rows.ts";
-import { chooseVariant } from "../engine/kernel/tuning.ts";
+import { chooseVariant } from "../engine/tuning/gram_variants.ts";
 import { lenet5 } from "../engine/network/models.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Stopwatch } from "./measure.ts";

@@ -5,7 +5,7 @@
  */
 import { Engine } from "../engine/engine.ts";
 import { type AdapterDescription, Gpu } from "../engine/gpu/device.ts";
-import { chooseStaged } from "../engine/kernel/staged_operands.ts";
+import { chooseStaged } from "../engine/tuning/operand_storage.ts";
 import { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
 import { CASE_NAMES, type CaseName } from "./case_names.ts";

@@ -19,7 +19,7 @@ import {
   type SketchError,
   type SketchErrorRequest,
 } from "./kernel/sketch_error.ts";
-import { tune, type Tuning } from "./kernel/tuning.ts";
+import { tune, type Tuning } from "./tuning/gram_variants.ts";
 import { measureBinding } from "./rows/variants.ts";
 import type { VectorTimes } from "./gpu/vectors.ts";
 import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
@@ -29,8 +29,8 @@ import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
-import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
-import { learnVectors } from "./kernel/vector_times.ts";
+import { chooseStaged, type StagedTimes } from "./tuning/operand_storage.ts";
+import { learnVectors } from "./tuning/vector_times.ts";
 import { Tensorflow } from "./operations/tensorflow.ts";
 import type { TrainingOptions } from "./training/options.ts";
 import { type TrainingResult, trainNetwork } from "./training/training.ts";

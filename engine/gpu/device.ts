@@ -90,7 +90,7 @@ export class Gpu {
   readonly #readBack: ReadBack;
   /** Never touched, so that it takes no memory. */
   readonly #weight = new ArrayBuffer(WEIGHT_BYTES);
-  /** Where launches recorded from now on read staged operands; `engine/kernel/staged_operands.ts` chooses. */
+  /** Where launches recorded from now on read staged operands; `engine/tuning/operand_storage.ts` chooses. */
   staged: Operands = "buffer";
   /**
    * Whether the invocations of a subgroup pass on what they read in launches recorded from now on: where it is 8 or 16 of them, as on a CPU

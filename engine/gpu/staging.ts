@@ -3,7 +3,7 @@
  *
  * A CPU driver reads a storage buffer lane by lane, each behind a test, and a texture without one: ten times as fast and more. Buffers stay
  * the one form in which numbers are kept; a texture is a copy, made just before the launch that reads it. On a GPU the copy would be all
- * that it gives: `engine/kernel/staged_operands.ts` finds out which holds.
+ * that it gives: `engine/tuning/operand_storage.ts` finds out which holds.
  *
  * @module
  */

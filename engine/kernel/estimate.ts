@@ -13,7 +13,7 @@ import type { RowPlan } from "../rows/plan.ts";
 import { countFlops, pairBlocks } from "../rows/blocks.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { planSketch } from "../rows/sketch.ts";
-import { chooseVariant, tune } from "./tuning.ts";
+import { chooseVariant, tune } from "../tuning/gram_variants.ts";
 import { measureBinding } from "../rows/variants.ts";
 
 /** What an estimate is made for. */

@@ -8,7 +8,7 @@ import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { ConvolutionForm } from "../../engine/rows/layout.ts";
 import type { Seeds } from "../../engine/rows/projector.ts";
-import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
+import { chooseStaged } from "../../engine/tuning/operand_storage.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { Tensorflow } from "../../engine/operations/tensorflow.ts";
 

@@ -20,13 +20,14 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/network/", 6],
   ["engine/training/", 7],
   ["engine/rows/", 7],
-  ["engine/kernel/", 8],
-  ["engine/store/", 9],
-  ["engine/samples/", 10],
-  ["engine/engine.ts", 11],
-  ["mod.ts", 12],
-  ["bench/", 13],
-  ["cli/", 14],
+  ["engine/tuning/", 8],
+  ["engine/kernel/", 9],
+  ["engine/store/", 10],
+  ["engine/samples/", 11],
+  ["engine/engine.ts", 12],
+  ["mod.ts", 13],
+  ["bench/", 14],
+  ["cli/", 15],
 ];
 
 /** Holds the version, which the command line prints. */

@@ -15,11 +15,11 @@ import {
   recallVectors,
   splitAdapterName,
 } from "../../../engine/gpu/vectors.ts";
-import { learnVectors } from "../../../engine/kernel/vector_times.ts";
+import { learnVectors } from "../../../engine/tuning/vector_times.ts";
 import { expectSuccess, finish, prepareDeno, readJson, ROOT, succeed } from "../../cli/process.ts";
 import { VARIANTS } from "../../../engine/rows/variants.ts";
 import { openTempFolder } from "../../temp_folder.ts";
-import { testGpu } from "./open.ts";
+import { testGpu } from "../gpu/open.ts";
 
 /** A CPU as Linux describes it, by a line in twenty. */
 function describeCpu(flags: string): string {
@@ -118,7 +118,7 @@ Deno.test("a driver that is in use already is left with its width and its cache"
 /** Opens the engine's adapter, measures its vectors if there is a choice, and prints its name. */
 const LEARN = `
   const { Gpu } = await import("./engine/gpu/device.ts");
-  const { learnVectors } = await import("./engine/kernel/vector_times.ts");
+  const { learnVectors } = await import("./engine/tuning/vector_times.ts");
   const gpu = await Gpu.open();
   await learnVectors(gpu);
   console.log(gpu.adapter.name);

@@ -1,12 +1,12 @@
 /** Choosing a variant: measured, remembered for the adapter, and measured again when the memory is of no use. @module */
 import assert from "node:assert/strict";
 import { Gpu } from "../../../engine/gpu/device.ts";
-import { chooseStaged } from "../../../engine/kernel/staged_operands.ts";
-import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/kernel/tuning.ts";
+import { chooseStaged } from "../../../engine/tuning/operand_storage.ts";
+import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/tuning/gram_variants.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../../engine/rows/variants.ts";
 import { z } from "zod";
 import { dirname } from "node:path";
-import { recall } from "../../../engine/kernel/measured.ts";
+import { recall } from "../../../engine/tuning/measurement.ts";
 import { layOut } from "../gpu/open.ts";
 import { callHere, expectSuccess, prepareDeno, ROOT } from "../../cli/process.ts";
 import { openTempFolder } from "../../temp_folder.ts";
@@ -150,7 +150,7 @@ Deno.test("a cache folder that cannot be written is said in one line, once", asy
 /** Prints two tunings of one device, each measured. */
 const TUNE_TWICE = `
 import { Gpu } from "${ROOT}/engine/gpu/device.ts";
-import { tune } from "${ROOT}/engine/kernel/tuning.ts";
+import { tune } from "${ROOT}/engine/tuning/gram_variants.ts";
 const gpu = await Gpu.open();
 console.log(JSON.stringify([await tune(gpu, { fresh: true }), await tune(gpu, { fresh: true })]));
 gpu.dispose();

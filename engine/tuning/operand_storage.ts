@@ -6,7 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
 import { planConvolutionLaunch } from "../operations/convolution_launch.ts";
-import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
+import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
 import type { Operands } from "../gpu/panels.ts";
 
 /** Milliseconds of a convolution, the copies among them, by where its operands are read. */

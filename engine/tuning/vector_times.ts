@@ -15,9 +15,9 @@ import {
   type VectorTimes,
 } from "../gpu/vectors.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
-import type { Clock } from "./measured.ts";
-import { measureConvolution } from "./staged_operands.ts";
-import { layOut, LENGTH, measureVariant } from "./tuning.ts";
+import type { Clock } from "./measurement.ts";
+import { measureConvolution } from "./operand_storage.ts";
+import { layOut, LENGTH, measureVariant } from "./gram_variants.ts";
 
 /** Rows of the Gram tile. */
 const ROWS = 512;

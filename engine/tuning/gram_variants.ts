@@ -7,7 +7,7 @@ import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
+import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
 import type { Operands } from "../gpu/panels.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
 import { countFlops, PANEL_ROWS } from "../rows/blocks.ts";
