@@ -71,11 +71,12 @@ export {
 
 export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
-export { prepareDrivers } from "./engine/gpu/drivers.ts";
-export { findCacheFailure } from "./engine/gpu/memory.ts";
+export { prepareDrivers } from "./engine/tuning/open.ts";
+export { findCacheFailure } from "./engine/tuning/memory.ts";
 export { computeGram } from "./engine/kernel/gram.ts";
 export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";
-export type { KernelTimes, VectorTimes, VectorWidth } from "./engine/gpu/vectors.ts";
+export type { VectorWidth } from "./engine/gpu/drivers.ts";
+export type { KernelTimes, VectorTimes } from "./engine/tuning/vectors.ts";
 export type { StagedTimes } from "./engine/tuning/operand_storage.ts";
 export type { Seeds } from "./engine/rows/projector.ts";
 export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";

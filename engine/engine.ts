@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dataset } from "./data/dataset.ts";
-import { type AdapterDescription, Gpu } from "./gpu/device.ts";
+import type { AdapterDescription, Gpu } from "./gpu/device.ts";
 import { interruptBy, type Interruption, type OnProgress } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
@@ -21,7 +21,7 @@ import {
 } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./tuning/gram_variants.ts";
 import { measureBinding } from "./rows/variants.ts";
-import type { VectorTimes } from "./gpu/vectors.ts";
+import type { VectorTimes } from "./tuning/vectors.ts";
 import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
@@ -30,6 +30,7 @@ import { computeFeatures, computeLogits, measureAccuracy } from "./network/infer
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { chooseStaged, type StagedTimes } from "./tuning/operand_storage.ts";
+import { openTunedGpu } from "./tuning/open.ts";
 import { learnVectors } from "./tuning/vector_times.ts";
 import { Tensorflow } from "./operations/tensorflow.ts";
 import type { TrainingOptions } from "./training/options.ts";
@@ -326,10 +327,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { memoryBytes: room = 1, heldBytes: held = 0 } = options;
   checkNumber("open an engine", "memoryBytes", room, isRoom, "a number of bytes above 0");
   checkNumber("open an engine", "heldBytes", held, isHeld, "a number of bytes of at least 0");
-  const gpu = await Gpu.open();
+  const gpu = await openTunedGpu();
   try {
-    await chooseStaged(gpu);
-    await learnVectors(gpu);
     const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
     return new Engine(gpu, await Tensorflow.bind(gpu), { memoryBytes, heldBytes });
   } catch (error) {

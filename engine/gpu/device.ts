@@ -5,12 +5,11 @@
  */
 import { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
-import { chooseBackend, prepareDrivers } from "./drivers.ts";
+import { chooseBackend, splitAdapterName } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { ReadBack } from "./read_back.ts";
 import { Staging } from "./staging.ts";
-import { splitAdapterName } from "./vectors.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
@@ -117,13 +116,14 @@ export class Gpu {
   }
 
   /**
-   * Opens the system's preferred adapter with the largest limits it has.
+   * Opens the system's preferred adapter with the largest limits it has; use `openGpu`.
    *
+   * @param prepare sets what drivers read in the environment before an adapter is asked for
    * @throws {NoAdapterError} if there is none; the message names the packages to install.
    */
-  static async open(): Promise<Gpu> {
+  static async open(prepare: () => Promise<void>): Promise<Gpu> {
     const backend = chooseBackend();
-    await prepareDrivers();
+    await prepare();
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new NoAdapterError(NO_ADAPTER);
     const requiredLimits = Object.fromEntries(

@@ -1,19 +1,14 @@
 /**
- * How fast Mesa's CPU driver is with the width of vectors that it has in this process, for `engine/gpu/vectors.ts` to choose by.
+ * How fast Mesa's CPU driver is with the width of vectors that it has in this process, for `vectors.ts` to choose by.
  *
  * @module
  */
 import process from "node:process";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { findCacheFailure, hashShaders, remember } from "../gpu/memory.ts";
-import {
-  type KernelTimes,
-  PROCESSES,
-  recallVectors,
-  splitAdapterName,
-  type VectorTimes,
-} from "../gpu/vectors.ts";
+import { findCacheFailure, hashShaders, remember } from "./memory.ts";
+import { splitAdapterName } from "../gpu/drivers.ts";
+import { type KernelTimes, PROCESSES, recallVectors, type VectorTimes } from "./vectors.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 import type { Clock } from "./measurement.ts";
 import { measureConvolution } from "./operand_storage.ts";

@@ -18,7 +18,7 @@ import {
   resnet8Narrow,
   takeFirst,
 } from "../../mod.ts";
-import { Gpu } from "../../engine/gpu/device.ts";
+import { openGpu } from "../../engine/tuning/open.ts";
 import { TileSweep } from "../../engine/rows/tiles.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
 import { Rows } from "../../engine/rows/rows.ts";
@@ -56,7 +56,7 @@ async function collectModules(): Promise<Record<string, string>> {
 
 /** A tile by every variant of the Gram kernel that the device can run. */
 async function computeTiles(): Promise<void> {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   for (const variant of VARIANTS.filter((variant) => canRun(gpu, variant, LAYOUT))) {
     using rows = new Rows(gpu, LAYOUT, 64, { variant });
     using sweep = new TileSweep(rows, rows);

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Dataset } from "../../engine/data/dataset.ts";
 import { Engine } from "../../engine/engine.ts";
-import { Gpu } from "../../engine/gpu/device.ts";
+import type { Gpu } from "../../engine/gpu/device.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { ConvolutionForm } from "../../engine/rows/layout.ts";
 import type { Seeds } from "../../engine/rows/projector.ts";
-import { chooseStaged } from "../../engine/tuning/operand_storage.ts";
+import { openTunedGpu } from "../../engine/tuning/open.ts";
 import type { Network } from "../../engine/network/network.ts";
 import { Tensorflow } from "../../engine/operations/tensorflow.ts";
 
@@ -18,8 +18,7 @@ Deno.test.afterAll(async () => (await opened)?.engine.dispose());
 
 /** An engine whose device can be asked what is alive; `openEngine` keeps it to itself. */
 async function openEngine() {
-  const gpu = await Gpu.open();
-  await chooseStaged(gpu);
+  const gpu = await openTunedGpu();
   gpu.record(); // the first recording makes the parameter buffer, which stays
   return { gpu, engine: new Engine(gpu, await Tensorflow.bind(gpu)) };
 }

@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { createGenerator, drawUniform, STREAMS } from "../../../engine/data/random.ts";
 import type { Commands } from "../../../engine/gpu/commands.ts";
-import { Gpu } from "../../../engine/gpu/device.ts";
+import type { Gpu } from "../../../engine/gpu/device.ts";
+import { openGpu } from "../../../engine/tuning/open.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../../engine/rows/layout.ts";
 import type { Operands } from "../../../engine/gpu/panels.ts";
@@ -26,8 +27,8 @@ let opened: Promise<Gpu> | undefined;
 
 Deno.test.afterAll(async () => (await opened)?.dispose());
 
-async function openGpu(): Promise<Gpu> {
-  const gpu = await Gpu.open();
+async function openDevice(): Promise<Gpu> {
+  const gpu = await openGpu();
   gpu.record(); // the first recording makes the parameter buffer, which stays
   return gpu;
 }
@@ -35,7 +36,7 @@ async function openGpu(): Promise<Gpu> {
 /** Registers a test on the file's device; it fails when a buffer is left alive or the device reports an error. */
 export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
   Deno.test(name, async () => {
-    const gpu = await (opened ??= openGpu());
+    const gpu = await (opened ??= openDevice());
     const before = gpu.liveBuffers;
     await run(gpu);
     await gpu.finish();

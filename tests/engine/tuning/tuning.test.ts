@@ -1,6 +1,7 @@
 /** Choosing a variant: measured, remembered for the adapter, and measured again when the memory is of no use. @module */
 import assert from "node:assert/strict";
-import { Gpu } from "../../../engine/gpu/device.ts";
+import type { Gpu } from "../../../engine/gpu/device.ts";
+import { openGpu } from "../../../engine/tuning/open.ts";
 import { chooseStaged } from "../../../engine/tuning/operand_storage.ts";
 import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/tuning/gram_variants.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../../engine/rows/variants.ts";
@@ -21,7 +22,7 @@ async function withCache(job: (file: string) => Promise<void>): Promise<void> {
 
 /** A device of its own each time: what is known of a device is not read again. */
 async function withGpu<T>(job: (gpu: Gpu) => Promise<T>): Promise<T> {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   try {
     return await job(gpu);
   } finally {
@@ -149,9 +150,9 @@ Deno.test("a cache folder that cannot be written is said in one line, once", asy
 
 /** Prints two tunings of one device, each measured. */
 const TUNE_TWICE = `
-import { Gpu } from "${ROOT}/engine/gpu/device.ts";
+import { openGpu } from "${ROOT}/engine/tuning/open.ts";
 import { tune } from "${ROOT}/engine/tuning/gram_variants.ts";
-const gpu = await Gpu.open();
+const gpu = await openGpu();
 console.log(JSON.stringify([await tune(gpu, { fresh: true }), await tune(gpu, { fresh: true })]));
 gpu.dispose();
 `;
