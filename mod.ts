@@ -77,7 +77,7 @@ export { computeGram } from "./engine/kernel/gram.ts";
 export type { Interruption, OnProgress } from "./engine/gpu/pace.ts";
 export type { VectorWidth } from "./engine/gpu/drivers.ts";
 export type { KernelTimes, VectorTimes } from "./engine/tuning/vectors.ts";
-export type { StagedTimes } from "./engine/tuning/operand_storage.ts";
+export type { OperandTimes } from "./engine/tuning/operand_storage.ts";
 export type { Seeds } from "./engine/rows/projector.ts";
 export type { RowLayout, Segment, Sketch } from "./engine/rows/layout.ts";
 export type { SketchError } from "./engine/kernel/sketch_error.ts";

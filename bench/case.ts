@@ -6,7 +6,7 @@
 import { createGenerator, drawUniform, STREAMS } from "../engine/data/random.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
-import type { Operands } from "../engine/gpu/panels.ts";
+import type { OperandStorage } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
 import { Rows } from "../engine/rows/rows.ts";
@@ -44,7 +44,7 @@ export class Scratch implements Disposable {
   }
 
   /** Whole panels of `height` lines, where `operands` says. */
-  uploadPanels(data: Floats, operands: Operands, height: number): GPUBuffer | GPUTexture {
+  uploadPanels(data: Floats, operands: OperandStorage, height: number): GPUBuffer | GPUTexture {
     const count = data.length / PANEL_ROWS / height;
     const panels = this.#own(this.gpu.createPanels("panels", operands, height, count));
     this.gpu.writePanels(panels, data, height);

@@ -8,7 +8,7 @@ import { encodeNpy, explainWrite, FileError, Lease } from "../mod.ts";
 import { CHOICE, nameFilesBeside } from "./arrays.ts";
 import { onInterrupt } from "./interruption.ts";
 import type { SampleChoice } from "./samples.ts";
-import { Staging } from "./staging.ts";
+import { PartialResults } from "./partial_results.ts";
 
 /** Samples of one side of a kernel. */
 interface Side {
@@ -18,7 +18,7 @@ interface Side {
 
 /** A kernel's file, kept from other writers. */
 export class MatrixFile {
-  readonly #staging: Staging;
+  readonly #partial: PartialResults;
   /** Names of the earlier files that are written over, or go. */
   #earlier: readonly string[] = [];
 
@@ -26,7 +26,7 @@ export class MatrixFile {
     private readonly path: string,
     private readonly lease: Lease,
   ) {
-    this.#staging = new Staging(dirname(path), `${path}.partial`, basename(path));
+    this.#partial = new PartialResults(dirname(path), `${path}.partial`, basename(path));
   }
 
   /**
@@ -43,12 +43,12 @@ export class MatrixFile {
     const file = new MatrixFile(path, await Lease.take(`${path}.lock`, path));
     using _listening = onInterrupt(() => file.#leave());
     try {
-      if (file.#staging.isComplete) file.#staging.move();
+      if (file.#partial.isComplete) file.#partial.move();
       file.#earlier = file.#listEarlier(force);
-      file.#staging.begin(basename(nameFilesBeside(path).columns));
+      file.#partial.begin(basename(nameFilesBeside(path).columns));
       const result = await job(file);
       file.lease.check();
-      await file.#staging.finish(file.#earlier);
+      await file.#partial.finish(file.#earlier);
       return result;
     } finally {
       file.#leave();
@@ -75,7 +75,7 @@ export class MatrixFile {
   }
 
   #write(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#staging.write(basename(path), bytes);
+    return this.#partial.write(basename(path), bytes);
   }
 
   #listEarlier(force: boolean): string[] {
@@ -94,7 +94,7 @@ export class MatrixFile {
   }
 
   #leave(): void {
-    if (this.lease.isOurs()) this.#staging.discard();
+    if (this.lease.isOurs()) this.#partial.discard();
     this.lease.release();
   }
 }

@@ -16,7 +16,7 @@ import {
   removeIfThere,
 } from "../mod.ts";
 import { onInterrupt } from "./interruption.ts";
-import { isListOfNames, Staging } from "./staging.ts";
+import { isListOfNames, PartialResults } from "./partial_results.ts";
 
 /** What a run was asked to do, as its `run.json` records it: the same settings may write over their own results. */
 export interface RunSettings {
@@ -49,7 +49,7 @@ interface Earlier extends RunSettings {
 
 /** A folder of results, which are put in their places when all of them are written. */
 export class OutputFolder {
-  readonly #staging: Staging;
+  readonly #partial: PartialResults;
   #earlier: Earlier | undefined;
   /** SHA-256 of what the results are computed from, by name. */
   #inputs: Readonly<Record<string, string>> = {};
@@ -58,7 +58,7 @@ export class OutputFolder {
     readonly path: string,
     private readonly lease: Lease,
   ) {
-    this.#staging = new Staging(path, `${path}/${PARTIAL_FOLDER}`, RUN_FILE);
+    this.#partial = new PartialResults(path, `${path}/${PARTIAL_FOLDER}`, RUN_FILE);
   }
 
   /**
@@ -126,7 +126,7 @@ export class OutputFolder {
   /** Writes bytes. */
   writeBytes(name: string, bytes: Uint8Array): Promise<void> {
     this.check();
-    return this.#staging.write(name, bytes);
+    return this.#partial.write(name, bytes);
   }
 
   /** @throws {FileError} if another process has taken the folder over. */
@@ -135,22 +135,22 @@ export class OutputFolder {
   }
 
   #enter(settings: RunSettings): void {
-    if (this.#staging.isComplete) {
-      this.#staging.move();
+    if (this.#partial.isComplete) {
+      this.#partial.move();
       this.#removeCheckpoint();
     }
     refuseOtherFiles(this.path, { marker: RUN_FILE, own: [PARTIAL_FOLDER, CHECKPOINT] });
     refuseOtherCheckpoint(`${this.path}/${CHECKPOINT}`);
     this.#earlier = readEarlier(this.path, settings);
-    this.#staging.begin();
+    this.#partial.begin();
   }
 
   async #finish(settings: RunSettings): Promise<void> {
-    const files = this.#staging.names;
+    const files = this.#partial.names;
     const { command, options } = settings;
     const [adapter, inputs] = [findUsedAdapter(), this.#inputs];
     await this.writeJson(RUN_FILE, { command, options, adapter, inputs, files });
-    await this.#staging.finish(this.#earlier ? [...this.#earlier.files, RUN_FILE] : []);
+    await this.#partial.finish(this.#earlier ? [...this.#earlier.files, RUN_FILE] : []);
     this.#removeCheckpoint();
   }
 
@@ -159,7 +159,7 @@ export class OutputFolder {
   }
 
   #leave(): void {
-    if (this.lease.isOurs()) this.#staging.discard();
+    if (this.lease.isOurs()) this.#partial.discard();
     this.lease.release();
   }
 }

@@ -29,7 +29,7 @@ import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
 import { Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
-import { chooseStaged, type StagedTimes } from "./tuning/operand_storage.ts";
+import { chooseOperandStorage, type OperandTimes } from "./tuning/operand_storage.ts";
 import { openTunedGpu } from "./tuning/open.ts";
 import { learnVectors } from "./tuning/vector_times.ts";
 import { Tensorflow } from "./operations/tensorflow.ts";
@@ -270,12 +270,12 @@ export class Engine {
    */
   async tune(
     options?: { readonly fresh?: boolean },
-  ): Promise<Tuning & { readonly staged: StagedTimes; readonly vectors?: VectorTimes }> {
+  ): Promise<Tuning & { readonly operands: OperandTimes; readonly vectors?: VectorTimes }> {
     this.#gpu.check();
     checkKeys("tune", options, { fresh: FLAG });
-    const staged = await chooseStaged(this.#gpu, options);
+    const operands = await chooseOperandStorage(this.#gpu, options);
     const tuning = await tune(this.#gpu, options);
-    return { ...tuning, staged, vectors: await learnVectors(this.#gpu, options) };
+    return { ...tuning, operands, vectors: await learnVectors(this.#gpu, options) };
   }
 
   /**

@@ -8,7 +8,7 @@ import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
-import type { Operands } from "../gpu/panels.ts";
+import type { OperandStorage } from "../gpu/panels.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
 import { countFlops, PANEL_ROWS } from "../rows/blocks.ts";
 import { Rows } from "../rows/rows.ts";
@@ -22,7 +22,7 @@ export interface Tuning {
   /** N and K of the product that was timed. */
   readonly size: readonly [rows: number, length: number];
   /** In GB/s, how fast packed rows are read where they may stand. */
-  readonly bandwidths: Readonly<Partial<Record<Operands, number>>>;
+  readonly bandwidths: Readonly<Partial<Record<OperandStorage, number>>>;
 }
 
 /**
@@ -52,7 +52,7 @@ export const TUNING: Measurement<Tuning> = {
   shaders: () =>
     [...VARIANTS, { kernel: kernels.fpc_assign, operands: "buffer" as const }].map((
       { kernel, operands },
-    ) => kernel.expand({ panels: operands, staged: "buffer", subgroups: false })),
+    ) => kernel.expand({ panels: operands, operands: "buffer", subgroups: false })),
   schema: z.object({
     rates: z.record(z.string(), z.number().positive()),
     size: z.tuple([z.number(), z.number()]),
@@ -114,7 +114,7 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
     countFlops(LENGTH, size) / milliseconds / 1e6,
   ]);
   rates.sort(([, a], [, b]) => b - a);
-  const bandwidths: Partial<Record<Operands, number>> = {};
+  const bandwidths: Partial<Record<OperandStorage, number>> = {};
   for (const variant of variants) {
     bandwidths[variant.operands] ??= await measureBandwidth(gpu, variant);
   }

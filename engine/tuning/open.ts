@@ -5,7 +5,7 @@
  */
 import { cacheFolder } from "../cache_folder.ts";
 import { Gpu } from "../gpu/device.ts";
-import { chooseStaged } from "./operand_storage.ts";
+import { chooseOperandStorage } from "./operand_storage.ts";
 import { learnVectors } from "./vector_times.ts";
 import { chooseVectorWidth, readSystemFile, recallVectors } from "./vectors.ts";
 
@@ -25,7 +25,7 @@ const DRIVER = "libvulkan_lvp";
 export async function openTunedGpu(): Promise<Gpu> {
   const gpu = await openGpu();
   try {
-    await chooseStaged(gpu);
+    await chooseOperandStorage(gpu);
     await learnVectors(gpu);
     return gpu;
   } catch (error) {

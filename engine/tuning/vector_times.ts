@@ -73,7 +73,7 @@ async function measureKernels(gpu: Gpu, before?: KernelTimes): Promise<KernelTim
   for (let turn = 0; turn < TURNS; turn++) {
     const [tile, convolution] = [
       await measureVariant(gpu, variant, ROWS, CLOCK),
-      await measureConvolution(gpu, gpu.staged, CLOCK),
+      await measureConvolution(gpu, gpu.operandStorage, CLOCK),
     ];
     least.gram_tile = Math.min(least.gram_tile, tile);
     least.convolution = Math.min(least.convolution, convolution);

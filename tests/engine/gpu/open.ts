@@ -10,7 +10,7 @@ import type { Gpu } from "../../../engine/gpu/device.ts";
 import { openGpu } from "../../../engine/tuning/open.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../../engine/rows/layout.ts";
-import type { Operands } from "../../../engine/gpu/panels.ts";
+import type { OperandStorage } from "../../../engine/gpu/panels.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
 import { padRows, PANEL_ROWS } from "../../../engine/rows/blocks.ts";
 import {
@@ -81,17 +81,17 @@ export interface Output {
 const SLACK = 256;
 
 /**
- * Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where staged operands are read, and whether workgroups are spread
+ * Two launches: what stands in an unfilled buffer, a NaN and some 1e30, where operands are read that may be copied, and whether workgroups are spread
  * over y, and subgroups used.
  */
 const LAUNCHES = [
-  { garbage: 0x7fc0dead, staged: "buffer", isSpread: false, subgroups: false },
-  { garbage: 0x7149f2ca, staged: "texture", isSpread: true, subgroups: true },
+  { garbage: 0x7fc0dead, storage: "buffer", isSpread: false, subgroups: false },
+  { garbage: 0x7149f2ca, storage: "texture", isSpread: true, subgroups: true },
 ] as const;
 
 /**
  * Launches a kernel twice on buffers of its own, unfilled ones full of garbage that differs from launch to launch; the second time operands
- * that may be staged are read from copies in textures, and passed on within subgroups where the device can, and workgroups are numbered
+ * that may be copied are read from copies in textures, and passed on within subgroups where the device can, and workgroups are numbered
  * along two dimensions.
  *
  * @param operands where panels stand; in textures they are as high as the parameter `row_length` says
@@ -104,7 +104,7 @@ export async function launchTwice<P extends string, B extends string>(
   params: ParamValues<P>,
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
-  operands: Operands = "buffer",
+  operands: OperandStorage = "buffer",
 ): Promise<Record<B, Output>> {
   const [before, after] = await Promise.all(
     LAUNCHES.map((setting) => launch(gpu, kernel, params, contents, workgroups, operands, setting)),
@@ -130,8 +130,8 @@ async function launch<P extends string, B extends string>(
   params: ParamValues<P>,
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
-  operands: Operands,
-  { garbage, staged, isSpread, subgroups }: typeof LAUNCHES[number],
+  operands: OperandStorage,
+  { garbage, storage, isSpread, subgroups }: typeof LAUNCHES[number],
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
@@ -142,7 +142,7 @@ async function launch<P extends string, B extends string>(
       : gpu.upload(name, data);
     return [name, stack.adopt(operand, (buffer) => gpu.destroyBuffer(buffer))];
   })) as BufferBindings<B>;
-  gpu.staged = staged;
+  gpu.operandStorage = storage;
   const before = gpu.subgroups;
   gpu.subgroups &&= subgroups;
   {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../../engine/gpu/device.ts";
 import { openGpu } from "../../../engine/tuning/open.ts";
-import { chooseStaged } from "../../../engine/tuning/operand_storage.ts";
+import { chooseOperandStorage } from "../../../engine/tuning/operand_storage.ts";
 import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/tuning/gram_variants.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../../engine/rows/variants.ts";
 import { z } from "zod";
@@ -59,26 +59,26 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
   });
 });
 
-Deno.test("staged operands are read where that is faster, and the choice is remembered", async () => {
+Deno.test("operands are read where that is faster, and the choice is remembered", async () => {
   await withCache(async (file) => {
     await withGpu(async (gpu) => {
       gpu.record(); // makes the parameter buffer, which stays
       const before = gpu.liveBuffers;
-      const times = await chooseStaged(gpu);
+      const times = await chooseOperandStorage(gpu);
       assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
-      assert.equal(gpu.staged, times.texture < times.buffer ? "texture" : "buffer");
+      assert.equal(gpu.operandStorage, times.texture < times.buffer ? "texture" : "buffer");
     });
     const [key] = Object.keys(JSON.parse(await Deno.readTextFile(file)));
     for (
-      const [staged, times] of [
+      const [storage, times] of [
         ["buffer", { buffer: 1, texture: 2 }],
         ["texture", { buffer: 2, texture: 1 }],
       ] as const
     ) {
       await Deno.writeTextFile(file, JSON.stringify({ [key]: times }));
       await withGpu(async (gpu) => {
-        assert.deepEqual(await chooseStaged(gpu), times);
-        assert.equal(gpu.staged, staged);
+        assert.deepEqual(await chooseOperandStorage(gpu), times);
+        assert.equal(gpu.operandStorage, storage);
       });
     }
   });
