@@ -1,7 +1,6 @@
 /** The floors of ARCHITECTURE: who may import whom, read from `deno info`. @module */
 import assert from "node:assert/strict";
-
-const ROOT = new URL("../../", import.meta.url);
+import { listFiles, ROOT } from "./files.ts";
 
 /** Folders and files by floor: imports go to a lower one, or stay within their own entry. */
 const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
@@ -86,14 +85,6 @@ function toPath(specifier: string): string {
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
-}
-
-/** Sources of a folder and of those in it. */
-async function* listFiles(folder: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
-    if (isDirectory) yield* listFiles(`${folder}${name}/`);
-    else if (/\.(ts|wgsl)$/.test(name)) yield `${folder}${name}`;
-  }
 }
 
 /** A file's entry in `FLOORS`; what is on no floor is above all of them. */
