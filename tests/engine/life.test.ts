@@ -1,6 +1,6 @@
 /** Use after disposal: an error that names the object, nothing of it on the device, and an engine that goes on. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Engine } from "../../engine/engine.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";

@@ -1,6 +1,6 @@
 /** One engine a file for the tests that run networks, and kernels by one call. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../../engine/data/dataset.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { Gpu } from "../../engine/gpu/device.ts";

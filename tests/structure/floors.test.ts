@@ -1,6 +1,6 @@
 /** The floors of ARCHITECTURE: who may import whom, read from `deno info`. @module */
 import assert from "node:assert/strict";
-import { listFiles, ROOT } from "./files.ts";
+import { inspect, listFiles, ROOT, toPath } from "./files.ts";
 
 /** Folders and files by floor: imports go to a lower one, or stay within their own entry. */
 const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
@@ -54,33 +54,9 @@ async function readImports(): Promise<Map<string, string[]>> {
   return imports;
 }
 
-interface Inspection {
-  readonly modules: readonly {
-    readonly specifier: string;
-    readonly dependencies?: readonly {
-      readonly code?: { readonly specifier?: string };
-      readonly type?: { readonly specifier?: string };
-    }[];
-  }[];
-}
-
-async function inspect(entry: string): Promise<Inspection> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", entry],
-    cwd: ROOT,
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
-}
-
 /** A package, or a module of Node.js that comes with Deno. */
 function isPackage(name: string): boolean {
   return name.startsWith("npm:") || name.startsWith("node:");
-}
-
-function toPath(specifier: string): string {
-  if (!specifier.startsWith("npm:")) return specifier.replace(ROOT.href, "");
-  return `npm:${specifier.match(/^npm:\/?((?:@[^/]+\/)?[^/@]+)/)![1]}`;
 }
 
 async function exists(path: string): Promise<boolean> {

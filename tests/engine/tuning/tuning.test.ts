@@ -5,7 +5,7 @@ import { openGpu } from "../../../engine/tuning/open.ts";
 import { chooseOperandStorage } from "../../../engine/tuning/operand_storage.ts";
 import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/tuning/gram_variants.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../../engine/rows/variants.ts";
-import { z } from "zod";
+import { z } from "npm:zod@4.6.7";
 import { dirname } from "node:path";
 import { recall } from "../../../engine/tuning/measurement.ts";
 import { layOut } from "../gpu/open.ts";
