@@ -3,13 +3,8 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { inspect, listFiles, listPublished, ROOT, toPath } from "./files.ts";
 
-/** What is read at run time: the peers of the benches. */
-const PEERS = ["blas", "lpntk_torch", "networks_torch", "train_torch", "turns"].map((name) =>
-  `bench/peers/${name}.py`
-);
-
-Deno.test("the package has what its exports import and read, the licence and the front page", async () => {
-  const needed = new Set(["deno.json", "LICENSE", "README.md", ...PEERS]);
+Deno.test("the package has what its exports import, the licence and the front page", async () => {
+  const needed = new Set(["deno.json", "LICENSE", "README.md"]);
   for (const entry of Object.values(manifest.exports)) {
     for (const { specifier } of (await inspect(entry)).modules) {
       const path = toPath(specifier);
