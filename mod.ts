@@ -2,7 +2,7 @@
  * The labelled pseudo neural tangent kernel (lpNTK) of whole data sets, on any GPU that WebGPU reaches.
  *
  * ```ts
- * import { drawDigits, findRedundant, lenet5, openEngine } from "./mod.ts";
+ * import { drawDigits, findRedundant, lenet5, openEngine } from "lpntk";
  *
  * using engine = await openEngine();
  * const data = drawDigits("train", { size: 200 });
