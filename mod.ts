@@ -2,7 +2,7 @@
  * The labelled pseudo neural tangent kernel (lpNTK) of whole data sets, on any GPU that WebGPU reaches.
  *
  * ```ts
- * import { drawDigits, findRedundant, lenet5, openEngine } from "./mod.ts";
+ * import { drawDigits, findRedundant, lenet5, openEngine } from "lpntk";
  *
  * using engine = await openEngine();
  * const data = drawDigits("train", { size: 200 });
@@ -60,8 +60,9 @@ export type { AdapterDescription } from "./engine/gpu/device.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram, type Tile } from "./engine/kernel/gram.ts";
 export type { CallOptions, OnProgress } from "./engine/gpu/pace.ts";
-export type { KernelTimes, VectorTimes, VectorWidth } from "./engine/gpu/vectors.ts";
-export type { StagedTimes } from "./engine/kernel/staged_operands.ts";
+export type { VectorWidth } from "./engine/gpu/drivers.ts";
+export type { KernelTimes, VectorTimes } from "./engine/tuning/vectors.ts";
+export type { OperandTimes } from "./engine/tuning/operand_storage.ts";
 export type {
   ConvolutionForm,
   FactoredSegment,
@@ -74,7 +75,7 @@ export type {
 export type { SketchError, SketchRequest } from "./engine/kernel/sketch_error.ts";
 export type { Estimate, EstimateRequest } from "./engine/kernel/estimate.ts";
 export type { Residence, RowPlan } from "./engine/rows/plan.ts";
-export type { Tuning } from "./engine/kernel/tuning.ts";
+export type { Tuning } from "./engine/tuning/gram_variants.ts";
 export { computeSelfSimilarity } from "./engine/kernel/self_similarity.ts";
 export type { KernelKind, Projection, Rows } from "./engine/rows/rows.ts";
 export type { Extent } from "./engine/formats/zarr.ts";

@@ -6,11 +6,11 @@
 import { createGenerator, drawUniform, STREAMS } from "../engine/data/random.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
-import type { Operands } from "../engine/gpu/panels.ts";
+import type { OperandStorage } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
 import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
 import { PackedRows } from "../engine/rows/rows.ts";
-import { chooseVariant } from "../engine/kernel/tuning.ts";
+import { chooseVariant } from "../engine/tuning/gram_variants.ts";
 import { lenet5 } from "../engine/network/models.ts";
 import { checkNetwork } from "../engine/network/network.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
@@ -45,7 +45,7 @@ export class Scratch implements Disposable {
   }
 
   /** Uploads whole panels of `height` k indices into the storage that `operands` names. */
-  uploadPanels(data: Floats, operands: Operands, height: number): GPUBuffer | GPUTexture {
+  uploadPanels(data: Floats, operands: OperandStorage, height: number): GPUBuffer | GPUTexture {
     const count = data.length / PANEL_ROWS / height;
     const panels = this.#own(this.gpu.createPanels("panels", operands, height, count));
     this.gpu.writePanels(panels, data, height);

@@ -10,17 +10,19 @@
 import type { NetworkDefinition } from "../engine/network/definition.ts";
 import { drawDigits } from "../engine/data/digits.ts";
 import { type Engine, openEngine } from "../engine/engine.ts";
-import { Gpu } from "../engine/gpu/device.ts";
-import { computeGram, TileSweep } from "../engine/kernel/gram.ts";
+import type { Gpu } from "../engine/gpu/device.ts";
+import { computeGram } from "../engine/kernel/gram.ts";
 import { lenet5, lenetLarge, mlp } from "../engine/network/models.ts";
 import { countFlops } from "../engine/rows/blocks.ts";
 import type { RowLayout } from "../engine/rows/layout.ts";
 import { PackedRows } from "../engine/rows/rows.ts";
+import { TileSweep } from "../engine/rows/tiles.ts";
 import { canRun, VARIANTS } from "../engine/rows/variants.ts";
 import { clusterSamples } from "../engine/samples/fpc.ts";
 import { findNearest } from "../engine/samples/nearest.ts";
 import { findRedundant } from "../engine/samples/redundancy.ts";
 import { relateSamples } from "../engine/samples/relations.ts";
+import { openGpu } from "../engine/tuning/open.ts";
 import { kernels } from "../shaders/kernel_table.ts";
 import { layOutPlain, Scratch } from "./case.ts";
 import { type Effort, type Stopwatch, timeInTurns } from "./measure.ts";
@@ -241,7 +243,7 @@ async function measureRoads(engine: Engine, { samples, networks }: Sizes): Promi
 
 /** Runs everything. */
 export async function measureFirstMinutes(sizes: Sizes): Promise<void> {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   const stopwatch = { gpu, effort: sizes.effort };
   printAdapter(gpu);
   await measureOverheads(gpu, sizes.launches);

@@ -4,8 +4,8 @@
  * @module
  */
 import { bindEngine } from "../engine/engine.ts";
-import { type AdapterDescription, Gpu } from "../engine/gpu/device.ts";
-import { chooseStaged } from "../engine/kernel/staged_operands.ts";
+import type { AdapterDescription, Gpu } from "../engine/gpu/device.ts";
+import { openTunedGpu } from "../engine/tuning/open.ts";
 import { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
 import { CASE_NAMES, type CaseName } from "./case_names.ts";
@@ -58,8 +58,7 @@ export async function runBenches(
   named: readonly CaseName[],
   { json = false, quick = false, use, print }: BenchOptions,
 ): Promise<void> {
-  const gpu = await use(Gpu.open, ({ adapter }) => adapter);
-  await chooseStaged(gpu);
+  const gpu = await use(openTunedGpu, ({ adapter }) => adapter);
   using engine = await bindEngine(gpu);
   const notes = new Set<string>();
   const bench: Bench = {

@@ -24,7 +24,7 @@ import { addRedundant } from "./commands/redundant.ts";
 import { addRelate } from "./commands/relate.ts";
 import { addRun } from "./commands/run.ts";
 import { addTrain } from "./commands/train.ts";
-import { BudgetError, FileError } from "../mod.ts";
+import { BudgetError, FileError, MissingDatasetError, StoredKernelError } from "../mod.ts";
 import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
 import { cleanUp } from "./interruption.ts";
@@ -98,7 +98,13 @@ function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message } = error;
   if (error instanceof BudgetError) return `${message}; raise --memory`;
-  return error instanceof FileError ? nameWhole(message, error.path) : message;
+  if (!(error instanceof FileError)) return message;
+  const whole = nameWhole(message, error.path);
+  if (error instanceof MissingDatasetError) return `${whole}: lpntk data fetch ${error.dataset}`;
+  if (error instanceof StoredKernelError) {
+    return `${whole}: lpntk gram${error.needsRepair ? " --repair" : ""}`;
+  }
+  return whole;
 }
 
 function toLine(text: string): string {

@@ -10,7 +10,7 @@ import { Lease } from "../engine/files/lease.ts";
 import { CHOICE, nameFilesBeside } from "./arrays.ts";
 import { onInterrupt } from "./interruption.ts";
 import type { SampleChoice } from "./samples.ts";
-import { Staging } from "./staging.ts";
+import { PartialResults } from "./partial_results.ts";
 
 /** Samples of one side of a kernel. */
 interface Side {
@@ -20,7 +20,7 @@ interface Side {
 
 /** A kernel's file, under a lease that keeps other writers out. */
 export class MatrixFile {
-  readonly #staging: Staging;
+  readonly #partial: PartialResults;
   /** Names of earlier files, which are overwritten or removed. */
   #earlier: readonly string[] = [];
 
@@ -28,7 +28,7 @@ export class MatrixFile {
     private readonly path: string,
     private readonly lease: Lease,
   ) {
-    this.#staging = new Staging(dirname(path), `${path}.partial`, basename(path));
+    this.#partial = new PartialResults(dirname(path), `${path}.partial`, basename(path));
   }
 
   /**
@@ -46,12 +46,12 @@ export class MatrixFile {
     const file = new MatrixFile(path, await Lease.take(`${path}.lock`, path));
     using _listening = onInterrupt(() => file.#leave());
     try {
-      if (file.#staging.isComplete) file.#staging.move();
+      if (file.#partial.isComplete) file.#partial.move();
       file.#earlier = file.#listEarlier(force);
-      file.#staging.begin(basename(nameFilesBeside(path).columns));
+      file.#partial.begin(basename(nameFilesBeside(path).columns));
       const result = await job(file);
       file.lease.check();
-      await file.#staging.finish(file.#earlier);
+      await file.#partial.finish(file.#earlier);
       return result;
     } finally {
       file.#leave();
@@ -69,14 +69,14 @@ export class MatrixFile {
     const files = nameFilesBeside(this.path);
     const choices = { [CHOICE]: rows.choice, columnChoice: columns?.choice };
     const text = new TextEncoder().encode(`${JSON.stringify(choices, null, 2)}\n`);
-    await this.#staging.write(basename(files.choice), (aside) => writeWhole(aside, text));
+    await this.#partial.write(basename(files.choice), (aside) => writeWhole(aside, text));
     const sides = [[files.rows, rows.indices], [files.columns, columns?.indices]] as const;
     for (const [path, indices] of sides) {
       if (!indices) continue;
       const shape = [indices.length];
-      await this.#staging.write(basename(path), (aside) => writeNpy(aside, indices, shape));
+      await this.#partial.write(basename(path), (aside) => writeNpy(aside, indices, shape));
     }
-    await this.#staging.write(basename(this.path), (aside) => writeNpy(aside, matrix, shape));
+    await this.#partial.write(basename(this.path), (aside) => writeNpy(aside, matrix, shape));
   }
 
   #listEarlier(force: boolean): string[] {
@@ -95,7 +95,7 @@ export class MatrixFile {
   }
 
   #leave(): void {
-    if (this.lease.isOurs()) this.#staging.discard();
+    if (this.lease.isOurs()) this.#partial.discard();
     this.lease.release();
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Dataset, findEmptyClasses } from "../mod.ts";
-import { findCacheFailure } from "../engine/gpu/memory.ts";
+import { findCacheFailure } from "../engine/tuning/memory.ts";
 import { say } from "./print.ts";
 
 /** Most classes that are named; the rest is counted. */

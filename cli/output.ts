@@ -9,7 +9,7 @@ import { explainWrite, removeIfThere, writeWhole } from "../engine/files/file.ts
 import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../engine/files/folder.ts";
 import { Lease } from "../engine/files/lease.ts";
 import { onInterrupt } from "./interruption.ts";
-import { isListOfNames, Staging } from "./staging.ts";
+import { isListOfNames, PartialResults } from "./partial_results.ts";
 
 /** Command and options of a run, as its `run.json` records them: the same settings may overwrite their own results. */
 export interface RunSettings {
@@ -42,7 +42,7 @@ interface Earlier extends RunSettings {
 
 /** A folder of results, which appear in it when all of them are written. */
 export class OutputFolder {
-  readonly #staging: Staging;
+  readonly #partial: PartialResults;
   #earlier: Earlier | undefined;
   /** SHA-256 of what the results are computed from, by name. */
   #inputs: Readonly<Record<string, string>> = {};
@@ -51,7 +51,7 @@ export class OutputFolder {
     readonly path: string,
     private readonly lease: Lease,
   ) {
-    this.#staging = new Staging(path, `${path}/${PARTIAL_FOLDER}`, RUN_FILE);
+    this.#partial = new PartialResults(path, `${path}/${PARTIAL_FOLDER}`, RUN_FILE);
   }
 
   /**
@@ -132,26 +132,26 @@ export class OutputFolder {
 
   #write(name: string, write: (path: string) => Promise<void>): Promise<void> {
     this.check();
-    return this.#staging.write(name, write);
+    return this.#partial.write(name, write);
   }
 
   #enter(settings: RunSettings): void {
-    if (this.#staging.isComplete) {
-      this.#staging.move();
+    if (this.#partial.isComplete) {
+      this.#partial.move();
       this.#removeCheckpoint();
     }
     refuseOtherFiles(this.path, { marker: RUN_FILE, own: [PARTIAL_FOLDER, CHECKPOINT] });
     refuseOtherCheckpoint(`${this.path}/${CHECKPOINT}`);
     this.#earlier = readEarlier(this.path, settings);
-    this.#staging.begin();
+    this.#partial.begin();
   }
 
   async #finish(settings: RunSettings): Promise<void> {
-    const files = this.#staging.names;
+    const files = this.#partial.names;
     const { command, options } = settings;
     const [adapter, inputs] = [findUsedAdapter(), this.#inputs];
     await this.writeJson(RUN_FILE, { command, options, adapter, inputs, files });
-    await this.#staging.finish(this.#earlier ? [...this.#earlier.files, RUN_FILE] : []);
+    await this.#partial.finish(this.#earlier ? [...this.#earlier.files, RUN_FILE] : []);
     this.#removeCheckpoint();
   }
 
@@ -160,7 +160,7 @@ export class OutputFolder {
   }
 
   #leave(): void {
-    if (this.lease.isOurs()) this.#staging.discard();
+    if (this.lease.isOurs()) this.#partial.discard();
     this.lease.release();
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Dataset } from "./data/dataset.ts";
-import { type AdapterDescription, Gpu } from "./gpu/device.ts";
+import type { AdapterDescription, Gpu } from "./gpu/device.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";
@@ -14,9 +14,9 @@ import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
 import { KERNEL_KINDS, type KernelKind, type Rows } from "./rows/rows.ts";
 import { measureSketchError, type SketchError, type SketchRequest } from "./kernel/sketch_error.ts";
-import { tune, type Tuning } from "./kernel/tuning.ts";
+import { tune, type Tuning } from "./tuning/gram_variants.ts";
 import { measureBinding } from "./rows/variants.ts";
-import type { VectorTimes } from "./gpu/vectors.ts";
+import type { VectorTimes } from "./tuning/vectors.ts";
 import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
@@ -24,8 +24,9 @@ import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
 import { checkNetwork, DeviceNetwork, type Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
-import { chooseStaged, type StagedTimes } from "./kernel/staged_operands.ts";
-import { learnVectors } from "./kernel/vector_times.ts";
+import { chooseOperandStorage, type OperandTimes } from "./tuning/operand_storage.ts";
+import { openTunedGpu } from "./tuning/open.ts";
+import { learnVectors } from "./tuning/vector_times.ts";
 import { Tensorflow } from "./operations/tensorflow.ts";
 import type { TrainingOptions } from "./training/options.ts";
 import { type TrainingResult, trainNetwork } from "./training/training.ts";
@@ -279,12 +280,12 @@ export class Engine {
    */
   async tune(
     options?: { readonly fresh?: boolean },
-  ): Promise<Tuning & { readonly staged: StagedTimes; readonly vectors?: VectorTimes }> {
+  ): Promise<Tuning & { readonly operands: OperandTimes; readonly vectors?: VectorTimes }> {
     this.#gpu.check();
     checkKeys("tune", options, { fresh: FLAG });
-    const staged = await chooseStaged(this.#gpu, options);
+    const operands = await chooseOperandStorage(this.#gpu, options);
     const tuning = await tune(this.#gpu, options);
-    return { ...tuning, staged, vectors: await learnVectors(this.#gpu, options) };
+    return { ...tuning, operands, vectors: await learnVectors(this.#gpu, options) };
   }
 
   /**
@@ -329,10 +330,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { memoryBytes: room = 1, heldBytes: held = 0 } = options;
   checkNumber("open an engine", "memoryBytes", room, isRoom, "a number of bytes above 0");
   checkNumber("open an engine", "heldBytes", held, isHeld, "a number of bytes of at least 0");
-  const gpu = await Gpu.open();
+  const gpu = await openTunedGpu();
   try {
-    await chooseStaged(gpu);
-    await learnVectors(gpu);
     const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
     return await bindEngine(gpu, { memoryBytes, heldBytes });
   } catch (error) {

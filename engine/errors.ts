@@ -71,6 +71,40 @@ export class FileError extends Error {
   }
 }
 
+/** A named data set whose files are not there; `fetchDataset` fetches them. */
+export class MissingDatasetError extends FileError {
+  static {
+    this.prototype.name = "MissingDatasetError";
+  }
+
+  /** Takes the file or folder, and the whole line. */
+  constructor(
+    path: string,
+    /** The name that it is fetched by. */
+    readonly dataset: string,
+    message: string,
+  ) {
+    super(path, message);
+  }
+}
+
+/** A stored kernel that is unfinished or damaged; storing it again by the same options mends it. */
+export class StoredKernelError extends FileError {
+  static {
+    this.prototype.name = "StoredKernelError";
+  }
+
+  /** Takes the file or folder, and the whole line. */
+  constructor(
+    path: string,
+    message: string,
+    /** Whether that takes the option `repair`, which looks for what is damaged. */
+    readonly needsRepair = false,
+  ) {
+    super(path, message);
+  }
+}
+
 /** Images, labels or a kernel whose contents do not fit: counts that differ, labels out of range. */
 export class DataError extends Error {
   static {

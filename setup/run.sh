@@ -20,6 +20,6 @@ if [ -z "${VK_DRIVER_FILES-}" ] && [ -f "$driver" ]; then export VK_DRIVER_FILES
 
 if [ "${1-} ${2-}" = "deno run" ]; then
   shift 2
-  exec deno run --config "$here/deno.json" "$@"
+  exec deno run --frozen=false --config "$here/deno.json" "$@"
 fi
 exec deno task --quiet --config "$here/deno.json" lpntk "$@"

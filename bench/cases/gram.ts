@@ -2,7 +2,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { type RowLayout, sliceRow } from "../../engine/rows/layout.ts";
 import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/rows/blocks.ts";
-import { chooseVariant } from "../../engine/kernel/tuning.ts";
+import { chooseVariant } from "../../engine/tuning/gram_variants.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
 import {
   type Bench,

@@ -45,7 +45,9 @@ export class PeerProcess implements Contender, AsyncDisposable {
    * @returns the peer, or why there is none on this machine
    */
   static async start(script: string, args: readonly string[]): Promise<PeerProcess | string> {
-    const path = fileURLToPath(new URL(script, import.meta.url));
+    const url = new URL(script, import.meta.url);
+    if (url.protocol !== "file:") return `${script} is not published; run the benches in a clone`;
+    const path = fileURLToPath(url);
     let reason = "";
     for (const python of INTERPRETERS) {
       try {

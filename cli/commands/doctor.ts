@@ -43,9 +43,9 @@ export function addDoctor(program: Command): void {
         ...Object.entries(tuning.bandwidths).map(([operands, bandwidth]) =>
           `reading rows in ${operands}s ${bandwidth.toFixed(1).padStart(6)} GB/s`
         ),
-        ...Object.entries(tuning.staged).map(([operands, ms]) =>
+        ...Object.entries(tuning.operands).map(([operands, ms]) =>
           `a convolution from ${operands}s   ${ms.toFixed(1).padStart(6)} ms${
-            ms === Math.min(...Object.values(tuning.staged)) ? ", chosen" : ""
+            ms === Math.min(...Object.values(tuning.operands)) ? ", chosen" : ""
           }`
         ),
         ...Object.entries(tuning.vectors ?? {}).map(([width, { gram_tile, convolution }]) =>

@@ -6,7 +6,7 @@
  */
 
 import { basename } from "node:path";
-import { FileError } from "../errors.ts";
+import { FileError, MissingDatasetError } from "../errors.ts";
 import { checkSplit, createDataset, type Dataset, type Split } from "./dataset.ts";
 import { exists, InputFile, measureFile, writeWhole } from "../files/file.ts";
 import { gunzip } from "../formats/gzip.ts";
@@ -78,7 +78,7 @@ interface Batch {
  * training batches exist, they are the split.
  *
  * @param place folder of the batches or of the archive, or the archive itself
- * @throws {FileError} when files are missing or broken
+ * @throws {MissingDatasetError} when files are missing, `FileError` when one is broken
  */
 export async function readCifar(
   form: CifarForm,
@@ -198,11 +198,12 @@ async function readArchive(
   });
 }
 
-function explainMissing(form: CifarForm, place: string, state: string): FileError {
-  return new FileError(
+function explainMissing(form: CifarForm, place: string, state: string): MissingDatasetError {
+  return new MissingDatasetError(
     place,
+    form.name,
     `Cannot read ${form.title}: got ${state} in ${place}, need its binary batches or its archive; ` +
-      `run \`lpntk data fetch ${form.name}\` or point LPNTK_DATA at the folder that holds them`,
+      "point LPNTK_DATA at the folder that holds them, or fetch them",
   );
 }
 

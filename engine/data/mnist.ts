@@ -6,7 +6,7 @@
  * @module
  */
 
-import { FileError } from "../errors.ts";
+import { FileError, MissingDatasetError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
 import { exists } from "../files/file.ts";
@@ -39,7 +39,7 @@ const FASHION: IdxForm = {
  * Reads one split of MNIST: 60,000 training or 10,000 test grey images of 28 x 28, 10 classes. It takes some 0.2 s, mostly for decompression.
  *
  * @param folder holds the IDX files under their original names, with or without `.gz`
- * @throws {FileError} when a file is missing or broken
+ * @throws {MissingDatasetError} when a file is missing, `FileError` when one is broken
  * @throws {DataError} when images and labels do not fit together
  */
 export async function readMnist(folder: string, split: Split): Promise<Dataset> {
@@ -80,11 +80,11 @@ async function readRanked(
 ): Promise<IdxArray> {
   const path = await findFile(folder, name);
   if (path === undefined) {
-    throw new FileError(
+    throw new MissingDatasetError(
       folder,
+      form.name,
       `Cannot read ${form.title}: got no ${name} or ${name}.gz in ${folder}, need the four IDX ` +
-        `files; run \`lpntk data fetch ${form.name}\` or point LPNTK_DATA at the folder that ` +
-        `holds ${form.name}/`,
+        `files; point LPNTK_DATA at the folder that holds ${form.name}/, or fetch them`,
     );
   }
   const array = await readIdx(path);

@@ -9,7 +9,7 @@
  */
 
 import { z } from "npm:zod@4.6.7";
-import { FileError } from "../errors.ts";
+import { FileError, StoredKernelError } from "../errors.ts";
 import { describeValue } from "../options.ts";
 import { computeCrc32c } from "./crc32c.ts";
 import { InputFile } from "../files/file.ts";
@@ -83,7 +83,7 @@ export function decodeZarr(bytes: Uint8Array, path: string): ZarrArray {
       path,
       `Cannot read ${path}: got ${value === undefined ? "no" : describeValue(value)} ${
         String(strange ?? "array")
-      }, need a two-dimensional float32 array as lpntk gram stores it; other arrays can be saved as .npy`,
+      }, need a two-dimensional float32 array as lpntk stores it; other arrays can be saved as .npy`,
     );
   }
   const { shape, chunk_grid: { configuration: { chunk_shape } }, attributes } = variable.data;
@@ -163,10 +163,11 @@ function checkSize(gotBytes: number, chunkShape: Extent, path: string): void {
   if (gotBytes !== needBytes) throw explainChunk(path, `${gotBytes} bytes`, `${needBytes}`);
 }
 
-function explainChunk(path: string, got: string, need: string): FileError {
-  return new FileError(
+function explainChunk(path: string, got: string, need: string): StoredKernelError {
+  return new StoredKernelError(
     path,
-    `Cannot read ${path}: got ${got}, need ${need}; lpntk gram with --repair computes broken chunks again`,
+    `Cannot read ${path}: got ${got}, need ${need}; store the kernel again with repair`,
+    true,
   );
 }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type BufferBindings, isStaged, type Kernel, type ParamValues } from "./kernel.ts";
-import { isBuffer, type Operands, PANEL_COLUMNS } from "./panels.ts";
-import type { StagedFormat, Staging } from "./staging.ts";
+import { type BufferBindings, isCopyable, type Kernel, type ParamValues } from "./kernel.ts";
+import { isBuffer, type OperandStorage, PANEL_COLUMNS } from "./panels.ts";
+import type { CopyFormat, OperandCopies } from "./operand_copies.ts";
 
 /** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
 export interface UniformArena {
@@ -36,8 +36,8 @@ export class Commands {
     private readonly device: GPUDevice,
     private readonly arena: UniformArena,
     /** Copies operands that are read faster from textures; none where buffers are as fast. */
-    private readonly staging: Staging | undefined,
-    private readonly pipelineOf: (kernel: Kernel, panels: Operands) => GPUComputePipeline,
+    private readonly copies: OperandCopies | undefined,
+    private readonly pipelineOf: (kernel: Kernel, panels: OperandStorage) => GPUComputePipeline,
     /** Workgroups of a launch along x at most. */
     private readonly groupsAcross: number,
     private readonly destination?: Destination,
@@ -48,7 +48,7 @@ export class Commands {
 
   /**
    * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than fit along x are spread
-   * over y, where the last row may hold numbers beyond the count. Operands that are staged are copied first.
+   * over y, where the last row may hold numbers beyond the count. Operands that are read from textures are copied first.
    *
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
@@ -75,8 +75,8 @@ export class Commands {
         { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
         ...kernel.buffers.map(([name, access], index) => ({
           binding: index + 1,
-          resource: this.staging && isStaged(access)
-            ? this.#stage(this.staging, index, access, buffers[name] as GPUBuffer)
+          resource: this.copies && isCopyable(access)
+            ? this.#copyOperand(this.copies, index, access, buffers[name] as GPUBuffer)
             : this.#bind(buffers[name], kernel.name, name),
         })),
       ],
@@ -137,14 +137,14 @@ export class Commands {
     this.#slots = 0;
   }
 
-  #stage(
-    staging: Staging,
+  #copyOperand(
+    copies: OperandCopies,
     operand: number,
-    format: StagedFormat,
+    format: CopyFormat,
     buffer: GPUBuffer,
   ): GPUTextureView {
     this.#endPass();
-    return staging.stage(this.#encode(), operand, format, buffer);
+    return copies.copy(this.#encode(), operand, format, buffer);
   }
 
   #encode(): GPUCommandEncoder {

@@ -5,12 +5,11 @@
  */
 import { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
 import { Commands, type Destination, type UniformArena } from "./commands.ts";
-import { chooseBackend, prepareDrivers } from "./drivers.ts";
+import { chooseBackend, splitAdapterName } from "./drivers.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
-import { isBuffer, type Operands, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
+import { isBuffer, type OperandStorage, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { ReadBack } from "./read_back.ts";
-import { Staging } from "./staging.ts";
-import { splitAdapterName } from "./vectors.ts";
+import { OperandCopies } from "./operand_copies.ts";
 
 /** The adapter as its driver names it. */
 export interface AdapterDescription {
@@ -88,12 +87,12 @@ export class Gpu {
   /** Of recordings, and of launches that somebody else submits. */
   #arenas: readonly [UniformArena, UniformArena] | undefined;
   #launches = 0;
-  #staging: Staging | undefined;
+  #copies: OperandCopies | undefined;
   readonly #readBack: ReadBack;
   /** Never touched, so that it takes no memory. */
   readonly #weight = new ArrayBuffer(WEIGHT_BYTES);
-  /** Where launches recorded from now on read staged operands; `engine/kernel/staged_operands.ts` chooses. */
-  staged: Operands = "buffer";
+  /** Where launches recorded from now on read operands that may be copied; `engine/tuning/operand_storage.ts` chooses. */
+  operandStorage: OperandStorage = "buffer";
   /**
    * Whether the invocations of a subgroup pass on what they read in launches recorded from now on: where it is 8 or 16 of them, as on a CPU
    * driver. A GPU's wider ones read the same place at once for the price of one.
@@ -119,13 +118,14 @@ export class Gpu {
   }
 
   /**
-   * Opens the system's preferred adapter with the largest limits it has.
+   * Opens the system's preferred adapter with the largest limits it has; use `openGpu`.
    *
+   * @param prepare sets what drivers read in the environment before an adapter is asked for
    * @throws {NoAdapterError} if there is none; the message names the packages to install.
    */
-  static async open(): Promise<Gpu> {
+  static async open(prepare: () => Promise<void>): Promise<Gpu> {
     const backend = chooseBackend();
-    await prepareDrivers();
+    await prepare();
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new NoAdapterError(NO_ADAPTER);
     const requiredLimits = Object.fromEntries(
@@ -194,7 +194,7 @@ export class Gpu {
    */
   createPanels(
     label: string,
-    operands: Operands,
+    operands: OperandStorage,
     height: number,
     count: number,
   ): GPUBuffer | GPUTexture {
@@ -310,7 +310,7 @@ export class Gpu {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const buffer of [...this.#live]) this.destroyBuffer(buffer);
-    this.#staging?.dispose();
+    this.#copies?.dispose();
     this.#readBack.dispose();
     this.device.destroy();
   }
@@ -346,12 +346,12 @@ export class Gpu {
   }
 
   #startCommands(arena: UniformArena, destination?: Destination): Commands {
-    const { staged, subgroups, groupsAcross } = this;
+    const { operandStorage: operands, subgroups, groupsAcross } = this;
     return new Commands(
       this.device,
       arena,
-      staged === "texture" ? this.#staging ??= new Staging(this.device) : undefined,
-      (kernel, panels) => this.#pipeline(kernel, { panels, staged, subgroups }),
+      operands === "texture" ? this.#copies ??= new OperandCopies(this.device) : undefined,
+      (kernel, panels) => this.#pipeline(kernel, { panels, operands, subgroups }),
       groupsAcross,
       destination,
     );

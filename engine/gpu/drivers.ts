@@ -1,18 +1,8 @@
 /**
- * What drivers read in the environment, set before the first adapter is asked for; what a user has set stays.
+ * What there is to know of drivers under WebGPU before and after an adapter is asked for.
  *
  * @module
  */
-import { cacheFolder } from "../cache_folder.ts";
-import { readSystemFile } from "./memory.ts";
-import { chooseVectorWidth, recallVectors } from "./vectors.ts";
-
-/** Bits of the vectors that Mesa's CPU driver computes with; by itself it takes 256 at most. */
-const VECTOR_WIDTH = "LP_NATIVE_VECTOR_WIDTH";
-const SHADER_CACHE = "MESA_SHADER_CACHE_DIR";
-
-/** Mesa's CPU driver, as it is mapped into a process that has asked for an adapter. */
-const DRIVER = "libvulkan_lvp";
 
 /** The interface under WebGPU, which Deno reads before a thread's first adapter. */
 const BACKEND = "DENO_WEBGPU_BACKEND";
@@ -40,38 +30,15 @@ export function chooseBackend(): string {
   return Deno.build.os === "darwin" ? "metal" : "chosen by Deno";
 }
 
-/**
- * Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that it is fastest with on this CPU.
- *
- * @param options.isFirst nothing in this process can have asked for an adapter yet
- */
-export async function prepareDrivers({ isFirst = false } = {}): Promise<void> {
-  if (Deno.build.os !== "linux") return;
-  try {
-    // the loader complains on standard error where there is no session; all it wants is the name of a folder
-    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
-    await widenVectors(isFirst);
-  } catch {
-    // without the permissions, or a folder to write to, the driver does what it does by itself
-  }
-}
+/** Bits of a vector: what the driver takes by itself, and what it takes when told to on a CPU that has such vectors. */
+export type VectorWidth = 256 | 512;
 
-async function widenVectors(isFirst: boolean): Promise<void> {
-  // the driver reads the width once, and where its cache is for every adapter: what it has begun it must go on with
-  const mapped = await readSystemFile("/proc/self/maps");
-  if (mapped === undefined ? !isFirst : mapped.includes(DRIVER)) return;
-  const [setWidth, setCache] = [VECTOR_WIDTH, SHADER_CACHE].map((name) => Deno.env.get(name));
-  const width = setWidth || await recallWidth();
-  if (width === undefined || (setWidth && setCache)) return;
-  // what Mesa remembers of a shader does not say for which width it was compiled
-  const folder = `${setCache || cacheFolder()}/vectors-${width}`;
-  await Deno.mkdir(folder, { recursive: true });
-  Deno.env.set(SHADER_CACHE, folder);
-  Deno.env.set(VECTOR_WIDTH, width);
-}
+/** Every {@linkcode VectorWidth}. */
+const VECTOR_WIDTHS: readonly VectorWidth[] = [256, 512];
 
-/** The width to take on a CPU that has a choice. */
-async function recallWidth(): Promise<string | undefined> {
-  const memory = await recallVectors();
-  return memory && String(chooseVectorWidth(memory.times));
+/** What an adapter's name says beside the width, and the width: `llvmpipe (LLVM 15.0.6, 256 bits)`; no width of other drivers. */
+export function splitAdapterName(name: string): { identity: string; width?: VectorWidth } {
+  const [, before, bits] = /^(llvmpipe \(.*), (\d+) bits\)$/.exec(name) ?? [];
+  if (before === undefined) return { identity: name };
+  return { identity: `${before})`, width: VECTOR_WIDTHS.find((width) => width === Number(bits)) };
 }

@@ -5,18 +5,18 @@
  */
 import { expand } from "./expansion.ts";
 import { Modules } from "./linking.ts";
-import { type Operands, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
+import { type OperandStorage, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
 import { splitArrays } from "./shortening.ts";
-import { readFromCopy, type StagedFormat } from "./staging.ts";
+import { type CopyFormat, readFromCopy } from "./operand_copies.ts";
 import { print } from "./tokens.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";
 /**
  * How a kernel uses a buffer: as a storage buffer; as `panels`, which are only read, and may stand in a texture instead (`panels.ts`); or read
- * only, if that is faster from a copy in a texture of that format (`staging.ts`).
+ * only, if that is faster from a copy in a texture of that format (`operand_copies.ts`).
  */
-export type Access = "read" | "read_write" | "panels" | StagedFormat;
+export type Access = "read" | "read_write" | "panels" | CopyFormat;
 
 /** What a kernel declares in group 0: `Params` at binding 0, then its buffers in order. */
 export interface KernelDeclaration<P extends string, B extends string> {
@@ -31,10 +31,10 @@ export type ParamValues<P extends string> = Readonly<Record<P, number>>;
 /** Buffers of a kernel, by name; panels all in buffers, or all in textures. */
 export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer | GPUTexture>>;
 
-/** How a launch reads: where its panels and the operands that may be staged stand, and whether neighbours pass on what they read. */
+/** How a launch reads: where its panels and the operands that may be copied are read, and whether neighbours pass on what they read. */
 export interface Reading {
-  readonly panels: Operands;
-  readonly staged: Operands;
+  readonly panels: OperandStorage;
+  readonly operands: OperandStorage;
   /** What a shader has under `@if(subgroups)` is taken. */
   readonly subgroups: boolean;
 }
@@ -93,8 +93,8 @@ export class Kernel<P extends string = string, B extends string = string> {
     let shaped = this.#shaped.get(key);
     if (!shaped) {
       const buffers = Object.fromEntries(this.buffers.map(([name, access]) => {
-        const isStagedVec4 = access === "r32float" && vec4s.includes(name);
-        return [name, isStagedVec4 ? "rgba32float" : access];
+        const isCopiedVec4 = access === "r32float" && vec4s.includes(name);
+        return [name, isCopiedVec4 ? "rgba32float" : access];
       })) as Record<B, Access>;
       const choice = this.#choice;
       shaped = new Kernel(this.name, this.source, { ...this.declaration, buffers }, {
@@ -113,12 +113,12 @@ export class Kernel<P extends string = string, B extends string = string> {
    * @throws {SyntaxError} if the shader lacks a constant or a condition that the shape names, imports what there is not, or does not read an
    * operand in the one way that can be moved to textures.
    */
-  expand({ panels, staged, subgroups }: Reading): string {
+  expand({ panels, operands, subgroups }: Reading): string {
     const { modules, constants, vec4s } = this.#choice;
-    const operands = ["elements", ...this.buffers.map(([name]) => name)];
+    const names = ["elements", ...this.buffers.map(([name]) => name)];
     const { tokens, asked } = modules.link({
       subgroups,
-      ...Object.fromEntries(operands.map((name) => [nameVec4s(name), vec4s.includes(name)])),
+      ...Object.fromEntries(names.map((name) => [nameVec4s(name), vec4s.includes(name)])),
     });
     const missing = vec4s.map(nameVec4s).filter((condition) => !asked.has(condition));
     if (missing.length > 0) {
@@ -128,7 +128,7 @@ export class Kernel<P extends string = string, B extends string = string> {
     }
     return print(this.buffers.reduce((moved, [name, access]) => {
       if (access === "panels" && panels === "texture") return readFromTexture(moved, name);
-      if (isStaged(access) && staged === "texture") return readFromCopy(moved, name, access);
+      if (isCopyable(access) && operands === "texture") return readFromCopy(moved, name, access);
       return moved;
     }, splitArrays(expand(tokens, constants))));
   }
@@ -168,15 +168,15 @@ function nameVec4s(name: string): string {
 }
 
 /** Whether a launch may read a copy in a texture. */
-export function isStaged(access: Access): access is StagedFormat {
+export function isCopyable(access: Access): access is CopyFormat {
   return access === "r32float" || access === "rgba32float";
 }
 
 function describeOperand(
   access: Access,
-  { panels, staged }: Reading,
+  { panels, operands }: Reading,
 ): Partial<GPUBindGroupLayoutEntry> {
-  if (isStaged(access) && staged === "texture") {
+  if (isCopyable(access) && operands === "texture") {
     return { storageTexture: { access: "read-only", format: access } };
   }
   if (access === "panels" && panels === "texture") return { storageTexture: PANEL_TEXTURE };

@@ -10,7 +10,7 @@
 import { replaceOnce } from "./tokens.ts";
 
 /** Where panels stand. */
-export type Operands = "buffer" | "texture";
+export type OperandStorage = "buffer" | "texture";
 
 /** Columns of a panel. */
 export const PANEL_COLUMNS = 64;

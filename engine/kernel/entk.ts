@@ -15,7 +15,11 @@ const MAX_NUMBERS = 2 ** 29;
  * `eNTK[n, m, i, j] = dz_i(x_n)/dw . dz_j(x'_m)/dw` (section 2.1), from which `lpNTK = (1/C) sum_ij s_i s'_j eNTK_ij` (equation 3).
  *
  * ```ts
- * using rows = await engine.project(network, data, { kind: "entk" });
+ * import { computeEntk, drawDigits, mlp, openEngine } from "lpntk";
+ *
+ * using engine = await openEngine();
+ * using network = engine.network(mlp, { seed: 0, classes: 10 });
+ * using rows = await engine.project(network, drawDigits("train", { size: 20 }), { kind: "entk" });
  * const entk = await computeEntk(rows);
  * ```
  *

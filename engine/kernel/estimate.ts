@@ -14,7 +14,7 @@ import { countFlops, pairBlocks } from "../rows/blocks.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { planSketch } from "../rows/sketch.ts";
 import type { Budget } from "./projection.ts";
-import { chooseVariant, tune } from "./tuning.ts";
+import { chooseVariant, tune } from "../tuning/gram_variants.ts";
 import { measureBinding } from "../rows/variants.ts";
 
 /** What an estimate is made for. */

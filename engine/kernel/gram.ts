@@ -5,9 +5,10 @@
  */
 import type { Commands } from "../gpu/commands.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
-import { type BlockPair, pairBlocks, PANEL_ROWS } from "../rows/blocks.ts";
-import { Products } from "./products.ts";
-import { checkRows, type PackedRows, type RowBlock, type Rows } from "../rows/rows.ts";
+import { PANEL_ROWS } from "../rows/blocks.ts";
+import { Products } from "../rows/products.ts";
+import { checkRows, type PackedRows, type Rows } from "../rows/rows.ts";
+import { type DeviceTile, TileSweep } from "../rows/tiles.ts";
 
 /** A rectangle of a kernel matrix on the host. */
 export interface Tile {
@@ -25,118 +26,6 @@ export interface Tile {
   readonly stride: number;
   /** Whether the tile also stands for its transpose on the other side of the diagonal, which no other tile holds. */
   readonly mirrored: boolean;
-}
-
-/** A tile on the device, until the next one is computed. */
-export interface DeviceTile {
-  /** Rows of the tile, as many as its block holds. */
-  readonly left: RowBlock;
-  /** Columns of the tile. */
-  readonly right: RowBlock;
-  /** `[left, right]` f32 in whole panels, row-major; only the pairs of panels in `pairs` hold numbers. */
-  readonly tile: GPUBuffer;
-  /** `[pairCount, 2]` u32: panel of the left block, panel of the right one. On the diagonal those on and above it. */
-  readonly pairs: GPUBuffer;
-  readonly pairCount: number;
-  /** Whether left and right are the same samples. */
-  readonly diagonal: boolean;
-  /** Where the tile stands in the matrix, as the epilogues' kernels are told. */
-  readonly place: Readonly<
-    Record<"first_row" | "row_count" | "first_column" | "column_count" | "column_panels", number>
-  >;
-  /** Number of the tile, from 0, and how many there are. */
-  readonly index: number;
-  readonly tileCount: number;
-}
-
-/**
- * Computes tiles of `rows . columns^T` on the device, one after another in the same memory; without `columns` those of the symmetric matrix
- * on and above the diagonal.
- */
-export class TileSweep implements Disposable {
-  readonly places: readonly BlockPair[];
-  readonly #stack = new DisposableStack();
-  readonly #tile: GPUBuffer;
-  readonly #products: Products;
-
-  /**
-   * @throws {RangeError} if the two sides come from networks of different layers, or different sketches, or are of different kinds,
-   * `DisposedError` if one of them has been disposed, or its engine.
-   */
-  constructor(
-    private readonly rows: PackedRows,
-    private readonly columns: PackedRows,
-    isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
-  ) {
-    const { layout, gpu } = rows;
-    columns.gpu.check();
-    const sketches = [layout, columns.layout].map(({ sketch }) =>
-      sketch ? `a sketch of ${sketch.dimension} numbers with seed ${sketch.seed}` : "exact rows"
-    );
-    if (sketches[0] !== sketches[1]) {
-      throw new RangeError(
-        `Cannot multiply rows: got ${
-          sketches.join(" and ")
-        }, need the same sketch on both sides, or none`,
-      );
-    }
-    const [kind, other] = [rows, columns].map(describeProjection);
-    if (kind !== other) {
-      throw new RangeError(
-        `Cannot multiply rows: got ${kind} rows and ${other} rows, need both projected as the same kind, ` +
-          "and both normalised or neither",
-      );
-    }
-    if (JSON.stringify(layout) !== JSON.stringify(columns.layout)) {
-      const [own, others] = [layout, columns.layout].map(({ segments, length }) =>
-        `${length} numbers of layers ${segments.map(({ layer }) => layer).join(", ")}`
-      );
-      throw new RangeError(
-        `Cannot multiply rows: got rows of ${own} and rows of ${others}, need the same layers of one network`,
-      );
-    }
-    if (rows.variant.operands !== columns.variant.operands) {
-      throw new RangeError(
-        `Cannot multiply rows: got one side in ${rows.variant.operands}s and one in ${columns.variant.operands}s, need both in the same`,
-      );
-    }
-    this.places = pairBlocks(rows.blocks.length, columns.blocks.length, columns === rows).filter(
-      ({ row, column }) => isWanted(rows.blocks[row].firstRow, columns.blocks[column].firstRow),
-    );
-    const most = (side: PackedRows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
-    const sizeBytes = most(rows) * most(columns) * PANEL_ROWS * PANEL_ROWS * 4;
-    this.#tile = this.#stack.adopt(
-      gpu.createBuffer("tile", sizeBytes),
-      (buffer) => gpu.destroyBuffer(buffer),
-    );
-    this.#products = this.#stack.use(new Products(rows, columns));
-  }
-
-  /** Records the computation of the tile at `places[index]`. */
-  record(commands: Commands, index: number): DeviceTile {
-    const { rows, columns } = this;
-    const { row, column } = this.places[index];
-    const [left, right] = [rows.blocks[row], columns.blocks[column]];
-    const diagonal = left === right;
-    const tile = this.#tile;
-    const wanted = pairBlocks(left.panelCount, right.panelCount, diagonal);
-    const target = { tile, top: 0, left: 0, width: right.panelCount };
-    const list = this.#products.record(commands, left, right, wanted, target);
-    const { buffer: pairs, count: pairCount } = list;
-    const place = {
-      first_row: left.firstRow,
-      row_count: left.rowCount,
-      first_column: right.firstRow,
-      column_count: right.rowCount,
-      column_panels: right.panelCount,
-    };
-    const tileCount = this.places.length;
-    return { left, right, tile, pairs, pairCount, diagonal, place, index, tileCount };
-  }
-
-  [Symbol.dispose](): void {
-    this.#stack.dispose();
-  }
 }
 
 /**
@@ -263,11 +152,6 @@ export async function computeGram(
     storeTile(tile, matrix, columns.count);
   }
   return matrix;
-}
-
-/** `lpntk` or `normalised lpntk`. */
-function describeProjection({ projection: { kind, isNormalised } }: PackedRows): string {
-  return `${isNormalised ? "normalised " : ""}${kind}`;
 }
 
 /** Copies the panels above the diagonal of a square tile to the places below it. */

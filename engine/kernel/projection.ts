@@ -19,7 +19,7 @@ import { describeValue } from "../options.ts";
 import { measureFreeDisk } from "../rows/room.ts";
 import { PackedRows, type Projection } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
-import { chooseVariant } from "./tuning.ts";
+import { chooseVariant } from "../tuning/gram_variants.ts";
 import { drawFilters, planSketch } from "../rows/sketch.ts";
 import { measureBinding } from "../rows/variants.ts";
 

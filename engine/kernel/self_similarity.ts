@@ -9,7 +9,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/blocks.ts";
-import { Products } from "./products.ts";
+import { Products } from "../rows/products.ts";
 import {
   type BoundSlice,
   checkRows,

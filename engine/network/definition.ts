@@ -97,6 +97,8 @@ export interface Layers extends Operations {
  * A network without its parameters.
  *
  * ```ts
+ * import type { NetworkDefinition } from "lpntk";
+ *
  * const mine: NetworkDefinition = {
  *   name: "mine",
  *   forward(layers, images) {

@@ -5,7 +5,7 @@
  */
 import type { AdapterDescription } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import type { Operands } from "../gpu/panels.ts";
+import type { OperandStorage } from "../gpu/panels.ts";
 import { type RowLayout, sliceRow } from "./layout.ts";
 import type { BindingLimits } from "./blocks.ts";
 
@@ -14,7 +14,7 @@ export interface GramVariant {
   readonly name: string;
   readonly kernel: typeof kernels.gram_tile;
   /** Where it reads rows from. */
-  readonly operands: Operands;
+  readonly operands: OperandStorage;
   /** Panels on each side of what it calls a pair. */
   readonly side: 1 | 2;
   /** Invocations of a subgroup that pass one another rows, the most that there are; 1: none do. */
@@ -73,7 +73,7 @@ export interface DeviceDescription {
 /** What a device can bind of packed rows that stand in buffers or textures. */
 export function measureBinding(
   { device: { limits } }: DeviceDescription,
-  operands: Operands,
+  operands: OperandStorage,
 ): BindingLimits {
   const isTexture = operands === "texture";
   return {

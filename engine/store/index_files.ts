@@ -7,7 +7,7 @@ import { hashIntegers } from "../data/digest.ts";
 import { measureFile, writeWhole } from "../files/file.ts";
 import { encodeNpy, readNpy } from "../formats/npy.ts";
 import type { ZarrArray } from "../formats/zarr.ts";
-import { FileError } from "../errors.ts";
+import { StoredKernelError } from "../errors.ts";
 
 /** Indices of a kernel's samples in their whole split, `[N]` i32; absent for a side that is a whole split. */
 export interface KernelIndices {
@@ -51,7 +51,7 @@ export async function writeIndices(
 /**
  * Reads the indices of the rows' samples; undefined where they are a whole split.
  *
- * @throws {FileError} when their file is missing, or not the one that the store was written with.
+ * @throws {FileError} when their file is missing, `StoredKernelError` when it is not the one that the store was written with.
  */
 export async function readIndices(
   folder: string,
@@ -64,8 +64,8 @@ export async function readIndices(
   const isTheirs = data instanceof Int32Array && data.length === shape[0] &&
     hashIntegers(data) === hashes.rows;
   if (isTheirs) return data;
-  throw new FileError(
+  throw new StoredKernelError(
     path,
-    `Cannot use ${folder} as a kernel: got other samples in ${path} than it was computed from, need theirs; remove that file, and the same call of lpntk gram writes it anew`,
+    `Cannot use ${folder} as a kernel: got other samples in ${path} than it was computed from, need theirs; remove that file, and store the kernel again by the same options to write it anew`,
   );
 }

@@ -16,7 +16,7 @@ import {
   ZARR_FILE,
   type ZarrArray,
 } from "../formats/zarr.ts";
-import { DataError, FileError, NonFiniteError } from "../errors.ts";
+import { DataError, FileError, NonFiniteError, StoredKernelError } from "../errors.ts";
 import { checkKeys, describeValue } from "../options.ts";
 import type { Tile } from "../kernel/gram.ts";
 import { checkDiagonal, checkPair } from "./kernel_checks.ts";
@@ -188,7 +188,8 @@ export class KernelStore {
    * Opens a store.
    *
    * @param options.cacheBytes most bytes of chunks that are kept in memory; one chunk is kept whatever its size
-   * @throws {FileError} when the store is missing, incomplete (the message says how many tiles exist), or of another format
+   * @throws {FileError} when the store is missing or of another format, `StoredKernelError` when it is incomplete (the message says how many
+   * tiles exist)
    * @throws {DataError} when it holds no symmetric kernel
    */
   static async open(
@@ -218,9 +219,9 @@ export class KernelStore {
     const tileCount = blocks * (blocks + 1) / 2;
     const done = await countTiles(path, array, symmetry);
     if (done < tileCount) {
-      throw new FileError(
+      throw new StoredKernelError(
         path,
-        `Cannot use ${path} as a kernel: got ${done} of ${tileCount} tiles, need all of them; run lpntk gram with the same options again to finish it`,
+        `Cannot use ${path} as a kernel: got ${done} of ${tileCount} tiles, need all of them; store it again by the same options to finish it`,
       );
     }
     const indices = await readIndices(path, array);

@@ -255,7 +255,12 @@ const FILES: readonly Mistake[] = [
   missing("indices", COMPARE, "keep.npy", ".npy"),
   missing("a data set's labels", TRAIN, "data/labels.npy", ".npy"),
   missing("a data set's test images", GRAM, "data/test_images.npy", ".npy"),
-  missing("MNIST's labels", IDX, "idx/train-labels-idx1-ubyte", "lpntk data fetch mnist"),
+  missing(
+    "MNIST's labels",
+    IDX,
+    "idx/train-labels-idx1-ubyte",
+    "fetch them: lpntk data fetch mnist",
+  ),
   {
     name: "a folder in place of weights",
     call: REDUNDANT.replace("@/mlp.safetensors", "@/data"),

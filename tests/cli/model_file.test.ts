@@ -49,6 +49,16 @@ async function fail(args: readonly string[], code: number, message: RegExp): Pro
   assert.match(said.stderr, message);
 }
 
+Deno.test("the network of the documents is taken as it stands there", async () => {
+  await using temp = await openTempFolder();
+  const file = `${temp.path}/my_net.ts`;
+  const page = await Deno.readTextFile(`${ROOT}/docs/networks.md`);
+  await Deno.writeTextFile(file, /^```ts\n(.*?)^```$/ms.exec(page)![1]);
+  const plan = await succeed(["plan", "--model", file, "--samples", "64", "--json"]);
+  // 8 filters of 3 x 3 with a bias over 1 and over 8 channels, then the inputs and output gradients of a dense layer
+  assert.equal(JSON.parse(plan).layout.length, 8 * (9 * 1 + 1) + 8 * (9 * 8 + 1) + (8 + 1) + 10);
+});
+
 Deno.test("a file outside of the project that imports types alone runs where the package does not resolve", async () => {
   await using temp = await openTempFolder();
   const { path: cwd } = temp;

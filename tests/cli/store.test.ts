@@ -260,7 +260,7 @@ testStore(
   async (from, own) => {
     const relate = ["relate", "--kernel", `${own}/K.zarr`, "--out", `${own}/out`];
     await Deno.remove(`${own}/K.zarr/c/0/1`);
-    await refuse(relate, own, `${own}/K.zarr`, "got 2 of 3 tiles", "run lpntk gram");
+    await refuse(relate, own, `${own}/K.zarr`, "got 2 of 3 tiles", "finish it: lpntk gram\n");
     assert.match(await succeed(gram(from, `${own}/K.zarr`)), /^2 of 3 tiles were there$/m);
     const before = await fingerprint(own);
     // with a slash, as a shell completes the name of a folder
@@ -306,7 +306,7 @@ testStore("a corrupt chunk is named, and --repair computes it again", async (fro
   await Deno.writeFile(chunk, bytes);
   for (const command of ["redundant", "relate", "cluster"]) {
     const call = [command, "--kernel", `${own}/K.zarr`, "--out", `${own}/out`];
-    await refuse(call, own, chunk, "checksum", "--repair");
+    await refuse(call, own, chunk, "checksum", "again with repair: lpntk gram --repair\n");
   }
   const said = await succeed(gram(from, `${own}/K.zarr`, "--repair"));
   assert.match(said, /^2 of 3 tiles were there\nbroken tiles that were computed again: 1$/m);

@@ -18,8 +18,8 @@ import {
   resnet8Narrow,
   takeFirst,
 } from "../../mod.ts";
-import { Gpu } from "../../engine/gpu/device.ts";
-import { TileSweep } from "../../engine/kernel/gram.ts";
+import { openGpu } from "../../engine/tuning/open.ts";
+import { TileSweep } from "../../engine/rows/tiles.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
 import { PackedRows } from "../../engine/rows/rows.ts";
 import { canRun, VARIANTS } from "../../engine/rows/variants.ts";
@@ -56,7 +56,7 @@ async function collectModules(): Promise<Record<string, string>> {
 
 /** Computes a tile by every variant of the Gram kernel that the device can run. */
 async function computeTiles(): Promise<void> {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   for (const variant of VARIANTS.filter((variant) => canRun(gpu, variant, LAYOUT))) {
     using rows = new PackedRows(gpu, LAYOUT, 64, { variant });
     using sweep = new TileSweep(rows, rows);

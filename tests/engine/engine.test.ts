@@ -1,7 +1,7 @@
 /** The engine's life: one at a time, nothing after disposal, and another after that. @module */
 import assert from "node:assert/strict";
 import { bindEngine, type Engine, openEngine } from "../../engine/engine.ts";
-import { Gpu } from "../../engine/gpu/device.ts";
+import { openGpu } from "../../engine/tuning/open.ts";
 import type { Rows } from "../../engine/rows/rows.ts";
 import { findRedundant } from "../../engine/samples/redundancy.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
@@ -113,7 +113,7 @@ Deno.test("a failure of the device surfaces wherever the engine waits for it", a
   const tiny = residual(3);
   const data = drawImages(tiny, 3, 251);
   for (const use of ["logits", "accuracy", "project", "train"] as const) {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     using engine = await bindEngine(gpu);
     using network = engine.network(tiny.definition, drawWeights(tiny, 1), tiny.inputShape);
     gpu.device.createBuffer({ label: "spoilt", size: 16, usage: 0 });

@@ -1,6 +1,6 @@
 /** Long calls end by an AbortSignal, with its reason, and leave nothing on the device. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { takeFirst } from "../../engine/data/dataset.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import type { Engine } from "../../engine/engine.ts";

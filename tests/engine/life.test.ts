@@ -1,8 +1,9 @@
 /** Use after disposal: an error that names the object, nothing of it on the device, and an engine that goes on. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Engine } from "../../engine/engine.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
+import type { Rows } from "../../engine/rows/rows.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import { computeSelfSimilarity } from "../../engine/kernel/self_similarity.ts";
 import { DeviceNetwork, type Network } from "../../engine/network/network.ts";
@@ -183,7 +184,7 @@ testEngine("what is no rows is refused on either side", async (engine) => {
   using network = build(engine);
   using rows = await project(engine, network, "device");
   using ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { kind: "entk" });
-  const wrong = network as never;
+  const wrong = network as unknown as Rows;
   const need = "got a DeviceNetwork, need rows as Engine.project gives them";
   const refuse = (call: Promise<unknown>, message: string) =>
     assert.rejects(call, { name: "TypeError", message });

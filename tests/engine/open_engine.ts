@@ -1,14 +1,14 @@
 /** Tools of the tests that run networks: one engine a file, and kernels by one call. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../../engine/data/dataset.ts";
 import { bindEngine, type Engine } from "../../engine/engine.ts";
-import { Gpu } from "../../engine/gpu/device.ts";
+import type { Gpu } from "../../engine/gpu/device.ts";
 import { computeEntk } from "../../engine/kernel/entk.ts";
 import { computeGram } from "../../engine/kernel/gram.ts";
 import type { ConvolutionForm } from "../../engine/rows/layout.ts";
 import type { KernelKind } from "../../engine/rows/rows.ts";
-import { chooseStaged } from "../../engine/kernel/staged_operands.ts";
+import { openTunedGpu } from "../../engine/tuning/open.ts";
 import type { Network } from "../../engine/network/network.ts";
 
 let opened: Promise<{ gpu: Gpu; engine: Engine }> | undefined;
@@ -17,8 +17,7 @@ Deno.test.afterAll(async () => (await opened)?.engine.dispose());
 
 /** Opens an engine whose device can be asked which buffers are alive; the library's `openEngine` keeps the device to itself. */
 async function openEngine() {
-  const gpu = await Gpu.open();
-  await chooseStaged(gpu);
+  const gpu = await openTunedGpu();
   gpu.record(); // the first recording makes the parameter buffer, which stays
   return { gpu, engine: await bindEngine(gpu) };
 }

@@ -1,7 +1,6 @@
 /** The floors of ARCHITECTURE: who may import whom, read from `deno info`. @module */
 import assert from "node:assert/strict";
-
-const ROOT = new URL("../../", import.meta.url);
+import { inspect, listFiles, ROOT, toPath } from "./files.ts";
 
 /** Folders and files by floor: imports go to a lower one, or stay within their own entry. */
 const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
@@ -21,13 +20,14 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/network/", 6],
   ["engine/training/", 7],
   ["engine/rows/", 7],
-  ["engine/kernel/", 8],
-  ["engine/store/", 9],
-  ["engine/samples/", 10],
-  ["engine/engine.ts", 11],
-  ["mod.ts", 12],
-  ["bench/", 13],
-  ["cli/", 14],
+  ["engine/tuning/", 8],
+  ["engine/kernel/", 9],
+  ["engine/store/", 10],
+  ["engine/samples/", 11],
+  ["engine/engine.ts", 12],
+  ["mod.ts", 13],
+  ["bench/", 14],
+  ["cli/", 15],
 ];
 
 /** What the command line shares with the engine: how files, options and drivers are handled, which nobody who imports the package calls. */
@@ -36,8 +36,8 @@ const SHARED: readonly string[] = [
   "engine/files/folder.ts",
   "engine/files/lease.ts",
   "engine/formats/json.ts",
-  "engine/gpu/drivers.ts",
-  "engine/gpu/memory.ts",
+  "engine/tuning/open.ts",
+  "engine/tuning/memory.ts",
   "engine/options.ts",
   "engine/share.ts",
 ];
@@ -67,45 +67,13 @@ async function readImports(): Promise<Map<string, string[]>> {
   return imports;
 }
 
-interface Inspection {
-  readonly modules: readonly {
-    readonly specifier: string;
-    readonly dependencies?: readonly {
-      readonly code?: { readonly specifier?: string };
-      readonly type?: { readonly specifier?: string };
-    }[];
-  }[];
-}
-
-async function inspect(entry: string): Promise<Inspection> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", entry],
-    cwd: ROOT,
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
-}
-
 /** Whether a name is a package, or a module of Node.js that comes with Deno. */
 function isPackage(name: string): boolean {
   return name.startsWith("npm:") || name.startsWith("node:");
 }
 
-function toPath(specifier: string): string {
-  if (!specifier.startsWith("npm:")) return specifier.replace(ROOT.href, "");
-  return `npm:${specifier.match(/^npm:\/?((?:@[^/]+\/)?[^/@]+)/)![1]}`;
-}
-
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
-}
-
-/** Lists the sources of a folder and of the folders in it. */
-async function* listFiles(folder: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
-    if (isDirectory) yield* listFiles(`${folder}${name}/`);
-    else if (/\.(ts|wgsl)$/.test(name)) yield `${folder}${name}`;
-  }
 }
 
 /** Finds a file's entry in `FLOORS`; a file on no floor is above all of them. */

@@ -1,9 +1,9 @@
 /** Each shader against the kernel table, its header and the device's compiler. @module */
 import assert from "node:assert/strict";
-import { type Access, isStaged } from "../../engine/gpu/kernel.ts";
+import { type Access, isCopyable } from "../../engine/gpu/kernel.ts";
 import { tokenize } from "../../engine/gpu/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import type { Operands } from "../../engine/gpu/panels.ts";
+import type { OperandStorage } from "../../engine/gpu/panels.ts";
 import { testGpu } from "../engine/gpu/open.ts";
 import { readDeclaration, readShaders, writeDeclarations } from "./declarations.ts";
 
@@ -94,11 +94,11 @@ for (const [stem, kernel] of Object.entries(kernels)) {
   });
 
   testGpu(`${stem}: compiles without a message`, async (gpu) => {
-    const choose = (applies: (access: Access) => boolean): Operands[] =>
+    const choose = (applies: (access: Access) => boolean): OperandStorage[] =>
       kernel.buffers.some(([, access]) => applies(access)) ? ["buffer", "texture"] : ["buffer"];
     const places = choose((access) => access === "panels").flatMap((panels) =>
-      choose(isStaged).flatMap((staged) =>
-        [false, gpu.subgroups].map((subgroups) => ({ panels, staged, subgroups }))
+      choose(isCopyable).flatMap((operands) =>
+        [false, gpu.subgroups].map((subgroups) => ({ panels, operands, subgroups }))
       )
     );
     for (const place of places) {

@@ -1,6 +1,6 @@
 /** Configuration files of experiments: what overrides what, and every mistake is reported with its line. @module */
 import assert from "node:assert/strict";
-import { z } from "zod";
+import { z } from "npm:zod@4.6.7";
 import { type Choice, encodeConfig, readConfig } from "../../../cli/experiments/config.ts";
 import type { Base, Experiment } from "../../../cli/experiments/experiment.ts";
 import * as setting from "../../../cli/experiments/shared/settings.ts";

@@ -1,6 +1,6 @@
 /** The services of a run to an experiment: steps that are done once, parts left out, and nothing kept that JSON would lose. @module */
 import assert from "node:assert/strict";
-import { z } from "zod";
+import { z } from "npm:zod@4.6.7";
 import type { Experiment, Findings, Run } from "../../../cli/experiments/experiment.ts";
 import { RunFolder } from "../../../cli/experiments/run_folder.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";

@@ -1,6 +1,6 @@
 /** Charts that experiments share: what is drawn where, and that their text can be read after rendering. @module */
 import assert from "node:assert/strict";
-import { decode } from "fast-png";
+import { decode } from "npm:fast-png@8.0.0";
 import { drawBars, drawLines, drawScatter } from "../../../cli/report/charts.ts";
 import { renderPng } from "../../../cli/report/png.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decode } from "fast-png";
+import { decode } from "npm:fast-png@8.0.0";
 import { drawSamples } from "../../../cli/report/contact_sheet.ts";
 import { drawAccuracy, drawClusterSizes } from "../../../cli/report/figure.ts";
 

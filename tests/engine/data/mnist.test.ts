@@ -30,11 +30,12 @@ Deno.test("MNIST is read from plain and gzip files with its usual mean and std",
 Deno.test("missing MNIST files are a FileError that says how to get them", async () => {
   await using folder = await openTempFolder();
   await assert.rejects(readMnist(folder.path, "train"), {
-    name: "FileError",
+    name: "MissingDatasetError",
     path: folder.path,
+    dataset: "mnist",
     message: `Cannot read MNIST: got no train-images-idx3-ubyte or train-images-idx3-ubyte.gz in ` +
-      `${folder.path}, need the four IDX files; run \`lpntk data fetch mnist\` or point ` +
-      "LPNTK_DATA at the folder that holds mnist/",
+      `${folder.path}, need the four IDX files; point LPNTK_DATA at the folder that holds mnist/, ` +
+      "or fetch them",
   });
 });
 

@@ -187,10 +187,10 @@ Deno.test("a store of ten million samples without a chunk is unfinished, and not
     );
     const blocks = Math.ceil(size / 64);
     await assert.rejects(KernelStore.open(temp.path), {
-      name: "FileError",
+      name: "StoredKernelError",
       message:
         `Cannot use ${temp.path} as a kernel: got 0 of ${blocks * (blocks + 1) / 2} tiles, need ` +
-        "all of them; run lpntk gram with the same options again to finish it",
+        "all of them; store it again by the same options to finish it",
     });
   }
 });

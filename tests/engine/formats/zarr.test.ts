@@ -75,7 +75,7 @@ for (
       name: "FileError",
       path: "a.zarr/zarr.json",
       message: `Cannot read a.zarr/zarr.json: ${message}, need a two-dimensional float32 array ` +
-        "as lpntk gram stores it; other arrays can be saved as .npy",
+        "as lpntk stores it; other arrays can be saved as .npy",
     });
   });
 }
@@ -103,15 +103,20 @@ Deno.test("any changed bit of a chunk is found, and so is any other length", () 
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const changed = bytes.slice();
     changed[bit >> 3] ^= 1 << (bit & 7);
-    assert.throws(decode(changed), { name: "FileError", message: /c\/0\/0: got contents.*--rep/ });
+    assert.throws(decode(changed), {
+      name: "StoredKernelError",
+      needsRepair: true,
+      message: /c\/0\/0: got contents/,
+    });
   }
   for (const length of [0, 15, 17]) {
     const changed = new Uint8Array(length);
     changed.set(bytes.subarray(0, length));
     assert.throws(decode(changed), {
-      name: "FileError",
-      message: `Cannot read c/0/0: got ${length} bytes, need 16; ` +
-        "lpntk gram with --repair computes broken chunks again",
+      name: "StoredKernelError",
+      needsRepair: true,
+      message:
+        `Cannot read c/0/0: got ${length} bytes, need 16; store the kernel again with repair`,
     });
   }
 });

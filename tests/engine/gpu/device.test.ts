@@ -1,7 +1,8 @@
 /** The device: buffers, recordings and what goes wrong. @module */
 import assert from "node:assert/strict";
 import { DeviceError } from "../../../engine/errors.ts";
-import { Gpu } from "../../../engine/gpu/device.ts";
+import type { Gpu } from "../../../engine/gpu/device.ts";
+import { openGpu } from "../../../engine/tuning/open.ts";
 import { Kernel } from "../../../engine/gpu/kernel.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { expectSuccess, prepareDeno } from "../../cli/process.ts";
@@ -161,7 +162,7 @@ async function assertUnusable(
 }
 
 Deno.test("a disposed device holds nothing and throws, and may be disposed again", async () => {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   const buffer = gpu.createBuffer("left", 4);
   gpu.record();
   gpu.dispose();
@@ -173,7 +174,7 @@ Deno.test("a disposed device holds nothing and throws, and may be disposed again
 
 Deno.test("an error that the device reports outside of any call surfaces at the next wait, and stays", async () => {
   for (const wait of ["read", "finish"] as const) {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     const buffer = gpu.createBuffer("numbers", 4);
     gpu.device.createBuffer({ label: "spoilt", size: 16, usage: 0 });
     await assert.rejects(gpu[wait](buffer), { name: "DeviceError", message: /^Cannot trust .+$/ });
@@ -184,7 +185,7 @@ Deno.test("an error that the device reports outside of any call surfaces at the 
 });
 
 Deno.test("a copy beyond a buffer's end surfaces as an error", async () => {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   const buffer = gpu.createBuffer("numbers", 4);
   await assert.rejects(gpu.read(buffer, 8), DeviceError);
   assert.equal(gpu.liveBuffers, 1);
@@ -192,7 +193,7 @@ Deno.test("a copy beyond a buffer's end surfaces as an error", async () => {
 });
 
 Deno.test("a shader that does not compile surfaces as an error that names it", async () => {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   const source = kernels.project_factored.source.replace("= select(value", "= vec4f(value");
   const broken = new Kernel("broken", source, {
     params: Object.fromEntries(kernels.project_factored.params),
@@ -211,7 +212,7 @@ Deno.test("a shader that does not compile surfaces as an error that names it", a
 });
 
 Deno.test("a lost device surfaces as an error", async () => {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   const buffer = gpu.createBuffer("numbers", 4);
   gpu.device.destroy();
   await assert.rejects(gpu.read(buffer), DeviceError);
@@ -221,11 +222,11 @@ Deno.test("a lost device surfaces as an error", async () => {
 
 /** Program that opens sixty devices, and prints the most that were disposed and not collected at once. */
 const OPEN_SIXTY = `
-  const { Gpu } = await import("./engine/gpu/device.ts");
+  const { openGpu } = await import("./engine/tuning/open.ts");
   let [waiting, most] = [0, 0];
   const registry = new FinalizationRegistry(() => waiting--);
   for (let i = 0; i < 60; i++) {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     registry.register(gpu, undefined);
     gpu.dispose();
     most = Math.max(most, ++waiting);

@@ -82,7 +82,7 @@ Deno.test("a kernel's shape that its shader has nothing of is refused", () => {
 const SIZE = 2;
 @compute @workgroup_size(64) fn main() { let a = x[SIZE + params.count]; }`;
   const kernel = new Kernel("trial", source, { params: { count: "u32" }, buffers: { x: "read" } });
-  const reading = { panels: "buffer", staged: "buffer", subgroups: false } as const;
+  const reading = { panels: "buffer", operands: "buffer", subgroups: false } as const;
   assert.match(kernel.shape({ constants: { SIZE: 7 } }).expand(reading), /x\[7 \+ params\.count\]/);
   assert.throws(() => kernel.shape({ constants: { WIDTH: 7 } }).expand(reading), /WIDTH/);
   for (const vec4s of ["x", "elements", "y"]) {

@@ -6,10 +6,11 @@
 import assert from "node:assert/strict";
 import { createGenerator, drawUniform, STREAMS } from "../../../engine/data/random.ts";
 import type { Commands } from "../../../engine/gpu/commands.ts";
-import { Gpu } from "../../../engine/gpu/device.ts";
+import type { Gpu } from "../../../engine/gpu/device.ts";
+import { openGpu } from "../../../engine/tuning/open.ts";
 import type { Access, BufferBindings, Kernel, ParamValues } from "../../../engine/gpu/kernel.ts";
 import type { RowLayout, Segment } from "../../../engine/rows/layout.ts";
-import type { Operands } from "../../../engine/gpu/panels.ts";
+import type { OperandStorage } from "../../../engine/gpu/panels.ts";
 import type { Residence } from "../../../engine/rows/plan.ts";
 import { padRows, PANEL_ROWS } from "../../../engine/rows/blocks.ts";
 import {
@@ -26,8 +27,8 @@ let opened: Promise<Gpu> | undefined;
 
 Deno.test.afterAll(async () => (await opened)?.dispose());
 
-async function openGpu(): Promise<Gpu> {
-  const gpu = await Gpu.open();
+async function openDevice(): Promise<Gpu> {
+  const gpu = await openGpu();
   gpu.record(); // the first recording makes the parameter buffer, which stays
   return gpu;
 }
@@ -35,7 +36,7 @@ async function openGpu(): Promise<Gpu> {
 /** Registers a test on the file's device; it fails when a buffer is left alive or the device reports an error. */
 export function testGpu(name: string, run: (gpu: Gpu) => Promise<void>): void {
   Deno.test(name, async () => {
-    const gpu = await (opened ??= openGpu());
+    const gpu = await (opened ??= openDevice());
     const before = gpu.liveBuffers;
     await run(gpu);
     await gpu.finish();
@@ -84,8 +85,8 @@ const SLACK = 256;
  * workgroups are spread over y and subgroups are used.
  */
 const LAUNCHES = [
-  { garbage: 0x7fc0dead, staged: "buffer", isSpread: false, subgroups: false },
-  { garbage: 0x7149f2ca, staged: "texture", isSpread: true, subgroups: true },
+  { garbage: 0x7fc0dead, storage: "buffer", isSpread: false, subgroups: false },
+  { garbage: 0x7149f2ca, storage: "texture", isSpread: true, subgroups: true },
 ] as const;
 
 /**
@@ -102,7 +103,7 @@ export async function launchTwice<P extends string, B extends string>(
   params: ParamValues<P>,
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
-  operands: Operands = "buffer",
+  operands: OperandStorage = "buffer",
 ): Promise<Record<B, Output>> {
   const [before, after] = await Promise.all(
     LAUNCHES.map((setting) => launch(gpu, kernel, params, contents, workgroups, operands, setting)),
@@ -128,8 +129,8 @@ async function launch<P extends string, B extends string>(
   params: ParamValues<P>,
   contents: Readonly<Record<B, Contents>>,
   workgroups: number,
-  operands: Operands,
-  { garbage, staged, isSpread, subgroups }: typeof LAUNCHES[number],
+  operands: OperandStorage,
+  { garbage, storage, isSpread, subgroups }: typeof LAUNCHES[number],
 ): Promise<[B, Uint32Array<ArrayBuffer>][]> {
   using stack = new DisposableStack();
   const buffers = Object.fromEntries(kernel.buffers.map(([name, access]) => {
@@ -140,7 +141,7 @@ async function launch<P extends string, B extends string>(
       : gpu.upload(name, data);
     return [name, stack.adopt(operand, (buffer) => gpu.destroyBuffer(buffer))];
   })) as BufferBindings<B>;
-  gpu.staged = staged;
+  gpu.operandStorage = storage;
   const before = gpu.subgroups;
   gpu.subgroups &&= subgroups;
   {

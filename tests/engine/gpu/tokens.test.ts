@@ -1,7 +1,7 @@
 /** WGSL as tokens, and their changes if operands are in textures. @module */
 import assert from "node:assert/strict";
 import { readFromTexture } from "../../../engine/gpu/panels.ts";
-import { readFromCopy } from "../../../engine/gpu/staging.ts";
+import { readFromCopy } from "../../../engine/gpu/operand_copies.ts";
 import { matchBrackets, print, tokenize } from "../../../engine/gpu/tokens.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 
@@ -29,7 +29,7 @@ Deno.test("brackets that do not match are refused", () => {
 
 Deno.test("tokens that are printed are the same when they are read again", () => {
   for (const kernel of [kernels.convolution, kernels.gram_tile, kernels.tile_nearest]) {
-    const code = kernel.expand({ panels: "texture", staged: "texture", subgroups: true });
+    const code = kernel.expand({ panels: "texture", operands: "texture", subgroups: true });
     assert.equal(print(tokenize(code)), code, kernel.name);
   }
 });
@@ -74,7 +74,7 @@ const OPERANDS = `fn g(at: i32) -> f32 { return x[at]; }
 fn f(at: i32) -> f32 { return x[at] + x[b] + xy[at].x; } // x is a name
 `;
 
-Deno.test("staged scalars and vec4s are declared and read as textures, and nothing else changes", () => {
+Deno.test("copied scalars and vec4s are declared and read as textures, and nothing else changes", () => {
   assert.equal(
     change(
       OPERANDS,
@@ -88,7 +88,7 @@ fn f(at: i32) -> f32 { return textureLoad(x, vec2(at & 4095, at >> 12)).x + text
   );
 });
 
-Deno.test("staged operands that are declared as something else, or used in another way, are refused", () => {
+Deno.test("copied operands that are declared as something else, or used in another way, are refused", () => {
   const read = (code: string, name: string, format: "r32float" | "rgba32float" = "r32float") =>
     change(code, (tokens) => readFromCopy(tokens, name, format));
   assert.throws(() => read(OPERANDS, "x", "rgba32float"), SyntaxError);

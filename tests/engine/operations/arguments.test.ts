@@ -1,6 +1,6 @@
 /** Arguments of a definition's layers: every mistake is refused by name before anything of it reaches the device. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import fc from "fast-check";
 import type { Engine } from "../../../engine/engine.ts";
 import { DataError, LayerError } from "../../../engine/errors.ts";

@@ -516,7 +516,7 @@ Deno.test("whatever the stride, what is written out of a convolution stays short
       }),
     ];
     for (const { kernel } of launches) {
-      const code = kernel.expand({ panels: "buffer", staged: "buffer", subgroups: false });
+      const code = kernel.expand({ panels: "buffer", operands: "buffer", subgroups: false });
       const window = new Set(code.match(/\bwindow_\d+/g)).size;
       assert.ok(window > 0 && window <= 128, `stride ${stride}: ${window} columns at once`);
     }

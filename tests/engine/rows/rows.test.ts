@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Gpu } from "../../../engine/gpu/device.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { type RowLayout, sliceRow } from "../../../engine/rows/layout.ts";
-import { chooseVariant } from "../../../engine/kernel/tuning.ts";
+import { chooseVariant } from "../../../engine/tuning/gram_variants.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../../engine/rows/variants.ts";
 import { type Gram, gramRows } from "../../../engine/reference/gram.ts";
 import { projectFactored, projectPatches } from "../../../engine/reference/convolution.ts";

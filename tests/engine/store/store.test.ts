@@ -221,9 +221,10 @@ Deno.test("a store goes on with the tiles that are missing, and says so until it
     assert.equal(writer.missingCount, 7);
   }
   await assert.rejects(KernelStore.open(path), {
-    name: "FileError",
+    name: "StoredKernelError",
+    needsRepair: false,
     message: `Cannot use ${path} as a kernel: got 3 of 10 tiles, need all of them; ` +
-      "run lpntk gram with the same options again to finish it",
+      "store it again by the same options to finish it",
   });
   assert.equal(await finishStore(path, settings), 7);
   assert.equal(await finishStore(path, settings), 0);
@@ -300,7 +301,7 @@ Deno.test("a kernel of a part of a data set tells which samples it is of, and is
   }
   await Deno.writeFile(`${path}/samples.npy`, encodeNpy(Int32Array.of(0, 1, 2), [3]));
   await assert.rejects(KernelStore.open(path), {
-    name: "FileError",
+    name: "StoredKernelError",
     path: `${path}/samples.npy`,
     message: /got other samples .* remove that file/,
   });
@@ -452,10 +453,10 @@ for (const [what, damage, says] of DAMAGES) {
       const file = `${path}/c/${chunk}`;
       await Deno.writeFile(file, damage(clean.get(chunk)!));
       await assert.rejects(readEverything(path), (error: Error & { path: string }) => {
-        assert.equal(error.name, "FileError");
+        assert.equal(error.name, "StoredKernelError");
         assert.equal(error.path, file);
         assert.match(error.message, says);
-        assert.match(error.message, /^Cannot read .*; lpntk gram with --repair/);
+        assert.match(error.message, /^Cannot read .*; store the kernel again with repair$/);
         return true;
       });
       const modified = await readTimes(path);
@@ -492,8 +493,9 @@ Deno.test("a chunk of the wrong size is not taken for one that is there", async 
   await finishStore(path, settle(130));
   await Deno.truncate(`${path}/c/0/2`, 5);
   await assert.rejects(KernelWriter.open(path, settle(130)), {
-    name: "FileError",
-    message: /c\/0\/2: got 5 bytes.*--repair/,
+    name: "StoredKernelError",
+    needsRepair: true,
+    message: /c\/0\/2: got 5 bytes/,
   });
 });
 

@@ -1,6 +1,6 @@
 /** Training steps against the oracle's gradients, and the records of training. @module */
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import type { NetworkDefinition } from "../../../engine/network/definition.ts";

@@ -1,16 +1,16 @@
 /**
- * Where an adapter reads staged operands faster: from their buffers, or from copies in textures. Measured once, and remembered.
+ * Where an adapter reads operands faster: from their buffers, or from copies in textures. Measured once, and remembered.
  *
  * @module
  */
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
 import { planConvolutionLaunch } from "../operations/convolution_launch.ts";
-import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
-import type { Operands } from "../gpu/panels.ts";
+import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
+import type { OperandStorage } from "../gpu/panels.ts";
 
 /** Milliseconds of a convolution, the copies among them, by where its operands are read. */
-export type StagedTimes = Readonly<Record<"buffer" | "texture", number>>;
+export type OperandTimes = Readonly<Record<"buffer" | "texture", number>>;
 
 /** LeNet-5's second convolution of 128 images. */
 const CONVOLUTION = {
@@ -39,9 +39,9 @@ const TURNS = 3;
 
 const { kernel, params, workgroups } = planConvolutionLaunch(CONVOLUTION);
 
-const STAGED_TIMES: Measurement<StagedTimes> = {
-  name: "staged operands",
-  shaders: () => [kernel.expand({ panels: "buffer", staged: "buffer", subgroups: false })],
+const OPERAND_TIMES: Measurement<OperandTimes> = {
+  name: "operand storage",
+  shaders: () => [kernel.expand({ panels: "buffer", operands: "buffer", subgroups: false })],
   schema: z.object({ buffer: z.number().positive(), texture: z.number().positive() }),
   // the least of some in turns: what else runs on a machine can slow down one of them several times, and the choice is remembered
   measure: async (gpu) => {
@@ -56,22 +56,25 @@ const STAGED_TIMES: Measurement<StagedTimes> = {
 };
 
 /**
- * Lets a device read staged operands where that is faster.
+ * Lets a device read operands where that is faster.
  *
  * @param fresh measure again whatever is remembered
  * @returns what was measured
  * @throws {DeviceError} if the device fails.
  */
-export async function chooseStaged(gpu: Gpu, options?: { fresh?: boolean }): Promise<StagedTimes> {
-  const times = await recall(gpu, STAGED_TIMES, options);
-  gpu.staged = times.texture < times.buffer ? "texture" : "buffer";
+export async function chooseOperandStorage(
+  gpu: Gpu,
+  options?: { fresh?: boolean },
+): Promise<OperandTimes> {
+  const times = await recall(gpu, OPERAND_TIMES, options);
+  gpu.operandStorage = times.texture < times.buffer ? "texture" : "buffer";
   return times;
 }
 
 /** Milliseconds of one launch, the copies among them. */
 export async function measureConvolution(
   gpu: Gpu,
-  staged: Operands,
+  storage: OperandStorage,
   clock = CLOCK,
 ): Promise<number> {
   const { sample_count, in_height, in_width, in_channels } = CONVOLUTION;
@@ -82,8 +85,8 @@ export async function measureConvolution(
   const taps = kernel_height * kernel_width * in_channels + 1; // the last is the bias
   const filters = gpu.createBuffer("filters", taps * octets * 8 * 4);
   const outputs = gpu.createBuffer("outputs", positions * out_channels * 4);
-  const before = gpu.staged;
-  gpu.staged = staged;
+  const before = gpu.operandStorage;
+  gpu.operandStorage = storage;
   try {
     const commands = gpu.record();
     return await timeRepetitions(gpu, clock, (count) => {
@@ -93,7 +96,7 @@ export async function measureConvolution(
       commands.submit();
     });
   } finally {
-    gpu.staged = before;
+    gpu.operandStorage = before;
     for (const buffer of [inputs, filters, outputs]) gpu.destroyBuffer(buffer);
   }
 }

@@ -20,7 +20,7 @@ interface Moves {
 }
 
 /** Results on their way to a folder. */
-export class Staging {
+export class PartialResults {
   readonly #names = new Set<string>();
   #isBegun = false;
 

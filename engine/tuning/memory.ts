@@ -50,11 +50,6 @@ export async function hashShaders(shaders: readonly string[]): Promise<string> {
   return new Uint8Array(digest).toHex().slice(0, 12);
 }
 
-/** A file in which Linux describes the machine or the process; undefined where there is none, or it may not be read: Deno wants all permissions for that. */
-export async function readSystemFile(path: string): Promise<string | undefined> {
-  return await Deno.readTextFile(path).catch(() => undefined);
-}
-
 function memoryFile(): string {
   return `${cacheFolder()}/tuning.json`;
 }

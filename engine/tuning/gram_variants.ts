@@ -7,12 +7,12 @@ import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { clockOf, type Measurement, recall, timeRepetitions } from "./measured.ts";
-import type { Operands } from "../gpu/panels.ts";
-import { computeGram, TileSweep } from "./gram.ts";
+import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
+import type { OperandStorage } from "../gpu/panels.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
 import { countFlops, PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
+import { TileSweep } from "../rows/tiles.ts";
 import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 
 /** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
@@ -52,7 +52,7 @@ export const TUNING: Measurement<Tuning> = {
   shaders: () =>
     [...VARIANTS, { kernel: kernels.fpc_assign, operands: "buffer" as const }].map((
       { kernel, operands },
-    ) => kernel.expand({ panels: operands, staged: "buffer", subgroups: false })),
+    ) => kernel.expand({ panels: operands, operands: "buffer", subgroups: false })),
   schema: z.object({
     rates: z.record(z.string(), z.number().positive()),
     size: z.tuple([z.number(), z.number()]),
@@ -114,7 +114,7 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
     countFlops(LENGTH, size) / milliseconds / 1e6,
   ]);
   rates.sort(([, a], [, b]) => b - a);
-  const bandwidths: Partial<Record<Operands, number>> = {};
+  const bandwidths: Partial<Record<OperandStorage, number>> = {};
   for (const variant of variants) {
     bandwidths[variant.operands] ??= await measureBandwidth(gpu, variant);
   }
@@ -187,10 +187,17 @@ async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number>
   return 4 * READ_ROWS * LENGTH / milliseconds / 1e6;
 }
 
-/** A small product with a factored segment and awkward lengths, which every variant must get right. */
+/** A small product with a factored segment and awkward lengths, which every variant must get right: its panels on and above the diagonal. */
 async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
-  using rows = await drawRows(gpu, variant, 3 * PANEL_ROWS, 23);
-  return await computeGram(rows);
+  const side = 3 * PANEL_ROWS;
+  using rows = await drawRows(gpu, variant, side, 23);
+  using sweep = new TileSweep(rows, rows);
+  const commands = gpu.record();
+  const { tile } = sweep.record(commands, 0);
+  commands.submit();
+  const panelOf = (line: number) => Math.floor(line / PANEL_ROWS);
+  return new Float32Array(await gpu.read(tile))
+    .filter((_, i) => panelOf(i / side) <= panelOf(i % side));
 }
 
 /** A row of which nine numbers belong to a factored segment if it is of an odd length. */

@@ -1,12 +1,13 @@
 /** Choice of a variant: measured, remembered for the adapter, and measured again if the memory is of no use. @module */
 import assert from "node:assert/strict";
-import { Gpu } from "../../../engine/gpu/device.ts";
-import { chooseStaged } from "../../../engine/kernel/staged_operands.ts";
-import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/kernel/tuning.ts";
+import type { Gpu } from "../../../engine/gpu/device.ts";
+import { openGpu } from "../../../engine/tuning/open.ts";
+import { chooseOperandStorage } from "../../../engine/tuning/operand_storage.ts";
+import { chooseVariant, tune, TUNING, type Tuning } from "../../../engine/tuning/gram_variants.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../../../engine/rows/variants.ts";
-import { z } from "zod";
+import { z } from "npm:zod@4.6.7";
 import { dirname } from "node:path";
-import { recall } from "../../../engine/kernel/measured.ts";
+import { recall } from "../../../engine/tuning/measurement.ts";
 import { layOut } from "../gpu/open.ts";
 import { callHere, expectSuccess, prepareDeno, ROOT } from "../../cli/process.ts";
 import { openTempFolder } from "../../temp_folder.ts";
@@ -21,7 +22,7 @@ async function withCache(job: (file: string) => Promise<void>): Promise<void> {
 
 /** Runs a job with a device of its own, since the memory is read once for each device. */
 async function withGpu<T>(job: (gpu: Gpu) => Promise<T>): Promise<T> {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   try {
     return await job(gpu);
   } finally {
@@ -58,26 +59,26 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
   });
 });
 
-Deno.test("staged operands are read where that is faster, and the choice is remembered", async () => {
+Deno.test("operands are read where that is faster, and the choice is remembered", async () => {
   await withCache(async (file) => {
     await withGpu(async (gpu) => {
       gpu.record(); // makes the parameter buffer, which stays
       const before = gpu.liveBuffers;
-      const times = await chooseStaged(gpu);
+      const times = await chooseOperandStorage(gpu);
       assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
-      assert.equal(gpu.staged, times.texture < times.buffer ? "texture" : "buffer");
+      assert.equal(gpu.operandStorage, times.texture < times.buffer ? "texture" : "buffer");
     });
     const [key] = Object.keys(JSON.parse(await Deno.readTextFile(file)));
     for (
-      const [staged, times] of [
+      const [storage, times] of [
         ["buffer", { buffer: 1, texture: 2 }],
         ["texture", { buffer: 2, texture: 1 }],
       ] as const
     ) {
       await Deno.writeTextFile(file, JSON.stringify({ [key]: times }));
       await withGpu(async (gpu) => {
-        assert.deepEqual(await chooseStaged(gpu), times);
-        assert.equal(gpu.staged, staged);
+        assert.deepEqual(await chooseOperandStorage(gpu), times);
+        assert.equal(gpu.operandStorage, storage);
       });
     }
   });
@@ -149,9 +150,9 @@ Deno.test("a cache folder that cannot be written is said in one line, once", asy
 
 /** Program that prints two tunings of one device, each measured. */
 const TUNE_TWICE = `
-import { Gpu } from "${ROOT}/engine/gpu/device.ts";
-import { tune } from "${ROOT}/engine/kernel/tuning.ts";
-const gpu = await Gpu.open();
+import { openGpu } from "${ROOT}/engine/tuning/open.ts";
+import { tune } from "${ROOT}/engine/tuning/gram_variants.ts";
+const gpu = await openGpu();
 console.log(JSON.stringify([await tune(gpu, { fresh: true }), await tune(gpu, { fresh: true })]));
 gpu.dispose();
 `;

@@ -7,19 +7,19 @@
 import assert from "node:assert/strict";
 import { cpus } from "node:os";
 import { Buffer } from "node:buffer";
-import { remember } from "../../../engine/gpu/memory.ts";
+import { remember } from "../../../engine/tuning/memory.ts";
 import {
   chooseVectorWidth,
   describeWideCpu,
   type KernelTimes,
   recallVectors,
-  splitAdapterName,
-} from "../../../engine/gpu/vectors.ts";
-import { learnVectors } from "../../../engine/kernel/vector_times.ts";
+} from "../../../engine/tuning/vectors.ts";
+import { splitAdapterName } from "../../../engine/gpu/drivers.ts";
+import { learnVectors } from "../../../engine/tuning/vector_times.ts";
 import { expectSuccess, finish, prepareDeno, readJson, ROOT, succeed } from "../../cli/process.ts";
 import { VARIANTS } from "../../../engine/rows/variants.ts";
 import { openTempFolder } from "../../temp_folder.ts";
-import { testGpu } from "./open.ts";
+import { testGpu } from "../gpu/open.ts";
 
 /** Describes a CPU as Linux does, in one of some twenty lines. */
 function describeCpu(flags: string): string {
@@ -90,8 +90,8 @@ function readWidth(adapter: string): string | undefined {
 /** Program that asks for an adapter before the engine does, and prints that one's name, the engine's, and Mesa's cache folder. */
 const OPEN_SECOND = `
   const adapter = await navigator.gpu.requestAdapter();
-  const { Gpu } = await import("./engine/gpu/device.ts");
-  const gpu = await Gpu.open();
+  const { openGpu } = await import("./engine/tuning/open.ts");
+  const gpu = await openGpu();
   const names = [adapter.info.description || adapter.info.device, gpu.adapter.name];
   console.log(JSON.stringify([...names, Deno.env.get("MESA_SHADER_CACHE_DIR")]));
   gpu.dispose();
@@ -99,8 +99,8 @@ const OPEN_SECOND = `
 
 /** Program that prints the name of the adapter that the engine opens. */
 const OPEN = `
-  const { Gpu } = await import("./engine/gpu/device.ts");
-  const gpu = await Gpu.open();
+  const { openGpu } = await import("./engine/tuning/open.ts");
+  const gpu = await openGpu();
   console.log(gpu.adapter.name);
   gpu.dispose();
 `;
@@ -117,9 +117,9 @@ Deno.test("a driver that is in use already is left with its width and its cache"
 
 /** Program that opens the engine's adapter, measures its vectors if there is a choice, and prints its name. */
 const LEARN = `
-  const { Gpu } = await import("./engine/gpu/device.ts");
-  const { learnVectors } = await import("./engine/kernel/vector_times.ts");
-  const gpu = await Gpu.open();
+  const { openGpu } = await import("./engine/tuning/open.ts");
+  const { learnVectors } = await import("./engine/tuning/vector_times.ts");
+  const gpu = await openGpu();
   await learnVectors(gpu);
   console.log(gpu.adapter.name);
   gpu.dispose();
@@ -183,7 +183,7 @@ testGpu(
 const OPEN_FIRST = `
   const { prepareDrivers } = await import(Deno.args[0]);
   await prepareDrivers({ isFirst: true });
-  ${OPEN.replace('"./engine/gpu/device.ts"', "Deno.args[1]")}
+  ${OPEN.replace('"./engine/tuning/open.ts"', "Deno.args[0]")}
 `;
 
 testGpu(
@@ -200,9 +200,9 @@ testGpu(
       LP_NATIVE_VECTOR_WIDTH: "",
       MESA_SHADER_CACHE_DIR: "",
     };
-    const modules = ["drivers", "device"].map((name) => `${ROOT}/engine/gpu/${name}.ts`);
+    const module = `${ROOT}/engine/tuning/open.ts`;
     const open = async () => {
-      const args = ["run", "--quiet", ...rights, program, ...modules];
+      const args = ["run", "--quiet", ...rights, program, module];
       return (await expectSuccess(prepareDeno(args, { env }))).trim();
     };
     const { identity, width } = splitAdapterName(gpu.adapter.name);

@@ -1,23 +1,18 @@
 /**
- * How fast Mesa's CPU driver is with the width of vectors that it has in this process, for `engine/gpu/vectors.ts` to choose by.
+ * How fast Mesa's CPU driver is with the width of vectors that it has in this process, for `vectors.ts` to choose by.
  *
  * @module
  */
 import process from "node:process";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { findCacheFailure, hashShaders, remember } from "../gpu/memory.ts";
-import {
-  type KernelTimes,
-  PROCESSES,
-  recallVectors,
-  splitAdapterName,
-  type VectorTimes,
-} from "../gpu/vectors.ts";
+import { findCacheFailure, hashShaders, remember } from "./memory.ts";
+import { splitAdapterName } from "../gpu/drivers.ts";
+import { type KernelTimes, PROCESSES, recallVectors, type VectorTimes } from "./vectors.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
-import type { Clock } from "./measured.ts";
-import { measureConvolution } from "./staged_operands.ts";
-import { layOut, LENGTH, measureVariant } from "./tuning.ts";
+import type { Clock } from "./measurement.ts";
+import { measureConvolution } from "./operand_storage.ts";
+import { layOut, LENGTH, measureVariant } from "./gram_variants.ts";
 
 /** Rows of the Gram tile. */
 const ROWS = 512;
@@ -78,7 +73,7 @@ async function measureKernels(gpu: Gpu, before?: KernelTimes): Promise<KernelTim
   for (let turn = 0; turn < TURNS; turn++) {
     const [tile, convolution] = [
       await measureVariant(gpu, variant, ROWS, CLOCK),
-      await measureConvolution(gpu, gpu.staged, CLOCK),
+      await measureConvolution(gpu, gpu.operandStorage, CLOCK),
     ];
     least.gram_tile = Math.min(least.gram_tile, tile);
     least.convolution = Math.min(least.convolution, convolution);

@@ -3,14 +3,14 @@
  *
  * A CPU driver reads a storage buffer lane by lane, each behind a test, and a texture without one: ten times as fast and more. Buffers stay
  * the one form in which numbers are kept; a texture is a copy, made just before the launch that reads it. On a GPU the copy would be all
- * that it gives: `engine/kernel/staged_operands.ts` finds out which holds.
+ * that it gives: `engine/tuning/operand_storage.ts` finds out which holds.
  *
  * @module
  */
 import { findAll, findUses, print, replaceAt, replaceOnce, tokenize } from "./tokens.ts";
 
-/** A staged operand: number i of a buffer is texel `(i % 4096, i / 4096)`, or one of the four of texel `(i / 4 % 1024, i / 4096)`. */
-export type StagedFormat = "r32float" | "rgba32float";
+/** The copy of an operand: number i of a buffer is texel `(i % 4096, i / 4096)`, or one of the four of texel `(i / 4 % 1024, i / 4096)`. */
+export type CopyFormat = "r32float" | "rgba32float";
 
 const ROW_BYTES = 4096 * 4;
 
@@ -25,7 +25,7 @@ const ELEMENTS = {
     read: (name, i) => `textureLoad(${name}, vec2(${i} & 1023, ${i} >> 10))`,
   },
 } as const satisfies Record<
-  StagedFormat,
+  CopyFormat,
   { type: string; read: (name: string, i: string) => string }
 >;
 
@@ -37,7 +37,7 @@ const ELEMENTS = {
 export function readFromCopy(
   tokens: readonly string[],
   name: string,
-  format: StagedFormat,
+  format: CopyFormat,
 ): string[] {
   const { type, read } = ELEMENTS[format];
   const texture = `var ${name}: texture_storage_2d<${format}, read>;`;
@@ -61,7 +61,7 @@ export function readFromCopy(
 }
 
 /** Textures that launches copy their operands into, one after another: the queue runs each copy after the launch before it. */
-export class Staging {
+export class OperandCopies {
   /** By operand, format and rows, a power of two: at most twice the bytes of the largest operands. */
   readonly #textures = new Map<string, { texture: GPUTexture; view: GPUTextureView }>();
 
@@ -74,10 +74,10 @@ export class Staging {
    * @param operand place among the kernel's operands: two of one launch never share a texture
    * @throws {RangeError} if the buffer has more rows than a texture of this device, or its bytes are no whole texels.
    */
-  stage(
+  copy(
     encoder: GPUCommandEncoder,
     operand: number,
-    format: StagedFormat,
+    format: CopyFormat,
     buffer: GPUBuffer,
   ): GPUTextureView {
     const texelBytes = format === "r32float" ? 4 : 16;
@@ -85,21 +85,21 @@ export class Staging {
     const limit = this.device.limits.maxTextureDimension2D;
     if (rows > limit || buffer.size % texelBytes !== 0) {
       throw new RangeError(
-        `Cannot stage buffer '${buffer.label}': got ${buffer.size} bytes, need a multiple of ${texelBytes} up to ${
+        `Cannot copy buffer '${buffer.label}' to a texture: got ${buffer.size} bytes, need a multiple of ${texelBytes} up to ${
           limit * ROW_BYTES
         } on this device`,
       );
     }
     const { texture, view } = this.#find(operand, format, rows, ROW_BYTES / texelBytes);
     const whole = Math.floor(buffer.size / ROW_BYTES);
-    const copy = (row: number, width: number, height: number) =>
+    const record = (row: number, width: number, height: number) =>
       encoder.copyBufferToTexture(
         { buffer, offset: row * ROW_BYTES, bytesPerRow: ROW_BYTES },
         { texture, origin: [0, row] },
         [width, height],
       );
-    if (whole > 0) copy(0, ROW_BYTES / texelBytes, whole);
-    if (whole < rows) copy(whole, (buffer.size - whole * ROW_BYTES) / texelBytes, 1);
+    if (whole > 0) record(0, ROW_BYTES / texelBytes, whole);
+    if (whole < rows) record(whole, (buffer.size - whole * ROW_BYTES) / texelBytes, 1);
     return view;
   }
 
@@ -109,23 +109,23 @@ export class Staging {
     this.#textures.clear();
   }
 
-  #find(operand: number, format: StagedFormat, rows: number, width: number) {
+  #find(operand: number, format: CopyFormat, rows: number, width: number) {
     const height = Math.min(
       2 ** Math.ceil(Math.log2(rows)),
       this.device.limits.maxTextureDimension2D,
     );
-    const key = `staged ${operand} ${format} ${height}`;
-    let staged = this.#textures.get(key);
-    if (!staged) {
+    const key = `copy ${operand} ${format} ${height}`;
+    let copy = this.#textures.get(key);
+    if (!copy) {
       const texture = this.device.createTexture({
         label: key,
         size: [width, height],
         format,
         usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
       });
-      staged = { texture, view: texture.createView() };
-      this.#textures.set(key, staged);
+      copy = { texture, view: texture.createView() };
+      this.#textures.set(key, copy);
     }
-    return staged;
+    return copy;
   }
 }

@@ -6,13 +6,8 @@
  */
 import { cpus } from "node:os";
 import { z } from "npm:zod@4.6.7";
-import { readMemory, readSystemFile } from "./memory.ts";
-
-/** Bits of a vector: what the driver takes by itself, and what it takes when told to on a CPU that has such vectors. */
-export type VectorWidth = 256 | 512;
-
-/** Every {@linkcode VectorWidth}. */
-export const VECTOR_WIDTHS: readonly VectorWidth[] = [256, 512];
+import type { VectorWidth } from "../gpu/drivers.ts";
+import { readMemory } from "./memory.ts";
 
 /** Milliseconds of CPU time of what the tiles of a kernel and the passes of a network spend their time on. */
 export interface KernelTimes {
@@ -91,9 +86,7 @@ function readModel(): string | undefined {
   return state === "granted" ? cpus()[0]?.model : undefined;
 }
 
-/** What an adapter's name says beside the width, and the width: `llvmpipe (LLVM 15.0.6, 256 bits)`; no width of other drivers. */
-export function splitAdapterName(name: string): { identity: string; width?: VectorWidth } {
-  const [, before, bits] = /^(llvmpipe \(.*), (\d+) bits\)$/.exec(name) ?? [];
-  if (before === undefined) return { identity: name };
-  return { identity: `${before})`, width: VECTOR_WIDTHS.find((width) => width === Number(bits)) };
+/** A file in which Linux describes the machine or the process; undefined where there is none, or it may not be read: Deno wants all permissions for that. */
+export async function readSystemFile(path: string): Promise<string | undefined> {
+  return await Deno.readTextFile(path).catch(() => undefined);
 }

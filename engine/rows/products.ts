@@ -6,8 +6,8 @@
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "../rows/blocks.ts";
-import type { BoundSlice, PackedRows, RowBlock } from "../rows/rows.ts";
+import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "./blocks.ts";
+import type { BoundSlice, PackedRows, RowBlock } from "./rows.ts";
 
 /** Pairs of panels, `[count, 2]` u32. */
 export interface PairList {

@@ -5,7 +5,7 @@
  */
 import type { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
-import { hashShaders, readMemory, remember } from "../gpu/memory.ts";
+import { hashShaders, readMemory, remember } from "./memory.ts";
 
 /** One thing that is measured of a device. */
 export interface Measurement<T> {
