@@ -16,7 +16,8 @@ Usage: sh setup.sh COMMAND [ARGUMENT...]
 Commands:
   demo    run lpntk on the digits that come with it; results go to runs/demo
   test    check formatting, lint and types, and run all tests that take minutes together
-  soak    run the other tests, each of which takes minutes: training and the paper's experiments on real data
+  soak    run the other tests, each of which takes minutes: training and the paper's experiments on real data, and
+          the kernels' tests on a second driver
   pack    pack lpntk with Deno, its modules and the Vulkan loader into one archive, for machines without network;
           ARGUMENT: the archive's file, compressed by its ending; default: lpntk-VERSION-linux-MACHINE.tar.xz
   help    show this text
