@@ -56,7 +56,7 @@ export {
   type WeightTensor,
 } from "./engine/formats/safetensors.ts";
 
-export type { AdapterDescription } from "./engine/gpu/device.ts";
+export type { AdapterDescription, AdapterRequest } from "./engine/gpu/adapter.ts";
 export { computeEntk } from "./engine/kernel/entk.ts";
 export { computeGram, type Tile } from "./engine/kernel/gram.ts";
 export type { CallOptions, OnProgress } from "./engine/gpu/pace.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Dataset } from "./data/dataset.ts";
-import type { AdapterDescription, Gpu } from "./gpu/device.ts";
+import type { AdapterDescription } from "./gpu/adapter.ts";
+import type { Gpu } from "./gpu/device.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy } from "./gpu/pace.ts";
 import { type Estimate, estimateJob, type EstimateRequest } from "./kernel/estimate.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "./rows/layout.ts";

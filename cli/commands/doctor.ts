@@ -1,6 +1,7 @@
 /** `lpntk doctor`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import type { AdapterRequest } from "../../mod.ts";
 import { findUsedAdapter, openAdapter } from "../adapter.ts";
 import { TOLERANCE } from "../self_test/checks.ts";
 import { testKernels } from "../self_test/self_test.ts";
@@ -26,12 +27,13 @@ export function addDoctor(program: Command): void {
       const tuning = await engine.tune({ fresh: retune });
       const checks = await testKernels(engine);
       const limits = Object.fromEntries(LIMITS.map((name) => [name, engine.limits[name]]));
-      const { name, vendor, features, isFallback } = engine.adapter;
+      const { name, vendor, features, isFallback, asked } = engine.adapter;
       const { backend } = findUsedAdapter()!;
-      const about = { adapter: name, backend, isCpu: isFallback, vendor, features };
+      const about = { adapter: name, backend, asked, isCpu: isFallback, vendor, features };
       report(json, { ...about, limits, tuning, checks }, [
         `adapter: ${name}${isFallback ? ", a CPU adapter" : ""}`,
         `backend: ${backend}`,
+        `asked for: ${[asked.powerPreference, ...listEnvironment(asked)].join(", ")}`,
         `features: ${features.join(" ")}`,
         ...LIMITS.map((limit) => `${limit}: ${limits[limit].toLocaleString("en")}`),
         `gram tiles, N ${tuning.size[0]}, K ${tuning.size[1]}:`,
@@ -65,4 +67,9 @@ export function addDoctor(program: Command): void {
         );
       }
     });
+}
+
+/** `VK_DRIVER_FILES=...` and the like. */
+function listEnvironment({ environment }: AdapterRequest): string[] {
+  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
 }

@@ -13,6 +13,28 @@ export interface UniformArena {
   readonly slotBytes: number;
 }
 
+/** Room for the uniforms of one launch, in the recording's own memory and in the arena. */
+export interface UniformRoom {
+  readonly view: DataView<ArrayBuffer>;
+  /** Offset of the room in `view`. */
+  readonly at: number;
+  readonly buffer: GPUBuffer;
+  /** Offset of the room in `buffer`. */
+  readonly offset: number;
+}
+
+/** A bind group of a launch, with the offsets of its uniforms in the arena. */
+export interface BoundGroup {
+  readonly group: GPUBindGroup;
+  readonly offsets: readonly number[];
+}
+
+/** A clock that passes write their times to. */
+export interface PassClock {
+  /** Gives the place for the next pass's times, if there is one. */
+  next(): GPUComputePassTimestampWrites | undefined;
+}
+
 /** Where a recording goes that somebody else submits: the encoder, and the first of its slots in the arena. */
 export interface Destination {
   readonly encoder: GPUCommandEncoder;
@@ -41,6 +63,7 @@ export class Commands {
     /** Workgroups of a launch along x at most. */
     private readonly groupsAcross: number,
     private readonly destination?: Destination,
+    private readonly clock?: PassClock,
   ) {
     const slots = destination ? 1 : arena.buffer.size / arena.slotBytes;
     this.#params = new DataView(new ArrayBuffer(slots * arena.slotBytes));
@@ -59,10 +82,8 @@ export class Commands {
     workgroups: number,
   ): void {
     if (workgroups === 0) return;
-    if ((this.#slots + 1) * this.arena.slotBytes > this.#params.byteLength) this.submit();
-    const at = this.#slots++ * this.arena.slotBytes;
-    kernel.writeParams(this.#params, at, params);
-    const offset = this.#firstByte + at;
+    const { view, at, buffer, offset } = this.reserve(kernel.paramBytes);
+    kernel.writeParams(view, at, params);
     const isTextured = kernel.buffers.some(([name]) => !isBuffer(buffers[name]));
     const pipeline = this.pipelineOf(
       kernel as unknown as Kernel,
@@ -72,7 +93,7 @@ export class Commands {
       label: kernel.name,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: { buffer: this.arena.buffer, size: kernel.paramBytes } },
+        { binding: 0, resource: { buffer, size: kernel.paramBytes } },
         ...kernel.buffers.map(([name, access], index) => ({
           binding: index + 1,
           resource: this.copies && isCopyable(access)
@@ -81,11 +102,41 @@ export class Commands {
         })),
       ],
     });
-    const pass = this.#pass ??= this.#encode().beginComputePass({ label: kernel.name });
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group, [offset]);
     const x = Math.min(workgroups, this.groupsAcross);
-    pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
+    this.launch(kernel.name, pipeline, [{ group, offsets: [offset] }], [
+      x,
+      Math.ceil(workgroups / x),
+    ]);
+  }
+
+  /**
+   * Keeps room for the uniforms of the launch that is recorded next, if need be after a submission.
+   *
+   * @param sizeBytes at most the arena's size
+   */
+  reserve(sizeBytes: number): UniformRoom {
+    const { buffer, slotBytes } = this.arena;
+    const slots = Math.ceil(sizeBytes / slotBytes);
+    if ((this.#slots + slots) * slotBytes > this.#params.byteLength) this.submit();
+    const at = this.#slots * slotBytes;
+    this.#slots += slots;
+    return { view: this.#params, at, buffer, offset: this.#firstByte + at };
+  }
+
+  /** Records one launch of a pipeline whose bind groups are made, in the order of their numbers. */
+  launch(
+    label: string,
+    pipeline: GPUComputePipeline,
+    groups: readonly BoundGroup[],
+    [x, y, z]: readonly [x: number, y?: number, z?: number],
+  ): void {
+    const pass = this.#pass ??= this.#encode().beginComputePass({
+      label,
+      timestampWrites: this.clock?.next(),
+    });
+    pass.setPipeline(pipeline);
+    groups.forEach(({ group, offsets }, index) => pass.setBindGroup(index, group, offsets));
+    pass.dispatchWorkgroups(x, y, z);
   }
 
   /** Records a copy of bytes between buffers. */
@@ -131,7 +182,9 @@ export class Commands {
     this.#endPass();
     const bytes = this.#slots * this.arena.slotBytes;
     const { buffer } = this.arena;
-    this.device.queue.writeBuffer(buffer, this.#firstByte, this.#params.buffer, 0, bytes);
+    if (bytes > 0) {
+      this.device.queue.writeBuffer(buffer, this.#firstByte, this.#params.buffer, 0, bytes);
+    }
     if (!this.destination) this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#slots = 0;

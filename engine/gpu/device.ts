@@ -3,60 +3,14 @@
  *
  * @module
  */
-import { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
-import { Commands, type Destination, type UniformArena } from "./commands.ts";
-import { chooseBackend, splitAdapterName } from "./drivers.ts";
+import { DeviceError, DisposedError } from "../errors.ts";
+import { type AdapterDescription, findAdapter, requestDevice } from "./adapter.ts";
+import { Commands, type Destination, type PassClock, type UniformArena } from "./commands.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type OperandStorage, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { ReadBack } from "./read_back.ts";
 import { OperandCopies } from "./operand_copies.ts";
-
-/** The adapter as its driver names it. */
-export interface AdapterDescription {
-  /** The device's name, for example `llvmpipe (LLVM 15.0.6, 256 bits)`. */
-  readonly name: string;
-  /** The name without the width of a CPU driver's vectors, which changes no number: what is computed by one may go on by the other. */
-  readonly identity: string;
-  /** Who made the device, as its driver says; empty where it does not. */
-  readonly vendor: string;
-  /** The interface under WebGPU: vulkan, metal, ... */
-  readonly backend: string;
-  /** Optional features of WebGPU that it has, by name, sorted. */
-  readonly features: readonly string[];
-  /** Invocations of a subgroup at least, 0 where the adapter does not say. */
-  readonly subgroupMinSize: number;
-  /** At most. */
-  readonly subgroupMaxSize: number;
-  /** Whether it computes on the CPU, in the process's own memory. */
-  readonly isFallback: boolean;
-}
-
-/** Adapters that compute on the CPU, where the driver does not say so itself. */
-const CPU_ADAPTERS = /\b(llvmpipe|lavapipe|SwiftShader|Microsoft Basic Render)/i;
-
-/** What an adapter says of itself; what it leaves out is told from the rest. */
-export function describeAdapter(
-  info: Partial<Omit<GPUAdapterInfo, "__brand">>,
-  features: readonly string[],
-): Omit<AdapterDescription, "backend"> {
-  const { description, device, vendor = "", isFallbackAdapter = false } = info;
-  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info;
-  const name = description || device || vendor;
-  const isFallback = isFallbackAdapter || CPU_ADAPTERS.test(name);
-  const { identity } = splitAdapterName(name);
-  return { name, identity, vendor, features, subgroupMinSize, subgroupMaxSize, isFallback };
-}
-
-/** Limits that the kernels profit from; each is raised to what the adapter has. */
-const RAISED_LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupStorageSize",
-  "maxTextureDimension2D",
-  "maxTextureArrayLayers",
-] as const;
+import { adaptDirective, takesDirective } from "./subgroups.ts";
 
 /**
  * Bytes that stand for a device in V8's account of memory. What a driver holds for a device, such as compiled shaders and threads, it frees
@@ -68,11 +22,6 @@ const WEIGHT_BYTES = 64 * 2 ** 20;
 
 /** Launches whose parameters an arena holds. */
 const ARENA_SLOTS = 256;
-
-const NO_ADAPTER =
-  "Cannot open a GPU: got no WebGPU adapter, need a Vulkan, Metal or DirectX 12 driver. " +
-  "On Debian or Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1 (a CPU driver) or your card's driver package; " +
-  "on Fedora: dnf install mesa-vulkan-drivers vulkan-loader; on macOS and Windows: update the system's graphics driver";
 
 /**
  * A WebGPU device with an account of its buffers.
@@ -103,7 +52,11 @@ export class Gpu {
   #failure: Error | undefined;
   #disposed = false;
 
-  private constructor(readonly device: GPUDevice, readonly adapter: AdapterDescription) {
+  private constructor(
+    readonly device: GPUDevice,
+    readonly adapter: AdapterDescription,
+    private readonly isDirectiveTaken: boolean,
+  ) {
     this.#readBack = new ReadBack(device);
     this.groupsAcross = device.limits.maxComputeWorkgroupsPerDimension;
     this.subgroups = device.features.has("subgroups") && adapter.subgroupMinSize >= 8 &&
@@ -123,24 +76,10 @@ export class Gpu {
    * @param prepare sets what drivers read in the environment before an adapter is asked for
    * @throws {NoAdapterError} if there is none; the message names the packages to install.
    */
-  static async open(prepare: () => Promise<void>): Promise<Gpu> {
-    const backend = chooseBackend();
-    await prepare();
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter) throw new NoAdapterError(NO_ADAPTER);
-    const requiredLimits = Object.fromEntries(
-      RAISED_LIMITS.map((name) => [name, adapter.limits[name]]),
-    );
-    const available: GPUFeatureName[] = adapter.features.has("timestamp-query")
-      ? ["timestamp-query"]
-      : [];
-    const request = (requiredFeatures: GPUFeatureName[]) =>
-      adapter.requestDevice({ label: "lpntk", requiredLimits, requiredFeatures });
-    // Deno grants subgroups without listing them
-    const device = await request([...available, "subgroups"]).catch(() => request(available));
-    const { info } = adapter;
-    const description = describeAdapter(info, [...adapter.features].sort());
-    return new Gpu(device, { ...description, backend });
+  static async open(prepare: () => void | Promise<void>): Promise<Gpu> {
+    const { adapter, description } = await findAdapter(prepare);
+    const device = await requestDevice(adapter);
+    return new Gpu(device, description, await takesDirective(device));
   }
 
   /** How many buffers and textures created here are not destroyed yet. */
@@ -237,15 +176,24 @@ export class Gpu {
     );
   }
 
+  /** Whether a buffer was created here, and is not destroyed yet. */
+  owns(buffer: GPUBuffer): boolean {
+    return this.#live.has(buffer);
+  }
+
   /** Destroys what `createBuffer`, `upload` or `createPanels` made; a second time does nothing. */
   destroyBuffer(buffer: GPUBuffer | GPUTexture): void {
     if (this.#live.delete(buffer)) buffer.destroy();
   }
 
-  /** Starts recording kernel launches and copies. */
-  record(): Commands {
+  /**
+   * Starts recording kernel launches and copies.
+   *
+   * @param clock takes the times of the recording's passes
+   */
+  record(clock?: PassClock): Commands {
     this.check();
-    return this.#startCommands(this.#findArenas()[0]);
+    return this.#startCommands(this.#findArenas()[0], undefined, clock);
   }
 
   /**
@@ -264,6 +212,11 @@ export class Gpu {
     const commands = this.#startCommands(this.#findArenas()[1], { encoder, firstSlot });
     commands.run(kernel, params, buffers, workgroups);
     commands.submit();
+  }
+
+  /** WGSL as this device's compiler takes it: with `enable subgroups;` or without. */
+  adaptShader(code: string): string {
+    return adaptDirective(code, this.isDirectiveTaken);
   }
 
   /** How many launches of `launchInto` may wait for their submission. */
@@ -335,17 +288,30 @@ export class Gpu {
     return buffer;
   }
 
+  /** Bytes of a launch's uniforms at most. */
+  get uniformBytes(): number {
+    return ARENA_SLOTS * this.#slotBytes;
+  }
+
+  get #slotBytes(): number {
+    return Math.max(128, this.device.limits.minUniformBufferOffsetAlignment);
+  }
+
   #findArenas(): readonly [UniformArena, UniformArena] {
-    const slotBytes = Math.max(128, this.device.limits.minUniformBufferOffsetAlignment);
+    const slotBytes = this.#slotBytes;
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     const create = (label: string) => ({
-      buffer: this.#create(label, ARENA_SLOTS * slotBytes, usage),
+      buffer: this.#create(label, this.uniformBytes, usage),
       slotBytes,
     });
     return this.#arenas ??= [create("params"), create("launch params")];
   }
 
-  #startCommands(arena: UniformArena, destination?: Destination): Commands {
+  #startCommands(
+    arena: UniformArena,
+    destination?: Destination,
+    clock?: PassClock,
+  ): Commands {
     const { operandStorage: operands, subgroups, groupsAcross } = this;
     return new Commands(
       this.device,
@@ -354,6 +320,7 @@ export class Gpu {
       (kernel, panels) => this.#pipeline(kernel, { panels, operands, subgroups }),
       groupsAcross,
       destination,
+      clock,
     );
   }
 
@@ -362,7 +329,10 @@ export class Gpu {
     let pipelines = this.#pipelines.get(key);
     if (!pipelines) this.#pipelines.set(key, pipelines = new Map());
     let pipeline = pipelines.get(kernel);
-    if (!pipeline) pipelines.set(kernel, pipeline = kernel.createPipeline(this.device, reading));
+    if (!pipeline) {
+      pipeline = kernel.createPipeline(this.device, reading, (code) => this.adaptShader(code));
+      pipelines.set(kernel, pipeline);
+    }
     return pipeline;
   }
 

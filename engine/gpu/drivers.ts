@@ -30,6 +30,40 @@ export function chooseBackend(): string {
   return Deno.build.os === "darwin" ? "metal" : "chosen by Deno";
 }
 
+/** Variables that choose among interfaces, drivers and cards: Deno's, those of Vulkan's loader, and Mesa's. */
+const CHOOSERS = [
+  BACKEND,
+  "VK_DRIVER_FILES",
+  "VK_ICD_FILENAMES",
+  "VK_ADD_DRIVER_FILES",
+  "VK_LOADER_DRIVERS_SELECT",
+  "VK_LOADER_DRIVERS_DISABLE",
+  "MESA_VK_DEVICE_SELECT",
+] as const;
+
+/** Reads the variables that choose an adapter, by their names; those that are not set, or may not be read, are left out. */
+export function readChoosers(): Readonly<Record<string, string>> {
+  const entries = CHOOSERS.map((name) => {
+    const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+    return [name, state === "granted" ? Deno.env.get(name) : undefined] as const;
+  });
+  return Object.fromEntries(
+    entries.filter((entry): entry is [typeof entry[0], string] => !!entry[1]),
+  );
+}
+
+/** Names a folder to Vulkan's loader, which complains on standard error where there is no session; the name is all it wants. */
+export function quietLoader(): void {
+  try {
+    if (Deno.build.os === "linux" && !Deno.env.get("XDG_RUNTIME_DIR")) {
+      Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+    }
+  } catch (error) {
+    // without the permission the loader complains
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  }
+}
+
 /** Bits of a vector: what the driver takes by itself, and what it takes when told to on a CPU that has such vectors. */
 export type VectorWidth = 256 | 512;
 

@@ -133,8 +133,16 @@ export class Kernel<P extends string = string, B extends string = string> {
     }, splitArrays(expand(tokens, constants))));
   }
 
-  /** Compiles the shader; a mistake in it surfaces as the device's error. */
-  createPipeline(device: GPUDevice, reading: Reading): GPUComputePipeline {
+  /**
+   * Compiles the shader; a mistake in it surfaces as the device's error.
+   *
+   * @param adapt makes it what the device's compiler takes
+   */
+  createPipeline(
+    device: GPUDevice,
+    reading: Reading,
+    adapt: (code: string) => string,
+  ): GPUComputePipeline {
     const label = this.name;
     const layout = device.createBindGroupLayout({
       label,
@@ -155,7 +163,7 @@ export class Kernel<P extends string = string, B extends string = string> {
       label,
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: {
-        module: device.createShaderModule({ label, code: this.expand(reading) }),
+        module: device.createShaderModule({ label, code: adapt(this.expand(reading)) }),
         entryPoint: "main",
       },
     });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AdapterDescription } from "../gpu/device.ts";
+import type { AdapterDescription } from "../gpu/adapter.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { OperandStorage } from "../gpu/panels.ts";
 import { type RowLayout, sliceRow } from "./layout.ts";

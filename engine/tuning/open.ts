@@ -5,6 +5,7 @@
  */
 import { cacheFolder } from "../cache_folder.ts";
 import { Gpu } from "../gpu/device.ts";
+import { quietLoader } from "../gpu/drivers.ts";
 import { chooseOperandStorage } from "./operand_storage.ts";
 import { learnVectors } from "./vector_times.ts";
 import { chooseVectorWidth, readSystemFile, recallVectors } from "./vectors.ts";
@@ -52,8 +53,7 @@ export function openGpu(): Promise<Gpu> {
 export async function prepareDrivers({ isFirst = false } = {}): Promise<void> {
   if (Deno.build.os !== "linux") return;
   try {
-    // the loader complains on standard error where there is no session; all it wants is the name of a folder
-    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+    quietLoader();
     await widenVectors(isFirst);
   } catch {
     // without the permissions, or a folder to write to, the driver does what it does by itself

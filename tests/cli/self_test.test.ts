@@ -178,6 +178,7 @@ async function callDoctor(): Promise<{ code: number; printed: string; complaint:
 Deno.test("doctor exits with 0 on sound kernels, with 1 on others and names them in one line", async () => {
   const sound = await callDoctor();
   assert.deepEqual([sound.code, withoutAdapter(`${sound.complaint}\n`).trim()], [0, ""]);
+  assert.match(sound.printed, /^asked for: high-performance/m);
   assert.match(sound.printed, /^ok {3}sum_products +error \d\.\de-\d+$/m);
   const faults = { tanh: notANumber, sum_products: slightly };
   const spoilt = await sabotage(faults, callDoctor);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { adaptDirective, takesDirective } from "../../engine/gpu/subgroups.ts";
 
 /**
  * Dawn for Node. Its name stands here, where no tool sees it: the package has a build script, which Deno does not run and Dawn does not need, and of
@@ -19,12 +20,12 @@ const adapter = await gpu.requestAdapter();
 if (!adapter) throw new Error("Dawn finds no adapter");
 const subgroups: GPUFeatureName[] = adapter.features.has("subgroups") ? ["subgroups"] : [];
 const device = await adapter.requestDevice({ requiredFeatures: subgroups });
+const isTaken = await takesDirective(device);
 const errors: Record<string, string> = {};
 for (const [name, code] of Object.entries(modules)) {
   device.pushErrorScope("validation");
-  // Deno's compiler refuses this line, which the specification asks for
-  const enabled = code.includes("subgroup") ? `enable subgroups;\n${code}` : code;
-  const { messages } = await device.createShaderModule({ code: enabled }).getCompilationInfo();
+  const module = device.createShaderModule({ code: adaptDirective(code, isTaken) });
+  const { messages } = await module.getCompilationInfo();
   const failure = await device.popErrorScope();
   const error = messages.find(({ type }) => type === "error")?.message ?? failure?.message;
   if (error !== undefined) errors[name] = error;

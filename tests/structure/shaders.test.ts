@@ -102,12 +102,12 @@ for (const [stem, kernel] of Object.entries(kernels)) {
       )
     );
     for (const place of places) {
-      const code = kernel.expand(place);
+      const code = gpu.adaptShader(kernel.expand(place));
       const module = gpu.device.createShaderModule({ label: stem, code });
       const { messages } = await module.getCompilationInfo();
       assert.deepEqual(messages.map(({ message, lineNum }) => `${lineNum}: ${message}`), []);
       gpu.device.pushErrorScope("validation");
-      kernel.createPipeline(gpu.device, place);
+      kernel.createPipeline(gpu.device, place, (code) => gpu.adaptShader(code));
       assert.equal((await gpu.device.popErrorScope())?.message, undefined);
     }
   });

@@ -1,6 +1,6 @@
 /** Descriptions of adapters, from what the driver reports. @module */
 import assert from "node:assert/strict";
-import { describeAdapter } from "../../../engine/gpu/device.ts";
+import { describeAdapter } from "../../../engine/gpu/adapter.ts";
 
 Deno.test("an adapter computes on the CPU where it says so, or has a name that only such have", () => {
   const cases: [description: string, says: boolean | undefined, expected: boolean][] = [
