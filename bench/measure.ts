@@ -4,27 +4,17 @@
  * @module
  */
 import type { Gpu } from "../engine/gpu/device.ts";
+import {
+  type Effort as OneEffort,
+  type Elapsed,
+  Measurement,
+  type Timing,
+} from "../engine/gpu/timing.ts";
 import { assertClose } from "../engine/reference/numbers.ts";
 import type { Contender, Contenders } from "./contender.ts";
 
-/** Milliseconds of one computation, over several measurements. */
-export interface Timing {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-  readonly measurements: number;
-  /** Computations that each measurement is the mean of. */
-  readonly repetitions: number;
-}
-
-/** Effort of a measurement. */
-export interface Effort {
-  /** Measurements of each contender. */
-  readonly rounds: number;
-  /** Least length of a measurement: the wait for the device costs some 12 ms in Deno, whatever was computed. */
-  readonly measurementMs: number;
-  /** Time after which a contender is not measured again. */
-  readonly budgetMs: number;
+/** Effort of the measurements of each contender. */
+export interface Effort extends OneEffort {
   /** Longest expected time of one computation: a slower peer is left out. */
   readonly patienceMs: number;
 }
@@ -80,68 +70,22 @@ export async function timeInTurns<Name extends string>(
   { gpu, effort }: Stopwatch,
   contenders: Contenders<Name>,
 ): Promise<Record<Name, Timing>> {
-  const entries: Entry[] = [];
+  const entries: (readonly [name: string, Measurement])[] = [];
   for (const [name, contender] of Object.entries<Contender>(contenders)) {
-    entries.push(await enter(gpu, effort, name, contender));
+    const run = (repetitions: number) => time(gpu, contender, repetitions);
+    entries.push([name, await Measurement.begin(run, effort)]);
   }
   for (let round = 0; round < effort.rounds; round++) {
-    for (const { contender, repetitions, times } of entries) {
-      const usedMs = times.reduce((sum, ms) => sum + ms * repetitions, 0);
-      if (usedMs >= effort.budgetMs) continue;
-      times.push(await time(gpu, contender, repetitions) / repetitions);
-    }
+    for (const [, measurement] of entries) await measurement.measure();
   }
-  const timings = entries.map((entry) => [entry.name, summarise(entry)]);
+  const timings = entries.map(([name, measurement]) => [name, measurement.summarise()]);
   return Object.fromEntries(timings) as Record<Name, Timing>;
 }
 
-/** A contender being timed. */
-interface Entry {
-  readonly name: string;
-  readonly contender: Contender;
-  readonly repetitions: number;
-  /** Milliseconds of one computation. */
-  readonly times: number[];
-}
-
-/** Finds how many repetitions fill a measurement, which also warms up. */
-async function enter(
-  gpu: Gpu,
-  { measurementMs, budgetMs }: Effort,
-  name: string,
-  contender: Contender,
-): Promise<Entry> {
-  let repetitions = 1;
-  let elapsed = await time(gpu, contender, repetitions);
-  while (elapsed < measurementMs) {
-    repetitions = Math.ceil(repetitions * Math.min(8, 1.2 * measurementMs / elapsed));
-    elapsed = await time(gpu, contender, repetitions);
-  }
-  // a measurement that uses up the budget by itself counts, and is not repeated
-  return {
-    name,
-    contender,
-    repetitions,
-    times: elapsed >= budgetMs ? [elapsed / repetitions] : [],
-  };
-}
-
-async function time(gpu: Gpu, contender: Contender, repetitions: number): Promise<number> {
+async function time(gpu: Gpu, contender: Contender, repetitions: number): Promise<Elapsed> {
   const start = performance.now();
   const counted = await contender.run(repetitions);
-  if (counted !== undefined) return counted;
-  await gpu.finish();
-  return performance.now() - start;
-}
-
-function summarise({ times, repetitions }: Entry): Timing {
-  const sorted = times.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return {
-    median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
-    min: sorted[0],
-    max: sorted.at(-1)!,
-    measurements: times.length,
-    repetitions,
-  };
+  if (counted === undefined) await gpu.finish();
+  const ms = counted ?? performance.now() - start;
+  return { ms, hostMs: ms };
 }

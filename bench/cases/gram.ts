@@ -2,6 +2,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { type RowLayout, sliceRow } from "../../engine/rows/layout.ts";
 import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/rows/blocks.ts";
+import type { Timing } from "../../engine/gpu/timing.ts";
 import { chooseVariant } from "../../engine/tuning/gram_variants.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
 import {
@@ -22,7 +23,7 @@ import {
   recordLaunches,
   useStockFlags,
 } from "../contender.ts";
-import { measure, timeInTurns, type Timing, validate } from "../measure.ts";
+import { measure, timeInTurns, validate } from "../measure.ts";
 import { naive } from "../naive/kernels.ts";
 import { enterJaxProduct, openJax } from "../peers/jax.ts";
 import { PEER_THREADS, PeerProcess } from "../peers/process.ts";

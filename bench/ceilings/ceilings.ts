@@ -5,9 +5,10 @@
  */
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { Kernel } from "../../engine/gpu/kernel.ts";
-import { type Bench, drawIntegers, readFloats, Scratch } from "../case.ts";
+import type { Timing } from "../../engine/gpu/timing.ts";
+import { drawIntegers, readFloats, Scratch } from "../case.ts";
 import { type Contender, recordLaunches } from "../contender.ts";
-import { timeInTurns, type Timing, validate } from "../measure.ts";
+import { type Stopwatch, timeInTurns, validate } from "../measure.ts";
 import type { Ceilings } from "../report.ts";
 import fmaChains from "./fma_chains.wgsl" with { type: "text" };
 
@@ -27,8 +28,8 @@ const COPIED = 2 ** 25;
 const CHECKED = 1024;
 
 /** Measures both ceilings; the best of some measurements counts. */
-export async function measureCeilings(bench: Bench): Promise<Ceilings> {
-  const { gpu } = bench;
+export async function measureCeilings(stopwatch: Stopwatch): Promise<Ceilings> {
+  const { gpu } = stopwatch;
   using scratch = new Scratch(gpu);
   const fma = enterChains(gpu, scratch);
   await validate("multiply-adds", {
@@ -39,7 +40,7 @@ export async function measureCeilings(bench: Bench): Promise<Ceilings> {
   const pattern = drawIntegers(1, CHECKED);
   const copy = enterCopy(gpu, scratch, pattern);
   await validate("copy", { copy, expected: enterNumbers(pattern) });
-  const timings = await timeInTurns(bench, { fma, copy });
+  const timings = await timeInTurns(stopwatch, { fma, copy });
   const rate = (count: number, { min }: Timing) => count / min / 1e6;
   return {
     gflops: rate(2 * CHAINS * INVOCATIONS * ITERATIONS, timings.fma),
