@@ -4,7 +4,9 @@ import { inspect, ROOT, toPath } from "./files.ts";
 
 /** Sources of examples, and how many each has. */
 async function findExamples(): Promise<Map<string, number>> {
-  const files = (await inspect("mod.ts")).modules.map(({ specifier }) => toPath(specifier))
+  const faces = await Promise.all(["mod.ts", "engine/gpu/mod.ts"].map(inspect));
+  const files = faces.flatMap(({ modules }) => modules)
+    .map(({ specifier }) => toPath(specifier))
     .filter((path) => path.endsWith(".ts"));
   for await (const { name } of Deno.readDir(new URL("docs/", ROOT))) files.push(`docs/${name}`);
   const examples = new Map<string, number>();
@@ -18,7 +20,8 @@ async function findExamples(): Promise<Map<string, number>> {
 
 Deno.test("every example of the documents and of the library's docstrings checks and runs", async () => {
   const examples = await findExamples();
-  assert.ok(examples.has("mod.ts") && examples.has("docs/networks.md"));
+  assert.ok(examples.has("mod.ts") && examples.has("engine/gpu/mod.ts"));
+  assert.ok(examples.has("docs/networks.md"));
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "--quiet", "--check", "--doc", "-A", ...examples.keys()],
     cwd: ROOT,

@@ -1,6 +1,21 @@
 /** The public names: a change here is a change for everybody who imports the package. @module */
 import assert from "node:assert/strict";
+import * as gpuFace from "../../engine/gpu/mod.ts";
 import * as face from "../../mod.ts";
+
+Deno.test("engine/gpu/mod.ts exports these values", () => {
+  assert.deepEqual(Object.keys(gpuFace).sort(), [
+    "ComputeDevice",
+    "ComputeKernel",
+    "DeviceBuffer",
+    "DeviceError",
+    "DisposedError",
+    "KernelError",
+    "NoAdapterError",
+    "Recording",
+    "openGpu",
+  ]);
+});
 
 /** What `deno doc` says of `mod.ts`. */
 async function runDoc(...args: readonly string[]): Promise<Deno.CommandOutput> {
@@ -79,6 +94,7 @@ Deno.test("mod.ts exports these types", () => {
   assert.deepEqual(declared.filter(isType).map(({ name }) => name).sort(), [
     "Activations",
     "AdapterDescription",
+    "AdapterRequest",
     "BatchNormOptions",
     "BatchStep",
     "CallOptions",

@@ -51,6 +51,7 @@ async function readImports(): Promise<Map<string, string[]>> {
   for (
     const entry of [
       "mod.ts",
+      "engine/gpu/mod.ts",
       "cli/main.ts",
       "bench/scaling.ts",
       "bench/sketch.ts",
@@ -147,7 +148,7 @@ Deno.test("packages and shaders are known where they belong, and nowhere else", 
       /^(bench|engine\/(network|operations|training))\/|^engine\/rows\/projector\.ts$/,
     ],
     [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
-    [/^npm:wesl$/, /^engine\/gpu\/linking\.ts$/],
+    [/^npm:wesl$/, /^engine\/gpu\/(linking|reflection)\.ts$/],
     [/^shaders\/.*\.wgsl$/, /^shaders\/kernel_table\.ts$/],
     [/deno\.json$/, /^cli\/(main|checkpoint|experiments\/run_folder)\.ts$/],
   ];

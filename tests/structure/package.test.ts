@@ -35,7 +35,7 @@ Deno.test("each package has one version, in the sources alone or in deno.json al
   assert.ok(versions.has("zod") && versions.has("@tensorflow/tfjs-core"));
   for (const [name, found] of versions) assert.equal(found.size, 1, `${name}: ${[...found]}`);
 
-  const { lpntk: _, ...packages } = manifest.imports;
+  const { lpntk: _, "lpntk/gpu": __, ...packages } = manifest.imports;
   const { types } = manifest.compilerOptions;
   for (const [name, specifier] of Object.entries(packages)) {
     assert.match(specifier, RegExp(`^npm:${RegExp.escape(name)}@\\d[^/]*$`));

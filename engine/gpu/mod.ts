@@ -1,0 +1,39 @@
+/**
+ * Kernels of one's own: WGSL run and timed without a screen, on any GPU that WebGPU reaches.
+ *
+ * ```ts
+ * import { openGpu } from "lpntk/gpu";
+ *
+ * using gpu = await openGpu();
+ * const kernel = await gpu.kernel(
+ *   "double",
+ *   `@group(0) @binding(0) var<storage, read> input: array<f32>;
+ *    @group(0) @binding(1) var<storage, read_write> output: array<f32>;
+ *    @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+ *      if (id.x < arrayLength(&output)) { output[id.x] = 2 * input[id.x]; }
+ *    }`,
+ * );
+ * const input = await gpu.buffer("input", Float32Array.of(1, 2, 3));
+ * const output = await gpu.buffer("output", input.sizeBytes);
+ * gpu.run(kernel, { input, output }, { workgroups: 1 });
+ * console.log(await gpu.read(output, Float32Array));
+ * ```
+ *
+ * @module
+ */
+export { DeviceError, DisposedError, NoAdapterError } from "../errors.ts";
+export type { AdapterDescription, AdapterRequest } from "./adapter.ts";
+export {
+  type ArrayKind,
+  ComputeDevice,
+  type DeviceArray,
+  type DeviceTiming,
+  type KernelOptions,
+  openGpu,
+} from "./compute_device.ts";
+export { type Bindings, ComputeKernel, KernelError, type Workgroups } from "./compute_kernel.ts";
+export { DeviceBuffer } from "./device_buffer.ts";
+export { type Launch, Recording } from "./recording.ts";
+export type { BindingDescription } from "./reflection.ts";
+export type { Effort, Timing } from "./timing.ts";
+export type { UniformValue } from "./uniforms.ts";

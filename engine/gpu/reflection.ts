@@ -1,0 +1,287 @@
+/**
+ * Reflection of compute shaders: bindings, the layout of their types and workgroups, read from the text.
+ *
+ * @module
+ */
+import {
+  type AttributeElem,
+  bindIdents,
+  evalConstExpr,
+  type FnElem,
+  type GlobalVarElem,
+  RecordResolver,
+  refDecl,
+  resolveTypeRef,
+  type StructType,
+  throwOnParseError,
+  type Type,
+  type TypeContext,
+  typeToString,
+  visitAst,
+  WeslParseError,
+} from "npm:wesl@0.7.31/core";
+
+/** Types of single numbers that host and device share. */
+export type Scalar = "u32" | "i32" | "f32" | "f16";
+
+/** Layout of a type in memory. */
+export type Layout =
+  | { readonly kind: "number"; readonly scalar: Scalar }
+  /** A vector, a matrix (of columns) or an array; without a count the length of the buffer decides. */
+  | {
+    readonly kind: "list";
+    readonly count?: number;
+    readonly strideBytes: number;
+    readonly element: Layout;
+  }
+  | { readonly kind: "struct"; readonly fields: readonly Field[] };
+
+/** A field of a struct. */
+export interface Field {
+  readonly name: string;
+  readonly offsetBytes: number;
+  readonly layout: Layout;
+}
+
+/** A variable that a shader takes from the host, as kernels show it. */
+export interface BindingDescription {
+  /** The variable's name. */
+  readonly name: string;
+  /** Bind group. */
+  readonly group: number;
+  /** Number in the group. */
+  readonly binding: number;
+  /** A value, a buffer that is read, or one that is written too. */
+  readonly access: "uniform" | "read" | "read_write";
+  /** Bytes at least: the whole type, with one element of an array whose length the buffer decides. */
+  readonly sizeBytes: number;
+}
+
+/** A variable that a shader takes from the host. */
+export interface Binding extends BindingDescription {
+  readonly layout: Layout;
+}
+
+/** Bindings and footprint of an entry point. */
+export interface Reflection {
+  readonly entryPoint: string;
+  /** Bindings that the entry point uses, in the order of their groups and numbers. */
+  readonly bindings: readonly Binding[];
+  /** Names of variables that are declared, and not used by the entry point. */
+  readonly unused: readonly string[];
+  /** Invocations along x, y and z. */
+  readonly workgroupSize: readonly [number, number, number];
+  /** Bytes of the workgroup's own memory. */
+  readonly workgroupBytes: number;
+}
+
+/** A shader that is not understood, though the device may take it. */
+export class ReflectionError extends SyntaxError {
+  constructor(message: string, readonly line: number | undefined, options: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/**
+ * Reads a shader that compiles.
+ *
+ * @param entryPoint may be left out where there is only one
+ * @throws {RangeError} if there is no such compute entry point, or none is named of several. `TypeError` if it takes textures or samplers.
+ * Both begin with what was got. `ReflectionError`, with the line, if it is written in a way that cannot be read.
+ */
+export function reflect(code: string, entryPoint?: string): Reflection {
+  const { declarations, context } = parse(code);
+  const functions = declarations.filter((declaration) => declaration.kind === "fn");
+  const entry = chooseEntry(
+    functions.filter((fn) => findAttribute(fn.attributes, "compute")),
+    entryPoint,
+  );
+  const used = findUsed(entry, context);
+  const variables = declarations.filter((declaration) => declaration.kind === "gvar");
+  const bound = variables.filter(({ attributes }) => findAttribute(attributes, "group"));
+  return {
+    entryPoint: nameOf(entry),
+    bindings: bound.filter((variable) => used.has(variable))
+      .map((variable) => describeBinding(variable, context))
+      .sort((a, b) => a.group - b.group || a.binding - b.binding),
+    unused: bound.filter((variable) => !used.has(variable)).map(nameOf),
+    workgroupSize: readSizes(entry, context),
+    workgroupBytes: variables
+      .filter((variable) => used.has(variable) && variable.template?.[0].name === "workgroup")
+      .reduce((bytes, { name }) => {
+        const { sizeBytes } = layOut(resolveTypeRef(name.typeRef!, context), context);
+        return bytes + roundUp(sizeBytes, 16);
+      }, 0),
+  };
+}
+
+/** Lists the types of the numbers in a layout, each once. */
+export function listScalars(layout: Layout): Scalar[] {
+  if (layout.kind === "number") return [layout.scalar];
+  const parts = layout.kind === "list" ? [layout.element] : layout.fields.map((f) => f.layout);
+  return [...new Set(parts.flatMap(listScalars))];
+}
+
+function parse(code: string) {
+  // Pipelines give overrides their defaults. As constants these also decide the lengths of arrays.
+  const text = code.replace(/\boverride\b(?=[^;{}]*=)/g, "const   ");
+  try {
+    const resolver = new RecordResolver({ "./main.wgsl": text });
+    const rootAst = resolver.resolveModule("package::main")!;
+    throwOnParseError(rootAst);
+    const { bindings } = bindIdents({ rootAst, resolver });
+    return { declarations: rootAst.moduleElem.decls, context: { bindings } };
+  } catch (error) {
+    if (!(error instanceof WeslParseError)) {
+      const [message] = (error as Error).message.split("\n", 1);
+      throw new ReflectionError(message, undefined, { cause: error });
+    }
+    const { span: [start], diagnostics: [{ message }] } = error;
+    const line = code.slice(0, start).split("\n").length;
+    throw new ReflectionError(message, line, { cause: error });
+  }
+}
+
+function chooseEntry(entries: readonly FnElem[], name: string | undefined): FnElem {
+  const found = entries.filter((entry) => name === undefined || nameOf(entry) === name);
+  if (found.length === 1) return found[0];
+  const names = entries.map(nameOf);
+  if (names.length === 0) throw new RangeError("got no @compute function, need one");
+  const got = name === undefined ? `${names.length} entry points` : `no entry point ${name}`;
+  throw new RangeError(`got ${got}, need one of ${names.join(", ")}`);
+}
+
+/** Finds the variables and functions that a function uses, by itself or through others that it calls. */
+function findUsed(entry: FnElem, { bindings }: TypeContext): ReadonlySet<unknown> {
+  const used = new Set<unknown>();
+  const visit = (fn: FnElem) =>
+    visitAst(fn, (element) => {
+      const declaration = element.kind === "ref" && refDecl(element.ident, bindings)?.declElem;
+      if (!declaration || used.has(declaration)) return;
+      used.add(declaration);
+      if (declaration.kind === "fn") visit(declaration);
+    });
+  visit(entry);
+  return used;
+}
+
+function describeBinding(variable: GlobalVarElem, context: TypeContext): Binding {
+  const name = nameOf(variable);
+  const type = resolveTypeRef(variable.name.typeRef!, context);
+  const [space, access = "read"] = variable.template?.map(({ name }) => name) ?? [];
+  if (space !== "uniform" && space !== "storage") {
+    throw new TypeError(
+      `got '${name}' of type ${typeToString(type)}, need uniforms and storage buffers alone`,
+    );
+  }
+  const { layout, sizeBytes } = layOut(type, context);
+  const number = (attribute: string) => readNumbers(variable.attributes, attribute, context)[0];
+  return {
+    name,
+    group: number("group"),
+    binding: number("binding"),
+    access: space === "uniform" ? "uniform" : access === "read_write" ? "read_write" : "read",
+    sizeBytes,
+    layout,
+  };
+}
+
+function readSizes(entry: FnElem, context: TypeContext): readonly [number, number, number] {
+  const [x, y = 1, z = 1] = readNumbers(entry.attributes, "workgroup_size", context);
+  return [x, y, z];
+}
+
+/** A type's layout, alignment and size, by section 14.4 of WGSL. */
+interface LaidOut {
+  readonly layout: Layout;
+  readonly alignBytes: number;
+  /** Size, with one element of an array whose length the buffer decides. */
+  readonly sizeBytes: number;
+}
+
+function layOut(type: Type, context: TypeContext): LaidOut {
+  switch (type.kind) {
+    case "scalar": {
+      const bytes = type.scalar === "f16" ? 2 : 4;
+      const layout = { kind: "number", scalar: type.scalar as Scalar } as const;
+      return { layout, alignBytes: bytes, sizeBytes: bytes };
+    }
+    case "atomic":
+      return layOut(type.elem, context);
+    case "vector": {
+      const { layout: element, sizeBytes: strideBytes } = layOut(type.elem, context);
+      return {
+        layout: { kind: "list", count: type.size, strideBytes, element },
+        alignBytes: strideBytes * (type.size === 3 ? 4 : type.size),
+        sizeBytes: strideBytes * type.size,
+      };
+    }
+    case "matrix":
+      return layOutList({ kind: "vector", size: type.rows, elem: type.elem }, type.cols, context);
+    case "array":
+      return layOutList(type.elem, type.count, context);
+    case "struct":
+      return layOutStruct(type, context);
+    default:
+      throw new TypeError(`got a variable of type ${typeToString(type)}, need one of numbers`);
+  }
+}
+
+function layOutList(type: Type, count: number | undefined, context: TypeContext): LaidOut {
+  const { layout: element, alignBytes, sizeBytes } = layOut(type, context);
+  const strideBytes = roundUp(sizeBytes, alignBytes);
+  return {
+    layout: { kind: "list", count, strideBytes, element },
+    alignBytes,
+    sizeBytes: strideBytes * (count ?? 1),
+  };
+}
+
+function layOutStruct({ members, structElem }: StructType, context: TypeContext): LaidOut {
+  let [end, largest] = [0, 1];
+  const fields = members.map(({ name, type }, i): Field => {
+    const laid = layOut(type, context);
+    const { attributes } = structElem!.members[i];
+    const [alignBytes = laid.alignBytes] = readNumbers(attributes, "align", context);
+    const [sizeBytes = laid.sizeBytes] = readNumbers(attributes, "size", context);
+    const offsetBytes = roundUp(end, alignBytes);
+    end = offsetBytes + sizeBytes;
+    largest = Math.max(largest, alignBytes);
+    return { name, offsetBytes, layout: laid.layout };
+  });
+  return {
+    layout: { kind: "struct", fields },
+    alignBytes: largest,
+    sizeBytes: roundUp(end, largest),
+  };
+}
+
+/** Reads the numbers of an attribute, as in `@workgroup_size(8, 2 * N)`; none where it is not there. */
+function readNumbers(
+  attributes: readonly AttributeElem[] | undefined,
+  name: string,
+  context: TypeContext,
+): number[] {
+  const parameters = findAttribute(attributes, name)?.params ?? [];
+  return parameters.map(({ expression }) => {
+    const value = evalConstExpr(expression, context);
+    if (value?.kind === "scalar") return Number(value.value);
+    throw new TypeError(
+      `got @${name} that cannot be worked out, need a number, a constant or an override with a default`,
+    );
+  });
+}
+
+function findAttribute(attributes: readonly AttributeElem[] | undefined, name: string) {
+  return attributes?.map(({ attribute }) => attribute)
+    .filter((attribute) => attribute.kind === "@attribute")
+    .find((attribute) => attribute.name === name);
+}
+
+function nameOf({ name }: FnElem | GlobalVarElem): string {
+  return (name.kind === "typeDecl" ? name.decl : name).ident.originalName;
+}
+
+function roundUp(size: number, to: number): number {
+  return Math.ceil(size / to) * to;
+}

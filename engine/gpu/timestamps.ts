@@ -1,0 +1,67 @@
+/**
+ * Timestamps of the device, at the beginning and the end of every pass.
+ *
+ * @module
+ */
+import type { PassClock } from "./commands.ts";
+import type { Gpu } from "./device.ts";
+
+/** Timestamps of a query set: as many as WebGPU has in one. */
+const CAPACITY = 4096;
+
+const TIMESTAMP_BYTES = 8;
+
+/** A place for the times of up to 2,048 passes. */
+export class Timestamps implements PassClock, Disposable {
+  readonly #set: GPUQuerySet;
+  readonly #resolved: GPUBuffer;
+  #passes = 0;
+
+  /** @param gpu with the feature `timestamp-query` */
+  constructor(private readonly gpu: Gpu) {
+    this.#set = gpu.device.createQuerySet({
+      label: "timestamps",
+      type: "timestamp",
+      count: CAPACITY,
+    });
+    this.#resolved = gpu.device.createBuffer({
+      label: "timestamps",
+      size: CAPACITY * TIMESTAMP_BYTES,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+  }
+
+  /** Gives the next pass its two places, or none once all are taken. */
+  next(): GPUComputePassTimestampWrites | undefined {
+    const first = 2 * this.#passes++;
+    if (first + 2 > CAPACITY) return undefined;
+    return {
+      querySet: this.#set,
+      beginningOfPassWriteIndex: first,
+      endOfPassWriteIndex: first + 1,
+    };
+  }
+
+  /**
+   * Adds up the milliseconds of all passes since the last call, each from its beginning to its end, if a timestamp is a nanosecond; undefined where there
+   * were none, or more than there is room for.
+   */
+  async read(): Promise<number | undefined> {
+    const passes = this.#passes;
+    this.#passes = 0;
+    if (passes === 0 || 2 * passes > CAPACITY) return undefined;
+    const encoder = this.gpu.device.createCommandEncoder({ label: "timestamps" });
+    encoder.resolveQuerySet(this.#set, 0, 2 * passes, this.#resolved, 0);
+    this.gpu.device.queue.submit([encoder.finish()]);
+    const bytes = await this.gpu.read(this.#resolved, 2 * passes * TIMESTAMP_BYTES);
+    const times = new BigUint64Array(bytes);
+    let nanoseconds = 0n;
+    for (let i = 0; i < times.length; i += 2) nanoseconds += times[i + 1] - times[i];
+    return Number(nanoseconds) / 1e6;
+  }
+
+  [Symbol.dispose](): void {
+    this.#set.destroy();
+    this.#resolved.destroy();
+  }
+}
