@@ -4,7 +4,8 @@
  * @module
  */
 import { bindEngine } from "../engine/engine.ts";
-import type { AdapterDescription, Gpu } from "../engine/gpu/device.ts";
+import type { AdapterDescription } from "../engine/gpu/adapter.ts";
+import type { Gpu } from "../engine/gpu/device.ts";
 import { openTunedGpu } from "../engine/tuning/open.ts";
 import { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
@@ -22,7 +23,7 @@ import { benchProjection } from "./cases/projection.ts";
 import { benchTrain } from "./cases/train.ts";
 import { measureCeilings } from "./ceilings/ceilings.ts";
 import { FULL, QUICK } from "./measure.ts";
-import { describeEnvironment, formatJson, formatTable, type Result } from "./report.ts";
+import { describePlace, type Environment, formatJson, formatTable, type Result } from "./report.ts";
 
 const CASES: Readonly<Record<CaseName, Case>> = {
   gram: benchGram,
@@ -72,7 +73,10 @@ export async function runBenches(
       notes.add(text);
     },
   };
-  const environment = await describeEnvironment(gpu.adapter.name, await measureCeilings(bench));
+  const environment: Environment = {
+    ...await describePlace(gpu.adapter.name),
+    ceilings: await measureCeilings(bench),
+  };
   const results: Result[] = [];
   for (const name of named.length > 0 ? named : CASE_NAMES) {
     for await (const result of CASES[name](bench)) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Timing } from "./measure.ts";
+import type { Timing } from "../engine/gpu/timing.ts";
 
 /** Units of speed by their keys in JSON: the name in the table, and the factor from units of work a millisecond. */
 const SPEEDS = {
@@ -61,21 +61,22 @@ export interface Ceilings {
 }
 
 /** Machine, checkout and day of the figures. */
-export interface Environment {
+export interface Place {
   readonly adapter: string;
   readonly deno: string;
   /** Short hash, with a `+` when files differ from it; `unknown` outside a repository. */
   readonly commit: string;
   /** `YYYY-MM-DD`. */
   readonly date: string;
+}
+
+/** Place of the figures, and the adapter's ceilings. */
+export interface Environment extends Place {
   readonly ceilings: Ceilings;
 }
 
 /** Describes the machine and the checkout. */
-export async function describeEnvironment(
-  adapter: string,
-  ceilings: Ceilings,
-): Promise<Environment> {
+export async function describePlace(adapter: string): Promise<Place> {
   const hash = await git("rev-parse", "--short", "HEAD");
   const dirty = await git("status", "--porcelain") ? "+" : "";
   return {
@@ -83,7 +84,6 @@ export async function describeEnvironment(
     deno: Deno.version.deno,
     commit: hash ? hash + dirty : "unknown",
     date: new Date().toISOString().slice(0, 10),
-    ceilings,
   };
 }
 
@@ -175,16 +175,18 @@ function mapPeers<T, U>(peers: Readonly<Record<string, T>>, map: (value: T) => U
   return Object.fromEntries(Object.entries(peers).map(([name, value]) => [name, map(value)]));
 }
 
-function round({ median, min, max, ...counts }: Timing): Timing {
+/** A timing of four digits. */
+export function round({ median, min, max, ...counts }: Timing): Timing {
   return { median: toDigits(median), min: toDigits(min), max: toDigits(max), ...counts };
 }
 
-function toDigits(value: number): number {
+/** Four digits, for JSON. */
+export function toDigits(value: number): number {
   return Number(value.toPrecision(4));
 }
 
 /** Formats a number with three digits and separated thousands. */
-function show(value: number): string {
+export function show(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 

@@ -1,14 +1,22 @@
 /** `lpntk bench`. @module */
 
-import { Argument, type Command } from "npm:@commander-js/extra-typings@15.1.0";
+import {
+  Argument,
+  type Command,
+  InvalidArgumentError,
+} from "npm:@commander-js/extra-typings@15.1.0";
 import { CASE_NAMES } from "../../bench/case_names.ts";
+import type { BufferSpec, Dispatch, NumberType, UniformSpec } from "../../bench/kernel.ts";
 import { useAdapter } from "../adapter.ts";
 import { print } from "../print.ts";
 import { options } from "./shared.ts";
+import { parsePositive } from "./values.ts";
+
+const TYPES = ["f32", "f16", "u32", "i32"] as const satisfies readonly NumberType[];
 
 /** Adds the command. */
 export function addBench(program: Command): void {
-  program.command("bench")
+  const bench = program.command("bench")
     .description("time the kernels beside other implementations")
     .addArgument(
       new Argument("[case...]", "cases to time; all when left out").choices(CASE_NAMES),
@@ -20,4 +28,72 @@ export function addBench(program: Command): void {
       const { runBenches } = await import("../../bench/main.ts");
       await runBenches(cases, { quick, json, use: useAdapter, print });
     });
+  bench.command("kernel")
+    .description("time a compute shader of one's own, bound by the names that it declares")
+    .argument("<file>", "WGSL")
+    .requiredOption("--dispatch <n>", "workgroups, such as 4096 or 64x64", parseDispatch)
+    .option(
+      "--buffer <name=type:count>",
+      "a buffer, such as rows=f32:1048576; filled by the seed, or with zeros if :write follows",
+      (text, specs: readonly BufferSpec[] = []) => [...specs, parseBuffer(text)],
+    )
+    .option(
+      "--uniform <name=type:value>",
+      "a uniform or a field of one, such as count=u32:5 or params.offset=f32:1,2,3",
+      (text, specs: readonly UniformSpec[] = []) => [...specs, parseUniform(text)],
+    )
+    .option("--entry-point <name>", "which function, where the shader has several")
+    .option("--flops <n>", "FLOPs of a launch, for GFLOP/s", parsePositive)
+    .option("--bytes <n>", "bytes that a launch reads and writes, for GB/s", parsePositive)
+    .addOption(options.seed())
+    .option("--quick", "measured shortly")
+    .addOption(options.json())
+    .action(async (file, { buffer: buffers = [], uniform: uniforms = [], ...others }) => {
+      // those of the same name are taken by the command above
+      const { quick, json } = bench.opts();
+      const { benchKernel } = await import("../../bench/kernel.ts");
+      await benchKernel(file, {
+        ...others,
+        buffers,
+        uniforms,
+        quick,
+        json,
+        use: useAdapter,
+        print,
+      });
+    });
+}
+
+/** Workgroups, `4096`, `64x64` or `8x8x8`. */
+function parseDispatch(text: string): Dispatch {
+  const sizes = text.split("x").map(Number);
+  if (sizes.length > 3 || !sizes.every((size) => Number.isInteger(size) && size >= 1)) {
+    throw new InvalidArgumentError(`Got '${text}', need workgroups such as 4096, 64x64 or 8x8x8.`);
+  }
+  return sizes as unknown as Dispatch;
+}
+
+function parseBuffer(text: string): BufferSpec {
+  const [, name, type, count, write] = /^(\w+)=(\w+):(\d+)(:write)?$/.exec(text) ?? [];
+  if (!isType(type) || !(Number(count) >= 1)) {
+    throw new InvalidArgumentError(
+      `Got '${text}', need such as rows=f32:1048576 or out=f32:1024:write, of ${TYPES.join(", ")}.`,
+    );
+  }
+  return { name, type, count: Number(count), isWritten: write !== undefined };
+}
+
+function parseUniform(text: string): UniformSpec {
+  const [, name, type, list = ""] = /^([\w.]+)=(\w+):(.+)$/.exec(text) ?? [];
+  const values = list.split(",").map((value) => value.trim() === "" ? NaN : Number(value));
+  if (!isType(type) || values.some(Number.isNaN)) {
+    throw new InvalidArgumentError(
+      `Got '${text}', need such as count=u32:5 or offset=f32:1,2,3, of ${TYPES.join(", ")}.`,
+    );
+  }
+  return { name, type, values };
+}
+
+function isType(text: string | undefined): text is NumberType {
+  return TYPES.some((type) => type === text);
 }

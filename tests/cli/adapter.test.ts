@@ -10,6 +10,7 @@ const ADAPTER: AdapterDescription = {
   identity: "made up",
   vendor: "",
   backend: "made up too",
+  asked: { powerPreference: "high-performance", environment: {} },
   features: [],
   subgroupMinSize: 0,
   subgroupMaxSize: 0,
@@ -78,10 +79,12 @@ Deno.test("every command opens its engine where that is looked after", async () 
     }
   }
   assert.deepEqual(openers, ["cli/adapter.ts"]);
-  const bench = await Deno.readTextFile(`${ROOT}/bench/main.ts`);
-  assert.deepEqual(bench.match(/.*Gpu\.open.*/g), [
-    "  const gpu = await use(Gpu.open, ({ adapter }) => adapter);",
-  ]);
+  for (const [file, open] of [["main", "openTunedGpu"], ["kernel", "openGpu"]]) {
+    const bench = await Deno.readTextFile(`${ROOT}/bench/${file}.ts`);
+    assert.deepEqual(bench.match(/.*(\bopen\w*Gpu|Gpu\.open)\b(?!.* from ).*/g), [
+      `  const gpu = await use(${open}, ({ adapter }) => adapter);`,
+    ]);
+  }
 });
 
 /** Smallest training call. */

@@ -33,6 +33,7 @@ experiment extreme --config --quick --paper --data --out --json --model --help
 experiment control --config --quick --paper --data --out --json --model --help
 experiment noise --config --quick --paper --data --out --json --model --help
 bench --quick --json --help
+bench kernel <file> --dispatch --buffer --uniform --entry-point --flops --bytes --seed --quick --json --help
 `.trim();
 
 /** Describes a command by its line of the synopsis. */
