@@ -26,7 +26,8 @@ export interface UniformRoom {
 /** A bind group of a launch, with the offsets of its uniforms in the arena. */
 export interface BoundGroup {
   readonly group: GPUBindGroup;
-  readonly offsets: readonly number[];
+  /** Mutable, since the types of WebGPU that come with Deno ask for that. */
+  readonly offsets: number[];
 }
 
 /** A clock that passes write their times to. */

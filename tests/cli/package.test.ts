@@ -6,8 +6,9 @@ import { listPublished } from "../structure/files.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { expectSuccess, prepareDeno, ROOT, succeed } from "./process.ts";
 
-/** Name under which README's example imports the package. */
+/** Names under which README's examples import the package, and a part of it. */
 const SPECIFIER = `"lpntk"`;
+const GPU_SPECIFIER = `"lpntk/gpu"`;
 
 let trained: Promise<Uint8Array> | undefined;
 
@@ -32,20 +33,23 @@ async function openProject() {
   return { ...folder, module };
 }
 
-async function readExample(): Promise<string> {
+/** Reads README's example of an import. */
+async function readExample(specifier = SPECIFIER): Promise<string> {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
-  const example = blocks.find((code) => code.includes("openEngine"));
-  if (!example?.includes(SPECIFIER)) throw new Error("README.md has no example of the package");
+  const example = blocks.find((code) => code.includes(`from ${specifier}`));
+  if (!example) throw new Error(`README.md has no example of ${specifier}`);
   return example;
 }
 
-/** Runs the example in the other project; it has to end by itself and to print something. */
-async function runExample(project: string, configuration: unknown, code: string): Promise<void> {
+/** Runs the example in the other project; it has to end by itself and to print something, which is returned. */
+async function runExample(project: string, configuration: unknown, code: string): Promise<string> {
   await Deno.writeTextFile(`${project}/deno.json`, JSON.stringify(configuration));
   await Deno.writeTextFile(`${project}/example.ts`, code);
   const command = prepareDeno(["run", "--quiet", "--check", "-A", "example.ts"], { cwd: project });
-  assert.match(await expectSuccess(command), /\S/);
+  const printed = await expectSuccess(command);
+  assert.match(printed, /\S/);
+  return printed;
 }
 
 Deno.test("README's example checks and runs in another project that imports the module by its relative path", async () => {
@@ -57,6 +61,14 @@ Deno.test("README's example checks and runs in another project that imports the 
 Deno.test("README's example runs as it stands in another project whose import map names the package", async () => {
   await using project = await openProject();
   await runExample(project.path, { imports: { lpntk: project.module } }, await readExample());
+});
+
+Deno.test("README's kernel runs as it stands in another project whose import map names lpntk/gpu", async () => {
+  await using folder = await openTempFolder();
+  const imports = { "lpntk/gpu": `${ROOT}/engine/gpu/mod.ts` };
+  const printed = await runExample(folder.path, { imports }, await readExample(GPU_SPECIFIER));
+  assert.ok(printed.startsWith(`${Math.fround(3 * Math.fround(1e-9))}\n`), printed);
+  assert.match(printed, /median: \d/);
 });
 
 Deno.test("the command line runs from another project's folder, with paths relative to it", async () => {

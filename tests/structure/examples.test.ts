@@ -33,7 +33,7 @@ Deno.test("every example of the documents and of the library's docstrings checks
   assert.match(said, RegExp(`^ok \\| ${count} passed .*\\| 0 failed`, "m"));
 });
 
-Deno.test("the front page has one example, which runs in projects of their own", async () => {
+Deno.test("the front page has two examples, which run in projects of their own", async () => {
   const text = await Deno.readTextFile(new URL("README.md", ROOT));
-  assert.equal([...text.matchAll(/^```ts\b/gm)].length, 1); // tests/cli/package.test.ts runs it
+  assert.equal([...text.matchAll(/^```ts\b/gm)].length, 2); // tests/cli/package.test.ts runs them
 });
