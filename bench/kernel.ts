@@ -5,7 +5,6 @@
  */
 import { createGenerator, drawUniform, STREAMS } from "../engine/data/random.ts";
 import { readText } from "../engine/files/file.ts";
-import type { AdapterDescription } from "../engine/gpu/adapter.ts";
 import {
   type Bindings,
   ComputeDevice,
@@ -14,12 +13,12 @@ import {
   type DeviceTiming,
   type UniformValue,
 } from "../engine/gpu/mod.ts";
-import type { Gpu } from "../engine/gpu/device.ts";
 import { type Binding, type Layout, listScalars, reflect } from "../engine/gpu/reflection.ts";
 import { findNearest } from "../engine/options.ts";
 import { openGpu } from "../engine/tuning/open.ts";
 import { measureCeilings } from "./ceilings/ceilings.ts";
 import { FULL, QUICK } from "./measure.ts";
+import type { UseAdapter } from "./open.ts";
 import { type Ceilings, describePlace, type Place, round, show, toDigits } from "./report.ts";
 
 /** Types of numbers that buffers are filled with. */
@@ -62,10 +61,7 @@ export interface KernelBenchOptions {
   readonly json?: boolean;
   readonly print: (text: string) => void;
   /** Opens the device, and judges it. */
-  readonly use: (
-    open: () => Promise<Gpu>,
-    describe: (gpu: Gpu) => AdapterDescription,
-  ) => Promise<Gpu>;
+  readonly use: UseAdapter;
 }
 
 /** Result of timing a kernel. */

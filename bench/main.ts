@@ -3,10 +3,6 @@
  *
  * @module
  */
-import { bindEngine } from "../engine/engine.ts";
-import type { AdapterDescription } from "../engine/gpu/adapter.ts";
-import type { Gpu } from "../engine/gpu/device.ts";
-import { openTunedGpu } from "../engine/tuning/open.ts";
 import { Tensorflow } from "../engine/operations/tensorflow.ts";
 import type { Bench, Case } from "./case.ts";
 import { CASE_NAMES, type CaseName } from "./case_names.ts";
@@ -23,6 +19,7 @@ import { benchProjection } from "./cases/projection.ts";
 import { benchTrain } from "./cases/train.ts";
 import { measureCeilings } from "./ceilings/ceilings.ts";
 import { FULL, QUICK } from "./measure.ts";
+import { openDevice, type UseAdapter } from "./open.ts";
 import { describePlace, type Environment, formatJson, formatTable, type Result } from "./report.ts";
 
 const CASES: Readonly<Record<CaseName, Case>> = {
@@ -47,11 +44,7 @@ export interface BenchOptions {
   readonly quick?: boolean;
   /** Prints lines of results. */
   readonly print: (text: string) => void;
-  /** Opens the device, and refuses it if the command does. */
-  readonly use: (
-    open: () => Promise<Gpu>,
-    describe: (gpu: Gpu) => AdapterDescription,
-  ) => Promise<Gpu>;
+  readonly use: UseAdapter;
 }
 
 /** Runs some cases, or all of them, and prints what they found; notes and progress go to standard error. */
@@ -59,8 +52,8 @@ export async function runBenches(
   named: readonly CaseName[],
   { json = false, quick = false, use, print }: BenchOptions,
 ): Promise<void> {
-  const gpu = await use(openTunedGpu, ({ adapter }) => adapter);
-  using engine = await bindEngine(gpu);
+  const { gpu, engine } = await openDevice(use);
+  using _device = engine;
   const notes = new Set<string>();
   const bench: Bench = {
     gpu,

@@ -13,6 +13,12 @@ import {
 import { assertClose } from "../engine/reference/numbers.ts";
 import type { Contender, Contenders } from "./contender.ts";
 
+/** What can be timed. */
+export type Timed = Pick<Contender, "run">;
+
+/** What is waited for. */
+export type Waiting = Pick<Gpu, "finish">;
+
 /** Effort of the measurements of each contender. */
 export interface Effort extends OneEffort {
   /** Longest expected time of one computation: a slower peer is left out. */
@@ -82,7 +88,8 @@ export async function timeInTurns<Name extends string>(
   return Object.fromEntries(timings) as Record<Name, Timing>;
 }
 
-async function time(gpu: Gpu, contender: Contender, repetitions: number): Promise<Elapsed> {
+/** Times so many repetitions, the wait for the device included. */
+export async function time(gpu: Waiting, contender: Timed, repetitions: number): Promise<Elapsed> {
   const start = performance.now();
   const counted = await contender.run(repetitions);
   if (counted === undefined) await gpu.finish();

@@ -64,7 +64,7 @@ export interface Ceilings {
 export interface Place {
   readonly adapter: string;
   readonly deno: string;
-  /** Short hash, with a `+` when files differ from it; `unknown` outside a repository. */
+  /** Short hash, with a `+` when files differ from it; `unknown` outside a repository, and where git may not be started. */
   readonly commit: string;
   /** `YYYY-MM-DD`. */
   readonly date: string;
@@ -77,8 +77,10 @@ export interface Environment extends Place {
 
 /** Describes the machine and the checkout. */
 export async function describePlace(adapter: string): Promise<Place> {
-  const hash = await git("rev-parse", "--short", "HEAD");
-  const dirty = await git("status", "--porcelain") ? "+" : "";
+  // a folder within another repository has another name there
+  const isOurs = await git("rev-parse", "--show-prefix") === "bench/";
+  const hash = isOurs ? await git("rev-parse", "--short", "HEAD") : "";
+  const dirty = hash && await git("status", "--porcelain") ? "+" : "";
   return {
     adapter,
     deno: Deno.version.deno,
@@ -190,8 +192,10 @@ export function show(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
-/** Asks git; an empty text outside a repository. */
+/** Asks git, where it may be started without a question; an empty text outside a repository. */
 async function git(...args: string[]): Promise<string> {
+  const { state } = await Deno.permissions.query({ name: "run", command: "git" });
+  if (state !== "granted" || import.meta.dirname === undefined) return "";
   try {
     const { stdout } = await new Deno.Command("git", { args, cwd: import.meta.dirname }).output();
     return new TextDecoder().decode(stdout).trim();

@@ -47,7 +47,7 @@ deno eval --no-config '
     .map((specifier) => decodeURIComponent(specifier.slice(root.length)));
   console.log([...new Set(paths)].join("\n"));
 ' "$scratch/cli.json" "$scratch/mod.json" >"$scratch/files"
-printf '%s\n' deno.json deno.lock LICENSE ./*.md docs/*.md bench/*.md bench/*.svg >>"$scratch/files"
+printf '%s\n' deno.json deno.lock LICENSE ./*.md docs/*.md bench/*.md bench/*.svg bench/reports/* >>"$scratch/files"
 sort -u "$scratch/files" | tar -cf - -T - | tar -C "$root" -xf -
 cp setup/run.sh "$root/run.sh"
 cp -L "$loader" "$root/lib/libvulkan.so.1"

@@ -5,7 +5,6 @@
  */
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { Kernel } from "../../engine/gpu/kernel.ts";
-import type { Timing } from "../../engine/gpu/timing.ts";
 import { drawIntegers, readFloats, Scratch } from "../case.ts";
 import { type Contender, recordLaunches } from "../contender.ts";
 import { type Stopwatch, timeInTurns, validate } from "../measure.ts";
@@ -27,25 +26,44 @@ const COPIED = 2 ** 25;
 /** Elements of the copy that are checked. */
 const CHECKED = 1024;
 
+/** What a computation that reaches a ceiling does: FLOPs, or bytes read and written. */
+export const CEILING_WORK: Ceilings = {
+  gflops: 2 * CHAINS * INVOCATIONS * ITERATIONS,
+  gb_per_s: 2 * 4 * COPIED,
+};
+
 /** Measures both ceilings; the best of some measurements counts. */
 export async function measureCeilings(stopwatch: Stopwatch): Promise<Ceilings> {
-  const { gpu } = stopwatch;
-  using scratch = new Scratch(gpu);
-  const fma = enterChains(gpu, scratch);
-  await validate("multiply-adds", {
-    fma,
-    // a chain that halves and adds one converges to two
-    expected: enterNumbers(new Float32Array(INVOCATIONS).fill(2 * CHAINS)),
+  using scratch = new Scratch(stopwatch.gpu);
+  const timings = await timeInTurns(stopwatch, {
+    gflops: await enterCeiling(stopwatch.gpu, scratch, "gflops"),
+    gb_per_s: await enterCeiling(stopwatch.gpu, scratch, "gb_per_s"),
   });
+  const rate = (name: keyof Ceilings) => CEILING_WORK[name] / timings[name].min / 1e6;
+  return { gflops: rate("gflops"), gb_per_s: rate("gb_per_s") };
+}
+
+/**
+ * What reaches a ceiling, its numbers held against what is known of them.
+ *
+ * @throws {Error} if it computes others.
+ */
+export async function enterCeiling(
+  gpu: Gpu,
+  scratch: Scratch,
+  name: keyof Ceilings,
+): Promise<Contender> {
+  if (name === "gflops") {
+    const fma = enterChains(gpu, scratch);
+    // a chain that halves and adds one converges to two
+    const expected = enterNumbers(new Float32Array(INVOCATIONS).fill(2 * CHAINS));
+    await validate("multiply-adds", { fma, expected });
+    return fma;
+  }
   const pattern = drawIntegers(1, CHECKED);
   const copy = enterCopy(gpu, scratch, pattern);
   await validate("copy", { copy, expected: enterNumbers(pattern) });
-  const timings = await timeInTurns(stopwatch, { fma, copy });
-  const rate = (count: number, { min }: Timing) => count / min / 1e6;
-  return {
-    gflops: rate(2 * CHAINS * INVOCATIONS * ITERATIONS, timings.fma),
-    gb_per_s: rate(2 * 4 * COPIED, timings.copy),
-  };
+  return copy;
 }
 
 function enterChains(gpu: Gpu, scratch: Scratch): Contender {

@@ -5,10 +5,12 @@ import {
   type Command,
   InvalidArgumentError,
 } from "npm:@commander-js/extra-typings@15.1.0";
-import { CASE_NAMES } from "../../bench/case_names.ts";
+import { CASE_NAMES, type CaseName } from "../../bench/case_names.ts";
 import type { BufferSpec, Dispatch, NumberType, UniformSpec } from "../../bench/kernel.ts";
 import { useAdapter } from "../adapter.ts";
 import { print } from "../print.ts";
+import { UsageError } from "../usage.ts";
+import { isAboutReports, REPORT_HELP, reportOptions, runReport } from "./bench_report.ts";
 import { options } from "./shared.ts";
 import { parsePositive } from "./values.ts";
 
@@ -17,16 +19,32 @@ const TYPES = ["f32", "f16", "u32", "i32"] as const satisfies readonly NumberTyp
 /** Adds the command. */
 export function addBench(program: Command): void {
   const bench = program.command("bench")
-    .description("time the kernels beside other implementations")
+    .description("time the kernels beside other implementations, or measure the adapter")
     .addArgument(
-      new Argument("[case...]", "cases to time; all when left out").choices(CASE_NAMES),
+      new Argument("[case...]", "cases to time, all when left out; or a report, new.json")
+        .choices(CASE_NAMES).argParser(parseCases),
     )
     .option("--quick", "only the smallest sizes, in short measurements")
+    .addOption(reportOptions.report())
+    .addOption(reportOptions.minutes())
+    .addOption(reportOptions.force())
+    .addOption(reportOptions.baseline())
+    .addOption(reportOptions.failBelow())
     .addOption(options.json())
-    .action(async (cases, { quick, json }) => {
+    .addHelpText("after", REPORT_HELP)
+    .action(async (given, { quick, ...flags }) => {
+      const names = given ?? [];
+      if (isAboutReports(flags)) {
+        await runReport(names, { ...flags, version: program.version()! });
+        return;
+      }
+      const cases = names.filter(isCase);
+      if (cases.length < names.length) {
+        throw new UsageError("Cannot bench: got a report alone, need --baseline <file> beside it");
+      }
       // imported here, since the peers are large and no other command needs them
       const { runBenches } = await import("../../bench/main.ts");
-      await runBenches(cases, { quick, json, use: useAdapter, print });
+      await runBenches(cases, { quick, json: flags.json, use: useAdapter, print });
     });
   bench.command("kernel")
     .description("time a compute shader of one's own, bound by the names that it declares")
@@ -96,4 +114,15 @@ function parseUniform(text: string): UniformSpec {
 
 function isType(text: string | undefined): text is NumberType {
   return TYPES.some((type) => type === text);
+}
+
+function isCase(name: string): name is CaseName {
+  return CASE_NAMES.some((known) => known === name);
+}
+
+function parseCases(text: string, before: readonly string[] = []): string[] {
+  if (isCase(text) || text.endsWith(".json")) return [...before, text];
+  throw new InvalidArgumentError(
+    `Allowed choices are ${CASE_NAMES.join(", ")}, or a report, new.json.`,
+  );
 }

@@ -35,6 +35,21 @@ export async function check(
   };
 }
 
+/**
+ * Refuses an adapter whose checks have failed.
+ *
+ * @param failed the kernels of each
+ * @throws {Error} which names them.
+ */
+export function refuseFailed(failed: readonly string[]): void {
+  if (failed.length === 0) return;
+  throw new Error(
+    `Cannot trust this adapter: got wrong numbers from ${
+      failed.join("; ")
+    }, need errors below ${TOLERANCE}; update the graphics driver`,
+  );
+}
+
 /** Largest error relative to the largest element; NaN if a result is not finite. */
 export function compare(got: ArrayLike<number>, needed: ArrayLike<number>): number {
   const largest = Array.from(needed).reduce((max, value) => Math.max(max, Math.abs(value)), 0);

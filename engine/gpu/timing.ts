@@ -74,19 +74,24 @@ export class Measurement {
 
   /** Summarises the measurements. */
   summarise(): Timing {
-    const sorted = this.#times.toSorted((a, b) => a - b);
-    const middle = (sorted.length - 1) / 2;
-    return {
-      median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
-      min: sorted[0],
-      max: sorted.at(-1)!,
-      measurements: sorted.length,
-      repetitions: this.repetitions,
-    };
+    return summariseTimes(this.#times, this.repetitions);
   }
 
   #count({ ms, hostMs }: Elapsed): void {
     this.#times.push(ms / this.repetitions);
     this.#usedMs += hostMs;
   }
+}
+
+/** Summarises milliseconds of one computation, each the mean of some repetitions. */
+export function summariseTimes(times: readonly number[], repetitions: number): Timing {
+  const sorted = times.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return {
+    median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
+    min: sorted[0],
+    max: sorted.at(-1)!,
+    measurements: sorted.length,
+    repetitions,
+  };
 }

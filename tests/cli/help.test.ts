@@ -32,7 +32,7 @@ experiment theorem1 --config --quick --paper --data --out --json --help
 experiment extreme --config --quick --paper --data --out --json --model --help
 experiment control --config --quick --paper --data --out --json --model --help
 experiment noise --config --quick --paper --data --out --json --model --help
-bench --quick --json --help
+bench --quick --report --minutes --force --baseline --fail-below --json --help
 bench kernel <file> --dispatch --buffer --uniform --entry-point --flops --bytes --seed --quick --json --help
 `.trim();
 
