@@ -79,7 +79,7 @@ Deno.test("every command opens its engine where that is looked after", async () 
     }
   }
   assert.deepEqual(openers, ["cli/adapter.ts"]);
-  for (const [file, open] of [["main", "openTunedGpu"], ["kernel", "openGpu"]]) {
+  for (const [file, open] of [["open", "openTunedGpu"], ["kernel", "openGpu"]]) {
     const bench = await Deno.readTextFile(`${ROOT}/bench/${file}.ts`);
     assert.deepEqual(bench.match(/.*(\bopen\w*Gpu|Gpu\.open)\b(?!.* from ).*/g), [
       `  const gpu = await use(${open}, ({ adapter }) => adapter);`,
