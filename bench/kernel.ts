@@ -13,7 +13,7 @@ import {
   type DeviceTiming,
   type UniformValue,
 } from "../engine/gpu/mod.ts";
-import { type Binding, type Layout, listScalars, reflect } from "../engine/gpu/reflection.ts";
+import { type Binding, type Layout, listScalars, reflect } from "../engine/wgsl/reflection.ts";
 import { findNearest } from "../engine/options.ts";
 import { openGpu } from "../engine/tuning/open.ts";
 import { measureCeilings } from "./ceilings/ceilings.ts";

@@ -13,7 +13,7 @@ import {
   reflect,
   type Reflection,
   ReflectionError,
-} from "./reflection.ts";
+} from "../wgsl/reflection.ts";
 import { makeChecked } from "./scopes.ts";
 import { type UniformValue, writeUniform } from "./uniforms.ts";
 

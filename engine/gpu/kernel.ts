@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { expand } from "./expansion.ts";
-import { Modules } from "./linking.ts";
+import { expand } from "../wgsl/expansion.ts";
+import { Modules } from "../wgsl/linking.ts";
 import { type OperandStorage, PANEL_TEXTURE, readFromTexture } from "./panels.ts";
-import { splitArrays } from "./shortening.ts";
+import { splitArrays } from "../wgsl/shortening.ts";
 import { type CopyFormat, readFromCopy } from "./operand_copies.ts";
-import { print } from "./tokens.ts";
+import { print } from "../wgsl/tokens.ts";
 
 /** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
 export type Scalar = "u32" | "i32" | "f32";

@@ -34,6 +34,6 @@ export {
 export { type Bindings, ComputeKernel, KernelError, type Workgroups } from "./compute_kernel.ts";
 export { DeviceBuffer } from "./device_buffer.ts";
 export { type Launch, Recording } from "./recording.ts";
-export type { BindingDescription } from "./reflection.ts";
+export type { BindingDescription } from "../wgsl/reflection.ts";
 export type { Effort, Timing } from "./timing.ts";
 export type { UniformValue } from "./uniforms.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { findAll, findUses, print, replaceAt, replaceOnce, tokenize } from "./tokens.ts";
+import { findAll, findUses, print, replaceAt, replaceOnce, tokenize } from "../wgsl/tokens.ts";
 
 /** The copy of an operand: number i of a buffer is texel `(i % 4096, i / 4096)`, or one of the four of texel `(i / 4 % 1024, i / 4096)`. */
 export type CopyFormat = "r32float" | "rgba32float";

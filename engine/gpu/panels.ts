@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { replaceOnce } from "./tokens.ts";
+import { replaceOnce } from "../wgsl/tokens.ts";
 
 /** Where panels stand. */
 export type OperandStorage = "buffer" | "texture";

@@ -4,7 +4,7 @@
  * @module
  */
 import { describeValue, findNearest } from "../options.ts";
-import type { Field, Layout, Scalar } from "./reflection.ts";
+import type { Field, Layout, Scalar } from "../wgsl/reflection.ts";
 
 /**
  * The value of a uniform: a number; numbers of a vector, of a matrix column by column, or of an array of these, in order, nested or not; an

@@ -7,7 +7,7 @@ import { withoutAdapter } from "./process.ts";
 import { type Engine, openEngine } from "../../engine/engine.ts";
 import { Commands } from "../../engine/gpu/commands.ts";
 import type { Kernel, Reading } from "../../engine/gpu/kernel.ts";
-import { print, tokenize } from "../../engine/gpu/tokens.ts";
+import { print, tokenize } from "../../engine/wgsl/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 
 /** Fault: an expression that replaces an output of a kernel. */

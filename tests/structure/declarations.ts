@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Modules } from "../../engine/gpu/linking.ts";
+import { Modules } from "../../engine/wgsl/linking.ts";
 
 const SHADERS = new URL("../../shaders/", import.meta.url);
 

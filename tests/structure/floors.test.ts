@@ -14,6 +14,7 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/share.ts", 1],
   ["engine/files/", 1],
   ["engine/formats/", 2],
+  ["engine/wgsl/", 2],
   ["engine/gpu/", 3],
   ["engine/data/", 4],
   ["engine/operations/", 5],

@@ -1,7 +1,7 @@
 /** Each shader against the kernel table, its header and the device's compiler. @module */
 import assert from "node:assert/strict";
 import { type Access, isCopyable } from "../../engine/gpu/kernel.ts";
-import { tokenize } from "../../engine/gpu/tokens.ts";
+import { tokenize } from "../../engine/wgsl/tokens.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { OperandStorage } from "../../engine/gpu/panels.ts";
 import { testGpu } from "../engine/gpu/open.ts";

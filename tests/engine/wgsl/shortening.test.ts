@@ -1,7 +1,7 @@
 /** Replacement of a shader's arrays by variables. @module */
 import assert from "node:assert/strict";
-import { splitArrays } from "../../../engine/gpu/shortening.ts";
-import { print, tokenize } from "../../../engine/gpu/tokens.ts";
+import { splitArrays } from "../../../engine/wgsl/shortening.ts";
+import { print, tokenize } from "../../../engine/wgsl/tokens.ts";
 
 function assertSplits(code: string, expected: string): void {
   assert.equal(print(splitArrays(tokenize(code))), print(tokenize(expected)), code);

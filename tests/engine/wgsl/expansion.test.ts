@@ -1,7 +1,7 @@
 /** Expansion of a shader before it is compiled: constants, marked loops, sums of integers. @module */
 import assert from "node:assert/strict";
-import { expand } from "../../../engine/gpu/expansion.ts";
-import { print, tokenize } from "../../../engine/gpu/tokens.ts";
+import { expand } from "../../../engine/wgsl/expansion.ts";
+import { print, tokenize } from "../../../engine/wgsl/tokens.ts";
 
 /** Formats code as it is printed, to compare. */
 function format(code: string): string {

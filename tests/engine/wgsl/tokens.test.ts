@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFromTexture } from "../../../engine/gpu/panels.ts";
 import { readFromCopy } from "../../../engine/gpu/operand_copies.ts";
-import { matchBrackets, print, tokenize } from "../../../engine/gpu/tokens.ts";
+import { matchBrackets, print, tokenize } from "../../../engine/wgsl/tokens.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 
 Deno.test("a shader is cut into words, numbers and signs, without comments that mark no loop", () => {

@@ -1,8 +1,8 @@
 /** Linking of shaders from several files. @module */
 import assert from "node:assert/strict";
 import { Kernel } from "../../../engine/gpu/kernel.ts";
-import { Modules } from "../../../engine/gpu/linking.ts";
-import { print, tokenize } from "../../../engine/gpu/tokens.ts";
+import { Modules } from "../../../engine/wgsl/linking.ts";
+import { print, tokenize } from "../../../engine/wgsl/tokens.ts";
 
 const SHARED = {
   "shared/numbers.wgsl": `// What is read at once.

@@ -1,6 +1,6 @@
 /** Reflection of shaders: bindings, layouts and workgroups. @module */
 import assert from "node:assert/strict";
-import { type Binding, reflect } from "../../../engine/gpu/reflection.ts";
+import { type Binding, reflect } from "../../../engine/wgsl/reflection.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 
 const at = ({ group, binding, access, sizeBytes }: Binding) => [group, binding, access, sizeBytes];
