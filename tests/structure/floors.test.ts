@@ -148,7 +148,7 @@ Deno.test("packages and shaders are known where they belong, and nowhere else", 
       /^(bench|engine\/(network|operations|training))\/|^engine\/rows\/projector\.ts$/,
     ],
     [/^npm:@jax-js\//, /^bench\/peers\/jax\.ts$/],
-    [/^npm:wesl$/, /^engine\/gpu\/(linking|reflection)\.ts$/],
+    [/^npm:wesl$/, /^engine\/wgsl\/(linking|reflection)\.ts$/],
     [/^shaders\/.*\.wgsl$/, /^shaders\/kernel_table\.ts$/],
     [/deno\.json$/, /^cli\/(main|checkpoint|experiments\/run_folder)\.ts$/],
   ];
