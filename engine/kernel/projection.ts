@@ -7,7 +7,7 @@ import { type Dataset, indexSample } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import type { DeviceNetwork } from "../network/network.ts";
-import { SignalSketch } from "../network/signal_sketch.ts";
+import { FactorSketch } from "../network/factor_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
@@ -155,7 +155,7 @@ async function projectOnce(
       layout,
       batch: pass.batch,
       longest,
-      sketch: sketched && new SignalSketch(drawFilters(sketched), pass.width),
+      sketch: sketched && new FactorSketch(drawFilters(sketched), pass.width),
     }),
   );
   const rows = stack.use(

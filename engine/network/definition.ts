@@ -1,5 +1,5 @@
 /**
- * What a network is: a function from images to logits, written over named layers.
+ * Network definitions: functions from images to logits, written over named layers.
  *
  * @module
  */
@@ -19,76 +19,76 @@ import {
 export { averagePool, gelu, globalAverage, maxPool, relu, tanh };
 export type { Activations, FeatureMaps, Features };
 
-/** A convolution over a square filter. */
+/** Options of a convolution with square filters. */
 export interface ConvolutionOptions {
-  /** Output channels of a new network; loaded weights say themselves. */
+  /** Number of output channels of a new layer; loaded weights determine it themselves. */
   readonly filters: number;
-  /** Height and width of the filter. */
+  /** Height and width of the filters. */
   readonly size: number;
-  /** Default 1. */
+  /** Step between neighbouring output positions. Default 1. */
   readonly stride?: number;
-  /** Rows and columns of zeros on every side, default 0. */
+  /** Rows and columns of zeros added on every side. Default 0. */
   readonly pad?: number;
-  /** Default true. */
+  /** Whether a bias is added. Default true. */
   readonly bias?: boolean;
 }
 
-/** A dense layer. */
+/** Options of a dense layer. */
 export interface DenseOptions {
-  /** Default true. */
+  /** Whether a bias is added. Default true. */
   readonly bias?: boolean;
 }
 
-/** A batch norm that is frozen. */
+/** Options of a frozen batch norm. */
 export interface BatchNormOptions {
-  /** Added to the variances. Default 1e-5, PyTorch's. */
+  /** Number added to the variances. Default 1e-5, PyTorch's. */
   readonly epsilon?: number;
 }
 
-/** Every operation without parameters; each is a function of its own too. */
+/** Operations without parameters; each is also exported as a function of its own. */
 export interface Operations {
-  /** {@linkcode relu} */
+  /** Applies {@linkcode relu}. */
   relu<T extends Activations>(x: T): T;
-  /** {@linkcode tanh} */
+  /** Applies {@linkcode tanh}. */
   tanh<T extends Activations>(x: T): T;
-  /** {@linkcode gelu} */
+  /** Applies {@linkcode gelu}. */
   gelu<T extends Activations>(x: T): T;
-  /** {@linkcode maxPool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
+  /** Applies {@linkcode maxPool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
   maxPool(x: FeatureMaps, size: number): FeatureMaps;
-  /** {@linkcode averagePool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
+  /** Applies {@linkcode averagePool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
   averagePool(x: FeatureMaps, size: number): FeatureMaps;
-  /** {@linkcode globalAverage}, `[N, H, W, C]` to `[N, C]`. */
+  /** Applies {@linkcode globalAverage}, `[N, H, W, C]` to `[N, C]`. */
   globalAverage(x: FeatureMaps): Features;
-  /** {@linkcode add} */
+  /** Applies {@linkcode add}. */
   add<T extends Features | FeatureMaps>(x: T, y: T): T;
-  /** {@linkcode flatten}, `[N, H, W, C]` to `[N, C * H * W]`. */
+  /** Applies {@linkcode flatten}, `[N, H, W, C]` to `[N, C * H * W]`. */
   flatten(x: FeatureMaps): Features;
 }
 
 /**
- * What a definition's `forward` is given: the layers with parameters, and every operation, so that a file with a network needs no import at
- * run time. A name is a prefix in PyTorch's `state_dict` and may be used once: samples must not share a layer's parameters over several
- * places, and must not act on one another.
+ * Layers with parameters and every operation, which a definition's `forward` is given, so that a file with a network needs no import at run
+ * time. A layer's name is a prefix in PyTorch's `state_dict` and may be used once: a layer must not be applied twice, and samples must not
+ * act on one another.
  *
- * Arguments and options are checked at once: a `LayerError` names what is unknown, not supported or out of range.
+ * Arguments and options are checked when the layer is called: a `LayerError` names what is unknown, not supported or out of range.
  */
 export interface Layers extends Operations {
   /** Number of classes, for the width of the last layer. */
   readonly classes: number;
-  /** `[N, H, W, I]` to `[N, H', W', O]`. */
+  /** Applies a convolution, `[N, H, W, I]` to `[N, H', W', filters]`. */
   convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps;
-  /** `[N, I]` to `[N, units]`; loaded weights say `units` themselves. */
+  /** Applies a dense layer, `[N, I]` to `[N, units]`; loaded weights determine `units` themselves. */
   dense(name: string, x: Features, units: number, options?: DenseOptions): Features;
   /**
-   * `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel, `[N, H, W, C]` to the same.
+   * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel, `[N, H, W, C]` to the same shape.
    *
-   * Frozen: running statistics couple no samples, nothing of it is trained, and it has no part in a signed projection. A new one passes its
-   * input on.
+   * The layer is frozen: since it uses running statistics, samples do not act on one another; none of its tensors is trained, and it has no
+   * part in a signed projection. A new one only divides by `sqrt(1 + epsilon)`.
    */
   batchNorm(name: string, x: FeatureMaps, options?: BatchNormOptions): FeatureMaps;
   /**
-   * In a training step numbers are set to 0 at random, a `share` of them, and the others divided by `1 - share`; everywhere else, and so in
-   * kernels, `x` as it is.
+   * Sets a `share` of the elements to 0 at random and divides the others by `1 - share`, in training steps alone; everywhere else, and so in
+   * kernels, it returns `x`.
    */
   dropout<T extends Activations>(x: T, share: number): T;
 }
@@ -113,17 +113,17 @@ export interface Layers extends Operations {
  * ```
  */
 export interface NetworkDefinition {
-  /** Name of the network, as errors and records of results have it. */
+  /** Name of the network in errors and in records of results. */
   readonly name: string;
   /**
-   * Images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same layers
-   * each time.
+   * Maps images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same
+   * layers each time.
    */
   forward(layers: Layers, images: FeatureMaps): Features;
 }
 
 /**
- * The sum of two branches, such as a residual block and its shortcut.
+ * Adds two branches of one shape, such as a residual block and its shortcut.
  *
  * @throws {DataError} if their shapes differ.
  */
@@ -139,7 +139,7 @@ export function add<T extends Features | FeatureMaps>(x: T, y: T): T {
   return toActivations(tf.add(toTensor(x), toTensor(y)));
 }
 
-/** `[N, H, W, C]` to `[N, C * H * W]`, in PyTorch's order. */
+/** Flattens feature maps `[N, H, W, C]` to `[N, C * H * W]`, channels first, as PyTorch does. */
 export function flatten(x: FeatureMaps): Features {
   checkCall("flatten", arguments);
   const [n, height, width, channels] = x.shape;
@@ -148,7 +148,7 @@ export function flatten(x: FeatureMaps): Features {
   return toActivations(tf.reshape(channelsFirst, [n, channels * height * width]));
 }
 
-/** Every operation without parameters, by its name. */
+/** Every operation without parameters, by name. */
 export const operations: Operations = {
   add,
   averagePool,

@@ -1,5 +1,5 @@
 /**
- * Whether something is a network's definition, and whether what its forward pass gives are logits.
+ * Checks of a network's definition and of the logits that its forward pass returns.
  *
  * @module
  */
@@ -7,7 +7,11 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { describeShape, describeValue } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 
-/** @throws {TypeError} if this is no definition, or no shape of an image. */
+/**
+ * Refuses a value that is no definition, and an input shape that is none of an image.
+ *
+ * @throws {TypeError} if either is refused.
+ */
 export function checkDefinition(
   definition: NetworkDefinition,
   inputShape: readonly number[],
@@ -32,10 +36,10 @@ export function checkDefinition(
 }
 
 /**
- * The logits, if they are some.
+ * Returns the result of a forward pass if it is logits, `[samples, classes]` f32.
  *
- * @param classes how many a sample must have; any where it is not known yet
- * @throws {TypeError} if these are no logits of so many samples and classes.
+ * @param classes number of classes; undefined where it is not known yet, and any number is accepted
+ * @throws {TypeError} if the result is anything else.
  */
 export function checkLogits(
   { name }: NetworkDefinition,
@@ -47,7 +51,7 @@ export function checkLogits(
   const isFit = shape?.length === 2 && shape[0] === samples &&
     shape[1] === (classes ?? shape[1]) && shape[1] >= 1;
   if (isFit && (logits as tf.Tensor).dtype === "float32") return logits as tf.Tensor2D;
-  // its failure would end the process
+  // an unhandled rejection would end the process
   if (logits instanceof Promise) logits.catch(() => {});
   const got = !shape
     ? describeValue(logits)

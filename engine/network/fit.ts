@@ -1,5 +1,5 @@
 /**
- * Whether a network can take a data set.
+ * Check that a data set fits a network.
  *
  * @module
  */
@@ -10,11 +10,12 @@ import { describeValue } from "../options.ts";
 import type { DeviceNetwork } from "./network.ts";
 
 /**
- * Refuses a data set that a network cannot take, what is no data set, and a network that is disposed.
+ * Refuses a data set that does not fit a network, a value that is no data set, and a network that has been disposed.
  *
- * @throws {TypeError} if this is no data set or no network, or the network is disposed.
- * @throws {DataError} if the images have another shape, or the labels or the number of classes are beyond the network's; of labels that
- * are all one too large, also where this part of the data set lacks the largest, the message says to subtract 1.
+ * @throws {DisposedError} if the network has been disposed, or its engine.
+ * @throws {TypeError} if the value is no data set.
+ * @throws {DataError} if the images have another shape, or a label or the number of classes exceeds the network's. Where labels count from 1,
+ * even if this part of the data set lacks the largest, the message says to subtract 1.
  */
 export function checkFit(network: DeviceNetwork, data: Dataset): void {
   network.check();

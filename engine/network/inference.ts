@@ -11,10 +11,10 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "./fit.ts";
 import type { DeviceNetwork } from "./network.ts";
 
-/** Images of one forward pass at most. */
+/** Largest number of images in one forward pass. */
 const BATCH = 512;
 
-/** Share of samples whose largest logit is their label's, 0 to 1. */
+/** Measures the share of samples whose largest logit is their label's, 0 to 1. */
 export async function measureAccuracy(
   tensorflow: Tensorflow,
   network: DeviceNetwork,
@@ -27,7 +27,7 @@ export async function measureAccuracy(
   return right.length / data.labels.length;
 }
 
-/** The label of each sample's largest logit, the lower on a tie, `[N]`, from logits `[N, classes]`. */
+/** Predicts labels `[N]` from logits `[N, classes]`: the class of each sample's largest logit, the lower on a tie. */
 export function predictLabels(logits: Float32Array, classes: number): Int32Array {
   return new Int32Array(logits.length / classes).map((_, n) => {
     const row = logits.subarray(n * classes, (n + 1) * classes);
@@ -36,7 +36,7 @@ export function predictLabels(logits: Float32Array, classes: number): Int32Array
 }
 
 /**
- * Logits before softmax, `[N, classes]` f32, row-major.
+ * Computes logits before softmax, `[N, classes]` f32, row-major.
  *
  * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
  */
@@ -52,7 +52,7 @@ export async function computeLogits(
 }
 
 /**
- * What goes into the last parametric layer: the penultimate layer's features, `[N, D]` f32, row-major.
+ * Computes the penultimate layer's features, the inputs of the last layer with parameters, `[N, D]` f32, row-major.
  *
  * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
  */
@@ -67,7 +67,7 @@ export async function computeFeatures(
   return await passAll(tensorflow, network, data, "feature", pass, report);
 }
 
-/** What a forward pass gives for every sample, `[N, D]` f32; `what` names one of its numbers. */
+/** Runs forward passes over all samples and returns their outputs, `[N, D]` f32; `what` names an output in errors. */
 async function passAll(
   tensorflow: Tensorflow,
   network: DeviceNetwork,
@@ -109,7 +109,7 @@ async function passAll(
   return all;
 }
 
-/** Normalised images of some samples, `[B, H, W, C]`. */
+/** Makes a tensor of some samples' normalised images, `[B, H, W, C]` f32. */
 export function toImages(data: Dataset, indices: ArrayLike<number>): tf.Tensor4D {
   return tf.tensor4d(normalise(data, indices), [indices.length, ...data.shape]);
 }

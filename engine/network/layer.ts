@@ -13,15 +13,15 @@ import type { ParameterMaker, Weights } from "./parameters.ts";
 export interface LayerDescription {
   /** Prefix of its parameters in the `state_dict`. */
   readonly name: string;
-  /** Which of the layers with parameters it is. */
+  /** Operation that the layer computes. */
   readonly kind: "dense" | "convolution";
-  /** Whether it adds a bias. */
+  /** Whether the layer adds a bias. */
   readonly bias: boolean;
-  /** Shape of what it gives for one sample, `[O]` or `[H, W, O]`. */
+  /** Shape of the layer's output for one sample, `[O]` or `[H, W, O]`. */
   readonly outputShape: readonly number[];
 }
 
-/** Sizes of a parametric layer, as packed rows need them; they differ by kind of layer. */
+/** A layer with its sizes, which packed rows are laid out by; which sizes depends on its kind. */
 export type LayerShape =
   & LayerDescription
   & (
@@ -29,27 +29,28 @@ export type LayerShape =
     | { readonly kind: "convolution"; readonly geometry: ConvolutionGeometry }
   );
 
-/** A parametric layer with its parameters. */
+/** A layer with its parameters, in TensorFlow.js's layout. */
 export interface Layer {
   readonly shape: LayerShape;
   readonly weight: tf.Variable;
   readonly bias: tf.Variable | undefined;
 }
 
-/** A frozen batch norm: its tensors by their names, and what they come to. */
+/** A frozen batch norm: its tensors by name, and the affine map `x * scale + shift` that they amount to. */
 export interface Norm {
   readonly tensors: Weights;
-  /** `x * scale + shift`, `[C]` each. */
+  /** Factor of each channel, `[C]` f32. */
   readonly scale: tf.Tensor;
+  /** Summand of each channel, `[C]` f32. */
   readonly shift: tf.Tensor;
 }
 
 /**
- * A layer with new parameters.
+ * Makes a layer whose parameters are drawn or loaded by the maker.
  *
- * @param wanted the weight's shape, outputs last
- * @param bindingBytes the largest binding of the device
- * @param measure the layer's sizes, from the shape that the weight has; whatever is refused is refused before anything is kept
+ * @param wanted shape of the weight in TensorFlow.js's layout, outputs last
+ * @param bindingBytes size of the device's largest binding
+ * @param measure computes the layer's sizes from the shape that its weight has; it may throw, since no variable has been made yet
  * @throws {DataError} if the device cannot bind the layer's output for one sample.
  */
 export function makeLayer(
@@ -74,7 +75,11 @@ export function makeLayer(
   return { shape, weight: tf.variable(weight), bias: bias && tf.variable(bias) };
 }
 
-/** A batch norm folded as an affine map, in float64 and rounded once. */
+/**
+ * Makes a frozen batch norm, folded into an affine map in float64 and rounded once.
+ *
+ * @throws {WeightsError} if a variance and epsilon do not add up to more than 0.
+ */
 export function makeNorm(
   maker: ParameterMaker,
   name: string,
@@ -96,7 +101,7 @@ export function makeNorm(
       [`${name}.running_var`],
       `Cannot use batch norm '${name}': got running_var ${
         variance[bad]
-      } at place ${bad}, need more than -${epsilon}`,
+      } at index ${bad}, need more than -${epsilon}`,
     );
   }
   const factor = (c: number) => weight[c] / Math.sqrt(variance[c] + epsilon);

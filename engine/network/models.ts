@@ -21,7 +21,7 @@ export const lenet5: NetworkDefinition = {
   name: "lenet5",
   forward(layers, images) {
     const first = layers.convolution("conv1", images, { filters: 6, size: 5, pad: 2 });
-    // relu and pooling may change places, and pooled images are smaller
+    // relu and max pooling commute, and relu is cheaper on pooled images
     const second = layers.convolution("conv2", layers.relu(layers.maxPool(first, 2)), {
       filters: 16,
       size: 5,
@@ -33,33 +33,33 @@ export const lenet5: NetworkDefinition = {
   },
 };
 
-/** What the authors' code calls LeNet, for 28 x 28 images: 1,199,882 parameters with ten classes. */
+/** The network that the authors' code calls LeNet, for 28 x 28 images: 1,199,882 parameters with ten classes. */
 export const lenetLarge: NetworkDefinition = {
   name: "lenet_large",
   forward(layers, images) {
     const first = layers.relu(layers.convolution("conv1", images, { filters: 32, size: 3 }));
     const second = layers.convolution("conv2", first, { filters: 64, size: 3 });
-    // relu and pooling may change places, and pooled images are smaller
+    // relu and max pooling commute, and relu is cheaper on pooled images
     const features = layers.dropout(layers.flatten(layers.relu(layers.maxPool(second, 2))), 0.25);
     const third = layers.dropout(layers.relu(layers.dense("fc1", features, 128)), 0.5);
     return layers.dense("fc2", third, layers.classes);
   },
 };
 
-/** Sizes of a residual network; loaded weights say the widths themselves. */
+/** Name and sizes of a residual network; loaded weights determine the widths themselves. */
 export interface ResnetOptions {
-  /** Name of the network, as errors and records of results have it. */
+  /** Name of the network in errors and in records of results. */
   readonly name: string;
-  /** Channels of a new network's stages; every stage but the first halves height and width. */
+  /** Number of channels in each stage of a new network; every stage but the first halves height and width. */
   readonly widths: readonly number[];
-  /** Blocks of two convolutions in each stage. */
+  /** Number of residual blocks in each stage, of two convolutions each. */
   readonly blocks: number;
-  /** Where the last stage's features go: their mean over 4 x 4 pixels, as the authors have it for 32 x 32 images, or over all. */
+  /** Average pooling after the last stage: over 4 x 4 pixels, as the authors have it for 32 x 32 images, or over all pixels. */
   readonly pooling: "4 x 4" | "global";
 }
 
 /**
- * A residual network as the paper's authors build it (section 3.3): 3 x 3 convolutions without bias and without batch norm.
+ * Defines a residual network as the paper's authors do (section 3.3): of 3 x 3 convolutions without bias and without batch norm.
  *
  * Its `state_dict` has `conv1`, `layer1.0.conv1`, `layer1.0.conv2`, ..., `layer2.0.shortcut.0`, ..., `linear`.
  *
@@ -87,7 +87,7 @@ export function createResnet(options: ResnetOptions): NetworkDefinition {
   };
 }
 
-/** Two convolutions beside a shortcut, which projects where the shape changes. */
+/** Applies a residual block: two convolutions beside a shortcut, which is a 1 x 1 convolution where the shape changes. */
 function addBlock(
   layers: Layers,
   name: string,
@@ -103,7 +103,7 @@ function addBlock(
   return layers.relu(layers.add(second, shortcut));
 }
 
-/** A 3 x 3 convolution without bias that keeps height and width but for its stride. */
+/** Applies a 3 x 3 convolution without bias, padded so that only its stride changes height and width. */
 function convolve(
   layers: Layers,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * A network with its parameters: logits, and every layer's inputs and deltas from one batched backward pass.
+ * A network with its parameters: logits, and every layer's input activations and output gradients from one batched backward pass.
  *
  * @module
  */
@@ -26,51 +26,54 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 
 export type { LayerDescription, LayerShape } from "./layer.ts";
 
-/** What one layer saw in a batched backward pass. */
-export interface LayerSignals {
+/** The two factors of a layer's per-sample gradients, from one batched backward pass. */
+export interface LayerFactors {
   readonly layer: LayerShape;
-  /** The layer's input, `[N, I]` or `[N, H, W, I]`. */
+  /** Input activations of the layer, `[N, I]` or `[N, H, W, I]` f32. */
   readonly input: tf.Tensor;
-  /** Each sample's own gradient of its seeded logits for the layer's output, `[N, O]` or `[N, H', W', O]`. */
+  /** Output gradients: each sample's own gradient of `cotangent . logits` for the layer's output, `[N, O]` or `[N, H', W', O]` f32. */
   readonly delta: tf.Tensor;
 }
 
-/** A layer or a batch norm, and how the definition called it. */
+/** A layer or a batch norm, and a description of the definition's call that made it. */
 interface Module<T> {
   readonly made: T;
   readonly call: string;
 }
 
-/** A network with its parameters, as `Engine.network` gives it. Dispose it to free them. */
+/** A network with its parameters, as `Engine.network` makes it. Dispose it to free them. */
 export interface Network extends Disposable {
-  /** What it was built from. */
+  /** Definition that the network was built from. */
   readonly definition: NetworkDefinition;
-  /** Of one image, `[height, width, channels]`. */
+  /** Shape of one image, `[height, width, channels]`. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Number of logits. */
   readonly classes: number;
-  /** What was passed over when the weights were loaded. */
+  /** Names that were shortened or skipped when the weights were loaded. */
   readonly loading: LoadingNotes;
   /**
-   * The layers with parameters, in the order in which images pass them.
+   * Layers with parameters, in the order of the forward pass.
    *
-   * @throws {DisposedError} if the network has been disposed, as everything that asks for its layers or parameters does.
+   * @throws {DisposedError} if the network has been disposed; everything that needs its layers or parameters throws it then.
    */
   readonly layers: readonly LayerDescription[];
   /**
-   * The layers of these names, or all, in the order in which images pass them.
+   * Selects the layers of some names, in the order of the forward pass; without names it selects all.
    *
-   * @throws {RangeError} if there is no layer of a name, or no name at all.
+   * @throws {RangeError} if there is no layer of a name, or the list is empty.
    */
   select(names: readonly string[] | undefined): readonly LayerDescription[];
-  /** Reads the parameters back by name, and frozen tensors, in PyTorch's `state_dict` layout. */
+  /** Reads the parameters and frozen tensors back by name, f32, in PyTorch's `state_dict` layout. */
   weights(): Promise<Weights>;
   /** Frees the parameters; a second time does nothing. */
   dispose(): void;
 }
 
-/** A network whose parameters TensorFlow.js holds, with its passes. */
+/** A network whose parameters are variables of TensorFlow.js, with its forward and backward passes. */
 export class DeviceNetwork implements Network {
+  /** Name of the public type, which errors and the console print. */
+  static readonly name = "Network";
+
   readonly #layers = new Map<string, Module<Layer>>();
   readonly #norms = new Map<string, Module<Norm>>();
   readonly #bindingBytes: number;
@@ -79,12 +82,15 @@ export class DeviceNetwork implements Network {
   readonly loading: LoadingNotes;
 
   /**
-   * Builds the parameters in one pass over an empty image.
+   * Builds the parameters in one forward pass over an image of zeros.
    *
-   * @param inputShape of one image, `[H, W, C]`
-   * @throws {WeightsError} if tensors are missing, superfluous, of another shape than the definition and the images need, or not finite.
-   * @throws {LayerError} if the definition asks for a layer wrongly, `DataError` if it cannot take the images or the device its layers,
-   * `TypeError` if it gives no logits, has no layers or is none, or the source is none, `Error` if it throws what is no error of ours.
+   * @param inputShape shape of one image, `[H, W, C]`
+   * @throws {WeightsError} if tensors are missing, superfluous, misshapen or not finite.
+   * @throws {LayerError} if the definition calls a layer wrongly.
+   * @throws {DataError} if the definition cannot take the images, or the device cannot bind a layer.
+   * @throws {TypeError} if the value is no definition, its forward pass uses no layer or returns no logits, or the source is neither weights
+   * nor new parameters.
+   * @throws {Error} if the definition throws an error of its own.
    */
   constructor(
     private readonly tensorflow: Tensorflow,
@@ -121,7 +127,7 @@ export class DeviceNetwork implements Network {
   }
 
   /**
-   * Refuses a network that cannot be used; of another engine is only one whose engine is disposed, since one is open at a time.
+   * Refuses a network that cannot be used. Since one engine is open at a time, another engine's network is one whose engine has been disposed.
    *
    * @throws {DisposedError} if the network has been disposed, or its engine.
    */
@@ -136,7 +142,7 @@ export class DeviceNetwork implements Network {
     return [...this.#layers.values()].map(({ made }) => made.shape);
   }
 
-  /** The trainable parameters. */
+  /** Trainable parameters, layer by layer, each weight before its bias. */
   get variables(): tf.Variable[] {
     this.check();
     return [...this.#layers.values()].flatMap(({ made: { weight, bias } }) =>
@@ -161,7 +167,7 @@ export class DeviceNetwork implements Network {
     );
   }
 
-  /** Images of one pass at most, so that the images and every layer's output fit the device's largest binding. */
+  /** Largest number of images in one pass whose activations at every layer fit the device's largest binding. */
   get batchLimit(): number {
     const shapes = [this.inputShape, ...this.layers.map(({ outputShape }) => outputShape)];
     const largest = Math.max(...shapes.map((shape) => shape.reduce((a, b) => a * b, 1)));
@@ -169,15 +175,15 @@ export class DeviceNetwork implements Network {
   }
 
   /**
-   * Images `[N, H, W, C]` to logits `[N, classes]`, before softmax.
+   * Computes logits before softmax, `[N, classes]`, from images `[N, H, W, C]`.
    *
-   * @param noise draws what a training step drops; without it nothing is dropped
+   * @param noise random generator of a training step's dropout; without it nothing is dropped
    */
   logits(images: tf.Tensor4D, noise?: RandomGenerator): tf.Tensor2D {
     return this.#run(images, { noise });
   }
 
-  /** Images `[N, H, W, C]` to what goes into the last parametric layer, `[N, D]`: the penultimate layer's features. */
+  /** Computes the penultimate layer's features, the inputs of the last layer with parameters, `[N, D]`, from images `[N, H, W, C]`. */
   features(images: tf.Tensor4D): tf.Tensor2D {
     let last!: tf.Tensor;
     const hook: Hook = (_, input, output) => {
@@ -189,15 +195,15 @@ export class DeviceNetwork implements Network {
   }
 
   /**
-   * Every layer's inputs and deltas for the sum over samples of `cotangents[n] . logits[n]`.
+   * Computes the two factors of every layer's per-sample gradients of `cotangents[n] . logits[n]`.
    *
-   * Samples do not act on one another in a forward pass, so one backward pass of the sum gives each sample's own deltas: they are the
-   * gradients for a hook at each layer's output. The weights are not differentiated. The caller disposes the tensors.
+   * Samples do not act on one another in a forward pass, so one backward pass of the sum over samples gives each sample's own output
+   * gradients: they are the gradients for a hook at each layer's output. The weights are not differentiated. The caller disposes the tensors.
    *
-   * @param images `[N, H, W, C]`
-   * @param cotangents `[N, classes]`
+   * @param images `[N, H, W, C]` f32
+   * @param cotangents `[N, classes]` f32
    */
-  signals(images: tf.Tensor4D, cotangents: tf.Tensor2D): LayerSignals[] {
+  computeFactors(images: tf.Tensor4D, cotangents: tf.Tensor2D): LayerFactors[] {
     const layers = this.layers;
     const inputs = new Map<LayerShape, tf.Tensor>();
     const deltas = tf.tidy(() => {
@@ -226,7 +232,7 @@ export class DeviceNetwork implements Network {
       [`${name}.weight`, weight] as const,
       ...bias ? [[`${name}.bias`, bias] as const] : [],
     ]);
-    // all at once: each waits for the device
+    // read together, since each reading waits for the device
     const parameters = await Promise.all(
       named.map(async ([name, parameter]) => [name, await this.#read(parameter)] as const),
     );
@@ -273,7 +279,7 @@ export class DeviceNetwork implements Network {
     return made;
   }
 
-  /** A pass through the layers that were built, all of them. */
+  /** Runs one pass, which must use every layer that was built. */
   #run(images: tf.Tensor4D, options: PassOptions): tf.Tensor2D {
     this.check();
     const settings = {
@@ -292,8 +298,8 @@ export class DeviceNetwork implements Network {
   }
 
   /**
-   * What the definition gives. What fails because weights do not fit is their fault; what the definition throws of its own is said to be
-   * its.
+   * Calls the definition's `forward`. A failure after weights that do not fit is reported as theirs, and an error of the definition's own as
+   * the definition's.
    */
   #forward(
     action: "build" | "run",
@@ -302,7 +308,7 @@ export class DeviceNetwork implements Network {
     maker?: ParameterMaker,
   ): unknown {
     try {
-      // once is enough: passes ask for the same layers
+      // names of layers are checked once: later passes have to use the same
       const layers = action === "build" ? refuseUnknown(pass) : pass;
       return this.definition.forward(layers, toActivations(images));
     } catch (error) {
@@ -327,9 +333,10 @@ export class DeviceNetwork implements Network {
 }
 
 /**
- * Refuses what is no network, and one that cannot be used.
+ * Refuses a value that is no network, and a network that cannot be used.
  *
- * @throws {TypeError} if this is no network, `DisposedError` if it has been disposed, or its engine.
+ * @throws {TypeError} if the value is no network.
+ * @throws {DisposedError} if the network has been disposed, or its engine.
  */
 export function checkNetwork(network: unknown): asserts network is DeviceNetwork {
   if (!(network instanceof DeviceNetwork)) {
@@ -340,5 +347,5 @@ export function checkNetwork(network: unknown): asserts network is DeviceNetwork
   network.check();
 }
 
-/** Errors that a pass may end with and that say whose fault it is. */
+/** Errors of a pass whose messages name the cause themselves. */
 const OURS = [DataError, DeviceError, DisposedError, WeightsError];

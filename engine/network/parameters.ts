@@ -1,8 +1,8 @@
 /**
- * Where a network's parameters come from, and how they go to and from PyTorch's layout.
+ * Sources of a network's parameters, and their conversion to and from PyTorch's layout.
  *
- * TensorFlow.js wants convolutions as `[height, width, in, out]` and dense layers as `[in, out]`; a `state_dict` holds `[out, in, height,
- * width]` and `[out, in]`. Biases are `[out]` in both.
+ * TensorFlow.js takes the weights of convolutions as `[height, width, in, out]` and of dense layers as `[in, out]`; a `state_dict` holds
+ * `[out, in, height, width]` and `[out, in]`. Biases are `[out]` in both.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 /** Parameters by name in PyTorch's `state_dict` layout, float32. */
 export type Weights = Map<string, WeightTensor>;
 
-/** The weights of a trained network, or what a new one's are drawn by. */
+/** Weights of a trained network, or the settings that a new network's are drawn by. */
 export type ParameterSource = Weights | NewParameters;
 
-/** How to draw the parameters of a new network. */
+/** Settings that the parameters of a new network are drawn by. */
 export interface NewParameters {
-  /** Integer from 0 to 2^32 - 1 that they are drawn by. */
+  /** Seed of the random generator, an integer from 0 to 2^32 - 1. */
   readonly seed: number;
   /** Number of logits. */
   readonly classes: number;
-  /** Default `uniform`. */
+  /** Distribution of the parameters. Default `uniform`. */
   readonly initialisation?: Initialisation;
 }
 
@@ -39,47 +39,49 @@ const NEW_PARAMETERS: OptionNames<NewParameters> = {
   initialisation: INITIALISATIONS,
 };
 
-/** What was passed over when weights were loaded. */
+/** Names in the file that were shortened or skipped when weights were loaded. */
 export interface LoadingNotes {
-  /** What stood before every name and was taken off, such as `module.`; empty where nothing was. */
+  /** Prefix that was removed from every name, such as `module.`; empty if there was none. */
   readonly prefix: string;
-  /** Tensors of whole numbers or flags that are none of the network's, and so no weights. */
+  /** Tensors of integers or booleans that the network does not have, which are no weights. */
   readonly leftOut: readonly string[];
 }
 
-const NOTHING_PASSED_OVER: LoadingNotes = { prefix: "", leftOut: [] };
+const NOTHING_SKIPPED: LoadingNotes = { prefix: "", leftOut: [] };
 
 /** Makes a network's parameters one after another, in the order of its layers. */
 export interface ParameterMaker {
   /**
-   * @param name in the `state_dict`, for example `conv1.weight`
-   * @param shape in TensorFlow.js's order; a source that knows better replaces the last, the number of outputs
-   * @param fanIn inputs of one output, for the spread of new parameters
-   * @throws {DataError} if the device cannot bind it
+   * Makes one parameter, in TensorFlow.js's layout.
+   *
+   * @param name name in the `state_dict`, for example `conv1.weight`
+   * @param shape sizes in TensorFlow.js's layout; loaded weights replace a weight's last size, the number of outputs
+   * @param fanIn number of inputs of one output, which the spread of new parameters depends on
+   * @throws {DataError} if the device cannot bind the parameter.
    */
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor;
-  /** Numbers that are not trained, `[size]`; `initial` in a new network. */
+  /** Makes a tensor that is not trained, `[size]` f32; in a new network every element is `initial`. */
   makeFrozen(name: string, size: number, initial: number): WeightTensor;
   /**
-   * Called once after the last layer, or after the one at which the forward pass failed.
+   * Ends the making, after the last layer or after the one at which the forward pass failed.
    *
-   * @throws {WeightsError} if the source is not the network's.
+   * @throws {WeightsError} if the loaded weights do not fit the network.
    */
   finish(reached: "end" | "failure"): void;
-  /** What was passed over, once all is finished. */
+  /** Names that were shortened or skipped; complete after `finish`. */
   readonly notes: LoadingNotes;
 }
 
 /**
- * How new parameters are drawn: `uniform` within 1/sqrt(fan in), PyTorch's default; or `lecun`, weights from N(0, 1/fan in) and biases of 0
- * (LeCun et al., 1998; theorem 1).
+ * Distribution of new parameters: `uniform` between ±1/sqrt(fan in), PyTorch's default; or `lecun`, weights from N(0, 1/fan in) and biases
+ * of 0 (LeCun et al., 1998; theorem 1).
  */
 export type Initialisation = "uniform" | "lecun";
 
 /**
- * What makes the parameters of a network, and its number of classes where the weights do not say it.
+ * Returns the maker of a network's parameters, and the number of classes if they are new.
  *
- * @param bindingBytes the largest binding of the device
+ * @param bindingBytes size of the device's largest binding
  * @throws {TypeError} if the source is neither weights nor new parameters, or an option is unknown; `RangeError` if one is out of range.
  */
 export function openSource(
@@ -114,10 +116,10 @@ export function openSource(
 
 /** Draws new parameters. */
 class ParameterDrawer implements ParameterMaker {
-  readonly notes = NOTHING_PASSED_OVER;
+  readonly notes = NOTHING_SKIPPED;
   readonly #generator: RandomGenerator;
 
-  /** @param bindingBytes the largest binding of the device */
+  /** @param bindingBytes size of the device's largest binding */
   constructor(
     seed: number,
     private readonly initialisation: Initialisation,
@@ -144,20 +146,20 @@ class ParameterDrawer implements ParameterMaker {
   finish(): void {}
 }
 
-/** A tensor that does not fit, and how it is listed. */
+/** A tensor that does not fit, and its description in an error. */
 interface Misfit {
   readonly kind: "missing" | "misshapen" | "unusable" | "extra";
   readonly tensor: string;
   readonly description: string;
 }
 
-/** Misfits of one kind that are listed; the rest is counted. */
+/** Largest number of misfits of one kind that an error lists; the rest is counted. */
 const LISTED_MISFITS = 8;
 
-/** What PyTorch's wrappers put before every name: data parallelism, compilation, and modules that hold the network as `model`. */
+/** Prefixes that PyTorch's wrappers put before every name: data parallelism, compilation, and modules that hold the network as `model`. */
 const WRAPPERS = ["module.", "_orig_mod.", "model."];
 
-/** What may be taken off every one of the names, the least first. */
+/** Lists the prefixes that may be removed from every name, the shortest first. */
 function listPrefixes(names: readonly string[]): string[] {
   const prefixes = [""];
   if (names.length === 0) return prefixes;
@@ -170,26 +172,26 @@ function listPrefixes(names: readonly string[]): string[] {
 }
 
 /**
- * Takes parameters from a `state_dict`, which must hold exactly those that the network asks for; beside them it may hold whole numbers and
- * flags, which are no weights, and before every name what a wrapper puts there. What does not fit is replaced by zeros until the end, so
- * that all of it can be listed.
+ * Takes parameters from a `state_dict`, which must hold exactly those of the network. It may also hold tensors of integers or booleans, which
+ * are no weights, and a wrapper's prefix before every name. A tensor that does not fit is replaced by zeros until the end, so that one error
+ * can list all of them.
  */
 class ParameterReader implements ParameterMaker {
   readonly #prefixes: readonly string[];
-  /** The one that makes the names the network's, once a name has shown it. */
+  /** Prefix of the network's names in the file, once it is known. */
   #prefix: string | undefined;
   readonly #leftOut: string[] = [];
   readonly #unused: Set<string>;
   readonly #misfits: Misfit[] = [];
 
-  /** @param bindingBytes the largest binding of the device */
+  /** @param bindingBytes size of the device's largest binding */
   constructor(
     private readonly network: string,
     private readonly weights: Weights,
     private readonly bindingBytes: number,
   ) {
     this.#unused = new Set(weights.keys());
-    // a wrapper's own counters and masks, which are no weights, stand beside what it wraps
+    // a wrapper's own counters and masks, which are no weights, do not have its prefix
     const names = [...weights].filter(([, { dtype }]) => dtype === undefined).map(([name]) => name);
     this.#prefixes = listPrefixes(names);
   }
@@ -205,14 +207,14 @@ class ParameterReader implements ParameterMaker {
       const axes = TO_TENSORFLOW[tensor.shape.length];
       return tf.transpose(tf.tensor(tensor.data, tensor.shape), axes);
     }
-    // so that one misfit does not bring about others
+    // the number of outputs that the file has, so that one misfit does not cause others
     const told = this.#find(name) ?? this.#find(name.replace(/weight$/, "bias"));
     const outputs = told?.shape[0] ?? shape.at(-1)!;
     return tf.zeros(shape.length === 1 ? [...shape] : [...shape.slice(0, -1), outputs]);
   }
 
   makeFrozen(name: string, size: number, initial: number): WeightTensor {
-    // PyTorch counts batches beside its running statistics
+    // PyTorch stores a count of batches beside the running statistics
     this.#unused.delete(this.#nameInFile(name.replace(/\.running_var$/, ".num_batches_tracked")));
     return this.#take(name, [size]) ??
       { shape: [size], data: new Float32Array(size).fill(initial) };
@@ -243,7 +245,7 @@ class ParameterReader implements ParameterMaker {
     );
   }
 
-  /** The tensor of a name, if it fits. */
+  /** Returns the tensor of a name if it fits; otherwise it records a misfit. */
   #take(name: string, shape: readonly number[]): WeightTensor | undefined {
     const tensor = this.#find(name);
     if (!tensor) return this.#refuse("missing", name, describe(shape));
@@ -252,14 +254,14 @@ class ParameterReader implements ParameterMaker {
       return this.#refuse("unusable", name, `of dtype ${tensor.dtype}`);
     }
     const found = (TO_TENSORFLOW[tensor.shape.length] ?? []).map((axis) => tensor.shape[axis]);
-    // the number of outputs is the file's to say, unless it is a bias, whose weight has said it
+    // the file determines a weight's number of outputs; a bias has to agree with its weight
     const fixed = shape.length === 1 ? shape : shape.slice(0, -1);
     if (found.length !== shape.length || fixed.some((size, axis) => size !== found[axis])) {
       return this.#refuse("misshapen", name, `[${tensor.shape.join(", ")}] for ${describe(shape)}`);
     }
     const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
     if (bad < 0) return tensor;
-    return this.#refuse("unusable", name, `with ${tensor.data[bad]} at place ${bad}`);
+    return this.#refuse("unusable", name, `with ${tensor.data[bad]} at index ${bad}`);
   }
 
   #find(name: string): WeightTensor | undefined {
@@ -276,7 +278,11 @@ class ParameterReader implements ParameterMaker {
   }
 }
 
-/** @throws {DataError} if the device cannot bind a parameter. */
+/**
+ * Refuses a parameter that the device cannot bind.
+ *
+ * @throws {DataError} if the parameter is refused.
+ */
 function checkSize(name: string, shape: readonly number[], bindingBytes: number): void {
   const count = countElements(shape);
   if (4 * count <= bindingBytes) return;
@@ -287,15 +293,16 @@ function checkSize(name: string, shape: readonly number[], bindingBytes: number)
   );
 }
 
-/** A parameter in PyTorch's layout. */
+/** Transposes a parameter from TensorFlow.js's layout to PyTorch's. */
 export function toPytorch(parameter: tf.Tensor): tf.Tensor {
   return tf.transpose(parameter, TO_PYTORCH[parameter.rank]);
 }
 
+/** Permutations of axes between the two layouts, by a tensor's rank. */
 const TO_TENSORFLOW: Record<number, number[]> = { 1: [0], 2: [1, 0], 4: [2, 3, 1, 0] };
 const TO_PYTORCH: Record<number, number[]> = { 1: [0], 2: [1, 0], 4: [3, 2, 0, 1] };
 
-/** A shape as PyTorch would print it, the free number of outputs by name. */
+/** Formats a shape in PyTorch's layout, with `outputs` for the number of outputs, which may be any. */
 function describe(shape: readonly number[]): string {
   const sizes = shape.length === 1
     ? shape

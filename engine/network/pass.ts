@@ -1,5 +1,5 @@
 /**
- * One pass through a definition: the layers that its `forward` is given.
+ * One forward pass through a definition: the layers that its `forward` is given.
  *
  * @module
  */
@@ -27,31 +27,31 @@ import {
 import { type Layer, type LayerShape, makeLayer, makeNorm, type Norm } from "./layer.ts";
 import type { ParameterMaker } from "./parameters.ts";
 
-/** Forward hook of every layer with parameters: sees the layer's input and output, and returns the output to go on with. */
+/** Forward hook of every layer with parameters: it sees the layer's input and output, and returns the output to go on with. */
 export type Hook = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
 
-/** What a definition's passes find by its name and by how it is called, or make. */
+/** Layers and batch norms by name: the first pass makes them, and later ones find them, by the same `call`. */
 export interface Modules {
   layer(name: string, call: string, make: (maker: ParameterMaker) => Layer): Layer;
   norm(name: string, call: string, make: (maker: ParameterMaker) => Norm): Norm;
 }
 
-/** How to pass. */
+/** Options of one pass. */
 export interface PassOptions {
   readonly hook?: Hook;
-  /** Draws what a training step drops; without it nothing is dropped. */
+  /** Random generator of a training step's dropout; without it nothing is dropped. */
   readonly noise?: RandomGenerator;
 }
 
-/** What does not change from pass to pass. */
+/** Settings that all passes of a network share. */
 export interface PassSettings {
   readonly classes: number;
   readonly modules: Modules;
-  /** The largest binding of the device. */
+  /** Size of the device's largest binding. */
   readonly bindingBytes: number;
 }
 
-/** One pass through a definition. */
+/** One forward pass through a definition. */
 export class Pass implements Layers {
   readonly add = operations.add;
   readonly averagePool = operations.averagePool;
@@ -66,7 +66,7 @@ export class Pass implements Layers {
   readonly #noise: RandomGenerator | undefined;
   readonly #used = new Set<string>();
 
-  /** @param samples of the batch */
+  /** @param samples number of samples in the batch */
   constructor(
     private readonly settings: PassSettings,
     private readonly samples: number,
@@ -75,14 +75,14 @@ export class Pass implements Layers {
     this.#hook = hook;
     this.#noise = noise;
     this.classes = settings.classes;
-    // a definition may take them apart, as `forward({ dense, classes }, images)` does
+    // a definition may destructure them, as `forward({ dense, classes }, images)` does
     this.convolution = this.convolution.bind(this);
     this.dense = this.dense.bind(this);
     this.batchNorm = this.batchNorm.bind(this);
     this.dropout = this.dropout.bind(this);
   }
 
-  /** Names of the layers that were asked for so far. */
+  /** Names of the layers that the pass has used so far. */
   get used(): ReadonlySet<string> {
     return this.#used;
   }
@@ -95,7 +95,7 @@ export class Pass implements Layers {
     const { modules, bindingBytes } = this.settings;
     const layer = modules.layer(name, call, (maker) => {
       const wanted = [size, size, x.shape[3], filters];
-      // before the weights are drawn; of them the file may say another number of filters
+      // checked before the weights are made, for one filter: loaded weights determine the number of filters
       inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
       return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {
         const geometry = inferConvolutionGeometry(x.shape, weight, { stride, pad }, name);
@@ -162,7 +162,11 @@ export class Pass implements Layers {
     return toActivations(tf.mul(input, tf.tensor(factors, input.shape)));
   }
 
-  /** @throws {LayerError} if the name was used before, or the tensor is of other samples than the pass. */
+  /**
+   * Records that the pass uses a layer.
+   *
+   * @throws {LayerError} if the pass has used the name before, or the tensor has another number of samples than the pass.
+   */
   #enter(name: string, { shape: [samples] }: Activations): void {
     if (this.#used.has(name)) {
       throw new LayerError(
@@ -182,7 +186,7 @@ export class Pass implements Layers {
   }
 }
 
-/** How a layer was asked for; the same in every pass. Outputs are left out, since loaded weights say them. */
+/** Describes a layer's call, which has to be the same in every pass; the number of outputs is left out, since loaded weights determine it. */
 function describeCall(
   kind: keyof Layers,
   { shape: [, ...sizes] }: Activations,

@@ -9,8 +9,8 @@ import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { planFilterGradientLaunch } from "../operations/convolution_launch.ts";
-import type { DeviceNetwork, LayerShape, LayerSignals } from "../network/network.ts";
-import type { SignalSketch } from "../network/signal_sketch.ts";
+import type { DeviceNetwork, LayerFactors, LayerShape } from "../network/network.ts";
+import type { FactorSketch } from "../network/factor_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { toImages } from "../network/inference.ts";
 import {
@@ -37,8 +37,8 @@ export interface ProjectorOptions {
   readonly batch: number;
   /** Numbers of the longest slice. */
   readonly longest: number;
-  /** What the signals of the layers are seen through; disposed with the projector. Default: nothing. */
-  readonly sketch?: SignalSketch;
+  /** Random filters of the layers' factors, disposed with the projector. Default: none. */
+  readonly sketch?: FactorSketch;
 }
 
 /**
@@ -135,13 +135,13 @@ export class Projector implements RowSource {
   }
 
   /** What the layers saw of some rows' images; the caller disposes it. */
-  #pass(rows: Int32Array): LayerSignals[] {
+  #pass(rows: Int32Array): LayerFactors[] {
     const { network, data, options: { sketch } } = this;
     const values = fillCotangents(data, this.options.cotangents, network.classes, rows);
     const cotangents = tf.tensor2d(values, [rows.length, network.classes]);
     const images = toImages(data, rows.map((row) => Math.floor(row / this.#rowsPerSample)));
     try {
-      const signals = network.signals(images, cotangents);
+      const signals = network.computeFactors(images, cotangents);
       return sketch ? sketch.apply(signals) : signals;
     } finally {
       tf.dispose([cotangents, images]);
@@ -154,7 +154,7 @@ export class Projector implements RowSource {
    */
   #stage(
     commands: Commands,
-    signals: readonly LayerSignals[],
+    signals: readonly LayerFactors[],
     slice: BoundSlice,
     first: number,
   ): void {
@@ -167,7 +167,7 @@ export class Projector implements RowSource {
   }
 }
 
-function disposeSignals(signals: readonly LayerSignals[]): void {
+function disposeSignals(signals: readonly LayerFactors[]): void {
   for (const { input, delta } of signals) tf.dispose([input, delta]);
 }
 
@@ -201,7 +201,7 @@ function explainNonFinite(
 function packLayer(
   tensorflow: Tensorflow,
   commands: Commands,
-  { layer, input, delta }: LayerSignals,
+  { layer, input, delta }: LayerFactors,
   segment: Segment,
   slice: RowSlice,
   rows: GPUBuffer,

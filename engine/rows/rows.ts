@@ -125,6 +125,9 @@ interface Slot {
  * of one in the host's memory; recomputed, some slices of two blocks are on the device.
  */
 export class PackedRows implements Rows {
+  /** Name of the public type, which errors and the console print. */
+  static readonly name = "Rows";
+
   readonly blocks: readonly RowBlock[];
   readonly slices: readonly BoundSlice[];
   readonly variant: GramVariant;

@@ -21,7 +21,7 @@
 import { createGenerator, drawPermutation, drawUniform, STREAMS } from "../data/random.ts";
 import type { LayerShape } from "../network/network.ts";
 import { checkKeys } from "../options.ts";
-import type { LayerFilters } from "../network/signal_sketch.ts";
+import type { LayerFilters } from "../network/factor_sketch.ts";
 import {
   type ConvolutionForm,
   countProducts,

@@ -427,7 +427,7 @@ const CONTENTS: readonly Mistake[] = [
     name: `a ${value} among the weights`,
     call: REDUNDANT,
     code: FAILURE,
-    says: [`unusable 'fc2.weight' with ${value} at place 3`],
+    says: [`unusable 'fc2.weight' with ${value} at index 3`],
     spoil: (folder: string) =>
       writeWeights(folder, "mlp", MLP, (name, i) => name === "fc2.weight" && i === 3 ? value : 0.1),
   })),

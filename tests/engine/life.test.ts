@@ -124,7 +124,7 @@ testEngine("a network that is disposed is refused by all that takes one", async 
     batchLimit: () => network.batchLimit,
     "its logits": () => network.logits(images),
     "its features": () => network.features(images),
-    signals: () => network.signals(images, cotangents),
+    factors: () => network.computeFactors(images, cotangents),
     weights: () => network.weights(),
     "rows that it recomputes": () => computeGram(recomputed),
   });
@@ -169,13 +169,13 @@ testEngine("a writer that is disposed writes no more", async (engine) => {
   assert.equal(second.missingCount, 0);
 });
 
-testEngine("what is no network is refused by name", async (engine) => {
+testEngine("what is no network is refused by the name of its public type", async (engine) => {
   using network = build(engine);
   using rows = await project(engine, network, "device");
-  for (const wrong of [undefined, rows, tiny.definition] as unknown as Network[]) {
-    await assert.rejects(engine.logits(wrong, data), {
+  for (const [wrong, got] of [[undefined, "nothing"], [rows, "a Rows"], [data, "{.+"]] as const) {
+    await assert.rejects(engine.logits(wrong as unknown as Network, data), {
       name: "TypeError",
-      message: /^Cannot compute: got .+ for a network, need one of engine\.network$/,
+      message: new RegExp(`^Cannot compute: got ${got} for a network, need one of engine.network$`),
     });
   }
 });
@@ -185,7 +185,7 @@ testEngine("what is no rows is refused on either side", async (engine) => {
   using rows = await project(engine, network, "device");
   using ofLogits = await engine.project(network, drawImages(tiny, 3, 7), { kind: "entk" });
   const wrong = network as unknown as Rows;
-  const need = "got a DeviceNetwork, need rows as Engine.project gives them";
+  const need = "got a Network, need rows as Engine.project gives them";
   const refuse = (call: Promise<unknown>, message: string) =>
     assert.rejects(call, { name: "TypeError", message });
   for (const sides of [[rows, wrong], [wrong, rows]] as const) {

@@ -529,9 +529,9 @@ testEngine(
     };
     for (const name of Object.keys(network.shapes)) {
       refuse((weights) => weights.delete(name), [name], `missing '${name}' [`);
-      for (const [place, value] of [[0, NaN], [1, Infinity], [2, -Infinity]]) {
-        const spoil = (weights: Weights) => weights.get(name)!.data[place] = value;
-        refuse(spoil, [name], `unusable '${name}' with ${value} at place ${place}`);
+      for (const [index, value] of [[0, NaN], [1, Infinity], [2, -Infinity]]) {
+        const spoil = (weights: Weights) => weights.get(name)!.data[index] = value;
+        refuse(spoil, [name], `unusable '${name}' with ${value} at index ${index}`);
       }
     }
     for (
@@ -561,7 +561,7 @@ testEngine(
         reshape("fc9.bias", 2)(weights);
       },
       ["stem.weight", "norm.running_mean", "head1.bias", "head2.weight", "fc9.weight", "fc9.bias"],
-      "branched: got missing 'stem.weight' [outputs, 2, 3, 3], 'norm.running_mean' [3]; unusable 'head1.bias' with NaN at place 1; ",
+      "branched: got missing 'stem.weight' [outputs, 2, 3, 3], 'norm.running_mean' [3]; unusable 'head1.bias' with NaN at index 1; ",
       "misshapen 'head2.weight' [3, 5] for [outputs, 4]; extra 'fc9.weight', 'fc9.bias'; need ",
     );
     // a width of its own makes the branches different, which is the weights' fault, not the definition's
@@ -576,7 +576,7 @@ testEngine(
     negative.get("norm.running_var")!.data[1] = -0.8;
     assert.throws(() => build(engine, network, negative), {
       name: "WeightsError",
-      message: /'norm': got running_var -0.8\d* at place 1/,
+      message: /'norm': got running_var -0.8\d* at index 1/,
     });
     await Promise.resolve();
   },

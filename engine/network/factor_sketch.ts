@@ -1,5 +1,5 @@
 /**
- * Layers' signals seen through random filters, so that a row holds a few numbers in place of a gradient.
+ * Random filters of the two factors of layers' gradients, so that a row holds a few numbers in place of a gradient (`engine/rows/sketch.ts`).
  *
  * @module
  */
@@ -7,20 +7,21 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
 import { type ConvolutionGeometry, LOOP_STEPS } from "../operations/convolution_geometry.ts";
-import type { LayerShape, LayerSignals } from "./network.ts";
+import type { LayerFactors, LayerShape } from "./network.ts";
 import { Tensorflow } from "../operations/tensorflow.ts";
 
 /** Random filters of one layer. */
 export interface LayerFilters {
   readonly layer: LayerShape;
   /**
-   * What stands for the layer: for a dense one a dense one between the filtered sides, for a convolution with `count` filters one of
-   * `[1, 1, count, 1]` over a single pixel, whose gradient is the sum over places of what both sides' filters see.
+   * Layer whose factors the filtered ones are. For a dense layer it is a dense layer; for a convolution with `count` filters it is a
+   * convolution `[1, 1, count, 1]` over a single pixel, whose gradient is the sum over output positions of the products of what both factors'
+   * filters give there.
    */
   readonly shape: LayerShape;
-  /** Filters of its input, `[k * k * in, count]` or `[in, count]` f32, the bias's line last; without them the input stays. */
+  /** Filters of the input, `[k * k * in, count]` or `[in, count]` f32, and one more row at the end for a bias; none: it stays unfiltered. */
   readonly inputs?: Float32Array;
-  /** Filters of its delta, `[out, count]` f32; without them the delta stays. */
+  /** Filters of the delta, `[out, count]` f32; none: it stays unfiltered. */
   readonly deltas?: Float32Array;
 }
 
@@ -30,23 +31,23 @@ interface FilterPart {
   readonly bias: tf.Tensor1D | undefined;
 }
 
-/** Filters of both sides, part by part; of a convolution either side has as many, of as many filters. */
+/** Filters of both factors, part by part; those of a convolution's factors are divided alike. */
 interface FilterParts {
   readonly inputs: readonly FilterPart[];
   readonly deltas: readonly FilterPart[];
 }
 
 /** Input and delta of a layer. */
-type Sides = Pick<LayerSignals, "input" | "delta">;
+type Factors = Pick<LayerFactors, "input" | "delta">;
 
-/** Numbers of a part of a layer's filters at most, 64 MiB: every device binds twice that. */
-const PART_NUMBERS = 2 ** 24;
+/** Largest number of elements in a part of a layer's filters, 64 MiB: every device binds twice that. */
+const PART_ELEMENTS = 2 ** 24;
 
 /** Random filters of some layers on the device. Dispose it to free them, `4 (k * k * in + bias + out) count` bytes a layer. */
-export class SignalSketch implements Disposable {
+export class FactorSketch implements Disposable {
   readonly #layers = new Map<string, { shape: LayerShape; parts: FilterParts }>();
 
-  /** @param width numbers of an image that one launch of a convolution's filters may compute, or those of one filter */
+  /** @param width most elements per image that one launch of a convolution's filters computes, unless a single filter has more */
   constructor(layers: readonly LayerFilters[], width: number) {
     for (const filters of layers) {
       const { layer, shape } = filters;
@@ -57,20 +58,21 @@ export class SignalSketch implements Disposable {
     }
   }
 
-  /** Signals of what stands for the layers, which the caller disposes; the given ones pass over to it. Other layers' stay as they are. */
-  apply(signals: readonly LayerSignals[]): LayerSignals[] {
-    return signals.map((signal) => {
-      const { layer, input, delta } = signal;
+  /** Filters layers' factors; those of layers without filters stay as they are. Takes the given tensors over; the caller disposes the results. */
+  apply(factors: readonly LayerFactors[]): LayerFactors[] {
+    return factors.map((own) => {
+      const { layer, input, delta } = own;
       const found = this.#layers.get(layer.name);
-      if (!found) return signal;
+      if (!found) return own;
       const { shape, parts } = found;
-      const sides = tf.tidy((): Sides =>
+      const filtered = tf.tidy((): Factors =>
         layer.kind === "dense"
-          ? { input: filterSide(input, parts.inputs), delta: filterSide(delta, parts.deltas) }
-          : filterConvolution(signal, layer.geometry, parts)
+          ? { input: filterFactor(input, parts.inputs), delta: filterFactor(delta, parts.deltas) }
+          : filterConvolution(own, layer.geometry, parts)
       );
-      tf.dispose([input, delta].filter((side) => side !== sides.input && side !== sides.delta));
-      return { layer: shape, ...sides };
+      const kept = [filtered.input, filtered.delta];
+      tf.dispose([input, delta].filter((factor) => !kept.includes(factor)));
+      return { layer: shape, ...filtered };
     });
   }
 
@@ -115,12 +117,16 @@ function uploadConvolution(
   };
 }
 
-/** Filters of so many lines that one part holds. */
-function countFitting(lines: number): number {
-  return Math.max(1, Math.floor(PART_NUMBERS / lines));
+/** Computes how many filters of `length` elements one part holds. */
+function countFitting(length: number): number {
+  return Math.max(1, Math.floor(PART_ELEMENTS / length));
 }
 
-/** Columns of `[lines, count]` in parts, without filters none. */
+/**
+ * Uploads filters, the columns of a matrix, in parts of at most `together` filters; without a matrix there are no parts.
+ *
+ * @param shape sizes of one filter without the bias
+ */
 function uploadParts(
   matrix: Float32Array | undefined,
   shape: readonly number[],
@@ -128,38 +134,38 @@ function uploadParts(
   together: number,
 ): FilterPart[] {
   if (!matrix) return [];
-  const lines = shape.reduce((a, b) => a * b, 1);
-  const count = matrix.length / (lines + (hasBias ? 1 : 0));
+  const length = shape.reduce((a, b) => a * b, 1);
+  const count = matrix.length / (length + (hasBias ? 1 : 0));
   return Array.from({ length: Math.ceil(count / together) }, (_, part) => {
     const first = part * together;
     const width = Math.min(together, count - first);
     const own = new Float32Array(matrix.length / count * width);
-    for (let line = 0; line < own.length / width; line++) {
-      const from = line * count + first;
-      own.set(matrix.subarray(from, from + width), line * width);
+    for (let k = 0; k < own.length / width; k++) {
+      const from = k * count + first;
+      own.set(matrix.subarray(from, from + width), k * width);
     }
     return {
-      weight: tf.tensor(own.subarray(0, lines * width), [...shape, width]),
-      bias: hasBias ? tf.tensor1d(own.subarray(lines * width)) : undefined,
+      weight: tf.tensor(own.subarray(0, length * width), [...shape, width]),
+      bias: hasBias ? tf.tensor1d(own.subarray(length * width)) : undefined,
     };
   });
 }
 
-/** What the filters see of a dense layer's side; the side itself without any. */
-function filterSide(side: tf.Tensor, parts: readonly FilterPart[]): tf.Tensor {
-  if (parts.length === 0) return side;
+/** Filters a factor of a dense layer, `[N, length]` to `[N, count]`; without filters it stays as it is. */
+function filterFactor(factor: tf.Tensor, parts: readonly FilterPart[]): tf.Tensor {
+  if (parts.length === 0) return factor;
   return join(
-    parts.map(({ weight, bias }) => applyDense(side as tf.Tensor2D, weight as tf.Tensor2D, bias)),
+    parts.map(({ weight, bias }) => applyDense(factor as tf.Tensor2D, weight as tf.Tensor2D, bias)),
   );
 }
 
 function filterConvolution(
-  { input, delta }: Sides,
+  { input, delta }: Factors,
   { stride, pad }: ConvolutionGeometry,
   { inputs, deltas }: FilterParts,
-): Sides {
-  const filter = (side: tf.Tensor, { weight, bias }: FilterPart, stride: number, pad: number) =>
-    convolve(side as tf.Tensor4D, weight as tf.Tensor4D, bias, { stride, pad });
+): Factors {
+  const filter = (factor: tf.Tensor, { weight, bias }: FilterPart, stride: number, pad: number) =>
+    convolve(factor as tf.Tensor4D, weight as tf.Tensor4D, bias, { stride, pad });
   const sums = join(
     inputs.map((part, i) =>
       tf.tidy(() => sumProducts(filter(input, part, stride, pad), filter(delta, deltas[i], 1, 0)))
@@ -172,14 +178,14 @@ function filterConvolution(
   };
 }
 
-/** `[N, count]` of all parts side by side. */
+/** Joins the parts' results side by side, `[N, count]`. */
 function join(parts: tf.Tensor2D[]): tf.Tensor2D {
   return parts.length > 1 ? tf.concat(parts, 1) : parts[0];
 }
 
 const SUM_PRODUCTS = "LpntkSumProducts";
 
-/** `[N, H, W, C]` twice to the sums over the places of an image of their products, `[N, C]`. */
+/** Multiplies two tensors `[N, H, W, C]` element by element, and sums the products over the positions of an image, `[N, C]`. */
 function sumProducts(left: tf.Tensor4D, right: tf.Tensor4D): tf.Tensor2D {
   return tf.engine().runKernel(SUM_PRODUCTS, { left, right });
 }
