@@ -1,5 +1,5 @@
 /**
- * Many models of one network trained together, each on samples of its own, by full-batch gradient descent.
+ * Training of many models of one network together, each on samples of its own, by full-batch gradient descent.
  *
  * @module
  */
@@ -18,15 +18,15 @@ import { checkFit } from "../network/fit.ts";
 import { toImages } from "../network/inference.ts";
 import { TRAINING_SPELLINGS } from "./options.ts";
 
-/** How to train. */
+/** Options of training an ensemble. */
 export interface EnsembleOptions extends CallOptions {
-  /** Default 100. */
+  /** Number of epochs, each one step. Default 100. */
   readonly epochs?: number;
-  /** Default 0.1. */
+  /** Learning rate of every step. Default 0.1. */
   readonly learningRate?: number;
-  /** Default 0. */
+  /** Momentum, from 0 to below 1. Default 0. */
   readonly momentum?: number;
-  /** Called after some epochs with the epochs done, of all models together. */
+  /** Called after some epochs with the number of epochs done and of all epochs, summed over the models. */
   readonly onProgress?: OnProgress;
 }
 
@@ -37,7 +37,7 @@ const ENSEMBLE_OPTIONS: OptionNames<EnsembleOptions> = {
   ...CALL_OPTIONS,
 };
 
-/** What every model did on its own samples. */
+/** Losses of M models, each on its own X samples. */
 export interface EnsembleResult {
   /**
    * Learning difficulty in the sample's own model: its cross-entropy before each step, summed over the epochs (section 3.2), `[M, X]` f32,
@@ -48,20 +48,21 @@ export interface EnsembleResult {
   readonly lastLosses: Float32Array;
 }
 
-/** Bytes of the largest tensor of models that are trained at the same time; some ten of such are alive then. */
+/** Largest size in bytes of a tensor of the models that are trained at the same time; some ten such tensors are alive then. */
 const TENSOR_BYTES = 64 * 2 ** 20;
 
 /**
- * Trains a model on each subset, all from the network's parameters, which stay as they are: `epochs` steps of gradient descent on the mean
- * loss of the subset.
+ * Trains a model on each subset, all from the network's parameters, which do not change: `epochs` steps of gradient descent on the mean
+ * cross-entropy of the subset.
  *
  * Layers are batched matrix products over the models. The first layer's weights are never formed: its inputs X stay the same, so a step
  * changes its outputs Z = X W + 1 b by `-learningRate (X Xᵀ + 1 1ᵀ) dL/dZ`, the same in exact arithmetic (momentum is linear too), which takes
- * `[X, X]` numbers a model in place of `[inputs, outputs]`.
+ * `[X, X]` elements a model in place of `[inputs, outputs]`.
  *
- * @param subsets M lists of X samples each
- * @throws {RangeError} if the subsets differ in size, or an option is out of range; `DataError` if images or labels do not fit the network;
- * `TypeError` if it has a layer with parameters that is not dense.
+ * @param subsets M lists of the indices of X samples each
+ * @throws {RangeError} if the subsets differ in size, or an option is out of range.
+ * @throws {DataError} if images or labels do not fit the network.
+ * @throws {TypeError} if the network has layers that are not dense, a batch norm or dropout.
  */
 export async function trainEnsemble(
   tensorflow: Tensorflow,
@@ -107,14 +108,14 @@ type DenseShape = Extract<LayerShape, { kind: "dense" }>;
 class Models {
   readonly #labels: tf.Tensor1D;
   readonly #images: tf.Tensor4D;
-  /** `X Xᵀ`, and 1 more where the first layer has a bias, `[M, X, X]`. */
+  /** Products `X Xᵀ` of the first layer's inputs, plus 1 where it has a bias, `[M, X, X]`. */
   readonly #products: tf.Tensor;
-  /** What a step changes: the first layer's outputs `[M, X, O]`, then each other layer's weight `[M, I, O]` and bias `[M, 1, O]`. */
+  /** Tensors that a step changes: the first layer's outputs `[M, X, O]`, then each other layer's weight `[M, I, O]` and bias `[M, 1, O]`. */
   readonly #state: readonly tf.Tensor[];
   readonly #velocities: readonly GPUBuffer[];
-  /** Each sample's loss summed over the steps, `[M X]`. */
+  /** Each sample's loss summed over the steps, `[M * X]`. */
   difficulty: tf.Tensor1D;
-  /** Each sample's loss before the last step, `[M X]`. */
+  /** Each sample's loss before the last step, `[M * X]`. */
   losses: tf.Tensor1D;
 
   constructor(
@@ -154,14 +155,14 @@ class Models {
     this.losses = tf.zeros([samples.length]);
   }
 
-  /** One step of gradient descent in each model, in place. */
+  /** Takes one step of gradient descent in each model, in place. */
   step(rates: Readonly<Record<"learning_rate" | "momentum", number>>): void {
     const [, size] = this.#products.shape;
     const [losses, difficulty, ...gradients] = tf.tidy(() => {
       const { value, grads } = tf.engine().gradients(
         () => computeCrossEntropy(this.#forward(), this.#labels),
         [...this.#state],
-        // of each model's mean
+        // the cotangent of each model's mean
         tf.fill(this.#labels.shape, 1 / size),
         true,
       );
@@ -202,7 +203,7 @@ class Models {
     for (const buffer of this.#velocities) this.tensorflow.gpu.destroyBuffer(buffer);
   }
 
-  /** What the first layer is given, `[M X, I]`. */
+  /** Finds the first layer's inputs, `[M * X, I]`. */
   #findFirstInputs(): tf.Tensor2D {
     let inputs: tf.Tensor2D | undefined;
     this.#pass((_, x, outputs) => {
@@ -212,21 +213,21 @@ class Models {
     return inputs!;
   }
 
-  /** Logits `[M X, classes]`. */
+  /** Computes logits `[M * X, classes]`. */
   #forward(): tf.Tensor2D {
     const [outputs, ...parameters] = this.#state;
     const models = outputs.shape[0];
-    const places = placeParameters(this.network.layers);
+    const indices = indexParameters(this.network.layers);
     return this.#pass((name, x, units) => {
-      const place = places.get(name);
-      if (place === undefined) return tf.reshape(outputs, [-1, units]);
-      const { weight, bias } = place;
+      const found = indices.get(name);
+      if (found === undefined) return tf.reshape(outputs, [-1, units]);
+      const { weight, bias } = found;
       const y = tf.matMul(tf.reshape(x, [models, -1, x.shape[1]]), parameters[weight]);
       return tf.reshape(bias === undefined ? y : tf.add(y, parameters[bias]), [-1, units]);
     });
   }
 
-  /** One pass through the definition, its dense layers computed by `dense`. */
+  /** Runs one pass through the definition, with its dense layers computed by `dense`. */
   #pass(dense: (name: string, x: tf.Tensor2D, outputs: number) => tf.Tensor2D): tf.Tensor2D {
     const outputs = new Map(
       this.network.layers.map((layer) => [layer.name, layer.outputShape[0]]),
@@ -248,8 +249,8 @@ class Models {
   }
 }
 
-/** Places of each layer's weight and bias among the network's variables without the first layer's. */
-function placeParameters(
+/** Finds the indices of each layer's weight and bias among the network's variables, without the first layer's. */
+function indexParameters(
   [, ...layers]: readonly LayerShape[],
 ): Map<string, { weight: number; bias: number | undefined }> {
   let next = 0;
@@ -259,7 +260,7 @@ function placeParameters(
   ]));
 }
 
-/** Bytes of one model's largest tensor. */
+/** Computes the size of one model's largest tensor, in bytes. */
 function measureModel(layers: readonly DenseShape[], size: number): number {
   const widest = Math.max(...layers.flatMap(({ inputs, outputs }) => [inputs, outputs]));
   const weights = layers.slice(1).map(({ inputs, outputs }) => inputs * outputs);

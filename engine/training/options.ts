@@ -1,5 +1,5 @@
 /**
- * How to train: options, their defaults, and what is refused.
+ * Options of training, their defaults and their checks.
  *
  * @module
  */
@@ -17,41 +17,44 @@ import {
 import type { DeviceNetwork } from "../network/network.ts";
 import type { StateSettings, TrainingState } from "./state.ts";
 
-/** How the learning rate changes: not at all, by a tenth at one half and at three quarters of the epochs, or along half a cosine to 0. */
+/**
+ * Schedule of the learning rate: `constant`, `step`, which divides it by ten at one half and again at three quarters of the epochs, or
+ * `cosine`, which lowers it along half a cosine to 0.
+ */
 export type Schedule = "constant" | "step" | "cosine";
 
-/** How to train. */
+/** Options of training. */
 export interface TrainingOptions extends CallOptions {
-  /** Default 3. */
+  /** Number of epochs. Default 3. */
   readonly epochs?: number;
-  /** Samples of one step, or all of them. Default 128. */
+  /** Number of samples in one step, or `full` for all of them. Default 128. */
   readonly batch?: number | "full";
-  /** Default 0.05. */
+  /** Learning rate that the schedule begins with. Default 0.05. */
   readonly learningRate?: number;
-  /** Default 0.9. */
+  /** Momentum, from 0 to below 1. Default 0.9. */
   readonly momentum?: number;
-  /** Added to the gradient as `weightDecay * w`, as PyTorch's SGD does. Default 0. */
+  /** Factor of the weights that is added to their gradient, `weightDecay * w`, as PyTorch's SGD does. Default 0. */
   readonly weightDecay?: number;
-  /** Default `constant`. */
+  /** Schedule of the learning rate. Default `constant`. */
   readonly schedule?: Schedule;
-  /** Order of the samples, how they are augmented, and what is dropped. Default 0. */
+  /** Seed of the samples' order, their augmentation and dropout, an integer from 0 to 2^32 - 1. Default 0. */
   readonly seed?: number;
-  /** Move and mirror the samples of each step at random, `cropAndFlip`. Default false. */
+  /** Whether each sample of a step is shifted by up to 4 pixels and mirrored at random. Default false. */
   readonly augment?: boolean;
-  /** Judged after every epoch; the weights that do best on it are kept. Without it the last ones are. */
+  /** Samples that accuracy is measured on after every epoch; the weights of the best epoch are kept, and without it those of the last. */
   readonly validation?: Dataset;
-  /** Judged after every epoch, and never chosen by. */
+  /** Samples that accuracy is measured on after every epoch, without any influence on which weights are kept. */
   readonly test?: Dataset;
-  /** Called after some steps with the samples seen so far and the samples of all epochs. */
+  /** Called after some steps with the number of samples seen so far and the number in all epochs. */
   readonly onProgress?: OnProgress;
   /**
-   * Called after every epoch with all that is needed to go on from there, and waited for; `encodeTrainingState` makes a file of it. A state
+   * Called after every epoch with the state that training can be resumed from, and awaited; `encodeTrainingState` makes a file of it. A state
    * holds the parameters up to three times, which are read from the device in every epoch.
    */
   readonly onEpoch?: (state: TrainingState) => void | Promise<void>;
   /**
-   * Where to go on, in place of the beginning: the result has the same bits as though training had never stopped, on the same adapter. The
-   * network is one of the same definition and frozen tensors, whose parameters are put where they were; all options are as they were.
+   * State that training resumes from: the result has the same bits as if training had never stopped, on the same adapter. The network needs
+   * the same definition and frozen tensors, and its parameters are overwritten; all options need to be the same.
    */
   readonly resume?: TrainingState;
 }
@@ -72,7 +75,7 @@ const TRAINING_OPTIONS: OptionNames<TrainingOptions> = {
   ...CALL_OPTIONS,
 };
 
-/** How PyTorch's users write them. */
+/** Names in PyTorch of options that are called otherwise here, and of options that are not supported. */
 export const TRAINING_SPELLINGS: OtherNames = {
   renamed: {
     lr: "learningRate",
@@ -101,9 +104,10 @@ const DEFAULTS = {
 };
 
 /**
- * The options with their defaults.
+ * Checks the options and fills in their defaults.
  *
- * @throws {TypeError} if one is unknown, `RangeError` if one is out of range.
+ * @throws {TypeError} if an option is unknown.
+ * @throws {RangeError} if an option is out of range.
  */
 export function settle(options: TrainingOptions) {
   checkKeys("train", options, TRAINING_OPTIONS, TRAINING_SPELLINGS);
@@ -112,7 +116,7 @@ export function settle(options: TrainingOptions) {
   return settings;
 }
 
-/** What a state has to agree with to go on: all that the numbers of training depend on. */
+/** Collects everything that the results of training depend on; a state has to agree with it to be resumed. */
 export function identifyTraining(
   network: DeviceNetwork,
   data: Dataset,

@@ -1,5 +1,5 @@
 /**
- * What training carries from one epoch to the next, and how it is kept between processes.
+ * State of training between two epochs, and its file.
  *
  * @module
  */
@@ -19,38 +19,38 @@ import type { DeviceNetwork } from "../network/network.ts";
 import type { Weights } from "../network/parameters.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
-/** One epoch. */
+/** Measurements of one epoch. */
 export interface EpochMetrics {
-  /** From 1. */
+  /** Number of the epoch, from 1. */
   readonly epoch: number;
-  /** Learning rate of its steps. */
+  /** Learning rate of the epoch's steps. */
   readonly learningRate: number;
   /** Mean cross-entropy over the epoch's own forward passes, in nats. */
   readonly trainLoss: number;
-  /** Share of right answers, 0 to 1; null without a validation set. */
+  /** Accuracy on the validation set, 0 to 1; null without one. */
   readonly validationAccuracy: number | null;
-  /** Share of right answers, 0 to 1; null without a test set. */
+  /** Accuracy on the test set, 0 to 1; null without one. */
   readonly testAccuracy: number | null;
-  /** Of the training steps, without the judging. */
+  /** Duration of the epoch's training steps, without measuring accuracy. */
   readonly seconds: number;
 }
 
-/** What was asked for, and of which samples: a state goes on under the same alone. */
+/** Options of a training and hashes of its data sets; a state can be resumed under the same alone. */
 export type StateSettings = Readonly<Record<string, number | string | boolean | null>>;
 
-/** All that training needs to go on after an epoch, to the same bits as though it had never stopped. */
+/** State after an epoch, from which training resumes to the same bits as if it had never stopped. */
 export interface TrainingState {
-  /** What was asked for, and of which samples. */
+  /** Options of the training and hashes of its data sets. */
   readonly settings: StateSettings;
-  /** Epochs that are done. */
+  /** Measurements of the epochs so far. */
   readonly epochs: readonly EpochMetrics[];
-  /** The epoch that did best on the validation set so far; without one the last, once it is done. */
+  /** Epoch of the best accuracy on the validation set so far; without a validation set the last epoch, once it is done. */
   readonly best: { readonly epoch: number; readonly accuracy: number } | null;
-  /** Words of each random generator. */
+  /** Internal state of each random generator, in 32-bit words. */
   readonly generators: Readonly<Record<"order" | "augmentation" | "dropout", readonly number[]>>;
   /**
-   * f32: `parameter.NAME` and `velocity.NAME` in the device's own layout, `best.NAME` of the weights that did best so far, in PyTorch's,
-   * and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
+   * Tensors, f32: `parameter.NAME` and `velocity.NAME` in TensorFlow.js's layout; `best.NAME`, the weights of the best epoch so far, in
+   * PyTorch's; and `difficulty`, `forgetting.events`, `forgetting.right` and `forgetting.ever_right`, `[N]`.
    */
   readonly tensors: ReadonlyMap<string, WeightTensor>;
 }
@@ -61,7 +61,7 @@ type GeneratorName = typeof GENERATOR_NAMES[number];
 
 const WORDS = z.array(z.number());
 
-/** A state without its tensors. */
+/** Schema of a state without its tensors. */
 const RECORD = z.object({
   settings: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])),
   epochs: z.array(z.object({
@@ -76,10 +76,10 @@ const RECORD = z.object({
   generators: z.object({ order: WORDS, augmentation: WORDS, dropout: WORDS }),
 });
 
-/** Name of the text in a file's header that holds all but the tensors. */
+/** Key of the file's metadata that holds everything but the tensors, as JSON. */
 const RECORD_NAME = "training_state";
 
-/** A state as a `.safetensors` file. */
+/** Encodes a state as a `.safetensors` file. */
 export function encodeTrainingState(
   { tensors, ...record }: TrainingState,
 ): Uint8Array<ArrayBuffer> {
@@ -87,10 +87,10 @@ export function encodeTrainingState(
 }
 
 /**
- * The state in the bytes that {@linkcode encodeTrainingState} gave.
+ * Decodes a state from the bytes that {@linkcode encodeTrainingState} returned.
  *
- * @param path names the file in errors
- * @throws {FileError} if they are no `.safetensors` file, or one without a state.
+ * @param path name of the file in errors
+ * @throws {FileError} if the bytes are no `.safetensors` file, or one without a state.
  */
 export function decodeTrainingState(bytes: Uint8Array, path: string): TrainingState {
   const tensors = decodeSafetensors(bytes, path);
@@ -109,7 +109,7 @@ function parseJson(text = "null"): unknown {
   }
 }
 
-/** What changes from one epoch to the next, beside the network's parameters; it begins anew, or where a state ended. Dispose it to free its buffers. */
+/** Everything that changes during training beside the network's parameters, at its beginning or resumed from a state. Dispose it to free its buffers. */
 export class Course implements Disposable {
   readonly #settings: StateSettings | undefined;
   readonly epochs: EpochMetrics[] = [];
@@ -117,15 +117,16 @@ export class Course implements Disposable {
     | { readonly epoch: number; readonly accuracy: number; readonly weights: Weights }
     | undefined;
   readonly generators: Readonly<Record<GeneratorName, RandomGenerator>>;
-  /** `[N]`, in nats. */
+  /** Cross-entropy of each sample, summed over the epochs, `[N]` f32, in nats. */
   readonly difficulty: Float32Array<ArrayBuffer>;
   readonly forgetting: ForgettingCounter;
-  /** One for each of the network's variables. */
+  /** Velocities of the momentum, a buffer for each of the network's variables. */
   readonly velocities: readonly GPUBuffer[];
 
   /**
-   * @param state puts the network's parameters where they were, too
-   * @throws {RangeError} if the state is of a network with other parameters, or of other settings or samples; nothing is changed.
+   * Begins a training, or resumes it from a state, which also overwrites the network's parameters.
+   *
+   * @throws {RangeError} if the state is of other parameters, settings or samples; nothing is changed then.
    */
   constructor(
     private readonly tensorflow: Tensorflow,
@@ -133,7 +134,7 @@ export class Course implements Disposable {
     { count, seed, settings, state }: {
       readonly count: number;
       readonly seed: number;
-      /** Nothing where there is neither a state to go on from nor one to save. */
+      /** Settings to save in states and to compare a resumed one with; undefined where there are no states. */
       readonly settings: StateSettings | undefined;
       readonly state: TrainingState | undefined;
     },
@@ -170,14 +171,14 @@ export class Course implements Disposable {
       ? { ...state.best, weights: takeNamed(state.tensors, "best.") }
       : undefined;
     const buffers = this.#variables.map(({ variable }) => tensorflow.bufferOf(variable));
-    // what TensorFlow.js has recorded would come after what is written now
+    // what TensorFlow.js has recorded has to run before the parameters are overwritten
     tensorflow.flush();
     for (const [i, { name }] of this.#variables.entries()) {
       gpu.device.queue.writeBuffer(buffers[i], 0, find(`parameter.${name}`));
     }
   }
 
-  /** All of it with the network's parameters, copied to the host. */
+  /** Copies all of it and the network's parameters to the host. */
   async save(): Promise<TrainingState> {
     const { gpu } = this.tensorflow;
     const buffers = this.#variables.map(({ variable }) => this.tensorflow.bufferOf(variable));
@@ -186,7 +187,7 @@ export class Course implements Disposable {
       const data = new Float32Array(await gpu.read(buffer, size * 4));
       return [name, { shape: Array.from<number>(shape), data }] as const;
     };
-    // all at once: each waits for the device
+    // read together, since each reading waits for the device
     const parameters = await Promise.all(
       this.#variables.flatMap(({ name, variable }, i) => [
         read(`parameter.${name}`, buffers[i], variable),
@@ -220,7 +221,7 @@ export class Course implements Disposable {
     for (const buffer of this.velocities) this.tensorflow.gpu.destroyBuffer(buffer);
   }
 
-  /** The network's variables by their names in a `state_dict`. */
+  /** The network's variables with their names in a `state_dict`. */
   get #variables(): { name: string; variable: tf.Variable }[] {
     const names = this.network.layers.flatMap(({ name, bias }) =>
       bias ? [`${name}.weight`, `${name}.bias`] : [`${name}.weight`]
@@ -259,7 +260,7 @@ export class Course implements Disposable {
   }
 }
 
-/** Tensors whose names begin with a prefix, without it. */
+/** Selects the tensors whose names begin with a prefix, and removes the prefix. */
 function takeNamed(tensors: ReadonlyMap<string, WeightTensor>, prefix: string): Weights {
   const named = [...tensors].filter(([name]) => name.startsWith(prefix));
   return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));

@@ -21,30 +21,33 @@ import { identifyTraining, type Schedule, settle, type TrainingOptions } from ".
 import { Course, type EpochMetrics } from "./state.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
-/** What training found. */
+/** Results of training. */
 export interface TrainingResult {
-  /** Every epoch, those of the state that was resumed among them. */
+  /** Measurements of every epoch, including those before the state that was resumed. */
   readonly epochs: readonly EpochMetrics[];
-  /** Epoch whose weights were kept. */
+  /** Number of the epoch whose weights were kept, from 1. */
   readonly bestEpoch: number;
   /** Weights of that epoch, in PyTorch's layout. */
   readonly weights: Weights;
   /** Learning difficulty: each sample's cross-entropy summed over the epochs (section 3.2), `[N]` f32, in nats. */
   readonly difficulty: Float32Array<ArrayBuffer>;
   /**
-   * How often each sample went from right to wrong between the forward passes of one epoch and the next (Toneva et al., 2019, "An empirical
-   * study of example forgetting during deep neural network learning"), `[N]` f32; `Infinity` where it was never right.
+   * Forgetting events: how often each sample was predicted right in one epoch's forward pass and wrong in the next's (Toneva et al., 2019, "An
+   * empirical study of example forgetting during deep neural network learning"), `[N]` f32; `Infinity` where it was never right.
    */
   readonly forgettings: Float32Array<ArrayBuffer>;
 }
 
 /**
- * Trains a network in place; afterwards it holds the last epoch's weights, and the result those that were kept.
+ * Trains a network in place by SGD with momentum on the mean cross-entropy of each batch. Afterwards the network holds the last epoch's
+ * weights, and the result holds those that were kept.
  *
  * The same seed gives the same weights on the same adapter.
  *
- * @throws {DataError} if images or labels do not fit the network, `RangeError` if an option is out of range, a batch too large for the
- * device, or `resume` of another training, `NonFiniteError` if it diverges.
+ * @throws {TypeError} if an option is unknown.
+ * @throws {RangeError} if an option is out of range, a batch is too large for the device, or `resume` is the state of another training.
+ * @throws {DataError} if images or labels do not fit the network.
+ * @throws {NonFiniteError} if training diverges.
  */
 export async function trainNetwork(
   tensorflow: Tensorflow,
@@ -151,7 +154,7 @@ export async function trainNetwork(
   };
 }
 
-/** The weights, which the last step may have blown up after its loss was taken. */
+/** Reads the weights and refuses them if they are not finite: the last step may have made them diverge after its loss was computed. */
 async function readFiniteWeights(network: DeviceNetwork, epoch: number): Promise<Weights> {
   const weights = await network.weights();
   for (const [name, { data }] of weights) {
@@ -165,15 +168,15 @@ async function readFiniteWeights(network: DeviceNetwork, epoch: number): Promise
   return weights;
 }
 
-/** What an epoch's own forward passes gave, in the order of its samples. */
+/** Results of an epoch's own forward passes, in the order of its samples. */
 interface Seen {
-  /** `[N]`. */
+  /** Cross-entropy of each sample, `[N]` f32, in nats. */
   readonly losses: GPUBuffer;
-  /** `[N, classes]`. */
+  /** Logits, `[N, classes]` f32. */
   readonly logits: GPUBuffer;
 }
 
-/** One step of SGD on some samples, in place; their losses and logits go to `seen`, from `first` on. */
+/** Takes one step of SGD on some samples, in place; writes their losses and logits to `seen`, from the sample at index `first` on. */
 function takeStep(
   tensorflow: Tensorflow,
   network: DeviceNetwork,
@@ -193,7 +196,7 @@ function takeStep(
     const { value, grads } = tf.engine().gradients(
       () => computeCrossEntropy(logits = tf.keep(network.logits(images, noise)), labels),
       variables,
-      // of the mean
+      // the cotangent of the mean
       tf.fill([count], 1 / count),
       true,
     );
@@ -224,7 +227,7 @@ function takeStep(
   });
 }
 
-/** Factor of the learning rate in an epoch, counted from 0. */
+/** Computes the factor of the learning rate in an epoch, counted from 0. */
 function scaleLearningRate(schedule: Schedule, epoch: number, epochs: number): number {
   if (schedule === "cosine") return (1 + Math.cos(Math.PI * epoch / epochs)) / 2;
   if (schedule === "step") return epoch < epochs / 2 ? 1 : epoch < 3 * epochs / 4 ? 0.1 : 0.01;
