@@ -1,20 +1,20 @@
 /**
- * Where downloads, measurements and compiled shaders are kept between processes.
+ * Folder in which downloads, measurements and compiled shaders are kept between processes.
  *
  * @module
  */
 
 /**
- * The folder for downloads: `$XDG_CACHE_HOME/lpntk` or `~/.cache/lpntk`, on macOS
- * `~/Library/Caches/lpntk`, on Windows `%LOCALAPPDATA%\lpntk`.
+ * Returns the path of the cache folder: `$XDG_CACHE_HOME/lpntk` or `~/.cache/lpntk`, on macOS `~/Library/Caches/lpntk`, on Windows
+ * `%LOCALAPPDATA%\lpntk`.
  *
- * @throws {Error} when the environment variable that it hangs from is not set
+ * @throws {Error} if the environment variable that the path depends on is not set.
  */
 export function cacheFolder(): string {
   return chooseCacheFolder(Deno.build.os, (name) => Deno.env.get(name));
 }
 
-/** {@link cacheFolder} for a given operating system and environment. */
+/** Returns the path of {@linkcode cacheFolder} for a given operating system and environment. */
 export function chooseCacheFolder(
   os: typeof Deno.build.os,
   readVariable: (name: string) => string | undefined,

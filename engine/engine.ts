@@ -33,48 +33,51 @@ import type { TrainingOptions } from "./training/options.ts";
 import { type TrainingResult, trainNetwork } from "./training/training.ts";
 import { computeGradientNorms } from "./samples/gradient_norm.ts";
 
-/** How to project. */
+/** Options of `Engine.project`. */
 export interface ProjectOptions extends CallOptions {
-  /** Which kernel: `lpntk` (default), `pntk`, or `entk` (C rows a sample, for `computeEntk`). */
+  /** Kernel whose rows are computed: `lpntk` (default), `pntk`, or `entk` (C rows a sample, for `computeEntk`). */
   readonly kind?: KernelKind;
   /**
-   * The combination of each sample's logits that is differentiated, `[N, C]` f32, row-major, in place of a kind's: rows are
-   * `cotangent^T dz(x)/dw`, as JAX's `vjp` gives them.
+   * Cotangents, `[N, C]` f32, row-major, in place of those of a kind: rows are the per-sample gradients `cotangent^T dz(x)/dw`, as JAX's `vjp`
+   * computes them.
    */
   readonly cotangents?: Float32Array;
-  /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
+  /** Names of the layers whose parameters are differentiated: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
-  /** Scales every row by `1 / sqrt(kappa(x, x))`: the kernel's entries are cosines, 1 on the diagonal up to rounding. Default: no. */
+  /**
+   * Whether every row is scaled by `1 / sqrt(kappa(x, x))`, so that the kernel's entries are cosines, 1 on the diagonal up to rounding. Default
+   * false.
+   */
   readonly normalise?: boolean;
   /**
-   * Projects each layer's two factors further, at random, onto so many numbers of a row together. Products of sketched rows estimate the
-   * kernel without bias; `measureSketch` says how far off they are. Both sides of a kernel need the same sketch. Default: rows are exact.
+   * Random projections that shorten the rows, by filtering each layer's two factors. Products of sketched rows estimate the kernel without
+   * bias; `measureSketch` measures their error. Both sides of a kernel need the same sketch. Default: none, rows are exact.
    */
   readonly sketch?: Sketch;
-  /** Samples on the other side of the kernel, which are projected next: the memory budget's room for them is left. Default 0. */
+  /** Number of samples on the kernel's other side that are projected next, for whose rows memory is left. Default 0. */
   readonly others?: number;
-  /** Rows and columns of the kernel's tiles, a multiple of 64; as many as the device can bind when left out. */
+  /** Rows and columns of the kernel's tiles, a multiple of 64. Default: as many as the device can bind. */
   readonly tileRows?: number;
   /**
-   * Where the rows stay: on the `device`, in a `file`, or nowhere, `recomputed` for every tile. Default: the first place where they fit
-   * the memory budget.
+   * Place where the rows are kept: on the `device`, in a `file`, or nowhere, `recomputed` for every tile. Default: the first of these that the
+   * memory budget allows.
    */
   readonly residence?: Residence;
   /**
-   * How the rows keep convolutions: `contracted`, the gradient itself, or `factored`, what the filter sees and the delta at each output
-   * position, where there are at most 16. Default: `cheapest`, whichever takes fewer multiplications, layer by layer.
+   * Form in which rows hold convolutions: `contracted`, the gradient itself, or `factored`, its two factors at each output position, where
+   * there are at most 16 positions. Default: `cheapest`, for each layer the form that takes fewer multiplications.
    */
   readonly convolutions?: ConvolutionForm;
 }
 
-/** How to open an engine. */
+/** Options of `openEngine`. */
 export interface EngineOptions {
   /**
-   * What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: four fifths of the free memory
-   * where an adapter computes on the CPU, or else no bound.
+   * Memory budget: what the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: four fifths of the
+   * free memory where the adapter computes on the CPU, or else no bound.
    */
   readonly memoryBytes?: number;
-  /** What the caller holds of it, in bytes, such as a matrix that is read whole. Default 0. */
+  /** Part of the budget that the caller holds itself, in bytes, such as a matrix that is read whole. Default 0. */
   readonly heldBytes?: number;
 }
 
@@ -110,15 +113,15 @@ const ESTIMATE_REQUEST: OptionNames<EstimateRequest> = {
   sketch: true,
 };
 
-/** What `normalise` is called elsewhere, and `kind` before. */
+/** Other names of options: American English, and the name that `kind` had before. */
 const PROJECT_SPELLINGS = { renamed: { normalize: "normalise", seeds: "kind" } };
 
-/** Makes an engine of its parts, which the class alone may do. */
+/** Makes an engine from its parts; set by the class, whose constructor is private. */
 let createEngine: (gpu: Gpu, tensorflow: Tensorflow, options: EngineOptions) => Engine;
 
 /**
- * An open adapter, as `openEngine` gives it. Dispose it to free the device; it, its networks and its rows then throw `DisposedError` whatever
- * computation is asked of them, and only say what they were.
+ * An open adapter, as `openEngine` returns it. Dispose it to free the device; after that every computation with it, its networks or its rows
+ * throws `DisposedError`, and only their descriptions can be read.
  */
 export class Engine {
   readonly #gpu: Gpu;
@@ -137,26 +140,27 @@ export class Engine {
     createEngine = (...parts) => new Engine(...parts);
   }
 
-  /** The adapter as its driver names it. */
+  /** Description of the adapter by its driver. */
   get adapter(): AdapterDescription {
     return this.#gpu.adapter;
   }
 
-  /** Variants of the Gram kernel that this engine's rows were laid out for, by name: for the record of what computed a result. */
+  /** Names of the Gram kernel's variants that this engine's rows were laid out for, to record what computed a result. */
   get gramVariants(): readonly string[] {
     return [...this.#gramVariants];
   }
 
-  /** The device's limits. */
+  /** Limits of the WebGPU device. */
   get limits(): GPUSupportedLimits {
     return this.#gpu.device.limits;
   }
 
   /**
-   * A network for images of `inputShape`, with loaded weights or, given a seed and a number of classes, new ones. The caller disposes it.
+   * Builds a network for images of `inputShape`, with loaded weights or, given a seed and a number of classes, new ones. The caller disposes it.
    *
-   * @throws {WeightsError} if the weights do not fit; the message names the tensor. `LayerError` if the definition asks for a layer wrongly;
-   * the message names the layer and the option. `TypeError` if it gives no logits, or the source is neither weights nor new parameters.
+   * @throws {WeightsError} if the weights do not fit; the message names the tensors.
+   * @throws {LayerError} if the definition calls a layer wrongly; the message names the layer and the option.
+   * @throws {TypeError} if the forward pass returns no logits, or the source is neither weights nor new parameters.
    */
   network(
     definition: NetworkDefinition,
@@ -167,13 +171,13 @@ export class Engine {
     return new DeviceNetwork(this.#tensorflow, definition, inputShape, source);
   }
 
-  /** Trains a network in place. */
+  /** Trains a network in place, by SGD with momentum. */
   async train(network: Network, data: Dataset, options?: TrainingOptions): Promise<TrainingResult> {
     this.#check(network);
     return await trainNetwork(this.#tensorflow, network, data, options);
   }
 
-  /** Trains a model on each of many subsets of one size, all from the network's parameters, which stay as they are. */
+  /** Trains a model on each of many subsets of one size, all from the network's parameters, which do not change. */
   async trainEnsemble(
     network: Network,
     data: Dataset,
@@ -184,7 +188,7 @@ export class Engine {
     return await trainEnsemble(this.#tensorflow, network, data, subsets, options);
   }
 
-  /** Logits before softmax, `[N, classes]` f32, row-major. */
+  /** Computes logits before softmax, `[N, classes]` f32, row-major. */
   async logits(
     network: Network,
     data: Dataset,
@@ -194,7 +198,7 @@ export class Engine {
     return await computeLogits(this.#tensorflow, network, data, options);
   }
 
-  /** The penultimate layer's features, `[N, D]` f32, row-major. */
+  /** Computes the penultimate layer's features, the inputs of the last layer with parameters, `[N, D]` f32, row-major. */
   async features(
     network: Network,
     data: Dataset,
@@ -204,7 +208,7 @@ export class Engine {
     return await computeFeatures(this.#tensorflow, network, data, options);
   }
 
-  /** The norm of each sample's own gradient of the loss (GraNd), `[N]` f32. */
+  /** Computes the norm of each sample's own gradient of the loss (GraNd), `[N]` f32. */
   async gradientNorms(
     network: Network,
     data: Dataset,
@@ -214,19 +218,22 @@ export class Engine {
     return await computeGradientNorms(this.#tensorflow, network, data, options);
   }
 
-  /** Share of samples that the network labels right, 0 to 1. */
+  /** Measures the network's accuracy, the share of samples that it labels right, 0 to 1. */
   async accuracy(network: Network, data: Dataset, options?: CallOptions): Promise<number> {
     this.#check(network);
     return await measureAccuracy(this.#tensorflow, network, data, options);
   }
 
-  /** Rows and columns of a stored tile of this network's kernels: 1,024, or what the device can bind. */
+  /** Plans the rows and columns of a stored chunk of this network's kernels: 1,024, or fewer if the device cannot bind as many. */
   planChunkRows(network: Network): number {
     this.#check(network);
     return planChunkRows(layOutRow(network.layers), measureBinding(this.#gpu, "buffer"));
   }
 
-  /** Signed projections of every sample (equation 3), packed on the device. The caller disposes them. */
+  /**
+   * Computes per-sample gradients: every sample's signed projection `s(y)^T dz(x)/dw / sqrt(C)` (equation 3), packed on the device. The caller
+   * disposes them.
+   */
   async project(
     network: Network,
     data: Dataset,
@@ -260,7 +267,7 @@ export class Engine {
   }
 
   /**
-   * How far the kernel of sketched rows is from the exact one: both are computed for all pairs of 32 samples, or between 32 of either side.
+   * Measures the error of a sketched kernel: it and the exact one are computed for all pairs of 32 samples, or between 32 of either side.
    */
   async measureSketch(
     network: Network,
@@ -274,10 +281,11 @@ export class Engine {
   }
 
   /**
-   * How fast the adapter runs each variant of the Gram kernel, and how fast it reads what passes read, measured once and remembered in the
-   * cache folder; of Mesa's CPU driver on a CPU with vectors of 512 bits also how fast each width is, as far as a process had it.
+   * Measures how fast the adapter runs each variant of the Gram kernel, and a convolution with its operands in buffers and in textures, once, and
+   * keeps the results in the cache folder. For Mesa's CPU driver on a CPU with 512-bit vectors they include the times of each vector width that
+   * a process has used so far.
    *
-   * @param options.fresh measure again
+   * @param options.fresh measures again what has been measured before
    */
   async tune(
     options?: { readonly fresh?: boolean },
@@ -290,9 +298,9 @@ export class Engine {
   }
 
   /**
-   * What a job over the network's kernel takes, before it runs and without touching data.
+   * Estimates the memory and time of a job over the network's kernel, without data.
    *
-   * @throws {RangeError} if the engine's memory budget is too small; the message says what is needed.
+   * @throws {BudgetError} if the engine's memory budget is too small; the message says what is needed.
    */
   async estimate(network: Network, request: EstimateRequest): Promise<Estimate> {
     this.#check(network);
@@ -311,7 +319,7 @@ export class Engine {
     this.dispose();
   }
 
-  /** Refuses what cannot compute here, before anything of a call reaches the device. */
+  /** Refuses a value that is no network or cannot be used, before anything of a call reaches the device. */
   #check(network: Network): asserts network is DeviceNetwork {
     this.#gpu.check();
     checkNetwork(network);
@@ -321,7 +329,9 @@ export class Engine {
 /**
  * Opens the system's GPU and binds TensorFlow.js to it.
  *
- * @throws {NoAdapterError} if there is no adapter; the message names the packages to install. `TypeError` if an option is unknown.
+ * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
+ * @throws {TypeError} if an option is unknown.
+ * @throws {RangeError} if an option is out of range.
  * @throws {Error} if an engine is open already.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -342,7 +352,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
 }
 
 /**
- * Binds TensorFlow.js to a GPU that is open, which the engine then owns.
+ * Binds TensorFlow.js to an open GPU, which the engine then owns.
  *
  * @throws {Error} if an engine is open already.
  */

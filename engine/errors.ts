@@ -1,5 +1,5 @@
 /**
- * Errors that a caller may want to react to. Wrong arguments are `TypeError` or `RangeError`.
+ * Errors that a caller may want to react to. Wrong arguments throw `TypeError` or `RangeError`.
  *
  * Messages are one line: `Cannot <action> <subject>: got <state>, need <state>`, then the mend where there is one.
  *
@@ -20,34 +20,34 @@ export class DeviceError extends Error {
   }
 }
 
-/** An object that is used after its disposal. Found before anything of the call reaches the device, so the engine stays usable. */
+/** An object that is used after its disposal. It is thrown before anything of the call reaches the device, so that the engine stays usable. */
 export class DisposedError extends Error {
   static {
     this.prototype.name = "DisposedError";
   }
 
-  /** Writes the line from what was used, and what the call needs in its place. */
+  /** Writes the message from the name of the disposed object and from what the call needs instead. */
   constructor(
-    /** What has been disposed, as the message names it. */
+    /** Name of the disposed object. */
     readonly subject: string,
-    /** What the call needs in its place. */
+    /** Object that the call needs instead. */
     need: string,
   ) {
     super(`Cannot use ${subject}: got it after its disposal, need ${need}`);
   }
 }
 
-/** A data set's name that is neither known nor a folder. */
+/** A name of a data set that is neither known nor a folder. */
 export class UnknownDatasetError extends RangeError {
   static {
     this.prototype.name = "UnknownDatasetError";
   }
 
-  /** Writes the line from the name that was asked for, and what one needs to be. */
+  /** Writes the message from the unknown name and from the names that are accepted. */
   constructor(
-    /** The name that is none. */
+    /** The unknown name. */
     readonly dataset: string,
-    /** What a name needs to be. */
+    /** List of the names that are accepted, for the message. */
     readonly need: string,
   ) {
     super(`Cannot load data set ${dataset}: got an unknown name, need ${need}`);
@@ -60,9 +60,9 @@ export class FileError extends Error {
     this.prototype.name = "FileError";
   }
 
-  /** Takes the whole line, and as its cause what the system said. */
+  /** Takes the message, and the system's error as its cause. */
   constructor(
-    /** The file or folder. */
+    /** Path of the file or folder. */
     readonly path: string,
     message: string,
     options?: ErrorOptions,
@@ -71,16 +71,16 @@ export class FileError extends Error {
   }
 }
 
-/** A named data set whose files are not there; `fetchDataset` fetches them. */
+/** A named data set whose files are missing; `fetchDataset` downloads them. */
 export class MissingDatasetError extends FileError {
   static {
     this.prototype.name = "MissingDatasetError";
   }
 
-  /** Takes the file or folder, and the whole line. */
+  /** Takes the path of the file or folder, and the message. */
   constructor(
     path: string,
-    /** The name that it is fetched by. */
+    /** Name by which `fetchDataset` downloads it. */
     readonly dataset: string,
     message: string,
   ) {
@@ -88,24 +88,24 @@ export class MissingDatasetError extends FileError {
   }
 }
 
-/** A stored kernel that is unfinished or damaged; storing it again by the same options mends it. */
+/** A stored kernel that is unfinished or damaged; storing it again with the same options mends it. */
 export class StoredKernelError extends FileError {
   static {
     this.prototype.name = "StoredKernelError";
   }
 
-  /** Takes the file or folder, and the whole line. */
+  /** Takes the path of the file or folder, and the message. */
   constructor(
     path: string,
     message: string,
-    /** Whether that takes the option `repair`, which looks for what is damaged. */
+    /** Whether mending it needs the option `repair`, which finds the damaged chunks. */
     readonly needsRepair = false,
   ) {
     super(path, message);
   }
 }
 
-/** Images, labels or a kernel whose contents do not fit: counts that differ, labels out of range. */
+/** Images, labels or a kernel whose contents do not fit: for example counts that differ, or labels out of range. */
 export class DataError extends Error {
   static {
     this.prototype.name = "DataError";
@@ -118,9 +118,9 @@ export class WeightsError extends Error {
     this.prototype.name = "WeightsError";
   }
 
-  /** Takes the whole line, and the names that it may have shortened. */
+  /** Takes the message, and the names of all misfits, of which it may list only the first. */
   constructor(
-    /** Names in PyTorch's `state_dict` of all that do not fit. */
+    /** Names in PyTorch's `state_dict` of all tensors that do not fit. */
     readonly tensors: readonly string[],
     message: string,
   ) {
@@ -129,19 +129,19 @@ export class WeightsError extends Error {
 }
 
 /**
- * A layer of a network that is asked for wrongly: an option or argument that it does not have, a value out of range, or a tensor that it
- * cannot take. Found before anything of the layer reaches the device.
+ * A layer of a network that is called wrongly: an option or argument that it does not have, a value out of range, or a tensor that it
+ * cannot take. It is thrown before anything of the layer reaches the device.
  */
 export class LayerError extends TypeError {
   static {
     this.prototype.name = "LayerError";
   }
 
-  /** Takes the whole line, and what it is about. */
+  /** Takes the message, and the layer and option that it is about. */
   constructor(
-    /** The layer's name, or the operation's where it has none. */
+    /** Name of the layer, or of the operation where the layer has none. */
     readonly layer: string,
-    /** The option or argument. */
+    /** Name of the option or argument. */
     readonly option: string,
     message: string,
   ) {
@@ -149,18 +149,18 @@ export class LayerError extends TypeError {
   }
 }
 
-/** NaN or infinity in a result, with what it came from. */
+/** NaN or infinity in a result, with the sample and layer that it came from, where they are known. */
 export class NonFiniteError extends Error {
   static {
     this.prototype.name = "NonFiniteError";
   }
 
-  /** Takes the whole line, and where the number came up. */
+  /** Takes the message, and where the number was found. */
   constructor(
     message: string,
-    /** The sample's place in the data set that was given, where it is one sample's number; a message tells its index in the whole split. */
+    /** Index of the sample in the data set that was given; the message has its index in the whole split. Undefined: no single sample's. */
     readonly sample?: number,
-    /** The layer, where it is in one layer's part of a signed projection. */
+    /** Name of the layer, where the number is in its part of a signed projection. */
     readonly layer?: string,
   ) {
     super(message);
@@ -173,12 +173,12 @@ export class BudgetError extends RangeError {
     this.prototype.name = "BudgetError";
   }
 
-  /** Takes the whole line, and its two sizes. */
+  /** Takes the message, and its two sizes. */
   constructor(
     message: string,
     /** The budget, in bytes. */
     readonly gotBytes: number,
-    /** One that is enough, in bytes. */
+    /** A budget that is enough, in bytes. */
     readonly needBytes: number,
   ) {
     super(message);

@@ -1,22 +1,23 @@
 /**
- * Objects of options: a key that means nothing is refused, so that a misspelt option is never left out in silence.
+ * Checks of options: an unknown key is refused, so that a misspelt option is never ignored in silence.
  *
  * @module
  */
 import { closest, distance } from "npm:fastest-levenshtein@1.0.16";
 
-/** Every key of an options type, with its values where there are only some. The compiler sees to it that none is forgotten. */
+/** Every key of an options type, with the values that are allowed, or `true` for any. The compiler ensures that no key is missing. */
 export type OptionNames<T> = { readonly [K in keyof T]-?: true | readonly NonNullable<T[K]>[] };
 
-/** Values of a flag. */
+/** Values of a boolean option. */
 export const FLAG = [true, false] as const;
 
 /**
- * Refuses what is no number, such as a text of one, and a number that is out of range.
+ * Refuses a value that is no number, such as a string of digits, and a number that is out of range.
  *
- * @param action what cannot be done then, as in `Cannot train`
- * @param name of the option
- * @throws {RangeError} unless it is a number that fits.
+ * @param action action that fails, for the message: `train` in `Cannot train`
+ * @param name name of the option
+ * @param need description of the values that fit, for the message
+ * @throws {RangeError} unless the value is a number that fits.
  */
 export function checkNumber(
   action: string,
@@ -29,33 +30,34 @@ export function checkNumber(
   throw new RangeError(`Cannot ${action}: got ${name} ${describeValue(value)}, need ${need}`);
 }
 
-/** Whether a number counts something, at least one. */
+/** Returns whether a number is a positive integer. */
 export function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 1;
 }
 
-/** What is wrong with an object of options, as the end of an error line says it. */
+/** Mistake in an object of options. */
 export interface Misfit {
-  /** The key that means nothing; none where these are no options at all. */
+  /** Unknown key; undefined where the value is no object of options. */
   readonly key?: string;
-  /** `got ..., need ...`. */
+  /** End of the error's message: `got ..., need ...`. */
   readonly text: string;
 }
 
-/** Names of other libraries for what is known here by another, and for what is not there at all. */
+/** Names that other libraries give to options. */
 export interface OtherNames {
-  /** Our name by theirs. */
+  /** Names of ours by those of other libraries. */
   readonly renamed?: Readonly<Record<string, string>>;
-  /** Why there is no such option, by its name. */
+  /** Reasons for options that are not supported, by their names in other libraries. */
   readonly refused?: Readonly<Record<string, string>>;
 }
 
 /**
- * Refuses keys that an object of options does not have, and values that are none of the few that there are.
+ * Refuses an object of options with an unknown key or a value that is not allowed.
  *
- * @param action what cannot be done then, as in `Cannot train`
- * @param options an object, or nothing
- * @throws {TypeError} if it is no object, has a key that is none of `names`, for which the message names the nearest, or such a value.
+ * @param action action that fails, for the message: `train` in `Cannot train`
+ * @param options object of options, or undefined
+ * @throws {TypeError} if the value is no object, a key is none of `names`, or a value is not allowed; for a key the message suggests the
+ * nearest name.
  */
 export function checkKeys<T>(
   action: string,
@@ -77,7 +79,7 @@ export function checkKeys<T>(
   }
 }
 
-/** The first key that means nothing, if there is one. */
+/** Finds the first unknown key of an object of options; undefined where all are known. */
 export function findMisfit(
   options: unknown,
   names: readonly string[],
@@ -98,7 +100,7 @@ export function findMisfit(
   return { key, text: nearest ? `${need}; did you mean ${nearest}?` : need };
 }
 
-/** The name that was probably meant. */
+/** Finds the name that was probably meant; undefined where none is near. */
 export function findNearest(name: string, names: readonly string[]): string | undefined {
   const plain = (text: string) => text.replace(/[-_]/g, "").toLowerCase();
   const same = names.find((known) => plain(known) === plain(name));
@@ -107,10 +109,10 @@ export function findNearest(name: string, names: readonly string[]): string | un
   return distance(name, nearest) <= name.length / 2 ? nearest : undefined;
 }
 
-/** Letters of a value that are shown. */
+/** Largest number of characters of a value that an error shows. */
 const SHOWN = 60;
 
-/** Any value in a few letters on one line. */
+/** Describes any value for an error, in a few characters on one line. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value instanceof Promise) return "a promise";
@@ -126,7 +128,7 @@ export function describeValue(value: unknown): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
 }
 
-/** The shape of a batch, its first dimension by name. */
+/** Formats the shape of a batch, with `N` for its first size. */
 export function describeShape(shape: readonly number[]): string {
   return `[${["N", ...shape.slice(1)].slice(0, shape.length).join(", ")}]`;
 }
@@ -140,20 +142,20 @@ function isPlain(value: object): boolean {
   return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }
 
-/** Letters of a name that are shown. */
+/** Largest number of characters of a name that an error shows as it is. */
 const SHOWN_NAME = 200;
 
-/** Whether a text from a file can stand in a line: nothing in it ends the line, moves the cursor or turns the direction, and it is no page. */
+/** Returns whether a name from a file can be printed in a line as it is: it is short, and has no control, format or line-breaking character. */
 export function isPlainName(text: string): boolean {
   return text.length <= SHOWN_NAME && text.search(UNPRINTABLE) < 0;
 }
 
-/** A name that comes from a file, as it stands where it fits a line. */
+/** Describes a name from a file: as it is where it can be printed so, or else as {@linkcode describeValue} does. */
 export function describeName(name: string): string {
   return isPlainName(name) ? name : describeValue(name);
 }
 
-/** Controls, invisible letters, halves of letters, and other ends of lines. */
+/** Characters that are not printed as they are: controls, formats such as a change of direction, unpaired surrogates, and line separators. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 function toJson(value: unknown): string {
@@ -163,7 +165,7 @@ function toJson(value: unknown): string {
       (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
     );
   } catch {
-    // a circle, or numbers that JSON does not know
+    // JSON has no circular references and no bigint
     return Array.isArray(value) ? "an array" : "an object";
   }
 }

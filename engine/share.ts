@@ -5,7 +5,7 @@ import { describeValue } from "./options.ts";
  * Computes a share of a count: the decimal number that the share is written as, times the count, rounded down, or to the nearest integer with
  * a half rounded up. In binary, `0.29 * 100` would fall just short of 29, and `0.57 * 1500` of 855.
  *
- * @param share number that stands for its shortest decimal representation, as JavaScript prints it
+ * @param share number, taken as the shortest decimal that JavaScript prints for it
  * @throws {RangeError} if the share is negative or not finite, or the count is not an integer of at least 0
  * @throws {TypeError} if the rounding is neither of the two
  */
