@@ -1,5 +1,5 @@
 /**
- * How much each sample resembles each class.
+ * Similarity of each sample to each class.
  *
  * @module
  */
@@ -11,20 +11,23 @@ import { checkSampleRows, PackedRows, type Rows } from "../rows/rows.ts";
 import { checkKeys, checkNumber, isCount } from "../options.ts";
 import { checkSource, countSamples, type KernelSource, readTiles } from "./source.ts";
 
-/** What to compare with. */
+/** Options of `computeClassSimilarity`. */
 export interface ClassSimilarityOptions extends CallOptions {
-  /** Samples of another set, whose classes are averaged over instead. Only for rows, which theirs are multiplied with. */
+  /** Rows of another data set, whose classes are averaged over instead. They need a source that is rows too. */
   readonly columns?: Rows;
 }
 
 /**
  * Computes each sample's mean kernel value with the samples of each class, itself left out.
  *
- * The matrix is visited tile by tile and never stored; from rows each tile is read back, which beside its product is nothing.
+ * The matrix is visited tile by tile and never stored; from rows each tile is computed on the device and read back, which takes little beside
+ * computing it.
  *
- * @param labels of the samples that are averaged over
+ * @param labels labels of the samples that are averaged over, one for each
  * @returns `[N, classes]` f64, row-major; NaN where the class has no other sample
- * @throws {DataError} if the labels are not one for each sample, in `0 .. classes - 1`; `RangeError` if `classes` is no positive integer.
+ * @throws {DataError} if the labels are not one for each sample, in `0 .. classes - 1`.
+ * @throws {RangeError} if `classes` is no positive integer.
+ * @throws {TypeError} if the source is neither rows nor a stored kernel, or there are columns and either is no rows.
  */
 export async function computeClassSimilarity(
   source: KernelSource,
@@ -53,9 +56,9 @@ export async function computeClassSimilarity(
     const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
     const add = (sample: number, other: number, similarity: number) => {
       if (sample === other && !columns) return;
-      const place = sample * classes + labels[other];
-      sums[place] += similarity;
-      counts[place]++;
+      const index = sample * classes + labels[other];
+      sums[index] += similarity;
+      counts[index]++;
     };
     for (let i = 0; i < rowCount; i++) {
       for (let j = 0; j < columnCount; j++) {

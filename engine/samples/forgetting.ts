@@ -6,7 +6,7 @@
 import { findNonFinite } from "../data/finite_check.ts";
 import { findBadLabel } from "../data/label_check.ts";
 
-/** A step of SGD on the cross-entropy of a batch, without momentum or weight decay, and what it acts on. */
+/** A step of SGD on the cross-entropy of a batch, without momentum or weight decay, and the samples that are watched. */
 export interface BatchStep {
   /** Logits of the N watched samples before the step, `[N, C]`, row-major. */
   readonly logits: ArrayLike<number>;
@@ -16,7 +16,7 @@ export interface BatchStep {
   readonly batchLabels: ArrayLike<number>;
   /** Number of classes C. */
   readonly classes: number;
-  /** Of the loss summed over the batch; where a step averages it, its learning rate divided by B. */
+  /** Learning rate for the loss summed over the batch; if a step averages the loss, this is its learning rate divided by B. */
   readonly learningRate: number;
 }
 
@@ -28,8 +28,8 @@ export interface BatchStep {
  *
  * @param kernel the eNTK `[N, B, C, C]` between the watched samples and the batch, before the step; or a scalar kernel `[N, B]` such as
  * lpNTK, which stands for `kappa I_C` as theorem 1 has it
- * @returns `[N, C]`, row-major
- * @throws {RangeError} if the numbers do not fit one another.
+ * @returns `[N, C]` f64, row-major
+ * @throws {RangeError} if the sizes do not fit one another, or a label is out of range.
  */
 export function predictLogitsAfterStep(kernel: ArrayLike<number>, step: BatchStep): Float64Array {
   const { logits, batchLogits, batchLabels, classes, learningRate } = step;
@@ -57,12 +57,12 @@ export function predictLogitsAfterStep(kernel: ArrayLike<number>, step: BatchSte
 
 /**
  * Predicts softmax probabilities after a step of SGD by the NTK, with the softmax linearised as in the paper:
- * `q(x) + eta A(x) sum_u K(x, x_u) (p(x_u) - q(x_u))` with `A = diag(q) - q q^T` (equations 1 and 6). A step that is large for the softmax
- * is underestimated by it, where `predictLogitsAfterStep` is not.
+ * `q(x) + eta A(x) sum_u K(x, x_u) (p(x_u) - q(x_u))` with `A = diag(q) - q q^T` (equations 1 and 6). The linearised softmax underestimates a
+ * step that is large for it; the exact softmax of what `predictLogitsAfterStep` returns does not.
  *
- * @param kernel as `predictLogitsAfterStep` takes it, at the same cost
- * @returns `[N, C]`, row-major; a row sums to 1, and a large step may leave [0, 1]
- * @throws {RangeError} if the numbers do not fit one another.
+ * @param kernel kernel as `predictLogitsAfterStep` takes it, at the same cost
+ * @returns `[N, C]` f64, row-major; a row sums to 1, and a large step may leave [0, 1]
+ * @throws {RangeError} if the sizes do not fit one another, or a label is out of range.
  */
 export function predictProbabilitiesAfterStep(
   kernel: ArrayLike<number>,
@@ -80,14 +80,14 @@ export function predictProbabilitiesAfterStep(
 }
 
 /**
- * Flags the samples that were labelled right before and are labelled wrong after: forgotten (Toneva et al., 2018). The first of equal
- * scores counts.
+ * Flags forgotten samples: those that were predicted right before and are predicted wrong after (Toneva et al., 2018). The first of equal
+ * scores is the prediction.
  *
- * @param before logits or probabilities, `[N, C]`, row-major
- * @param after the same, later
- * @param labels `[N]`
+ * @param before logits or probabilities before, `[N, C]`, row-major
+ * @param after the same after
+ * @param labels labels `[N]`, each in `0 .. C - 1`
  * @returns `[N]`, 1 where forgotten
- * @throws {RangeError} if the scores are not as many for each label, or a label is none of theirs, or a score is not finite.
+ * @throws {RangeError} if the numbers of scores and labels do not fit, a label is out of range, or a score is not finite.
  */
 export function findForgotten(
   before: ArrayLike<number>,
@@ -127,7 +127,7 @@ export function findForgotten(
   return Uint8Array.from(labels, (_, n) => Number(isRight(before, n) && !isRight(after, n)));
 }
 
-/** Softmax of every row, `[N, C]`. */
+/** Computes the softmax of every row, `[N, C]` f64. */
 function computeSoftmax(logits: ArrayLike<number>, classes: number): Float64Array {
   const rows = Float64Array.from(logits);
   for (let at = 0; at < rows.length; at += classes) {
@@ -140,7 +140,7 @@ function computeSoftmax(logits: ArrayLike<number>, classes: number): Float64Arra
   return rows;
 }
 
-/** Numbers of a kernel for one pair of samples. */
+/** Refuses a step whose sizes do not fit, and returns the number of the kernel's entries for one pair of samples. */
 function checkKernel(
   kernel: ArrayLike<number>,
   { logits, batchLogits, batchLabels, classes }: BatchStep,

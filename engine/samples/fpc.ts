@@ -1,9 +1,9 @@
 /**
- * Farthest-point clustering (section 3.4 and algorithm 3 of the paper), over everything or inside each class.
+ * Farthest-point clustering (section 3.4 and algorithm 3 of the paper), over all samples or inside each class.
  *
- * First centroid: the largest self-similarity. Next centroid: the sample that is no centroid and least similar to its own, on a tie of the
- * older cluster, then the lower index; it leaves its cluster, and every other sample that is no centroid and strictly more similar to it
- * than to its own centroid moves to it.
+ * The first centroid is the sample of the largest self-similarity. The next centroid is always the sample that is least similar to its own
+ * centroid and no centroid itself, on a tie one of the older cluster, then of the lower index. It leaves its cluster, and every sample that is
+ * strictly more similar to it than to its own centroid and no centroid itself moves to its cluster.
  *
  * @module
  */
@@ -25,13 +25,13 @@ import {
   type StoredKernel,
 } from "./source.ts";
 
-/** Which clusters are wanted. */
+/** Options of `clusterSamples`. */
 export interface ClusterOptions extends CallOptions {
-  /** Clusters per sample, in (0, 1]; at least one cluster each time. */
+  /** Number of clusters per sample, in (0, 1], rounded down; each group has at least one cluster. */
   readonly ratio: number;
-  /** Labels `[N]`: cluster each class by itself. */
+  /** Labels `[N]`, by which each class is clustered by itself. Default: all samples are clustered together. */
   readonly perClass?: ArrayLike<number>;
-  /** Cluster only these samples, as if there were no others. Default: all. */
+  /** Indices of the samples that are clustered, as if there were no others. Default: all. */
   readonly among?: ArrayLike<number>;
 }
 
@@ -44,15 +44,15 @@ const CLUSTER_OPTIONS: OptionNames<ClusterOptions> = {
 
 /** Clusters of a data set. */
 export interface Clusters {
-  /** Sample at the centre of each cluster, `[M]`, in order of creation, class by class when per class. */
+  /** Index of each cluster's centroid sample, `[M]`, in order of creation, and class by class when per class. */
   readonly centroids: Int32Array<ArrayBuffer>;
-  /** Cluster of each sample, `[N]`; -1 for samples that were left out. */
+  /** Cluster of each sample, `[N]`; -1 for samples that were not clustered. */
   readonly assignment: Int32Array<ArrayBuffer>;
-  /** Clusters that are the largest, the older on a tie: one, or one for each class, in label order. */
+  /** Largest cluster, or the largest of each class in label order; the older on a tie. */
   readonly heads: readonly number[];
 }
 
-/** Samples that are clustered by themselves. */
+/** Samples that are clustered together, apart from other groups, and the number of their clusters. */
 interface Group {
   readonly samples: number[];
   readonly clusterCount: number;
@@ -61,21 +61,23 @@ interface Group {
 /** u32 that names no sample and no group. */
 const NONE = 0xffffffff;
 
-/** The largest and least f32. */
+/** Largest finite f32, which with its negative stands for infinity in the shaders. */
 const LARGEST = 3.4028234663852886e38;
 
 /**
- * Clusters samples.
+ * Clusters samples by farthest-point clustering.
  *
- * From rows it reads all of them once for each centroid, on the device, and comes back once; from a stored kernel it reads one matrix row
- * for each centroid, on the host, in the matrix's own precision. Rows that are recomputed, or that keep
- * convolutions factored, are multiplied first, and their kernel is held, `4 N^2` bytes.
+ * Rows are read on the device, all of them once for each centroid, and only the result is read back; of a stored kernel one matrix row is read
+ * for each centroid, on the host, in the matrix's own precision. Of rows that are recomputed, or that hold convolutions factored, the kernel
+ * is computed first and held on the host, `4 N^2` bytes.
  *
- * @throws {RangeError} if the ratio is outside (0, 1], the labels are not one for each sample, an integer of at least 0, or `among` does not hold different samples.
+ * @throws {TypeError} if the source is neither rows nor a stored kernel, or an option is unknown.
+ * @throws {RangeError} if the ratio is outside (0, 1], the labels are not an integer of at least 0 for each sample, or `among` does not hold
+ * different samples.
  */
 export async function clusterSamples(
   source: KernelSource,
-  // without types it may be left out, and the ratio is then said to be missing
+  // callers without types may leave the options out; the error then names the ratio
   options: ClusterOptions = {} as ClusterOptions,
 ): Promise<Clusters> {
   checkKeys("cluster samples", options, CLUSTER_OPTIONS);
@@ -111,21 +113,25 @@ export async function clusterSamples(
   return joinParts(parts, groups, count);
 }
 
-/** Number of samples in each cluster, `[M]`. */
+/** Counts the samples of each cluster, `[M]` i32. */
 export function countMembers({ assignment, centroids }: Clusters): Int32Array {
   const members = new Int32Array(centroids.length);
   for (const cluster of assignment) if (cluster >= 0) members[cluster]++;
   return members;
 }
 
-/** The clusters of one group, numbered from 0. */
+/** Clusters of one group, numbered from 0. */
 interface Part {
   readonly centroids: ArrayLike<number>;
   /** Cluster of each of the group's samples, in their order. */
   readonly assignment: ArrayLike<number>;
 }
 
-/** Different samples in increasing order. */
+/**
+ * Sorts indices of samples in increasing order.
+ *
+ * @throws {RangeError} if there are none, or they are not different integers below `count`.
+ */
 function sortSamples(among: ArrayLike<number>, count: number): Int32Array {
   const sorted = Array.from(among).sort((a, b) => a - b);
   const isWrong = (sample: number, i: number) =>
@@ -149,15 +155,15 @@ function formGroups(samples: Int32Array, ratio: number, labels?: ArrayLike<numbe
   }));
 }
 
-/** The group's sample of the largest self-similarity, the first on a tie. */
+/** Finds the group's sample of the largest self-similarity, the first on a tie. */
 function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
   return group.samples.reduce((best, sample) => self[sample] > self[best] ? sample : best);
 }
 
 /**
- * The kernel of rows, held on the host.
+ * Computes the kernel of rows and holds it on the host.
  *
- * @throws {RangeError} if it is larger than an array can be.
+ * @throws {RangeError} if the kernel is larger than an array can be.
  */
 async function multiplyRows(rows: PackedRows, signal?: AbortSignal): Promise<KernelMatrix> {
   return new KernelMatrix(await computeGram(rows, rows, { signal }), rows.count);
@@ -296,7 +302,7 @@ async function clusterRows(
   }
 }
 
-/** Numbers the clusters on over the groups. */
+/** Joins the groups' clusters, and numbers them consecutively over the groups. */
 function joinParts(parts: readonly Part[], groups: readonly Group[], count: number): Clusters {
   const centroids: number[] = [];
   const assignment = new Int32Array(count).fill(-1);

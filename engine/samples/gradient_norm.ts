@@ -1,5 +1,5 @@
 /**
- * The norm of each sample's own gradient.
+ * Norms of per-sample gradients of the loss.
  *
  * @module
  */
@@ -12,19 +12,20 @@ import type { Tensorflow } from "../operations/tensorflow.ts";
 import { computeLogits } from "../network/inference.ts";
 import { computePredictionErrors } from "./scores.ts";
 
-/** Samples whose rows are held together. */
+/** Number of samples whose rows are held at a time. */
 const PART = 4096;
 
 /**
- * GraNd: the norm of the gradient of each sample's own cross-entropy over all parameters, `|dz/dw^T (softmax(z) - onehot(y))|` (Paul,
- * Ganguli and Dziugaite, 2021, "Deep learning on a data diet", definition 2.1). The paper takes it early in training and averages it over
- * networks of several seeds.
+ * Computes GraNd scores: the norm of the gradient of each sample's own cross-entropy for all parameters,
+ * `|dz/dw^T (softmax(z) - onehot(y))|` (Paul, Ganguli and Dziugaite, 2021, "Deep learning on a data diet", definition 2.1). The paper computes
+ * them early in training and averages them over networks of several seeds.
  *
  * A sample's packed row with its prediction error as the cotangent is that gradient, and its self-similarity the squared norm. Costs a
  * forward pass and a projection; holds the rows of 4,096 samples.
  *
  * @returns `[N]` f32
- * @throws {DataError} if images or labels do not fit the network, `NonFiniteError` if a gradient overflows.
+ * @throws {DataError} if images or labels do not fit the network.
+ * @throws {NonFiniteError} if a logit is not finite, or a gradient overflows.
  */
 export async function computeGradientNorms(
   tensorflow: Tensorflow,

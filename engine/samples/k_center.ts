@@ -1,5 +1,5 @@
 /**
- * Samples that cover all others.
+ * Core-sets by k-center greedy.
  *
  * @module
  */
@@ -7,14 +7,15 @@ import { findNonFinite } from "../data/finite_check.ts";
 
 /**
  * Selects a core-set by k-center greedy (Sener and Savarese, 2018, "Active learning for convolutional neural networks: a core-set
- * approach", algorithm 1): from sample 0 on, always the sample that is farthest from all that were chosen, the lower index on a tie. The
- * paper measures Euclidean distance between the penultimate layer's features, which `Engine.features` gives.
+ * approach", algorithm 1): sample 0, then always the sample whose distance to the nearest chosen one is largest, the lower index on a tie. The
+ * paper measures Euclidean distance between the penultimate layer's features, which `Engine.features` computes.
  *
  * Costs `3 * N * size * D` operations on the host.
  *
- * @param features `[count, D]`, row-major
- * @returns `[size]` i32, in the order in which they were chosen
- * @throws {RangeError} if the features are not a whole number for each sample, or one is not finite, or `size` is not an integer from 1 to `count`.
+ * @param features features `[count, D]`, row-major
+ * @param size number of samples to select
+ * @returns indices `[size]` i32, in the order in which they were selected
+ * @throws {RangeError} if the samples do not have equally many features, one is not finite, or `size` is not an integer from 1 to `count`.
  */
 export function kCenterGreedy(
   features: Float32Array,
@@ -41,7 +42,7 @@ export function kCenterGreedy(
     );
   }
   const centers = new Int32Array(size);
-  // squared distance to the nearest center; a center has none, so that even among equal samples each is chosen once
+  // squared distance to the nearest center; -1 for a center itself, so that even among equal samples each is chosen once
   const distances = new Float64Array(count).fill(Infinity);
   for (let c = 0, next = 0; c < size; c++) {
     const center = centers[c] = next;

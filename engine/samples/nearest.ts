@@ -1,5 +1,5 @@
 /**
- * The samples that are most similar to each.
+ * Nearest neighbours: the samples that are most similar to each sample.
  *
  * @module
  */
@@ -8,27 +8,28 @@ import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { checkSampleRows, type Rows } from "../rows/rows.ts";
 
-/** Each sample's nearest others, the most similar first, the lower index first on a tie. */
+/** Nearest neighbours of each sample, the most similar first, the lower index first on a tie. */
 export interface Nearest {
-  /** `[N, size]`, row-major. */
+  /** Indices of the neighbours, `[N, size]`, row-major. */
   readonly samples: Int32Array<ArrayBuffer>;
-  /** Their `kappa`, `[N, size]`, row-major. */
+  /** Kernel values of each sample and its neighbours, `[N, size]`, row-major. */
   readonly similarities: Float32Array<ArrayBuffer>;
-  /** Others of each sample. */
+  /** Number of neighbours of each sample. */
   readonly size: number;
 }
 
-/** Before any sample, and less similar than any. */
+/** Index and similarity of a neighbour that has not been found yet: no sample, and the least finite f32. */
 const NONE = 0xffffffff;
 const LEAST = -3.4028234663852886e38;
 
 /**
- * Finds the `size` samples that resemble each other sample most.
+ * Finds the `size` other samples that are most similar to each sample.
  *
  * The matrix is computed tile by tile and never stored; the tiles never leave the device. Costs as much as the matrix, and `8 * N * size`
  * bytes on the device.
  *
- * @throws {TypeError} if these are no rows, `RangeError` if they are several for each sample or `size` is not an integer from 1 to `N - 1`.
+ * @throws {TypeError} if the value is no rows.
+ * @throws {RangeError} if there are several rows for each sample, or `size` is not an integer from 1 to `N - 1`.
  */
 export async function findNearest(
   rows: Rows,

@@ -1,7 +1,7 @@
 /**
- * Index sets: which samples to keep (sections 4.2 and 4.3 of the paper).
+ * Selection of the samples to keep (sections 4.2 and 4.3 of the paper).
  *
- * Every function gives the kept samples' indices, `[K]` i32, in increasing order.
+ * Every function returns the indices of the K kept samples, `[K]` i32, in increasing order.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import { checkNumber, describeValue } from "../options.ts";
 import type { Clusters } from "./fpc.ts";
 
 /**
- * Drops the samples that a boolean mask flags, and gives the indices of the rest.
+ * Drops the samples that a boolean mask flags.
  *
- * @param flags `[N]`, 1 or true where flagged and 0 or false elsewhere
- * @throws {RangeError} if one is anything else, as where these are indices.
+ * @param flags mask `[N]`, 1 or true where flagged and 0 or false elsewhere
+ * @returns indices of the other samples, `[K]` i32, increasing
+ * @throws {RangeError} if an element is anything else, as where these are indices.
  */
 export function dropFlagged(flags: ArrayLike<number | boolean>): Int32Array<ArrayBuffer> {
   const bad = Array.from(flags).findIndex((flag) => ![0, 1, false, true].includes(flag));
@@ -29,8 +30,9 @@ export function dropFlagged(flags: ArrayLike<number | boolean>): Int32Array<Arra
 }
 
 /**
- * Removes a random share of the samples of the head clusters, rounded down for each head; samples that were not clustered are not kept.
+ * Removes a random share of the samples of the head clusters, rounded down for each head. Samples that were not clustered are not kept.
  *
+ * @returns indices of the kept samples, `[K]` i32, increasing
  * @throws {RangeError} if the share is outside [0, 1].
  */
 export function pruneHeads(
@@ -52,8 +54,9 @@ export function pruneHeads(
 }
 
 /**
- * Keeps the `size` samples of the highest scores, which may be infinite; a tie at the border is drawn at random.
+ * Keeps the `size` samples of the highest scores, which may be infinite; of equal scores at the border it draws at random.
  *
+ * @returns indices of the kept samples, `[size]` i32, increasing
  * @throws {RangeError} if `size` is not an integer from 1 to the number of scores, or a score is NaN or no number.
  */
 export function keepHighest(
@@ -79,8 +82,9 @@ export function keepHighest(
 }
 
 /**
- * Keeps `size` samples at random.
+ * Keeps `size` of `count` samples at random.
  *
+ * @returns indices of the kept samples, `[size]` i32, increasing
  * @throws {RangeError} if `size` is not an integer from 1 to `count`.
  */
 export function keepRandom(count: number, size: number, seed = 0): Int32Array<ArrayBuffer> {

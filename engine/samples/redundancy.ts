@@ -17,14 +17,14 @@ import {
 } from "./source.ts";
 
 /**
- * Which samples a sample is compared with: `any` other, as the paper's text says, or only the `later` ones of the data set, as the authors'
- * code does. Of two samples that make each other redundant the later rule removes the first alone; what it removes depends on the order.
+ * Samples that a sample is compared with: `any` other, as the paper's text says, or only the `later` ones of the data set, as in the authors'
+ * code. Of two samples that make each other redundant the later rule flags the first alone, so that its result depends on the samples' order.
  */
 export type RedundancyRule = "any" | "later";
 
-/** What makes a sample redundant. */
+/** Options of `findRedundant`. */
 export interface RedundancyOptions extends CallOptions {
-  /** Default `any`. */
+  /** Samples that each sample is compared with. Default `any`. */
   readonly rule?: RedundancyRule;
 }
 
@@ -39,6 +39,7 @@ const REDUNDANCY_OPTIONS: OptionNames<RedundancyOptions> = {
  * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device.
  *
  * @returns `[N]`, 1 where redundant
+ * @throws {TypeError} if the source is neither rows nor a stored kernel, or an option is unknown.
  * @throws {NonFiniteError} if a self-similarity is not finite.
  */
 export async function findRedundant(
@@ -71,7 +72,7 @@ export async function findRedundant(
   return redundant;
 }
 
-/** Each sample's largest similarity to another that the rule compares it with, `[N]` f32; `-Infinity` where there is none. */
+/** Computes each sample's largest similarity to the others that the rule compares it with, `[N]` f32; `-Infinity` where there are none. */
 async function computeMaxima(
   rows: PackedRows,
   rule: RedundancyRule,
@@ -92,7 +93,7 @@ async function computeMaxima(
       onProgress,
     );
     const ordered = new Uint32Array(await gpu.read(maximum, count * 4));
-    // back from the order of integers; 0 stands for nothing
+    // the shader maps floats to integers of the same order, for atomicMax; 0 stands for no other sample
     const bits = ordered.map((u) => u === 0 ? 0xff800000 : u >= 0x80000000 ? u ^ 0x80000000 : ~u);
     return new Float32Array(bits.buffer);
   } finally {

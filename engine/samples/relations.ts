@@ -20,19 +20,19 @@ import {
   type StoredKernel,
 } from "./source.ts";
 
-/** How two samples relate. */
+/** Relation of two samples. */
 export type Relation = "interchangeable" | "contradictory" | "unrelated" | "between";
 
 /** Number of pairs i < j of each relation. */
 export type RelationCounts = Record<Relation, number>;
 
-/** Thresholds of the relations. */
+/** Options of `relateSamples`. */
 export interface RelationOptions extends CallOptions {
-  /** In (1/2, 1]; 1/2 itself is accepted. Default 0.5. */
+  /** Threshold of interchangeable and contradictory pairs, in (1/2, 1] by the paper; 1/2 itself is accepted. Default 0.5. */
   readonly threshold?: number;
-  /** Not negative. Default 0.1. */
+  /** Bound of unrelated pairs, from 0 to below the threshold. Default 0.1. */
   readonly epsilon?: number;
-  /** A sample whose relation to every other is wanted. */
+  /** Index of a sample whose relation to every other sample is listed. Default: none. */
   readonly sample?: number;
 }
 
@@ -45,24 +45,24 @@ const RELATION_OPTIONS: OptionNames<RelationOptions> = {
 
 /** One sample's relation to another. */
 export interface Partner {
-  /** The other sample, from 0. */
+  /** Index of the other sample. */
   readonly sample: number;
-  /** How the two relate. */
+  /** Relation of the two samples. */
   readonly relation: Relation;
-  /** Their `kappa`. */
+  /** Kernel value of the two samples. */
   readonly similarity: number;
 }
 
 /** Relations of a whole data set. */
 export interface Relations {
-  /** Of all pairs. */
+  /** Number of pairs of each relation, over all pairs. */
   readonly counts: RelationCounts;
-  /** Of `options.sample` to every other sample, the most similar first; empty when none was asked for. */
+  /** Relations of `options.sample` to every other sample, the most similar first; empty without that option. */
   readonly partners: readonly Partner[];
 }
 
-/** Judges pairs in the precision of their kernel, so that rows and their stored kernel are judged alike. */
-interface Judge {
+/** Thresholds in the precision of the kernel, so that a pair has the same relation whether its kernel is computed from rows or stored. */
+interface Thresholds {
   readonly threshold: number;
   readonly epsilon: number;
   /** Rounds a number to the kernel's precision. */
@@ -70,16 +70,16 @@ interface Judge {
 }
 
 /**
- * Relation of a pair: with `a = kappa(x, x') / kappa(x, x)` and `b = kappa(x, x') / kappa(x', x')`, interchangeable when both are at least
- * `threshold`, contradictory when both are at most `-threshold`, unrelated when both are within `epsilon` of 0, otherwise in between.
- * The quotients are not formed: `kappa(x, x')` is compared with the rounded products, and a sample without similarity to itself is in
+ * Determines the relation of a pair: with `a = kappa(x, x') / kappa(x, x)` and `b = kappa(x, x') / kappa(x', x')`, interchangeable when both
+ * are at least `threshold`, contradictory when both are at most `-threshold`, unrelated when both are within `epsilon` of 0, otherwise in
+ * between. The quotients are not formed: `kappa(x, x')` is compared with the rounded products, and a pair with a self-similarity of 0 is in
  * between.
  */
 function relate(
   similarity: number,
   self: number,
   otherSelf: number,
-  { threshold, epsilon, round }: Judge,
+  { threshold, epsilon, round }: Thresholds,
 ): Relation {
   const least = Math.min(self, otherSelf);
   const most = round(threshold * Math.max(self, otherSelf));
@@ -94,7 +94,9 @@ function relate(
  *
  * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device.
  *
- * @throws {RangeError} if a threshold or the sample is out of range, `NonFiniteError` if a self-similarity is not finite.
+ * @throws {TypeError} if the source is neither rows nor a stored kernel, or an option is unknown.
+ * @throws {RangeError} if a threshold or the sample is out of range.
+ * @throws {NonFiniteError} if a self-similarity is not finite.
  */
 export async function relateSamples(
   source: KernelSource,
@@ -108,25 +110,25 @@ export async function relateSamples(
   checkOptions(count, threshold, epsilon, sample);
   const self = await readSelfSimilarity(source, options);
   const round = chooseRounding(source);
-  const judge = { threshold: round(threshold), epsilon: round(epsilon), round };
+  const thresholds = { threshold: round(threshold), epsilon: round(epsilon), round };
   const counts = source instanceof PackedRows
-    ? await countFromRows(source, judge, report)
-    : await countFromTiles(source, self, judge, report);
+    ? await countFromRows(source, thresholds, report)
+    : await countFromTiles(source, self, thresholds, report);
   const row = sample === undefined ? [] : await readRow(source, sample);
   const partners = Array.from(row, (similarity, other): Partner => {
-    const relation = relate(similarity, self[sample!], self[other], judge);
+    const relation = relate(similarity, self[sample!], self[other], thresholds);
     return { sample: other, relation, similarity };
   }).filter(({ sample: other }) => other !== sample);
   partners.sort((p, q) => q.similarity - p.similarity || p.sample - q.sample);
   return { counts, partners };
 }
 
-/** As `tile_relations` counts them. */
+/** Order in which `tile_relations` counts the relations. */
 const ORDER = ["interchangeable", "contradictory", "unrelated", "between"] as const;
 
 async function countFromRows(
   rows: PackedRows,
-  { threshold, epsilon }: Judge,
+  { threshold, epsilon }: Thresholds,
   onProgress?: OnProgress,
 ): Promise<RelationCounts> {
   const { gpu } = rows;
@@ -137,7 +139,7 @@ async function countFromRows(
   await foldTiles(
     rows,
     (commands, { tile, pairs, pairCount, place, index: slot, tileCount }) => {
-      // four numbers a tile, whose pairs a u32 can count
+      // four counts for each tile, whose number of pairs fits a u32
       counts ??= own(gpu.createBuffer("relation counts", tileCount * ORDER.length * 4));
       commands.run(
         kernels.tile_relations,
@@ -157,7 +159,7 @@ async function countFromRows(
 async function countFromTiles(
   source: StoredKernel,
   self: ArrayLike<number>,
-  judge: Judge,
+  thresholds: Thresholds,
   onProgress?: OnProgress,
 ): Promise<RelationCounts> {
   const counts: RelationCounts = { interchangeable: 0, contradictory: 0, unrelated: 0, between: 0 };
@@ -165,9 +167,9 @@ async function countFromTiles(
     const { firstRow, firstColumn, rowCount, columnCount, values, stride } = tile;
     for (let i = 0; i < rowCount; i++) {
       const row = firstRow + i;
-      // only pairs i < j: a mirrored tile lies above the diagonal, any other holds both orders
+      // pairs i < j alone: a mirrored tile lies above the diagonal, any other holds each pair in both orders
       for (let j = Math.max(0, row + 1 - firstColumn); j < columnCount; j++) {
-        counts[relate(values[i * stride + j], self[row], self[firstColumn + j], judge)]++;
+        counts[relate(values[i * stride + j], self[row], self[firstColumn + j], thresholds)]++;
       }
     }
   }

@@ -6,20 +6,20 @@
 import { findNonFinite } from "../data/finite_check.ts";
 import { findBadLabel } from "../data/label_check.ts";
 
-/** What one forward pass says of each sample. */
+/** Scores of each sample from one forward pass. */
 export interface Scores {
   /** Cross-entropy `-log q_y`, `[N]` f64, in nats. */
   readonly loss: Float64Array<ArrayBuffer>;
-  /** Error norm `|q - onehot(y)|_2` (EL2N), `[N]` f64, from 0 to sqrt(2). */
+  /** Norm of the prediction error, `|q - onehot(y)|_2` (EL2N), `[N]` f64, from 0 to sqrt(2). */
   readonly el2n: Float64Array<ArrayBuffer>;
 }
 
 /**
- * Scores samples by their logits, with `q` the softmax, in float64.
+ * Scores samples by their logits, with `q = softmax(z)`, in float64.
  *
- * @param logits `[N, C]` f32, row-major
- * @param labels `[N]`, each in `0 .. C - 1`
- * @throws {RangeError} if there is no whole number of logits for each label, or no logit of a label, or a logit is not finite.
+ * @param logits logits `[N, C]` f32, row-major
+ * @param labels labels `[N]`, each in `0 .. C - 1`
+ * @throws {RangeError} if the numbers of logits and labels do not fit, a label is out of range, or a logit is not finite.
  */
 export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Scores {
   const count = labels.length;
@@ -57,7 +57,7 @@ export function scoreLogits(logits: Float32Array, labels: ArrayLike<number>): Sc
   return { loss, el2n };
 }
 
-/** How far each prediction is from its label, `softmax(z) - onehot(y)`: the gradient of its cross-entropy for the logits, `[N, C]` f32. */
+/** Computes prediction errors `softmax(z) - onehot(y)`, the gradients of each sample's cross-entropy for its logits, `[N, C]` f32. */
 export function computePredictionErrors(
   logits: Float32Array,
   labels: ArrayLike<number>,
@@ -66,13 +66,13 @@ export function computePredictionErrors(
   const errors = new Float32Array(logits.length);
   for (let n = 0; n < labels.length; n++) {
     const row = logits.subarray(n * classes, (n + 1) * classes);
-    // rounded after the subtraction, which would leave nothing of a small error
+    // computed in float64 and then rounded: in float32 the subtraction would cancel a small error
     errors.set(predict(row, labels[n]).error, n * classes);
   }
   return errors;
 }
 
-/** One sample's cross-entropy and `softmax(z) - onehot(y)`, in float64; of a prediction that is all but certain both keep their digits. */
+/** Computes one sample's cross-entropy and `softmax(z) - onehot(y)` in float64, without cancellation where the prediction is all but certain. */
 function predict(logits: Float32Array, label: number) {
   const row = Float64Array.from(logits);
   const top = row.indexOf(row.reduce((a, b) => Math.max(a, b)));

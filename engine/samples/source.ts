@@ -1,5 +1,5 @@
 /**
- * Where a kernel's numbers come from: packed rows on the device, a matrix in memory, or a store on disk.
+ * Sources of a kernel: packed rows, a matrix in memory, or a store on disk.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { computeSelfSimilarity } from "../kernel/self_similarity.ts";
 import { checkDiagonal, checkPair } from "../store/kernel_checks.ts";
 import { KernelStore } from "../store/store.ts";
 
-/** A symmetric kernel matrix on the host, `[size, size]`, row-major; analysed in the precision it comes in. */
+/** A symmetric kernel matrix on the host, `[size, size]` f32 or f64, row-major; it is analysed in its own precision. */
 export class KernelMatrix {
   /**
-   * Checks the matrix, and borrows it.
+   * Checks the matrix, and keeps a reference to it.
    *
-   * @param values `[size, size]`, row-major
+   * @param values entries `[size, size]`, row-major
    * @param size number of samples
    * @throws {TypeError} if the array is of another type.
    * @throws {DataError} if the array is not a symmetric matrix, or its diagonal is negative somewhere; the message names the entry.
-   * @throws {NonFiniteError} if a number is not finite.
+   * @throws {NonFiniteError} if an entry is not finite.
    */
   constructor(readonly values: Float32Array | Float64Array, readonly size: number) {
     if (!(values instanceof Float32Array || values instanceof Float64Array)) {
@@ -58,20 +58,21 @@ export class KernelMatrix {
   }
 }
 
-/** What a symmetric kernel is read from. */
+/** Source of a symmetric kernel: rows that it is computed from, or the stored kernel itself. */
 export type KernelSource = Rows | StoredKernel;
 
-/** A kernel that is computed already. */
+/** A kernel that has been computed, in memory or on disk. */
 export type StoredKernel = KernelMatrix | KernelStore;
 
 /** A source that has been checked. */
 export type CheckedSource = PackedRows | StoredKernel;
 
 /**
- * Refuses what no kernel of samples can be read from.
+ * Refuses a value that is no source of a kernel of samples.
  *
- * @param action what cannot be done then, as in `Cannot find redundant samples`
- * @throws {TypeError} if it is none of the sources, `RangeError` if it is rows that are several for each sample.
+ * @param action action that fails, for the message: `find redundant samples` in `Cannot find redundant samples`
+ * @throws {TypeError} if the value is no source.
+ * @throws {RangeError} if it is rows of which a sample has several.
  */
 export function checkSource(action: string, source: unknown): asserts source is CheckedSource {
   if (source instanceof KernelMatrix || source instanceof KernelStore) return;
@@ -82,12 +83,12 @@ export function checkSource(action: string, source: unknown): asserts source is 
   );
 }
 
-/** Number of samples. */
+/** Returns the number of samples. */
 export function countSamples(source: CheckedSource): number {
   return source instanceof PackedRows ? source.count : source.size;
 }
 
-/** Every pair of samples once, in tiles of a stored kernel: a store reads its, a matrix is one tile of itself. */
+/** Reads a stored kernel in tiles that hold every pair of samples: a store's own tiles, or a matrix as a single tile. */
 export function readTiles(
   source: StoredKernel,
   onProgress?: OnProgress,
@@ -98,7 +99,7 @@ export function readTiles(
   return [{ ...tile, values, stride: size, mirrored: false }];
 }
 
-/** Similarities of one sample to all, `[N]`. */
+/** Reads one row of the kernel: the similarities of one sample to all, `[N]`. */
 export async function readRow(
   source: CheckedSource,
   sample: number,
@@ -108,7 +109,7 @@ export async function readRow(
   return source.values.subarray(sample * source.size, (sample + 1) * source.size);
 }
 
-/** Rounds a number to the precision of a kernel's entries. */
+/** Returns the function that rounds a number to the precision of the kernel's entries. */
 export function chooseRounding(source: CheckedSource): (value: number) => number {
   return source instanceof KernelMatrix && source.values instanceof Float64Array
     ? (value) => value
@@ -116,9 +117,9 @@ export function chooseRounding(source: CheckedSource): (value: number) => number
 }
 
 /**
- * Self-similarities `kappa(x, x)`, `[N]`.
+ * Reads or computes the self-similarities `kappa(x, x)`, `[N]`.
  *
- * @throws {NonFiniteError} if one of them is not finite; the message names the sample.
+ * @throws {NonFiniteError} if a self-similarity is not finite; the message names the sample.
  */
 export async function readSelfSimilarity(
   source: CheckedSource,

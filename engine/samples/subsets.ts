@@ -1,5 +1,5 @@
 /**
- * Splits of a data set into subsets.
+ * Random splits of a data set into subsets.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
 /**
  * Splits samples at random into subsets of one size (appendix D.2).
  *
- * @returns `count / size` lists, which hold every sample from 0 to `count - 1` once
+ * @returns `count / size` lists of indices, `[size]` i32 each, which together hold every index from 0 to `count - 1` once
  * @throws {RangeError} if `size` is not a divisor of `count`.
  */
 export function splitRandom(count: number, size: number, seed = 0): Int32Array<ArrayBuffer>[] {
