@@ -1,5 +1,5 @@
 /**
- * Which variant of the Gram kernel an adapter runs fastest: measured once, and remembered in the cache folder.
+ * Choice of the Gram kernel's variant that an adapter runs fastest, which is measured once and remembered in the cache folder.
  *
  * @module
  */
@@ -15,38 +15,41 @@ import { PackedRows } from "../rows/rows.ts";
 import { TileSweep } from "../rows/tiles.ts";
 import { canRun, type GramVariant, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 
-/** How fast an adapter runs each variant that it can run and gets right, by name, the fastest first. */
+/** Measured speeds of an adapter. */
 export interface Tuning {
-  /** In GFLOP/s of the panels that are computed, those on and above the diagonal of the product of `[N, K]` rows. */
+  /**
+   * Rates in GFLOP/s of every variant that the adapter can run and computes correctly, by name, the fastest first. Counted are the panels that
+   * are computed, those on and above the diagonal of the product of `[N, K]` rows with themselves.
+   */
   readonly rates: Readonly<Record<string, number>>;
   /** N and K of the product that was timed. */
   readonly size: readonly [rows: number, length: number];
-  /** In GB/s, how fast packed rows are read where they may stand. */
+  /** Bandwidths in GB/s of reading packed rows, by the storage that variants read them from. */
   readonly bandwidths: Readonly<Partial<Record<"buffer" | "texture", number>>>;
 }
 
 /**
- * Numbers of a row in the measurement: long enough that a tile's begin and end do not count, and no power of two, for whose textures lavapipe
- * compiles every variant once more.
+ * Elements of a row in the measurement: so many that a tile's prologue and epilogue do not matter, and no power of two, for whose textures
+ * lavapipe compiles every variant once more.
  */
 export const LENGTH = 1000;
 
-/** Rows of the measurement: the first size at which the plain variant takes longer than the least time; one tile each. */
+/** Numbers of rows to try, of one tile each: the first is measured for which the plain variant takes the least time or longer. */
 const SIZES = [512, 1024, 2048, 4096];
 const LEAST_MS = 5;
 
 const CLOCK = clockOf(120);
 
-/** Rows that are read to measure the bandwidth: 32 MiB, more than most caches. */
+/** Number of rows that are read to measure the bandwidth: 32 MiB, more than most caches. */
 const READ_ROWS = 8192;
 
-/** Panels of a measurement that differ from one another. */
+/** Number of panels with different elements in a measurement. */
 const PANEL_SHIFTS = 64;
 
-/** Measurements of each variant. */
+/** Number of measurements of each variant. */
 const ROUNDS = 3;
 
-/** The measurement as it is remembered. */
+/** Measurement of an adapter's variants and bandwidths. */
 export const TUNING: Measurement<Tuning> = {
   name: "gram tiles",
   shaders: () =>
@@ -59,7 +62,7 @@ export const TUNING: Measurement<Tuning> = {
     bandwidths: z.object({ buffer: z.number().positive(), texture: z.number().positive() })
       .partial(),
   }).refine(({ rates, bandwidths }) =>
-    // what runs everywhere, and nothing that there is no longer
+    // the variant that runs everywhere is among them, and none that has been removed since
     PLAIN_VARIANT.name in rates && Object.keys(rates).every((name) => {
       const variant = VARIANTS.find((known) => known.name === name);
       return variant && bandwidths[variant.operands] !== undefined;
@@ -69,7 +72,7 @@ export const TUNING: Measurement<Tuning> = {
 };
 
 /**
- * The fastest variant for packed rows on a device; the first call for an adapter takes some seconds.
+ * Chooses the fastest variant for packed rows on a device; the first call for an adapter measures them, which takes some seconds.
  *
  * @throws {DeviceError} if the device fails.
  */
@@ -80,9 +83,9 @@ export async function chooseVariant(gpu: Gpu, layout: RowLayout): Promise<GramVa
 }
 
 /**
- * The rates of all variants on a device: those remembered for its adapter, driver, Deno and shaders, or else measured.
+ * Returns the rates of all variants on a device: remembered ones of its adapter, driver, Deno and shaders, or else new measurements.
  *
- * @param options.fresh measure again whatever is remembered
+ * @param options.fresh measures again, whatever is remembered
  * @throws {DeviceError} if the device fails.
  */
 export function tune(gpu: Gpu, options?: { readonly fresh?: boolean }): Promise<Tuning> {
@@ -93,18 +96,18 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
   const expected = await multiply(gpu, PLAIN_VARIANT);
   const variants: GramVariant[] = [];
   for (const variant of VARIANTS) {
-    if (!canRun(gpu, variant, layOut(LENGTH))) continue;
-    // whole numbers, so that every sum is exact: what differs is wrong
+    if (!canRun(gpu, variant, planTrialLayout(LENGTH))) continue;
+    // the elements are integers, so that every sum is exact, and a variant whose product differs is wrong
     const product = await multiply(gpu, variant);
     if (product.every((value, i) => value === expected[i])) variants.push(variant);
   }
   const size = await chooseSize(gpu);
   const least = new Map(variants.map((variant) => [variant, Infinity]));
-  // in turns, so that what disturbs the machine disturbs all alike
+  // measured in turns, so that other work on the machine disturbs all variants alike
   for (let round = 0; round < ROUNDS; round++) {
     const best = Math.min(...least.values());
     for (const [variant, before] of least) {
-      // what was far behind is not measured again
+      // variants that were far slower are not measured again
       if (round > 0 && before > 2 * best) continue;
       least.set(variant, Math.min(before, await measureVariant(gpu, variant, size)));
     }
@@ -121,7 +124,7 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
   return { rates: Object.fromEntries(rates), size: [size, LENGTH], bandwidths };
 }
 
-/** The first of the sizes at which the plain variant is busy for a while. */
+/** Chooses the first number of rows for which the plain variant takes long enough. */
 async function chooseSize(gpu: Gpu): Promise<number> {
   for (const size of SIZES) {
     if (await measureVariant(gpu, PLAIN_VARIANT, size) >= LEAST_MS) return size;
@@ -129,7 +132,7 @@ async function chooseSize(gpu: Gpu): Promise<number> {
   return SIZES.at(-1)!;
 }
 
-/** Milliseconds of a symmetric product by a variant. */
+/** Measures the milliseconds that a variant takes for the symmetric product of `[size, LENGTH]` rows. */
 export async function measureVariant(
   gpu: Gpu,
   variant: GramVariant,
@@ -145,7 +148,7 @@ export async function measureVariant(
   });
 }
 
-/** GB/s of reading rows once, as a step of clustering does. */
+/** Measures the bandwidth of reading rows as a step of clustering does, in GB/s. */
 async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number> {
   using rows = await drawRows(gpu, variant, READ_ROWS, LENGTH);
   using stack = new DisposableStack();
@@ -187,7 +190,7 @@ async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number>
   return 4 * READ_ROWS * LENGTH / milliseconds / 1e6;
 }
 
-/** A small product with a factored segment and awkward lengths, which every variant must get right: its panels on and above the diagonal. */
+/** Computes a small product with a factored segment and awkward lengths, by which a variant is checked: its panels on and above the diagonal. */
 async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
   const side = 3 * PANEL_ROWS;
   using rows = await drawRows(gpu, variant, side, 23);
@@ -195,13 +198,13 @@ async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
   const commands = gpu.record();
   const { tile } = sweep.record(commands, 0);
   commands.submit();
-  const panelOf = (line: number) => Math.floor(line / PANEL_ROWS);
+  const panelOf = (index: number) => Math.floor(index / PANEL_ROWS);
   return new Float32Array(await gpu.read(tile))
     .filter((_, i) => panelOf(i / side) <= panelOf(i % side));
 }
 
-/** A row of which nine numbers belong to a factored segment if it is of an odd length. */
-export function layOut(length: number): RowLayout {
+/** Plans the layout of rows of `length` elements, nine of which belong to a factored segment if the length is odd. */
+export function planTrialLayout(length: number): RowLayout {
   const [inputs, outputs] = length % 2 ? [5, 4] : [0, 0];
   const plain = length - inputs - outputs;
   const segments: Segment[] = [{ layer: "plain", kind: "plain", offset: 0, length: plain }];
@@ -212,14 +215,14 @@ export function layOut(length: number): RowLayout {
   return { segments, length };
 }
 
-/** Rows of small whole numbers. */
+/** Makes rows of small random integers. */
 async function drawRows(
   gpu: Gpu,
   variant: GramVariant,
   count: number,
   length: number,
 ): Promise<PackedRows> {
-  const rows = new PackedRows(gpu, layOut(length), count, { variant });
+  const rows = new PackedRows(gpu, planTrialLayout(length), count, { variant });
   const size = PANEL_ROWS * length;
   const numbers = drawUniform(createGenerator(0, STREAMS.trials), size + PANEL_SHIFTS, 2.5).map(
     Math.round,
@@ -228,7 +231,7 @@ async function drawRows(
   const [slice] = rows.slices;
   for (const block of rows.blocks) {
     for (let first = 0; first < block.panelCount; first++) {
-      // another stretch of the same numbers, so that a panel taken for another is noticed
+      // another window of the same numbers, so that reading a wrong panel gives a wrong product
       const shift = first % PANEL_SHIFTS;
       const panel = gpu.upload("panel", numbers.slice(shift, shift + size));
       await rows.write(commands, block, { slice, panels: panel, first, count: 1 });

@@ -1,5 +1,5 @@
 /**
- * What was measured of adapters, remembered in the cache folder: the next process need not measure again.
+ * Measurements of adapters, which are remembered in the cache folder, so that the next process need not measure again.
  *
  * @module
  */
@@ -7,22 +7,24 @@ import type { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
 import { hashShaders, readMemory, remember } from "./memory.ts";
 
-/** One thing that is measured of a device. */
+/** A kind of measurement of a device. */
 export interface Measurement<T> {
-  /** What is measured, in a word. */
+  /** Name of the measurement. */
   readonly name: string;
-  /** The shaders that are timed; another text is measured again. */
+  /** Sources of the shaders that are timed; results of other sources are not reused. */
   readonly shaders: () => readonly string[];
+  /** Schema of a remembered result. */
   readonly schema: z.ZodType<T>;
   measure(gpu: Gpu): Promise<T>;
 }
 
+/** Results of this process, by device and measurement. */
 const known = new WeakMap<Gpu, Map<unknown, Promise<unknown>>>();
 
 /**
- * A measurement of a device: the one remembered for its adapter, driver, Deno and shaders, or else a new one.
+ * Returns the result of a measurement of a device: the one remembered for its adapter, driver, Deno and shaders, or else a new one.
  *
- * @param fresh measure again whatever is remembered
+ * @param options.fresh measures again, whatever is remembered
  * @throws {DeviceError} if the device fails.
  */
 export function recall<T>(
@@ -41,23 +43,24 @@ export function recall<T>(
   return value;
 }
 
-/** What a measurement is taken with. */
+/** Clock of a measurement, and how long it has to run. */
 export interface Clock {
-  /** Milliseconds of one measurement at least. */
+  /** Least duration of one measurement, in milliseconds. */
   readonly leastMs: number;
-  /** Milliseconds since some moment. */
+  /** Returns the milliseconds since some fixed moment. */
   read(): number;
 }
 
-/** The clock of the time that passes. */
+/** Makes a clock of wall time. */
 export function clockOf(leastMs: number): Clock {
   return { leastMs, read: () => performance.now() };
 }
 
 /**
- * Milliseconds of one repetition: the mean of as many as drown the wait for the device, which takes some 12.
+ * Measures the milliseconds of one repetition, the mean of so many that the clock's least duration has passed, beside which the wait for the
+ * device, some 12 ms, hardly counts.
  *
- * @param submit submits so many repetitions
+ * @param submit submits `count` repetitions to the device
  * @throws {DeviceError} if the device fails.
  */
 export async function timeRepetitions(
@@ -88,7 +91,7 @@ async function find<T>(gpu: Gpu, measurement: Measurement<T>, fresh: boolean): P
   return value;
 }
 
-/** What a measurement holds for. */
+/** Describes the adapter, features, Deno and shaders that a measurement is valid for; this is its key in the cache folder. */
 async function describe(
   { adapter, device }: Gpu,
   { name, shaders }: Measurement<unknown>,

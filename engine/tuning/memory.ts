@@ -1,5 +1,5 @@
 /**
- * What was measured of adapters, in a file of the cache folder: the next process need not measure again.
+ * File of measurements in the cache folder, so that the next process need not measure again.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { cacheFolder } from "../cache_folder.ts";
 import { writeWhole } from "../files/file.ts";
 import { readJson } from "../formats/json.ts";
 
-/** Values by what they hold for; none where the file cannot be read, since they can be had again. */
+/** Reads all values by their keys; none where the file cannot be read, since they can be measured again. */
 export async function readMemory(): Promise<Record<string, unknown>> {
   try {
     return z.record(z.string(), z.unknown()).parse(
@@ -22,16 +22,16 @@ export async function readMemory(): Promise<Record<string, unknown>> {
 let failure: string | undefined;
 
 /**
- * Why what was measured of an adapter could not be kept in the cache folder, so that the next process measures again, which takes some
- * seconds; undefined where it was kept, or nothing was measured.
+ * Returns the reason why the last measurement could not be written to the cache folder, so that the next process measures again, which takes
+ * some seconds; undefined where it was written, or nothing was measured.
  */
 export function findCacheFailure(): string | undefined {
   return failure;
 }
 
 /**
- * Keeps a value beside those that stand. The file is written whole; where it cannot be, or another process writes at the same moment, the
- * value may be lost, and is measured again.
+ * Adds a value to the file, which is written completely or not at all. Where it cannot be written, or another process writes it at the same
+ * moment, the value may be lost, and is measured again.
  */
 export async function remember(key: string, value: unknown): Promise<void> {
   try {
@@ -44,7 +44,7 @@ export async function remember(key: string, value: unknown): Promise<void> {
   }
 }
 
-/** A short name of shaders' text, so that what was measured of another text is not taken for theirs. */
+/** Hashes shaders' sources to 12 hexadecimal digits, by which measurements of other sources are told apart. */
 export async function hashShaders(shaders: readonly string[]): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(shaders.join()));
   return new Uint8Array(digest).toHex().slice(0, 12);

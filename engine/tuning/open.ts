@@ -1,5 +1,6 @@
 /**
- * Opens devices as they were measured to be fastest: what drivers read in the environment is set before the first adapter is asked for.
+ * Opening of devices with the settings that were measured to be fastest. Environment variables of drivers are set before the first adapter is
+ * requested.
  *
  * @module
  */
@@ -10,18 +11,21 @@ import { chooseOperandStorage } from "./operand_storage.ts";
 import { learnVectors } from "./vector_times.ts";
 import { chooseVectorWidth, readSystemFile, recallVectors } from "./vectors.ts";
 
-/** Bits of the vectors that Mesa's CPU driver computes with; by itself it takes 256 at most. */
+/** Environment variable of the width in bits of the vectors that Mesa's CPU driver computes with; by itself it takes 256 at most. */
 const VECTOR_WIDTH = "LP_NATIVE_VECTOR_WIDTH";
+
+/** Environment variable of the folder in which Mesa keeps compiled shaders. */
 const SHADER_CACHE = "MESA_SHADER_CACHE_DIR";
 
-/** Mesa's CPU driver, as it is mapped into a process that has asked for an adapter. */
+/** Name of Mesa's CPU driver in the memory map of a process that has requested an adapter. */
 const DRIVER = "libvulkan_lvp";
 
 /**
- * Opens a device that reads operands where its adapter was measured to read them fastest; the first time for an adapter, which measures, takes
- * some seconds.
+ * Opens a device that reads operands from the storage that was measured to be fastest on its adapter. The first time for an adapter it is
+ * measured, which takes some seconds.
  *
- * @throws {NoAdapterError} if there is no adapter, `DeviceError` if the device fails.
+ * @throws {NoAdapterError} if there is no adapter.
+ * @throws {DeviceError} if the device fails.
  */
 export async function openTunedGpu(): Promise<Gpu> {
   const gpu = await openGpu();
@@ -36,7 +40,7 @@ export async function openTunedGpu(): Promise<Gpu> {
 }
 
 /**
- * Opens a device behind drivers that are prepared, and measures nothing.
+ * Prepares drivers and opens a device, and measures nothing.
  *
  * @throws {NoAdapterError} if there is no adapter.
  */
@@ -45,10 +49,10 @@ export function openGpu(): Promise<Gpu> {
 }
 
 /**
- * Quiets Vulkan's loader, and lets Mesa's CPU driver use the vectors that it is fastest with on this CPU; what a user has
- * set stays.
+ * Keeps Vulkan's loader from warning, and sets the width of vectors that Mesa's CPU driver is fastest with on this CPU. Variables that the user
+ * has set are not changed.
  *
- * @param options.isFirst nothing in this process can have asked for an adapter yet
+ * @param options.isFirst whether nothing in this process can have requested an adapter yet
  */
 export async function prepareDrivers({ isFirst = false } = {}): Promise<void> {
   if (Deno.build.os !== "linux") return;
@@ -56,25 +60,25 @@ export async function prepareDrivers({ isFirst = false } = {}): Promise<void> {
     quietLoader();
     await widenVectors(isFirst);
   } catch {
-    // without the permissions, or a folder to write to, the driver does what it does by itself
+    // without the permissions, or a folder to write to, the driver keeps its own settings
   }
 }
 
 async function widenVectors(isFirst: boolean): Promise<void> {
-  // the driver reads the width once, and where its cache is for every adapter: what it has begun it must go on with
+  // the driver reads the width once, but the cache's folder for every adapter: once it is loaded, neither may change
   const mapped = await readSystemFile("/proc/self/maps");
   if (mapped === undefined ? !isFirst : mapped.includes(DRIVER)) return;
   const [setWidth, setCache] = [VECTOR_WIDTH, SHADER_CACHE].map((name) => Deno.env.get(name));
   const width = setWidth || await recallWidth();
   if (width === undefined || (setWidth && setCache)) return;
-  // what Mesa remembers of a shader does not say for which width it was compiled
+  // Mesa's cache does not tell apart shaders that were compiled for different widths
   const folder = `${setCache || cacheFolder()}/vectors-${width}`;
   await Deno.mkdir(folder, { recursive: true });
   Deno.env.set(SHADER_CACHE, folder);
   Deno.env.set(VECTOR_WIDTH, width);
 }
 
-/** The width to take on a CPU that has a choice. */
+/** Chooses the width by the remembered times; undefined on a CPU with one width alone. */
 async function recallWidth(): Promise<string | undefined> {
   const memory = await recallVectors();
   return memory && String(chooseVectorWidth(memory.times));

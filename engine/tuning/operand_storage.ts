@@ -1,5 +1,5 @@
 /**
- * Where an adapter reads operands faster: from their buffers, or from copies in textures. Measured once, and remembered.
+ * Choice of the storage that an adapter reads operands from faster: buffers, or copies in textures. It is measured once and remembered.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { planConvolutionLaunch } from "../operations/convolution_launch.ts";
 import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
 import type { OperandStorage } from "../gpu/panels.ts";
 
-/** Milliseconds of a convolution, the copies among them, by where its operands are read. */
+/** Times of a convolution in milliseconds, including copies to textures, by the storage of its operands. */
 export type OperandTimes = Readonly<Record<"buffer" | "texture", number>>;
 
-/** LeNet-5's second convolution of 128 images. */
+/** Sizes of LeNet-5's second convolution, of 128 images. */
 const CONVOLUTION = {
   sample_count: 128,
   in_height: 14,
@@ -34,7 +34,7 @@ const CONVOLUTION = {
 
 const CLOCK = clockOf(60);
 
-/** Measurements of each place. */
+/** Number of measurements of each storage. */
 const TURNS = 3;
 
 const { kernel, params, workgroups } = planConvolutionLaunch(CONVOLUTION);
@@ -43,12 +43,12 @@ const OPERAND_TIMES: Measurement<OperandTimes> = {
   name: "operand storage",
   shaders: () => [kernel.expand({ panels: "buffer", operands: "buffer", subgroups: false })],
   schema: z.object({ buffer: z.number().positive(), texture: z.number().positive() }),
-  // the least of some in turns: what else runs on a machine can slow down one of them several times, and the choice is remembered
+  // the least of some measurements in turns: other work on the machine can slow one down several times, and the choice is remembered
   measure: async (gpu) => {
     const least = { buffer: Infinity, texture: Infinity };
     for (let turn = 0; turn < TURNS; turn++) {
-      for (const place of ["buffer", "texture"] as const) {
-        least[place] = Math.min(least[place], await measureConvolution(gpu, place));
+      for (const storage of ["buffer", "texture"] as const) {
+        least[storage] = Math.min(least[storage], await timeConvolution(gpu, storage));
       }
     }
     return least;
@@ -56,10 +56,10 @@ const OPERAND_TIMES: Measurement<OperandTimes> = {
 };
 
 /**
- * Lets a device read operands where that is faster.
+ * Lets a device read operands from the faster storage.
  *
- * @param fresh measure again whatever is remembered
- * @returns what was measured
+ * @param options.fresh measures again, whatever is remembered
+ * @returns times that the choice was made by
  * @throws {DeviceError} if the device fails.
  */
 export async function chooseOperandStorage(
@@ -71,8 +71,8 @@ export async function chooseOperandStorage(
   return times;
 }
 
-/** Milliseconds of one launch, the copies among them. */
-export async function measureConvolution(
+/** Measures the milliseconds of one launch of the convolution, including copies to textures. */
+export async function timeConvolution(
   gpu: Gpu,
   storage: OperandStorage,
   clock = CLOCK,
@@ -80,10 +80,10 @@ export async function measureConvolution(
   const { sample_count, in_height, in_width, in_channels } = CONVOLUTION;
   const { out_height, out_width, out_channels, kernel_height, kernel_width } = CONVOLUTION;
   const positions = sample_count * out_height * out_width;
-  const octets = Math.ceil(out_channels / 8);
+  const channelBlocks = Math.ceil(out_channels / 8);
   const inputs = gpu.createBuffer("inputs", sample_count * in_height * in_width * in_channels * 4);
   const taps = kernel_height * kernel_width * in_channels + 1; // the last is the bias
-  const filters = gpu.createBuffer("filters", taps * octets * 8 * 4);
+  const filters = gpu.createBuffer("filters", taps * channelBlocks * 8 * 4);
   const outputs = gpu.createBuffer("outputs", positions * out_channels * 4);
   const before = gpu.operandStorage;
   gpu.operandStorage = storage;

@@ -1,5 +1,5 @@
 /**
- * How fast Mesa's CPU driver is with the width of vectors that it has in this process, for `vectors.ts` to choose by.
+ * Times of Mesa's CPU driver with the vector width of this process, by which `vectors.ts` chooses the width.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { splitAdapterName } from "../gpu/drivers.ts";
 import { type KernelTimes, PROCESSES, recallVectors, type VectorTimes } from "./vectors.ts";
 import { canRun, PLAIN_VARIANT, VARIANTS } from "../rows/variants.ts";
 import type { Clock } from "./measurement.ts";
-import { measureConvolution } from "./operand_storage.ts";
-import { layOut, LENGTH, measureVariant } from "./gram_variants.ts";
+import { timeConvolution } from "./operand_storage.ts";
+import { LENGTH, measureVariant, planTrialLayout } from "./gram_variants.ts";
 
-/** Rows of the Gram tile. */
+/** Number of rows of the Gram tile. */
 const ROWS = 512;
 
-/** Measurements of each kernel. */
+/** Number of measurements of each kernel; the least counts, since other work on the machine also disturbs caches. */
 const TURNS = 3;
 
 /**
- * CPU time rather than time that passes: the widths are measured in processes of their own, which other work on the machine disturbs at its
- * will. The least of some measurements, for what it does to caches.
+ * Clock of CPU time instead of wall time: each width is measured in processes of its own, so that other work on the machine may disturb one
+ * width more than the other.
  */
 const CLOCK: Clock = {
   leastMs: 30,
@@ -33,11 +33,11 @@ const CLOCK: Clock = {
 };
 
 /**
- * Times the width of vectors that this process computes with, if that is Mesa's CPU driver on a CPU with a choice and too few processes
- * have yet. The other width's times are forgotten if they are another driver's.
+ * Measures the vector width that this process computes with, if the adapter is Mesa's CPU driver on a CPU with a choice and too few processes
+ * have measured it yet. Times of another driver or other shaders are dropped.
  *
- * @param fresh measure again, and forget both
- * @returns what is known then; undefined where there is no choice
+ * @param options.fresh drops all times and measures again
+ * @returns times that are known now; undefined where there is no choice
  * @throws {DeviceError} if the device fails.
  */
 export async function learnVectors(
@@ -51,7 +51,7 @@ export async function learnVectors(
   const shaders = [kernels.gram_tile_subgroup, kernels.convolution].map(({ source }) => source);
   const measured = `${identity}; shaders ${await hashShaders(shaders)}`;
   const known = memory.measured === measured && !fresh ? memory.times : {};
-  // what cannot be kept helps no other process
+  // where times cannot be written, measuring them helps no other process
   const isKnown = (known[width]?.processes ?? 0) >= PROCESSES;
   if (isKnown || findCacheFailure() !== undefined) return known;
   const times = { ...known, [width]: await measureKernels(gpu, known[width]) };
@@ -59,11 +59,13 @@ export async function learnVectors(
   return times;
 }
 
-/** The least times of this process and of those before it. */
+/** Measures both kernels, and returns the least times of this process and of those before it. */
 async function measureKernels(gpu: Gpu, before?: KernelTimes): Promise<KernelTimes> {
-  // the last is the fastest on CPUs
+  // the last of the subgroup variants is the fastest on CPUs
   const variant =
-    VARIANTS.findLast((variant) => variant.lanes > 1 && canRun(gpu, variant, layOut(LENGTH))) ??
+    VARIANTS.findLast((variant) =>
+      variant.lanes > 1 && canRun(gpu, variant, planTrialLayout(LENGTH))
+    ) ??
       PLAIN_VARIANT;
   const least = {
     gram_tile: before?.gram_tile ?? Infinity,
@@ -73,7 +75,7 @@ async function measureKernels(gpu: Gpu, before?: KernelTimes): Promise<KernelTim
   for (let turn = 0; turn < TURNS; turn++) {
     const [tile, convolution] = [
       await measureVariant(gpu, variant, ROWS, CLOCK),
-      await measureConvolution(gpu, gpu.operandStorage, CLOCK),
+      await timeConvolution(gpu, gpu.operandStorage, CLOCK),
     ];
     least.gram_tile = Math.min(least.gram_tile, tile);
     least.convolution = Math.min(least.convolution, convolution);

@@ -1,6 +1,6 @@
 /**
- * Which width of vectors Mesa's CPU driver computes with: the one that was measured to be faster on this CPU. The driver reads the width once,
- * when a process first asks for an adapter, so that a process measures one width, and what it found decides for those after it.
+ * Choice of the vector width that Mesa's CPU driver computes with: the one that was measured to be faster on this CPU. The driver reads the
+ * width once, when a process first requests an adapter, so that a process measures one width, for later processes to choose by.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { z } from "npm:zod@4.6.7";
 import type { VectorWidth } from "../gpu/drivers.ts";
 import { readMemory } from "./memory.ts";
 
-/** Milliseconds of CPU time of what the tiles of a kernel and the passes of a network spend their time on. */
+/** CPU times of the two kernels that the tiles of a Gram matrix and the passes of a network spend most time in, in milliseconds. */
 export interface KernelTimes {
-  /** Of a tile of the Gram matrix. */
+  /** Time of a tile of the Gram matrix. */
   readonly gram_tile: number;
-  /** Of a convolution. */
+  /** Time of a convolution. */
   readonly convolution: number;
-  /** How many processes measured, of which these are the least times: what else a machine does only adds to them. */
+  /** Number of processes that measured. The least of their times are kept, since other work on the machine only adds to them. */
   readonly processes: number;
 }
 
-/** Times by width, as far as they were measured. */
+/** Times by vector width in bits, of the widths that have been measured. */
 export type VectorTimes = Readonly<Partial<Record<VectorWidth, KernelTimes>>>;
 
 const KERNELS = z.object({
@@ -28,29 +28,30 @@ const KERNELS = z.object({
   processes: z.int().positive(),
 });
 
+/** Schema of the remembered times of a CPU. */
 const MEMORY = z.object({
-  /** What was measured: the adapter's identity and the shaders. */
   measured: z.string(),
   times: z.object({ 256: KERNELS.optional(), 512: KERNELS.optional() }),
 });
 
-/** What is remembered of a CPU, and where. */
+/** Remembered times of a CPU. */
 export interface VectorMemory {
+  /** Key of the times in the file of measurements. */
   readonly key: string;
-  /** What was measured: the adapter's identity and the shaders. */
+  /** Driver and shaders that were measured; undefined if there are no times yet. */
   readonly measured?: string;
   readonly times: VectorTimes;
 }
 
-/** Processes that measure a width. */
+/** Number of processes that measure a width. */
 export const PROCESSES = 2;
 
-/** Of the time with 256 bits, what 512 may take at most: they have to gain more than noise does. */
+/** Largest share of the time with 256 bits at which 512 bits are chosen: they have to gain more than noise does. */
 const WORTHWHILE = 0.95;
 
 /**
- * The width to compute with: they are tried in turns, the driver's own first, until each was measured by enough processes; then 512 bits where
- * they are clearly faster, on the geometric mean of both kernels.
+ * Chooses the vector width: the two are tried in turns, the driver's own first, until each has been measured by enough processes. Then it
+ * chooses 512 bits where they are clearly faster, by the geometric mean over both kernels.
  */
 export function chooseVectorWidth({ 256: narrow, 512: wide }: VectorTimes): VectorWidth {
   const [narrowCount, wideCount] = [narrow, wide].map((times) => times?.processes ?? 0);
@@ -61,7 +62,7 @@ export function chooseVectorWidth({ 256: narrow, 512: wide }: VectorTimes): Vect
   return Math.sqrt(ratio("gram_tile") * ratio("convolution")) < WORTHWHILE ? 512 : 256;
 }
 
-/** What is remembered of this machine's CPU; undefined where it is known to have no vectors of 512 bits, so that there is nothing to choose. */
+/** Reads the remembered times of this machine's CPU; undefined where it is known to have no 512-bit vectors, and so no choice. */
 export async function recallVectors(): Promise<VectorMemory | undefined> {
   const cpu = describeWideCpu(readModel(), await readSystemFile("/proc/cpuinfo"));
   if (cpu === undefined) return undefined;
@@ -71,22 +72,22 @@ export async function recallVectors(): Promise<VectorMemory | undefined> {
 }
 
 /**
- * A CPU by its model; undefined where it is known to have no vectors of 512 bits. Where Linux's description of it may not be read, they are
- * tried: a CPU without them computes the same with two vectors of 256.
+ * Returns the model of a CPU that may have 512-bit vectors; undefined where it is known to have none. Where Linux's description of it may not
+ * be read, they are tried: a CPU without them computes the same with two 256-bit vectors.
  */
 export function describeWideCpu(model: string | undefined, cpuinfo?: string): string | undefined {
   const isNarrow = cpuinfo !== undefined && !/^flags\s*:.*\bavx512f\b/m.test(cpuinfo);
   return isNarrow ? undefined : model;
 }
 
-/** The CPU's model, on the machines whose CPUs may have vectors of 512 bits and where it may be asked. */
+/** Reads the CPU's model, on x86-64 and with the permission to read it; undefined elsewhere. */
 function readModel(): string | undefined {
   if (Deno.build.arch !== "x86_64") return undefined;
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "cpus" });
   return state === "granted" ? cpus()[0]?.model : undefined;
 }
 
-/** A file in which Linux describes the machine or the process; undefined where there is none, or it may not be read: Deno wants all permissions for that. */
+/** Reads a file in which Linux describes the machine or the process; undefined where there is none, or without the permissions: Deno requires all. */
 export async function readSystemFile(path: string): Promise<string | undefined> {
   return await Deno.readTextFile(path).catch(() => undefined);
 }
