@@ -8,11 +8,12 @@ import { computeTiles } from "./gram.ts";
 import { formatMebibytes } from "../sizes.ts";
 import { checkRows, type PackedRows, type Rows } from "../rows/rows.ts";
 
-/** Numbers of an eNTK at most, 2 GiB: what one array holds everywhere. */
+/** Largest number of elements of an eNTK, 2 GiB: an array of that size can be allocated on every platform. */
 const MAX_NUMBERS = 2 ** 29;
 
 /**
- * `eNTK[n, m, i, j] = dz_i(x_n)/dw . dz_j(x'_m)/dw` (section 2.1), from which `lpNTK = (1/C) sum_ij s_i s'_j eNTK_ij` (equation 3).
+ * Computes the empirical NTK `eNTK[n, m, i, j] = dz_i(x_n)/dw . dz_j(x'_m)/dw` (section 2.1), from which
+ * `lpNTK = (1/C) sum_ij s_i s'_j eNTK_ij` (equation 3).
  *
  * ```ts
  * import { computeEntk, drawDigits, mlp, openEngine } from "lpntk";
@@ -25,11 +26,11 @@ const MAX_NUMBERS = 2 ** 29;
  *
  * Costs `2 N N' C^2 * length` FLOP, half of it when symmetric; holds one tile beside the result.
  *
- * @param rows of N samples, projected with the kind `entk`
- * @param columns the same of N' samples
+ * @param rows rows of N samples, projected with the kind `entk`
+ * @param columns rows of N' samples, projected with the same kind. Default: `rows`
  * @returns `[N, N', C, C]` f32, row-major; bit for bit its own transpose when both sides are the same
- * @throws {TypeError} if one side is no rows, `RangeError` if rows were projected with another kind, come from networks of different layers,
- * or the kernel is larger than 2 GiB.
+ * @throws {TypeError} if either side is no rows.
+ * @throws {RangeError} if rows were projected with another kind, come from networks of different layers, or the kernel is larger than 2 GiB.
  */
 export async function computeEntk(
   rows: Rows,
@@ -41,7 +42,7 @@ export async function computeEntk(
   checkRows("compute an eNTK", columns);
   const classes = checkSides(rows, columns);
   const entk = new Float32Array(rows.count * columns.count);
-  // the place of a pair of rows is a sum of what each side adds
+  // the index of an entry is the sum of a term of its row and a term of its column
   const add = (count: number, block: number, step: number) =>
     Int32Array.from(
       { length: count },
@@ -63,7 +64,7 @@ export async function computeEntk(
   return entk;
 }
 
-/** Number of classes on both sides. */
+/** Refuses sides that are no rows of one eNTK, and returns their number of classes. */
 function checkSides(rows: PackedRows, columns: PackedRows): number {
   const classes = rows.rowsPerSample;
   if (classes === undefined || columns.rowsPerSample !== classes) {

@@ -1,5 +1,5 @@
 /**
- * What a job over a network's kernel takes, before it runs: memory from the plan, time from the adapter's measured rates.
+ * Estimate of a job over a network's kernel before it runs: of its memory by the plan, of its time by the adapter's measured rates.
  *
  * @module
  */
@@ -17,58 +17,59 @@ import type { Budget } from "./projection.ts";
 import { chooseVariant, tune } from "../tuning/gram_variants.ts";
 import { measureBinding } from "../rows/variants.ts";
 
-/** What an estimate is made for. */
+/** Request for an estimate. */
 export interface EstimateRequest {
-  /** Samples. */
+  /** Number of samples. */
   readonly count: number;
-  /** Samples on the other side of the kernel; without it the kernel is symmetric. */
+  /** Number of samples on the kernel's other side. Default: the kernel is symmetric. */
   readonly others?: number;
-  /** Names of the layers whose parameters count. Default: all. */
+  /** Names of the layers whose parameters are differentiated. Default: all. */
   readonly layers?: readonly string[];
-  /** Clusters per sample. Default 0.1. */
+  /** Number of clusters per sample. Default 0.1. */
   readonly ratio?: number;
-  /** Groups that are clustered side by side, one step each at a time. Default 1. */
+  /** Number of groups that are clustered side by side, one step each at a time. Default 1. */
   readonly groups?: number;
-  /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
+  /** Random projections that shorten the rows. Default: none, rows are exact. */
   readonly sketch?: Sketch;
 }
 
-/** An estimate. Seconds are of the device's work on rows that stand; projecting the samples comes before. */
+/** Estimate of a job. Seconds are the device's work on rows that have been computed; projecting the samples comes before. */
 export interface Estimate {
-  /** What a row holds of each layer. */
+  /** Layout of a row. */
   readonly layout: RowLayout;
-  /** Where the rows stay, and what they take. */
+  /** Plan of where the rows are kept, and of the memory that this takes. */
   readonly rows: RowPlan;
   /** Name of the Gram kernel's variant. */
   readonly variant: string;
   /** The kernel matrix. */
   readonly gram: {
-    /** Tiles that are computed. */
+    /** Number of tiles that are computed. */
     readonly tiles: number;
-    /** Floating-point operations, two for each multiply-add. */
+    /** Number of floating-point operations, two for each multiply-add. */
     readonly flops: number;
-    /** Seconds, at the rate that was measured of the variant. */
+    /** Seconds at the measured rate of the variant. */
     readonly seconds: number;
-    /** Of the whole matrix, f32. */
+    /** Size of the whole matrix in f32, in bytes. */
     readonly matrixBytes: number;
   };
   /** Farthest-point clustering. */
   readonly clusters: {
     /** Number of clusters. */
     readonly count: number;
-    /** Times that all rows are read; none where the kernel is computed first, which then takes the time. */
+    /** Number of times that all rows are read; 0 where the kernel is computed first, which then takes the time. */
     readonly passes: number;
-    /** Bytes that these passes read. */
+    /** Number of bytes that these passes read. */
     readonly bytes: number;
-    /** Seconds, at the bandwidth that was measured of where the rows stand. */
+    /** Seconds at the measured bandwidth of the rows' storage. */
     readonly seconds: number;
   };
 }
 
 /**
- * Estimates a job; touches no data.
+ * Estimates a job, without data.
  *
- * @throws {BudgetError} if the budget is too small, `RangeError` if a number is out of range or a sketch has too few numbers; the message says what is needed.
+ * @throws {BudgetError} if the budget is too small; the message says what is needed.
+ * @throws {RangeError} if a number is out of range, there is no layer of a name, or a sketch's dimension is too small.
  */
 export async function estimateJob(
   gpu: Gpu,

@@ -12,17 +12,20 @@ import { type DeviceTile, TileSweep } from "../rows/tiles.ts";
 
 /** A rectangle of a kernel matrix on the host. */
 export interface Tile {
-  /** The matrix's row at its top. */
+  /** Row of the matrix at the tile's top. */
   readonly firstRow: number;
-  /** The matrix's column at its left. */
+  /** Column of the matrix at the tile's left. */
   readonly firstColumn: number;
-  /** Rows of the tile. */
+  /** Number of rows of the tile. */
   readonly rowCount: number;
-  /** Columns of the tile. */
+  /** Number of columns of the tile. */
   readonly columnCount: number;
-  /** `[rowCount, columnCount]`, row-major with `stride` numbers from row to row; what `computeTiles` yields is overwritten by the tile after the next. */
+  /**
+   * Entries `[rowCount, columnCount]`, row-major with rows `stride` elements apart. Those that `computeTiles` yields are overwritten by the tile
+   * after the next.
+   */
   readonly values: Float32Array | Float64Array;
-  /** Numbers from the beginning of a row in `values` to that of the next, at least `columnCount`. */
+  /** Number of elements from the beginning of a row in `values` to that of the next, at least `columnCount`. */
   readonly stride: number;
   /** Whether the tile also stands for its transpose on the other side of the diagonal, which no other tile holds. */
   readonly mirrored: boolean;
@@ -57,8 +60,8 @@ export async function foldTiles(
  *
  * Costs `2 * N * N' * length` FLOP, half of it when symmetric; holds one tile, at most 64 MiB, on the device and two on the host.
  *
- * @param isWanted leaves the other tiles out
- * @throws {RangeError} if the two sides come from networks of different layers.
+ * @param isWanted selects tiles by their first row and column; the others are left out
+ * @throws {RangeError} if the two sides come from networks of different layers, or are of different sketches or kinds.
  */
 export async function* computeTiles(
   rows: PackedRows,
@@ -104,7 +107,7 @@ export async function* computeTiles(
   }
 }
 
-/** One row of the matrix `rows . rows^T`, `[N]` f32: similarities of a sample to all. */
+/** Computes one row of the matrix `rows . rows^T`, the similarities of a sample to all, `[N]` f32. */
 export async function computeGramRow(
   rows: PackedRows,
   sample: number,
@@ -134,10 +137,12 @@ export async function computeGramRow(
 }
 
 /**
- * The whole matrix `rows . columns^T`, `[N, N']` f32, row-major; bit-identical on both sides of the diagonal.
+ * Computes the whole kernel matrix `rows . columns^T`, `[N, N']` f32, row-major; a symmetric one is bit-identical on both sides of the diagonal.
  *
- * @throws {TypeError} if one side is no rows, `RangeError` if the matrix is larger than an array can be, or the sides are of different
- * layers, sketches or kinds.
+ * Costs `2 * N * N' * length` FLOP, half of it when symmetric; holds one tile, at most 64 MiB, beside the matrix.
+ *
+ * @throws {TypeError} if either side is no rows.
+ * @throws {RangeError} if the matrix is larger than an array can be, or the sides are of different layers, sketches or kinds.
  */
 export async function computeGram(
   rows: Rows,
@@ -154,7 +159,7 @@ export async function computeGram(
   return matrix;
 }
 
-/** Copies the panels above the diagonal of a square tile to the places below it. */
+/** Copies the panels above the diagonal of a square tile, transposed, to below it. */
 function mirrorPanels(values: Float32Array, size: number): void {
   for (let row = 0; row < size; row += PANEL_ROWS) {
     for (let column = row + PANEL_ROWS; column < size; column += PANEL_ROWS) {
@@ -163,7 +168,7 @@ function mirrorPanels(values: Float32Array, size: number): void {
   }
 }
 
-/** Writes the transpose of the square of a panel's side at `from` to `to`, lines `fromStride` and `toStride` numbers apart. */
+/** Writes the transpose of the square of a panel's side at index `from` to index `to`; rows are `fromStride` and `toStride` elements apart. */
 function transposePanel(
   source: ArrayLike<number>,
   from: number,
@@ -174,7 +179,7 @@ function transposePanel(
   height = PANEL_ROWS,
   width = PANEL_ROWS,
 ): void {
-  // written line by line: lines that are read again stay in the cache, those that are written one number each would not
+  // written row by row: cache lines that are read again stay in the cache, those that get one element each would not
   for (let j = 0; j < width; j++) {
     for (let i = 0; i < height; i++) {
       target[to + j * toStride + i] = source[from + i * fromStride + j];
@@ -182,7 +187,7 @@ function transposePanel(
   }
 }
 
-/** Copies a tile, and its transpose where it stands for it, into a matrix with `width` columns. */
+/** Copies a tile, and its transpose if it is mirrored, into a matrix with `width` columns. */
 function storeTile(tile: Tile, matrix: Float32Array, width: number): void {
   const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
   for (let i = 0; i < rowCount; i++) {
@@ -190,7 +195,7 @@ function storeTile(tile: Tile, matrix: Float32Array, width: number): void {
     matrix.set(row, (firstRow + i) * width + firstColumn);
   }
   if (!mirrored) return;
-  // square by square, so that lines on both sides stay in the cache
+  // square by square, so that cache lines of both sides stay in the cache
   for (let i = 0; i < rowCount; i += PANEL_ROWS) {
     for (let j = 0; j < columnCount; j += PANEL_ROWS) {
       transposePanel(

@@ -23,12 +23,12 @@ import { chooseVariant } from "../tuning/gram_variants.ts";
 import { drawFilters, planSketch } from "../rows/sketch.ts";
 import { measureBinding } from "../rows/variants.ts";
 
-/** How to project. */
+/** Options of a projection. */
 export interface ProjectionOptions {
   readonly cotangents: Cotangents;
-  /** Names of the layers whose parameters count: a kernel is the sum of its layers' kernels. Default: all. */
+  /** Names of the layers whose parameters are differentiated: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
-  /** Scales every row by `1 / sqrt(kappa(x, x))`, so that products of rows are cosines. Default: no. */
+  /** Whether every row is scaled by `1 / sqrt(kappa(x, x))`, so that products of rows are cosines. Default false. */
   readonly normalise?: boolean;
   /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
   readonly sketch?: Sketch;
@@ -36,18 +36,18 @@ export interface ProjectionOptions {
   readonly memoryBytes?: number;
   /** What the caller holds of it, in bytes. Default 0. */
   readonly heldBytes?: number;
-  /** Samples that are to be projected beside these, and for which room is left. Default 0. */
+  /** Number of samples that are projected beside these, for whose rows memory is left. Default 0. */
   readonly others?: number;
-  /** Rows of one block, in whole panels of 64. Default: the largest that fit. */
+  /** Number of rows in a block, a multiple of 64. Default: the largest that fits. */
   readonly blockRows?: number;
-  /** Where the rows stay. Default: the first place where they fit, the device before a file before being computed anew. */
+  /** Place where the rows are kept. Default: the first that the budget allows of the device, a file and nowhere, recomputed. */
   readonly residence?: Residence;
-  /** How convolutions are kept. Default: whichever takes fewer multiplications, layer by layer. */
+  /** Form in which rows hold convolutions. Default: for each layer the form that takes fewer multiplications. */
   readonly convolutions?: ConvolutionForm;
   readonly onProgress?: OnProgress;
 }
 
-/** What a job may hold of memory. */
+/** Memory budget of a job. */
 export type Budget = Pick<ProjectionOptions, "memoryBytes" | "heldBytes">;
 
 /**
@@ -55,10 +55,12 @@ export type Budget = Pick<ProjectionOptions, "memoryBytes" | "heldBytes">;
  * rows take the passes twice, since a row is linear in its cotangent and its length is known only after the first.
  *
  * @returns packed rows; the caller disposes them
- * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero, `RangeError` if cotangents
- * do not fit the data set or cannot be normalised, there is no layer of a name, a sketch has too few numbers or blocks are no whole panels, `BudgetError` if the memory budget
- * is too small, `FileError` if rows go to a file that cannot be written, `NonFiniteError` if a projection overflows; the message names the sample and the
- * layer.
+ * @throws {DataError} if images or labels do not fit the network, or a projection to be normalised is zero.
+ * @throws {RangeError} if cotangents do not fit the data set or cannot be normalised, there is no layer of a name, a sketch's dimension is too
+ * small, or blocks are no whole panels.
+ * @throws {BudgetError} if the memory budget is too small.
+ * @throws {FileError} if rows go to a file that cannot be written.
+ * @throws {NonFiniteError} if a projection is not finite; the message names the sample and the layer.
  */
 export async function projectRows(
   tensorflow: Tensorflow,
@@ -92,7 +94,7 @@ export async function projectRows(
   return await pass(scaleCotangents(data, cotangents, network.classes, similarity), 1);
 }
 
-/** Cotangents `[N, C]` of rows of length 1, given the squared lengths `[N]` of the rows that these give. */
+/** Scales cotangents `[N, C]` so that their rows have length 1, by the squared lengths `[N]` of the rows of the unscaled ones. */
 function scaleCotangents(
   data: Dataset,
   cotangents: Cotangents,

@@ -1,5 +1,5 @@
 /**
- * Self-similarity of packed rows.
+ * Self-similarities of packed rows.
  *
  * @module
  */
@@ -19,9 +19,11 @@ import {
 } from "../rows/rows.ts";
 
 /**
- * `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit. Reads all rows once.
+ * Computes the self-similarity `kappa(x, x) = |phi(x)|^2` of every row, `[N]` f32: the diagonal of the Gram matrix to the last bit. Reads all
+ * rows once.
  *
- * @throws {TypeError} if these are no rows, `NonFiniteError` if one of them is not finite; the message names the sample.
+ * @throws {TypeError} if the value is no rows.
+ * @throws {NonFiniteError} if a self-similarity is not finite; the message names the sample.
  */
 export async function computeSelfSimilarity(
   rows: Rows,
@@ -49,7 +51,7 @@ export async function computeSelfSimilarity(
   }
 }
 
-/** Panels of which the diagonals are computed in one tile. */
+/** Number of panels whose diagonals are computed in one tile. */
 const DIAGONAL_PANELS = 8;
 
 /** Computes all self-similarities, `[N]` f32 in whole panels, block by block; the caller destroys the buffer. */
@@ -89,7 +91,7 @@ export async function foldDiagonal(rows: PackedRows, onProgress?: OnProgress): P
   return similarity;
 }
 
-/** Self-similarities of slices of several positions: sums of products of all pairs of those, as tiles have them on their diagonals. */
+/** Computes self-similarities over slices of several positions, which are sums over all pairs of positions, from the diagonals of tiles. */
 class Diagonals implements Disposable {
   readonly #products: Products;
   readonly #gpu: Gpu;

@@ -1,5 +1,5 @@
 /**
- * How far the kernel of sketched rows is from the exact one, measured on a sample of pairs.
+ * Error of the kernel of sketched rows, measured on a sample of pairs.
  *
  * @module
  */
@@ -14,36 +14,37 @@ import { type Budget, type ProjectionOptions, projectRows } from "./projection.t
 import type { KernelKind } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 
-/** Which sketched kernel is to be measured; progress is in projections. */
+/** Request for the error of a sketched kernel; progress counts projections of samples. */
 export interface SketchRequest extends CallOptions {
-  /** The sketch whose error is wanted. */
+  /** Sketch whose error is measured. */
   readonly sketch: Sketch;
-  /** Which kernel. Default `lpntk`. */
+  /** Kernel that is sketched. Default `lpntk`. */
   readonly kind?: KernelKind;
-  /** Names of the layers whose parameters count. Default: all. */
+  /** Names of the layers whose parameters are differentiated. Default: all. */
   readonly layers?: readonly string[];
-  /** Samples on the other side of the kernel. Default: the same. */
+  /** Data set on the kernel's other side. Default: the same data set. */
   readonly others?: Dataset;
 }
 
-/** Errors of a sketched kernel in shares of `sqrt(kappa(x, x) kappa(x', x'))`, which no entry exceeds. */
+/** Errors of a sketched kernel's entries, relative to `sqrt(kappa(x, x) kappa(x', x'))`, which no entry exceeds. */
 export interface SketchError extends Sketch {
-  /** Numbers of an exact row. */
+  /** Number of elements in an exact row. */
   readonly exactLength: number;
-  /** Pairs that were computed both ways. */
+  /** Number of pairs that were computed both ways. */
   readonly pairs: number;
   /** Root of the mean squared error over these pairs. */
   readonly error: number;
-  /** Mean error over these pairs; of the sketch that was drawn, since over all sketches there is none. */
+  /** Mean error over these pairs, for the sketch that was drawn; its expectation over all sketches is 0. */
   readonly bias: number;
 }
 
-/** Samples of either side that are compared, all with all. */
+/** Number of samples of either side that are compared, all with all. */
 const SAMPLE_COUNT = 32;
 
 /**
- * Projects a seeded sample of 32 samples exactly and sketched, and compares all pairs of them, each pair of the same samples once; of a
- * kernel between two data sets 32 of either, and all pairs between them. Costs two jobs of 32 samples, one of them exact.
+ * Measures the error of a sketched kernel: draws 32 samples by the sketch's seed, projects them exactly and sketched, and compares all pairs of
+ * them, each once; of a kernel between two data sets it draws 32 of either, and compares all pairs between them. Costs two projections of the
+ * drawn samples, one of them exact.
  */
 export async function measureSketchError(
   tensorflow: Tensorflow,
@@ -69,7 +70,7 @@ export async function measureSketchError(
     for (let j = others ? 0 : i; j < columns.length; j++) {
       const at = i * columns.length + j;
       const scale = Math.sqrt(rows[i] * columns[j]);
-      // of a sample without a gradient either kernel is exactly 0
+      // both kernels are exactly 0 for a sample whose gradient is 0
       const error = scale > 0 ? (estimate.kernel[at] - exact.kernel[at]) / scale : 0;
       pairs++;
       sum += error;
@@ -88,13 +89,13 @@ export async function measureSketchError(
   };
 }
 
-/** Some samples in the data set's order. */
+/** Draws the samples to compare, in the data set's order. */
 function drawSamples(data: Dataset, seed: number): Dataset {
   const order = drawPermutation(createGenerator(seed, STREAMS.sketchError), data.labels.length);
   return takeSamples(data, order.subarray(0, SAMPLE_COUNT).sort());
 }
 
-/** A kernel between the first and the last of some data sets, its sides' self-similarities, and the numbers of a row. */
+/** Computes the kernel of a data set or between two, the self-similarities of its sides, and the length of a row. */
 async function compute(
   tensorflow: Tensorflow,
   network: DeviceNetwork,

@@ -1,38 +1,38 @@
 /**
- * How rows and kernels are cut for the device: panels, blocks, slices, chunks, and what multiplying them takes.
+ * Units that rows and kernels are divided into for the device, panels, blocks, slices and chunks, and the cost of multiplying them.
  *
  * @module
  */
 import { PANEL_COLUMNS } from "../gpu/panels.ts";
 import { MAX_POSITIONS, type RowLayout, sliceRow } from "./layout.ts";
 
-/** Packed rows side by side in memory, the unit that the kernels work on: a row is a column of its panel. */
+/** Number of packed rows in a panel, the unit that the kernels work on; a row is a column of its panel. */
 export const PANEL_ROWS = PANEL_COLUMNS;
 
-/** Panels on a side of the tile of a factored convolution's positions, of which there are at most 16: 16 MiB. */
+/** Panels on a side of the tile of products of a factored convolution's positions, of which there are at most 16: 16 MiB. */
 export const PRODUCT_PANELS = 2 * MAX_POSITIONS;
 
-/** Rows of one block at most: a tile of two blocks is then 64 MiB. */
+/** Largest number of rows in a block: a tile of two blocks is then 64 MiB. */
 const BLOCK_ROWS = 4096;
 
-/** Rows and columns of a stored chunk at most: it is then 4 MiB. */
+/** Largest number of rows and columns in a stored chunk: it is then 4 MiB. */
 const CHUNK_ROWS = 1024;
 
-/** What one binding of packed rows holds at most. */
+/** Largest sizes of one binding of packed rows. */
 export interface BindingLimits {
   readonly bytes: number;
-  /** Numbers of a row. */
+  /** Largest number of elements of a row, over which the kernels' index k runs. */
   readonly lines: number;
   readonly panels: number;
 }
 
-/** A number of rows rounded up to whole panels. */
+/** Rounds a number of rows up to whole panels. */
 export function padRows(rows: number): number {
   return Math.ceil(rows / PANEL_ROWS) * PANEL_ROWS;
 }
 
 /**
- * Rows of one block: as many as the device can bind, in whole panels.
+ * Plans the number of rows in a block: as many as the device can bind, in whole panels.
  *
  * @throws {RangeError} if not even one panel of an entry of a row can be bound.
  */
@@ -54,16 +54,19 @@ export function planBlockRows(layout: RowLayout, binding: BindingLimits): number
   return Math.min(Math.min(...most) * PANEL_ROWS, tileSide, BLOCK_ROWS);
 }
 
-/** Numbers of a row that the device can bind at once in the largest block; the same for all rows of a layout, so that any two multiply. */
+/**
+ * Plans the length of slices: as many elements of a row as the device can bind of the largest block. It is the same for all rows of a layout,
+ * so that any two can be multiplied.
+ */
 export function planSliceLength(layout: RowLayout, binding: BindingLimits): number {
   const { bytes, lines } = binding;
   return Math.min(lines, Math.floor(bytes / (4 * planBlockRows(layout, binding))));
 }
 
 /**
- * FLOPs of a kernel matrix: `2 N N' K`; when symmetric those of the panels on and above the diagonal.
+ * Counts the FLOPs of a kernel matrix: `2 N N' K`, or when symmetric those of the panels on and above the diagonal.
  *
- * @param products multiplications of a product of two rows, K
+ * @param products number of multiplications for a product of two rows, K
  */
 export function countFlops(products: number, count: number, others?: number): number {
   if (others !== undefined) return 2 * count * others * products;
@@ -71,7 +74,7 @@ export function countFlops(products: number, count: number, others?: number): nu
 }
 
 /**
- * Rows and columns of a stored chunk of a kernel: the device computes it as one tile.
+ * Plans the rows and columns of a stored chunk of a kernel, which the device computes as one tile.
  *
  * @throws {RangeError} if not even one panel can be bound.
  */
@@ -79,13 +82,13 @@ export function planChunkRows(layout: RowLayout, binding: BindingLimits): number
   return Math.min(planBlockRows(layout, binding), CHUNK_ROWS);
 }
 
-/** One pair of blocks of a Gram matrix. */
+/** A pair of blocks by their indices. */
 export interface BlockPair {
   readonly row: number;
   readonly column: number;
 }
 
-/** Pairs of blocks: all of them, or those on and above the diagonal. */
+/** Lists pairs of blocks: all of them, or those on and above the diagonal. */
 export function pairBlocks(rows: number, columns: number, symmetric: boolean): BlockPair[] {
   const pairs: BlockPair[] = [];
   for (let row = 0; row < rows; row++) {

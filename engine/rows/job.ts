@@ -1,5 +1,5 @@
 /**
- * What a job's rows and the passes that make them take before it runs: pure arithmetic, as `plan.ts`.
+ * Plan of a job's rows and of the passes that compute them, before it runs: pure arithmetic, like `plan.ts`.
  *
  * @module
  */
@@ -15,19 +15,19 @@ import {
 } from "./plan.ts";
 import { type BindingLimits, PANEL_ROWS } from "./blocks.ts";
 
-/** Images of one forward and backward pass at most. */
+/** Largest number of images in one forward and backward pass. */
 const BATCH_SAMPLES = 256;
 
-/** Numbers that a pass holds for each number of a layer's output: its input and delta, and what TensorFlow.js keeps and recycles. */
+/** Number of tensors that a pass holds of the size of a layer's output: its input and delta, and what TensorFlow.js keeps and recycles. */
 const PASS_COPIES = 4;
 
-/** What a pass is planned for. */
+/** Request for the plan of a pass. */
 export interface PassRequest {
   /** All layers of the network. */
   readonly layers: readonly Pick<LayerShape, "outputShape">[];
-  /** Numbers of the longest slice of a row. */
+  /** Number of elements in the longest slice of a row. */
   readonly longest: number;
-  /** Whether what filters compute of an image stands beside what its layers do. Default: no. */
+  /** Whether the pass also holds results of random filters. Default false. */
   readonly isSketched?: boolean;
   readonly binding: BindingLimits;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
@@ -36,13 +36,13 @@ export interface PassRequest {
   readonly most?: number;
 }
 
-/** A forward and backward pass, and the panels where its rows are staged. */
+/** Plan of a forward and backward pass, and of the panels that its rows are staged in. */
 export interface PassPlan {
-  /** Images at most: whole panels, or a panel in equal parts. */
+  /** Largest number of images: whole panels, or a panel in equal parts. */
   readonly batch: number;
-  /** Bytes that the device holds at most. */
+  /** Largest size of what the device holds, in bytes. */
   readonly bytes: number;
-  /** Numbers of an image that are computed together at most: the largest output of a layer. */
+  /** Number of elements per image of the largest output of a layer. */
   readonly width: number;
 }
 
@@ -77,7 +77,7 @@ export function planPass(
   return { batch, bytes, width: largest };
 }
 
-/** What a job is planned for: its rows, and the passes that make them. */
+/** Request for the plan of a job: its rows, and the passes that compute them. */
 export interface JobRequest extends PlanRequest {
   /** All layers of the network. */
   readonly layers: PassRequest["layers"];

@@ -1,78 +1,81 @@
 /**
- * The layout of a packed row: which numbers of a sample's signed projection stand where.
+ * Layout of packed rows: which elements of a sample's gradient a row holds, and in which order.
  *
- * The gradient of a layer's weights is a sum of outer products over its output positions. A layer with one position (dense) keeps the
- * two factors, so that the product of two rows is `(a . a') (d . d')`; a layer with many (convolution) keeps the contracted gradient, or,
+ * The gradient of a layer's weights is a sum of outer products over its output positions. Of a layer with one position (dense) a row holds the
+ * two factors, so that the product of two rows is `(a . a') (d . d')`; of a layer with many (convolution) it holds the contracted gradient, or,
  * where that takes fewer multiplications, the factors of every position: `sum_pq (a_p . a'_q) (d_p . d'_q)`. Either is exact. LeNet-5's
- * 61,706 parameters become 3,393 numbers, ResNet-18's 11 million 3.1 million.
+ * 61,706 parameters become 3,393 elements, ResNet-18's 11 million 3.1 million.
  *
  * @module
  */
 import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import type { LayerShape } from "../network/network.ts";
 
-/** One layer's place in a packed row. */
+/** Segment of a packed row that belongs to one layer. */
 export type Segment = PlainSegment | FactoredSegment;
 
-/** What every segment says. */
+/** Owner of a segment. */
 export interface SegmentOwner {
   /** Name of the layer. */
   readonly layer: string;
-  /** Whether random projections stand for the layer's own numbers. */
+  /** Whether the segment holds random projections of the layer's factors instead of the factors or the gradient. */
   readonly isSketched?: boolean;
 }
 
-/** The gradient itself. */
+/** Segment that holds the gradient itself. */
 export interface PlainSegment extends SegmentOwner {
-  /** Contracted over the output positions. */
+  /** Kind of the segment: the gradient is contracted over the output positions. */
   readonly kind: "plain";
-  /** First number in the row. */
+  /** Index of the first element in the row. */
   readonly offset: number;
-  /** `(k * k * in + 1) * out` numbers, the bias's last. */
+  /** Number of elements, `(k * k * in + 1) * out`, the bias's last. */
   readonly length: number;
 }
 
-/** The two factors whose products, summed over the positions, are the gradient. */
+/** Segment that holds two factors, whose products, summed over the output positions, are the gradient. */
 export interface FactoredSegment extends SegmentOwner {
-  /** Kept as factors. */
+  /** Kind of the segment: the gradient is kept as factors. */
   readonly kind: "factored";
-  /** First number of the first position's `a`, which its `d` follows, and then the next position. */
+  /** Index in the row of the first position's `a`, which its `d` follows, and then the next position. */
   readonly offset: number;
-  /** Output positions: 1 for a dense layer. */
+  /** Number of output positions: 1 for a dense layer. */
   readonly positions: number;
-  /** Length of `a`, what the layer sees at a position and a one for the bias. */
+  /** Length of `a`, the input activations at a position and a one for the bias. */
   readonly inputs: number;
-  /** Length of `d`, the layer's delta. */
+  /** Length of `d`, the output gradients at a position. */
   readonly outputs: number;
 }
 
-/** Which random projections make sketched rows. */
+/** Random projections that make sketched rows. */
 export interface Sketch {
-  /** Numbers of a row, and multiplications of a product of two, at most. */
+  /** Largest number of elements in a row, and of multiplications for a product of two rows. */
   readonly dimension: number;
-  /** Integer that the projections are drawn by; rows of two seeds may not be multiplied. */
+  /** Seed of the random projections, an integer from 0 to 2^32 - 1; rows of two seeds may not be multiplied. */
   readonly seed: number;
 }
 
 /** Segments of a row, in the order of the network's layers. */
 export interface RowLayout {
-  /** Where each layer stands in a row. */
+  /** Segment of each layer. */
   readonly segments: readonly Segment[];
-  /** Numbers in a row. */
+  /** Number of elements in a row. */
   readonly length: number;
-  /** Of rows that are sketched: products with others mean nothing. */
+  /** Sketch of the rows, with which alone their products are estimates of a kernel; undefined: rows are exact. */
   readonly sketch?: Sketch;
 }
 
-/** Filter taps of a convolution without its bias: `k * k * in`. */
+/** Counts the filter taps of a convolution without its bias: `k * k * in`. */
 export function countTaps(geometry: ConvolutionGeometry): number {
   return geometry.kernel_height * geometry.kernel_width * geometry.in_channels;
 }
 
-/** How convolutions are kept: `cheapest` is whichever takes fewer multiplications for a product of two rows. */
+/**
+ * Form in which rows hold convolutions: `contracted`, the gradient itself; `factored`, its two factors at each output position; or `cheapest`,
+ * whichever takes fewer multiplications for a product of two rows.
+ */
 export type ConvolutionForm = "cheapest" | "contracted" | "factored";
 
-/** Lays out the rows of a network. */
+/** Plans the row layout of a network's layers. */
 export function layOutRow(
   layers: readonly LayerShape[],
   form: ConvolutionForm = "cheapest",
@@ -86,14 +89,14 @@ export function layOutRow(
   return { segments, length: offset };
 }
 
-/** Numbers of a segment. */
+/** Counts the elements of a segment. */
 export function measureSegment(segment: Segment): number {
   return segment.kind === "plain"
     ? segment.length
     : segment.positions * (segment.inputs + segment.outputs);
 }
 
-/** Multiplications of a product of two rows. */
+/** Counts the multiplications for a product of two rows. */
 export function countProducts({ segments }: RowLayout): number {
   return segments.reduce((sum, segment) => sum + countSegmentProducts(segment), 0);
 }
@@ -104,52 +107,51 @@ function countSegmentProducts(segment: Segment): number {
     : segment.positions ** 2 * (segment.inputs + segment.outputs);
 }
 
-/** Neighbouring numbers of a row that a kernel reads in one launch. */
+/** A slice: neighbouring elements of a row that a kernel reads in one launch. */
 export interface RowSlice {
-  /** Number of the slice, from 0. */
+  /** Index of the slice, from 0. */
   readonly index: number;
-  /** First number in the row. */
+  /** Index of the slice's first element in the row. */
   readonly offset: number;
-  /** Numbers of the row. */
+  /** Number of the row's elements in the slice. */
   readonly length: number;
-  /** Rows that the slice is for the kernels: 1, or one for each position of a convolution that is kept factored. */
+  /** Number of rows that kernels see in the slice of one row: 1, or one for each position of a factored convolution. */
   readonly positions: number;
-  /** Numbers of one of them. */
+  /** Number of elements in each of these rows, over which the kernels' index k runs. */
   readonly lines: number;
   /**
-   * The segment table that the kernels read, `[parts, 4]` u32: a part's offset in the slice, its length, 1 where a sum begins with it, and
-   * how it ends, as `shared/parts.wgsl` says: 0 goes on, 1 adds, 2 multiplies.
+   * Segment table that the kernels read, `[parts, 4]` u32: a part's offset in the slice, its length, 1 where a sum begins with it, and the
+   * code of how it ends (`shared/parts.wgsl`): 0 goes on, 1 adds, 2 multiplies.
    */
   readonly table: Uint32Array<ArrayBuffer>;
 }
 
 /**
- * Numbers that the kernels sum one by one at most. The error of a sum in float32 grows with its length: over 60,000 numbers around 0.13 one
- * sum was off by 5e-4, sums of 256 that are added up are by less than 5e-6.
+ * Largest number of elements that the kernels sum one by one. The error of a sum in float32 grows with its length: over 60,000 numbers around
+ * 0.13 one sum was off by 5e-4, and the total of sums of 256 by less than 5e-6.
  */
 const PART_LENGTH = 256;
 
-/** Numbers of a plain entry at most: the sums of its parts are added up before they are added to those of other entries. */
+/** Largest number of elements in a plain entry: the sums of its parts are added up before they are added to those of other entries. */
 const ENTRY_LENGTH = 16 * PART_LENGTH;
 
 /**
- * Parts of a slice at most: a kernel's loops take a step for each part and for each number, and a driver ends them after 65,535 steps
- * together, of which 65,000 are for numbers (`variants.ts`).
+ * Largest number of parts in a slice: a kernel's loops take a step for each part and for each element, and a driver ends them after 65,535
+ * steps together, of which 65,000 are for elements (`variants.ts`).
  */
 const SLICE_PARTS = 500;
 
-/** How a part ends, as `shared/parts.wgsl` says. */
+/** Codes of how a part ends, as `shared/parts.wgsl` reads them. */
 const GOES_ON = 0;
 const ADDS = 1;
 const MULTIPLIES = 2;
 
-/** Positions of a convolution that is kept factored, at most: their products are summed from a tile of their own. */
+/** Largest number of positions of a factored convolution: their products are summed from a tile of their own. */
 export const MAX_POSITIONS = 16;
 
 /**
- * Cuts rows into slices of at most `limit` numbers; one entry more than that is a slice of its own, and so is a convolution that is kept
- * factored. Entries do not depend on the limit, and kernels add them up one by one: products of rows are the same to the last bit wherever
- * they are cut.
+ * Cuts rows into slices of at most `limit` elements; a longer entry is a slice of its own, and so is a factored convolution. Entries do not
+ * depend on the limit, and kernels add them up one by one, so that products of rows are the same to the last bit wherever they are cut.
  */
 export function sliceRow(layout: RowLayout, limit: number): RowSlice[] {
   const slices: { first: Entry; end: number; parts: Part[] }[] = [];
@@ -180,10 +182,10 @@ export function sliceRow(layout: RowLayout, limit: number): RowSlice[] {
   });
 }
 
-/** A line of the segment table, its offset counted in the row. */
+/** One part of the segment table, with its offset in the packed row. */
 type Part = readonly [offset: number, length: number, begins: number, end: number];
 
-/** The parts of an entry, of a's first position and then of its d. */
+/** Lists the parts of an entry: those of the first position's `a`, then those of its `d`. */
 function listParts({ offset, inputs, outputs }: Entry): Part[] {
   const cut = (start: number, length: number) =>
     Array.from({ length: Math.ceil(length / PART_LENGTH) }, (_, i) => {
@@ -201,16 +203,16 @@ function listParts({ offset, inputs, outputs }: Entry): Part[] {
   ];
 }
 
-/** What the kernels compute one by one: `a`, which `d` follows unless it is plain, for each position. */
+/** Elements whose products the kernels sum up before those of other entries: `a`, which `d` follows unless they are plain, for each position. */
 interface Entry {
   readonly offset: number;
   readonly positions: number;
   readonly inputs: number;
-  /** 0: plain. */
+  /** Length of `d`; 0 if the elements are plain. */
   readonly outputs: number;
 }
 
-/** What plain neighbours hold together is cut anew. */
+/** Lists the entries of a row: adjacent plain segments are merged, then split again into entries of at most ENTRY_LENGTH. */
 function listEntries({ segments }: RowLayout): Entry[] {
   const entries: (Entry & { inputs: number })[] = [];
   for (const segment of segments) {

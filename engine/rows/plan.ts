@@ -1,5 +1,5 @@
 /**
- * What a job takes before it runs: pure arithmetic from sizes, limits and a memory budget.
+ * Plan of where rows are kept, before they are computed: pure arithmetic from sizes, limits and a memory budget.
  *
  * @module
  */
@@ -16,19 +16,19 @@ import {
 import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
 
 /**
- * What a process holds beside rows and tiles: Deno, TensorFlow.js, compiled kernels, 60,000 images of MNIST and the forward and backward
+ * Memory that a process holds beside rows and tiles: Deno, TensorFlow.js, compiled kernels, 60,000 images of MNIST and the forward and backward
  * pass of a batch. Measured with LeNet-5 on lavapipe, where the device's memory is the process's: 430 to 480 MiB where the driver remembers
  * its shaders, 620 in the first process on a machine, which compiles and times them.
  */
 export const BASE_BYTES = 640 * 2 ** 20;
 
-/** What a plan is made for. */
+/** Request for the plan of rows. */
 export interface PlanRequest {
-  /** Samples. */
+  /** Number of rows. */
   readonly count: number;
   readonly layout: RowLayout;
   readonly binding: BindingLimits;
-  /** Rows of a block, in whole panels. Default: the largest that fit. */
+  /** Number of rows in a block, in whole panels. Default: the largest that fits. */
   readonly blockRows?: number;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
   readonly memoryBytes?: number;
@@ -41,30 +41,30 @@ export interface PlanRequest {
 }
 
 /**
- * Where rows stay: on the device, or in a file from which a slice of two blocks at a time is read, or nowhere: the slices of two blocks are
- * then computed anew, as many as fit, whenever a tile needs them.
+ * Place where rows are kept: on the `device`; in a `file`, from which one slice of two blocks is read at a time; or nowhere, so that slices of
+ * two blocks, as many as fit, are `recomputed` whenever a tile needs them.
  */
 export type Residence = "device" | "file" | "recomputed";
 
-/** How the rows of a data set are kept and multiplied. */
+/** Plan of how the rows of a data set are kept and multiplied. */
 export interface RowPlan {
-  /** Rows of one block, in whole panels; a tile is a pair of blocks. */
+  /** Number of rows in a block, in whole panels; a tile is the product of two blocks. */
   readonly blockRows: number;
-  /** Blocks of all rows. */
+  /** Number of blocks. */
   readonly blockCount: number;
-  /** Parts of a row, each bound by itself. */
+  /** Number of slices, the parts of a row that are bound one at a time. */
   readonly sliceCount: number;
-  /** Where the rows stay. */
+  /** Place where the rows are kept. */
   readonly residence: Residence;
   /** Whether clustering reads the rows step by step; otherwise their kernel is computed first and held. */
   readonly stepwise: boolean;
-  /** Numbers of a row that stand on the device together. */
+  /** Number of elements of a row that are on the device at a time. */
   readonly heldLength: number;
-  /** Times that a sample goes through the network, on average, for a symmetric kernel. */
+  /** Number of times that a sample goes through the network, on average, for a symmetric kernel. */
   readonly passes: number;
-  /** Bytes of all rows. */
+  /** Size of all rows, in bytes. */
   readonly rowBytes: number;
-  /** Bytes of one tile on the device; a tile that is read back takes three times as much on the host. */
+  /** Size of one tile on the device, in bytes; a tile that is read back takes three times as much on the host. */
   readonly tileBytes: number;
   /** Bytes that the process and the device hold at most. */
   readonly peakBytes: number;
@@ -103,7 +103,7 @@ export function measureLeast(request: PlanRequest): number {
   return Math.min(...listPlans({ ...request, memoryBytes: 0 }).map(({ peakBytes }) => peakBytes));
 }
 
-/** Plans for the places where rows may stay, the best place and the largest blocks first. */
+/** Lists the plans for every place where rows may be kept and every size of blocks, the best place and the largest blocks first. */
 function listPlans(request: PlanRequest): RowPlan[] {
   const { count, layout, binding, fileBytes = Infinity } = request;
   const largest = Math.min(planBlockRows(layout, binding), padRows(count));
@@ -166,7 +166,7 @@ function planResidence(
     heldLength = Math.floor(heldLength * 0.9);
     groups = groupSlices(slices, heldLength);
   }
-  // a block that is held whole serves a line of tiles; once more all are needed for the self-similarities
+  // a block that is held whole serves a whole row of tiles; all blocks are filled once more for the self-similarities
   const fills = groups.length === 1
     ? blockCount * (blockCount + 1) / 2
     : groups.length * blockCount * blockCount;
@@ -174,23 +174,23 @@ function planResidence(
   return { ...plan, heldLength, passes, peakBytes: fixedBytes + measureHeld(groups) };
 }
 
-/** Whether a step of clustering can read rows as they stand: they are somewhere, and each is one row for the kernels. */
+/** Returns whether clustering can read rows step by step: they are kept somewhere, and each is a single row for the kernels. */
 export function isStepwise(residence: Residence, slices: readonly RowSlice[]): boolean {
   return residence !== "recomputed" && slices.every(({ positions }) => positions === 1);
 }
 
-/** Room for a slice. */
+/** Shape of the memory for a slice. */
 interface SliceShape {
   readonly positions: number;
   readonly lines: number;
 }
 
-/** Numbers of a row for which a shape has room. */
+/** Counts the elements of a row that a shape holds. */
 function measureShape({ positions, lines }: SliceShape): number {
   return positions * lines;
 }
 
-/** Room for each group of slices in turn: the i-th slice of so many positions finds the i-th place of that kind. */
+/** Computes the shapes of a slot that can hold any of the groups: the i-th slice of p positions in a group takes the i-th shape of p positions. */
 export function shapeSlot(groups: readonly (readonly RowSlice[])[]): SliceShape[] {
   const kinds = [...new Set(groups.flat().map(({ positions }) => positions))];
   return kinds.flatMap((positions) => {
@@ -203,7 +203,7 @@ export function shapeSlot(groups: readonly (readonly RowSlice[])[]): SliceShape[
   });
 }
 
-/** Numbers of the longest slice of a row. */
+/** Counts the elements of the longest slice of a row. */
 export function measureLongestSlice(layout: RowLayout, binding: BindingLimits): number {
   return findLongest(sliceRow(layout, planSliceLength(layout, binding)));
 }
@@ -212,7 +212,7 @@ function findLongest(slices: readonly RowSlice[]): number {
   return Math.max(...slices.map(({ length }) => length));
 }
 
-/** Neighbouring slices of at most `heldLength` numbers together; one that is longer stands alone. */
+/** Groups neighbouring slices of at most `heldLength` elements together; a longer slice is a group of its own. */
 export function groupSlices<T extends RowSlice>(slices: readonly T[], heldLength: number): T[][] {
   const groups: T[][] = [];
   for (const slice of slices) {
@@ -223,7 +223,7 @@ export function groupSlices<T extends RowSlice>(slices: readonly T[], heldLength
   return groups;
 }
 
-/** A number of rows, its half, its quarter and so on in whole panels, down to one. */
+/** Lists a number of rows, its half, its quarter and so on in whole panels, down to one panel. */
 function halve(rows: number): number[] {
   const sizes = [rows];
   while (sizes.at(-1)! > PANEL_ROWS) sizes.push(padRows(sizes.at(-1)! / 2));

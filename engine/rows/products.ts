@@ -151,7 +151,7 @@ export class Products implements Disposable {
   }
 }
 
-/** Pairs by the squares of `side` panels in which they stand, with the square's first row and column. */
+/** Groups pairs by the squares of `side` panels that they lie in, with each square's first row and column. */
 function cutPairs(pairs: readonly BlockPair[], side: number) {
   const squares = Map.groupBy(
     pairs,
@@ -163,7 +163,7 @@ function cutPairs(pairs: readonly BlockPair[], side: number) {
   });
 }
 
-/** Pairs of panels of samples as pairs of panels of positions. */
+/** Expands pairs of panels of samples to pairs of panels of positions. */
 function spreadPairs(pairs: readonly BlockPair[], positions: number): BlockPair[] {
   const spread: BlockPair[] = [];
   for (const { row, column } of pairs) {

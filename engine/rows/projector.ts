@@ -1,5 +1,5 @@
 /**
- * The passes that compute packed rows, and where they put them.
+ * Computation of packed rows: forward and backward passes, and the launches that write their results to panels.
  *
  * @module
  */
@@ -23,19 +23,19 @@ import {
 import { padRows, PANEL_ROWS } from "./blocks.ts";
 import type { BoundSlice, KernelKind, RowBlock, RowSource, StagedPanels } from "./rows.ts";
 
-/** The combinations that are differentiated: a kernel's, or an array `[N, C]` f32, row-major, as it stands. */
+/** Combination of each sample's logits that is differentiated: a kernel's, or cotangents `[N, C]` f32, row-major. */
 export type Cotangents = KernelKind | Float32Array;
 
-/** What is projected, and how. */
+/** Options of a projector. */
 export interface ProjectorOptions {
   readonly cotangents: Cotangents;
-  /** Layers whose parameters count, or what stands for them. */
+  /** Layers whose parameters are differentiated, or those that sketched ones become. */
   readonly chosen: readonly LayerShape[];
-  /** Their places in a row. */
+  /** Layout of a row, with a segment for each chosen layer. */
   readonly layout: RowLayout;
-  /** Images of one pass at most. */
+  /** Largest number of images in one pass. */
   readonly batch: number;
-  /** Numbers of the longest slice. */
+  /** Number of elements in the longest slice. */
   readonly longest: number;
   /** Random filters of the layers' factors, disposed with the projector. Default: none. */
   readonly sketch?: FactorSketch;
@@ -43,11 +43,11 @@ export interface ProjectorOptions {
 
 /**
  * Computes packed rows of a data set batch by batch: one forward and backward pass, then the launches that write slices of every layer's
- * segment. Holds a panel for each 64 images of a batch, as high as the longest slice.
+ * segment. Holds staging panels for one batch of the longest slice.
  */
 export class Projector implements RowSource {
   readonly #staging: GPUBuffer;
-  /** Rows that are staged together: whole panels. */
+  /** Number of rows that are staged together, in whole panels. */
   readonly #height: number;
   readonly #rowsPerSample: number;
 
@@ -70,14 +70,14 @@ export class Projector implements RowSource {
   ): Generator<StagedPanels> {
     const { batch } = this.options;
     const height = this.#height;
-    // a pass serves all slices where it fills whole panels; smaller ones are repeated for each slice
+    // a pass that fills whole panels serves all slices; a smaller one is repeated for each slice
     const turns = batch >= PANEL_ROWS ? [slices] : slices.map((slice) => [slice]);
     for (const turn of turns) {
       for (let first = 0; first < block.rowCount; first += batch) {
         const end = Math.min(first + batch, block.rowCount);
         const rows = Int32Array.from({ length: end - first }, (_, i) => block.firstRow + first + i);
         const signals = this.#pass(rows);
-        // where rows fill all panels, every number of those is written
+        // panels that rows do not fill are cleared; of full ones every element is written
         const isRagged = first % height === 0 && block.rowCount - first < height;
         try {
           for (const slice of turn) {
@@ -102,7 +102,7 @@ export class Projector implements RowSource {
     }
   }
 
-  /** Says in which layer the projection of a row is not finite, or that its square is not. */
+  /** Makes the error of a row that is not finite, which names the layer, or of one whose square is not finite. */
   async explain(row: number, slices: readonly BoundSlice[]): Promise<NonFiniteError> {
     const { data, tensorflow, options: { layout } } = this;
     const sample = Math.floor(row / this.#rowsPerSample);
@@ -124,7 +124,7 @@ export class Projector implements RowSource {
     return explainNonFinite(data, sample, layout, numbers);
   }
 
-  /** Frees what was staged, and the sketch; a second time does nothing. */
+  /** Frees the staging panels and the sketch; a second time does nothing. */
   dispose(): void {
     this.tensorflow.gpu.destroyBuffer(this.#staging);
     this.options.sketch?.dispose();
@@ -134,7 +134,7 @@ export class Projector implements RowSource {
     this.dispose();
   }
 
-  /** What the layers saw of some rows' images; the caller disposes it. */
+  /** Runs one pass and returns the factors of every layer's gradients for some rows, which the caller disposes. */
   #pass(rows: Int32Array): LayerFactors[] {
     const { network, data, options: { sketch } } = this;
     const values = fillCotangents(data, this.options.cotangents, network.classes, rows);
@@ -149,8 +149,8 @@ export class Projector implements RowSource {
   }
 
   /**
-   * Submits the passes and records what writes a slice of rows, from row `first` of the staged panels on: the copy of the panels goes with
-   * it, since on some drivers each submission waits for the one before it, and the host with it.
+   * Submits the pass and records the launches that write a slice of its rows, from row `first` of the staging panels on. They are submitted later
+   * with the copy of the panels, since on some drivers each submission waits for the one before it, and the host with it.
    */
   #stage(
     commands: Commands,
@@ -171,7 +171,7 @@ function disposeSignals(signals: readonly LayerFactors[]): void {
   for (const { input, delta } of signals) tf.dispose([input, delta]);
 }
 
-/** Says in which layer a projection is not finite, or that its square is not. */
+/** Makes the error of a row that is not finite, which names the layer, or of one whose square is not finite. */
 function explainNonFinite(
   data: Dataset,
   sample: number,
@@ -197,7 +197,7 @@ function explainNonFinite(
   );
 }
 
-/** Records the launches that write a slice of one layer's segment of `samples` rows, `first` rows into a block. */
+/** Records the launches that write one layer's part of a slice of rows to panels, from row `first` on. */
 function packLayer(
   tensorflow: Tensorflow,
   commands: Commands,
@@ -268,7 +268,7 @@ function packLayer(
   }
 }
 
-/** Cotangents `[B, C]` of some rows, f32, row-major. */
+/** Fills the cotangents `[B, C]` of some rows, f32, row-major. */
 export function fillCotangents(
   data: Dataset,
   cotangents: Cotangents,

@@ -14,7 +14,7 @@ export class RowFile {
   #isOpen = true;
 
   /**
-   * @param lineBytes bytes of one line of a panel
+   * @param lineBytes size of one line: the elements of a panel's rows at one index k
    * @throws {FileError} if there is no room for temporary files.
    */
   constructor(private readonly lineBytes: number) {
@@ -40,7 +40,7 @@ export class RowFile {
     });
   }
 
-  /** Reads `count` lines from line `first` on; what is returned is good until the next read. */
+  /** Reads `count` lines from line `first` on; the result is valid until the next read. */
   read(first: number, count: number): Float32Array<ArrayBuffer> {
     const length = count * this.lineBytes / 4;
     if (this.#block.length < length) this.#block = new Float32Array(length);

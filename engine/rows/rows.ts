@@ -1,5 +1,5 @@
 /**
- * Packed rows: on the device, in a file where they do not fit, or computed anew where neither holds them.
+ * Packed rows of per-sample gradients: on the device, in a file where they do not fit, or recomputed where neither holds them.
  *
  * @module
  */
@@ -14,88 +14,89 @@ import { RowFile } from "./row_file.ts";
 import { type GramVariant, measureBinding, PLAIN_VARIANT } from "./variants.ts";
 
 /**
- * The signed projections of N samples (equation 3), packed, as `Engine.project` gives them: `[count, length]` f32. Dispose them to free the
- * memory, `4 * length * count` bytes with `count` rounded up to 64. In a `file` two blocks of rows stand on the device in part and one in the
- * host's memory; `recomputed`, two blocks stand there in part, and the network and the data must live as long as the rows.
+ * Packed rows: the per-sample gradients of N samples, which are their signed projections (equation 3), `[count, length]` f32, as
+ * `Engine.project` computes them. Dispose them to free the memory, `4 * length * count` bytes with `count` rounded up to 64. Of rows in a
+ * `file` the device holds one slice of two blocks, and the host one slice of one block. Of rows that are `recomputed` the device holds some
+ * slices of two blocks, and their network and data set must live as long as they do.
  */
 export interface Rows extends Disposable {
-  /** Number of rows: one for each sample, or, of the eNTK, one for each sample's logits, neighbours. */
+  /** Number of rows: one for each sample, or for the eNTK one for each logit of each sample, those of a sample side by side. */
   readonly count: number;
-  /** Numbers in a row. */
+  /** Number of elements in a row. */
   readonly length: number;
-  /** What they are the projections of. */
+  /** Kernel that the rows are projections for. */
   readonly projection: Projection;
-  /** Where they stay. */
+  /** Place where the rows are kept. */
   readonly residence: Residence;
-  /** Name of the variant of the Gram kernel that they were laid out for: for the record of what computed a result. */
+  /** Name of the Gram kernel's variant that the rows were laid out for, to record what computed a result. */
   readonly gramVariant: string;
   /** Name of the variant's shader. */
   readonly gramShader: string;
-  /** Frees the rows; a second time does nothing. Whatever needs them then throws a `DisposedError`. */
+  /** Frees the rows; a second time does nothing. Everything that needs them then throws `DisposedError`. */
   dispose(): void;
 }
 
-/** Neighbouring rows that a kernel binds at once. */
+/** A block of neighbouring rows that a kernel binds at once. */
 export interface RowBlock {
-  /** Number of the block, from 0. */
+  /** Index of the block, from 0. */
   readonly index: number;
   readonly firstRow: number;
   readonly rowCount: number;
   readonly panelCount: number;
 }
 
-/** Numbers of the rows that a kernel binds at once, with their segment table on the device. */
+/** A slice of rows that a kernel binds at once, with its segment table on the device. */
 export interface BoundSlice extends RowSlice {
   readonly segments: GPUBuffer;
   readonly segmentCount: number;
 }
 
-/** What a kernel binds: some rows, and some numbers of them. */
+/** Binding of a kernel: a slice of a block of rows. */
 export type Place = readonly [block: RowBlock, slice: BoundSlice];
 
 /**
- * Which kernel rows are projected for, and so which combination of a sample's logits is differentiated: `lpntk` `s(y) / sqrt(C)` (equation
- * 2), `pntk` `1 / sqrt(C)`. `entk` gives C rows a sample, one for each of its logits alone.
+ * Kernel that rows are projected for, and so the combination of a sample's logits that is differentiated: `lpntk` `s(y) / sqrt(C)` (equation
+ * 2), `pntk` `1 / sqrt(C)`. For `entk` there are C rows a sample, each the gradient of one of its logits.
  */
 export type KernelKind = "lpntk" | "pntk" | "entk";
 
 /** Every {@linkcode KernelKind}. */
 export const KERNEL_KINDS: readonly KernelKind[] = ["lpntk", "pntk", "entk"];
 
-/** What rows are the projections of: products of rows of two kinds are entries of no kernel. */
+/** Kernel that rows are projections for. Products of rows of two kinds are entries of no kernel. */
 export interface Projection {
-  /** The kernel's name, or `custom` for cotangents of the caller's own. */
+  /** Name of the kernel, or `custom` for cotangents of the caller's own. */
   readonly kind: KernelKind | "custom";
   /** Whether every row has length 1, so that the kernel's entries are cosines. */
   readonly isNormalised: boolean;
 }
 
-/** Projections of cotangents that have no name, or numbers that are projections of nothing. */
+/** Projections of the caller's own cotangents, or rows that are no projections. */
 const CUSTOM: Projection = { kind: "custom", isNormalised: false };
 
-/** How rows are kept. */
+/** Options of packed rows. */
 export interface RowsOptions {
-  /** What multiplies them, which says where they stand. Default: the variant that runs everywhere. */
+  /** Variant of the Gram kernel that multiplies the rows, which determines their storage. Default: the variant that runs everywhere. */
   readonly variant?: GramVariant;
-  /** Rows of one block, in whole panels of 64. Default: as many as the device can bind. */
+  /** Number of rows in a block, a multiple of 64. Default: as many as the device can bind. */
   readonly blockRows?: number;
-  /** Numbers of a row that are bound at once, at most. Default: as many as the device can bind. */
+  /** Largest number of elements of a row that are bound at once. Default: as many as the device can bind. */
   readonly sliceLength?: number;
-  /** Default: the device. */
+  /** Place where the rows are kept. Default: the device. */
   readonly residence?: Exclude<Residence, "recomputed">;
-  /** What computes rows that stay nowhere, and how much of them stands on the device together; disposed with the rows. */
+  /** Source of rows that are kept nowhere, disposed with them, and the number of elements of a row that the device holds at a time. */
   readonly recompute?: { readonly source: RowSource; readonly heldLength: number };
-  /** Rows of a sample, neighbours, where it has one for each of its logits, be that one alone. */
+  /** Number of rows of a sample, one for each of its logits, side by side. Default: one row for all of its logits. */
   readonly rowsPerSample?: number;
-  /** Default: custom. */
+  /** Kernel that the rows are projections for. Default: custom. */
   readonly projection?: Projection;
 }
 
 /** Computes packed rows. */
 export interface RowSource extends Disposable {
   /**
-   * Records the computation of some slices of a block, part by part; a part stands staged until the next one is asked for, and what has been
-   * recorded is to be submitted by then.
+   * Records the computation of some slices of a block, part by part. A part stays staged until the next one is requested; by then what has
+   * been recorded has to be submitted.
    */
   fill(
     commands: Commands,
@@ -104,16 +105,16 @@ export interface RowSource extends Disposable {
   ): Iterable<StagedPanels>;
 }
 
-/** Panels on their way to their place. */
+/** Panels in a staging buffer, to be copied to the storage of their rows. */
 export interface StagedPanels {
   readonly slice: BoundSlice;
   readonly panels: GPUBuffer;
-  /** The first panel of samples in the block, and how many; a slice has a panel for each of its positions for one of samples. */
+  /** First panel of 64 samples in the block and number of such panels; for each the slice has as many panels as it has positions. */
   readonly first: number;
   readonly count: number;
 }
 
-/** Room on the device for a group of slices of a block, and what stands there. */
+/** Memory on the device for a group of slices of a block, and the group that it holds. */
 interface Slot {
   readonly panels: readonly (GPUBuffer | GPUTexture)[];
   block: RowBlock | undefined;
@@ -121,8 +122,8 @@ interface Slot {
 }
 
 /**
- * Rows in blocks of neighbours and slices of their numbers, as kernels bind them. In a file one slice of two blocks is on the device, and one
- * of one in the host's memory; recomputed, some slices of two blocks are on the device.
+ * Rows in blocks of neighbours and slices of their elements, as kernels bind them. Of rows in a file one slice of two blocks is on the device,
+ * and one slice of one block in the host's memory; of recomputed rows some slices of two blocks are on the device.
  */
 export class PackedRows implements Rows {
   /** Name of the public type, which errors and the console print. */
@@ -132,12 +133,12 @@ export class PackedRows implements Rows {
   readonly slices: readonly BoundSlice[];
   readonly variant: GramVariant;
   readonly residence: Residence;
-  /** C where a sample has a row for each of its logits; nothing where it has one of all of them. */
+  /** Number of classes where a sample has a row for each of its logits; undefined where it has one row for all of them. */
   readonly rowsPerSample: number | undefined;
   readonly projection: Projection;
-  /** Slices that stand on the device together, and which of a slot's places each of them takes. */
+  /** Group of each slice, which is on the device together, and index of the slice's panels in a slot. */
   readonly #places = new Map<BoundSlice, { group: readonly BoundSlice[]; place: number }>();
-  /** A slot for each block, or two for all, the one that was asked for last at the end. */
+  /** A slot for each block, or two for all blocks, the one that was bound last at the end. */
   readonly #slots: Slot[];
   readonly #file: RowFile | undefined;
   readonly #source: RowSource | undefined;
@@ -169,7 +170,7 @@ export class PackedRows implements Rows {
     this.blocks = blocks;
     const slices = sliceRow(layout, sliceLength);
     const isFiled = this.residence === "file" && blocks.length * slices.length > 2;
-    // first, since there may be no room for it
+    // made before anything on the device, since there may be no room for it
     this.#file = isFiled ? new RowFile(4 * PANEL_ROWS) : undefined;
     this.slices = slices.map((slice) => ({
       ...slice,
@@ -211,7 +212,7 @@ export class PackedRows implements Rows {
   }
 
   /**
-   * The device where they stand. Whatever reads rows on a device asks for it first, so that nothing of disposed rows gets there.
+   * Device of the rows. Everything that reads rows on the device takes it from here, so that nothing of disposed rows is read.
    *
    * @throws {DisposedError} if the rows have been disposed, or their engine.
    */
@@ -223,11 +224,11 @@ export class PackedRows implements Rows {
   }
 
   /**
-   * A slice of a block where kernels can read it: panels of 64 rows (`gpu/panels.ts`), a line for each number of the slice, f32, zeros after
-   * the last row; position `p` of sample `n` is row `n * positions + p`. It stays until two other places have been bound.
+   * Brings a slice of a block to where kernels can read it: panels of 64 rows (`gpu/panels.ts`), k-major, f32, with zeros after the last row;
+   * position `p` of sample `n` is row `n * positions + p`. It stays there until two other slices or blocks have been bound.
    *
-   * @param commands what has been recorded to read other places, which is submitted before one of them has to make room
-   * @throws {DisposedError} if the rows have been disposed, or, where they are computed anew, their network.
+   * @param commands recording of launches that read earlier bindings; it is submitted before one of these is overwritten
+   * @throws {DisposedError} if the rows have been disposed, or, where they are recomputed, their network.
    */
   bind(commands: Commands, [block, slice]: Place): GPUBuffer | GPUTexture {
     const { gpu } = this;
@@ -239,7 +240,7 @@ export class PackedRows implements Rows {
       this.#slots.push(slot);
       if (at < 0) {
         commands.submit();
-        // where filling it fails, it holds nothing
+        // if filling fails, the slot holds nothing
         slot.block = undefined;
         this.#fill(gpu, slot, block, group);
         Object.assign(slot, { block, group });
@@ -248,7 +249,7 @@ export class PackedRows implements Rows {
     return this.#slots.at(-1)!.panels[place];
   }
 
-  /** Puts slices of a block in a slot. */
+  /** Fills a slot with slices of a block. */
   #fill(gpu: Gpu, { panels }: Slot, block: RowBlock, group: readonly BoundSlice[]): void {
     if (this.#file) {
       const [slice] = group;
@@ -264,7 +265,7 @@ export class PackedRows implements Rows {
   }
 
   /**
-   * Puts staged panels in their place, after what `commands` has recorded; submits it.
+   * Copies staged panels to the rows' storage, after what `commands` has recorded; everything is submitted.
    *
    * @throws {FileError} if the rows are kept in a file, and it cannot be written.
    */
@@ -296,7 +297,7 @@ export class PackedRows implements Rows {
     this.dispose();
   }
 
-  /** Line of the file where a panel of a place begins: all panels of a slice stand together. */
+  /** Finds the line of the file at which a panel of a block's slice begins: the file holds slice after slice. */
   #locate([{ firstRow }, { offset, length }]: Place, panel: number): number {
     const panels = padRows(this.count) / PANEL_ROWS;
     return offset * panels + (firstRow / PANEL_ROWS + panel) * length;
@@ -304,11 +305,11 @@ export class PackedRows implements Rows {
 }
 
 /**
- * Refuses what is no rows.
+ * Refuses a value that is no rows.
  *
- * @param action what cannot be done then, as in `Cannot compute a kernel`
- * @param need what else may be given, as in `rows as Engine.project gives them`
- * @throws {TypeError} if these are no rows.
+ * @param action action that fails, for the message: `compute a kernel` in `Cannot compute a kernel`
+ * @param need description of the values that are accepted, for the message
+ * @throws {TypeError} if the value is no rows.
  */
 export function checkRows(
   action: string,
@@ -320,11 +321,12 @@ export function checkRows(
 }
 
 /**
- * Refuses what is no rows, and rows that are not one for each sample, of which samples' indices would mean nothing.
+ * Refuses a value that is no rows, and rows of which a sample has several, since their indices are not those of samples.
  *
- * @param action what cannot be done then, as in `Cannot find redundant samples`
- * @param need what else may be given
- * @throws {TypeError} if these are no rows, `RangeError` if they are several for each sample.
+ * @param action action that fails, for the message: `find redundant samples` in `Cannot find redundant samples`
+ * @param need description of the values that are accepted, for the message
+ * @throws {TypeError} if the value is no rows.
+ * @throws {RangeError} if a sample has several rows.
  */
 export function checkSampleRows(
   action: string,
@@ -341,7 +343,7 @@ export function checkSampleRows(
   }
 }
 
-/** Submits the copy of staged panels to where kernels read them. */
+/** Copies staged panels to the storage that kernels read, and submits the copy. */
 function placePanels(
   commands: Commands,
   { slice: { lines, positions }, panels, first, count }: StagedPanels,

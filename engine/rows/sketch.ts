@@ -2,19 +2,20 @@
  * Sketched rows: seeded random projections of each layer's two factors, for rows that are too long to be exact.
  *
  * The gradient of a layer's weights is `G = sum_p a_p (x) d_p` over its output positions p. Of a convolution a sketched row holds m numbers
- * `s_k = sum_p (f_k . a_p) (g_k . d_p) / sqrt(m)`, computed as what they are: the layer's input through m filters of the layer's own
- * geometry, its delta through as many of one pixel, and the products summed; G never exists. Filters are rows of two Hadamard matrices
+ * `s_k = sum_p (f_k . a_p) (g_k . d_p) / sqrt(m)`, computed by convolutions: of the layer's input with m filters of the layer's own geometry,
+ * of its delta with m filters of one pixel, whose products are summed; G is never formed. Filters are rows of two Hadamard matrices
  * whose columns have random signs, a subsampled Kronecker transform (R. Jin, T. G. Kolda and R. Ward, Faster Johnson-Lindenstrauss
  * transforms via Kronecker products, Information and Inference 10, 2021). The signs alone make products of sketches unbiased,
  * `E <s, s'> = <G, G'>`, whatever rows are taken. They are taken in turns, so that every row of either matrix occurs as often as any other
  * and no pair twice, which takes away most of the variance that comes from one side alone.
  *
- * In float64, on the convolutions of LeNet-5 and a narrow ResNet-18, the error over 64 to 256 numbers was 0.9 to 2.1 times `1 / sqrt(m)`; with pairs of
- * independent random filters (Khatri-Rao) it was 1.2 to 2.5, with the Kronecker product of sqrt(m) filters of either side, which costs less,
- * 2.0 to 5.5, and with m dense random matrices as large as the gradient 1.0 to 1.5 (`bench/RESULTS.md`).
+ * In float64, on the convolutions of LeNet-5 and a narrow ResNet-18, the error over 64 to 256 numbers was 0.9 to 2.1 times `1 / sqrt(m)`;
+ * with pairs of independent random filters (Khatri-Rao) it was 1.2 to 2.5, with the Kronecker product of sqrt(m) filters of either side,
+ * which costs less, 2.0 to 5.5, and with m dense random matrices as large as the gradient 1.0 to 1.5 (`bench/RESULTS.md`).
  *
- * A dense layer has one position and keeps its two sketched factors, one of them whole where that loses less: over as many numbers the error
- * of `(a . a') (d . d')` was 0.6 to 1.5 times `1 / sqrt(m)` on the dense layers of the same two networks, that of pairs in turns 1.2 to 1.6.
+ * Of a dense layer, which has one position, a row holds the two sketched factors, or one of them whole where that loses less: over as many
+ * numbers the error of `(a . a') (d . d')` was 0.6 to 1.5 times `1 / sqrt(m)` on the dense layers of the same two networks, that of pairs in
+ * turns 1.2 to 1.6.
  *
  * @module
  */
@@ -31,21 +32,21 @@ import {
   type Sketch,
 } from "./layout.ts";
 
-/** How a layer is sketched. */
+/** A layer, and the numbers of filters that sketch it. */
 export interface SketchedLayer {
   readonly layer: LayerShape;
-  /** What stands for it in a row; the layer itself where it stays exact. */
+  /** Layer that the row's segment belongs to; the layer itself where it stays exact. */
   readonly shape: LayerShape;
-  /** Filters on its input; without a number it stays as it is. */
+  /** Number of filters of its input; undefined: it stays unfiltered. */
   readonly inputs?: number;
-  /** Filters on its delta; without a number it stays as it is. */
+  /** Number of filters of its delta; undefined: it stays unfiltered. */
   readonly deltas?: number;
 }
 
-/** Numbers of a layer's segment that say anything: a factor needs one. */
+/** Least number of elements of a layer's segment: each factor needs one. */
 const LEAST = 2;
 
-/** What sketched rows are made of. */
+/** Plan of sketched rows: the sketch of each layer, and the rows' layout. */
 export interface SketchPlan {
   readonly layers: readonly SketchedLayer[];
   readonly layout: RowLayout;
@@ -53,10 +54,10 @@ export interface SketchPlan {
 }
 
 /**
- * Shares a row's numbers out and lays it out: layers whose exact segment takes no more multiplications than an equal share has
- * numbers stay exact and leave the rest to the others.
+ * Divides a row's elements among the layers, and plans its layout. Layers whose exact segment takes no more multiplications than an equal share
+ * has elements stay exact, and leave the rest to the others.
  *
- * @throws {RangeError} if the dimension is no whole number that gives every layer two, or the seed is none of 32 bits.
+ * @throws {RangeError} if the dimension is no integer of at least two for each layer, or the seed is out of range.
  */
 export function planSketch(
   layers: readonly LayerShape[],
@@ -93,7 +94,7 @@ export function planSketch(
   return { layers: sketched, layout, sketch: layout.sketch };
 }
 
-/** Draws the filters of the layers that are not exact, by the seed and the layer's name and sizes alone. */
+/** Draws the filters of the layers that are not exact; they depend on the seed and on the layer's name and sizes alone. */
 export function drawFilters({ layers, sketch: { seed } }: SketchPlan): LayerFilters[] {
   return layers.filter(({ layer, shape }) => layer !== shape).map((own) => {
     const { layer, shape } = own;
@@ -120,7 +121,7 @@ export function drawFilters({ layers, sketch: { seed } }: SketchPlan): LayerFilt
   });
 }
 
-/** An equal share for each, of what those before it, which need less, left. */
+/** Divides a dimension into equal shares, except that a layer gets no more than it needs, and leaves the rest to the others. */
 function shareOut(needs: readonly number[], dimension: number): number[] {
   const shares = new Array<number>(needs.length);
   const order = [...needs.keys()].sort((a, b) => needs[a] - needs[b]);
@@ -132,7 +133,7 @@ function shareOut(needs: readonly number[], dimension: number): number[] {
   return shares;
 }
 
-/** Splits a dense layer's numbers between its sides, for the least variance of two samples whose factors are alike. */
+/** Divides a dense layer's share between its factors, for the least variance of the product of two samples whose factors are alike. */
 function splitDense(layer: LayerShape & { kind: "dense" }, share: number): SketchedLayer {
   const [inputs, outputs] = measureSides(layer);
   const spread = (outputFilters: number) =>
@@ -156,14 +157,14 @@ function splitDense(layer: LayerShape & { kind: "dense" }, share: number): Sketc
   };
 }
 
-/** Half the variance of a squared length, in squares of it, over so many rows of a Hadamard matrix that are drawn without replacement. */
+/** Computes half the relative variance of a vector's squared length, estimated from rows of a Hadamard matrix drawn without replacement. */
 function measureVariance(length: number, filters: number): number {
   if (filters >= length) return 0;
   const rows = padSide(length);
   return (rows - filters) / (rows - 1) / filters;
 }
 
-/** A convolution of one pixel, with a weight for each filter. */
+/** Sketches a convolution: in the row it becomes a convolution over one pixel, with a weight for each filter. */
 function stackFilters(layer: LayerShape & { kind: "convolution" }, count: number): SketchedLayer {
   return {
     layer,
@@ -190,7 +191,7 @@ function stackFilters(layer: LayerShape & { kind: "convolution" }, count: number
   };
 }
 
-/** Lengths of the two factors, the one of a bias counted. */
+/** Returns the lengths of the two factors, including the one for a bias. */
 function measureSides(layer: LayerShape): [inputs: number, outputs: number] {
   const bias = layer.bias ? 1 : 0;
   return layer.kind === "dense"
@@ -198,15 +199,15 @@ function measureSides(layer: LayerShape): [inputs: number, outputs: number] {
     : [countTaps(layer.geometry) + bias, layer.geometry.out_channels];
 }
 
-/** Rows of the least Hadamard matrix with so many columns. */
+/** Returns the number of rows of the smallest Hadamard matrix with at least `length` columns. */
 function padSide(length: number): number {
   return 2 ** Math.ceil(Math.log2(length));
 }
 
 /**
- * Pairs of rows of two Hadamard matrices in turns: either side's occur equally often, but for one, and none of the first `|first| |second|`
- * pairs occurs twice. Both numbers of rows are powers of two, so that the shorter list begins anew where the longer one does, and is turned
- * by one place each time.
+ * Pairs rows of two Hadamard matrices in turns: the rows of either occur equally often, up to one, and none of the first `|first| |second|`
+ * pairs occurs twice. Both numbers of rows are powers of two, so that the shorter list begins anew where the longer one does, and is rotated
+ * by one index each time.
  */
 function pairRows(first: Int32Array, second: Int32Array, count: number): [Int32Array, Int32Array] {
   const longer = Math.max(first.length, second.length);
@@ -218,7 +219,10 @@ function pairRows(first: Int32Array, second: Int32Array, count: number): [Int32A
   return [take(first, first.length > second.length), take(second, first.length <= second.length)];
 }
 
-/** Rows of a Hadamard matrix as columns, `[length, rows]` f32: `scale` where the sign of line i times `(-1)^|row & i|` is 1, else `-scale`. */
+/**
+ * Computes filters `[length, rows]` f32, whose columns are rows of a Hadamard matrix with random signs: element i of the column of a row is
+ * `scale * sign(signs[i]) * (-1)^|row & i|`, where |.| counts the bits that are set.
+ */
 function fillHadamard(signs: Float32Array, rows: Int32Array, scale: number): Float32Array {
   const matrix = new Float32Array(signs.length * rows.length);
   for (let i = 0; i < signs.length; i++) {
@@ -236,7 +240,7 @@ function hasOddBits(value: number): boolean {
   return (bits & 1) === 1;
 }
 
-/** A substream of random numbers for each name: FNV-1a over its UTF-16 units. */
+/** Hashes a layer's name to its substream of random numbers: FNV-1a over the name's UTF-16 units. */
 function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) {

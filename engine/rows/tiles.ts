@@ -8,24 +8,24 @@ import { type BlockPair, pairBlocks, PANEL_ROWS } from "./blocks.ts";
 import { Products } from "./products.ts";
 import type { PackedRows, RowBlock } from "./rows.ts";
 
-/** A tile on the device, until the next one is computed. */
+/** A tile on the device, valid until the next one is computed. */
 export interface DeviceTile {
-  /** Rows of the tile, as many as its block holds. */
+  /** Block of the tile's rows. */
   readonly left: RowBlock;
-  /** Columns of the tile. */
+  /** Block of the tile's columns. */
   readonly right: RowBlock;
-  /** `[left, right]` f32 in whole panels, row-major; only the pairs of panels in `pairs` hold numbers. */
+  /** Entries `[left, right]` f32 in whole panels, row-major; only the pairs of panels in `pairs` are computed. */
   readonly tile: GPUBuffer;
-  /** `[pairCount, 2]` u32: panel of the left block, panel of the right one. On the diagonal those on and above it. */
+  /** Pairs of panels of the left and the right block, `[pairCount, 2]` u32; on the diagonal those on and above it. */
   readonly pairs: GPUBuffer;
   readonly pairCount: number;
-  /** Whether left and right are the same samples. */
+  /** Whether both blocks are the same. */
   readonly diagonal: boolean;
-  /** Where the tile stands in the matrix, as the epilogues' kernels are told. */
+  /** Position of the tile in the matrix, as parameters of the epilogues' kernels. */
   readonly place: Readonly<
     Record<"first_row" | "row_count" | "first_column" | "column_count" | "column_panels", number>
   >;
-  /** Number of the tile, from 0, and how many there are. */
+  /** Index of the tile, from 0, and number of all tiles. */
   readonly index: number;
   readonly tileCount: number;
 }
@@ -41,8 +41,8 @@ export class TileSweep implements Disposable {
   readonly #products: Products;
 
   /**
-   * @throws {RangeError} if the two sides come from networks of different layers, or different sketches, or are of different kinds,
-   * `DisposedError` if one of them has been disposed, or its engine.
+   * @throws {RangeError} if the two sides come from networks of different layers, or are of different sketches or kinds.
+   * @throws {DisposedError} if one of them has been disposed, or its engine.
    */
   constructor(
     private readonly rows: PackedRows,
@@ -120,7 +120,7 @@ export class TileSweep implements Disposable {
   }
 }
 
-/** `lpntk` or `normalised lpntk`. */
+/** Names the kernel of rows for an error: `lpntk` or `normalised lpntk`. */
 function describeProjection({ projection: { kind, isNormalised } }: PackedRows): string {
   return `${isNormalised ? "normalised " : ""}${kind}`;
 }

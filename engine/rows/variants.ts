@@ -9,19 +9,19 @@ import type { OperandStorage } from "../gpu/panels.ts";
 import { type RowLayout, sliceRow } from "./layout.ts";
 import type { BindingLimits } from "./blocks.ts";
 
-/** One way to multiply packed rows. */
+/** A variant of the Gram kernel. */
 export interface GramVariant {
   readonly name: string;
   readonly kernel: typeof kernels.gram_tile;
-  /** Where it reads rows from. */
+  /** Storage that it reads rows from. */
   readonly operands: OperandStorage;
-  /** Panels on each side of what it calls a pair. */
+  /** Number of panels on each side of the square that an entry of its list of pairs stands for. */
   readonly side: 1 | 2;
-  /** Invocations of a subgroup that pass one another rows, the most that there are; 1: none do. */
+  /** Number of lanes of a subgroup that broadcast row values to each other; 1: the variant uses no subgroups. */
   readonly lanes: 1 | 8 | 16;
 }
 
-/** The subgroup variant where so many lanes pass one another rows, so many lines at a time. */
+/** Defines the subgroup variant in which `lanes` lanes broadcast row values to each other, for `lines` indices k at a time. */
 function shareRows(lanes: 8 | 16, lines: number): Omit<GramVariant, "operands"> {
   return {
     name: `subgroup-${lanes}x${lines}`,
@@ -51,17 +51,17 @@ export const VARIANTS: readonly GramVariant[] = (["buffer", "texture"] as const)
 /** The variant that runs everywhere. */
 export const PLAIN_VARIANT: GramVariant = VARIANTS[0];
 
-/** Invocations of a workgroup, and bytes that they share, in `gram_tile_shared`. */
+/** Invocations of a workgroup, and bytes of workgroup memory, in `gram_tile_shared`. */
 const SHARED_INVOCATIONS = 256;
 const SHARED_BYTES = 8192;
 
 /**
- * Numbers of a row in one launch at most: lavapipe silently ends all loops of an invocation after 65,535 steps together, and a kernel takes
- * a step for each number of a row.
+ * Largest number of elements of a row in one launch: lavapipe silently ends all loops of an invocation after 65,535 steps together, and a
+ * kernel takes a step for each element of a row.
  */
 const LAUNCH_LENGTH = 65_000;
 
-/** What is asked of a device. */
+/** Properties of a device that decide which variants it can run. */
 export interface DeviceDescription {
   readonly adapter: Pick<AdapterDescription, "subgroupMinSize" | "subgroupMaxSize">;
   readonly device: {
@@ -70,7 +70,7 @@ export interface DeviceDescription {
   };
 }
 
-/** What a device can bind of packed rows that stand in buffers or textures. */
+/** Returns the largest binding of packed rows on a device, in buffers or in textures. */
 export function measureBinding(
   { device: { limits } }: DeviceDescription,
   operands: OperandStorage,
@@ -84,8 +84,8 @@ export function measureBinding(
 }
 
 /**
- * Whether a device can run a variant on packed rows, and should: where subgroups may be wider than its lanes, a broadcast would come from
- * another lane's place (8 lanes), or a GPU would leave lanes idle (16).
+ * Returns whether a device can run a variant on packed rows, and should: where subgroups may be wider than the variant's lanes, a broadcast
+ * would come from the wrong lane (8 lanes), or a GPU would leave lanes idle (16).
  */
 export function canRun(gpu: DeviceDescription, variant: GramVariant, layout: RowLayout): boolean {
   const { limits, features } = gpu.device;
