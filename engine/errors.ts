@@ -13,7 +13,7 @@ export class NoAdapterError extends Error {
   }
 }
 
-/** The device is gone, out of memory, or reported an error outside of any call; its results cannot be trusted. */
+/** A device that is lost, out of memory, or has reported an error outside of any call; its results cannot be trusted. */
 export class DeviceError extends Error {
   static {
     this.prototype.name = "DeviceError";

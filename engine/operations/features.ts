@@ -1,5 +1,5 @@
 /**
- * What flows from layer to layer in a forward pass: tensors of TensorFlow.js, which a network's definition hands on and never opens.
+ * Activations that pass from layer to layer: tensors of TensorFlow.js, which a network's definition hands on and never reads.
  *
  * @module
  */
@@ -12,25 +12,25 @@ declare const OPAQUE: unique symbol;
  * until the pass ends, and show nothing but their shape.
  */
 export interface Activations {
-  /** Samples of the batch first. */
+  /** Sizes of every axis; the first is the number of samples in the batch. */
   readonly shape: readonly number[];
   /** @ignore Sets them apart from whatever else has a shape. */
   readonly [OPAQUE]: true;
 }
 
-/** Activations with a place in an image, `[N, H, W, C]`: the images themselves, and what convolutions and poolings make of them. */
+/** Activations at every position of an image, `[N, H, W, C]`: the images themselves, and outputs of convolutions and pooling. */
 export interface FeatureMaps extends Activations {
-  /** `[N, H, W, C]` */
+  /** Sizes `[N, H, W, C]`. */
   readonly shape: readonly [samples: number, height: number, width: number, channels: number];
 }
 
-/** Activations without one, `[N, D]`: what dense layers take and give, logits among them. */
+/** Activations without positions, `[N, D]`: inputs and outputs of dense layers, logits among them. */
 export interface Features extends Activations {
-  /** `[N, D]` */
+  /** Sizes `[N, D]`. */
   readonly shape: readonly [samples: number, features: number];
 }
 
-/** The tensor that activations are. */
+/** Returns the tensor that activations are. */
 export function toTensor(x: FeatureMaps): tf.Tensor4D;
 export function toTensor(x: Features): tf.Tensor2D;
 export function toTensor(x: Activations): tf.Tensor;
@@ -38,7 +38,7 @@ export function toTensor(x: Activations): tf.Tensor {
   return x as unknown as tf.Tensor;
 }
 
-/** A tensor as the activations that it is. */
+/** Returns the activations that a tensor holds. */
 export function toActivations<T extends Activations>(tensor: tf.Tensor): T {
   return tensor as unknown as T;
 }

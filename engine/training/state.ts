@@ -109,7 +109,7 @@ function parseJson(text = "null"): unknown {
   }
 }
 
-/** Everything that changes during training beside the network's parameters, at its beginning or resumed from a state. Dispose it to free its buffers. */
+/** Everything beside the network's parameters that changes from epoch to epoch. Dispose it to free its buffers. */
 export class Course implements Disposable {
   readonly #settings: StateSettings | undefined;
   readonly epochs: EpochMetrics[] = [];
