@@ -303,7 +303,7 @@ export async function locateKept(
   const mend = chosen && chosen.size < chosen.of && nameOptions(chosen) !== options
     ? `it was chosen from ${nameOptions(chosen)}`
     : test.choice.heldOut
-    ? `choose from these too, as the others are for testing`
+    ? `the others are for testing, as the set has no test images; choose from these by ${options} in prune, gram and others`
     : `without --train-size all ${formatCount(choice.of)} are in`;
   throw new UsageError(
     `Cannot keep the samples of ${path}: got index ${stranger}, need indices of the ${

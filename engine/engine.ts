@@ -158,6 +158,8 @@ export class Engine {
   /**
    * Builds a network for images of `inputShape`, with loaded weights or, given a seed and a number of classes, new ones. The caller disposes it.
    *
+   * @param inputShape `[H, W, C]` of one image: `data.shape` of the data set that it is for. Default `[28, 28, 1]`, MNIST's.
+   *
    * @throws {WeightsError} if the weights do not fit; the message names the tensors.
    * @throws {LayerError} if the definition calls a layer wrongly; the message names the layer and the option.
    * @throws {TypeError} if the forward pass returns no logits, or the source is neither weights nor new parameters.

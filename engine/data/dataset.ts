@@ -1,6 +1,7 @@
 /** Data sets: labelled images in memory, in the one form that every reader produces. @module */
 
 import { DataError } from "../errors.ts";
+import { refuseFlags } from "./index_check.ts";
 import { findBadLabel } from "./label_check.ts";
 import { checkKeys, describeValue, findNearest, type OptionNames } from "../options.ts";
 import { countElements } from "../formats/shape.ts";
@@ -55,9 +56,13 @@ export interface Dataset {
 }
 
 /** Parts of a {@link Dataset}; a `mean` or `std` of one number is used for every channel. */
-export interface DatasetParts extends Omit<Dataset, "labels"> {
+export interface DatasetParts extends Omit<Dataset, "labels" | "mean" | "std"> {
   /** Labels, `[N]`, integers in 0..classes-1. */
   readonly labels: ArrayLike<number>;
+  /** Mean of each channel, `[C]` or one for all, of pixels from 0 to 1. Default: 0, as of a folder. */
+  readonly mean?: readonly number[];
+  /** Standard deviation of each channel, `[C]` or one for all, of pixels from 0 to 1. Default: 1, as of a folder. */
+  readonly std?: readonly number[];
 }
 
 const DATASET_PARTS: OptionNames<DatasetParts> = {
@@ -80,7 +85,10 @@ const DATASET_PARTS: OptionNames<DatasetParts> = {
  * least 0, one for each sample
  * @throws {TypeError} when a part is unknown, missing or of another type
  */
-export function createDataset(parts: DatasetParts): Dataset {
+export function createDataset(given: DatasetParts): Dataset {
+  // undefined would pass as an object without keys, null does not
+  checkKeys("create a data set", given ?? null, DATASET_PARTS);
+  const parts = { ...given, mean: given.mean ?? [0], std: given.std ?? [1] };
   checkParts(parts);
   checkCounts(parts);
   checkLabels(parts);
@@ -98,9 +106,11 @@ export function createDataset(parts: DatasetParts): Dataset {
  * Takes the samples of the given indices, in the given order, copied; an index may come twice. The result's `indices` are those in the
  * whole split.
  *
+ * @throws {TypeError} when these are flags, a `Uint8Array` or booleans, as `findRedundant` gives them
  * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
  */
 export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset {
+  refuseFlags(`take samples of ${data.name}`, indices);
   if (indices.length === 0) {
     throw new RangeError(`Cannot take samples of ${data.name}: got no indices, need at least 1`);
   }
@@ -168,12 +178,10 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
   return normalised;
 }
 
-/** @throws {TypeError} when a part is unknown, missing or of another type */
-function checkParts(parts: DatasetParts): void {
-  // undefined would pass as an object without keys, null does not
-  checkKeys("create a data set", parts ?? null, DATASET_PARTS);
+/** @throws {TypeError} when a part is missing or of another type */
+function checkParts(parts: Required<Omit<DatasetParts, "indices">>): void {
   const { name, split, labels, shape, mean, std } = parts;
-  const check = (part: keyof DatasetParts, fits: boolean, need: string) => {
+  const check = (part: keyof typeof parts, fits: boolean, need: string) => {
     if (fits) return;
     throw new TypeError(
       `Cannot create a data set: got ${part} ${describeValue(parts[part])}, need ${need}`,
@@ -272,7 +280,7 @@ function checkIndices(data: Dataset, indices: ArrayLike<number>): void {
 }
 
 function spreadOverChannels(
-  parts: DatasetParts,
+  parts: Required<Pick<DatasetParts, "name" | "shape" | "mean" | "std">>,
   key: "mean" | "std",
   isValid: (value: number) => boolean,
 ): readonly number[] {
@@ -294,9 +302,15 @@ function spreadOverChannels(
   return Array.from({ length: channels }, (_, channel) => values[channel % values.length]);
 }
 
-/** Refuses a mean and std that take normalised pixels beyond float32, as a tiny std does. */
+/** Refuses a mean and std of pixels that are not divided by 255, and those that take normalised pixels beyond float32, as a tiny std does. */
 function checkNormalised({ name, mean, std }: Dataset): void {
   for (const [channel, deviation] of std.entries()) {
+    if (mean[channel] > 1 && deviation > 1) {
+      throw new DataError(
+        `Cannot use data set ${name}: got mean ${mean[channel]} and std ${deviation} for channel ` +
+          `${channel}, need those of pixels from 0 to 1; divide both by 255`,
+      );
+    }
     const extremes = [(0 - mean[channel]) / deviation, (1 - mean[channel]) / deviation];
     const bad = extremes.find((pixel) => !Number.isFinite(Math.fround(pixel)));
     if (bad === undefined) continue;

@@ -149,6 +149,13 @@ export class ComputeDevice implements Disposable {
   async read<T>(buffer: DeviceBuffer, kind: ArrayKind<T>): Promise<T> {
     this.#check();
     buffer.check();
+    if (!(Object(kind).BYTES_PER_ELEMENT >= 1)) {
+      throw new TypeError(
+        `Cannot read buffer '${buffer.label}': got ${
+          describeValue(kind)
+        }, need a kind of array, such as Float32Array`,
+      );
+    }
     if (buffer.sizeBytes % kind.BYTES_PER_ELEMENT !== 0) {
       throw new RangeError(
         `Cannot read buffer '${buffer.label}': got ${buffer.sizeBytes} bytes, need a multiple of ${kind.BYTES_PER_ELEMENT} for a ${kind.name}`,

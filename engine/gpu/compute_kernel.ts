@@ -114,7 +114,10 @@ export class ComputeKernel {
   }
 
   #checkWorkgroups(workgroups: Workgroups): readonly [number, number, number] {
-    const [x, y = 1, z = 1] = typeof workgroups === "number" ? [workgroups] : workgroups ?? [];
+    if (workgroups === undefined) {
+      throw new TypeError("got no number of workgroups, need { workgroups } after the bindings");
+    }
+    const [x, y = 1, z = 1] = typeof workgroups === "number" ? [workgroups] : workgroups;
     const limit = this.gpu.device.limits.maxComputeWorkgroupsPerDimension;
     const fits = (count: number) => Number.isInteger(count) && count >= 0 && count <= limit;
     if (!(fits(x) && fits(y) && fits(z))) {

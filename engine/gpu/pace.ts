@@ -31,15 +31,19 @@ export function interruptBy({ onProgress, signal }: CallOptions): OnProgress | u
       `Cannot begin: got onProgress ${describeValue(onProgress)}, need a function`,
     );
   }
-  if (signal === undefined) return onProgress;
-  if (!(signal instanceof AbortSignal)) {
+  if (onProgress === undefined && signal === undefined) return undefined;
+  if (!(signal === undefined || signal instanceof AbortSignal)) {
     throw new TypeError(`Cannot begin: got signal ${describeValue(signal)}, need an AbortSignal`);
   }
-  signal.throwIfAborted();
+  signal?.throwIfAborted();
+  let last = "";
   return (done, total) => {
-    signal.throwIfAborted();
-    onProgress?.(done, total);
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
+    // each state is reported once, the end too
+    const state = `${done} of ${total}`;
+    if (state !== last) onProgress?.(done, total);
+    last = state;
+    signal?.throwIfAborted();
   };
 }
 

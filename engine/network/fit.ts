@@ -25,7 +25,9 @@ export function checkFit(network: DeviceNetwork, data: Dataset): void {
     throw new DataError(
       `Cannot pass ${data.name} through ${definition.name}: got images of ${
         data.shape.join(" x ")
-      }, need ${inputShape.join(" x ")}`,
+      }, need ${
+        inputShape.join(" x ")
+      }; engine.network takes the images' shape, data.shape, as its third argument`,
     );
   }
   const refuse = (state: string, need: string) =>

@@ -241,7 +241,7 @@ class ParameterReader implements ParameterMaker {
       this.#misfits.map(({ tensor }) => tensor),
       `Cannot load weights into ${this.network}: got ${
         listed.join("; ")
-      }; need exactly the network's tensors, in PyTorch's layout`,
+      }; need exactly the network's tensors for images of this shape, in PyTorch's layout`,
     );
   }
 

@@ -14,7 +14,7 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } fr
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
 import { PackedRows } from "../rows/rows.ts";
-import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
+import { checkKeys, checkNumber, describeValue, type OptionNames } from "../options.ts";
 import {
   checkSource,
   countSamples,
@@ -87,6 +87,13 @@ export async function clusterSamples(
   const count = countSamples(source);
   const isRatio = (value: number) => value > 0 && value <= 1;
   checkNumber("cluster samples", "ratio", ratio, isRatio, "a number above 0 and at most 1");
+  if (perClass !== undefined && typeof Object(perClass).length !== "number") {
+    throw new TypeError(
+      `Cannot cluster samples per class: got perClass ${
+        describeValue(perClass)
+      }, need the labels, such as data.labels`,
+    );
+  }
   if (perClass && perClass.length !== count) {
     throw new RangeError(
       `Cannot cluster samples per class: got ${perClass.length} labels, need ${count}, one for each sample`,

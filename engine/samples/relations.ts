@@ -28,7 +28,7 @@ export type RelationCounts = Record<Relation, number>;
 
 /** Options of `relateSamples`. */
 export interface RelationOptions extends CallOptions {
-  /** Threshold of interchangeable and contradictory pairs, in (1/2, 1] by the paper; 1/2 itself is accepted. Default 0.5. */
+  /** Threshold of interchangeable and contradictory pairs, in [1/2, 1]; the paper has it above 1/2. Default 0.5. */
   readonly threshold?: number;
   /** Bound of unrelated pairs, from 0 to below the threshold. Default 0.1. */
   readonly epsilon?: number;

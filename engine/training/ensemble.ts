@@ -5,6 +5,7 @@
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../data/dataset.ts";
+import { refuseFlags } from "../data/index_check.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
@@ -275,6 +276,7 @@ function checkLayer({ definition }: DeviceNetwork, layer: LayerShape): DenseShap
 }
 
 function checkSubsets(subsets: readonly ArrayLike<number>[]): number {
+  for (const subset of subsets) refuseFlags("train an ensemble", subset);
   const [size, ...others] = new Set(subsets.map(({ length }) => length));
   if (others.length > 0 || !(size >= 1)) {
     throw new RangeError(

@@ -105,6 +105,11 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
     { std: [1, 1e-40] },
     "got mean 0.25 and std 1e-40 for channel 1, need pixels within float32, got -2.5e+39",
   ],
+  [
+    "mean and standard deviation of pixels up to 255",
+    { mean: [127, 130], std: [60, 61] },
+    "got mean 127 and std 60 for channel 0, need those of pixels from 0 to 1; divide both by 255",
+  ],
   ["a standard deviation of 0", { std: [1, 0] }, "got 0 in std, need finite numbers above 0"],
 ];
 
@@ -150,6 +155,25 @@ Deno.test("an index that is no sample is a RangeError that names it", () => {
     };
     assert.throws(() => takeSamples(data, [0, index]), error);
     assert.throws(() => normalise(data, [0, index]), error);
+  }
+});
+
+Deno.test("mean and standard deviation are 0 and 1 by themselves", () => {
+  const { mean: _mean, std: _std, ...parts } = PARTS;
+  const { mean, std } = createDataset(parts);
+  assert.deepEqual({ mean, std }, { mean: [0, 0], std: [1, 1] });
+});
+
+Deno.test("flags are not taken for indices", () => {
+  const data = createDataset(PARTS);
+  for (
+    const [flags, type] of [[Uint8Array.of(0, 1, 1), "Uint8Array"], [[false, true, true], "Array"]]
+  ) {
+    assert.throws(() => takeSamples(data, flags as Uint8Array), {
+      name: "TypeError",
+      message:
+        `Cannot take samples of tiny: got ${type} of flags, need indices; dropFlagged returns those of samples that are not flagged`,
+    });
   }
 });
 

@@ -198,7 +198,12 @@ testDevice(
       );
     }
     const most = gpu.limits.maxComputeWorkgroupsPerDimension;
-    for (const workgroups of [-1, 0.5, most + 1, [1, most + 1], [], undefined]) {
+    assert.throws(() => recording.run(kernel, { x, y, params }, { rows: 4 } as never), {
+      name: "TypeError",
+      message:
+        "Cannot run kernel 'axpy': got no number of workgroups, need { workgroups } after the bindings",
+    });
+    for (const workgroups of [-1, 0.5, most + 1, [1, most + 1], []]) {
       assert.throws(() => recording.run(kernel, { x, y, params }, { workgroups } as never), {
         name: "RangeError",
         message: new RegExp(`^Cannot run kernel 'axpy': got workgroups .* at most ${most} on`),
@@ -253,6 +258,10 @@ testDevice("buffers take arrays of whole words, and give them back", async (gpu)
     message: "Cannot write buffer 'bytes': got 12 bytes, need at most 8",
   });
   using odd = await gpu.buffer("odd", 12);
+  await assert.rejects(gpu.read(odd, "f32" as never), {
+    name: "TypeError",
+    message: /^Cannot read buffer '.+': got "f32", need a kind of array, such as Float32Array$/,
+  });
   await assert.rejects(gpu.read(odd, BigUint64Array), {
     message: "Cannot read buffer 'odd': got 12 bytes, need a multiple of 8 for a BigUint64Array",
   });

@@ -265,7 +265,7 @@ Deno.test("indices to keep are of the whole split, and a stranger is told with t
   });
   await Deno.remove(summary);
   await refuse(
-    "choose from these too, as the others are for testing",
+    "the others are for testing, as the set has no test images; choose from these by --train-size 50 --sample-seed 0 in prune, gram and others",
     await loadTrainingSets({ data: untested, trainSize: 50 }),
   );
 });
