@@ -73,11 +73,12 @@ export interface ProjectOptions extends CallOptions {
 /** Options of `openEngine`. */
 export interface EngineOptions {
   /**
-   * Memory budget: what the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: four fifths of the
-   * free memory where the adapter computes on the CPU, or else no bound.
+   * Memory budget: what the process and the device may hold, in bytes; together where the adapter computes on the CPU, or else each of them.
+   * Rows that do not fit go to a file. Default: four fifths of the free memory, and all that a card has: rows for which it turns out to have no
+   * room take smaller tiles, go to a file, or are computed anew, in that order.
    */
   readonly memoryBytes?: number;
-  /** Part of the budget that the caller holds itself, in bytes, such as a matrix that is read whole. Default 0. */
+  /** Part of the process's budget that the caller holds itself, in bytes, such as a matrix that is read whole. Default 0. */
   readonly heldBytes?: number;
 }
 
@@ -345,7 +346,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   checkNumber("open an engine", "heldBytes", held, isHeld, "a number of bytes of at least 0");
   const gpu = await openTunedGpu();
   try {
-    const { memoryBytes = measureFreeMemory(gpu), heldBytes } = options;
+    const { memoryBytes = measureFreeMemory(), heldBytes } = options;
+    // a card's memory is its own, which only the caller can bound before it is allocated
+    if (!gpu.adapter.isFallback) gpu.memory.roomBytes = options.memoryBytes ?? Infinity;
     return await bindEngine(gpu, { memoryBytes, heldBytes });
   } catch (error) {
     gpu.dispose();

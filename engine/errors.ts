@@ -180,6 +180,8 @@ export class BudgetError extends RangeError {
     readonly gotBytes: number,
     /** A budget that is enough, in bytes. */
     readonly needBytes: number,
+    /** Whose memory it is of: the process's and the device's together, or that of one of them. */
+    readonly owner: "both" | "process" | "device" = "both",
   ) {
     super(message);
   }

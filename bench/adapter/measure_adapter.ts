@@ -176,7 +176,7 @@ async function runStage(
         deadline: now + (deadline - now) / (items.length - i),
         end: deadline,
         now: () => performance.now(),
-        room: measureFreeMemory(device.gpu),
+        room: measureFreeMemory(),
         measurementMs: sizes.measurementMs,
         most: book.findSize(stage.name, items[i].name),
       };

@@ -130,13 +130,14 @@ async function compute(
 
 /** Adds to the error of a budget that is too small how much of it the matrix takes, where that is held whole before it is written. */
 function nameMatrix(error: unknown, heldBytes: number): unknown {
-  if (!(error instanceof BudgetError) || heldBytes === 0) return error;
+  if (!(error instanceof BudgetError) || heldBytes === 0 || error.owner === "device") return error;
   return new BudgetError(
     `${error.message}, of which the matrix takes ${
       formatBytes(heldBytes)
     } where --out does not end in .zarr`,
     error.gotBytes,
     error.needBytes,
+    error.owner,
   );
 }
 

@@ -103,14 +103,26 @@ export async function findAdapter(prepare: () => void | Promise<void>): Promise<
   return { adapter, description: { ...description, backend, asked } };
 }
 
+/** Limits and features that a device is to do without, as if its adapter had less. */
+export interface LoweredDevice {
+  /** Limits by name, none below WebGPU's default, which every device has. Default: the adapter's. */
+  readonly limits?: Readonly<Partial<Record<keyof GPUSupportedLimits, number>>>;
+  /** Features that are not asked for. Default: none. */
+  readonly without?: readonly GPUFeatureName[];
+}
+
 /** Requests an adapter's device, with the largest limits that it has. */
-export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const requiredLimits = Object.fromEntries(
-    RAISED_LIMITS.map((name) => [name, adapter.limits[name]]),
-  );
+export async function requestDevice(
+  adapter: GPUAdapter,
+  { limits, without = [] }: LoweredDevice = {},
+): Promise<GPUDevice> {
+  const raised = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+  const requiredLimits = { ...raised, ...limits };
   const available = WANTED_FEATURES.filter((name) => adapter.features.has(name));
-  const request = (requiredFeatures: GPUFeatureName[]) =>
-    adapter.requestDevice({ label: "lpntk", requiredLimits, requiredFeatures });
+  const request = (features: GPUFeatureName[]) => {
+    const requiredFeatures = features.filter((name) => !without.includes(name));
+    return adapter.requestDevice({ label: "lpntk", requiredLimits, requiredFeatures });
+  };
   // Deno grants subgroups without listing them
   return await request([...available, "subgroups"]).catch(() => request(available));
 }

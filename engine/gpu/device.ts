@@ -4,7 +4,13 @@
  * @module
  */
 import { DeviceError, DisposedError } from "../errors.ts";
-import { type AdapterDescription, findAdapter, requestDevice } from "./adapter.ts";
+import {
+  type AdapterDescription,
+  findAdapter,
+  type LoweredDevice,
+  requestDevice,
+} from "./adapter.ts";
+import { DeviceMemory, OutOfMemoryError } from "./allocation.ts";
 import { Commands, type Destination, type PassClock, type UniformArena } from "./commands.ts";
 import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type OperandStorage, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
@@ -20,6 +26,9 @@ import { adaptDirective, takesDirective } from "./subgroups.ts";
  */
 const WEIGHT_BYTES = 64 * 2 ** 20;
 
+/** Bytes of a piece of what is reserved: a buffer that every device can have. */
+const PIECE_BYTES = 256 * 2 ** 20;
+
 /** Launches whose parameters an arena holds. */
 const ARENA_SLOTS = 256;
 
@@ -30,7 +39,8 @@ const ARENA_SLOTS = 256;
  * every later call throw it: WebGPU itself would go on and compute zeros.
  */
 export class Gpu {
-  readonly #live = new Set<GPUBuffer | GPUTexture>();
+  /** Buffers and textures, and the room for them. */
+  readonly memory: DeviceMemory;
   /** By how they read. */
   readonly #pipelines = new Map<string, Map<Kernel, GPUComputePipeline>>();
   /** Of recordings, and of launches that somebody else submits. */
@@ -47,6 +57,8 @@ export class Gpu {
    * driver. A GPU's wider ones read the same place at once for the price of one.
    */
   subgroups: boolean;
+  /** Whether operands may be read from storage textures. Tests lower it: WebGPU gives every device some. */
+  hasTextures = true;
   /** Workgroups along x of launches recorded from now on, at most; what goes beyond is spread over y. */
   groupsAcross: number;
   #failure: Error | undefined;
@@ -57,6 +69,7 @@ export class Gpu {
     readonly adapter: AdapterDescription,
     private readonly isDirectiveTaken: boolean,
   ) {
+    this.memory = new DeviceMemory(device, (error) => this.#fail(error));
     this.#readBack = new ReadBack(device);
     this.groupsAcross = device.limits.maxComputeWorkgroupsPerDimension;
     this.subgroups = device.features.has("subgroups") && adapter.subgroupMinSize >= 8 &&
@@ -74,24 +87,26 @@ export class Gpu {
    * Opens the system's preferred adapter with the largest limits it has; use `openGpu`.
    *
    * @param prepare sets what drivers read in the environment before an adapter is asked for
+   * @param lowered limits and features that the device is to do without
    * @throws {NoAdapterError} if there is none; the message names the packages to install.
    */
-  static async open(prepare: () => void | Promise<void>): Promise<Gpu> {
+  static async open(
+    prepare: () => void | Promise<void>,
+    lowered?: LoweredDevice,
+  ): Promise<Gpu> {
     const { adapter, description } = await findAdapter(prepare);
-    const device = await requestDevice(adapter);
+    const device = await requestDevice(adapter, lowered);
     return new Gpu(device, description, await takesDirective(device));
   }
 
   /** How many buffers and textures created here are not destroyed yet. */
   get liveBuffers(): number {
-    return this.#live.size;
+    return this.memory.count;
   }
 
   /** Bytes of the buffers and textures created here that are not destroyed yet. */
   get liveBytes(): number {
-    let bytes = 0;
-    for (const resource of this.#live) bytes += sizeOf(resource);
-    return bytes;
+    return this.memory.bytes;
   }
 
   /**
@@ -145,14 +160,44 @@ export class Gpu {
         `Cannot create texture '${label}': got ${count} panels of ${height} numbers, need at most ${maxTextureArrayLayers} of ${maxTextureDimension2D} on this device`,
       );
     }
-    const texture = this.device.createTexture({
+    return this.memory.create(
       label,
-      size: [PANEL_COLUMNS / 4, height, count],
-      format: PANEL_TEXTURE.format,
-      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
-    });
-    this.#live.add(texture);
-    return texture;
+      4 * PANEL_COLUMNS * height * count,
+      () =>
+        this.device.createTexture({
+          label,
+          size: [PANEL_COLUMNS / 4, height, count],
+          format: PANEL_TEXTURE.format,
+          usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
+        }),
+    );
+  }
+
+  /**
+   * Makes what takes much memory, or nothing, as `DeviceMemory.attempt` does; after a refusal the device goes on.
+   *
+   * @throws {OutOfMemoryError} if the device has no room for a buffer, `DeviceError` if the device has failed.
+   */
+  async allocate<T extends Disposable>(action: string, make: () => T): Promise<T> {
+    this.check();
+    try {
+      const made = await this.memory.attempt(action, make);
+      this.check();
+      return made;
+    } catch (error) {
+      // what was freed is there again for the next attempt
+      if (error instanceof OutOfMemoryError) await this.finish();
+      throw error;
+    }
+  }
+
+  /** Allocates so many bytes as part of an attempt, and frees them: the attempt fails where there is no room for them. */
+  reserve(label: string, sizeBytes: number): void {
+    const pieces: GPUBuffer[] = [];
+    for (let rest = sizeBytes; rest > 0; rest -= PIECE_BYTES) {
+      pieces.push(this.createBuffer(label, Math.min(rest, PIECE_BYTES)));
+    }
+    for (const piece of pieces) this.destroyBuffer(piece);
   }
 
   /** Copies whole panels of `height` lines from the host to a place for panels, from its first on, before anything submitted later. */
@@ -178,12 +223,12 @@ export class Gpu {
 
   /** Whether a buffer was created here, and is not destroyed yet. */
   owns(buffer: GPUBuffer): boolean {
-    return this.#live.has(buffer);
+    return this.memory.has(buffer);
   }
 
   /** Destroys what `createBuffer`, `upload` or `createPanels` made; a second time does nothing. */
   destroyBuffer(buffer: GPUBuffer | GPUTexture): void {
-    if (this.#live.delete(buffer)) buffer.destroy();
+    this.memory.destroy(buffer);
   }
 
   /**
@@ -262,7 +307,7 @@ export class Gpu {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of [...this.#live]) this.destroyBuffer(buffer);
+    this.memory.dispose();
     this.#copies?.dispose();
     this.#readBack.dispose();
     this.device.destroy();
@@ -283,9 +328,7 @@ export class Gpu {
         `Cannot create buffer '${label}': got ${size} bytes, need at most ${maxBufferSize} on this device`,
       );
     }
-    const buffer = this.device.createBuffer({ label, size, usage });
-    this.#live.add(buffer);
-    return buffer;
+    return this.memory.create(label, size, () => this.device.createBuffer({ label, size, usage }));
   }
 
   /** Bytes of a launch's uniforms at most. */
@@ -345,9 +388,4 @@ export class Gpu {
       cause: error,
     });
   }
-}
-
-function sizeOf(resource: GPUBuffer | GPUTexture): number {
-  if (isBuffer(resource)) return resource.size;
-  return 16 * resource.width * resource.height * resource.depthOrArrayLayers;
 }

@@ -7,11 +7,10 @@ import { countShare } from "../share.ts";
 import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceNetwork } from "../network/network.ts";
-import { planJob } from "../rows/job.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import type { RowPlan } from "../rows/plan.ts";
 import { countFlops, pairBlocks } from "../rows/blocks.ts";
-import { measureFreeDisk } from "../rows/room.ts";
+import { planWithin } from "../rows/room.ts";
 import { planSketch } from "../rows/sketch.ts";
 import type { Budget } from "./projection.ts";
 import { chooseVariant, tune } from "../tuning/gram_variants.ts";
@@ -75,7 +74,7 @@ export async function estimateJob(
   gpu: Gpu,
   network: DeviceNetwork,
   { count, others, layers: names, ratio = 0.1, groups = 1, sketch }: EstimateRequest,
-  { memoryBytes, heldBytes = 0 }: Budget,
+  { memoryBytes, heldBytes }: Budget,
 ): Promise<Estimate> {
   const check = (name: string, value: unknown, fits: (value: number) => boolean, need: string) =>
     checkNumber("estimate a job", name, value, fits, need);
@@ -93,13 +92,12 @@ export async function estimateJob(
     isSketched: sketch !== undefined,
     binding: measureBinding(gpu, variant.operands),
     memoryBytes,
-    usedBytes: gpu.liveBytes + heldBytes,
-    fileBytes: measureFreeDisk(),
+    heldBytes,
   };
   // one side is projected before the other
-  planJob({ ...job, count, others });
+  planWithin(gpu, { ...job, count, others });
   // both sides of a rectangular kernel are held at once
-  const { rows } = planJob({ ...job, count: count + (others ?? 0) });
+  const { rows } = planWithin(gpu, { ...job, count: count + (others ?? 0) });
   const blocks = (side: number) => Math.ceil(side / rows.blockRows);
   const flops = countFlops(countProducts(layout), count, others);
   const clusters = Math.max(groups, countShare(ratio, count));

@@ -42,7 +42,7 @@ export async function foldTiles(
   epilogue: (commands: Commands, tile: DeviceTile) => void,
   onProgress?: OnProgress,
 ): Promise<void> {
-  using sweep = new TileSweep(rows, rows);
+  using sweep = await rows.gpu.allocate("compute tiles", () => new TileSweep(rows, rows));
   const pace = new Pace(rows.gpu);
   const commands = rows.gpu.record();
   const count = sweep.places.length;
@@ -69,7 +69,11 @@ export async function* computeTiles(
   onProgress?: OnProgress,
   isWanted: (firstRow: number, firstColumn: number) => boolean = () => true,
 ): AsyncGenerator<Tile> {
-  using sweep = new TileSweep(rows, columns, isWanted);
+  const { gpu } = rows;
+  using sweep = await gpu.allocate(
+    "compute tiles",
+    () => new TileSweep(rows, columns, isWanted),
+  );
   const commands = rows.gpu.record();
   const count = sweep.places.length;
   // one that the caller has, and one for the next

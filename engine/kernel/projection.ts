@@ -5,18 +5,20 @@
  */
 import { type Dataset, indexSample } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
+import { OutOfMemoryError } from "../gpu/allocation.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
+import type { Gpu } from "../gpu/device.ts";
 import type { DeviceNetwork } from "../network/network.ts";
 import { FactorSketch } from "../network/factor_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
 import { type ConvolutionForm, layOutRow, type Sketch } from "../rows/layout.ts";
-import { planJob } from "../rows/job.ts";
+import type { JobPlan } from "../rows/job.ts";
 import type { Residence } from "../rows/plan.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
 import { type Cotangents, fillCotangents, Projector } from "../rows/projector.ts";
 import { describeValue } from "../options.ts";
-import { measureFreeDisk } from "../rows/room.ts";
+import { planWithin } from "../rows/room.ts";
 import { PackedRows, type Projection } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "../tuning/gram_variants.ts";
@@ -32,7 +34,7 @@ export interface ProjectionOptions {
   readonly normalise?: boolean;
   /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
   readonly sketch?: Sketch;
-  /** What the process and the device may hold together, in bytes; rows that do not fit go to a file. Default: no bound. */
+  /** What the process may hold, in bytes, together with a device that shares its memory; rows that do not fit go to a file. Default: no bound. */
   readonly memoryBytes?: number;
   /** What the caller holds of it, in bytes. Default 0. */
   readonly heldBytes?: number;
@@ -122,8 +124,7 @@ async function projectOnce(
   options: ProjectionOptions,
   projection: Projection,
 ): Promise<PackedRows> {
-  const { cotangents, layers, convolutions, sketch, memoryBytes, onProgress } = options;
-  const { others = 0, heldBytes = 0 } = options;
+  const { cotangents, layers, convolutions, sketch, onProgress } = options;
   checkFit(network, data);
   const rowsPerSample = cotangents === "entk" ? network.classes : undefined;
   const count = data.labels.length * (rowsPerSample ?? 1);
@@ -135,40 +136,46 @@ async function projectOnce(
   const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
   const variant = await chooseVariant(gpu, layout);
   const binding = measureBinding(gpu, variant.operands);
-  const { pass, rows: plan, longest } = planJob({
+  const job = {
     count,
-    others: (rowsPerSample ?? 1) * others,
+    others: (rowsPerSample ?? 1) * (options.others ?? 0),
     layers: network.layers,
     layout,
     isSketched: sketched !== undefined,
     binding,
     blockRows: options.blockRows,
-    memoryBytes,
-    usedBytes: gpu.liveBytes + heldBytes,
-    fileBytes: measureFreeDisk(),
+    memoryBytes: options.memoryBytes,
+    heldBytes: options.heldBytes,
     residence: options.residence,
-  });
-  const { blockRows, residence, heldLength } = plan;
+  };
+  const place = ({ pass, rows: plan, longest }: JobPlan) => {
+    using stack = new DisposableStack();
+    const source = stack.use(
+      new Projector(tensorflow, network, data, {
+        cotangents,
+        chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
+        layout,
+        batch: pass.batch,
+        longest,
+        sketch: sketched && new FactorSketch(drawFilters(sketched), pass.width),
+      }),
+    );
+    const { blockRows, residence, heldLength } = plan;
+    const rows = stack.use(
+      new PackedRows(gpu, layout, count, {
+        variant,
+        blockRows,
+        rowsPerSample,
+        projection,
+        ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
+      }),
+    );
+    const held = stack.move();
+    return { source, rows, [Symbol.dispose]: () => held.dispose() };
+  };
   using stack = new DisposableStack();
-  const source = stack.use(
-    new Projector(tensorflow, network, data, {
-      cotangents,
-      chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
-      layout,
-      batch: pass.batch,
-      longest,
-      sketch: sketched && new FactorSketch(drawFilters(sketched), pass.width),
-    }),
-  );
-  const rows = stack.use(
-    new PackedRows(gpu, layout, count, {
-      variant,
-      blockRows,
-      rowsPerSample,
-      projection,
-      ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
-    }),
-  );
+  const { source, rows } = stack.use(await fitOnDevice(gpu, data.name, job, place));
+  const { residence } = rows;
   const pace = new Pace(gpu);
   const commands = gpu.record();
   try {
@@ -192,6 +199,33 @@ async function projectOnce(
   stack.move();
   if (residence !== "recomputed") source.dispose();
   return rows;
+}
+
+/**
+ * Allocates what a job takes by the best plan that the device has room for: first smaller tiles, then rows in a file, then rows that are
+ * computed anew. What a driver grants beyond the memory that there is, it cannot see.
+ *
+ * @param place allocates rows and what makes them by a plan
+ */
+async function fitOnDevice<T extends Disposable>(
+  gpu: Gpu,
+  name: string,
+  job: Parameters<typeof planWithin>[1],
+  place: (plan: JobPlan) => T,
+): Promise<T> {
+  for (let deviceBytes = Infinity;;) {
+    const plan = planWithin(gpu, { ...job, deviceBytes });
+    try {
+      return await gpu.allocate(`project ${name}`, () => {
+        const placed = place(plan);
+        gpu.reserve("passes and tiles", plan.rows.deviceBytes - gpu.liveBytes);
+        return placed;
+      });
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      deviceBytes = plan.rows.deviceBytes - 1;
+    }
+  }
 }
 
 function checkCotangents(network: DeviceNetwork, data: Dataset, cotangents: Cotangents): void {

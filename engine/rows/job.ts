@@ -7,8 +7,9 @@ import { BudgetError } from "../errors.ts";
 import type { LayerShape } from "../network/network.ts";
 import {
   BASE_BYTES,
-  measureLeast,
+  DEVICE_BASE_BYTES,
   measureLongestSlice,
+  planLeast,
   type PlanRequest,
   planRows,
   type RowPlan,
@@ -30,7 +31,7 @@ export interface PassRequest {
   /** Whether the pass also holds results of random filters. Default false. */
   readonly isSketched?: boolean;
   readonly binding: BindingLimits;
-  /** What the process and the device may hold together, in bytes. Default: no bound. */
+  /** What the device may hold, in bytes, be it together with the process. Default: no bound. */
   readonly memoryBytes?: number;
   /** Images at most. Default 256. */
   readonly most?: number;
@@ -87,6 +88,14 @@ export interface JobRequest extends PlanRequest {
   readonly others?: number;
 }
 
+/** Rows and the passes that make them. */
+export interface JobPlan {
+  readonly pass: PassPlan;
+  readonly rows: RowPlan;
+  /** Numbers of the longest slice of a row. */
+  readonly longest: number;
+}
+
 /**
  * Plans rows and the passes that make them: as large passes as have room beside the rows, so that whatever a budget has room for, a larger one
  * has too.
@@ -96,20 +105,23 @@ export interface JobRequest extends PlanRequest {
  */
 export function planJob(
   { layers, isSketched, others = 0, ...request }: JobRequest,
-): { readonly pass: PassPlan; readonly rows: RowPlan; readonly longest: number } {
-  const { layout, binding, memoryBytes } = request;
+): JobPlan {
+  const { layout, binding, memoryBytes = Infinity, deviceBytes = Infinity } = request;
   const longest = measureLongestSlice(layout, binding);
+  const bound = Math.min(memoryBytes, deviceBytes);
   const planAtMost = (most?: number) =>
-    planPass({ layers, longest, isSketched, binding, memoryBytes, most });
-  const usedBytes = (request.usedBytes ?? 0) + (others === 0 ? 0 : measureLeast({
-    ...request,
-    count: others,
-    usedBytes: planAtMost(1).bytes - BASE_BYTES,
-  }));
+    planPass({ layers, longest, isSketched, binding, memoryBytes: bound, most });
+  let { heldBytes = 0, usedBytes = 0 } = request;
+  if (others > 0) {
+    const pass = planAtMost(1).bytes;
+    const least = planLeast({ ...request, count: others, heldBytes: 0, usedBytes: pass });
+    heldBytes += least.hostBytes - BASE_BYTES;
+    usedBytes += least.deviceBytes - DEVICE_BASE_BYTES;
+  }
   for (let most: number | undefined;;) {
     const pass = planAtMost(most);
     try {
-      const rows = planRows({ ...request, usedBytes: usedBytes + pass.bytes });
+      const rows = planRows({ ...request, heldBytes, usedBytes: usedBytes + pass.bytes });
       return { pass, rows, longest };
     } catch (error) {
       if (!(error instanceof BudgetError) || pass.batch === 1) throw error;

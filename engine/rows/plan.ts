@@ -22,6 +22,12 @@ import { type RowLayout, type RowSlice, sliceRow } from "./layout.ts";
  */
 export const BASE_BYTES = 640 * 2 ** 20;
 
+/**
+ * What a device with memory of its own holds beside rows and tiles: parameters, lists of pairs, numbers for each sample, the state of
+ * clustering. Where memory is shared it is in the base.
+ */
+export const DEVICE_BASE_BYTES = 128 * 2 ** 20;
+
 /** Request for the plan of rows. */
 export interface PlanRequest {
   /** Number of rows. */
@@ -32,7 +38,13 @@ export interface PlanRequest {
   readonly blockRows?: number;
   /** What the process and the device may hold together, in bytes. Default: no bound. */
   readonly memoryBytes?: number;
-  /** What they hold already beside the base, in bytes. Default 0. */
+  /** What the process may hold, in bytes. Default: no bound. */
+  readonly hostBytes?: number;
+  /** What the device may hold, in bytes. Default: no bound. */
+  readonly deviceBytes?: number;
+  /** What the process holds already beside the base, in bytes. Default 0. */
+  readonly heldBytes?: number;
+  /** What the device holds already beside the base, in bytes. Default 0. */
   readonly usedBytes?: number;
   /** Room for files, in bytes. Default: no bound. */
   readonly fileBytes?: number;
@@ -66,7 +78,11 @@ export interface RowPlan {
   readonly rowBytes: number;
   /** Size of one tile on the device, in bytes; a tile that is read back takes three times as much on the host. */
   readonly tileBytes: number;
-  /** Bytes that the process and the device hold at most. */
+  /** Bytes that the process holds at most. */
+  readonly hostBytes: number;
+  /** Bytes that the device holds at most, where its memory is its own. */
+  readonly deviceBytes: number;
+  /** Bytes that the process and the device hold at most, where they share memory. */
   readonly peakBytes: number;
 }
 
@@ -78,29 +94,53 @@ export interface RowPlan {
  * @throws {BudgetError} if the budget is too small for a panel at a time; it says what is enough.
  */
 export function planRows(request: PlanRequest): RowPlan {
-  const { count, layout, memoryBytes = Infinity } = request;
-  const fitting = listPlans(request).filter(({ peakBytes }) => peakBytes <= memoryBytes);
+  const { count, layout } = request;
+  const bounds = readBounds(request);
+  const fitting = listPlans(request).filter((plan) =>
+    bounds.every(({ bytes, measure }) => measure(plan) <= bytes)
+  );
   const best = fitting[0]?.residence === "recomputed"
     ? fitting.reduce((best, plan) => plan.passes < best.passes ? plan : best)
     : fitting[0];
   if (best) return best;
-  const needBytes = MEBIBYTE * Math.ceil(measureLeast(request) / MEBIBYTE);
+  const least = planLeast(request);
+  const { owner, bytes, measure } = bounds.find(({ bytes, measure }) => measure(least) > bytes)!;
+  const needBytes = MEBIBYTE * Math.ceil(measure(least) / MEBIBYTE);
   throw new BudgetError(
     `Cannot plan ${count} rows of ${layout.length} numbers: got a memory budget of ${
-      formatBudget(memoryBytes)
-    }, need at least ${formatMebibytes(needBytes)}`,
-    memoryBytes,
+      formatBudget(bytes)
+    }${owner === "both" ? "" : ` for the ${owner}`}, need at least ${formatMebibytes(needBytes)}`,
+    bytes,
     needBytes,
+    owner,
   );
 }
 
+/** Bound of what a plan may hold somewhere. */
+interface Bound {
+  readonly owner: BudgetError["owner"];
+  readonly bytes: number;
+  readonly measure: (plan: RowPlan) => number;
+}
+
+function readBounds(
+  { memoryBytes = Infinity, hostBytes = Infinity, deviceBytes = Infinity }: PlanRequest,
+): Bound[] {
+  return [
+    { owner: "both", bytes: memoryBytes, measure: (plan) => plan.peakBytes },
+    { owner: "process", bytes: hostBytes, measure: (plan) => plan.hostBytes },
+    { owner: "device", bytes: deviceBytes, measure: (plan) => plan.deviceBytes },
+  ];
+}
+
 /**
- * Bytes of the least budget that `planRows` can plan with.
+ * The plan that holds the least, of the process as of the device.
  *
  * @throws {RangeError} if not even one panel can be bound.
  */
-export function measureLeast(request: PlanRequest): number {
-  return Math.min(...listPlans({ ...request, memoryBytes: 0 }).map(({ peakBytes }) => peakBytes));
+export function planLeast(request: PlanRequest): RowPlan {
+  return listPlans({ ...request, memoryBytes: 0 })
+    .reduce((least, plan) => plan.peakBytes < least.peakBytes ? plan : least);
 }
 
 /** Lists the plans for every place where rows may be kept and every size of blocks, the best place and the largest blocks first. */
@@ -124,7 +164,7 @@ function listPlans(request: PlanRequest): RowPlan[] {
 const RESIDENCES: readonly Residence[] = ["device", "file", "recomputed"];
 
 function planResidence(
-  { count, layout, memoryBytes = Infinity, usedBytes = 0 }: PlanRequest,
+  { count, layout, memoryBytes = Infinity, deviceBytes = Infinity, ...used }: PlanRequest,
   slices: readonly RowSlice[],
   residence: Residence,
   blockRows: number,
@@ -134,7 +174,9 @@ function planResidence(
   const productBytes = slices.some(({ positions }) => positions > 1)
     ? 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2
     : 0;
-  const fixedBytes = BASE_BYTES + usedBytes + 4 * tileBytes + productBytes;
+  const { heldBytes = 0, usedBytes = 0 } = used;
+  const host = BASE_BYTES + heldBytes + 3 * tileBytes;
+  const device = DEVICE_BASE_BYTES + usedBytes + tileBytes + productBytes;
   const blockCount = Math.ceil(count / blockRows);
   const plan = {
     blockRows,
@@ -145,9 +187,14 @@ function planResidence(
     rowBytes,
     tileBytes,
   };
+  const measure = (deviceBytes: number, hostBytes = host) => ({
+    hostBytes,
+    deviceBytes,
+    // the base is the device's, too
+    peakBytes: hostBytes + deviceBytes - DEVICE_BASE_BYTES,
+  });
   if (residence === "device") {
-    const peakBytes = fixedBytes + rowBytes;
-    return { ...plan, heldLength: layout.length, passes: 1, peakBytes };
+    return { ...plan, heldLength: layout.length, passes: 1, ...measure(device + rowBytes) };
   }
   // two blocks have room at once
   const measureHeld = (groups: readonly RowSlice[][]) =>
@@ -155,11 +202,13 @@ function planResidence(
   const longest = findLongest(slices);
   if (residence === "file") {
     // a slice on its way from a file stands in the host's memory once more, and once in the queue's
-    const peakBytes = fixedBytes + measureHeld(groupSlices(slices, 0)) +
-      2 * 4 * blockRows * longest;
-    return { ...plan, heldLength: longest, passes: 1, peakBytes };
+    const sizes = measure(
+      device + measureHeld(groupSlices(slices, 0)),
+      host + 2 * 4 * blockRows * longest,
+    );
+    return { ...plan, heldLength: longest, passes: 1, ...sizes };
   }
-  const room = memoryBytes - fixedBytes;
+  const room = Math.min(memoryBytes - measure(device).peakBytes, deviceBytes - device);
   let heldLength = Math.min(layout.length, Math.floor(room / (2 * 4 * blockRows)));
   let groups = groupSlices(slices, heldLength);
   while (measureHeld(groups) > room && heldLength > 0) {
@@ -171,7 +220,7 @@ function planResidence(
     ? blockCount * (blockCount + 1) / 2
     : groups.length * blockCount * blockCount;
   const passes = groups.length + fills * blockRows / count;
-  return { ...plan, heldLength, passes, peakBytes: fixedBytes + measureHeld(groups) };
+  return { ...plan, heldLength, passes, ...measure(device + measureHeld(groups)) };
 }
 
 /** Returns whether clustering can read rows step by step: they are kept somewhere, and each is a single row for the kernels. */

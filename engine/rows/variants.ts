@@ -63,6 +63,7 @@ const LAUNCH_LENGTH = 65_000;
 
 /** Properties of a device that decide which variants it can run. */
 export interface DeviceDescription {
+  readonly hasTextures: boolean;
   readonly adapter: Pick<AdapterDescription, "subgroupMinSize" | "subgroupMaxSize">;
   readonly device: {
     readonly limits: Omit<GPUSupportedLimits, "__brand">;
@@ -89,6 +90,7 @@ export function measureBinding(
  */
 export function canRun(gpu: DeviceDescription, variant: GramVariant, layout: RowLayout): boolean {
   const { limits, features } = gpu.device;
+  if (variant.operands === "texture" && !gpu.hasTextures) return false;
   const { lines } = measureBinding(gpu, variant.operands);
   if (sliceRow(layout, 1).some((entry) => entry.lines > lines)) return false;
   if (variant.lanes > 1) {

@@ -229,84 +229,85 @@ async function clusterRows(
   const bestFirst = new Float32Array(count).fill(-LARGEST);
   first.forEach((sample) => bestFirst[sample] = LARGEST);
 
-  const stack = new DisposableStack();
-  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-  try {
-    const newest = own(gpu.upload("newest", Uint32Array.from(first)));
-    const chosen = own(gpu.upload("chosen", chosenFirst));
-    const best = own(gpu.upload("best", bestFirst));
-    const cluster = own(gpu.createBuffer("cluster", count * 4));
-    const group_of = own(gpu.upload("groups", groupOf));
-    const centroid_counts = own(
-      gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
-    );
-    const similarity = own(gpu.createBuffer("similarity", count * 4));
-    const longest = Math.max(...slices.map(({ lines }) => lines));
-    const centroids = own(
-      gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16),
-    );
-    const commands = gpu.record();
-    const pace = new Pace(gpu);
-    for (let step = 0; step < steps; step++) {
-      if (step > 0) {
+  const longest = Math.max(...slices.map(({ lines }) => lines));
+  using state = await gpu.allocate("cluster samples", () => {
+    using stack = new DisposableStack();
+    const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
+    const buffers = {
+      newest: own(gpu.upload("newest", Uint32Array.from(first))),
+      chosen: own(gpu.upload("chosen", chosenFirst)),
+      best: own(gpu.upload("best", bestFirst)),
+      cluster: own(gpu.createBuffer("cluster", count * 4)),
+      group_of: own(gpu.upload("groups", groupOf)),
+      centroid_counts: own(
+        gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
+      ),
+      similarity: own(gpu.createBuffer("similarity", count * 4)),
+      centroids: own(gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16)),
+    };
+    const held = stack.move();
+    return { ...buffers, [Symbol.dispose]: () => held.dispose() };
+  });
+  const { newest, chosen, best, cluster, group_of, centroid_counts, similarity, centroids } = state;
+  const commands = gpu.record();
+  const pace = new Pace(gpu);
+  for (let step = 0; step < steps; step++) {
+    if (step > 0) {
+      commands.run(
+        kernels.fpc_select,
+        { sample_count: count, step, step_limit: steps, group_count: groups.length },
+        { group_of, centroid_counts, best, cluster, newest, chosen },
+        groups.length,
+      );
+    }
+    for (const slice of slices) {
+      const { lines: row_length, segments, segmentCount } = slice;
+      for (const block of blocks) {
+        const { firstRow: first_row, rowCount: row_count } = block;
         commands.run(
-          kernels.fpc_select,
-          { sample_count: count, step, step_limit: steps, group_count: groups.length },
-          { group_of, centroid_counts, best, cluster, newest, chosen },
-          groups.length,
+          kernels.fpc_gather,
+          { row_length, group_count: groups.length, first_row, row_count },
+          { rows: rows.bind(commands, [block, slice]), newest, centroids },
+          Math.ceil(groups.length * row_length / 64),
         );
       }
-      for (const slice of slices) {
-        const { lines: row_length, segments, segmentCount } = slice;
-        for (const block of blocks) {
-          const { firstRow: first_row, rowCount: row_count } = block;
-          commands.run(
-            kernels.fpc_gather,
-            { row_length, group_count: groups.length, first_row, row_count },
-            { rows: rows.bind(commands, [block, slice]), newest, centroids },
-            Math.ceil(groups.length * row_length / 64),
-          );
-        }
-        for (const block of blocks) {
-          commands.run(
-            kernels.fpc_assign,
-            {
-              row_length,
-              segment_count: segmentCount,
-              group_count: groups.length,
-              first_row: block.firstRow,
-              row_count: block.rowCount,
-              step,
-              continues: slice.index > 0 ? 1 : 0,
-              ends: slice.index === slices.length - 1 ? 1 : 0,
-            },
-            {
-              rows: rows.bind(commands, [block, slice]),
-              segments,
-              centroids,
-              newest,
-              group_of,
-              best,
-              cluster,
-              similarity,
-            },
-            Math.ceil(block.panelCount / 8),
-          );
-        }
+      for (const block of blocks) {
+        commands.run(
+          kernels.fpc_assign,
+          {
+            row_length,
+            segment_count: segmentCount,
+            group_count: groups.length,
+            first_row: block.firstRow,
+            row_count: block.rowCount,
+            step,
+            continues: slice.index > 0 ? 1 : 0,
+            ends: slice.index === slices.length - 1 ? 1 : 0,
+          },
+          {
+            rows: rows.bind(commands, [block, slice]),
+            segments,
+            centroids,
+            newest,
+            group_of,
+            best,
+            cluster,
+            similarity,
+          },
+          Math.ceil(block.panelCount / 8),
+        );
       }
-      commands.submit();
-      if (await pace.step()) onProgress?.(step + 1, steps);
     }
-    const chosenOnHost = new Uint32Array(await gpu.read(chosen));
-    const clusterOnHost = new Uint32Array(await gpu.read(cluster));
-    onProgress?.(steps, steps);
-    return groups.map((group, g) => ({
-      centroids: chosenOnHost.subarray(g * steps, g * steps + group.clusterCount),
-      assignment: group.samples.map((sample) => clusterOnHost[sample]),
-    }));
-  } finally {
-    stack.dispose();
+    commands.submit();
+    if (await pace.step()) onProgress?.(step + 1, steps);
   }
+  const chosenOnHost = new Uint32Array(await gpu.read(chosen));
+  const clusterOnHost = new Uint32Array(await gpu.read(cluster));
+  onProgress?.(steps, steps);
+  return groups.map((group, g) => ({
+    centroids: chosenOnHost.subarray(g * steps, g * steps + group.clusterCount),
+    assignment: group.samples.map((sample) => clusterOnHost[sample]),
+  }));
 }
 
 /** Joins the groups' clusters, and numbers them consecutively over the groups. */

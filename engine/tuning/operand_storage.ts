@@ -67,7 +67,7 @@ export async function chooseOperandStorage(
   options?: { fresh?: boolean },
 ): Promise<OperandTimes> {
   const times = await recall(gpu, OPERAND_TIMES, options);
-  gpu.operandStorage = times.texture < times.buffer ? "texture" : "buffer";
+  gpu.operandStorage = gpu.hasTextures && times.texture < times.buffer ? "texture" : "buffer";
   return times;
 }
 

@@ -24,6 +24,7 @@ function describeDevice(
     maxComputeWorkgroupStorageSize: 16384,
   };
   return {
+    hasTextures: true,
     adapter: { subgroupMinSize, subgroupMaxSize },
     device: {
       features: new Set(features),
