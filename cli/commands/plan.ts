@@ -48,12 +48,15 @@ export function addPlan(program: Command): void {
         `${model} over ${formatCount(samples)}${
           others === undefined ? "" : ` x ${formatCount(others)}`
         } samples of ${shape.join(" x ")} on ${engine.adapter.name}`,
-        ...describe(estimate),
+        ...describe(estimate, engine.adapter.isFallback),
       ]);
     });
 }
 
-function describe({ layout, rows, variant, gram, clusters }: Estimate): string[] {
+function describe(
+  { layout, rows, variant, gram, clusters }: Estimate,
+  isShared: boolean,
+): string[] {
   const residence = {
     device: "on the device",
     file: "in a file, parts of two blocks at a time on the device",
@@ -73,7 +76,14 @@ function describe({ layout, rows, variant, gram, clusters }: Estimate): string[]
     `tiles            ${formatCount(gram.tiles)} of ${formatCount(rows.blockRows)} x ${
       formatCount(rows.blockRows)
     }, ${formatBytes(rows.tileBytes)} each`,
-    `peak memory      ${formatBytes(rows.peakBytes)}, process and device together`,
+    ...isShared
+      ? [`peak memory      ${formatBytes(rows.peakBytes)}, process and device together`]
+      : [
+        `peak memory      ${formatBytes(rows.hostBytes)} of the process, ${
+          formatBytes(rows.deviceBytes)
+        } of the device, which does not tell`,
+        "                 how much it has: if it is less, tiles shrink, then rows go to a file",
+      ],
     "",
     "once the rows are there, at the rates that doctor shows:",
     `kernel           ${formatCount(gram.flops / 1e9)} GFLOP, ${

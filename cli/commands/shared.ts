@@ -87,7 +87,7 @@ export const options = {
   memory: () =>
     new Option(
       "--memory <size>",
-      "memory that the process and the device may take together, such as 4GiB; default on a CPU: four fifths of the free memory",
+      "memory that the process may take, and a card as much of its own; on a CPU both together, such as 4GiB; default: four fifths of the free memory, and all that a card has",
     ).argParser(parseBytes),
   sketch: () =>
     new Option(

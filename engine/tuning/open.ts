@@ -5,6 +5,7 @@
  * @module
  */
 import { cacheFolder } from "../cache_folder.ts";
+import type { LoweredDevice } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/device.ts";
 import { quietLoader } from "../gpu/drivers.ts";
 import { chooseOperandStorage } from "./operand_storage.ts";
@@ -24,11 +25,12 @@ const DRIVER = "libvulkan_lvp";
  * Opens a device that reads operands from the storage that was measured to be fastest on its adapter. The first time for an adapter it is
  * measured, which takes some seconds.
  *
+ * @param lowered limits and features that the device is to do without
  * @throws {NoAdapterError} if there is no adapter.
  * @throws {DeviceError} if the device fails.
  */
-export async function openTunedGpu(): Promise<Gpu> {
-  const gpu = await openGpu();
+export async function openTunedGpu(lowered?: LoweredDevice): Promise<Gpu> {
+  const gpu = await openGpu(lowered);
   try {
     await chooseOperandStorage(gpu);
     await learnVectors(gpu);
@@ -42,10 +44,11 @@ export async function openTunedGpu(): Promise<Gpu> {
 /**
  * Prepares drivers and opens a device, and measures nothing.
  *
+ * @param lowered limits and features that the device is to do without
  * @throws {NoAdapterError} if there is no adapter.
  */
-export function openGpu(): Promise<Gpu> {
-  return Gpu.open(prepareDrivers);
+export function openGpu(lowered?: LoweredDevice): Promise<Gpu> {
+  return Gpu.open(prepareDrivers, lowered);
 }
 
 /**

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { loadDataset } from "../../../engine/data/named.ts";
 import { bindEngine, type Engine } from "../../../engine/engine.ts";
-import { Gpu } from "../../../engine/gpu/device.ts";
 import type { LoweredDevice } from "../../../engine/gpu/adapter.ts";
+import type { Gpu } from "../../../engine/gpu/device.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import { lenet5 } from "../../../engine/network/models.ts";
 import { DeviceNetwork, type Network } from "../../../engine/network/network.ts";
@@ -16,7 +16,7 @@ import { clusterSamples } from "../../../engine/samples/fpc.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../../engine/samples/relations.ts";
 import { chooseOperandStorage } from "../../../engine/tuning/operand_storage.ts";
-import { openTunedGpu, prepareDrivers } from "../../../engine/tuning/open.ts";
+import { openTunedGpu } from "../../../engine/tuning/open.ts";
 import { pretend } from "../gpu/environment.ts";
 
 /** Samples in three whole panels and a fourth that is not. */
@@ -169,7 +169,7 @@ const LOWERED: Readonly<Record<string, LoweredDevice>> = {
 for (const [name, lowered] of Object.entries(LOWERED)) {
   Deno.test(`a device with ${name} gives the same numbers`, async () => {
     const { limits = {}, without = [] } = lowered;
-    const gpu = await Gpu.open(prepareDrivers, lowered);
+    const gpu = await openTunedGpu(lowered);
     gpu.hasTextures = name !== "no storage textures";
     await chooseOperandStorage(gpu);
     for (const [limit, value] of Object.entries(limits)) {

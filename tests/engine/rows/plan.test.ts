@@ -7,7 +7,7 @@ import {
   type Segment,
   sliceRow,
 } from "../../../engine/rows/layout.ts";
-import { BASE_BYTES, groupSlices, planRows } from "../../../engine/rows/plan.ts";
+import { BASE_BYTES, DEVICE_BASE_BYTES, groupSlices, planRows } from "../../../engine/rows/plan.ts";
 import { countFlops, pairBlocks, PANEL_ROWS, planChunkRows } from "../../../engine/rows/blocks.ts";
 import { type JobRequest, planJob, planPass } from "../../../engine/rows/job.ts";
 import { BudgetError } from "../../../engine/errors.ts";
@@ -60,6 +60,103 @@ Deno.test("a budget that cannot be kept says how much is needed", () => {
     needBytes: BASE_BYTES + 2 * MEBIBYTE,
   });
   assert.doesNotThrow(() => planRows({ ...MNIST, memoryBytes: BASE_BYTES + 2 * MEBIBYTE }));
+});
+
+/** What a device of its own holds of MNIST beside rows. */
+const DEVICE_MNIST = DEVICE_BASE_BYTES + 4 * 3393 * 60_032;
+
+Deno.test("memory of a device of its own bounds rows and a tile, and the process three tiles", () => {
+  const choose = (bounds: Partial<JobRequest>) => {
+    const { blockRows, residence } = planRows({ ...MNIST, ...bounds });
+    return [blockRows, residence];
+  };
+  const whole = DEVICE_MNIST + 64 * MEBIBYTE;
+  assert.deepEqual(choose({ deviceBytes: whole }), [4096, "device"]);
+  assert.deepEqual(choose({ deviceBytes: whole - 1 }), [2048, "device"]);
+  assert.deepEqual(choose({ deviceBytes: whole + 7, usedBytes: 8 }), [2048, "device"]);
+  assert.deepEqual(choose({ deviceBytes: DEVICE_MNIST + 4 * 64 * 64 }), [64, "device"]);
+  // two blocks of 2,048 rows and a tile of theirs, since two of 4,096 take 106 MiB
+  const halves = DEVICE_BASE_BYTES + 2 * 4 * 3393 * 2048 + 16 * MEBIBYTE;
+  assert.deepEqual(choose({ deviceBytes: halves }), [2048, "file"]);
+  assert.deepEqual(choose({ deviceBytes: halves, fileBytes: 0 }), [2048, "recomputed"]);
+  const process = BASE_BYTES + 3 * 64 * MEBIBYTE;
+  assert.deepEqual(choose({ hostBytes: process }), [4096, "device"]);
+  assert.deepEqual(choose({ hostBytes: process, heldBytes: 1 }), [2048, "device"]);
+  // rows on their way from a file are in the process, too
+  const filed = { deviceBytes: halves, hostBytes: BASE_BYTES + 3 * 16 * MEBIBYTE };
+  const copies = 2 * 4 * 3393 * 2048;
+  assert.deepEqual(choose({ ...filed, hostBytes: filed.hostBytes + copies }), [2048, "file"]);
+  assert.deepEqual(choose({ ...filed, hostBytes: filed.hostBytes + copies - 1 }), [1024, "file"]);
+});
+
+Deno.test("the two accounts of a plan are what both hold together", () => {
+  for (const residence of ["device", "file", "recomputed"] as const) {
+    for (const memoryBytes of [2, 4].map((gibibytes) => gibibytes * 2 ** 30)) {
+      const used = { heldBytes: 5, usedBytes: 7 };
+      const plan = planRows({ ...MNIST, ...used, memoryBytes, residence });
+      assert.equal(plan.peakBytes, plan.hostBytes + plan.deviceBytes - DEVICE_BASE_BYTES);
+      const { peakBytes } = planRows({ ...MNIST, memoryBytes: memoryBytes - 12, residence });
+      assert.equal(plan.peakBytes, peakBytes + 12);
+    }
+  }
+});
+
+Deno.test("a bound of the process or of the device says whose it is, and the one that is named is enough", () => {
+  const size = fc.integer({ min: 1, max: 20_000 });
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 200_000 }),
+    fc.record({ inputs: size, outputs: size, positions: fc.constantFrom(1, 2) }),
+    fc.integer({ min: 1, max: 2 ** 21 }),
+    fc.record({
+      hostBytes: fc.integer({ min: 1, max: 2 ** 33 }),
+      deviceBytes: fc.integer({ min: 1, max: 2 ** 33 }),
+      heldBytes: fc.integer({ min: 0, max: 2 ** 31 }),
+      fileBytes: fc.constantFrom(0, Infinity),
+      residence: fc.constantFrom(undefined, "device", "file", "recomputed"),
+      blockRows: fc.constantFrom(undefined, PANEL_ROWS, 1024),
+      others: fc.constantFrom(0, 1, 10_000),
+    }),
+    (count, { inputs, outputs, positions }, output, { hostBytes, deviceBytes, ...options }) => {
+      const sizes = { positions, inputs, outputs };
+      const length = positions * (inputs + outputs);
+      const plan = (hostBytes: number, deviceBytes: number) =>
+        planJob({
+          ...options as Pick<JobRequest, "residence" | "blockRows">,
+          count,
+          layout: { segments: [{ layer: "a", kind: "factored", offset: 0, ...sizes }], length },
+          binding: { ...BINDING, bytes: 2 ** 30, lines: 2 ** 20 },
+          layers: [{ outputShape: [output] }],
+          isSketched: false,
+          hostBytes,
+          deviceBytes,
+        }).rows;
+      // each refusal raises the bound that it names to what it says is enough
+      for (const seen = new Set<string>();;) {
+        try {
+          const rows = plan(hostBytes, deviceBytes);
+          assert.ok(rows.hostBytes <= hostBytes && rows.deviceBytes <= deviceBytes);
+          return;
+        } catch (error) {
+          assert.ok(error instanceof BudgetError, `${error}`);
+          const { owner, gotBytes, needBytes } = error;
+          assert.match(error.message, new RegExp(`for the ${owner}, need at least [\\d,]+ MiB$`));
+          assert.ok(!seen.has(owner), `${owner} twice`);
+          seen.add(owner);
+          assert.equal(gotBytes, owner === "process" ? hostBytes : deviceBytes);
+          if (owner === "process") hostBytes = needBytes;
+          else deviceBytes = needBytes;
+          assert.throws(
+            () =>
+              plan(
+                owner === "process" ? needBytes - MEBIBYTE : hostBytes,
+                owner === "device" ? needBytes - MEBIBYTE : deviceBytes,
+              ),
+            BudgetError,
+          );
+        }
+      }
+    },
+  ));
 });
 
 Deno.test("whatever is planned fits the budget and the device, and covers every row", () => {

@@ -5,7 +5,12 @@ import type { Gpu } from "../../../engine/gpu/device.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { type RowLayout, sliceRow } from "../../../engine/rows/layout.ts";
 import { chooseVariant } from "../../../engine/tuning/gram_variants.ts";
-import { canRun, type GramVariant, VARIANTS } from "../../../engine/rows/variants.ts";
+import {
+  canRun,
+  type GramVariant,
+  measureBinding,
+  VARIANTS,
+} from "../../../engine/rows/variants.ts";
 import { type Gram, gramRows } from "../../../engine/reference/gram.ts";
 import { projectFactored, projectPatches } from "../../../engine/reference/convolution.ts";
 import { assertClose, dotBound } from "../../../engine/reference/numbers.ts";
@@ -312,7 +317,9 @@ for (const [name, layout] of Object.entries(LONG_SUMS)) {
       const shape = { row_length: layout.length, segment_count: segments.length / 4, continues: 0 };
       const tiles = [];
       for (const variant of VARIANTS) {
-        if (!canRun(gpu, variant, layout)) continue;
+        // whole rows are bound at once here, which not every device's textures are high enough for
+        const { lines } = measureBinding(gpu, variant.operands);
+        if (layout.length > lines || !canRun(gpu, variant, layout)) continue;
         const { tile } = await launchTwice(
           gpu,
           variant.kernel,
