@@ -48,12 +48,17 @@ export function addPlan(program: Command): void {
         `${model} over ${formatCount(samples)}${
           others === undefined ? "" : ` x ${formatCount(others)}`
         } samples of ${shape.join(" x ")} on ${engine.adapter.name}`,
-        ...describe(estimate, engine.adapter.isFallback),
+        ...describeEstimate(estimate, engine.adapter.isFallback),
       ]);
     });
 }
 
-function describe(
+/**
+ * Lines that tell of an estimate.
+ *
+ * @param isShared whether the device shares the process's memory
+ */
+export function describeEstimate(
   { layout, rows, variant, gram, clusters }: Estimate,
   isShared: boolean,
 ): string[] {

@@ -18,7 +18,7 @@ import type { Residence } from "../rows/plan.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
 import { type Cotangents, fillCotangents, Projector } from "../rows/projector.ts";
 import { describeValue } from "../options.ts";
-import { planWithin } from "../rows/room.ts";
+import { type PlannedJob, planWithin } from "../rows/room.ts";
 import { PackedRows, type Projection } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "../tuning/gram_variants.ts";
@@ -203,18 +203,18 @@ async function projectOnce(
 
 /**
  * Allocates what a job takes by the best plan that the device has room for: first smaller tiles, then rows in a file, then rows that are
- * computed anew. What a driver grants beyond the memory that there is, it cannot see.
+ * computed anew. Memory that a driver grants and does not have goes unseen.
  *
  * @param place allocates rows and what makes them by a plan
  */
 async function fitOnDevice<T extends Disposable>(
   gpu: Gpu,
   name: string,
-  job: Parameters<typeof planWithin>[1],
+  job: PlannedJob,
   place: (plan: JobPlan) => T,
 ): Promise<T> {
-  for (let deviceBytes = Infinity;;) {
-    const plan = planWithin(gpu, { ...job, deviceBytes });
+  for (;;) {
+    const plan = planWithin(gpu, job);
     try {
       return await gpu.allocate(`project ${name}`, () => {
         const placed = place(plan);
@@ -222,8 +222,8 @@ async function fitOnDevice<T extends Disposable>(
         return placed;
       });
     } catch (error) {
+      // a refusal leaves the device with less room than this plan takes, so that the next one is smaller
       if (!(error instanceof OutOfMemoryError)) throw error;
-      deviceBytes = plan.rows.deviceBytes - 1;
     }
   }
 }

@@ -25,6 +25,12 @@ export interface DeviceRoom {
   readonly memory: Pick<Gpu["memory"], "roomBytes" | "bytes" | "shortage">;
 }
 
+/** Job whose room follows from the device, the disk and a budget. */
+export type PlannedJob = Omit<
+  JobRequest,
+  "hostBytes" | "deviceBytes" | "usedBytes" | "fileBytes"
+>;
+
 /**
  * Plans a job for what a device, the process and the disk have room for.
  *
@@ -37,13 +43,13 @@ export interface DeviceRoom {
  */
 export function planWithin(
   { adapter, memory }: DeviceRoom,
-  { memoryBytes, deviceBytes = Infinity, ...request }: Omit<JobRequest, "usedBytes" | "fileBytes">,
+  { memoryBytes, ...request }: PlannedJob,
 ): JobPlan {
   try {
     return planJob({
       ...request,
       ...adapter.isFallback ? { memoryBytes } : { hostBytes: memoryBytes },
-      deviceBytes: Math.min(deviceBytes, memory.roomBytes),
+      deviceBytes: memory.roomBytes,
       usedBytes: memory.bytes,
       fileBytes: measureFreeDisk(),
     });
