@@ -89,6 +89,24 @@ Deno.test("memory of a device of its own bounds rows and a tile, and the process
   assert.deepEqual(choose({ ...filed, hostBytes: filed.hostBytes + copies - 1 }), [1024, "file"]);
 });
 
+Deno.test("a device of its own leaves room for others, and holds as much of recomputed rows as it can", () => {
+  const job = { ...MNIST, layers: LAYERS, isSketched: false };
+  const tiles = BASE_BYTES + 3 * 64 * MEBIBYTE;
+  // the others' three tiles of a panel
+  const both = tiles + 3 * 4 * 64 * 64;
+  const plan = (bounds: Partial<JobRequest>) => planJob({ ...job, ...bounds }).rows.blockRows;
+  assert.equal(plan({ hostBytes: both, others: 10_000 }), 4096);
+  assert.equal(plan({ hostBytes: both - 1, others: 10_000 }), 2048);
+  assert.equal(plan({ hostBytes: both - 1 }), 4096);
+  const deviceBytes = 2 ** 32;
+  const { residence, heldLength, ...rows } = planRows({ ...CIFAR, deviceBytes, fileBytes: 0 });
+  assert.equal(residence, "recomputed");
+  assert.ok(heldLength > BINDING.lines && heldLength < CIFAR.layout.length);
+  assert.ok(rows.deviceBytes <= deviceBytes);
+  // another slice of two blocks has no room
+  assert.ok(rows.deviceBytes + 2 * 4 * rows.blockRows * BINDING.lines > deviceBytes);
+});
+
 Deno.test("the two accounts of a plan are what both hold together", () => {
   for (const residence of ["device", "file", "recomputed"] as const) {
     for (const memoryBytes of [2, 4].map((gibibytes) => gibibytes * 2 ** 30)) {
