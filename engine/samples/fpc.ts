@@ -268,14 +268,15 @@ async function clusterRows(
           );
         }
         for (const block of blocks) {
+          const { firstRow: first_row, rowCount: row_count } = block;
           commands.run(
             kernels.fpc_assign,
             {
               row_length,
               segment_count: segmentCount,
               group_count: groups.length,
-              first_row: block.firstRow,
-              row_count: block.rowCount,
+              first_row,
+              row_count,
               step,
               continues: slice.index > 0 ? 1 : 0,
               ends: slice.index === slices.length - 1 ? 1 : 0,
@@ -291,6 +292,7 @@ async function clusterRows(
               similarity,
             },
             Math.ceil(block.panelCount / 8),
+            4 * row_length * row_count / gpu.rates.reads,
           );
         }
       }
