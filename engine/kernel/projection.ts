@@ -139,6 +139,7 @@ async function projectOnce(
     count,
     others: (rowsPerSample ?? 1) * others,
     layers: network.layers,
+    timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketched !== undefined,
     binding,
