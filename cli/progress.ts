@@ -66,7 +66,7 @@ async function runWithBar<T>(
   job: (onProgress: OnProgress) => Promise<T>,
   { now }: Display,
 ): Promise<T> {
-  const format = `${label} {bar} {percentage}% | {value}/{total} ${unit} | {rate} ${unit}/s | ` +
+  const format = `${label} {bar} {percentage}% | {done}/{total} ${unit} | {rate} ${unit}/s | ` +
     "{left} left";
   const bar = new SingleBar({ format, hideCursor: true, clearOnComplete: true }, Presets.rect);
   const meter = new Meter(now);
@@ -75,7 +75,9 @@ async function runWithBar<T>(
     return await job((done, total) => {
       meter.report(done, total);
       const { rate, left } = meter;
-      const state = { rate: formatRate(rate), left: formatClock(left) };
+      // a part of a unit moves the bar alone
+      const whole = Math.floor(done);
+      const state = { done: whole, rate: formatRate(rate), left: formatClock(left) };
       if (shown) bar.update(done, state);
       else if (meter.elapsedMs > DELAY_MS && done < total) {
         bar.start(total, done, state);
@@ -100,7 +102,7 @@ async function runWithLines<T>(
     const pace = rate > 0
       ? `, ${formatRate(rate)} ${unit}/s, ${formatSeconds(Math.round(left))} left`
       : "";
-    print(`${label}: ${formatCount(done)} of ${formatCount(total)} ${unit}${pace}`);
+    print(`${label}: ${formatCount(Math.floor(done))} of ${formatCount(total)} ${unit}${pace}`);
   }, LINE_MS);
   try {
     return await job((done, total) => meter.report(done, total));

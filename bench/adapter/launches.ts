@@ -136,7 +136,9 @@ function openTile(gpu: Gpu, layout: RowLayout, count: number, variant: GramVaria
     run(repetitions) {
       const commands = gpu.record();
       for (let i = 0; i < repetitions; i++) {
-        for (const index of sweep.places.keys()) sweep.record(commands, index);
+        for (const index of sweep.places.keys()) {
+          for (const _ of sweep.record(commands, sweep.tileAt(index))) commands.submit();
+        }
       }
       commands.submit();
     },

@@ -6,6 +6,7 @@
 import { type BufferBindings, isCopyable, type Kernel, type ParamValues } from "./kernel.ts";
 import { isBuffer, type OperandStorage, PANEL_COLUMNS } from "./panels.ts";
 import type { CopyFormat, OperandCopies } from "./operand_copies.ts";
+import { SUBMISSION_MS } from "./rates.ts";
 
 /** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
 export interface UniformArena {
@@ -46,13 +47,15 @@ export interface Destination {
  * A sequence of launches and copies that `submit` sends to the device at once.
  *
  * The parameters of all launches go up in one write just before their submission, so recordings never disturb one another. When the
- * arena is full the recording is submitted and goes on.
+ * arena is full, or the next launch would make the submission too long ({@linkcode SUBMISSION_MS}), the recording is submitted and goes on.
  */
 export class Commands {
   readonly #params: DataView<ArrayBuffer>;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #slots = 0;
+  /** Estimated time of what was recorded since the last submission. */
+  #ms = 0;
 
   /** Use `Gpu.record`. */
   constructor(
@@ -74,6 +77,7 @@ export class Commands {
    * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than fit along x are spread
    * over y, where the last row may hold numbers beyond the count. Operands that are read from textures are copied first.
    *
+   * @param ms milliseconds that the launch takes by the device's rates. Default 0: too few to count
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
   run<P extends string, B extends string>(
@@ -81,8 +85,10 @@ export class Commands {
     params: ParamValues<P>,
     buffers: BufferBindings<B>,
     workgroups: number,
+    ms = 0,
   ): void {
     if (workgroups === 0) return;
+    if (!this.fits(ms)) this.submit();
     const { view, at, buffer, offset } = this.reserve(kernel.paramBytes);
     kernel.writeParams(view, at, params);
     const isTextured = kernel.buffers.some(([name]) => !isBuffer(buffers[name]));
@@ -108,6 +114,12 @@ export class Commands {
       x,
       Math.ceil(workgroups / x),
     ]);
+    this.#ms += ms;
+  }
+
+  /** Whether a launch of so many milliseconds has room in the submission that is being recorded; in a new one every launch has. */
+  fits(ms: number): boolean {
+    return ms === 0 || this.#ms === 0 || this.#ms + ms <= SUBMISSION_MS;
   }
 
   /**
@@ -189,6 +201,7 @@ export class Commands {
     if (!this.destination) this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
     this.#slots = 0;
+    this.#ms = 0;
   }
 
   #copyOperand(

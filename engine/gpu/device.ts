@@ -16,6 +16,7 @@ import type { BufferBindings, Kernel, ParamValues, Reading } from "./kernel.ts";
 import { isBuffer, type OperandStorage, PANEL_COLUMNS, PANEL_TEXTURE } from "./panels.ts";
 import { ReadBack } from "./read_back.ts";
 import { OperandCopies } from "./operand_copies.ts";
+import { type Rates, UNMEASURED } from "./rates.ts";
 import { adaptDirective, takesDirective } from "./subgroups.ts";
 
 /**
@@ -61,6 +62,8 @@ export class Gpu {
   hasTextures = true;
   /** Workgroups along x of launches recorded from now on, at most; what goes beyond is spread over y. */
   groupsAcross: number;
+  /** Rates by which launches are cut and submissions are kept short; `engine/tuning/` measures them. */
+  rates: Rates = UNMEASURED;
   #failure: Error | undefined;
   #disposed = false;
 

@@ -6,7 +6,7 @@
 import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 import type { Gpu } from "./device.ts";
 
-/** Says how far a long job has come. */
+/** Says how far a long job has come; `done` grows to `total`, and may be a fraction where it counts tiles. */
 export type OnProgress = (done: number, total: number) => void;
 
 /** What every long call takes: who hears how far it has come, and who ends it before it is done. */

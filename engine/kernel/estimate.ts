@@ -88,6 +88,7 @@ export async function estimateJob(
   const { rates, bandwidths } = await tune(gpu);
   const job = {
     layers,
+    timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketch !== undefined,
     binding: measureBinding(gpu, variant.operands),

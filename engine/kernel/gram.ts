@@ -33,7 +33,7 @@ export interface Tile {
 
 /**
  * Computes every tile on and above the diagonal of `rows . rows^T` and hands each to an epilogue, which records what is to happen to it;
- * both go to the device in one submission, and nothing comes back.
+ * both go to the device without a wait, and nothing comes back.
  *
  * Costs `N^2 * length` FLOP; holds one tile, at most 64 MiB, on the device.
  */
@@ -47,7 +47,12 @@ export async function foldTiles(
   const commands = rows.gpu.record();
   const count = sweep.places.length;
   for (let index = 0; index < count; index++) {
-    epilogue(commands, sweep.record(commands, index));
+    const tile = sweep.tileAt(index);
+    for (const share of sweep.record(commands, tile)) {
+      commands.submit();
+      if (await pace.step()) onProgress?.(index + share, count);
+    }
+    epilogue(commands, tile);
     commands.submit();
     if (await pace.step()) onProgress?.(index + 1, count);
   }
@@ -74,24 +79,33 @@ export async function* computeTiles(
     "compute tiles",
     () => new TileSweep(rows, columns, isWanted),
   );
+  const pace = new Pace(gpu);
   const commands = rows.gpu.record();
   const count = sweep.places.length;
+  let handedOut = 0;
   // one that the caller has, and one for the next
   const memories: ArrayBuffer[] = [];
-  const compute = (index: number): DeviceTile | undefined => {
+  const compute = async (index: number): Promise<DeviceTile | undefined> => {
     if (index === count) return undefined;
-    const tile = sweep.record(commands, index);
+    const tile = sweep.tileAt(index);
+    for (const share of sweep.record(commands, tile)) {
+      commands.submit();
+      // half of what is computed beside half of what is handed out, which is a tile behind
+      if (await pace.step()) onProgress?.((index + share + handedOut) / 2, count);
+    }
     commands.submit();
     return tile;
   };
-  for (let current = compute(0); current;) {
+  for (let current = await compute(0); current;) {
     const { left, right, tile, diagonal, index } = current;
     const [height, stride] = [left, right].map(({ panelCount }) => panelCount * PANEL_ROWS);
     const memory = memories[index % 2] ??= new ArrayBuffer(tile.size);
     const reading = rows.gpu.read(tile, height * stride * 4, 0, memory);
+    // what it throws is thrown below, once the next tile is computed
+    reading.catch(() => {});
     try {
       // the device goes on while the host takes what has been copied
-      current = compute(index + 1);
+      current = await compute(index + 1);
     } finally {
       // not even a failure leaves a copy on its way
       await reading;
@@ -107,7 +121,7 @@ export async function* computeTiles(
       stride,
       mirrored: columns === rows && !diagonal,
     };
-    onProgress?.(index + 1, count);
+    onProgress?.(++handedOut, count);
   }
 }
 
@@ -132,7 +146,8 @@ export async function computeGramRow(
     const width = right.panelCount;
     const pairs = Array.from({ length: width }, (_, column) => ({ row: panel, column }));
     const commands = gpu.record();
-    products.record(commands, left, right, pairs, { tile, top, left: 0, width });
+    const target = { tile, top, left: 0, width };
+    for (const _ of products.record(commands, left, right, pairs, target)) commands.submit();
     commands.submit();
     const offset = (sample - left.firstRow - top * PANEL_ROWS) * width * PANEL_ROWS * 4;
     row.set(new Float32Array(await gpu.read(tile, right.rowCount * 4, offset)), right.firstRow);

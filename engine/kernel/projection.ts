@@ -140,6 +140,7 @@ async function projectOnce(
     count,
     others: (rowsPerSample ?? 1) * (options.others ?? 0),
     layers: network.layers,
+    timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketched !== undefined,
     binding,

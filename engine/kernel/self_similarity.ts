@@ -68,7 +68,10 @@ export async function foldDiagonal(rows: PackedRows, onProgress?: OnProgress): P
   for (const block of blocks) {
     for (const slice of slices) {
       if (slice.positions > 1) {
-        diagonals.record(commands, block, slice);
+        for (const _ of diagonals.record(commands, block, slice)) {
+          commands.submit();
+          if (await pace.step()) onProgress?.(block.firstRow, count);
+        }
         continue;
       }
       commands.run(
@@ -82,6 +85,7 @@ export async function foldDiagonal(rows: PackedRows, onProgress?: OnProgress): P
         },
         { rows: rows.bind(commands, [block, slice]), segments: slice.segments, similarity },
         block.panelCount,
+        4 * PANEL_ROWS * block.panelCount * slice.lines / gpu.rates.reads,
       );
     }
     commands.submit();
@@ -102,7 +106,8 @@ class Diagonals implements Disposable {
     this.#products = new Products(rows, rows);
   }
 
-  record(commands: Commands, block: RowBlock, slice: BoundSlice): void {
+  /** Records those of a block; yields when that is to be submitted before the rest. */
+  *record(commands: Commands, block: RowBlock, slice: BoundSlice): Generator<number, void> {
     const width = DIAGONAL_PANELS;
     const tile = this.#tile ??= this.#gpu.createBuffer(
       "diagonal tile",
@@ -112,7 +117,7 @@ class Diagonals implements Disposable {
       const panels = Math.min(width, block.panelCount - top);
       const pairs = Array.from({ length: panels }, (_, i) => ({ row: top + i, column: top + i }));
       const target = { tile, top, left: top, width };
-      this.#products.record(commands, block, block, pairs, target, [slice]);
+      yield* this.#products.record(commands, block, block, pairs, target, [slice]);
       commands.run(
         kernels.tile_diagonal,
         {

@@ -78,7 +78,7 @@ async function passAll(
 ): Promise<Float32Array<ArrayBuffer>> {
   checkFit(network, data);
   const count = data.labels.length;
-  const batch = Math.min(BATCH, network.batchLimit);
+  const batch = Math.min(BATCH, network.batchLimit, network.timelyBatch);
   if (batch < 1) {
     throw new RangeError(
       `Cannot run ${network.definition.name}: got a layer whose output for one image is beyond the device's largest binding, need a smaller image or layer`,

@@ -6,7 +6,10 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { countElements } from "../formats/shape.ts";
 import { DataError, WeightsError } from "../errors.ts";
-import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts";
+import {
+  type ConvolutionGeometry,
+  countConvolutionFlops,
+} from "../operations/convolution_geometry.ts";
 import type { ParameterMaker, Weights } from "./parameters.ts";
 
 /** A layer with parameters. */
@@ -28,6 +31,13 @@ export type LayerShape =
     | { readonly kind: "dense"; readonly inputs: number; readonly outputs: number }
     | { readonly kind: "convolution"; readonly geometry: ConvolutionGeometry }
   );
+
+/** Counts the FLOP of a layer for one sample; as many as either of its gradients takes. */
+export function countLayerFlops(layer: LayerShape): number {
+  return layer.kind === "dense"
+    ? 2 * layer.inputs * layer.outputs
+    : countConvolutionFlops(layer.geometry);
+}
 
 /** A layer with its parameters, in TensorFlow.js's layout. */
 export interface Layer {

@@ -10,7 +10,13 @@ import { refuseUnknown } from "../operations/arguments.ts";
 import { describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import { checkDefinition, checkLogits } from "./definition_check.ts";
-import type { Layer, LayerDescription, LayerShape, Norm } from "./layer.ts";
+import {
+  countLayerFlops,
+  type Layer,
+  type LayerDescription,
+  type LayerShape,
+  type Norm,
+} from "./layer.ts";
 import {
   type LoadingNotes,
   openSource,
@@ -22,6 +28,7 @@ import {
 import { type Hook, type Modules, Pass, type PassOptions } from "./pass.ts";
 import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
+import { LAUNCH_MS } from "../gpu/rates.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
 export type { LayerDescription, LayerShape } from "./layer.ts";
@@ -172,6 +179,12 @@ export class DeviceNetwork implements Network {
     const shapes = [this.inputShape, ...this.layers.map(({ outputShape }) => outputShape)];
     const largest = Math.max(...shapes.map((shape) => shape.reduce((a, b) => a * b, 1)));
     return Math.floor(this.#bindingBytes / (4 * largest));
+  }
+
+  /** Number of images in one pass at most, so that no layer takes longer than {@linkcode LAUNCH_MS} by the device's rates; at least 1. */
+  get timelyBatch(): number {
+    const flops = Math.max(...this.layers.map(countLayerFlops));
+    return Math.max(1, Math.floor(LAUNCH_MS * this.tensorflow.gpu.rates.convolutions / flops));
   }
 
   /**

@@ -11,6 +11,7 @@ import { kernels } from "../../shaders/kernel_table.ts";
 import {
   type ConvolutionAttributes,
   type ConvolutionGeometry,
+  countConvolutionFlops,
   inferConvolutionGeometry,
   LOOP_STEPS,
 } from "./convolution_geometry.ts";
@@ -189,7 +190,8 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
     first_column: 0,
     has_bias: isPacked ? 1 : 0,
   });
-  tensorflow.launch(kernel, params, { inputs: x, filters, outputs: y }, workgroups);
+  const flops = samples * countConvolutionFlops(geometry);
+  tensorflow.launch(kernel, params, { inputs: x, filters, outputs: y }, workgroups, flops);
   tensorflow.release(filters);
   return y;
 });
@@ -216,7 +218,10 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
       has_bias: 1,
       ...origin,
     });
-    tensorflow.launch(kernel, params, { inputs: dy, filters, outputs: dx }, workgroups);
+    // every part of the filter takes its share
+    const share = part.rows * part.columns / (geometry.kernel_height * geometry.kernel_width);
+    const flops = share * samples * countConvolutionFlops(geometry);
+    tensorflow.launch(kernel, params, { inputs: dy, filters, outputs: dx }, workgroups, flops);
     tensorflow.release(filters);
   }
   return dx;
@@ -252,7 +257,14 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
     element_stride: 1,
     offset: 0,
   });
-  tensorflow.launch(kernel, params, { inputs: x, deltas: dy, gradients: groups }, workgroups);
+  const flops = samples * countConvolutionFlops(geometry);
+  tensorflow.launch(
+    kernel,
+    params,
+    { inputs: x, deltas: dy, gradients: groups },
+    workgroups,
+    flops,
+  );
   const sum = (shape: number[], first: number, count: number) => {
     const sums = tensorflow.allocate(shape);
     tensorflow.launch(

@@ -26,6 +26,18 @@ export interface ConvolutionGeometry {
   readonly pad: number;
 }
 
+/** FLOP of a convolution of one image; as many as either of its gradients takes. */
+export function countConvolutionFlops(
+  geometry: Pick<
+    ConvolutionGeometry,
+    "out_height" | "out_width" | "out_channels" | "kernel_height" | "kernel_width" | "in_channels"
+  >,
+): number {
+  const { out_height, out_width, out_channels } = geometry;
+  const { kernel_height, kernel_width, in_channels } = geometry;
+  return 2 * out_height * out_width * out_channels * kernel_height * kernel_width * in_channels;
+}
+
 /** Most steps of all loops of an invocation together: lavapipe silently ends them there. */
 export const LOOP_STEPS = 65_535;
 

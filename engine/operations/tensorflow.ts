@@ -13,6 +13,7 @@ import "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
 import "npm:@tensorflow/tfjs-layers@4.22.0";
 import type { Gpu } from "../gpu/device.ts";
 import type { BufferBindings, Kernel, ParamValues } from "../gpu/kernel.ts";
+import { SUBMISSION_MS } from "../gpu/rates.ts";
 
 /** Name under which TensorFlow.js registers its WebGPU kernels. */
 const BACKEND = "webgpu";
@@ -25,11 +26,17 @@ export class Tensorflow {
   readonly #backend: WebGPUBackend;
   /** Our launches since the last flush. */
   #launches = 0;
+  /** Estimated time of what was recorded since then, of TensorFlow.js's launches too. */
+  #ms = 0;
 
   private constructor(readonly gpu: Gpu) {
     // WebGPUBackend uses the adapter's info only to choose programs for Intel's GPUs.
     const { vendor } = gpu.adapter;
-    this.#backend = new WebGPUBackend(gpu.device, { vendor, architecture: "" } as GPUAdapterInfo);
+    this.#backend = new CountedBackend(
+      gpu.device,
+      { vendor, architecture: "" } as GPUAdapterInfo,
+      (tensors) => this.#count(this.#measureReads(tensors)),
+    );
   }
 
   /**
@@ -62,6 +69,7 @@ export class Tensorflow {
   /** Submits what TensorFlow.js has recorded; needed before any submission of ours that reads its tensors. */
   flush(): void {
     this.#launches = 0;
+    this.#ms = 0;
     this.#backend.ensureCommandEncoderReady();
     this.#backend.endComputePassEncoder();
     this.#backend.submitQueue();
@@ -89,17 +97,25 @@ export class Tensorflow {
     this.#backend.disposeData(tensor.dataId);
   }
 
-  /** Records a launch of one of our kernels, after everything that TensorFlow.js has recorded and before what it records next. */
+  /**
+   * Records a launch of one of our kernels, after everything that TensorFlow.js has recorded and before what it records next.
+   *
+   * @param flops that it takes at the rate of convolutions. Default: as long as its tensors are read
+   */
   launch<P extends string, B extends string>(
     kernel: Kernel<P, B>,
     params: ParamValues<P>,
     tensors: Readonly<Record<B, tf.TensorInfo>>,
     workgroups: number,
+    flops = 0,
   ): void {
     const buffers = Object.fromEntries(
       kernel.buffers.map(([name]) => [name, this.bufferOf(tensors[name])]),
     ) as BufferBindings<B>;
-    if (++this.#launches > this.gpu.launchLimit) this.flush();
+    const readMs = this.#measureReads(Object.values(tensors));
+    this.#count(Math.max(flops / this.gpu.rates.convolutions, readMs));
+    if (this.#launches === this.gpu.launchLimit) this.flush();
+    this.#launches++;
     this.#backend.ensureCommandEncoderReady();
     this.#backend.endComputePassEncoder();
     const encoder: GPUCommandEncoder = this.#backend["commandEncoder"];
@@ -120,5 +136,36 @@ export class Tensorflow {
     tf.engine().reset();
     tf.removeBackend(BACKEND);
     this.#backend.dispose();
+  }
+
+  /** Counts the time of the launch that is recorded next, and submits what was recorded before if that would be too long with it. */
+  #count(ms: number): void {
+    if (this.#ms > 0 && this.#ms + ms > SUBMISSION_MS) this.flush();
+    this.#ms += ms;
+  }
+
+  /** Milliseconds of reading tensors once. */
+  #measureReads(tensors: readonly Pick<tf.TensorInfo, "shape">[]): number {
+    const count = tensors.reduce((sum, { shape }) => sum + tf.util.sizeFromShape(shape), 0);
+    return 4 * count / this.gpu.rates.reads;
+  }
+}
+
+/** TensorFlow.js's backend, which says of its launches what they read and write before it records them. */
+class CountedBackend extends WebGPUBackend {
+  constructor(
+    device: GPUDevice,
+    info: GPUAdapterInfo,
+    private readonly onLaunch: (tensors: readonly Pick<tf.TensorInfo, "shape">[]) => void,
+  ) {
+    super(device, info);
+  }
+
+  override runWebGPUProgram(
+    ...launch: Parameters<WebGPUBackend["runWebGPUProgram"]>
+  ): tf.TensorInfo {
+    const [{ outputShape }, inputs] = launch;
+    this.onLaunch([{ shape: outputShape }, ...inputs]);
+    return super.runWebGPUProgram(...launch);
   }
 }

@@ -33,6 +33,8 @@ export interface PassRequest {
   readonly binding: BindingLimits;
   /** What the device may hold, in bytes, be it together with the process. Default: no bound. */
   readonly memoryBytes?: number;
+  /** Images that take a launch no longer than it should. Default: no bound. */
+  readonly timelyBatch?: number;
   /** Images at most. Default 256. */
   readonly most?: number;
 }
@@ -48,15 +50,15 @@ export interface PassPlan {
 }
 
 /**
- * Images of one forward and backward pass: fewer where a layer's output would not fit a binding, or all of them a quarter of the budget, but
- * one at least.
+ * Images of one forward and backward pass: fewer where a layer's output would not fit a binding, or all of them a quarter of the budget, or
+ * a layer takes too long, but one at least.
  *
  * @throws {RangeError} if one image does not fit a binding.
  */
 export function planPass(
-  { layers, longest, isSketched = false, binding, memoryBytes = Infinity, most = BATCH_SAMPLES }:
-    PassRequest,
+  { layers, longest, isSketched = false, binding, ...bounds }: PassRequest,
 ): PassPlan {
+  const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES } = bounds;
   const outputs = layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1));
   const largest = Math.max(...outputs);
   const imageBytes = PASS_COPIES * 4 *
@@ -70,7 +72,7 @@ export function planPass(
     );
   }
   const affordable = Math.max(1, Math.floor(memoryBytes / 4 / imageBytes));
-  const images = Math.min(bindable, affordable, most);
+  const images = Math.min(bindable, affordable, timelyBatch, most);
   const batch = images >= PANEL_ROWS
     ? Math.floor(images / PANEL_ROWS) * PANEL_ROWS
     : 2 ** Math.floor(Math.log2(images));
@@ -82,6 +84,8 @@ export function planPass(
 export interface JobRequest extends PlanRequest {
   /** All layers of the network. */
   readonly layers: PassRequest["layers"];
+  /** Images of one pass that take a launch no longer than it should. Default: no bound. */
+  readonly timelyBatch?: number;
   /** Whether its rows are sketched. */
   readonly isSketched: boolean;
   /** Rows of as many numbers that are to stand beside these, and for which room is left. Default 0. */
@@ -104,13 +108,13 @@ export interface JobPlan {
  * @throws {BudgetError} if the budget is too small for a panel and an image at a time; it says what is enough.
  */
 export function planJob(
-  { layers, isSketched, others = 0, ...request }: JobRequest,
+  { layers, isSketched, timelyBatch, others = 0, ...request }: JobRequest,
 ): JobPlan {
   const { layout, binding, memoryBytes = Infinity, deviceBytes = Infinity } = request;
   const longest = measureLongestSlice(layout, binding);
   const bound = Math.min(memoryBytes, deviceBytes);
   const planAtMost = (most?: number) =>
-    planPass({ layers, longest, isSketched, binding, memoryBytes: bound, most });
+    planPass({ layers, longest, isSketched, binding, memoryBytes: bound, timelyBatch, most });
   let { heldBytes = 0, usedBytes = 0 } = request;
   if (others > 0) {
     const pass = planAtMost(1).bytes;

@@ -5,6 +5,7 @@
  */
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { LAUNCH_MS } from "../gpu/rates.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "./blocks.ts";
 import type { BoundSlice, PackedRows, RowBlock } from "./rows.ts";
@@ -26,11 +27,18 @@ export interface Target {
   readonly width: number;
 }
 
+/** A launch that is planned. */
+interface PlannedLaunch {
+  /** Milliseconds that it takes by the device's rates. */
+  readonly ms: number;
+  record(commands: Commands): void;
+}
+
 /** Multiplies blocks of two sets of rows; dispose it to free its lists of pairs. */
 export class Products implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #gpu: Gpu;
-  readonly #lists = new Map<string, PairList>();
+  readonly #lists = new Map<string, PairList[]>();
   #positions: GPUBuffer | undefined;
 
   constructor(private readonly rows: PackedRows, private readonly columns: PackedRows) {
@@ -38,112 +46,153 @@ export class Products implements Disposable {
   }
 
   /**
-   * Records the products of pairs of panels of two blocks, slice by slice; returns the pairs as the epilogues' kernels read them.
+   * Records the products of pairs of panels of two blocks, slice by slice, in launches that are cut to {@linkcode LAUNCH_MS}.
    *
    * A slice of several positions is multiplied position by position into a tile of its own, at most 16 MiB, which is then summed.
    *
+   * Yields the share of the work that is recorded whenever that is to be submitted before the rest. The caller may do something else after
+   * its submission: nothing that is recorded waits by then, and others may take the place of these rows on the device.
+   *
    * @param slices of the rows, whose products alone the tile then holds. Default: all.
    */
-  record(
+  *record(
     commands: Commands,
     left: RowBlock,
     right: RowBlock,
     pairs: readonly BlockPair[],
     target: Target,
     slices: readonly BoundSlice[] = this.rows.slices,
-  ): PairList {
-    for (const slice of slices) {
-      const continues = slice === slices[0] ? 0 : 1;
-      if (slice.positions === 1) {
-        this.#multiply(commands, slice, left, right, pairs, target, continues);
-        continue;
-      }
-      const { positions } = slice;
-      const side = Math.floor(PRODUCT_PANELS / positions / 2) * 2;
-      for (const { row, column, part } of cutPairs(pairs, side)) {
-        const tile = this.#positions ??= this.#own(
-          this.#gpu.createBuffer("positions", 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2),
-        );
-        const width = side * positions;
-        const place = { tile, top: row * positions, left: column * positions, width };
-        this.#multiply(commands, slice, left, right, spreadPairs(part, positions), place, 0);
-        const list = this.#list(part);
-        commands.run(
-          kernels.sum_positions,
-          {
-            pair_count: list.count,
-            positions,
-            product_row: row,
-            product_column: column,
-            product_panels: width,
-            tile_row: target.top,
-            tile_column: target.left,
-            tile_panels: target.width,
-            continues,
-          },
-          { products: tile, pairs: list.buffer, tile: target.tile },
-          4 * list.count,
-        );
-      }
+  ): Generator<number, void> {
+    const launches = slices.flatMap((slice, i) => {
+      const continues = i === 0 ? 0 : 1;
+      return slice.positions === 1
+        ? this.#multiply(slice, left, right, pairs, target, continues)
+        : this.#multiplyPositions(slice, left, right, pairs, target, continues);
+    });
+    const totalMs = launches.reduce((sum, { ms }) => sum + ms, 0);
+    let doneMs = 0;
+    for (const launch of launches) {
+      if (!commands.fits(launch.ms)) yield doneMs / totalMs;
+      launch.record(commands);
+      doneMs += launch.ms;
     }
-    return this.#list(pairs);
+  }
+
+  /** Pairs of panels, as the epilogues' kernels read them. */
+  list(pairs: readonly BlockPair[]): PairList {
+    return this.#cut(pairs)[0];
   }
 
   [Symbol.dispose](): void {
     this.#stack.dispose();
   }
 
-  /** Records one launch over pairs of panels of a slice, which has `positions` of them for one of samples. */
+  /** Plans the products of a slice of several positions, square by square, and the sums over the positions. */
+  #multiplyPositions(
+    slice: BoundSlice,
+    left: RowBlock,
+    right: RowBlock,
+    pairs: readonly BlockPair[],
+    target: Target,
+    continues: number,
+  ): PlannedLaunch[] {
+    const { positions } = slice;
+    const side = Math.floor(PRODUCT_PANELS / positions / 2) * 2;
+    const width = side * positions;
+    const tile = this.#positions ??= this.#own(
+      this.#gpu.createBuffer("positions", 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2),
+    );
+    return cutPairs(pairs, side).flatMap(({ row, column, part }) => {
+      const place = { tile, top: row * positions, left: column * positions, width };
+      const list = this.list(part);
+      const sum: PlannedLaunch = {
+        ms: 4 * list.count * (positions * PANEL_ROWS) ** 2 / this.#gpu.rates.reads,
+        record: (commands) =>
+          commands.run(
+            kernels.sum_positions,
+            {
+              pair_count: list.count,
+              positions,
+              product_row: row,
+              product_column: column,
+              product_panels: width,
+              tile_row: target.top,
+              tile_column: target.left,
+              tile_panels: target.width,
+              continues,
+            },
+            { products: tile, pairs: list.buffer, tile: target.tile },
+            4 * list.count,
+            sum.ms,
+          ),
+      };
+      const spread = spreadPairs(part, positions);
+      return [...this.#multiply(slice, left, right, spread, place, 0), sum];
+    });
+  }
+
+  /** Plans the products of pairs of panels of a slice, which has `positions` of them for one of samples. */
   #multiply(
-    commands: Commands,
     slice: BoundSlice,
     left: RowBlock,
     right: RowBlock,
     pairs: readonly BlockPair[],
     { tile, top, left: leftmost, width }: Target,
     continues: number,
-  ): void {
+  ): PlannedLaunch[] {
     const { rows, columns } = this;
-    const { variant } = rows;
+    const { kernel, side } = rows.variant;
     const { lines, positions, segments, segmentCount } = slice;
-    const list = this.#list(pairs, variant.side);
-    commands.run(
-      variant.kernel,
-      {
-        row_length: lines,
-        segment_count: segmentCount,
-        pair_count: list.count,
-        row_panels: left.panelCount * positions,
-        column_panels: right.panelCount * positions,
-        tile_row: top,
-        tile_column: leftmost,
-        tile_panels: width,
-        continues,
-      },
-      {
-        rows: rows.bind(commands, [left, slice]),
-        columns: columns.bind(commands, [right, columns.slices[slice.index]]),
-        segments,
-        pairs: list.buffer,
-        tile,
-      },
-      list.count,
-    );
+    const pairMs = 2 * (side * PANEL_ROWS) ** 2 * lines / this.#gpu.rates.products;
+    return this.#cut(pairs, side, Math.max(1, Math.floor(LAUNCH_MS / pairMs))).map((list) => {
+      const ms = list.count * pairMs;
+      return {
+        ms,
+        record: (commands) =>
+          commands.run(
+            kernel,
+            {
+              row_length: lines,
+              segment_count: segmentCount,
+              pair_count: list.count,
+              row_panels: left.panelCount * positions,
+              column_panels: right.panelCount * positions,
+              tile_row: top,
+              tile_column: leftmost,
+              tile_panels: width,
+              continues,
+            },
+            {
+              rows: rows.bind(commands, [left, slice]),
+              columns: columns.bind(commands, [right, columns.slices[slice.index]]),
+              segments,
+              pairs: list.buffer,
+              tile,
+            },
+            list.count,
+            ms,
+          ),
+      };
+    });
   }
 
-  /** Pairs of panels, or of so many panels side by side, each once. */
-  #list(pairs: readonly BlockPair[], side = 1): PairList {
+  /** Pairs of panels, or of so many panels side by side, each once, in lists of at most `most` that are about as long. */
+  #cut(pairs: readonly BlockPair[], side = 1, most = Infinity): PairList[] {
     const places = new Set(
       pairs.map(({ row, column }) => `${Math.floor(row / side)},${Math.floor(column / side)}`),
     );
-    const key = [...places].join();
-    let list = this.#lists.get(key);
-    if (!list) {
-      const numbers = Uint32Array.from(key.split(","), Number);
-      list = { buffer: this.#own(this.#gpu.upload("pairs", numbers)), count: places.size };
-      this.#lists.set(key, list);
+    const length = Math.ceil(places.size / Math.max(1, Math.ceil(places.size / most)));
+    const key = [length, ...places].join();
+    let lists = this.#lists.get(key);
+    if (!lists) {
+      const numbers = Uint32Array.from([...places].join().split(","), Number);
+      lists = Array.from({ length: Math.ceil(places.size / length) }, (_, i) => {
+        const own = numbers.slice(2 * length * i, 2 * length * (i + 1));
+        return { buffer: this.#own(this.#gpu.upload("pairs", own)), count: own.length / 2 };
+      });
+      this.#lists.set(key, lists);
     }
-    return list;
+    return lists;
   }
 
   #own(buffer: GPUBuffer): GPUBuffer {

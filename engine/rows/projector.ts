@@ -8,6 +8,7 @@ import { type Dataset, indexSample } from "../data/dataset.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
+import { countConvolutionFlops } from "../operations/convolution_geometry.ts";
 import { planFilterGradientLaunch } from "../operations/convolution_launch.ts";
 import type { DeviceNetwork, LayerFactors, LayerShape } from "../network/network.ts";
 import type { FactorSketch } from "../network/factor_sketch.ts";
@@ -217,6 +218,8 @@ function packLayer(
   if (begin >= end) return;
   if (segment.kind === "factored") {
     const { positions } = segment;
+    // numbers are read and written
+    const measureReads = (count: number) => 8 * count / tensorflow.gpu.rates.reads;
     const copy = (values: GPUBuffer, length: number, bias: number, offset: number) =>
       commands.run(
         kernels.project_factored,
@@ -230,6 +233,7 @@ function packLayer(
         },
         { values, rows },
         Math.ceil(samples * positions * (length + bias) / 64),
+        measureReads(samples * positions * (length + bias)),
       );
     if (layer.kind === "dense") copy(inputs, layer.inputs, bias, offset);
     else {
@@ -246,6 +250,7 @@ function packLayer(
         },
         { inputs, rows },
         Math.ceil(samples * positions * segment.inputs / 64),
+        measureReads(samples * positions * segment.inputs),
       );
     }
     copy(deltas, segment.outputs, 0, offset + segment.inputs);
@@ -264,7 +269,8 @@ function packLayer(
       element_stride: PANEL_ROWS,
       offset,
     });
-    commands.run(kernel, params, { inputs, deltas, gradients: rows }, workgroups);
+    const ms = samples * countConvolutionFlops(geometry) / tensorflow.gpu.rates.convolutions;
+    commands.run(kernel, params, { inputs, deltas, gradients: rows }, workgroups, ms);
   }
 }
 

@@ -93,16 +93,14 @@ export class TileSweep implements Disposable {
     this.#products = this.#stack.use(new Products(rows, columns));
   }
 
-  /** Records the computation of the tile at `places[index]`. */
-  record(commands: Commands, index: number): DeviceTile {
+  /** The tile at `places[index]`, which holds its numbers once what `record` records has been submitted. */
+  tileAt(index: number): DeviceTile {
     const { rows, columns } = this;
     const { row, column } = this.places[index];
     const [left, right] = [rows.blocks[row], columns.blocks[column]];
     const diagonal = left === right;
     const tile = this.#tile;
-    const wanted = pairBlocks(left.panelCount, right.panelCount, diagonal);
-    const target = { tile, top: 0, left: 0, width: right.panelCount };
-    const list = this.#products.record(commands, left, right, wanted, target);
+    const list = this.#products.list(pairPanels(left, right));
     const { buffer: pairs, count: pairCount } = list;
     const place = {
       first_row: left.firstRow,
@@ -115,9 +113,23 @@ export class TileSweep implements Disposable {
     return { left, right, tile, pairs, pairCount, diagonal, place, index, tileCount };
   }
 
+  /**
+   * Records the computation of a tile; yields the share of it that is recorded whenever that is to be submitted before the rest, as
+   * `Products.record` does.
+   */
+  record(commands: Commands, { left, right, tile }: DeviceTile): Generator<number, void> {
+    const target = { tile, top: 0, left: 0, width: right.panelCount };
+    return this.#products.record(commands, left, right, pairPanels(left, right), target);
+  }
+
   [Symbol.dispose](): void {
     this.#stack.dispose();
   }
+}
+
+/** Pairs of panels of two blocks; of a block with itself those on and above the diagonal. */
+function pairPanels(left: RowBlock, right: RowBlock): BlockPair[] {
+  return pairBlocks(left.panelCount, right.panelCount, left === right);
 }
 
 /** Names the kernel of rows for an error: `lpntk` or `normalised lpntk`. */

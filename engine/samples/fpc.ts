@@ -295,6 +295,7 @@ async function clusterRows(
             similarity,
           },
           Math.ceil(block.panelCount / 8),
+          4 * row_length * block.rowCount / gpu.rates.reads,
         );
       }
     }

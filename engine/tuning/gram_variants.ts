@@ -40,6 +40,9 @@ const LEAST_MS = 5;
 
 const CLOCK = clockOf(120);
 
+/** FLOP or bytes a millisecond in a GFLOP/s or GB/s. */
+const GIGA_PER_MS = 1e6;
+
 /** Number of rows that are read to measure the bandwidth: 32 MiB, more than most caches. */
 const READ_ROWS = 8192;
 
@@ -72,14 +75,21 @@ export const TUNING: Measurement<Tuning> = {
 };
 
 /**
- * Chooses the fastest variant for packed rows on a device; the first call for an adapter measures them, which takes some seconds.
+ * Chooses the fastest variant for packed rows on a device, and sets the device's rates to it; the first call for an adapter measures them,
+ * which takes some seconds.
  *
  * @throws {DeviceError} if the device fails.
  */
 export async function chooseVariant(gpu: Gpu, layout: RowLayout): Promise<GramVariant> {
-  const { rates } = await tune(gpu);
+  const { rates, bandwidths } = await tune(gpu);
   const ranked = Object.keys(rates).map((name) => VARIANTS.find((v) => v.name === name)!);
-  return ranked.find((variant) => canRun(gpu, variant, layout)) ?? PLAIN_VARIANT;
+  const variant = ranked.find((variant) => canRun(gpu, variant, layout)) ?? PLAIN_VARIANT;
+  gpu.rates = {
+    ...gpu.rates,
+    products: rates[variant.name] * GIGA_PER_MS,
+    reads: bandwidths[variant.operands]! * GIGA_PER_MS,
+  };
+  return variant;
 }
 
 /**
@@ -114,7 +124,7 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
   }
   const rates = [...least].map(([{ name }, milliseconds]): [string, number] => [
     name,
-    countFlops(LENGTH, size) / milliseconds / 1e6,
+    countFlops(LENGTH, size) / milliseconds / GIGA_PER_MS,
   ]);
   rates.sort(([, a], [, b]) => b - a);
   const bandwidths: Partial<Record<OperandStorage, number>> = {};
@@ -124,10 +134,12 @@ async function measureVariants(gpu: Gpu): Promise<Tuning> {
   return { rates: Object.fromEntries(rates), size: [size, LENGTH], bandwidths };
 }
 
-/** Chooses the first number of rows for which the plain variant takes long enough. */
+/** Chooses the first number of rows for which the plain variant takes long enough, and sets the device's rate to it. */
 async function chooseSize(gpu: Gpu): Promise<number> {
   for (const size of SIZES) {
-    if (await measureVariant(gpu, PLAIN_VARIANT, size) >= LEAST_MS) return size;
+    const milliseconds = await measureVariant(gpu, PLAIN_VARIANT, size);
+    gpu.rates = { ...gpu.rates, products: countFlops(LENGTH, size) / milliseconds };
+    if (milliseconds >= LEAST_MS) return size;
   }
   return SIZES.at(-1)!;
 }
@@ -141,9 +153,12 @@ export async function measureVariant(
 ): Promise<number> {
   using rows = await drawRows(gpu, variant, size, LENGTH);
   using sweep = new TileSweep(rows, rows);
+  const tile = sweep.tileAt(0);
   const commands = gpu.record();
   return await timeRepetitions(gpu, clock, (count) => {
-    for (let i = 0; i < count; i++) sweep.record(commands, 0);
+    for (let i = 0; i < count; i++) {
+      for (const _ of sweep.record(commands, tile)) commands.submit();
+    }
     commands.submit();
   });
 }
@@ -182,12 +197,13 @@ async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number>
           },
           { ...buffers, rows: rows.bind(commands, [block, slice]) },
           Math.ceil(block.panelCount / 8),
+          4 * LENGTH * block.rowCount / gpu.rates.reads,
         );
       }
     }
     commands.submit();
   });
-  return 4 * READ_ROWS * LENGTH / milliseconds / 1e6;
+  return 4 * READ_ROWS * LENGTH / milliseconds / GIGA_PER_MS;
 }
 
 /** Computes a small product with a factored segment and awkward lengths, by which a variant is checked: its panels on and above the diagonal. */
@@ -196,10 +212,11 @@ async function multiply(gpu: Gpu, variant: GramVariant): Promise<Float32Array> {
   using rows = await drawRows(gpu, variant, side, 23);
   using sweep = new TileSweep(rows, rows);
   const commands = gpu.record();
-  const { tile } = sweep.record(commands, 0);
+  const tile = sweep.tileAt(0);
+  for (const _ of sweep.record(commands, tile)) commands.submit();
   commands.submit();
   const panelOf = (index: number) => Math.floor(index / PANEL_ROWS);
-  return new Float32Array(await gpu.read(tile))
+  return new Float32Array(await gpu.read(tile.tile))
     .filter((_, i) => panelOf(i / side) <= panelOf(i % side));
 }
 

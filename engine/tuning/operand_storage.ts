@@ -5,6 +5,7 @@
  */
 import { z } from "npm:zod@4.6.7";
 import type { Gpu } from "../gpu/device.ts";
+import { countConvolutionFlops } from "../operations/convolution_geometry.ts";
 import { planConvolutionLaunch } from "../operations/convolution_launch.ts";
 import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
 import type { OperandStorage } from "../gpu/panels.ts";
@@ -32,6 +33,9 @@ const CONVOLUTION = {
   has_bias: 1,
 } as const;
 
+/** FLOP of it. */
+const FLOPS = CONVOLUTION.sample_count * countConvolutionFlops(CONVOLUTION);
+
 const CLOCK = clockOf(60);
 
 /** Number of measurements of each storage. */
@@ -56,7 +60,7 @@ const OPERAND_TIMES: Measurement<OperandTimes> = {
 };
 
 /**
- * Lets a device read operands from the faster storage.
+ * Lets a device read operands from the faster storage, and sets its rate of convolutions.
  *
  * @param options.fresh measures again, whatever is remembered
  * @returns times that the choice was made by
@@ -68,6 +72,9 @@ export async function chooseOperandStorage(
 ): Promise<OperandTimes> {
   const times = await recall(gpu, OPERAND_TIMES, options);
   gpu.operandStorage = gpu.hasTextures && times.texture < times.buffer ? "texture" : "buffer";
+  const convolutions = FLOPS / times[gpu.operandStorage];
+  // products are no slower
+  gpu.rates = { ...gpu.rates, convolutions, products: Math.max(gpu.rates.products, convolutions) };
   return times;
 }
 
@@ -91,7 +98,8 @@ export async function timeConvolution(
     const commands = gpu.record();
     return await timeRepetitions(gpu, clock, (count) => {
       for (let i = 0; i < count; i++) {
-        commands.run(kernel, params, { inputs, filters, outputs }, workgroups);
+        const ms = FLOPS / gpu.rates.convolutions;
+        commands.run(kernel, params, { inputs, filters, outputs }, workgroups, ms);
       }
       commands.submit();
     });

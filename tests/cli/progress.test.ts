@@ -59,6 +59,15 @@ Deno.test("a line a minute says what is done, the rate and the time left", async
   ]);
 });
 
+Deno.test("a part of a unit is not counted, and counts for the rate", async () => {
+  const lines = await show((onProgress, pass) => {
+    pass(30);
+    onProgress(1.9, 10);
+    pass(30);
+  });
+  assert.deepEqual(lines, ["training: 1 of 10 images, 0.0317 images/s, 4.3 min left"]);
+});
+
 Deno.test("nothing is printed of a job of less than a minute, or before it has said how much there is", async () => {
   const short = await show((onProgress, pass) => {
     for (let done = 1; done < 60; done++) {

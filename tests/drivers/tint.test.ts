@@ -61,7 +61,7 @@ async function computeTiles(): Promise<void> {
     using rows = new PackedRows(gpu, LAYOUT, 64, { variant });
     using sweep = new TileSweep(rows, rows);
     const commands = gpu.record();
-    sweep.record(commands, 0);
+    for (const _ of sweep.record(commands, sweep.tileAt(0))) commands.submit();
     commands.submit();
   }
   await gpu.finish();

@@ -26,11 +26,11 @@ async function openEngine() {
 }
 
 /** Registers a test on the file's engine; it fails when a buffer or a tensor is left alive, or the device reports an error. */
-export function testEngine(name: string, run: (engine: Engine) => Promise<void>): void {
+export function testEngine(name: string, run: (engine: Engine, gpu: Gpu) => Promise<void>): void {
   Deno.test(name, async () => {
     const { gpu, engine } = await (opened ??= openEngine());
     const before = { buffers: gpu.liveBuffers, tensors: tf.memory().numTensors };
-    await run(engine);
+    await run(engine, gpu);
     await gpu.finish();
     const after = { buffers: gpu.liveBuffers, tensors: tf.memory().numTensors };
     assert.deepEqual(after, before, "alive after the test");

@@ -6,6 +6,7 @@ import { openGpu } from "../../../engine/tuning/open.ts";
 import { Kernel } from "../../../engine/gpu/kernel.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { expectSuccess, prepareDeno } from "../../cli/process.ts";
+import { watchLoad } from "./load.ts";
 import { testGpu } from "./open.ts";
 
 /** Parameters of project_factored that copy one float to row `first_row` of rows of one float. */
@@ -75,6 +76,24 @@ testGpu("a recording may hold more launches than the parameter buffer has places
   }
   commands.submit();
   const expected = new Float32Array(1024).fill(7, 0, launches);
+  assert.deepEqual(new Float32Array(await gpu.read(rows)), expected);
+  for (const buffer of [values, rows]) gpu.destroyBuffer(buffer);
+});
+
+testGpu("a recording is submitted before it gets too long", async (gpu) => {
+  const values = gpu.upload("values", Float32Array.of(7));
+  const rows = gpu.createBuffer("rows", 256);
+  using load = watchLoad();
+  const commands = gpu.record();
+  const launches = [50, 150, 0, 0.5, 199, 900, 0, 1, 250];
+  launches.forEach((ms, n) => {
+    commands.run(kernels.project_factored, copyTo(n), { values, rows }, 1, ms);
+  });
+  assert.ok(commands.fits(0) && !commands.fits(1), "what takes no time always has room");
+  commands.submit();
+  assert.ok(commands.fits(1000));
+  assert.deepEqual(load.submissions, [[50, 150, 0], [0.5, 199], [900, 0], [1], [250]]);
+  const expected = new Float32Array(64).fill(7, 0, launches.length);
   assert.deepEqual(new Float32Array(await gpu.read(rows)), expected);
   for (const buffer of [values, rows]) gpu.destroyBuffer(buffer);
 });

@@ -225,6 +225,8 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
       bytes: batch * 4 * 4 * 16 + 4 * Math.max(batch, PANEL_ROWS) * 7,
       width: 10,
     });
+    const timely = planPass({ layers: LAYERS, longest: 7, binding: BINDING, timelyBatch: fitting });
+    assert.deepEqual(timely, plan);
     // filters compute as much again as the largest layer
     const sketched = planPass({
       layers: LAYERS,

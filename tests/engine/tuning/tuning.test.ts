@@ -8,6 +8,8 @@ import { canRun, PLAIN_VARIANT, VARIANTS } from "../../../engine/rows/variants.t
 import { z } from "npm:zod@4.6.7";
 import { dirname } from "node:path";
 import { recall } from "../../../engine/tuning/measurement.ts";
+import { UNMEASURED } from "../../../engine/gpu/rates.ts";
+import { assertShort, watchLoad } from "../gpu/load.ts";
 import { layOut } from "../gpu/open.ts";
 import { callHere, expectSuccess, prepareDeno, ROOT } from "../../cli/process.ts";
 import { openTempFolder } from "../../temp_folder.ts";
@@ -35,7 +37,12 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
     const tuning = await withGpu(async (gpu) => {
       gpu.record(); // makes the parameter buffer, which stays
       const before = gpu.liveBuffers;
+      using load = watchLoad();
       const tuning = await tune(gpu);
+      assertShort(load, 0);
+      // the first is small whatever the device, 1 GFLOP at most
+      const [first] = load.submissions;
+      assert.ok(first.reduce((sum, ms) => sum + ms, 0) * UNMEASURED.products <= 1e9);
       assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
       const names = VARIANTS.filter((variant) => canRun(gpu, variant, layOut(1024))).map((
         { name },
@@ -43,6 +50,9 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
       assert.deepEqual(Object.keys(tuning.rates).sort(), names.sort());
       const chosen = await chooseVariant(gpu, layOut(1024));
       assert.equal(chosen.name, Object.keys(tuning.rates)[0]);
+      // in GFLOP/s and GB/s there, a millisecond here
+      assert.equal(gpu.rates.products, 1e6 * tuning.rates[chosen.name]);
+      assert.equal(gpu.rates.reads, 1e6 * tuning.bandwidths[chosen.operands]!);
       return tuning;
     });
     const rates = Object.values(tuning.rates);
@@ -79,6 +89,9 @@ Deno.test("operands are read where that is faster, and the choice is remembered"
       await withGpu(async (gpu) => {
         assert.deepEqual(await chooseOperandStorage(gpu), times);
         assert.equal(gpu.operandStorage, storage);
+        // 128 images of 10 x 10 positions of 16 channels, each a sum of 5 x 5 x 6 products, in 1 ms
+        const convolutions = 2 * 128 * 100 * 16 * 150;
+        assert.deepEqual(gpu.rates, { ...UNMEASURED, convolutions, products: convolutions });
       });
     }
   });

@@ -1,0 +1,172 @@
+/** Tiles on a slow device: cut into short launches and submissions, the same to the last bit, with progress and an end within a tile. @module */
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import type { Gpu } from "../../../engine/gpu/device.ts";
+import { interruptBy } from "../../../engine/gpu/pace.ts";
+import { LAUNCH_MS } from "../../../engine/gpu/rates.ts";
+import {
+  computeGram,
+  computeGramRow,
+  computeTiles,
+  foldTiles,
+} from "../../../engine/kernel/gram.ts";
+import { computeSelfSimilarity } from "../../../engine/kernel/self_similarity.ts";
+import type { RowLayout } from "../../../engine/rows/layout.ts";
+import type { Residence } from "../../../engine/rows/plan.ts";
+import type { PackedRows } from "../../../engine/rows/rows.ts";
+import { canRun, VARIANTS } from "../../../engine/rows/variants.ts";
+import { clusterSamples } from "../../../engine/samples/fpc.ts";
+import { findRedundant } from "../../../engine/samples/redundancy.ts";
+import { assertShort, pretendRates, watchLoad } from "../gpu/load.ts";
+import { cutRows, drawNumbers, layOut, testGpu, uploadRows } from "../gpu/open.ts";
+
+const LAYOUTS: Record<string, RowLayout> = {
+  "one position": layOut(5, [4, 3], 2, [1, 2]),
+  "several positions": layOut(5, [4, 3, 4], 7, [2, 3, 9]),
+};
+
+const COUNT = 300;
+
+/** Rows whose products round, so that another order of a sum would show. */
+function upload(gpu: Gpu, layout: RowLayout, options: Parameters<typeof uploadRows>[3]) {
+  const numbers = drawNumbers(COUNT, COUNT * layout.length);
+  return uploadRows(gpu, layout, cutRows(numbers, layout.length), options);
+}
+
+/** Asserts that two results are the same, without a list of what differs, which takes minutes for a matrix. */
+function assertSame<T>(actual: T, expected: T, label: string): void {
+  assert.ok(isDeepStrictEqual(actual, expected), label);
+}
+
+/** A rate of products by which so many pairs of panels of the longest slice are one launch. */
+function slowDown(gpu: Gpu, { slices }: PackedRows, pairs: number): Disposable {
+  const lines = Math.max(...slices.map((slice) => slice.lines));
+  return pretendRates(gpu, { products: pairs * 2 * 64 * 64 * lines / LAUNCH_MS });
+}
+
+for (const [name, layout] of Object.entries(LAYOUTS)) {
+  testGpu(`products of rows of ${name} are cut, and the same to the last bit`, async (gpu) => {
+    const runnable = VARIANTS.filter((variant) => canRun(gpu, variant, layout));
+    for (const side of new Set(runnable.map((variant) => variant.side))) {
+      const variant = runnable.findLast((variant) => variant.side === side)!;
+      using rows = await upload(gpu, layout, { variant, blockRows: 192 });
+      const whole = await computeGram(rows);
+      const redundant = await findRedundant(rows);
+      const row = await computeGramRow(rows, 200);
+      using _ = slowDown(gpu, rows, 2.5);
+      {
+        using load = watchLoad();
+        assertSame(await computeGram(rows), whole, variant.name);
+        assertShort(load, variant.side ** 2 * LAUNCH_MS / 2.5);
+        // three tiles, of which the least computes three pairs
+        const launches = load.submissions.flat().filter((ms) => ms > 0).length;
+        assert.ok(launches > 3, `${launches} launches`);
+      }
+      assertSame(await findRedundant(rows), redundant, variant.name);
+      assertSame(await computeGramRow(rows, 200), row, variant.name);
+    }
+  });
+}
+
+testGpu("submissions are as long as they may be", async (gpu) => {
+  using rows = await upload(gpu, LAYOUTS["one position"], {});
+  using _ = slowDown(gpu, rows, 1);
+  using load = watchLoad();
+  await computeGram(rows);
+  // 15 pairs of panels of 50 ms each
+  assert.deepEqual(load.submissions.map((launches) => launches.length), [4, 4, 4, 3]);
+});
+
+testGpu("self-similarities and clusters are cut, and the same", async (gpu) => {
+  for (const [name, layout] of Object.entries(LAYOUTS)) {
+    using rows = await upload(gpu, layout, { blockRows: 64 });
+    const compute = async () => [
+      await computeSelfSimilarity(rows),
+      await clusterSamples(rows, { ratio: 0.05 }),
+    ];
+    const whole = await compute();
+    // reading a block takes 80 ms, or two pairs of panels a launch
+    using _ = name === "one position"
+      ? pretendRates(gpu, { reads: 4 * 64 * layout.length / 80 })
+      : slowDown(gpu, rows, 2.5);
+    using load = watchLoad();
+    assertSame(await compute(), whole, name);
+    assertShort(load, 80);
+    if (name !== "one position") continue;
+    // the four whole blocks for each of 15 centroids, and all five, whose last panel is full of zeros, twice for their self-similarities
+    assert.equal(
+      load.submissions.flat().filter((ms) => Math.abs(ms - 80) < 1e-6).length,
+      15 * 4 + 2 * 5,
+    );
+  }
+});
+
+testGpu("progress within a tile grows from tile to tile, and ends with the last", async (gpu) => {
+  for (const blockRows of [64, 128, 320]) {
+    using rows = await upload(gpu, LAYOUTS["one position"], { blockRows });
+    using _ = slowDown(gpu, rows, 0.25);
+    for (
+      const run of [
+        (report: (done: number, total: number) => void) =>
+          Array.fromAsync(computeTiles(rows, rows, report)),
+        (report: (done: number, total: number) => void) => foldTiles(rows, () => {}, report),
+      ]
+    ) {
+      const reports: number[] = [];
+      let whole = 0;
+      await run((done, total) => {
+        reports.push(done);
+        whole = total;
+      });
+      assert.deepEqual(reports, reports.toSorted((a, b) => a - b));
+      assert.equal(reports.at(-1), whole);
+      assert.ok(reports[0] > 0 || reports[1] > 0, `${reports}`);
+      // the least blocks are a launch each, which is a submission
+      if (blockRows > 64) assert.ok(reports.some((done) => done % 1 > 0), `${reports}`);
+    }
+  }
+});
+
+testGpu("a tile that is no longer wanted is not finished", async (gpu) => {
+  using rows = await upload(gpu, LAYOUTS["one position"], {});
+  using _ = slowDown(gpu, rows, 0.25);
+  const reason = new Error("no longer wanted");
+  for (
+    const run of [
+      (signal: AbortSignal, onProgress: () => void) =>
+        computeGram(rows, rows, { signal, onProgress }),
+      (signal: AbortSignal, onProgress: () => void) =>
+        foldTiles(
+          rows,
+          () => assert.fail("got on to the end of the tile"),
+          interruptBy({ signal, onProgress }),
+        ),
+    ]
+  ) {
+    using load = watchLoad();
+    const stop = new AbortController();
+    await assert.rejects(run(stop.signal, () => stop.abort(reason)), reason);
+    // of 15, one for each pair of panels
+    assert.equal(load.submissions.length, 1);
+  }
+});
+
+const ELSEWHERE: readonly Residence[] = ["file", "recomputed"];
+
+for (const residence of ELSEWHERE) {
+  testGpu(`jobs share the places of rows that are ${residence} within their tiles`, async (gpu) => {
+    const layout = LAYOUTS["one position"];
+    using rows = await upload(gpu, layout, { residence, blockRows: 64, sliceLength: 7 });
+    // each reads other places at a time
+    const jobs = [
+      () => computeGram(rows),
+      () => findRedundant(rows),
+      () => computeGramRow(rows, 200),
+      () => clusterSamples(rows, { ratio: 0.05 }),
+    ];
+    const whole = [];
+    for (const job of jobs) whole.push(await job());
+    using _ = slowDown(gpu, rows, 0.25);
+    assertSame(await Promise.all(jobs.map((job) => job())), whole, residence);
+  });
+}

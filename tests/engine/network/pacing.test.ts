@@ -1,0 +1,120 @@
+/** Passes on a slow device: fewer images together, and submissions that are short, the same to the last bit. @module */
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { drawDigits } from "../../../engine/data/digits.ts";
+import { LAUNCH_MS, SUBMISSION_MS } from "../../../engine/gpu/rates.ts";
+import { computeGram } from "../../../engine/kernel/gram.ts";
+import { lenet5, resnet8Narrow } from "../../../engine/network/models.ts";
+import { DeviceNetwork } from "../../../engine/network/network.ts";
+import { Tensorflow } from "../../../engine/operations/tensorflow.ts";
+import { pretendRates } from "../gpu/load.ts";
+import { testEngine } from "../open_engine.ts";
+
+const DATA = drawDigits("train", { size: 150 });
+
+/** FLOP of LeNet-5's layers for one image: two for each output position, output channel and number that it sums. */
+const LAYERS = [
+  2 * 28 * 28 * 6 * 25,
+  2 * 10 * 10 * 16 * 150,
+  2 * 120 * 400,
+  2 * 84 * 120,
+  2 * 10 * 84,
+];
+const LARGEST = LAYERS[1];
+
+/** Watches how many images every pass takes, and the FLOP of our launches from flush to flush, until it is disposed. */
+function watchPasses() {
+  const { computeFactors, logits } = DeviceNetwork.prototype;
+  const { launch, flush } = Tensorflow.prototype;
+  const passes: number[] = [];
+  const flushed: number[][] = [[]];
+  Object.assign(DeviceNetwork.prototype, {
+    computeFactors(this: DeviceNetwork, ...call: Parameters<typeof computeFactors>) {
+      passes.push(call[0].shape[0]);
+      return computeFactors.apply(this, call);
+    },
+    logits(this: DeviceNetwork, ...call: Parameters<typeof logits>) {
+      passes.push(call[0].shape[0]);
+      return logits.apply(this, call);
+    },
+  });
+  Object.assign(Tensorflow.prototype, {
+    launch(this: Tensorflow, ...call: Parameters<typeof launch>) {
+      launch.apply(this, call);
+      flushed.at(-1)!.push(call[4] ?? 0);
+    },
+    flush(this: Tensorflow) {
+      flushed.push([]);
+      flush.apply(this);
+    },
+  });
+  return {
+    passes,
+    flushed,
+    [Symbol.dispose]() {
+      Object.assign(DeviceNetwork.prototype, { computeFactors, logits });
+      Object.assign(Tensorflow.prototype, { launch, flush });
+    },
+  };
+}
+
+testEngine(
+  "a slow device passes fewer images at once, in short submissions, with the same result",
+  async (engine, gpu) => {
+    using network = engine.network(lenet5, { seed: 1, classes: 10 });
+    const compute = async () => {
+      using rows = await engine.project(network, DATA);
+      return [await computeGram(rows), await engine.logits(network, DATA)];
+    };
+    const whole = await compute();
+    // the largest layer of so many images is one launch
+    for (const images of [70, 20]) {
+      const convolutions = images * LARGEST / LAUNCH_MS;
+      using _ = pretendRates(gpu, { convolutions, reads: Infinity });
+      using watch = watchPasses();
+      assert.ok(isDeepStrictEqual(await compute(), whole), `${images} images`);
+      // whole panels, or a panel in equal parts, in a projection; as many as there may be in inference
+      const batch = images === 70 ? 64 : 16;
+      assert.deepEqual(watch.passes.slice(0, 3), [batch, batch, Math.min(batch, 150 - 2 * batch)]);
+      assert.equal(Math.max(...watch.passes), images);
+      for (const launches of watch.flushed) {
+        const times = launches.map((flops) => flops / convolutions);
+        assert.ok(times.every((ms) => ms <= LAUNCH_MS * (1 + 1e-9)), `${times}`);
+        assert.ok(times.reduce((sum, ms) => sum + ms, 0) <= SUBMISSION_MS, `${times}`);
+      }
+      // forward twice, and back to what the first layer gives
+      const flops = watch.flushed.flat().reduce((sum, flops) => sum + flops, 0);
+      const [first, ...others] = LAYERS;
+      assert.equal(flops, 150 * (2 * first + 3 * others.reduce((sum, flops) => sum + flops, 0)));
+    }
+  },
+);
+
+testEngine("launches of TensorFlow.js's own count by what they read and write", (_, gpu) => {
+  // an addition reads and writes 12 bytes a number, 60 ms each
+  using __ = pretendRates(gpu, { reads: 12 * 1000 / 60 });
+  const numbers = tf.ones([1000]);
+  Tensorflow.current.flush();
+  using watch = watchPasses();
+  tf.tidy(() => {
+    let sum: tf.Tensor = numbers;
+    for (let i = 0; i < 10; i++) sum = tf.add(sum, numbers);
+  });
+  // before the fourth, the seventh and the tenth
+  assert.equal(watch.flushed.length, 1 + 3);
+  numbers.dispose();
+  return Promise.resolve();
+});
+
+testEngine("passes of LeNet-5 and resnet8_narrow are whole at 10 GFLOP/s", (engine, gpu) => {
+  // Mesa's CPU driver reaches 15 to 22 on two cores
+  using _ = pretendRates(gpu, { convolutions: 10e6 });
+  using lenet = engine.network(lenet5, { seed: 1, classes: 10 });
+  using resnet = engine.network(resnet8Narrow, { seed: 1, classes: 10 }, [32, 32, 3]);
+  for (const network of [lenet, resnet]) {
+    assert(network instanceof DeviceNetwork);
+    assert.ok(network.timelyBatch >= 256, `${network.definition.name}: ${network.timelyBatch}`);
+  }
+  return Promise.resolve();
+});
