@@ -18,7 +18,14 @@ import { measureSketchError, type SketchError, type SketchRequest } from "./kern
 import { tune, type Tuning } from "./tuning/gram_variants.ts";
 import { measureBinding } from "./rows/variants.ts";
 import type { VectorTimes } from "./tuning/vectors.ts";
-import { checkKeys, checkNumber, describeValue, FLAG, type OptionNames } from "./options.ts";
+import {
+  checkKeys,
+  checkNumber,
+  describeValue,
+  FLAG,
+  type OptionNames,
+  refuseSurplus,
+} from "./options.ts";
 import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
 import { checkFit } from "./network/fit.ts";
@@ -217,6 +224,7 @@ export class Engine {
     data: Dataset,
     options?: CallOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
+    refuseSurplus("compute gradient norms", arguments, 3);
     this.#check(network);
     return await computeGradientNorms(this.#tensorflow, network, data, options);
   }

@@ -30,6 +30,20 @@ export function checkNumber(
   throw new RangeError(`Cannot ${action}: got ${name} ${describeValue(value)}, need ${need}`);
 }
 
+/**
+ * Refuses arguments after the last, which callers without types may give: a signal or a callback there would be ignored.
+ *
+ * @param action action that fails, for the message: `train` in `Cannot train`
+ * @param given the function's own `arguments`
+ * @throws {TypeError} if there are more than `most`.
+ */
+export function refuseSurplus(action: string, given: ArrayLike<unknown>, most: number): void {
+  if (given.length <= most) return;
+  throw new TypeError(
+    `Cannot ${action}: got ${given.length} arguments, need at most ${most}, with onProgress and signal in the last, as options`,
+  );
+}
+
 /** Returns whether a number is a positive integer. */
 export function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 1;

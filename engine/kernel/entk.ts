@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { refuseSurplus } from "../options.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { computeTiles } from "./gram.ts";
 import { formatMebibytes } from "../sizes.ts";
@@ -37,6 +38,7 @@ export async function computeEntk(
   columns: Rows = rows,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
+  refuseSurplus("compute an eNTK", arguments, 3);
   const report = interruptWith("compute an eNTK", options);
   checkRows("compute an eNTK", rows);
   checkRows("compute an eNTK", columns);

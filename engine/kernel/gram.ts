@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { refuseSurplus } from "../options.ts";
 import type { Commands } from "../gpu/commands.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
@@ -168,6 +169,7 @@ export async function computeGram(
   columns: Rows = rows,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
+  refuseSurplus("compute a kernel", arguments, 3);
   const report = interruptWith("compute a kernel", options);
   checkRows("compute a kernel", rows);
   checkRows("compute a kernel", columns);

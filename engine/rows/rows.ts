@@ -157,7 +157,8 @@ export class PackedRows implements Rows {
     this.variant = variant;
     this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;
-    this.projection = options.projection ?? CUSTOM;
+    // frozen: what may be multiplied with what follows from it
+    this.projection = Object.freeze(options.projection ?? CUSTOM);
     const binding = measureBinding(gpu, variant.operands);
     const { blockRows = planBlockRows(layout, binding) } = options;
     const { sliceLength = planSliceLength(layout, binding) } = options;

@@ -14,7 +14,13 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } fr
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise } from "../rows/plan.ts";
 import { PackedRows } from "../rows/rows.ts";
-import { checkKeys, checkNumber, describeValue, type OptionNames } from "../options.ts";
+import {
+  checkKeys,
+  checkNumber,
+  describeValue,
+  type OptionNames,
+  refuseSurplus,
+} from "../options.ts";
 import {
   checkSource,
   countSamples,
@@ -80,6 +86,7 @@ export async function clusterSamples(
   // callers without types may leave the options out; the error then names the ratio
   options: ClusterOptions = {} as ClusterOptions,
 ): Promise<Clusters> {
+  refuseSurplus("cluster samples", arguments, 2);
   checkKeys("cluster samples", options, CLUSTER_OPTIONS);
   const { ratio, perClass, among, signal } = options;
   const report = interruptBy(options);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { refuseSurplus } from "../options.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
@@ -36,6 +37,7 @@ export async function findNearest(
   size: number,
   options: CallOptions = {},
 ): Promise<Nearest> {
+  refuseSurplus("find nearest samples", arguments, 3);
   const report = interruptWith("find nearest samples", options);
   checkSampleRows("find nearest samples", rows);
   const { gpu, count } = rows;

@@ -7,7 +7,7 @@ import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
-import { checkKeys, type OptionNames } from "../options.ts";
+import { checkKeys, type OptionNames, refuseSurplus } from "../options.ts";
 import {
   checkSource,
   countSamples,
@@ -46,6 +46,7 @@ export async function findRedundant(
   source: KernelSource,
   options: RedundancyOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  refuseSurplus("find redundant samples", arguments, 2);
   checkKeys("find redundant samples", options, REDUNDANCY_OPTIONS);
   const { rule = "any" } = options;
   const report = interruptBy(options);

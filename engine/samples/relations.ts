@@ -8,7 +8,7 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "..
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { foldDiagonal } from "../kernel/self_similarity.ts";
-import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
+import { checkKeys, checkNumber, type OptionNames, refuseSurplus } from "../options.ts";
 import {
   checkSource,
   chooseRounding,
@@ -102,6 +102,7 @@ export async function relateSamples(
   source: KernelSource,
   options: RelationOptions = {},
 ): Promise<Relations> {
+  refuseSurplus("relate samples", arguments, 2);
   checkKeys("relate samples", options, RELATION_OPTIONS);
   const { threshold = 0.5, epsilon = 0.1, sample } = options;
   const report = interruptBy(options);

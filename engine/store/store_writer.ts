@@ -24,7 +24,7 @@ import {
   type ZarrArray,
 } from "../formats/zarr.ts";
 import { DisposedError, FileError } from "../errors.ts";
-import { checkKeys, describeValue, FLAG, type OptionNames } from "../options.ts";
+import { checkKeys, describeValue, FLAG, type OptionNames, refuseSurplus } from "../options.ts";
 import { computeTiles, type Tile } from "../kernel/gram.ts";
 import { type BlockPair, padRows, PANEL_ROWS } from "../rows/blocks.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, interruptWith } from "../gpu/pace.ts";
@@ -276,6 +276,7 @@ export async function storeGram(
   columns: Rows = rows,
   options: CallOptions = {},
 ): Promise<void> {
+  refuseSurplus("store a kernel", arguments, 4);
   const report = interruptWith("store a kernel", options);
   checkSampleRows("store a kernel", rows);
   checkSampleRows("store a kernel", columns);

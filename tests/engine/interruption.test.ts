@@ -174,6 +174,34 @@ testEngine("a call that was ended leaves the engine as it was", async (engine) =
   assert.deepEqual(await computeGram(rows, rows, { signal }), before);
 });
 
+testEngine("a signal or a callback after the options is not ignored", async (engine) => {
+  using network = engine.network(NETWORK, { seed: 0, classes: 10 });
+  using rows = await engine.project(network, takeFirst(DATA, 20));
+  const options = { signal: AbortSignal.abort() };
+  // as callers without types may
+  const calls: Record<string, [call: unknown, given: unknown[]]> = {
+    "compute a kernel": [computeGram, [rows, rows, undefined, options]],
+    "compute an eNTK": [computeEntk, [rows, rows, undefined, options]],
+    "find nearest samples": [findNearest, [rows, 2, undefined, options]],
+    "find redundant samples": [findRedundant, [rows, {}, () => {}]],
+    "relate samples": [relateSamples, [rows, {}, () => {}]],
+    "cluster samples": [clusterSamples, [rows, { ratio: 0.5 }, () => {}]],
+    "store a kernel": [storeGram, [undefined, rows, rows, undefined, options]],
+    "compute gradient norms": [
+      engine.gradientNorms.bind(engine),
+      [network, DATA, undefined, options],
+    ],
+  };
+  for (const [action, [call, given]] of Object.entries(calls)) {
+    await assert.rejects((call as (...given: unknown[]) => Promise<unknown>)(...given), {
+      name: "TypeError",
+      message: `Cannot ${action}: got ${given.length} arguments, need at most ${
+        given.length - 1
+      }, with onProgress and signal in the last, as options`,
+    });
+  }
+});
+
 testEngine("what is no signal, or no callback, is refused", async (engine) => {
   using network = engine.network(NETWORK, { seed: 1, classes: 10 });
   const wrong = { signal: new AbortController() as unknown as AbortSignal };
