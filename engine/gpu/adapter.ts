@@ -6,40 +6,40 @@
 import { NoAdapterError } from "../errors.ts";
 import { chooseBackend, readChoosers, splitAdapterName } from "./drivers.ts";
 
-/** Request that the system answered with an adapter. */
+/** Request by which an adapter was found. */
 export interface AdapterRequest {
-  /** Preference in WebGPU's words: high performance means a card before an integrated GPU. */
+  /** WebGPU's power preference: `high-performance` prefers a discrete GPU to an integrated one. */
   readonly powerPreference: GPUPowerPreference;
-  /** Variables that choose among interfaces, drivers and cards, as far as they are set. */
+  /** Environment variables that choose the graphics API, the driver or the GPU, as far as they are set. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** The adapter as its driver names it. */
+/** Description of an adapter, as its driver gives it. */
 export interface AdapterDescription {
-  /** The device's name, for example `llvmpipe (LLVM 15.0.6, 256 bits)`. */
+  /** Name of the device, for example `llvmpipe (LLVM 15.0.6, 256 bits)`. */
   readonly name: string;
-  /** The name without the width of a CPU driver's vectors, which changes no number: what is computed by one may go on by the other. */
+  /** Name without the vector width of a CPU driver, which changes no result: a job begun with one width may be resumed with another. */
   readonly identity: string;
-  /** The maker's name or number. */
+  /** Name or number of the vendor. */
   readonly vendor: string;
-  /** The interface under WebGPU: vulkan, metal, ... */
+  /** Graphics API under WebGPU: vulkan, metal, ... */
   readonly backend: string;
-  /** Request that the adapter answers. */
+  /** Request by which the adapter was found. */
   readonly asked: AdapterRequest;
-  /** Names of WebGPU's features, in order. */
+  /** Names of the adapter's WebGPU features, sorted. */
   readonly features: readonly string[];
-  /** Invocations of a subgroup at least, 0 where the adapter does not say. */
+  /** Smallest subgroup size, 0 where the adapter does not say. */
   readonly subgroupMinSize: number;
-  /** At most. */
+  /** Largest subgroup size, 0 where the adapter does not say. */
   readonly subgroupMaxSize: number;
-  /** Whether it computes on the CPU, in the process's own memory. */
+  /** Whether the adapter computes on the CPU, in the process's own memory. */
   readonly isFallback: boolean;
 }
 
-/** Adapters that compute on the CPU, where the driver does not say so itself. */
+/** Names of adapters that compute on the CPU, for drivers that do not say so themselves. */
 const CPU_ADAPTERS = /\b(llvmpipe|lavapipe|SwiftShader|Microsoft Basic Render)/i;
 
-/** What an adapter says of itself; what it leaves out is told from the rest. */
+/** Describes an adapter by its own information; a missing name is filled in from other fields, and CPU adapters are also told by name. */
 export function describeAdapter(
   info: Partial<Omit<GPUAdapterInfo, "__brand">>,
   features: readonly string[],
@@ -52,7 +52,7 @@ export function describeAdapter(
   return { name, identity, vendor, features, subgroupMinSize, subgroupMaxSize, isFallback };
 }
 
-/** Limits that kernels profit from; each is raised to what the adapter has. */
+/** Limits that kernels profit from; each is raised to the adapter's. */
 const RAISED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -66,21 +66,21 @@ const RAISED_LIMITS = [
   "maxTextureArrayLayers",
 ] as const;
 
-/** Features that kernels profit from; each is asked for where the adapter has it. */
+/** Features that kernels profit from; each is requested where the adapter has it. */
 const WANTED_FEATURES = ["timestamp-query", "shader-f16"] as const;
 
 const NEED_ADAPTER = "need a Vulkan, Metal or DirectX 12 driver. " +
   "On Debian or Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1 (a CPU driver) or your card's driver package; " +
   "on Fedora: dnf install mesa-vulkan-drivers vulkan-loader; on macOS and Windows: update the system's graphics driver";
 
-/** Preference that WebGPU is asked for. */
+/** Power preference of the request. */
 const POWER_PREFERENCE = "high-performance";
 
 /**
  * Finds the system's preferred adapter.
  *
- * @param prepare sets what drivers read in the environment before an adapter is asked for
- * @throws {NoAdapterError} if there is none; the message names the packages to install.
+ * @param prepare sets environment variables that drivers read, before the adapter is requested
+ * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
  */
 export async function findAdapter(prepare: () => void | Promise<void>): Promise<{
   readonly adapter: GPUAdapter;
@@ -103,15 +103,15 @@ export async function findAdapter(prepare: () => void | Promise<void>): Promise<
   return { adapter, description: { ...description, backend, asked } };
 }
 
-/** Limits and features that a device is to do without, as if its adapter had less. */
+/** Lower limits and fewer features for a device than its adapter has. */
 export interface LoweredDevice {
-  /** Limits by name, none below WebGPU's default, which every device has. Default: the adapter's. */
+  /** Limits by name, each at least WebGPU's default, which every device has. Default: the adapter's. */
   readonly limits?: Readonly<Partial<Record<keyof GPUSupportedLimits, number>>>;
-  /** Features that are not asked for. Default: none. */
+  /** Features that are not requested. Default: none. */
   readonly without?: readonly GPUFeatureName[];
 }
 
-/** Requests an adapter's device, with the largest limits that it has. */
+/** Requests a device of an adapter, by default with the largest limits and all features of the adapter that kernels profit from. */
 export async function requestDevice(
   adapter: GPUAdapter,
   { limits, without = [] }: LoweredDevice = {},

@@ -1,5 +1,5 @@
 /**
- * A device's buffers and textures, and attempts to allocate what the device may have no room for.
+ * Account of a device's buffers and textures, and allocations that may fail for want of device memory.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import { DeviceError } from "../errors.ts";
 import { formatMebibytes } from "../sizes.ts";
 import { isBuffer } from "./panels.ts";
 
-/** Request for a buffer or texture. */
+/** Allocation of a buffer or texture. */
 interface Allocation {
   readonly label: string;
   readonly bytes: number;
-  /** Bytes of the buffers and textures that the device held before. */
+  /** Bytes of the device's buffers and textures before the allocation. */
   readonly heldBytes: number;
 }
 
-/** A device without room for a buffer or texture. What was tried with it has been freed, and the device is as good as before. */
+/** A device that has no memory for a buffer or texture. Everything that the attempt allocated has been freed, and the device stays usable. */
 export class OutOfMemoryError extends DeviceError {
-  /** State of the device, as messages tell it. */
+  /** Description of the failed allocation, as error messages give it. */
   readonly state: string;
 
   constructor(action: string, { label, bytes, heldBytes }: Allocation, cause: GPUError) {
@@ -33,7 +33,7 @@ export class OutOfMemoryError extends DeviceError {
   }
 }
 
-/** Allocations that are tried together, each under an out-of-memory scope of its own. */
+/** Group of allocations that succeed or fail together, each under an out-of-memory scope of its own. */
 class Attempt {
   readonly #tried: { allocation: Allocation; error: Promise<GPUError | null> }[] = [];
 
@@ -44,7 +44,7 @@ class Attempt {
   /**
    * Creates a buffer or texture.
    *
-   * @param refusal error that stands for the driver's
+   * @param refusal error that is reported instead of the driver's
    */
   create<T>(allocation: Allocation, refusal: GPUError | undefined, create: () => T): T {
     this.device.pushErrorScope("out-of-memory");
@@ -56,7 +56,7 @@ class Attempt {
     }
   }
 
-  /** Ends the attempt at once; the promise is of the first allocation that failed, and of the first error of another kind. */
+  /** Ends the attempt at once; the promise resolves to the first allocation that failed, and to the first error of another kind. */
   async end() {
     const scope = this.device.popErrorScope();
     const errors = await Promise.all(this.#tried.map(({ error }) => error));
@@ -70,9 +70,9 @@ class Attempt {
 
 /** Account of a device's buffers and textures. */
 export class DeviceMemory {
-  /** Bytes that plans may count on: no bound until one is set, or the device refuses an allocation. */
+  /** Bytes of device memory that plans may use: unbounded until a bound is set, or the device refuses an allocation. */
   roomBytes = Infinity;
-  /** Bytes beyond which an allocation fails as one does that the driver refuses. Tests lower it. */
+  /** Bytes beyond which allocations fail as if the driver refused them. Tests lower it. */
   allocatableBytes = Infinity;
   readonly #live = new Set<GPUBuffer | GPUTexture>();
   readonly #device: GPUDevice;
@@ -80,13 +80,13 @@ export class DeviceMemory {
   #attempt: Attempt | undefined;
   #shortage: OutOfMemoryError | undefined;
 
-  /** @param fail takes errors that belong to no attempt */
+  /** @param fail is called with errors that belong to no attempt */
   constructor(device: GPUDevice, fail: (error: GPUError) => void) {
     this.#device = device;
     this.#fail = fail;
   }
 
-  /** Buffers and textures that are not destroyed yet. */
+  /** Number of buffers and textures that are not destroyed yet. */
   get count(): number {
     return this.#live.size;
   }
@@ -98,12 +98,12 @@ export class DeviceMemory {
     return bytes;
   }
 
-  /** The refusal that bounds `roomBytes`, if there was one. */
+  /** Latest refused allocation; undefined where there was none. */
   get shortage(): OutOfMemoryError | undefined {
     return this.#shortage;
   }
 
-  /** Creates a buffer or texture of so many bytes. */
+  /** Creates a buffer or texture of `bytes` bytes, and keeps account of it. */
   create<T extends GPUBuffer | GPUTexture>(label: string, bytes: number, create: () => T): T {
     const heldBytes = this.bytes;
     const refusal = heldBytes + bytes > this.allocatableBytes
@@ -122,22 +122,22 @@ export class DeviceMemory {
     return this.#live.has(buffer);
   }
 
-  /** Destroys what `create` made; a second time does nothing. */
+  /** Destroys a buffer or texture of `create`; a second time does nothing. */
   destroy(resource: GPUBuffer | GPUTexture): void {
     if (this.#live.delete(resource)) resource.destroy();
   }
 
-  /** Destroys what is left. */
+  /** Destroys all buffers and textures that are left. */
   dispose(): void {
     for (const resource of [...this.#live]) this.destroy(resource);
   }
 
   /**
-   * Makes what takes much memory, or nothing; a refusal bounds `roomBytes` from then on.
+   * Makes an object that takes much device memory, all of it or nothing; a refused allocation bounds `roomBytes` from then on.
    *
-   * @param action what cannot be done then, as in `Cannot compute tiles`
-   * @param make creates buffers and writes to them, and asks nothing else of the device
-   * @throws {OutOfMemoryError} if the device has no room for a buffer; what was made is disposed.
+   * @param action action that the error message says failed, as in `Cannot compute tiles`
+   * @param make creates buffers and writes to them, and calls nothing else of the device
+   * @throws {OutOfMemoryError} if the device has no memory for a buffer; the object is disposed.
    */
   async attempt<T extends Disposable>(action: string, make: () => T): Promise<T> {
     const attempt = this.#attempt = new Attempt(this.#device);

@@ -1,5 +1,5 @@
 /**
- * Recording kernel launches: many launches, one submission.
+ * Recording of kernel launches and copies: many of them in one submission.
  *
  * @module
  */
@@ -8,45 +8,45 @@ import { isBuffer, type OperandStorage, PANEL_COLUMNS } from "./panels.ts";
 import type { CopyFormat, OperandCopies } from "./operand_copies.ts";
 import { SUBMISSION_MS } from "./rates.ts";
 
-/** A uniform buffer cut into slots, one a launch; rewritten by every submission. */
+/** Uniform buffer divided into slots, of which each launch takes one or more; rewritten by every submission. */
 export interface UniformArena {
   readonly buffer: GPUBuffer;
   readonly slotBytes: number;
 }
 
-/** Room for the uniforms of one launch, in the recording's own memory and in the arena. */
+/** Memory for the uniforms of one launch, on the host and in the arena. */
 export interface UniformRoom {
   readonly view: DataView<ArrayBuffer>;
-  /** Offset of the room in `view`. */
+  /** Offset of the uniforms in `view`, in bytes. */
   readonly at: number;
   readonly buffer: GPUBuffer;
-  /** Offset of the room in `buffer`. */
+  /** Offset of the uniforms in `buffer`, in bytes. */
   readonly offset: number;
 }
 
-/** A bind group of a launch, with the offsets of its uniforms in the arena. */
+/** Bind group of a launch, with the dynamic offsets of its uniforms in the arena. */
 export interface BoundGroup {
   readonly group: GPUBindGroup;
-  /** Mutable, since the types of WebGPU that come with Deno ask for that. */
+  /** Offsets in bytes; a mutable array, since Deno's types of WebGPU require one. */
   readonly offsets: number[];
 }
 
-/** A clock that passes write their times to. */
+/** Source of timestamp queries for compute passes. */
 export interface PassClock {
-  /** Gives the place for the next pass's times, if there is one. */
+  /** Returns the timestamp queries of the next pass, or undefined where none are left. */
   next(): GPUComputePassTimestampWrites | undefined;
 }
 
-/** Where a recording goes that somebody else submits: the encoder, and the first of its slots in the arena. */
+/** External command encoder to record into, such as TensorFlow.js's, and the uniform slot to use. */
 export interface Destination {
   readonly encoder: GPUCommandEncoder;
   readonly firstSlot: number;
 }
 
 /**
- * A sequence of launches and copies that `submit` sends to the device at once.
+ * Sequence of launches and copies that `submit` sends to the device in one submission.
  *
- * The parameters of all launches go up in one write just before their submission, so recordings never disturb one another. When the
+ * The uniforms of all launches are written at once, just before their submission, so recordings never disturb one another. When the
  * arena is full, or the next launch would make the submission too long ({@linkcode SUBMISSION_MS}), the recording is submitted and goes on.
  */
 export class Commands {
@@ -54,17 +54,17 @@ export class Commands {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #slots = 0;
-  /** Estimated time of what was recorded since the last submission. */
+  /** Estimated milliseconds of the launches recorded since the last submission. */
   #ms = 0;
 
-  /** Use `Gpu.record`. */
+  /** Is constructed by `Gpu` alone. */
   constructor(
     private readonly device: GPUDevice,
     private readonly arena: UniformArena,
-    /** Copies operands that are read faster from textures; none where buffers are as fast. */
+    /** Texture copies of operands; undefined where operands are read from their buffers. */
     private readonly copies: OperandCopies | undefined,
     private readonly pipelineOf: (kernel: Kernel, panels: OperandStorage) => GPUComputePipeline,
-    /** Workgroups of a launch along x at most. */
+    /** Largest number of workgroups of a launch along x. */
     private readonly groupsAcross: number,
     private readonly destination?: Destination,
     private readonly clock?: PassClock,
@@ -74,10 +74,10 @@ export class Commands {
   }
 
   /**
-   * Records one launch of `workgroups` workgroups, numbered `x + y * num_workgroups.x` in the shader; more than fit along x are spread
-   * over y, where the last row may hold numbers beyond the count. Operands that are read from textures are copied first.
+   * Records one launch of `workgroups` workgroups, whose index in the shader is `x + y * num_workgroups.x`. More than fit along x are spread
+   * over y, and the last row may then have indices beyond the count. Operands that are read from textures are copied first.
    *
-   * @param ms milliseconds that the launch takes by the device's rates. Default 0: too few to count
+   * @param ms estimated milliseconds of the launch, by the device's rates. Default 0: not counted
    * @throws {RangeError} if a buffer is larger than the device can bind.
    */
   run<P extends string, B extends string>(
@@ -117,15 +117,15 @@ export class Commands {
     this.#ms += ms;
   }
 
-  /** Whether a launch of so many milliseconds has room in the submission that is being recorded; in a new one every launch has. */
+  /** Whether a launch of `ms` milliseconds fits the submission that is being recorded; every launch fits an empty one. */
   fits(ms: number): boolean {
     return ms === 0 || this.#ms === 0 || this.#ms + ms <= SUBMISSION_MS;
   }
 
   /**
-   * Keeps room for the uniforms of the launch that is recorded next, if need be after a submission.
+   * Reserves memory for the uniforms of the next launch; where the arena is full, the recording is submitted first.
    *
-   * @param sizeBytes at most the arena's size
+   * @param sizeBytes size of the uniforms, at most the arena's
    */
   reserve(sizeBytes: number): UniformRoom {
     const { buffer, slotBytes } = this.arena;
@@ -136,7 +136,7 @@ export class Commands {
     return { view: this.#params, at, buffer, offset: this.#firstByte + at };
   }
 
-  /** Records one launch of a pipeline whose bind groups are made, in the order of their numbers. */
+  /** Records one launch of a pipeline with bind groups, in the order of their indices. */
   launch(
     label: string,
     pipeline: GPUComputePipeline,
@@ -152,7 +152,7 @@ export class Commands {
     pass.dispatchWorkgroups(x, y, z);
   }
 
-  /** Records a copy of bytes between buffers. */
+  /** Records a copy of `sizeBytes` bytes between buffers. */
   copy(
     from: GPUBuffer,
     fromOffset: number,
@@ -164,7 +164,7 @@ export class Commands {
     this.#encode().copyBufferToBuffer(from, fromOffset, to, toOffset, sizeBytes);
   }
 
-  /** Records a copy of the first `count` panels of `height` lines in a buffer to panel `first` of another place for panels. */
+  /** Records a copy of `count` panels, `[height, 64]` f32 each, from the start of `from` to panel index `first` of `to`. */
   copyPanels(
     from: GPUBuffer,
     to: GPUBuffer | GPUTexture,
@@ -189,7 +189,7 @@ export class Commands {
     this.#encode().clearBuffer(buffer);
   }
 
-  /** Sends what was recorded to the device's queue, or leaves it with its destination; the recording can be used again. */
+  /** Submits the recorded commands to the device's queue, or leaves them in the external encoder; the recording can be used again. */
   submit(): void {
     if (!this.#encoder) return;
     this.#endPass();

@@ -1,5 +1,5 @@
 /**
- * The WebGPU device: opening, buffers, read-backs and errors. It knows nothing of lpNTK.
+ * WebGPU device: opening, buffers, launches, read-backs and errors. It knows nothing of lpNTK.
  *
  * @module
  */
@@ -20,49 +20,49 @@ import { type Rates, UNMEASURED } from "./rates.ts";
 import { adaptDirective, takesDirective } from "./subgroups.ts";
 
 /**
- * Bytes that stand for a device in V8's account of memory. What a driver holds for a device, such as compiled shaders and threads, it frees
- * when V8 collects the device's objects, not when the device is destroyed; V8 knows nothing of it, but collects once 64 MiB outside its heap
- * are new. Without this a process that opened engines in turn, each for a kernel of 64 samples, held 498 MiB after 50 of them and 981 after
- * 100 with Mesa's CPU driver; with it 349 after 40 and 354 after 60.
+ * Size of an array buffer that makes V8 count each device as external memory, in bytes. A driver frees a device's compiled shaders, threads
+ * and the like when V8 collects the device's objects, not when the device is destroyed. V8 knows nothing of them, but collects garbage once
+ * 64 MiB have been allocated outside its heap. Without this array a process that opened engines in turn, each for a kernel of 64 samples, held
+ * 498 MiB after 50 of them and 981 after 100 with Mesa's CPU driver; with it 349 after 40 and 354 after 60.
  */
 const WEIGHT_BYTES = 64 * 2 ** 20;
 
-/** Bytes of a piece of what is reserved: a buffer that every device can have. */
+/** Size of the buffers that `Gpu.reserve` allocates: WebGPU's default `maxBufferSize`, which every device has. */
 const PIECE_BYTES = 256 * 2 ** 20;
 
-/** Launches whose parameters an arena holds. */
+/** Number of slots in a uniform arena. */
 const ARENA_SLOTS = 256;
 
 /**
- * A WebGPU device with an account of its buffers.
+ * WebGPU device with an account of its buffers and textures.
  *
- * Whoever creates a buffer destroys it; `dispose` destroys what is left. An error that the device reports outside of any call makes
+ * Whoever creates a buffer destroys it; `dispose` destroys all that are left. An error that the device reports outside of any call makes
  * every later call throw it: WebGPU itself would go on and compute zeros.
  */
 export class Gpu {
-  /** Buffers and textures, and the room for them. */
+  /** Account of buffers and textures, and bounds of their memory. */
   readonly memory: DeviceMemory;
-  /** By how they read. */
+  /** Pipelines by the storage that their operands are read from, then by kernel. */
   readonly #pipelines = new Map<string, Map<Kernel, GPUComputePipeline>>();
-  /** Of recordings, and of launches that somebody else submits. */
+  /** Uniform arenas: `[0]` for own submissions, `[1]` for external encoders. */
   #arenas: readonly [UniformArena, UniformArena] | undefined;
   #launches = 0;
   #copies: OperandCopies | undefined;
   readonly #readBack: ReadBack;
-  /** Never touched, so that it takes no memory. */
+  /** External memory that V8 counts; never written, so that it takes no physical memory. */
   readonly #weight = new ArrayBuffer(WEIGHT_BYTES);
-  /** Where launches recorded from now on read operands that may be copied; `engine/tuning/operand_storage.ts` chooses. */
+  /** Storage that recordings begun from now on read copyable operands from; `engine/tuning/operand_storage.ts` chooses it. */
   operandStorage: OperandStorage = "buffer";
   /**
-   * Whether the invocations of a subgroup pass on what they read in launches recorded from now on: where it is 8 or 16 of them, as on a CPU
-   * driver. A GPU's wider ones read the same place at once for the price of one.
+   * Whether kernels broadcast loaded values among the invocations of a subgroup, in recordings begun from now on. By default they do for
+   * subgroups of 8 to 16, as on a CPU driver; in a GPU's wider subgroups, loads of one address by all invocations cost no more than one.
    */
   subgroups: boolean;
-  /** Whether operands may be read from storage textures. Tests lower it: WebGPU gives every device some. */
+  /** Whether operands may be read from storage textures. Tests set it to false; every WebGPU device has some. */
   hasTextures = true;
-  /** Workgroups along x of launches recorded from now on, at most; what goes beyond is spread over y. */
+  /** Largest number of workgroups along x, in recordings begun from now on; more are spread over y. */
   groupsAcross: number;
-  /** Rates by which launches are cut and submissions are kept short; `engine/tuning/` measures them. */
+  /** Rates by which launches are split and submissions are kept short; `engine/tuning/` measures them. */
   rates: Rates = UNMEASURED;
   #failure: Error | undefined;
   #disposed = false;
@@ -87,11 +87,11 @@ export class Gpu {
   }
 
   /**
-   * Opens the system's preferred adapter with the largest limits it has; use `openGpu`.
+   * Opens the system's preferred adapter with the largest limits that it has; programs call `openGpu`.
    *
-   * @param prepare sets what drivers read in the environment before an adapter is asked for
-   * @param lowered limits and features that the device is to do without
-   * @throws {NoAdapterError} if there is none; the message names the packages to install.
+   * @param prepare sets environment variables that drivers read, before the adapter is requested
+   * @param lowered lower limits and fewer features than the adapter has
+   * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
    */
   static async open(
     prepare: () => void | Promise<void>,
@@ -102,7 +102,7 @@ export class Gpu {
     return new Gpu(device, description, await takesDirective(device));
   }
 
-  /** How many buffers and textures created here are not destroyed yet. */
+  /** Number of buffers and textures created here that are not destroyed yet. */
   get liveBuffers(): number {
     return this.memory.count;
   }
@@ -113,10 +113,11 @@ export class Gpu {
   }
 
   /**
-   * Throws what went wrong on the device, if anything did.
+   * Throws the device's error, if it has failed or been disposed.
    *
-   * @param name of the engine, where more than one may be meant
-   * @throws {DeviceError} after a device error or a lost device, `DisposedError` after disposal.
+   * @param name name of the engine in the message, where there may be several
+   * @throws {DeviceError} after a device error or a lost device.
+   * @throws {DisposedError} after disposal.
    */
   check(name = "the engine"): void {
     if (this.#disposed) throw new DisposedError(name, "an open one; call openEngine again");
@@ -124,10 +125,10 @@ export class Gpu {
   }
 
   /**
-   * A storage buffer of zeros that can be copied from and to; the caller destroys it.
+   * Creates a storage buffer of zeros that can be copied from and to; the caller destroys it.
    *
-   * @param sizeBytes rounded up to a multiple of 4.
-   * @throws {RangeError} if the device has no buffers of that size.
+   * @param sizeBytes size, rounded up to a multiple of 4
+   * @throws {RangeError} if the size exceeds the device's limit.
    */
   createBuffer(label: string, sizeBytes: number): GPUBuffer {
     return this.#create(
@@ -137,7 +138,7 @@ export class Gpu {
     );
   }
 
-  /** A storage buffer that holds `data`; the caller destroys it. */
+  /** Creates a storage buffer that holds a copy of `data`; the caller destroys it. */
   upload(label: string, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer {
     const buffer = this.createBuffer(label, data.byteLength);
     this.device.queue.writeBuffer(buffer, 0, data);
@@ -145,9 +146,9 @@ export class Gpu {
   }
 
   /**
-   * A place for `count` panels of `height` lines, zeros at first; the caller destroys it.
+   * Creates a buffer or texture of zeros for `count` panels, `[height, 64]` f32 each; the caller destroys it.
    *
-   * @throws {RangeError} if the device has none of that size.
+   * @throws {RangeError} if the size exceeds the device's limits.
    */
   createPanels(
     label: string,
@@ -177,9 +178,10 @@ export class Gpu {
   }
 
   /**
-   * Makes what takes much memory, or nothing, as `DeviceMemory.attempt` does; after a refusal the device goes on.
+   * Makes an object that takes much device memory, all of it or nothing, as `DeviceMemory.attempt` does; the device survives a refusal.
    *
-   * @throws {OutOfMemoryError} if the device has no room for a buffer, `DeviceError` if the device has failed.
+   * @throws {OutOfMemoryError} if the device has no memory for a buffer.
+   * @throws {DeviceError} if the device has failed.
    */
   async allocate<T extends Disposable>(action: string, make: () => T): Promise<T> {
     this.check();
@@ -188,13 +190,13 @@ export class Gpu {
       this.check();
       return made;
     } catch (error) {
-      // what was freed is there again for the next attempt
+      // after this the freed memory is available to the next attempt
       if (error instanceof OutOfMemoryError) await this.finish();
       throw error;
     }
   }
 
-  /** Allocates so many bytes as part of an attempt, and frees them: the attempt fails where there is no room for them. */
+  /** Allocates `sizeBytes` bytes as part of an attempt, and frees them: the attempt fails where the device has no memory for them. */
   reserve(label: string, sizeBytes: number): void {
     const pieces: GPUBuffer[] = [];
     for (let rest = sizeBytes; rest > 0; rest -= PIECE_BYTES) {
@@ -203,7 +205,7 @@ export class Gpu {
     for (const piece of pieces) this.destroyBuffer(piece);
   }
 
-  /** Copies whole panels of `height` lines from the host to a place for panels, from its first on, before anything submitted later. */
+  /** Copies whole panels, `[count, height, 64]` f32, from the host to the first panels of a buffer or texture, before any later submission. */
   writePanels(
     panels: GPUBuffer | GPUTexture,
     numbers: Float32Array<ArrayBuffer>,
@@ -229,7 +231,7 @@ export class Gpu {
     return this.memory.has(buffer);
   }
 
-  /** Destroys what `createBuffer`, `upload` or `createPanels` made; a second time does nothing. */
+  /** Destroys a result of `createBuffer`, `upload` or `createPanels`; a second time does nothing. */
   destroyBuffer(buffer: GPUBuffer | GPUTexture): void {
     this.memory.destroy(buffer);
   }
@@ -237,7 +239,7 @@ export class Gpu {
   /**
    * Starts recording kernel launches and copies.
    *
-   * @param clock takes the times of the recording's passes
+   * @param clock source of the passes' timestamp queries. Default: passes are not timed
    */
   record(clock?: PassClock): Commands {
     this.check();
@@ -245,8 +247,8 @@ export class Gpu {
   }
 
   /**
-   * Records one launch into an encoder of somebody else's, who has to submit it before `launchLimit` more are recorded: the memory of its
-   * parameters is then used again.
+   * Records one launch into an external command encoder. It has to be submitted before `launchLimit` more launches are recorded: the uniform
+   * slot is then reused.
    */
   launchInto<P extends string, B extends string>(
     encoder: GPUCommandEncoder,
@@ -262,19 +264,19 @@ export class Gpu {
     commands.submit();
   }
 
-  /** WGSL as this device's compiler takes it: with `enable subgroups;` or without. */
+  /** Adapts WGSL to this device's compiler, which takes or refuses `enable subgroups;`. */
   adaptShader(code: string): string {
     return adaptDirective(code, this.isDirectiveTaken);
   }
 
-  /** How many launches of `launchInto` may wait for their submission. */
+  /** Number of launches of `launchInto` that may be recorded before they are submitted. */
   readonly launchLimit = ARENA_SLOTS - 1;
 
   /**
    * Copies `sizeBytes` bytes of a buffer to the host, after everything submitted so far. Costs some 12 ms in Deno, whatever the size: keep
    * it out of inner loops.
    *
-   * @param target takes the bytes, and may be longer; memory of its own when left out
+   * @param target memory for the bytes, which may be longer. Default: new memory
    * @returns `target`
    * @throws {DeviceError} if the device has failed.
    */
@@ -296,7 +298,7 @@ export class Gpu {
   }
 
   /**
-   * Waits until everything submitted so far is done.
+   * Waits until all submitted work is done.
    *
    * @throws {DeviceError} if the device has failed.
    */
@@ -306,7 +308,7 @@ export class Gpu {
     await this.#settle();
   }
 
-  /** Destroys every buffer and the device. A second time does nothing. */
+  /** Destroys all buffers, all textures and the device; a second time does nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -316,7 +318,7 @@ export class Gpu {
     this.device.destroy();
   }
 
-  /** Lets pending error events arrive, then throws what they said. */
+  /** Lets pending error events arrive, then throws the first error, if there is one. */
   async #settle(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
     this.check();
@@ -334,7 +336,7 @@ export class Gpu {
     return this.memory.create(label, size, () => this.device.createBuffer({ label, size, usage }));
   }
 
-  /** Bytes of a launch's uniforms at most. */
+  /** Largest size of a launch's uniforms, in bytes. */
   get uniformBytes(): number {
     return ARENA_SLOTS * this.#slotBytes;
   }

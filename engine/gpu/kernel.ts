@@ -1,5 +1,5 @@
 /**
- * A compute kernel: its WGSL and what its first bind group holds.
+ * Compute kernel: its WGSL and the layout of its bind group.
  *
  * @module
  */
@@ -10,56 +10,56 @@ import { splitArrays } from "../wgsl/shortening.ts";
 import { type CopyFormat, readFromCopy } from "./operand_copies.ts";
 import { print } from "../wgsl/tokens.ts";
 
-/** A uniform scalar of `Params`, 4 bytes each, in the order of the struct. */
+/** Type of a scalar in the uniform struct `Params`, 4 bytes each. */
 export type Scalar = "u32" | "i32" | "f32";
 /**
- * How a kernel uses a buffer: as a storage buffer; as `panels`, which are only read, and may stand in a texture instead (`panels.ts`); or read
- * only, if that is faster from a copy in a texture of that format (`operand_copies.ts`).
+ * Access of a kernel to an operand: `read` or `read_write` of a storage buffer; `panels`, read from a buffer or a texture (`panels.ts`); or the
+ * format of the texture copy that a buffer is read from where that is faster (`operand_copies.ts`).
  */
 export type Access = "read" | "read_write" | "panels" | CopyFormat;
 
-/** What a kernel declares in group 0: `Params` at binding 0, then its buffers in order. */
+/** Declaration of a kernel's bind group 0: `Params` at binding 0, then the buffers in order. */
 export interface KernelDeclaration<P extends string, B extends string> {
   readonly params: Readonly<Record<P, Scalar>>;
   readonly buffers: Readonly<Record<B, Access>>;
-  /** The files that its shader may import from, by their paths. */
+  /** Files that the shader may import from, by path. */
   readonly shared?: Readonly<Record<string, string>>;
 }
 
 /** Values of a kernel's uniform `Params`, by name. */
 export type ParamValues<P extends string> = Readonly<Record<P, number>>;
-/** Buffers of a kernel, by name; panels all in buffers, or all in textures. */
+/** Buffers of a kernel, by name; either all panels are in buffers, or all in textures. */
 export type BufferBindings<B extends string> = Readonly<Record<B, GPUBuffer | GPUTexture>>;
 
-/** How a launch reads: where its panels and the operands that may be copied are read, and whether neighbours pass on what they read. */
+/** Storage that a launch reads its panels and its copyable operands from, and whether it uses subgroups. */
 export interface Reading {
   readonly panels: OperandStorage;
   readonly operands: OperandStorage;
-  /** What a shader has under `@if(subgroups)` is taken. */
+  /** Whether the shader's condition `@if(subgroups)` holds. */
   readonly subgroups: boolean;
 }
 
-/** What fits a kernel to a layer. */
+/** Compile-time specialisation of a kernel: constants such as its tile, and operands that are read as vec4f. */
 export interface KernelShape {
-  /** The shader's constants, by name. */
+  /** Values of the shader's constants, by name. */
   readonly constants?: Readonly<Record<string, number>>;
-  /** Names of buffers, or `elements`, that the shader accesses as vec4f, under `@if(NAME_as_vec4)`. */
+  /** Names of buffers, or `elements`, that the shader accesses as vec4f, by its condition `@if(NAME_as_vec4)`. */
   readonly vec4s?: readonly string[];
 }
 
-/** A shader's files, and what the host has chosen of them. */
+/** Files of a shader, and its specialisation. */
 interface Choice extends Required<KernelShape> {
   readonly modules: Modules;
 }
 
-/** One shader with the explicit layout that its launches must match. */
+/** Shader with the explicit bind group layout that its launches must match. */
 export class Kernel<P extends string = string, B extends string = string> {
   readonly params: readonly (readonly [P, Scalar])[];
   readonly buffers: readonly (readonly [B, Access])[];
   readonly #shaped = new Map<string, Kernel<P, B>>();
   readonly #choice: Choice;
 
-  /** @param choice use `shape` */
+  /** @param choice specialisation, which `shape` gives */
   constructor(
     readonly name: string,
     readonly source: string,
@@ -72,12 +72,12 @@ export class Kernel<P extends string = string, B extends string = string> {
     this.buffers = Object.entries(declaration.buffers) as [B, Access][];
   }
 
-  /** Bytes of the uniform struct. */
+  /** Size of the uniform struct, in bytes. */
   get paramBytes(): number {
     return this.params.length * 4;
   }
 
-  /** Writes the uniform struct at `offset` of `view`. */
+  /** Writes the uniform struct to byte `offset` of `view`. */
   writeParams(view: DataView, offset: number, values: ParamValues<P>): void {
     this.params.forEach(([name, type], index) => {
       const at = offset + index * 4;
@@ -87,7 +87,7 @@ export class Kernel<P extends string = string, B extends string = string> {
     });
   }
 
-  /** This kernel with another tile, the same one each time. */
+  /** Specialises this kernel; the same specialisation gives the same object each time. */
   shape({ constants = {}, vec4s = [] }: KernelShape): Kernel<P, B> {
     const key = JSON.stringify([constants, vec4s]);
     let shaped = this.#shaped.get(key);
@@ -108,10 +108,11 @@ export class Kernel<P extends string = string, B extends string = string> {
   }
 
   /**
-   * The WGSL that the device compiles: in one piece, loops marked `// unroll` written out, and operands read from where they stand.
+   * Generates the WGSL that the device compiles: imports linked, constants set, loops marked `// unroll` unrolled, and operands read from
+   * buffers or textures.
    *
-   * @throws {SyntaxError} if the shader lacks a constant or a condition that the shape names, imports what there is not, or does not read an
-   * operand in the one way that can be moved to textures.
+   * @throws {SyntaxError} if the shader lacks a constant or a condition that the specialisation names, has an import that does not exist, or
+   * reads an operand in a form that cannot be rewritten to read a texture.
    */
   expand({ panels, operands, subgroups }: Reading): string {
     const { modules, constants, vec4s } = this.#choice;
@@ -134,9 +135,9 @@ export class Kernel<P extends string = string, B extends string = string> {
   }
 
   /**
-   * Compiles the shader; a mistake in it surfaces as the device's error.
+   * Compiles the shader; a mistake in it is reported as an error of the device.
    *
-   * @param adapt makes it what the device's compiler takes
+   * @param adapt adapts the WGSL to the device's compiler
    */
   createPipeline(
     device: GPUDevice,
@@ -170,12 +171,12 @@ export class Kernel<P extends string = string, B extends string = string> {
   }
 }
 
-/** The condition under which a shader takes four numbers of something at once. */
+/** Names the condition under which a shader accesses an operand as vec4f. */
 function nameVec4s(name: string): string {
   return `${name}_as_vec4`;
 }
 
-/** Whether a launch may read a copy in a texture. */
+/** Whether an operand may be read from a texture copy. */
 export function isCopyable(access: Access): access is CopyFormat {
   return access === "r32float" || access === "rgba32float";
 }

@@ -1,20 +1,23 @@
 /**
- * Buffers as kernels read them through textures, where that is faster.
+ * Texture copies of buffers, for adapters that read textures faster.
  *
- * A CPU driver reads a storage buffer lane by lane, each behind a test, and a texture without one: ten times as fast and more. Buffers stay
- * the one form in which numbers are kept; a texture is a copy, made just before the launch that reads it. On a GPU the copy would be all
- * that it gives: `engine/tuning/operand_storage.ts` finds out which holds.
+ * A CPU driver reads a storage buffer lane by lane with a bounds check for each, and a texture without one: at least ten times as fast. Data
+ * are kept in buffers alone; a texture is a copy, made just before the launch that reads it. On a GPU the copy would only cost time:
+ * `engine/tuning/operand_storage.ts` measures which is faster.
  *
  * @module
  */
 import { findAll, findUses, print, replaceAt, replaceOnce, tokenize } from "../wgsl/tokens.ts";
 
-/** The copy of an operand: number i of a buffer is texel `(i % 4096, i / 4096)`, or one of the four of texel `(i / 4 % 1024, i / 4096)`. */
+/**
+ * Texture format of an operand's copy. Element `i` of the buffer is texel `(i % 4096, i / 4096)` in `r32float`, and component `i % 4` of texel
+ * `(i / 4 % 1024, i / 4096)` in `rgba32float`.
+ */
 export type CopyFormat = "r32float" | "rgba32float";
 
 const ROW_BYTES = 4096 * 4;
 
-/** What a shader declares an operand as, and how it reads element `i` of a copy. */
+/** Element type of an operand's declaration in the shader, and the expression that reads element `i` of its copy. */
 const ELEMENTS = {
   r32float: {
     type: "f32",
@@ -30,9 +33,9 @@ const ELEMENTS = {
 >;
 
 /**
- * A shader that reads the operand `name` from a copy in a texture instead of its buffer.
+ * Rewrites a shader to read the operand `name` from a texture copy instead of its buffer.
  *
- * @throws {SyntaxError} if the shader does not declare it once, or reads it at anything but a variable, as in `name[at]`.
+ * @throws {SyntaxError} if the shader does not declare the operand exactly once, or its index is not a single variable, as in `name[at]`.
  */
 export function readFromCopy(
   tokens: readonly string[],
@@ -60,19 +63,19 @@ export function readFromCopy(
   );
 }
 
-/** Textures that launches copy their operands into, one after another: the queue runs each copy after the launch before it. */
+/** Textures that operands are copied to. Launches share them in turn, since the queue runs each copy after the launch before it. */
 export class OperandCopies {
-  /** By operand, format and rows, a power of two: at most twice the bytes of the largest operands. */
+  /** Textures by operand, format and height, a power of two: together less than four times the bytes of the largest operands. */
   readonly #textures = new Map<string, { texture: GPUTexture; view: GPUTextureView }>();
 
-  /** Use `Gpu.record`. */
+  /** Is constructed by `Gpu` alone. */
   constructor(private readonly device: GPUDevice) {}
 
   /**
-   * Records the copy of a whole buffer, and returns what the launch binds.
+   * Records the copy of a whole buffer to a texture, and returns the view that the launch binds.
    *
-   * @param operand place among the kernel's operands: two of one launch never share a texture
-   * @throws {RangeError} if the buffer has more rows than a texture of this device, or its bytes are no whole texels.
+   * @param operand index among the kernel's operands: two of one launch never share a texture
+   * @throws {RangeError} if the buffer needs more rows than a texture of this device has, or its size is no whole number of texels.
    */
   copy(
     encoder: GPUCommandEncoder,
@@ -103,7 +106,7 @@ export class OperandCopies {
     return view;
   }
 
-  /** Frees the textures. */
+  /** Destroys the textures. */
   dispose(): void {
     for (const { texture } of this.#textures.values()) texture.destroy();
     this.#textures.clear();

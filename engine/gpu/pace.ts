@@ -1,29 +1,30 @@
 /**
- * Progress of a long job, and waiting for the device in it: often enough to show something, seldom enough not to be felt.
+ * Progress of a long job, and its waits for the device: often enough to show progress, seldom enough to cost little time.
  *
  * @module
  */
 import { checkKeys, describeValue, type OptionNames } from "../options.ts";
 import type { Gpu } from "./device.ts";
 
-/** Says how far a long job has come; `done` grows to `total`, and may be a fraction where it counts tiles. */
+/** Callback that reports the progress of a long job; `done` grows to `total`, and may be fractional where it counts tiles. */
 export type OnProgress = (done: number, total: number) => void;
 
-/** What every long call takes: who hears how far it has come, and who ends it before it is done. */
+/** Options of every long call: a callback for its progress, and a signal that ends it early. */
 export interface CallOptions {
-  /** Called after some steps. */
+  /** Callback that is called after some steps. */
   readonly onProgress?: OnProgress;
-  /** Ends the call where it waits next: it rejects with the signal's reason, and what it held on the device is freed. */
+  /** Signal that ends the call at its next wait: the call rejects with the signal's reason, and frees its memory on the device. */
   readonly signal?: AbortSignal;
 }
 
 export const CALL_OPTIONS: OptionNames<CallOptions> = { onProgress: true, signal: true };
 
 /**
- * A progress callback that ends the job by throwing the signal's reason once there is one. A job says how far it has come after each wait,
- * and at no other moment can a signal have come.
+ * Makes a progress callback that ends the job by throwing the signal's reason once it is aborted. A job reports its progress after each wait,
+ * and a signal can be aborted during waits alone.
  *
- * @throws {TypeError} if the signal is none, or the callback no function; the signal's reason if it is aborted already.
+ * @throws {TypeError} if the signal is no AbortSignal, or the callback no function.
+ * @throws The signal's reason if it is aborted already.
  */
 export function interruptBy({ onProgress, signal }: CallOptions): OnProgress | undefined {
   if (onProgress !== undefined && typeof onProgress !== "function") {
@@ -39,7 +40,7 @@ export function interruptBy({ onProgress, signal }: CallOptions): OnProgress | u
   let last = "";
   return (done, total) => {
     signal?.throwIfAborted();
-    // each state is reported once, the end too
+    // each state is reported once, including the end
     const state = `${done} of ${total}`;
     if (state !== last) onProgress?.(done, total);
     last = state;
@@ -47,40 +48,41 @@ export function interruptBy({ onProgress, signal }: CallOptions): OnProgress | u
   };
 }
 
-/** {@linkcode interruptBy} for a call that has no other options. */
+/** Checks the options of a call that has no others, and makes its progress callback as {@linkcode interruptBy} does. */
 export function interruptWith(action: string, options: CallOptions): OnProgress | undefined {
   checkKeys(action, options, CALL_OPTIONS);
   return interruptBy(options);
 }
 
-/** Time between waits that is aimed at; a wait itself costs some 12 ms in Deno, whatever was computed. */
+/** Intended time between waits, in milliseconds; a wait itself costs some 12 ms in Deno, whatever was computed. */
 const INTERVAL_MS = 250;
 
-/** Counts submissions, and waits for the device after some of them. */
+/** Counter of submissions that waits for the device after some of them. */
 export class Pace {
   #interval = 1;
   #steps = 0;
   #since = performance.now();
-  /** For what had been submitted when the last wait ended. */
+  /** Completion of the work that had been submitted when the last wait ended. */
   #earlier: Promise<void> = Promise.resolve();
 
   constructor(private readonly gpu: Gpu) {}
 
   /**
-   * Say that a step has been submitted. A wait is for what was submitted up to the wait before, so that the device has work meanwhile.
+   * Counts a submitted step, and waits for the device when it is time. A wait is for the work submitted up to the previous wait, so that the
+   * device is not idle meanwhile.
    *
-   * @returns whether the device has been waited for
+   * @returns whether there was a wait
    * @throws {DeviceError} if the device has failed.
    */
   async step(): Promise<boolean> {
     if (++this.#steps < this.#interval) return false;
     await this.#earlier;
     this.#earlier = this.gpu.finish();
-    // thrown by the next wait, or by whatever the caller reads in the end
+    // the next wait throws its error, or the caller's read at the end
     this.#earlier.catch(() => {});
     const now = performance.now();
     const stepMs = (now - this.#since) / this.#steps;
-    // at most eight times as far: the first steps may be the slowest
+    // the interval grows at most eightfold: the first steps may be the slowest
     this.#interval = Math.max(1, Math.min(8 * this.#interval, Math.floor(INTERVAL_MS / stepMs)));
     this.#steps = 0;
     this.#since = now;

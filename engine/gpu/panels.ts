@@ -1,36 +1,36 @@
 /**
- * Panels: numbers that many invocations read side by side, in a buffer or in a texture.
+ * Panels: operands of matrix products in slices of 64 columns, in a buffer or in a texture.
  *
- * A panel is 64 columns wide and as high as the launch says: number `k` of column `n` is at `((n / 64) * height + k) * 64 + n % 64`. In a
- * texture the same bytes are layer `n / 64`, line `k`, texel `n % 64 / 4`. Lavapipe reads textures several times as fast as buffers, whose
- * every component it checks against the end of the buffer.
+ * A panel is a row-major matrix `[height, 64]` f32, whose height is a parameter of the launch: element `k` of column `n` is at index
+ * `((n / 64) * height + k) * 64 + n % 64` of a buffer. In a texture it is component `n % 4` of texel `n % 64 / 4` in row `k` of layer `n / 64`.
+ * Lavapipe reads textures several times as fast as buffers, where it checks the bounds of every component.
  *
  * @module
  */
 import { replaceOnce } from "../wgsl/tokens.ts";
 
-/** Where panels stand. */
+/** Storage that operands are read from. */
 export type OperandStorage = "buffer" | "texture";
 
-/** Columns of a panel. */
+/** Number of columns of a panel. */
 export const PANEL_COLUMNS = 64;
 
-/** How a texture of panels is bound. */
+/** Bind group layout of a texture of panels. */
 export const PANEL_TEXTURE = {
   access: "read-only",
   format: "rgba32float",
   viewDimension: "2d-array",
 } as const;
 
-/** Whether panels stand in a buffer. */
+/** Whether a resource is a buffer, not a texture. */
 export function isBuffer(panels: GPUBuffer | GPUTexture): panels is GPUBuffer {
   return !("createView" in panels);
 }
 
 /**
- * A shader that reads the panels `name` from a texture instead of a buffer.
+ * Rewrites a shader to read the panels `name` from a texture instead of a buffer.
  *
- * @throws {SyntaxError} if the shader does not declare and read them in the one way that is understood.
+ * @throws {SyntaxError} if the shader does not declare and read them exactly once, in the form below.
  */
 export function readFromTexture(tokens: readonly string[], name: string): string[] {
   const declared = replaceOnce(

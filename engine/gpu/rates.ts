@@ -1,26 +1,26 @@
 /**
- * The rates by which the time of launches is estimated before they are submitted, and how long they may take.
+ * Rates by which the time of launches is estimated before they are submitted, and the time that they may take.
  *
- * A GPU that is busy with one submission shows nothing meanwhile, cannot be stopped, and is reset by Windows after 2 s.
+ * A GPU that runs one submission cannot draw the screen meanwhile, cannot be stopped, and is reset by Windows after 2 s.
  *
  * @module
  */
 
-/** Milliseconds of one launch at most, where it can be cut. */
+/** Longest estimated time of a launch that can be split, in milliseconds. */
 export const LAUNCH_MS = 50;
 
-/** Milliseconds of one submission at most; a launch that alone takes longer is submitted by itself. */
+/** Longest estimated time of a submission, in milliseconds; a launch that takes longer is submitted alone. */
 export const SUBMISSION_MS = 200;
 
-/** What a device reaches. */
+/** Rates that a device reaches. */
 export interface Rates {
-  /** FLOP a millisecond of products of matrices. */
+  /** Rate of matrix products, in FLOP per millisecond. */
   readonly products: number;
-  /** FLOP a millisecond of convolutions. */
+  /** Rate of convolutions, in FLOP per millisecond. */
   readonly convolutions: number;
-  /** Bytes a millisecond of reading what is read once. */
+  /** Rate of reading memory once, in bytes per millisecond. */
   readonly reads: number;
 }
 
-/** Rates of a device of which nothing is measured yet: 5 GFLOP/s and 4 GB/s, so that what is submitted first is small. */
+/** Rates of a device before any measurement: 5 GFLOP/s and 4 GB/s, so that the first submissions are small. */
 export const UNMEASURED: Rates = { products: 5e6, convolutions: 5e6, reads: 4e6 };

@@ -1,29 +1,29 @@
 /**
  * Copies from the device to the host.
  *
- * They go through buffers of a few MiB that are used again, as is the host's own copy of what is mapped: memory that a process has not
- * touched yet costs a CPU driver more than everything else about a read. Mapped as one piece, 64 MiB are such memory each time.
+ * They go through mappable buffers of a few MiB that are reused, as is the host's memory behind each mapping: pages that a process touches for
+ * the first time cost a CPU driver more than the rest of a read. A single mapping of 64 MiB would take new pages each time.
  *
  * @module
  */
 
-/** Bytes that are mapped at once; C's allocator gives back to the system what is larger than some 32 MiB. */
+/** Size of a mapping in bytes; C's allocator returns freed memory above some 32 MiB to the system. */
 const PIECE_BYTES = 4 * 2 ** 20;
 
-/** Pieces that are kept: what a tile of a kernel takes. */
+/** Number of mappable buffers that are kept for reuse: as many as a tile of a kernel takes. */
 const KEPT_PIECES = 16;
 
-/** Buffers of a device that the host reads through. */
+/** Mappable buffers that the host reads a device's buffers through. */
 export class ReadBack {
   readonly #free: GPUBuffer[] = [];
 
   constructor(private readonly device: GPUDevice) {}
 
   /**
-   * Copies bytes of a buffer to the beginning of `target`, as they are after everything submitted so far. Costs some 12 ms in Deno, whatever
+   * Copies bytes of a buffer to the beginning of `target`, after everything submitted so far. Costs some 12 ms in Deno, whatever
    * the size: keep it out of inner loops.
    *
-   * @param sizeBytes a multiple of 4
+   * @param sizeBytes number of bytes, a multiple of 4
    */
   async read(
     buffer: GPUBuffer,
@@ -57,7 +57,7 @@ export class ReadBack {
     }
   }
 
-  /** Destroys what is kept. */
+  /** Destroys the buffers kept for reuse. */
   dispose(): void {
     for (const piece of this.#free.splice(0)) piece.destroy();
   }

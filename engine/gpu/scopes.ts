@@ -1,5 +1,5 @@
 /**
- * Error scopes: errors of making one object, caught before they spoil anything else.
+ * Error scopes: errors of creating one object are caught, so that the device stays usable.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 const FILTERS = ["out-of-memory", "internal", "validation"] as const;
 
 /**
- * Makes an object of a device.
+ * Creates an object of a device under error scopes, and waits for their errors.
  *
- * @param explain makes the error that is thrown of the device's own
- * @throws The error of `make`, or that of `explain`.
+ * @param explain turns an error of the device into the error to throw
+ * @throws The error of `make` or `explain`.
  */
 export async function makeChecked<T>(
   device: GPUDevice,
@@ -23,7 +23,7 @@ export async function makeChecked<T>(
   try {
     made = make();
   } finally {
-    // at once, so that nothing else of the device's falls into these scopes
+    // popped at once, so that these scopes catch no errors of other calls
     scopes = FILTERS.map(() => device.popErrorScope());
   }
   const error = (await Promise.all(scopes)).find((found) => found !== null);

@@ -1,23 +1,23 @@
 /**
- * Timestamps of the device, at the beginning and the end of every pass.
+ * Timestamps of the device at the beginning and the end of every compute pass.
  *
  * @module
  */
 import type { PassClock } from "./commands.ts";
 import type { Gpu } from "./device.ts";
 
-/** Timestamps of a query set: as many as WebGPU has in one. */
+/** Number of timestamps in the query set, the most that WebGPU allows. */
 const CAPACITY = 4096;
 
 const TIMESTAMP_BYTES = 8;
 
-/** A place for the times of up to 2,048 passes. */
+/** Query set for the timestamps of up to 2,048 passes. */
 export class Timestamps implements PassClock, Disposable {
   readonly #set: GPUQuerySet;
   readonly #resolved: GPUBuffer;
   #passes = 0;
 
-  /** @param gpu with the feature `timestamp-query` */
+  /** @param gpu device with the feature `timestamp-query` */
   constructor(private readonly gpu: Gpu) {
     this.#set = gpu.device.createQuerySet({
       label: "timestamps",
@@ -31,7 +31,7 @@ export class Timestamps implements PassClock, Disposable {
     });
   }
 
-  /** Gives the next pass its two places, or none once all are taken. */
+  /** Returns the two timestamp queries of the next pass, or undefined once all are taken. */
   next(): GPUComputePassTimestampWrites | undefined {
     const first = 2 * this.#passes++;
     if (first + 2 > CAPACITY) return undefined;
@@ -43,8 +43,9 @@ export class Timestamps implements PassClock, Disposable {
   }
 
   /**
-   * Adds up the milliseconds of all passes since the last call, each from its beginning to its end, if a timestamp is a nanosecond; undefined where there
-   * were none, or more than there is room for.
+   * Sums the durations of all passes since the last call, in milliseconds if timestamps count nanoseconds.
+   *
+   * @returns the sum, or undefined if there were no passes, or more than the query set holds
    */
   async read(): Promise<number | undefined> {
     const passes = this.#passes;

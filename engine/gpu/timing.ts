@@ -1,5 +1,5 @@
 /**
- * Timing: repetitions that fill a measurement, measurements until there are enough, and their median and spread.
+ * Timing of a computation: repeated within a measurement, measured several times, and summarised by median and spread.
  *
  * @module
  */
@@ -14,34 +14,34 @@ export interface Timing {
   readonly max: number;
   /** Number of measurements. */
   readonly measurements: number;
-  /** Computations that each measurement is the mean of. */
+  /** Number of computations in a measurement, which is their mean. */
   readonly repetitions: number;
 }
 
-/** Effort of a measurement. */
+/** Effort spent on timing a computation. */
 export interface Effort {
-  /** Measurements. */
+  /** Number of measurements. */
   readonly rounds: number;
-  /** Least length of a measurement: a wait for the device costs some 12 ms in Deno, whatever was computed. */
+  /** Shortest duration of a measurement, in milliseconds: a wait for the device costs some 12 ms in Deno, whatever was computed. */
   readonly measurementMs: number;
-  /** Time after which a computation is not measured again. */
+  /** Total time after which a computation is not measured again, in milliseconds. */
   readonly budgetMs: number;
 }
 
 /** Time of some repetitions. */
 export interface Elapsed {
-  /** Milliseconds that count. */
+  /** Milliseconds that are reported, by the device's clock where there is one. */
   readonly ms: number;
-  /** Milliseconds by the host's clock, which decide how many repetitions fill a measurement. */
+  /** Milliseconds by the host's clock, which determine the number of repetitions. */
   readonly hostMs: number;
 }
 
-/** Computes everything so many times. */
+/** Function that runs a computation `repetitions` times and returns the time. */
 export type Run = (repetitions: number) => Promise<Elapsed>;
 
-/** One computation being timed; several may take turns. */
+/** Timing of one computation in progress; several may take turns. */
 export class Measurement {
-  /** Milliseconds of one computation. */
+  /** Milliseconds of one computation, by measurement. */
   readonly #times: number[] = [];
   #usedMs = 0;
 
@@ -51,7 +51,7 @@ export class Measurement {
     private readonly repetitions: number,
   ) {}
 
-  /** Finds how many repetitions fill a measurement. The first one warms up, and decides nothing if another has the time. */
+  /** Finds the number of repetitions that fill a measurement. The first repetition warms up, and is ignored if the budget allows another. */
   static async begin(run: Run, effort: Effort): Promise<Measurement> {
     const { measurementMs, budgetMs } = effort;
     let repetitions = 1;
@@ -62,7 +62,7 @@ export class Measurement {
       elapsed = await run(repetitions);
     }
     const measurement = new Measurement(run, effort, repetitions);
-    // a measurement that uses up the budget by itself counts, and is not repeated
+    // a run that uses up the budget is the one measurement
     if (elapsed.hostMs >= budgetMs) measurement.#count(elapsed);
     return measurement;
   }
@@ -83,7 +83,7 @@ export class Measurement {
   }
 }
 
-/** Summarises milliseconds of one computation, each the mean of some repetitions. */
+/** Summarises the measurements of a computation in milliseconds, each the mean of `repetitions` repetitions. */
 export function summariseTimes(times: readonly number[], repetitions: number): Timing {
   const sorted = times.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
