@@ -1,36 +1,36 @@
 /**
- * What is known of a shader before it is compiled, worked out: constants get the numbers that the host sets and take their names' place,
- * loops marked `// unroll` are written out, and sums of whole numbers are added up.
+ * Compile-time expansion of shaders: constants are set by the host and replaced by their values, loops marked `// unroll` are unrolled, and
+ * constant integer expressions are folded.
  *
- * Lavapipe keeps an array in registers only where every index is a constant, and a subgroup broadcast must name a constant lane: hence the
- * loops. Deno's compiler of WGSL takes a time that grows with the square of a function's expressions, and unrolled loops are full of sums of
- * constants: a convolution's takes a second as it is written out, a tenth of that as it leaves here. Hence the sums.
+ * Loops are unrolled since Lavapipe keeps an array in registers only where every index is a constant, and a subgroup broadcast needs a constant
+ * lane. Expressions are folded since the time of Deno's WGSL compiler grows with the square of a function's number of expressions, and unrolled
+ * loops are full of constant ones: a convolution compiles in a second without folding, and in a tenth of that with it.
  *
  * @module
  */
 import { findSemicolon, matchBrackets, UNROLL } from "./tokens.ts";
 
-/** Whether a token is a whole number that can be added up. */
+/** Whether a token is a decimal integer literal. */
 function isInteger(token: string | undefined): boolean {
   return token !== undefined && /^\d+[iu]?$/.test(token);
 }
 
-/** What stands behind a variable that is set. */
+/** Assignment operators, and increment and decrement. */
 const ASSIGNMENT = /^(\+\+|--|([-+*/%&|^]|<<|>>)?=)$/;
 
-/** The largest number that all types of WGSL have. */
+/** Largest integer that all integer types of WGSL have. */
 const LARGEST = 2 ** 31 - 1;
 
-/** What a sum may stand behind, by what it may stand before. */
+/** Tokens that may precede a foldable expression, by the token that follows it. */
 const SURROUNDINGS = new Map([["]", "["], [")", "(,"], [",", "(,"], [";", "="], [">", ","]]);
 
 const OPERATORS = new Set(["+", "-", "*", "/", "%"]);
 
 /**
- * A shader with its constants set, its marked loops written out and its sums of whole numbers added up.
+ * Expands a shader: sets its constants, unrolls its marked loops and folds its constant integer expressions.
  *
- * @param values numbers of constants by their names, as in `const NAME = 8;`
- * @throws {SyntaxError} if the shader does not declare one of them, or a marked loop is not of the form that can be written out.
+ * @param values values of constants by name, for declarations as in `const NAME = 8;`
+ * @throws {SyntaxError} if the shader does not declare one of them, or a marked loop has a form that cannot be unrolled.
  */
 export function expand(
   tokens: readonly string[],
@@ -40,7 +40,7 @@ export function expand(
   return new Expansion(others).run(constants);
 }
 
-/** Takes constants out of a shader whose values are whole numbers of no type. */
+/** Separates a shader's constants whose values are integers without a type suffix from its other tokens. */
 function takeConstants(tokens: readonly string[], values: Readonly<Record<string, number>>) {
   const declared = new Map<string, readonly string[]>();
   const closing = matchBrackets(tokens);
@@ -71,13 +71,13 @@ function takeConstants(tokens: readonly string[], values: Readonly<Record<string
   return { constants, others: [...kept.flatMap(([, declaration]) => declaration), ...others] };
 }
 
-/** One way through a shader, from its first token to its last. */
+/** Pass through a shader, from its first token to its last. */
 class Expansion {
   readonly #written: string[] = [];
   readonly #closing: readonly number[];
-  /** What takes the place of names where the way has come to; nothing takes that of a variable. */
+  /** Values that replace names at the current token; undefined for a variable. */
   readonly #values = new Map<string, string | undefined>();
-  /** What names of the block that the way is in meant outside of it. */
+  /** Values that names declared in the current block have outside of it. */
   #outer: (readonly [name: string, value: string | undefined])[] = [];
 
   constructor(private readonly tokens: readonly string[]) {
@@ -94,7 +94,7 @@ class Expansion {
     for (let at = start; at < end;) at = this.#step(at);
   }
 
-  /** Goes through a part whose names mean nothing outside of it. */
+  /** Expands a scope, and restores the outer values of its names afterwards. */
   #enclose<T>(expand: () => T): T {
     const outer = this.#outer;
     this.#outer = [];
@@ -104,13 +104,13 @@ class Expansion {
     return result;
   }
 
-  /** From here on to the end of the block a name is another variable, or a number. */
+  /** Declares a name until the end of the scope: as a number to replace it by, or as a variable. */
   #name(name: string, value?: string): void {
     this.#outer.push([name, this.#values.get(name)]);
     this.#values.set(name, value);
   }
 
-  /** Writes what begins at a token, and returns where that ends. */
+  /** Expands the construct that begins at a token, and returns the index after it. */
   #step(at: number): number {
     const { tokens } = this;
     const token = tokens[at];
@@ -167,7 +167,7 @@ class Expansion {
     return this.#expandBlock(open);
   }
 
-  /** Writes as many copies of a loop's body, its variable 0u, 1u, ... */
+  /** Writes a copy of a loop's body for each iteration, with the variable replaced by 0u, 1u, ... */
   #unroll(at: number, open: number): number {
     const header = this.tokens.slice(at, open);
     const [name, bound] = [header[3], header[9]];
@@ -193,7 +193,7 @@ class Expansion {
     return close + 1;
   }
 
-  /** Copies of a body are no loop that one could leave. */
+  /** Refuses `break` and `continue` of a loop that is to be unrolled. */
   #refuseJumps(start: number, end: number): void {
     for (let at = start; at < end; at++) {
       const token = this.tokens[at];
@@ -206,7 +206,7 @@ class Expansion {
     }
   }
 
-  /** A declaration up to its semicolon; a name for a number is that number from there on. */
+  /** Expands a declaration up to its semicolon; a `let` that names a number is dropped, and the number replaces its name from there on. */
   #expandDeclaration(at: number): number {
     const { tokens } = this;
     const named = tokens[at + 1] === "<" ? tokens.indexOf(">", at) + 1 : at + 1;
@@ -224,7 +224,7 @@ class Expansion {
     return end + 1;
   }
 
-  /** Writes a token, after adding up what it ends. */
+  /** Writes a token, after folding the expression that it ends. */
   #write(token: string): void {
     const written = this.#written;
     const behind = SURROUNDINGS.get(token);
@@ -234,7 +234,7 @@ class Expansion {
     if (isNumber && token === ")" && written[length - 2] === "(") {
       const before = written[length - 3];
       const value = written[length - 1];
-      // brackets of its own, not those of a call: `f(` or `array<f32, 2>(`
+      // parentheses around a number alone, not those of a call: `f(` or `array<f32, 2>(`
       if (isAdded && !/^(\w+|>)$/.test(before)) {
         written.length -= 2;
         written.push(value);
@@ -249,7 +249,7 @@ class Expansion {
     written.push(token);
   }
 
-  /** Puts a number in the place of the sum that has just been written, if that is all there is between `behind` and `end`. */
+  /** Replaces the expression just written by its value if it alone stands between a token of `behind` and `end`; returns whether it did. */
   #addUp(end: string, behind: string): boolean {
     const written = this.#written;
     let start = written.length - 1;
@@ -257,7 +257,7 @@ class Expansion {
     const before = written[start - 1];
     if (start === written.length - 1 || !behind.includes(before)) return false;
     if (end === ";" && !/^(let|const)$/.test(written[start - 3])) return false;
-    // array<f32, 2 * 3>, where another '>' compares
+    // '>' ends a template, as in array<f32, 2 * 3>, or else compares
     if (end === ">" && !(written[start - 3] === "<" && written[start - 4] === "array")) {
       return false;
     }
@@ -269,7 +269,7 @@ class Expansion {
   }
 }
 
-/** The value of a sum with the type of its numbers, or nothing where WGSL has none. */
+/** Evaluates an integer expression; the value has the suffix of its numbers, and is undefined where WGSL has none. */
 function evaluate(sum: readonly string[]): string | undefined {
   let suffix = "";
   let [total, sign, product] = [0, 1, 0];
@@ -286,7 +286,7 @@ function evaluate(sum: readonly string[]): string | undefined {
     } else if (operator === "*") product *= factor;
     else product = operator === "/" ? Math.trunc(product / factor) : product % factor;
     const value = total + sign * product;
-    // where a step leaves its type there is no value, and what is divided by zero is no number at all
+    // a step that overflows its type has no value, nor has a division by zero, which is infinite or NaN here
     const isRight = product <= LARGEST && Math.abs(value) <= LARGEST &&
       (suffix !== "u" || total >= 0);
     if (!isRight) return undefined;

@@ -1,26 +1,26 @@
 /**
- * Shaders of several files. They are WESL (https://wesl-lang.dev): WGSL with `import package::folder::file::name;`, and with declarations
- * that stand under a condition, as in `@if(subgroups) fn read() { ... } @else fn read() { ... }`.
+ * Linking of shaders from several files. They are WESL (https://wesl-lang.dev): WGSL with imports, `import package::folder::file::name;`, and
+ * conditional declarations, as in `@if(subgroups) fn read() { ... } @else fn read() { ... }`.
  *
  * @module
  */
 import { linkRegistry, RecordResolver } from "npm:wesl@0.7.31/core";
 import { tokenize } from "./tokens.ts";
 
-/** A shader in one piece. */
+/** Shader that has been linked. */
 export interface Linked {
-  /** Of plain WGSL. */
+  /** Tokens of the shader, plain WGSL without imports and conditions. */
   readonly tokens: readonly string[];
-  /** The conditions that it depends on. */
+  /** Names of the conditions that the shader depends on. */
   readonly asked: ReadonlySet<string>;
 }
 
-/** A shader's own text and the files that it may import from: parsed once, and linked once under the same conditions. */
+/** Source of a shader and the files that it may import from: parsed once, and linked once for each set of conditions. */
 export class Modules {
   readonly #resolver: RecordResolver;
   readonly #linked = new Map<string, Linked>();
 
-  /** @param shared files by their paths, as in `shared/gram.wgsl` */
+  /** @param shared files by path, as in `shared/gram.wgsl` */
   constructor(
     private readonly name: string,
     source: string,
@@ -34,10 +34,10 @@ export class Modules {
   }
 
   /**
-   * The shader with what it imports.
+   * Links the shader with its imports.
    *
-   * @param conditions every condition that there may be, and whether it holds
-   * @throws {SyntaxError} if it is no WESL, imports what there is not, or has another condition.
+   * @param conditions all conditions that the shader may name, and whether each holds
+   * @throws {SyntaxError} if the shader is no WESL, has an import that does not exist, or names another condition.
    */
   link(conditions: Readonly<Record<string, boolean>>): Linked {
     const key = JSON.stringify(conditions);

@@ -1,5 +1,5 @@
 /**
- * Reflection of compute shaders: bindings, the layout of their types and workgroups, read from the text.
+ * Reflection of compute shaders: reads bindings, the layouts of their types, and workgroup sizes from the source.
  *
  * @module
  */
@@ -21,13 +21,13 @@ import {
   WeslParseError,
 } from "npm:wesl@0.7.31/core";
 
-/** Types of single numbers that host and device share. */
+/** Scalar types that host and device share. */
 export type Scalar = "u32" | "i32" | "f32" | "f16";
 
 /** Layout of a type in memory. */
 export type Layout =
   | { readonly kind: "number"; readonly scalar: Scalar }
-  /** A vector, a matrix (of columns) or an array; without a count the length of the buffer decides. */
+  /** Layout of a vector, a matrix (a list of columns) or an array; a runtime-sized array has no count. */
   | {
     readonly kind: "list";
     readonly count?: number;
@@ -36,46 +36,46 @@ export type Layout =
   }
   | { readonly kind: "struct"; readonly fields: readonly Field[] };
 
-/** A field of a struct. */
+/** Field of a struct. */
 export interface Field {
   readonly name: string;
   readonly offsetBytes: number;
   readonly layout: Layout;
 }
 
-/** A variable that a shader takes from the host, as kernels show it. */
+/** Description of a variable that the host binds. */
 export interface BindingDescription {
-  /** The variable's name. */
+  /** Name of the variable. */
   readonly name: string;
-  /** Bind group. */
+  /** Index of the bind group. */
   readonly group: number;
-  /** Number in the group. */
+  /** Index in the bind group. */
   readonly binding: number;
-  /** A value, a buffer that is read, or one that is written too. */
+  /** Access of the shader: a uniform, a storage buffer that is read, or one that is read and written. */
   readonly access: "uniform" | "read" | "read_write";
-  /** Bytes at least: the whole type, with one element of an array whose length the buffer decides. */
+  /** Smallest size to bind, in bytes: that of the type, with one element of a runtime-sized array. */
   readonly sizeBytes: number;
 }
 
-/** A variable that a shader takes from the host. */
+/** Variable that the host binds, with the layout of its type. */
 export interface Binding extends BindingDescription {
   readonly layout: Layout;
 }
 
-/** Bindings and footprint of an entry point. */
+/** Bindings, workgroup size and workgroup memory of an entry point. */
 export interface Reflection {
   readonly entryPoint: string;
-  /** Bindings that the entry point uses, in the order of their groups and numbers. */
+  /** Bindings that the entry point uses, sorted by group and binding index. */
   readonly bindings: readonly Binding[];
-  /** Names of variables that are declared, and not used by the entry point. */
+  /** Names of bindings that are declared, but not used by the entry point. */
   readonly unused: readonly string[];
-  /** Invocations along x, y and z. */
+  /** Number of invocations along x, y and z. */
   readonly workgroupSize: readonly [number, number, number];
-  /** Bytes of the workgroup's own memory. */
+  /** Size of the workgroup memory, in bytes. */
   readonly workgroupBytes: number;
 }
 
-/** A shader that is not understood, though the device may take it. */
+/** A shader that reflection does not understand, though the device may accept it. */
 export class ReflectionError extends SyntaxError {
   constructor(message: string, readonly line: number | undefined, options: ErrorOptions) {
     super(message, options);
@@ -83,11 +83,13 @@ export class ReflectionError extends SyntaxError {
 }
 
 /**
- * Reads a shader that compiles.
+ * Reads the bindings and workgroup of an entry point from a shader that compiles. The messages of its `RangeError` and `TypeError` begin with
+ * `got`, for the caller to complete.
  *
- * @param entryPoint may be left out where there is only one
- * @throws {RangeError} if there is no such compute entry point, or none is named of several. `TypeError` if it takes textures or samplers.
- * Both begin with what was got. `ReflectionError`, with the line, if it is written in a way that cannot be read.
+ * @param entryPoint name of the entry point. Default: the only one
+ * @throws {RangeError} if there is no such compute entry point, or there are several and none is named.
+ * @throws {TypeError} if the shader binds anything but uniforms and storage buffers of numbers, or an attribute is no constant.
+ * @throws {ReflectionError} if the shader cannot be parsed; it has the line where that is known.
  */
 export function reflect(code: string, entryPoint?: string): Reflection {
   const { declarations, context } = parse(code);
@@ -115,7 +117,7 @@ export function reflect(code: string, entryPoint?: string): Reflection {
   };
 }
 
-/** Lists the types of the numbers in a layout, each once. */
+/** Lists the scalar types in a layout, each once. */
 export function listScalars(layout: Layout): Scalar[] {
   if (layout.kind === "number") return [layout.scalar];
   const parts = layout.kind === "list" ? [layout.element] : layout.fields.map((f) => f.layout);
@@ -123,7 +125,7 @@ export function listScalars(layout: Layout): Scalar[] {
 }
 
 function parse(code: string) {
-  // Pipelines give overrides their defaults. As constants these also decide the lengths of arrays.
+  // Overrides are read as constants: pipelines leave them at their defaults, which array lengths may depend on
   const text = code.replace(/\boverride\b(?=[^;{}]*=)/g, "const   ");
   try {
     const resolver = new RecordResolver({ "./main.wgsl": text });
@@ -151,7 +153,7 @@ function chooseEntry(entries: readonly FnElem[], name: string | undefined): FnEl
   throw new RangeError(`got ${got}, need one of ${names.join(", ")}`);
 }
 
-/** Finds the variables and functions that a function uses, by itself or through others that it calls. */
+/** Finds the variables and functions that a function uses, directly or through the functions that it calls. */
 function findUsed(entry: FnElem, { bindings }: TypeContext): ReadonlySet<unknown> {
   const used = new Set<unknown>();
   const visit = (fn: FnElem) =>
@@ -191,11 +193,11 @@ function readSizes(entry: FnElem, context: TypeContext): readonly [number, numbe
   return [x, y, z];
 }
 
-/** A type's layout, alignment and size, by section 14.4 of WGSL. */
+/** Layout, alignment and size of a type, by section 14.4 of the WGSL specification. */
 interface LaidOut {
   readonly layout: Layout;
   readonly alignBytes: number;
-  /** Size, with one element of an array whose length the buffer decides. */
+  /** Size in bytes, with one element of a runtime-sized array. */
   readonly sizeBytes: number;
 }
 
@@ -256,7 +258,7 @@ function layOutStruct({ members, structElem }: StructType, context: TypeContext)
   };
 }
 
-/** Reads the numbers of an attribute, as in `@workgroup_size(8, 2 * N)`; none where it is not there. */
+/** Reads the numbers of an attribute, as in `@workgroup_size(8, 2 * N)`; none where the attribute is missing. */
 function readNumbers(
   attributes: readonly AttributeElem[] | undefined,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * Arrays as variables: a shader says the same in fewer expressions where every index of an array is a number.
+ * Scalar replacement of arrays: where every index of an array is a number, variables in its place need fewer expressions.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { type Change, findUses, matchBrackets, replaceAt } from "./tokens.ts";
 
 const INDEX = /^\d+u?$/;
 
-/** Puts variables in the place of those arrays of a function whose every index is a number: `x[2u]` becomes `x_2`. */
+/** Replaces each array in a function whose indices are all numbers by variables: `x[2u]` becomes `x_2`. */
 export function splitArrays(tokens: readonly string[]): string[] {
   const closing = matchBrackets(tokens);
   const names = new Set(tokens);
@@ -25,7 +25,7 @@ export function splitArrays(tokens: readonly string[]): string[] {
   return replaceAt(tokens, changes);
 }
 
-/** The changes by their places that split the array which is declared at `at` and used up to `end`; none if it has to stay one. */
+/** Lists the changes, by token index, that split the array declared at `at`, whose scope ends at `end`; undefined if it cannot be split. */
 function splitArray(
   tokens: readonly string[],
   at: number,

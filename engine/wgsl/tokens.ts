@@ -1,13 +1,14 @@
 /**
- * WGSL as tokens: what passes over shaders work on, so that no comment, member or longer name is taken for something else.
+ * Tokens of WGSL, and functions that find and replace them. Passes over shaders rewrite tokens, not text, so that they take no comment, member
+ * or longer name for a use of a variable.
  *
  * @module
  */
 
-/** A comment that stays, behind the brace that opens the loop which it marks. */
+/** Comment that marks a loop to unroll, after the loop's opening brace; it is kept as a token. */
 export const UNROLL = "// unroll";
 
-/** White space and comments; a word, a number, a sign of several characters, or one of a single character. */
+/** Alternatives in turn: white space and comments, the unroll mark, a word, numbers, operators of several characters and of one. */
 const TOKEN = new RegExp(
   [
     String.raw`(?<blank>\s+|//(?! unroll$).*)`,
@@ -25,13 +26,13 @@ const BRACKETS = new Map([["{", "}"], ["(", ")"], ["[", "]"]]);
 const CLOSING = new Set(BRACKETS.values());
 
 /**
- * The tokens of a shader. Comments are left out, but for those that mark loops.
+ * Splits a shader into tokens, without comments except those that mark loops.
  *
- * @throws {SyntaxError} at a character that WGSL does not have, or a comment of several lines.
+ * @throws {SyntaxError} at a character that WGSL does not have, or a block comment.
  */
 export function tokenize(code: string): string[] {
   const tokens: string[] = [];
-  // the same string for the same token: strings that are the same object are compared at once
+  // equal tokens share one string, since a string is compared with itself at once
   const known = new Map<string, string>();
   TOKEN.lastIndex = 0;
   for (let at = 0; at < code.length; at = TOKEN.lastIndex) {
@@ -48,14 +49,14 @@ export function tokenize(code: string): string[] {
   return tokens;
 }
 
-/** What a line ends behind. */
+/** Tokens with a line break after them. */
 const ENDS = new Set([";", "{", "}", UNROLL]);
-/** What no space stands behind. */
+/** Tokens without a space after them. */
 const OPENS = new Set(["(", "[", ".", "@"]);
-/** What no space stands before. */
+/** Tokens without a space before them. */
 const FOLLOWS = new Set(["[", ")", "]", ",", ";", "."]);
 
-/** Tokens as text, a line for each statement. */
+/** Prints tokens as text, one statement per line. */
 export function print(tokens: readonly string[]): string {
   let code = "";
   for (let at = 0; at < tokens.length; at++) {
@@ -71,9 +72,10 @@ export function print(tokens: readonly string[]): string {
 }
 
 /**
- * Where what begins at each token ends: at the closing bracket for an opening one, and where it is for any other token.
+ * Matches brackets.
  *
- * @throws {SyntaxError} if one of them lacks the other.
+ * @returns for each token the index of its closing bracket if it is an opening one, or else its own index
+ * @throws {SyntaxError} if a bracket has no counterpart.
  */
 export function matchBrackets(tokens: readonly string[]): readonly number[] {
   const closing: number[] = [];
@@ -97,9 +99,9 @@ export function matchBrackets(tokens: readonly string[]): readonly number[] {
 }
 
 /**
- * Where the declaration that begins at a token has its semicolon.
+ * Finds the semicolon of the declaration that begins at token `start`, and returns its index.
  *
- * @throws {SyntaxError} if it has none.
+ * @throws {SyntaxError} if there is none.
  */
 export function findSemicolon(
   tokens: readonly string[],
@@ -112,7 +114,7 @@ export function findSemicolon(
   throw new SyntaxError(`Cannot read a shader: got '${tokens[start]}' without a semicolon`);
 }
 
-/** The places where `sequence` stands among tokens. */
+/** Finds the indices at which `sequence` occurs in tokens. */
 export function findAll(tokens: readonly string[], sequence: readonly string[]): number[] {
   const places: number[] = [];
   for (let at = tokens.indexOf(sequence[0]); at !== -1; at = tokens.indexOf(sequence[0], at + 1)) {
@@ -122,9 +124,9 @@ export function findAll(tokens: readonly string[], sequence: readonly string[]):
 }
 
 /**
- * The places from `start` up to `end` where `name` is used as a variable; members of that name are no uses of it.
+ * Finds the indices from `start` up to `end` at which `name` is used as a variable; members of that name are left out.
  *
- * @throws {SyntaxError} if it is declared there once more, and so may mean another variable.
+ * @throws {SyntaxError} if the name is declared again in between, and so may mean another variable.
  */
 export function findUses(
   tokens: readonly string[],
@@ -148,13 +150,13 @@ export function findUses(
   return uses;
 }
 
-/** So many tokens, and what takes their place. */
+/** Replacement of `length` tokens by others. */
 export interface Change {
   readonly length: number;
   readonly tokens: readonly string[];
 }
 
-/** Tokens after changes at some places. */
+/** Applies changes to tokens, by the index that each begins at. */
 export function replaceAt(
   tokens: readonly string[],
   changes: ReadonlyMap<number, Change>,
@@ -171,9 +173,9 @@ export function replaceAt(
 }
 
 /**
- * Tokens with other WGSL in the place of some.
+ * Replaces the only occurrence of `from` in tokens by `to`, both WGSL.
  *
- * @throws {SyntaxError} if what is to be replaced does not stand there once.
+ * @throws {SyntaxError} if `from` does not occur exactly once.
  */
 export function replaceOnce(tokens: readonly string[], from: string, to: string): string[] {
   const sequence = tokenize(from);
