@@ -4,7 +4,6 @@
  * @module
  */
 import { createGenerator, drawUniform, STREAMS } from "../engine/data/random.ts";
-import { readText } from "../engine/files/file.ts";
 import {
   type Bindings,
   ComputeDevice,
@@ -89,16 +88,19 @@ const RATES = {
 /**
  * Times a kernel and prints its result.
  *
- * @param path of the WGSL file
+ * @param name name of the shader in messages and in the result
+ * @param wgsl text of the shader
  * @throws {RangeError} if the buffers, the uniforms or the workgroups do not fit what the shader declares or the device has; `KernelError`, with
- * the line, if the device refuses the shader; `FileError` if it cannot be read.
+ * the line, if the device refuses the shader.
  */
-export async function benchKernel(path: string, options: KernelBenchOptions): Promise<void> {
+export async function benchKernel(
+  name: string,
+  wgsl: string,
+  options: KernelBenchOptions,
+): Promise<void> {
   const { entryPoint, dispatch, quick, json, use, print } = options;
-  const wgsl = await readText(path, "a WGSL shader");
   const gpu = await use(openGpu, ({ adapter }) => adapter);
   using device = new ComputeDevice(gpu);
-  const name = path.split(/[/\\]/).at(-1)!;
   const kernel = await device.kernel(name, wgsl, { entryPoint });
   const bindings = await createBindings(device, kernel, wgsl, options);
   const effort = quick ? QUICK : FULL;
@@ -212,9 +214,12 @@ async function createBuffers(
 ): Promise<Bindings> {
   const generator = createGenerator(seed, STREAMS.trials);
   const draw = (count: number) => drawUniform(generator, count, 1);
-  const buffers: Record<string, Bindings[string]> = {};
+  const buffers: Record<string, Bindings[string]> = Object.create(null);
   for (const { name, type, count, isWritten } of specs) {
-    const sizeBytes = Math.ceil(count * (type === "f16" ? 2 : 4) / 4) * 4;
+    const sizeBytes = count * (type === "f16" ? 2 : 4);
+    if (sizeBytes % 4 !== 0) {
+      refuse(`got --buffer ${name} of ${count} f16, need an even number: buffers are whole words`);
+    }
     const limit = device.limits.maxStorageBufferBindingSize;
     if (sizeBytes > limit) {
       refuse(`got --buffer ${name} of ${sizeBytes} bytes, need at most ${limit} on this device`);
@@ -254,14 +259,15 @@ function matchUniforms(
   const leaves = bindings.filter(({ access }) => access === "uniform")
     .flatMap(({ name, layout }) => listLeaves([name], layout));
   const names = leaves.map(({ path }) => path.join("."));
-  const isNamed = (path: string, name: string) => path === name || path.endsWith(`.${name}`);
+  const isNamed = (path: string, name: string) => path.endsWith(`.${name}`);
   const whole = specs.map(({ name }) => {
+    if (names.includes(name)) return name;
     const found = names.filter((path) => isNamed(path, name));
     if (found.length > 1) refuse(`got --uniform ${name}, need one of ${found.join(", ")}`);
     return found[0] ?? name;
   });
   matchNames("--uniform", names, whole, refuse);
-  const values: Record<string, UniformValue> = {};
+  const values: Record<string, UniformValue> = Object.create(null);
   leaves.forEach(({ path, layout }, i) => {
     const { type, values: numbers } = specs[whole.indexOf(names[i])];
     const [scalar, ...others] = listScalars(layout);
@@ -290,7 +296,7 @@ function place(
   value: UniformValue,
 ): void {
   if (rest.length === 0) values[name] = value;
-  else place((values[name] ??= {}) as Record<string, UniformValue>, rest, value);
+  else place((values[name] ??= Object.create(null)) as typeof values, rest, value);
 }
 
 function formatJson({ timing, rates, ...result }: KernelResult, place: Place): string {

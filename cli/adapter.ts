@@ -10,7 +10,7 @@ import {
   NoAdapterError,
   openEngine,
 } from "../mod.ts";
-import { prepareDrivers } from "../engine/tuning/open.ts";
+import { prepareDrivers } from "../engine/tuning/prepare.ts";
 import { say } from "./print.ts";
 
 /** An adapter, as the records of results name it. */

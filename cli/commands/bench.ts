@@ -7,10 +7,12 @@ import {
 } from "npm:@commander-js/extra-typings@15.1.0";
 import { CASE_NAMES, type CaseName } from "../../bench/case_names.ts";
 import type { BufferSpec, Dispatch, NumberType, UniformSpec } from "../../bench/kernel.ts";
+import { readText } from "../../engine/files/file.ts";
 import { useAdapter } from "../adapter.ts";
+import { nameWhole } from "../folder.ts";
 import { print } from "../print.ts";
 import { UsageError } from "../usage.ts";
-import { isAboutReports, REPORT_HELP, reportOptions, runReport } from "./bench_report.ts";
+import { findReportFlag, REPORT_HELP, reportOptions, runReport } from "./bench_report.ts";
 import { options } from "./shared.ts";
 import { parsePositive } from "./values.ts";
 
@@ -34,7 +36,7 @@ export function addBench(program: Command): void {
     .addHelpText("after", REPORT_HELP)
     .action(async (given, { quick, ...flags }) => {
       const names = given ?? [];
-      if (isAboutReports(flags)) {
+      if (findReportFlag(flags) !== undefined) {
         await runReport(names, { ...flags, version: program.version()! });
         return;
       }
@@ -68,9 +70,18 @@ export function addBench(program: Command): void {
     .addOption(options.json())
     .action(async (file, { buffer: buffers = [], uniform: uniforms = [], ...others }) => {
       // those of the same name are taken by the command above
-      const { quick, json } = bench.opts();
+      const { quick, json, ...flags } = bench.opts();
+      const flag = findReportFlag(flags);
+      if (flag !== undefined) {
+        throw new UsageError(
+          `Cannot time a kernel: got ${flag}, which is about reports, need bench without kernel for these`,
+        );
+      }
+      const wgsl = await readText(file, "a WGSL shader").catch((cause) => {
+        throw new UsageError(nameWhole(cause.message, file), { cause });
+      });
       const { benchKernel } = await import("../../bench/kernel.ts");
-      await benchKernel(file, {
+      await benchKernel(file.split(/[/\\]/).at(-1)!, wgsl, {
         ...others,
         buffers,
         uniforms,

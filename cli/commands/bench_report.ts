@@ -68,10 +68,17 @@ export interface ReportFlags {
   readonly json?: true;
 }
 
-/** Whether a call is about reports. */
-export function isAboutReports(flags: ReportFlags): boolean {
+/** Finds the first flag of a call that is about reports; undefined where none is. */
+export function findReportFlag(flags: ReportFlags): string | undefined {
   const { report, minutes, force, baseline, failBelow } = flags;
-  return [report, minutes, force, baseline, failBelow].some((value) => value !== undefined);
+  const values = {
+    "--report": report,
+    "--minutes": minutes,
+    "--force": force,
+    "--baseline": baseline,
+    "--fail-below": failBelow,
+  };
+  return Object.entries(values).find(([, value]) => value !== undefined)?.[0];
 }
 
 /** Makes a report, or compares two, or both. */

@@ -43,6 +43,12 @@ export interface Destination {
   readonly firstSlot: number;
 }
 
+/** A buffer that can be asked whether it may still be used. */
+export interface Usable {
+  /** Throws unless it can be used. */
+  check(): void;
+}
+
 /**
  * Sequence of launches and copies that `submit` sends to the device in one submission.
  *
@@ -53,9 +59,14 @@ export class Commands {
   readonly #params: DataView<ArrayBuffer>;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
+  /** Slots of the arena that launches have taken. */
   #slots = 0;
+  /** Slots that the next launch takes. */
+  #reserved = 0;
   /** Estimated milliseconds of the launches recorded since the last submission. */
   #ms = 0;
+  /** Buffers to check at the submission. */
+  readonly #watched = new Set<Usable>();
 
   /** Is constructed by `Gpu` alone. */
   constructor(
@@ -122,8 +133,14 @@ export class Commands {
     return ms === 0 || this.#ms === 0 || this.#ms + ms <= SUBMISSION_MS;
   }
 
+  /** Checks a buffer again when what is recorded now is submitted, by the caller or because the arena is full. */
+  watch(buffer: Usable): void {
+    this.#watched.add(buffer);
+  }
+
   /**
-   * Reserves memory for the uniforms of the next launch; where the arena is full, the recording is submitted first.
+   * Gives memory for the uniforms of the next launch; where the arena is full, the recording is submitted first. The launch takes it: where
+   * none follows, it stays free.
    *
    * @param sizeBytes size of the uniforms, at most the arena's
    */
@@ -132,7 +149,7 @@ export class Commands {
     const slots = Math.ceil(sizeBytes / slotBytes);
     if ((this.#slots + slots) * slotBytes > this.#params.byteLength) this.submit();
     const at = this.#slots * slotBytes;
-    this.#slots += slots;
+    this.#reserved = slots;
     return { view: this.#params, at, buffer, offset: this.#firstByte + at };
   }
 
@@ -150,6 +167,8 @@ export class Commands {
     pass.setPipeline(pipeline);
     groups.forEach(({ group, offsets }, index) => pass.setBindGroup(index, group, offsets));
     pass.dispatchWorkgroups(x, y, z);
+    this.#slots += this.#reserved;
+    this.#reserved = 0;
   }
 
   /** Records a copy of `sizeBytes` bytes between buffers. */
@@ -189,19 +208,26 @@ export class Commands {
     this.#encode().clearBuffer(buffer);
   }
 
-  /** Submits the recorded commands to the device's queue, or leaves them in the external encoder; the recording can be used again. */
+  /**
+   * Submits the recorded commands to the device's queue, or leaves them in the external encoder; the recording can be used again.
+   *
+   * @throws what a watched buffer throws; the recorded commands are dropped then.
+   */
   submit(): void {
     if (!this.#encoder) return;
     this.#endPass();
-    const bytes = this.#slots * this.arena.slotBytes;
-    const { buffer } = this.arena;
-    if (bytes > 0) {
-      this.device.queue.writeBuffer(buffer, this.#firstByte, this.#params.buffer, 0, bytes);
-    }
-    if (!this.destination) this.device.queue.submit([this.#encoder.finish()]);
+    const [encoder, bytes] = [this.#encoder, this.#slots * this.arena.slotBytes];
+    const watched = [...this.#watched];
     this.#encoder = undefined;
     this.#slots = 0;
     this.#ms = 0;
+    this.#watched.clear();
+    for (const buffer of watched) buffer.check();
+    if (bytes > 0) {
+      const { buffer } = this.arena;
+      this.device.queue.writeBuffer(buffer, this.#firstByte, this.#params.buffer, 0, bytes);
+    }
+    if (!this.destination) this.device.queue.submit([encoder.finish()]);
   }
 
   #copyOperand(

@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { DeviceError, DisposedError } from "../errors.ts";
-import { checkKeys, describeValue, type OptionNames } from "../options.ts";
+import { DeviceError } from "../errors.ts";
+import { checkKeys, checkNumber, describeValue, isCount, type OptionNames } from "../options.ts";
 import type { AdapterDescription } from "./adapter.ts";
 import { type Bindings, compileKernel, type ComputeKernel } from "./compute_kernel.ts";
-import { Gpu } from "./device.ts";
-import { DeviceBuffer } from "./device_buffer.ts";
-import { quietLoader } from "./drivers.ts";
+import type { Gpu } from "./device.ts";
+import { checkBuffer, DeviceBuffer } from "./device_buffer.ts";
 import { type Launch, Recording } from "./recording.ts";
 import { makeChecked } from "./scopes.ts";
 import { type Effort, Measurement, type Timing } from "./timing.ts";
@@ -60,7 +59,7 @@ const KERNEL_OPTIONS: OptionNames<KernelOptions> = { entryPoint: true };
  */
 export class ComputeDevice implements Disposable {
   readonly #gpu: Gpu;
-  #isDisposed = false;
+  readonly #buffers = new Set<DeviceBuffer>();
   /** Tells whether timestamps are nanoseconds, once that was tried. */
   #isTimed: Promise<boolean> | undefined;
 
@@ -86,55 +85,61 @@ export class ComputeDevice implements Disposable {
 
   /** Number of buffers that are not disposed yet. */
   get liveBuffers(): number {
-    return this.#gpu.liveBuffers;
+    return this.#buffers.size;
   }
 
   /**
    * Creates a storage buffer: zeros of a number of bytes, or a copy of an array.
    *
    * @param label its name in messages
-   * @param content bytes, rounded up to a multiple of 4, or an array of a multiple of 4 bytes
+   * @param content bytes, a positive integer that is rounded up to a multiple of 4, or an array of a positive multiple of 4 bytes
    * @returns a buffer that the caller disposes, or the device
    * @throws {TypeError} if the content is neither; `RangeError` if the device has no buffers of that size; `DeviceError` if it has no memory
    * left for it.
    */
   async buffer(label: string, content: number | DeviceArray): Promise<DeviceBuffer> {
-    this.#check();
-    const action = `Cannot create buffer '${label}'`;
+    this.#gpu.check();
+    const action = `create buffer '${label}'`;
     if (typeof content !== "number") checkArray(action, content);
+    else checkNumber(action, "bytes", content, isCount, "a positive integer");
     const sizeBytes = typeof content === "number" ? content : content.byteLength;
     let native: GPUBuffer | undefined;
     try {
-      return await makeChecked(this.#gpu.device, () => {
+      native = await makeChecked(this.#gpu.device, () => {
         native = this.#gpu.createBuffer(label, sizeBytes);
         if (typeof content !== "number") this.#gpu.device.queue.writeBuffer(native, 0, content);
-        return new DeviceBuffer(native, (buffer) => this.#gpu.destroyBuffer(buffer));
+        return native;
       }, (cause) =>
         new DeviceError(
-          `${action}: got ${sizeBytes} bytes, need less on this device: ${
+          `Cannot ${action}: got ${sizeBytes} bytes, need less on this device: ${
             cause.message.replace(/\s+/g, " ").trim()
           }`,
           { cause },
         ));
+      this.#gpu.check();
     } catch (error) {
       if (native) this.#gpu.destroyBuffer(native);
       throw error;
     }
+    const buffer = new DeviceBuffer(native, (buffer) => this.#destroy(buffer));
+    this.#buffers.add(buffer);
+    return buffer;
   }
 
   /**
    * Writes an array to the beginning of a buffer, before whatever is submitted later.
    *
-   * @throws {RangeError} if the buffer is smaller, `TypeError` if it is no array of a multiple of 4 bytes.
+   * @throws {RangeError} if the buffer is smaller, `TypeError` if it is of another device, or the content no array of a positive multiple of
+   * 4 bytes.
    */
   write(buffer: DeviceBuffer, content: DeviceArray): void {
-    this.#check();
-    buffer.check();
-    const action = `Cannot write buffer '${buffer.label}'`;
+    this.#gpu.check();
+    checkBuffer("write", this.#gpu, buffer);
+    const action = `write buffer '${buffer.label}'`;
     checkArray(action, content);
     if (content.byteLength > buffer.sizeBytes) {
       throw new RangeError(
-        `${action}: got ${content.byteLength} bytes, need at most ${buffer.sizeBytes}`,
+        `Cannot ${action}: got ${content.byteLength} bytes, need at most ${buffer.sizeBytes}`,
       );
     }
     this.#gpu.device.queue.writeBuffer(buffer.native, 0, content);
@@ -144,11 +149,12 @@ export class ComputeDevice implements Disposable {
    * Reads a whole buffer, after everything submitted so far. Costs some 12 ms in Deno, whatever the size: keep it out of inner loops.
    *
    * @param kind of array, such as `Float32Array`
-   * @throws {RangeError} if the buffer holds no whole number of such elements; `DeviceError` if the device has failed.
+   * @throws {RangeError} if the buffer holds no whole number of such elements; `TypeError` if it is of another device; `DeviceError` if the
+   * device has failed.
    */
   async read<T>(buffer: DeviceBuffer, kind: ArrayKind<T>): Promise<T> {
-    this.#check();
-    buffer.check();
+    this.#gpu.check();
+    checkBuffer("read", this.#gpu, buffer);
     if (!(Object(kind).BYTES_PER_ELEMENT >= 1)) {
       throw new TypeError(
         `Cannot read buffer '${buffer.label}': got ${
@@ -170,18 +176,18 @@ export class ComputeDevice implements Disposable {
    *
    * @param name in messages
    * @param wgsl the shader's text
-   * @throws {KernelError} if the device refuses it; the message quotes the line. `RangeError` if it needs more of a workgroup than the device
-   * has, or has no such entry point; `TypeError` if it takes textures or samplers.
+   * @throws {KernelError} if the device refuses it; the message quotes the line; also if it needs more of a workgroup than the device has, or
+   * takes textures or samplers. `RangeError` if it has no entry point of that name, or several and none is named.
    */
   async kernel(name: string, wgsl: string, options: KernelOptions = {}): Promise<ComputeKernel> {
-    this.#check();
+    this.#gpu.check();
     checkKeys(`compile kernel '${name}'`, options, KERNEL_OPTIONS);
     return await compileKernel(this.#gpu, name, wgsl, options.entryPoint);
   }
 
   /** Starts recording launches and copies that are to be sent together. */
   record(): Recording {
-    this.#check();
+    this.#gpu.check();
     return new Recording(this.#gpu, this.#gpu.record());
   }
 
@@ -204,19 +210,19 @@ export class ComputeDevice implements Disposable {
    *
    * @param record records one repetition
    * @param effort how long to measure; by default five measurements of a quarter of a second
-   * @throws {DeviceError} if the device fails, or what `record` throws.
+   * @throws {TypeError} if `record` returns a promise: what it records later is in no measurement. `RangeError` if the effort is none;
+   * `DeviceError` if the device fails; or what `record` throws.
    */
   async time(
     record: (recording: Recording) => void,
     effort: Partial<Effort> = {},
   ): Promise<DeviceTiming> {
-    this.#check();
-    checkKeys("time", effort, EFFORT_NAMES);
+    this.#gpu.check();
+    const whole = completeEffort(effort);
     using timestamps = await (this.#isTimed ??= this.#tryTimestamps())
       ? new Timestamps(this.#gpu)
       : undefined;
     let clock: DeviceTiming["clock"] = "host";
-    const whole = { ...EFFORT, ...effort };
     const measurement = await Measurement.begin(async (repetitions) => {
       const { hostMs, deviceMs } = await this.#measure(record, repetitions, timestamps);
       clock = deviceMs === undefined ? "host" : "device";
@@ -232,14 +238,14 @@ export class ComputeDevice implements Disposable {
    * @throws {DeviceError} if the device has failed.
    */
   async finish(): Promise<void> {
-    this.#check();
+    this.#gpu.check();
     await this.#gpu.finish();
   }
 
   /** Destroys every buffer and the device. A second time does nothing. */
   dispose(): void {
-    this.#isDisposed = true;
     this.#gpu.dispose();
+    this.#buffers.clear();
   }
 
   /** Destroys every buffer and the device. */
@@ -247,9 +253,9 @@ export class ComputeDevice implements Disposable {
     this.dispose();
   }
 
-  #check(): void {
-    if (this.#isDisposed) throw new DisposedError("the GPU", "an open one; call openGpu again");
-    this.#gpu.check();
+  #destroy(buffer: DeviceBuffer): void {
+    this.#buffers.delete(buffer);
+    this.#gpu.destroyBuffer(buffer.native);
   }
 
   async #measure(
@@ -260,7 +266,7 @@ export class ComputeDevice implements Disposable {
     const start = performance.now();
     const commands = this.#gpu.record(timestamps);
     const recording = new Recording(this.#gpu, commands);
-    for (let i = 0; i < repetitions; i++) record(recording);
+    for (let i = 0; i < repetitions; i++) refusePromise(record(recording));
     commands.submit();
     await this.#gpu.finish();
     const hostMs = performance.now() - start;
@@ -301,27 +307,39 @@ fn main() {
 }
 `;
 
-/**
- * Opens the system's preferred adapter for kernels of one's own: high performance is asked for, with the largest limits that the adapter has, and
- * with timestamps, subgroups and f16 where it has them.
- *
- * @returns a device that the caller disposes
- * @throws {NoAdapterError} if there is none; the message names the packages to install.
- */
-export async function openGpu(): Promise<ComputeDevice> {
-  return new ComputeDevice(await Gpu.open(quietLoader));
+/** Completes an effort by the default one, and refuses what measures nothing. */
+function completeEffort(effort: Partial<Effort>): Effort {
+  checkKeys("time", effort, EFFORT_NAMES);
+  const { rounds = EFFORT.rounds } = effort;
+  const { measurementMs = EFFORT.measurementMs, budgetMs = EFFORT.budgetMs } = effort;
+  checkNumber("time", "rounds", rounds, isCount, "a positive integer");
+  for (const [name, ms] of Object.entries({ measurementMs, budgetMs })) {
+    const isTime = (value: number) => value > 0 && value < Infinity;
+    checkNumber("time", name, ms, isTime, "a positive number of milliseconds");
+  }
+  return { rounds, measurementMs, budgetMs };
+}
+
+/** Refuses what an async function returns; its later failure would otherwise end the process. */
+function refusePromise(returned: unknown): void {
+  if (!(returned instanceof Promise)) return;
+  returned.catch(() => {});
+  throw new TypeError(
+    "Cannot time: got an async function, need one that records before it returns",
+  );
 }
 
 const ARRAYS = [Float32Array, Uint32Array, Int32Array, Uint16Array, Uint8Array];
 
 function checkArray(action: string, content: unknown): void {
   const isArray = ARRAYS.some((kind) => content instanceof kind);
-  if (!isArray || (content as DeviceArray).byteLength % 4 !== 0) {
-    const got = isArray ? `${(content as DeviceArray).byteLength} bytes` : describeValue(content);
+  const sizeBytes = isArray ? (content as DeviceArray).byteLength : 0;
+  if (sizeBytes === 0 || sizeBytes % 4 !== 0) {
+    const got = isArray ? `${sizeBytes} bytes` : describeValue(content);
     throw new TypeError(
-      `${action}: got ${got}, need a ${
+      `Cannot ${action}: got ${got}, need a ${
         ARRAYS.map(({ name }) => name).join(", ")
-      } of a multiple of 4 bytes`,
+      } of a positive multiple of 4 bytes`,
     );
   }
 }

@@ -6,7 +6,7 @@
 import { describeValue, findNearest } from "../options.ts";
 import type { BoundGroup, Commands } from "./commands.ts";
 import type { Gpu } from "./device.ts";
-import { DeviceBuffer } from "./device_buffer.ts";
+import { checkBuffer, DeviceBuffer } from "./device_buffer.ts";
 import {
   type Binding,
   type BindingDescription,
@@ -17,7 +17,7 @@ import {
 import { makeChecked } from "./scopes.ts";
 import { type UniformValue, writeUniform } from "./uniforms.ts";
 
-/** A shader or pipeline that the device refuses. */
+/** A shader or pipeline that the device refuses, or that cannot be bound by its declarations. */
 export class KernelError extends Error {
   static {
     this.prototype.name = "KernelError";
@@ -51,7 +51,7 @@ export class ComputeKernel {
   /** Bytes of all uniforms of a launch. */
   readonly #uniformBytes: number;
   /** Buffers of the last launch, and the bind groups that hold them. */
-  #last: { readonly buffers: readonly GPUBuffer[]; readonly groups: readonly GPUBindGroup[] } = {
+  #last: { readonly buffers: readonly DeviceBuffer[]; readonly groups: readonly GPUBindGroup[] } = {
     buffers: [],
     groups: [],
   };
@@ -108,6 +108,7 @@ export class ComputeKernel {
           .map(([, at]) => room!.offset + at),
       }));
       commands.launch(this.name, this.pipeline, groups, sizes);
+      for (const buffer of buffers) commands.watch(buffer);
     } catch (error) {
       throw explain(error, `Cannot run kernel '${this.name}'`);
     }
@@ -117,7 +118,8 @@ export class ComputeKernel {
     if (workgroups === undefined) {
       throw new TypeError("got no number of workgroups, need { workgroups } after the bindings");
     }
-    const [x, y = 1, z = 1] = typeof workgroups === "number" ? [workgroups] : workgroups;
+    const list = typeof workgroups === "number" ? [workgroups] : workgroups;
+    const [x, y = 1, z = 1] = Array.isArray(list) && list.length <= 3 ? list : [NaN];
     const limit = this.gpu.device.limits.maxComputeWorkgroupsPerDimension;
     const fits = (count: number) => Number.isInteger(count) && count >= 0 && count <= limit;
     if (!(fits(x) && fits(y) && fits(z))) {
@@ -131,7 +133,7 @@ export class ComputeKernel {
   }
 
   /** Checks all bindings, and returns the buffers in their order. */
-  #checkBindings(bindings: Bindings): GPUBuffer[] {
+  #checkBindings(bindings: Bindings): DeviceBuffer[] {
     const declared = this.reflection.bindings;
     const names = declared.map(({ name }) => name);
     const known = [...names, ...this.reflection.unused];
@@ -160,25 +162,22 @@ export class ComputeKernel {
     return buffers.map(({ buffer }) => buffer);
   }
 
-  #checkBuffer({ name, sizeBytes }: Binding, value: unknown): GPUBuffer {
+  #checkBuffer({ name, sizeBytes }: Binding, value: unknown): DeviceBuffer {
     if (!(value instanceof DeviceBuffer)) {
       throw new TypeError(`got ${name} ${describeValue(value)}, need a buffer of the device`);
     }
-    value.check();
-    if (!this.gpu.owns(value.native)) {
-      throw new TypeError(`got ${name} of another device, need a buffer of the kernel's`);
-    }
+    checkBuffer(`run kernel '${this.name}' with`, this.gpu, value);
     const limit = this.gpu.device.limits.maxStorageBufferBindingSize;
     if (value.sizeBytes < sizeBytes || value.sizeBytes > limit) {
       throw new RangeError(
         `got ${name} of ${value.sizeBytes} bytes, need ${sizeBytes} to ${limit} on this device`,
       );
     }
-    return value.native;
+    return value;
   }
 
   /** Makes the bind groups, or takes those of the last launch where its buffers are the same. */
-  #group(buffers: readonly GPUBuffer[], arena: GPUBuffer | undefined): readonly GPUBindGroup[] {
+  #group(buffers: readonly DeviceBuffer[], arena: GPUBuffer | undefined): readonly GPUBindGroup[] {
     const last = this.#last.buffers;
     if (last.length === buffers.length && buffers.every((buffer, i) => buffer === last[i])) {
       if (this.#last.groups.length > 0) return this.#last.groups;
@@ -189,7 +188,7 @@ export class ComputeKernel {
         label: this.name,
         layout,
         entries: [
-          ...storage.map((binding, i) => ({ binding, resource: { buffer: buffers[i] } })),
+          ...storage.map((binding, i) => ({ binding, resource: { buffer: buffers[i].native } })),
           ...this.#uniforms.map(([binding]) => ({
             binding,
             resource: { buffer: arena!, size: binding.sizeBytes },
@@ -207,8 +206,8 @@ export class ComputeKernel {
  * Compiles a kernel.
  *
  * @param entryPoint may be left out where the shader has only one
- * @throws {KernelError} if the device refuses it, with the line; `RangeError` or `TypeError` if its entry point, its footprint or its bindings
- * are none that can run.
+ * @throws {KernelError} if the device refuses it, with the line, or if its footprint or its bindings are none that can run; `RangeError` if it
+ * has no such entry point; `TypeError` if it is no text.
  */
 export async function compileKernel(
   gpu: Gpu,
@@ -239,12 +238,12 @@ export async function compileKernel(
   let reflection: Reflection;
   try {
     reflection = reflect(adapted, entryPoint);
-    checkFootprint(gpu, reflection);
   } catch (error) {
     if (!(error instanceof ReflectionError)) throw explain(error, action);
-    const why = `the device takes it, but its declarations cannot be read: ${error.message}`;
-    throw locate(name, action, code, why, error.line, error);
+    throw locate(name, action, code, error.message, error.line, error);
   }
+  const misfit = findMisfit(gpu, reflection);
+  if (misfit) throw new KernelError(name, `${action}: ${misfit}`);
   return await makeChecked(device, () => {
     const layouts = createLayouts(device, name, reflection);
     const pipeline = device.createComputePipeline({
@@ -256,8 +255,8 @@ export async function compileKernel(
   }, refuse);
 }
 
-/** Refuses footprints that some compilers let pass, and that then run wrongly or not at all. */
-function checkFootprint(gpu: Gpu, reflection: Reflection): void {
+/** Finds a footprint that some compilers let pass, and that then runs wrongly or not at all: `got ..., need ...`. */
+function findMisfit(gpu: Gpu, reflection: Reflection): string | undefined {
   const { workgroupSize, workgroupBytes } = reflection;
   const { limits } = gpu.device;
   const [x, y, z] = workgroupSize;
@@ -265,23 +264,18 @@ function checkFootprint(gpu: Gpu, reflection: Reflection): void {
   const { maxComputeWorkgroupSizeX, maxComputeWorkgroupSizeY, maxComputeWorkgroupSizeZ } = limits;
   const sizes = [maxComputeWorkgroupSizeX, maxComputeWorkgroupSizeY, maxComputeWorkgroupSizeZ];
   if (x * y * z > most || workgroupSize.some((size, i) => size > sizes[i])) {
-    throw new RangeError(
-      `got workgroups of ${
-        workgroupSize.join(" x ")
-      } invocations, need at most ${most} in all and ${sizes.join(" x ")} on this device`,
-    );
+    return `got workgroups of ${
+      workgroupSize.join(" x ")
+    } invocations, need at most ${most} in all and ${sizes.join(" x ")} on this device`;
   }
   if (workgroupBytes > maxComputeWorkgroupStorageSize) {
-    throw new RangeError(
-      `got ${workgroupBytes} bytes of workgroup memory, need at most ${maxComputeWorkgroupStorageSize} on this device`,
-    );
+    return `got ${workgroupBytes} bytes of workgroup memory, need at most ${maxComputeWorkgroupStorageSize} on this device`;
   }
   const { sizeBytes } = placeUniforms(gpu, reflection);
   if (sizeBytes > gpu.uniformBytes) {
-    throw new RangeError(
-      `got ${sizeBytes} bytes of uniforms, need at most ${gpu.uniformBytes}; a storage buffer holds more`,
-    );
+    return `got ${sizeBytes} bytes of uniforms, need at most ${gpu.uniformBytes}; a storage buffer holds more`;
   }
+  return undefined;
 }
 
 /** Places the uniforms of a launch one after another, and adds up their bytes. */
@@ -331,6 +325,7 @@ function isUniform({ access }: Binding): boolean {
 
 /** Completes an error of ours whose message begins with `got` to a whole line; any other stays as it is. */
 function explain(error: unknown, action: string): unknown {
+  if (!(error instanceof Error && error.message.startsWith("got "))) return error;
   if (error instanceof RangeError) return new RangeError(`${action}: ${error.message}`);
   return error instanceof TypeError ? new TypeError(`${action}: ${error.message}`) : error;
 }

@@ -33,6 +33,9 @@ const PIECE_BYTES = 256 * 2 ** 20;
 /** Number of slots in a uniform arena. */
 const ARENA_SLOTS = 256;
 
+/** Names of what users hold a device by, by the functions that open it, for messages. */
+const OWNERS = { openEngine: "the engine", openGpu: "the GPU" } as const;
+
 /**
  * WebGPU device with an account of its buffers and textures.
  *
@@ -71,6 +74,7 @@ export class Gpu {
     readonly device: GPUDevice,
     readonly adapter: AdapterDescription,
     private readonly isDirectiveTaken: boolean,
+    private readonly opener: keyof typeof OWNERS,
   ) {
     this.memory = new DeviceMemory(device, (error) => this.#fail(error));
     this.#readBack = new ReadBack(device);
@@ -91,15 +95,17 @@ export class Gpu {
    *
    * @param prepare sets environment variables that drivers read, before the adapter is requested
    * @param lowered lower limits and fewer features than the adapter has
+   * @param opener function that the user calls, for messages
    * @throws {NoAdapterError} if there is no adapter; the message names the packages to install.
    */
   static async open(
     prepare: () => void | Promise<void>,
     lowered?: LoweredDevice,
+    opener: keyof typeof OWNERS = "openEngine",
   ): Promise<Gpu> {
     const { adapter, description } = await findAdapter(prepare);
     const device = await requestDevice(adapter, lowered);
-    return new Gpu(device, description, await takesDirective(device));
+    return new Gpu(device, description, await takesDirective(device), opener);
   }
 
   /** Number of buffers and textures created here that are not destroyed yet. */
@@ -115,12 +121,12 @@ export class Gpu {
   /**
    * Throws the device's error, if it has failed or been disposed.
    *
-   * @param name name of the engine in the message, where there may be several
+   * @param name name of the device's owner in the message, where there may be several
    * @throws {DeviceError} after a device error or a lost device.
    * @throws {DisposedError} after disposal.
    */
-  check(name = "the engine"): void {
-    if (this.#disposed) throw new DisposedError(name, "an open one; call openEngine again");
+  check(name: string = OWNERS[this.opener]): void {
+    if (this.#disposed) throw new DisposedError(name, `an open one; call ${this.opener} again`);
     if (this.#failure) throw this.#failure;
   }
 
@@ -141,7 +147,8 @@ export class Gpu {
   /** Creates a storage buffer that holds a copy of `data`; the caller destroys it. */
   upload(label: string, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer {
     const buffer = this.createBuffer(label, data.byteLength);
-    this.device.queue.writeBuffer(buffer, 0, data);
+    // Deno ends the process at a write of 0 bytes
+    if (data.byteLength > 0) this.device.queue.writeBuffer(buffer, 0, data);
     return buffer;
   }
 
@@ -355,11 +362,7 @@ export class Gpu {
     return this.#arenas ??= [create("params"), create("launch params")];
   }
 
-  #startCommands(
-    arena: UniformArena,
-    destination?: Destination,
-    clock?: PassClock,
-  ): Commands {
+  #startCommands(arena: UniformArena, destination?: Destination, clock?: PassClock): Commands {
     const { operandStorage: operands, subgroups, groupsAcross } = this;
     return new Commands(
       this.device,

@@ -4,6 +4,8 @@
  * @module
  */
 import { DisposedError } from "../errors.ts";
+import { describeValue } from "../options.ts";
+import type { Gpu } from "./device.ts";
 
 /** A storage buffer of a device. Dispose it, or let its device do so. */
 export class DeviceBuffer implements Disposable {
@@ -13,7 +15,7 @@ export class DeviceBuffer implements Disposable {
   constructor(
     /** The buffer of WebGPU, for code that uses WebGPU itself; it is destroyed with this. */
     readonly native: GPUBuffer,
-    private readonly destroy: (native: GPUBuffer) => void,
+    private readonly destroy: (buffer: DeviceBuffer) => void,
   ) {}
 
   /** Name in messages. */
@@ -41,11 +43,35 @@ export class DeviceBuffer implements Disposable {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.destroy(this.native);
+    this.destroy(this);
   }
 
   /** Frees its memory. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+/**
+ * Refuses what a device cannot use as a buffer, before it reaches the device.
+ *
+ * @param action action that fails, for the message: `write` in `Cannot write`
+ * @throws {TypeError} if the value is no buffer, or one of another device; `DisposedError` after its disposal.
+ */
+export function checkBuffer(
+  action: string,
+  gpu: Gpu,
+  buffer: unknown,
+): asserts buffer is DeviceBuffer {
+  if (!(buffer instanceof DeviceBuffer)) {
+    throw new TypeError(
+      `Cannot ${action}: got ${describeValue(buffer)}, need a buffer of the device`,
+    );
+  }
+  buffer.check();
+  if (!gpu.owns(buffer.native)) {
+    throw new TypeError(
+      `Cannot ${action} buffer '${buffer.label}': got one of another device, need one of this device`,
+    );
   }
 }

@@ -6,7 +6,7 @@
 import type { Commands } from "./commands.ts";
 import type { Bindings, ComputeKernel, Workgroups } from "./compute_kernel.ts";
 import type { Gpu } from "./device.ts";
-import type { DeviceBuffer } from "./device_buffer.ts";
+import { checkBuffer, type DeviceBuffer } from "./device_buffer.ts";
 
 /** Extent of a launch. */
 export interface Launch {
@@ -35,11 +35,11 @@ export class Recording {
   /**
    * Records a copy of a whole buffer to the beginning of another.
    *
-   * @throws {RangeError} if the other is smaller, or the same.
+   * @throws {RangeError} if the other is smaller, or the same; `TypeError` if one is of another device; `DisposedError` if one is disposed.
    */
   copy(from: DeviceBuffer, to: DeviceBuffer): void {
     this.gpu.check();
-    for (const buffer of [from, to]) buffer.check();
+    for (const buffer of [from, to]) checkBuffer("copy", this.gpu, buffer);
     if (from === to || from.sizeBytes > to.sizeBytes) {
       throw new RangeError(
         `Cannot copy buffer '${from.label}': got ${
@@ -48,16 +48,27 @@ export class Recording {
       );
     }
     this.commands.copy(from.native, 0, to.native, 0, from.sizeBytes);
+    for (const buffer of [from, to]) this.commands.watch(buffer);
   }
 
-  /** Records that a buffer is filled with zeros. */
+  /**
+   * Records that a buffer is filled with zeros.
+   *
+   * @throws {TypeError} if it is of another device, `DisposedError` if it is disposed.
+   */
   clear(buffer: DeviceBuffer): void {
     this.gpu.check();
-    buffer.check();
+    checkBuffer("clear", this.gpu, buffer);
     this.commands.clear(buffer.native);
+    this.commands.watch(buffer);
   }
 
-  /** Sends what was recorded to the device, and begins anew. It does not wait. */
+  /**
+   * Sends what was recorded to the device, and begins anew. It does not wait.
+   *
+   * @throws {DisposedError} if a buffer has been disposed since it was recorded; nothing of the recording is sent then. `run` throws it too where
+   * the uniforms of 256 launches and more are sent in parts.
+   */
   submit(): void {
     this.gpu.check();
     this.commands.submit();

@@ -7,8 +7,8 @@ import { describeValue, findNearest } from "../options.ts";
 import type { Field, Layout, Scalar } from "../wgsl/reflection.ts";
 
 /**
- * The value of a uniform: a number; numbers of a vector, of a matrix column by column, or of an array of these, in order, nested or not; an
- * array of structs; or an object with every field of a struct.
+ * The value of a uniform: a number; numbers of a vector, of a matrix column by column, or of an array of these, in order, all in one list or
+ * nested as they are declared; an array of structs; or an object with every field of a struct. Infinities and NaN are numbers.
  */
 export type UniformValue =
   | number
@@ -36,13 +36,13 @@ const SCALARS: Readonly<
   },
   f32: {
     write: (view, at, value) => view.setFloat32(at, value, true),
-    fits: () => true,
-    need: "a number (f32)",
+    fits: (value) => !Number.isFinite(value) || Number.isFinite(Math.fround(value)),
+    need: "a number from -3.4028235e38 to 3.4028235e38 (f32)",
   },
   f16: {
     write: (view, at, value) => view.setFloat16(at, value, true),
-    fits: () => true,
-    need: "a number (f16)",
+    fits: (value) => !Number.isFinite(value) || Number.isFinite(Math.f16round(value)),
+    need: "a number from -65504 to 65504 (f16)",
   },
 };
 
@@ -83,12 +83,9 @@ export function writeUniform(
       return;
     }
     case "list": {
-      const places = listPlaces(layout, at);
-      const values = flatten(value);
-      if (values?.length !== places.length) {
-        const [{ layout: { kind } }] = places;
-        return refuse(`${places.length} ${kind === "number" ? "numbers" : "objects"}`);
-      }
+      const values = isList(value) ? Array.from(value) : undefined;
+      const places = values?.some(isList) ? listElements(layout, at) : listPlaces(layout, at);
+      if (values?.length !== places.length) return refuse(describeList(layout));
       places.forEach((place, i) =>
         writeUniform(view, place.at, place.layout, values[i], `${path}[${i}]`)
       );
@@ -112,20 +109,37 @@ function refuseUnknown(
   );
 }
 
-/** Lists the places of the numbers or the structs of a list, in order. */
-function listPlaces(
-  layout: Layout,
-  at: number,
-): readonly { readonly at: number; readonly layout: Layout }[] {
-  if (layout.kind !== "list") return [{ at, layout }];
-  const { count = 0, strideBytes, element } = layout;
-  return Array.from({ length: count }, (_, i) => listPlaces(element, at + i * strideBytes)).flat();
+/** A layout, and the offset where a value of it is written. */
+interface Place {
+  readonly at: number;
+  readonly layout: Layout;
 }
 
-/** Flattens arrays within arrays; undefined of a value that is no array. */
-function flatten(value: unknown): readonly unknown[] | undefined {
-  if (ArrayBuffer.isView(value) && "length" in value) {
-    return Array.from(value as unknown as ArrayLike<number>);
-  }
-  return Array.isArray(value) ? value.flatMap((entry) => flatten(entry) ?? [entry]) : undefined;
+type List = Extract<Layout, { kind: "list" }>;
+
+/** Lists the places of a list's own elements, in order. */
+function listElements({ count = 0, strideBytes, element }: List, at: number): Place[] {
+  return Array.from({ length: count }, (_, i) => ({ at: at + i * strideBytes, layout: element }));
+}
+
+/** Lists the places of the numbers or the structs in a list, and in the lists within it, in order. */
+function listPlaces(list: List, at: number): Place[] {
+  return listElements(list, at).flatMap((place) =>
+    place.layout.kind === "list" ? listPlaces(place.layout, place.at) : [place]
+  );
+}
+
+/** Describes the values of a list: `6 numbers, in one list or nested as 2 x 3`. */
+function describeList(list: List): string {
+  const counts: number[] = [];
+  let layout: Layout = list;
+  for (; layout.kind === "list"; layout = layout.element) counts.push(layout.count ?? 0);
+  const need = `${counts.reduce((product, count) => product * count)} ${
+    layout.kind === "number" ? "numbers" : "objects"
+  }`;
+  return counts.length === 1 ? need : `${need}, in one list or nested as ${counts.join(" x ")}`;
+}
+
+function isList(value: unknown): value is ArrayLike<unknown> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
 }

@@ -75,21 +75,21 @@ export interface Reflection {
   readonly workgroupBytes: number;
 }
 
-/** A shader that reflection does not understand, though the device may accept it. */
+/** A shader that reflection cannot bind or does not understand, though the device may accept it. */
 export class ReflectionError extends SyntaxError {
-  constructor(message: string, readonly line: number | undefined, options: ErrorOptions) {
+  constructor(message: string, readonly line?: number, options?: ErrorOptions) {
     super(message, options);
   }
 }
 
 /**
- * Reads the bindings and workgroup of an entry point from a shader that compiles. The messages of its `RangeError` and `TypeError` begin with
+ * Reads the bindings and workgroup of an entry point from a shader that compiles. The messages of its errors begin with
  * `got`, for the caller to complete.
  *
  * @param entryPoint name of the entry point. Default: the only one
- * @throws {RangeError} if there is no such compute entry point, or there are several and none is named.
- * @throws {TypeError} if the shader binds anything but uniforms and storage buffers of numbers, or an attribute is no constant.
- * @throws {ReflectionError} if the shader cannot be parsed; it has the line where that is known.
+ * @throws {RangeError} if there is no compute entry point of that name, or there are several and none is named.
+ * @throws {ReflectionError} if the shader has no compute entry point, binds anything but uniforms and storage buffers of numbers, or has an
+ * attribute that is no constant; with the line, where that is known, if it cannot be parsed.
  */
 export function reflect(code: string, entryPoint?: string): Reflection {
   const { declarations, context } = parse(code);
@@ -127,6 +127,9 @@ export function listScalars(layout: Layout): Scalar[] {
 function parse(code: string) {
   // Overrides are read as constants: pipelines leave them at their defaults, which array lengths may depend on
   const text = code.replace(/\boverride\b(?=[^;{}]*=)/g, "const   ");
+  const refuse = (why: string, cause: unknown, line?: number): never => {
+    throw new ReflectionError(`got declarations that cannot be read: ${why}`, line, { cause });
+  };
   try {
     const resolver = new RecordResolver({ "./main.wgsl": text });
     const rootAst = resolver.resolveModule("package::main")!;
@@ -136,11 +139,11 @@ function parse(code: string) {
   } catch (error) {
     if (!(error instanceof WeslParseError)) {
       const [message] = (error as Error).message.split("\n", 1);
-      throw new ReflectionError(message, undefined, { cause: error });
+      return refuse(message, error);
     }
     const { span: [start], diagnostics: [{ message }] } = error;
     const line = code.slice(0, start).split("\n").length;
-    throw new ReflectionError(message, line, { cause: error });
+    return refuse(message, error, line);
   }
 }
 
@@ -148,7 +151,7 @@ function chooseEntry(entries: readonly FnElem[], name: string | undefined): FnEl
   const found = entries.filter((entry) => name === undefined || nameOf(entry) === name);
   if (found.length === 1) return found[0];
   const names = entries.map(nameOf);
-  if (names.length === 0) throw new RangeError("got no @compute function, need one");
+  if (names.length === 0) throw new ReflectionError("got no @compute function, need one");
   const got = name === undefined ? `${names.length} entry points` : `no entry point ${name}`;
   throw new RangeError(`got ${got}, need one of ${names.join(", ")}`);
 }
@@ -172,7 +175,7 @@ function describeBinding(variable: GlobalVarElem, context: TypeContext): Binding
   const type = resolveTypeRef(variable.name.typeRef!, context);
   const [space, access = "read"] = variable.template?.map(({ name }) => name) ?? [];
   if (space !== "uniform" && space !== "storage") {
-    throw new TypeError(
+    throw new ReflectionError(
       `got '${name}' of type ${typeToString(type)}, need uniforms and storage buffers alone`,
     );
   }
@@ -225,7 +228,9 @@ function layOut(type: Type, context: TypeContext): LaidOut {
     case "struct":
       return layOutStruct(type, context);
     default:
-      throw new TypeError(`got a variable of type ${typeToString(type)}, need one of numbers`);
+      throw new ReflectionError(
+        `got a variable of type ${typeToString(type)}, need one of numbers`,
+      );
   }
 }
 
@@ -268,7 +273,7 @@ function readNumbers(
   return parameters.map(({ expression }) => {
     const value = evalConstExpr(expression, context);
     if (value?.kind === "scalar") return Number(value.value);
-    throw new TypeError(
+    throw new ReflectionError(
       `got @${name} that cannot be worked out, need a number, a constant or an override with a default`,
     );
   });

@@ -187,3 +187,34 @@ export function replaceOnce(tokens: readonly string[], from: string, to: string)
   }
   return tokens.toSpliced(places[0], sequence.length, ...tokenize(to));
 }
+
+/** A line's comment, or either end of one that may hold others. */
+const COMMENT_SIGN = /\/\/.*|\/\*|\*\//g;
+
+/** WGSL of anybody's with spaces for its comments, also for those within one another; what else it holds stays at its place. */
+export function blankComments(code: string): string {
+  let blanked = "";
+  let [depth, end] = [0, 0];
+  COMMENT_SIGN.lastIndex = 0;
+  for (let found; (found = COMMENT_SIGN.exec(code));) {
+    const [sign] = found;
+    const isLine = sign.startsWith("//");
+    // within a comment of several lines the sign of the other kind means nothing
+    if (isLine && depth > 0) {
+      COMMENT_SIGN.lastIndex = found.index + 1;
+      continue;
+    }
+    if (sign === "*/" && depth === 0) continue;
+    const text = code.slice(end, found.index);
+    blanked += (depth > 0 ? blank(text) : text) + blank(sign);
+    if (!isLine) depth += sign === "/*" ? 1 : -1;
+    end = COMMENT_SIGN.lastIndex;
+  }
+  const rest = code.slice(end);
+  return blanked + (depth > 0 ? blank(rest) : rest);
+}
+
+/** Spaces for every character that is none already, so that lines keep their numbers. */
+export function blank(text: string): string {
+  return text.replace(/\S/g, " ");
+}

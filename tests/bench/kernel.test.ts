@@ -112,12 +112,22 @@ Deno.test("buffers of whole numbers hold 0 to 255, of f16 numbers from -1 to 1",
     gpu,
     await gpu.kernel("halves", halves),
     code,
-    { buffers: [read("halves", 7, "f16")], uniforms: [], seed: 0 },
+    { buffers: [read("halves", 8, "f16")], uniforms: [], seed: 0 },
   );
   const numbers = new Float16Array(
     (await gpu.read(buffer as DeviceBuffer, Uint8Array)).buffer as ArrayBuffer,
   );
-  assert.equal(numbers.length, 8); // whole words
+  assert.equal(numbers.length, 8);
+  const odd = createBindings(gpu, await gpu.kernel("halves", halves), code, {
+    buffers: [write("halves", 7, "f16")],
+    uniforms: [],
+    seed: 0,
+  });
+  await assert.rejects(odd, {
+    name: "RangeError",
+    message:
+      "Cannot time kernel 'halves': got --buffer halves of 7 f16, need an even number: buffers are whole words",
+  });
   assert.ok(numbers.every((x) => x >= -1 && x <= 1 && x !== 0));
 });
 
@@ -160,6 +170,77 @@ Deno.test("bench kernel prints what was launched, how often and by which clock",
   assert.doesNotMatch(stdout, /FLOP|GB/);
 });
 
+Deno.test("a uniform's whole name is that uniform's, and any name is one", async () => {
+  using gpu = await openGpu();
+  const code = `struct Params { count: u32, toString: u32 }
+@group(0) @binding(0) var<uniform> count: u32;
+@group(0) @binding(1) var<uniform> constructor: Params;
+@group(0) @binding(2) var<storage, read_write> valueOf: array<u32>;
+@compute @workgroup_size(1) fn main() {
+  valueOf[0] = count + 10 * constructor.count + 100 * constructor.toString;
+}`;
+  const kernel = await gpu.kernel("names", code);
+  const bindings = await createBindings(gpu, kernel, code, {
+    buffers: [write("valueOf", 1, "u32")],
+    uniforms: [
+      set("count", "u32", 1),
+      set("toString", "u32", 3),
+      set("constructor.count", "u32", 2),
+    ],
+    seed: 0,
+  });
+  gpu.run(kernel, bindings, { workgroups: 1 });
+  assert.deepEqual([...await gpu.read(bindings.valueOf as unknown as DeviceBuffer, Uint32Array)], [
+    321,
+  ]);
+});
+
+Deno.test("a mistake in a shader that compiles exits with 1, a file that cannot be read with 2", async () => {
+  const shaders: [wgsl: string, message: RegExp][] = [
+    ["", /^lpntk: Cannot compile kernel 'mine\.wgsl': got no @compute function, need one$/m],
+    [
+      "@group(0) @binding(0) var t: texture_2d<f32>;" +
+      "@compute @workgroup_size(1) fn main() { _ = textureDimensions(t); }",
+      /got 't' of type texture_2d<f32>, need uniforms and storage buffers alone$/m,
+    ],
+    [
+      "var<workgroup> w: array<u32, 1000000>; @compute @workgroup_size(1) fn main() { w[0] = 1; }",
+      /got 4000000 bytes of workgroup memory, need at most \d+ on this device$/m,
+    ],
+  ];
+  for (const [wgsl, message] of shaders) {
+    const { code, stderr } = await runKernel(wgsl, "--dispatch", "1");
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, message);
+  }
+  await using folder = await openTempFolder();
+  const paths: [path: string, got: string][] = [
+    [`${folder.path}/none.wgsl`, "no such file"],
+    [folder.path, "a folder"],
+  ];
+  for (const [path, got] of paths) {
+    const { code, stderr } = await runLpntk(["bench", "kernel", path, "--dispatch", "1"]);
+    assert.equal(code, 2, stderr);
+    assert.equal(stderr, `lpntk: Cannot read ${path}: got ${got}, need a WGSL shader\n`);
+  }
+});
+
+Deno.test("flags of reports mean nothing to bench kernel, and are refused by name", async () => {
+  const values = {
+    ...{ "--report": ["new"], "--baseline": ["old.json"], "--fail-below": ["0.9"] },
+    ...{ "--minutes": ["3"], "--force": [] },
+  };
+  for (const [flag, value] of Object.entries(values)) {
+    const call = ["kernel", "mine.wgsl", "--dispatch", "1"];
+    for (const args of [[flag, ...value, ...call], [...call, flag, ...value]]) {
+      const { code, stdout, stderr } = await runLpntk(["bench", ...args]);
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      const got = `got ${flag}, which is about reports, need bench without kernel for these`;
+      assert.equal(stderr, `lpntk: Cannot time a kernel: ${got}\n`);
+    }
+  }
+});
+
 Deno.test("bench kernel names a mistake's line, and exits with 1", async () => {
   const { code, stderr } = await runKernel(MISTAKEN, ...CALL);
   assert.equal(code, 1);
@@ -184,6 +265,7 @@ Deno.test("what does not fit the shader or the device is one line, and exits wit
     [call(["rows=f32:99999999999", out], UNIFORMS), /rows of 399999999996 bytes, need at most \d+/],
     [call(["rows=f64:7", out], UNIFORMS), /'rows=f64:7'.* need such as rows=f32:1048576/],
     [call(["rows=f32:0", out], UNIFORMS), /'rows=f32:0'/],
+    [call(BUFFERS, [count, "scale=f32:1e39", offset, shift]), /scale 1e\+39, need a number from /],
     [call(BUFFERS, [scale, offset, shift]), /got no --uniform params\.count, need params\.count, /],
     [call(BUFFERS, [...UNIFORMS, "sclae=f32:1"]), /got --uniform sclae .*/],
     [call(BUFFERS, ["count=f32:1", scale, offset, shift]), /count with 1 of f32, need 1 of u32$/],

@@ -15,6 +15,7 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/files/", 1],
   ["engine/formats/", 2],
   ["engine/wgsl/", 2],
+  ["engine/gpu/mod.ts", 9],
   ["engine/gpu/", 3],
   ["engine/data/", 4],
   ["engine/operations/", 5],
@@ -37,7 +38,7 @@ const SHARED: readonly string[] = [
   "engine/files/folder.ts",
   "engine/files/lease.ts",
   "engine/formats/json.ts",
-  "engine/tuning/open.ts",
+  "engine/tuning/prepare.ts",
   "engine/tuning/memory.ts",
   "engine/options.ts",
   "engine/share.ts",
@@ -156,6 +157,13 @@ Deno.test("packages and shaders are known where they belong, and nowhere else", 
     owners.some(([pattern, owner]) => pattern.test(imported) && !owner.test(file))
   );
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("what opens a device for kernels of one's own loads neither TensorFlow.js nor our kernels", async () => {
+  const { modules } = await inspect("engine/gpu/mod.ts");
+  const loaded = modules.map(({ specifier }) => toPath(specifier));
+  assert.ok(loaded.includes("engine/tuning/prepare.ts"));
+  assert.deepEqual(loaded.filter((file) => /^(npm:@tensorflow|shaders\/)/.test(file)), []);
 });
 
 Deno.test("every file of the engine, of the benches and of the command line is reached, and every shader", async () => {

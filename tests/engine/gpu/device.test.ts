@@ -25,6 +25,12 @@ testGpu("the adapter has a name, and on Linux no OpenGL is opened beside it", as
   await gpu.finish();
 });
 
+testGpu("an upload of nothing is a buffer of a zero", async (gpu) => {
+  const buffer = gpu.upload("nothing", new Float32Array(0));
+  assert.deepEqual([...new Float32Array(await gpu.read(buffer))], [0]);
+  gpu.destroyBuffer(buffer);
+});
+
 testGpu("a new buffer holds zeros, its size rounded up to 4 bytes", async (gpu) => {
   for (const [sizeBytes, size] of [[0, 4], [1, 4], [4, 4], [1021, 1024]]) {
     const [before, bytesBefore] = [gpu.liveBuffers, gpu.liveBytes];

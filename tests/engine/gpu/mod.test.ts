@@ -6,6 +6,7 @@ import {
   type ComputeDevice,
   DeviceBuffer,
   openGpu,
+  type Recording,
   type UniformValue,
 } from "../../../engine/gpu/mod.ts";
 import { expectSuccess, prepareDeno, ROOT } from "../../cli/process.ts";
@@ -62,11 +63,9 @@ Deno.test.afterAll(async () => (await opened)?.dispose());
 function testDevice(name: string, run: (gpu: ComputeDevice) => Promise<void>): void {
   Deno.test(name, async () => {
     const gpu = await (opened ??= openGpu());
-    gpu.record(); // the first recording makes the buffers of uniforms, which stay
-    const before = gpu.liveBuffers;
     await run(gpu);
     await gpu.finish();
-    assert.equal(gpu.liveBuffers, before);
+    assert.equal(gpu.liveBuffers, 0);
   });
 }
 
@@ -120,7 +119,7 @@ testDevice("a mistake in a shader is told with its line, and spoils nothing", as
   await assert.rejects(
     gpu.kernel("free", "override N: u32;\n@compute @workgroup_size(N) fn f() {}"),
     {
-      name: "TypeError",
+      name: "KernelError",
       message: /^Cannot compile kernel 'free': got @workgroup_size that cannot .* default$/,
     },
   );
@@ -142,7 +141,7 @@ testDevice("what a workgroup needs beyond the device is refused before it runs",
     gpu.limits;
   const sized = (text: string, body = "") => `${text} fn main() { ${body} }`;
   const refuses = (code: string, message: RegExp) =>
-    assert.rejects(gpu.kernel("large", code), { name: "RangeError", message });
+    assert.rejects(gpu.kernel("large", code), { name: "KernelError", message });
   await refuses(
     sized(`override N = ${most}u; @compute @workgroup_size(N, 2)`),
     new RegExp(`'large': got workgroups of ${most} x 2 x 1 invocations, need at most ${most} `),
@@ -183,7 +182,11 @@ testDevice(
         /^got params\.count -1, need an integer .*\(u32\)$/,
       ],
       [{ x, y, params: { ...params, count: 1.5 } }, /^got params\.count 1\.5, need an integer/],
-      [{ x, y, params: { ...params, a: "1" } }, /^got params\.a "1", need a number \(f32\)$/],
+      [{ x, y, params: { ...params, a: "1" } }, /^got params\.a "1", need a number .*\(f32\)$/],
+      [
+        { x, y, params: { ...params, a: 1e39 } },
+        /^got params\.a 1e\+39, need a number from -3\.4028235e38 to 3\.4028235e38 \(f32\)$/,
+      ],
       [{ x: [1, 2], y, params }, /^got x \[1,2\], need a buffer of the device$/],
       [{ x: y, y, params }, /^got buffer 'y' as y and as x, need another one for what is written$/],
     ];
@@ -203,7 +206,7 @@ testDevice(
       message:
         "Cannot run kernel 'axpy': got no number of workgroups, need { workgroups } after the bindings",
     });
-    for (const workgroups of [-1, 0.5, most + 1, [1, most + 1], []]) {
+    for (const workgroups of [-1, 0.5, most + 1, [1, most + 1], [], [1, 1, 1, 1], null]) {
       assert.throws(() => recording.run(kernel, { x, y, params }, { workgroups } as never), {
         name: "RangeError",
         message: new RegExp(`^Cannot run kernel 'axpy': got workgroups .* at most ${most} on`),
@@ -230,8 +233,26 @@ testDevice("a buffer too small for a kernel, or of another device, is refused", 
   assert.equal((await gpu.read(head, Uint32Array))[0], 1);
   using other = await openGpu();
   const foreign = await other.buffer("foreign", 32);
-  assert.throws(() => gpu.run(kernel, { head: foreign }, { workgroups: 1 }), /of another device/);
+  const recording = gpu.record();
+  const refused = (action: string) => ({
+    name: "TypeError",
+    message:
+      `Cannot ${action} buffer 'foreign': got one of another device, need one of this device`,
+  });
+  const run = () => recording.run(kernel, { head: foreign }, { workgroups: 1 });
+  assert.throws(run, refused("run kernel 'head' with"));
+  assert.throws(() => recording.copy(head, foreign), refused("copy"));
+  assert.throws(() => recording.copy(foreign, head), refused("copy"));
+  assert.throws(() => recording.clear(foreign), refused("clear"));
+  assert.throws(() => gpu.write(foreign, Uint32Array.of(1)), refused("write"));
+  await assert.rejects(gpu.read(foreign, Uint32Array), refused("read"));
+  await assert.rejects(gpu.read({} as DeviceBuffer, Uint32Array), {
+    name: "TypeError",
+    message: "Cannot read: got {}, need a buffer of the device",
+  });
   assert.throws(() => other.run(kernel, { head: foreign }, { workgroups: 1 }), /of another device/);
+  recording.submit();
+  for (const device of [gpu, other]) await device.finish(); // neither has failed
 
   const maxBufferSize = Math.floor(gpu.limits.maxBufferSize / 4) * 4;
   await assert.rejects(gpu.buffer("huge", maxBufferSize + 4), {
@@ -247,6 +268,7 @@ testDevice("buffers take arrays of whole words, and give them back", async (gpu)
   assert.deepEqual([...await gpu.read(buffer, Int32Array)], [-1, 0x07060504]);
   const cases: [unknown, RegExp][] = [
     [Uint8Array.of(1, 2, 3), /got 3 bytes, need a .*multiple of 4 bytes$/],
+    [new Float32Array(0), /got 0 bytes, need a .*positive multiple of 4 bytes$/],
     [[1, 2, 3, 4], /got \[1,2,3,4\], need a Float32Array, /],
     [Float64Array.of(1), /got a Float64Array, need a Float32Array, /],
   ];
@@ -257,6 +279,12 @@ testDevice("buffers take arrays of whole words, and give them back", async (gpu)
   assert.throws(() => gpu.write(buffer, new Float32Array(3)), {
     message: "Cannot write buffer 'bytes': got 12 bytes, need at most 8",
   });
+  for (const bytes of [0, -4, 4.5, NaN]) {
+    await assert.rejects(gpu.buffer("none", bytes), {
+      name: "RangeError",
+      message: `Cannot create buffer 'none': got bytes ${bytes}, need a positive integer`,
+    });
+  }
   using odd = await gpu.buffer("odd", 12);
   await assert.rejects(gpu.read(odd, "f32" as never), {
     name: "TypeError",
@@ -286,6 +314,88 @@ testDevice("a recording keeps the order of launches, copies and zeros", async (g
   assert.deepEqual([...await gpu.read(y, Float32Array)], [244650, 244650]);
   assert.throws(() => recording.copy(copy, y), /'copy': got 'y' of 8 bytes, need .* 12$/);
   assert.throws(() => recording.copy(y, y), /got itself/);
+});
+
+testDevice("launches that are empty or refused take no room of a recording", async (gpu) => {
+  const kernel = await gpu.kernel("axpy", AXPY);
+  using x = await gpu.buffer("x", Float32Array.of(1));
+  using y = await gpu.buffer("y", 4);
+  const recording = gpu.record();
+  const run = (count: number, workgroups: number) =>
+    recording.run(kernel, { x, y, params: { count, a: 2 } }, { workgroups });
+  // the uniforms of one submission are those of 256 launches
+  for (let i = 0; i < 300; i++) run(1, 0);
+  for (let i = 0; i < 300; i++) assert.throws(() => run(-1, 1), /got params\.count -1/);
+  run(1, 1);
+  recording.submit();
+  assert.deepEqual([...await gpu.read(y, Float32Array)], [2]);
+});
+
+testDevice("a buffer disposed between recording and submission is refused by name", async (gpu) => {
+  const kernel = await gpu.kernel("axpy", AXPY);
+  using x = await gpu.buffer("x", Float32Array.of(1));
+  const recording = gpu.record();
+  const refused = { name: "DisposedError", message: /^Cannot use buffer 'gone': got it after/ };
+  const uses: ((gone: DeviceBuffer) => void)[] = [
+    (gone) => recording.run(kernel, { x, y: gone, params: { count: 1, a: 1 } }, { workgroups: 1 }),
+    (gone) => recording.copy(x, gone),
+    (gone) => recording.copy(gone, x),
+    (gone) => recording.clear(gone),
+  ];
+  for (const use of uses) {
+    const gone = await gpu.buffer("gone", 4);
+    use(gone);
+    gone.dispose();
+    assert.throws(() => recording.submit(), refused);
+    recording.submit(); // of nothing: what was recorded is dropped
+  }
+  using y = await gpu.buffer("y", 4);
+  const run = () => recording.run(kernel, { x, y, params: { count: 1, a: 1 } }, { workgroups: 1 });
+  // also where a recording is submitted since the room for its uniforms is full
+  const gone = await gpu.buffer("gone", 4);
+  recording.clear(gone);
+  for (let i = 0; i < 256; i++) run();
+  gone.dispose();
+  assert.throws(run, refused);
+  run();
+  recording.submit();
+  assert.deepEqual([...await gpu.read(y, Float32Array)], [1]);
+});
+
+testDevice("lists of a uniform are nested as they are declared, or not at all", async (gpu) => {
+  const code = `struct Params { m: mat2x3f, list: array<array<vec4u, 1>, 2> }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@compute @workgroup_size(1) fn main() {
+  for (var i = 0u; i < 6u; i++) { out[i] = params.m[i / 3][i % 3]; }
+  for (var i = 0u; i < 8u; i++) { out[6 + i] = f32(params.list[i / 4][0][i % 4]); }
+}`;
+  const kernel = await gpu.kernel("nested", code);
+  using out = await gpu.buffer("out", 14 * 4);
+  const flat = range(14).map((i) => i + 1);
+  const part = (from: number, to: number) => flat.slice(from, to);
+  const m = [part(0, 3), Float32Array.from(part(3, 6))];
+  const list = [[part(6, 10)], part(10, 14)];
+  for (const params of [{ m, list }, { m: part(0, 6), list: part(6, 14) }]) {
+    gpu.run(kernel, { out, params }, { workgroups: 1 });
+    assert.deepEqual([...await gpu.read(out, Float32Array)], flat);
+  }
+  const cases: [unknown, RegExp][] = [
+    [{ m: [[1, 2], [3, 4], [5, 6]], list }, /^got params\.m \[.*\], need 6 .* nested as 2 x 3$/],
+    [{ m: [[1, 2], [3, 4, 5, 6]], list }, /^got params\.m\[0\] \[1,2\], need 3 numbers$/],
+    [{ m: [1, [2, 3], 4, 5, 6], list }, /^got params\.m \[.*\], need 6 numbers, in one list or /],
+    [{ m, list: [[part(0, 4), part(4, 8)]] }, /^got params\.list \[.*\], need 8 .* 2 x 1 x 4$/],
+    [{ m, list: [part(0, 2), part(2, 8)] }, /^got params\.list\[0\] \[1,2\], need 4 .* 1 x 4$/],
+  ];
+  for (const [params, expected] of cases) {
+    assert.throws(
+      () => gpu.run(kernel, { out, params: params as UniformValue }, { workgroups: 1 }),
+      ({ message }: Error) => {
+        assert.match(message.replace("Cannot run kernel 'nested': ", ""), expected);
+        return true;
+      },
+    );
+  }
 });
 
 /** Types that a uniform's field may have, by how many numbers they take. */
@@ -395,6 +505,30 @@ testDevice("time is that of a repetition, by a clock that is named", async (gpu)
   const copied = await gpu.time((recording) => recording.copy(x, y), effort);
   assert.equal(copied.clock, "host");
   await assert.rejects(gpu.time(() => {}, { round: 3 } as never), /did you mean rounds\?/);
+  const { measurements: some } = await gpu.time((recording) => recording.copy(x, y), {
+    ...effort,
+    rounds: undefined,
+  });
+  assert.equal(some, 5);
+  for (const name of ["rounds", "measurementMs", "budgetMs"]) {
+    for (const value of [0, -1, NaN, Infinity, "3"]) {
+      await assert.rejects(gpu.time(() => {}, { [name]: value } as never), {
+        name: "RangeError",
+        message: new RegExp(`^Cannot time: got ${name} "?${value}"?, need a positive `),
+      });
+    }
+  }
+  await assert.rejects(gpu.time(() => {}, { rounds: 2.5 }), /got rounds 2\.5, need a positive int/);
+  const late = async (recording: Recording) => {
+    await gpu.finish();
+    recording.copy(x, y);
+    throw new Error("nobody waits for this");
+  };
+  await assert.rejects(gpu.time(late), {
+    name: "TypeError",
+    message: "Cannot time: got an async function, need one that records before it returns",
+  });
+  await gpu.finish();
 });
 
 Deno.test("what is disposed is refused by name, and disposing again does nothing", async () => {
@@ -423,6 +557,20 @@ Deno.test("what is disposed is refused by name, and disposing again does nothing
   await assert.rejects(gpu.read(total, Uint32Array), closed);
   await assert.rejects(gpu.time(() => {}), closed);
   await assert.rejects(gpu.finish(), closed);
-  assert.throws(() => recording.submit(), { name: "DisposedError" });
+  assert.throws(() => recording.submit(), closed);
+  assert.throws(() => recording.clear(total), closed);
+  const other = await openGpu();
+  const late = await other.buffer("late", 4);
+  const waits = Promise.allSettled([
+    other.read(late, Uint32Array),
+    other.finish(),
+    other.buffer("later", 4),
+  ]);
+  other.dispose();
+  for (const wait of await waits) {
+    assert.ok(wait.status === "rejected");
+    assert.match(wait.reason.message, closed.message);
+  }
+  assert.equal(other.liveBuffers, 0);
   total.dispose();
 });

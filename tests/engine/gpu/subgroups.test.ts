@@ -21,6 +21,20 @@ Deno.test("a module has the directive where it is taken and needed, and lines ke
   assert.equal(spread.split("\n").length, 4);
   const plain = "enable f16;\nfn f() {}";
   for (const isTaken of [true, false]) assert.equal(adaptDirective(plain, isTaken), plain);
+  // among other extensions, and in comments, which may hold others
+  const both = "enable f16, subgroups; fn f() { subgroupAdd(1u); }";
+  assert.equal(adaptDirective(both, true), both);
+  assert.match(adaptDirective(both, false), /^enable f16 {11}; fn f/);
+  assert.match(adaptDirective("enable subgroups,\nf16;", false), /^enable {11}\nf16;$/);
+  const longer = "enable subgroups_more;";
+  assert.equal(adaptDirective(longer, false), longer);
+  for (const comment of ["// enable subgroups;\n", "/* /* // */ enable\nsubgroups; */"]) {
+    assert.equal(adaptDirective(comment, false), comment);
+    assert.equal(adaptDirective(`${comment} // subgroupAdd`, true), `${comment} // subgroupAdd`);
+    const needs = `${comment} fn f() { subgroupAdd(1u); }`;
+    assert.equal(adaptDirective(needs, true), `enable subgroups; ${needs}`);
+  }
+  assert.match(adaptDirective("enable/**/subgroups/*;*/; fn f() {}", false), /^ +fn f\(\) \{\}$/);
   for (const use of ["@builtin(subgroup_size) n: u32", "quadSwapX(1)", "quadBroadcast(1, 2)"]) {
     assert.equal(adaptDirective(use, true), `enable subgroups; ${use}`);
   }

@@ -181,7 +181,7 @@ testGpu(
 
 /** Program that opens an adapter as the command line does, before anything else. */
 const OPEN_FIRST = `
-  const { prepareDrivers } = await import(Deno.args[0]);
+  const { prepareDrivers } = await import(Deno.args[0].replace(/open\.ts$/, "prepare.ts"));
   await prepareDrivers({ isFirst: true });
   ${OPEN.replace('"./engine/tuning/open.ts"', "Deno.args[0]")}
 `;
@@ -217,6 +217,10 @@ testGpu(
     await Deno.mkdir(`${folder.path}/lpntk`, { recursive: true });
     await Deno.writeTextFile(`${folder.path}/lpntk/tuning.json`, JSON.stringify(memory));
     assert.equal(splitAdapterName(await open()).width, 512);
+    // the device for kernels of one's own takes it too
+    const own = OPEN.replace("tuning/open.ts", "gpu/mod.ts");
+    const name = await expectSuccess(prepareDeno(["eval", own], { env }));
+    assert.equal(splitAdapterName(name.trim()).width, 512);
   },
 );
 
