@@ -35,7 +35,7 @@ import {
 import { drawKernel, finishStore, readBySpecification, settle } from "../store/store_fixtures.ts";
 
 /** Errors that say what is wrong with a file. */
-const NAMED = ["FileError", "DataError", "NonFiniteError", "UsageError"];
+const NAMED = ["FileError", "StoredKernelError", "DataError", "NonFiniteError", "UsageError"];
 
 /** Longest time for a file of some hundred bytes, in milliseconds: far more than any reader takes, far less than forever. */
 const PATIENCE_MS = 5000;
