@@ -65,7 +65,7 @@ function describeOrigin(report: Report): string[] {
     ["subgroups", fewest === 0 ? "not told" : `${fewest} to ${most}`],
     ["host", `${host.os}, ${host.architecture}, ${host.cpus} CPUs`],
     ["software", `lpntk ${lpntk}, commit ${commit}; Deno ${deno}`],
-    ["taken", `${date}, in ${minutes} minutes at most`],
+    ["taken", `${date}, in ${formatMinutes(minutes)} at most`],
     ["Gram kernel that the engine chose", variant ?? "not known yet"],
     ["features", features.join(" ")],
     [
@@ -136,6 +136,11 @@ function formatMeasurement(report: Report, measurement: Measurement): string {
 /** A row of a table. */
 export function formatRow(cells: readonly string[]): string {
   return `| ${cells.map(escape).join(" | ")} |`;
+}
+
+/** `1 minute`, `0.5 minutes` */
+export function formatMinutes(minutes: number): string {
+  return `${minutes} minute${minutes === 1 ? "" : "s"}`;
 }
 
 /** Three digits, and thousands as such. */

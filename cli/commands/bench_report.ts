@@ -6,6 +6,7 @@ import type { Report } from "../../bench/adapter/report.ts";
 import { Lease } from "../../engine/files/lease.ts";
 import { useAdapter } from "../adapter.ts";
 import { onInterrupt } from "../interruption.ts";
+import { say } from "../print.ts";
 import { withProgress } from "../progress.ts";
 import { refuseFailed } from "../self_test/checks.ts";
 import { testKernels } from "../self_test/self_test.ts";
@@ -29,7 +30,8 @@ export const reportOptions = {
       `what --report may take (default: ${MINUTES})`,
     )
       .argParser(parsePositive),
-  force: () => new Option("--force", "let --report write over an earlier report"),
+  force: () =>
+    new Option("--force", "let --report replace an earlier report, once the new one has ended"),
   baseline: () =>
     new Option(
       "--baseline <file>",
@@ -45,7 +47,10 @@ export const reportOptions = {
 /** What follows the options' help. */
 export const REPORT_HELP = `
 A report is valid however it is cut: what has been measured stands in it, and
-what has not is named. Sizes adapt to the adapter and the minutes: each stage has
+what has not is named. Under --force the earlier report stays until the new one has
+ended with a measurement at least; until then, and where it is cut, the new one is
+<name>.new.json and <name>.new.md. A report without any measurement exits with 1.
+Sizes adapt to the adapter and the minutes: each stage has
 a share of them, and what does not fit it is measured smaller or left out, by
 name. When the minutes are over, the checks of doctor and a measurement that has
 begun are still ended.
@@ -89,6 +94,10 @@ export async function runReport(
   const path = checkCall(given, flags);
   const { baseline, failBelow, json, report: name } = flags;
   const { listFailedChecks, readReport } = await import("../../bench/adapter/report.ts");
+  if (name !== undefined && baseline !== undefined) {
+    const { refuseOwnBaseline } = await import("../../bench/adapter/files.ts");
+    await refuseOwnBaseline(name, baseline);
+  }
   const old = baseline === undefined ? undefined : await readReport(baseline);
   const young = path === undefined ? await makeReport(name!, flags, old) : await readReport(path);
   if (old) {
@@ -134,15 +143,20 @@ async function makeReport(
   { minutes = MINUTES, force, version }: ReportFlags & { readonly version: string },
   baseline: Report | undefined,
 ): Promise<Report> {
-  const [{ measureAdapter }, { FULL_SIZES }, { refuseFiles, writeReport }] = await Promise.all([
+  const [{ measureAdapter }, { FULL_SIZES }, files] = await Promise.all([
     import("../../bench/adapter/measure_adapter.ts"),
     import("../../bench/adapter/stage.ts"),
     import("../../bench/adapter/files.ts"),
   ]);
   using lease = await Lease.take(`${name}.json.lock`, `${name}.json`);
   using _listening = onInterrupt(() => lease.release());
-  await refuseFiles(name, force === true);
-  return await withProgress("report", "stages", (onProgress) =>
+  const draft = await files.chooseDraft(name, force === true);
+  if (draft !== name) {
+    say(
+      `${name}.json is replaced when the new report has ended, which is ${draft}.json until then`,
+    );
+  }
+  const young = await withProgress("report", "stages", (onProgress) =>
     measureAdapter({
       version,
       minutes,
@@ -152,10 +166,13 @@ async function makeReport(
       check: testKernels,
       keep: async (report) => {
         lease.check();
-        await writeReport(name, report);
+        await files.writeReport(draft, report);
       },
       onProgress,
     }));
+  lease.check();
+  await files.settleReport({ name, draft }, young);
+  return young;
 }
 
 /** @throws {Error} which names what is slower or has failed. */

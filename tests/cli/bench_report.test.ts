@@ -1,5 +1,6 @@
 /** Reports of an adapter on the command line: what `--baseline` prints, its exit codes, and what is refused. @module */
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { beginReport, type Report, STAGES } from "../../bench/adapter/report.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { assertRefused, listFolder, runLpntk } from "./process.ts";
@@ -124,6 +125,7 @@ Deno.test("reports that cannot be compared, and calls that mean nothing, exit wi
     { ...OLD, adapter: { ...adapter, name: "another card" } },
   );
   const name = `${folder.path}/new`;
+  const place = old.replace(/\.json$/, "");
   const cases: [args: string[], says: string][] = [
     [["--baseline", old, young], "measured nothing in common"],
     [["--baseline", old, other], "one of a card of nobody's (vulkan) and one of another card"],
@@ -131,6 +133,17 @@ Deno.test("reports that cannot be compared, and calls that mean nothing, exit wi
     [
       ["--baseline", old, "--report", name, "--minutes", "0.001"],
       "one of a card of nobody's (vulkan) and one of",
+    ],
+    // a report that would be written over what it is compared with
+    [
+      [
+        "--baseline",
+        `${folder.path}/../${basename(folder.path)}/0.json`,
+        "--report",
+        place,
+        "--force",
+      ],
+      "as the baseline and the place of the new one, need two places",
     ],
     [["--baseline", old], "got --baseline and 0 other reports, need one, or --report <name>"],
     [["--baseline", old, old, old], "got --baseline and 2 other reports"],

@@ -1,6 +1,6 @@
 /** An adapter's report at sizes of a few rows: whole, cut at each stage, with a device that is lost, and killed. @module */
 import assert from "node:assert/strict";
-import { refuseFiles, writeReport } from "../../../bench/adapter/files.ts";
+import { settleReport, writeReport } from "../../../bench/adapter/files.ts";
 import { describeFailure, measureAdapter } from "../../../bench/adapter/measure_adapter.ts";
 import { formatPage, PAGE_MARK } from "../../../bench/adapter/page.ts";
 import {
@@ -15,7 +15,7 @@ import { layOutPlain } from "../../../bench/case.ts";
 import type { UseAdapter } from "../../../bench/open.ts";
 import { mlp } from "../../../engine/network/models.ts";
 import type { Gpu } from "../../../engine/gpu/device.ts";
-import { assertRefused, prepareLpntk, runLpntk } from "../../cli/process.ts";
+import { assertRefused, prepareLpntk, ROOT, runLpntk } from "../../cli/process.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 
 const TINY: Sizes = {
@@ -156,19 +156,24 @@ Deno.test("no path of anybody's machine stands in a reason, and what is none sta
   assert.equal(clean("x".repeat(9999)).length, 400);
 });
 
-Deno.test("a report that is killed is valid, and says at which stage; it is written over by --force alone", async () => {
-  await using folder = await openTempFolder();
-  const name = `${folder.path}/card`;
-  const process = prepareLpntk(["bench", "--report", name], { timeoutMs: 120_000 }).spawn();
+/** Begins a report on the command line, and kills it as soon as a page is there; what it has said on standard error. */
+async function killReport(args: readonly string[], page: string): Promise<string> {
+  const process = prepareLpntk(["bench", ...args], { timeoutMs: 120_000 }).spawn();
   try {
-    // the page is written after the JSON
-    while (!await Deno.stat(`${name}.md`).then(() => true, () => false)) {
+    while (!await Deno.stat(page).then(() => true, () => false)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   } finally {
     process.kill("SIGKILL");
-    await process.output();
   }
+  return new TextDecoder().decode((await process.output()).stderr);
+}
+
+Deno.test("a report that is killed is valid, and says at which stage; --force leaves an earlier one until the new one has ended", async () => {
+  await using folder = await openTempFolder();
+  const name = `${folder.path}/card`;
+  // the page is written after the JSON
+  await killReport(["--report", name], `${name}.md`);
   const report = await readReport(`${name}.json`);
   const [first, ...rest] = listUnfinished(report);
   assert.equal(first, "checks");
@@ -184,7 +189,42 @@ Deno.test("a report that is killed is valid, and says at which stage; it is writ
     `Cannot write ${name}.json: got a report already`,
     "--force to write over it",
   );
-  await refuseFiles(name, true);
+  const before = await readAll(folder.path, /^card\.(json|md)$/);
+  const said = await killReport(["--report", name, "--force"], `${name}.new.md`);
+  assert.ok(said.includes(`${name}.json is replaced when the new report has ended`), said);
+  assert.deepEqual(await readAll(folder.path, /^card\.(json|md)$/), before);
+  assert.ok(listUnfinished(await readReport(`${name}.new.json`)).includes("checks"));
+});
+
+/** Texts of a folder's files whose names match, by name. */
+async function readAll(folder: string, names: RegExp): Promise<Record<string, string>> {
+  const texts: Record<string, string> = {};
+  for await (const { name } of Deno.readDir(folder)) {
+    if (names.test(name)) texts[name] = await Deno.readTextFile(`${folder}/${name}`);
+  }
+  return texts;
+}
+
+Deno.test("a draft takes an earlier report's place once it has a measurement, and one without fails and replaces nothing", async () => {
+  await using folder = await openTempFolder();
+  const name = `${folder.path}/card`;
+  const draft = `${name}.new`;
+  const report = await readReport(`${ROOT}/bench/reports/swiftshader.json`);
+  const empty = { ...report, minutes: 0.05, measurements: [] };
+  await writeReport(name, report);
+  await writeReport(draft, empty);
+  const before = await readAll(folder.path, /./);
+  await assert.rejects(settleReport({ name, draft }, empty), {
+    message:
+      `Cannot report on this adapter: got no measurement within 0.05 minutes, need one at least; give it more --minutes; ${draft}.json says why`,
+  });
+  assert.deepEqual(await readAll(folder.path, /./), before);
+  const one = { ...report, measurements: report.measurements.slice(0, 1) };
+  await writeReport(draft, one);
+  await settleReport({ name, draft }, one);
+  assert.deepEqual(await readReport(`${name}.json`), one);
+  assert.deepEqual(Object.keys(await readAll(folder.path, /./)).sort(), ["card.json", "card.md"]);
+  assert.equal(await Deno.readTextFile(`${name}.md`), formatPage(one));
 });
 
 Deno.test("files that are no reports are never written over, whatever is forced", async () => {
