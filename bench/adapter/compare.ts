@@ -7,6 +7,7 @@ import { formatRow } from "./page.ts";
 import {
   identify,
   listFailedChecks,
+  listUnfinished,
   type Measurement,
   type Report,
   UNITS,
@@ -14,10 +15,14 @@ import {
 } from "./report.ts";
 
 /**
- * `slower`: even the best round of the new against the worst of the old is below the bound. `unclear`: the medians are below it, but not
- * the whole spread. `failed`: the old report has it, and it failed in the new, or a check of kernels did.
+ * `slower`: even the best round of the new against the worst of the old is below the bound, or the medians are below half of it. `unclear`:
+ * the medians are below it, but neither of these. `failed`: the old report has it, and it failed in the new, or a check of kernels did.
+ * `missing`: the old report has it, and the new neither has it nor says why; or a stage has not ended, or checks of kernels are missing.
  */
-export type Verdict = "ok" | "slower" | "unclear" | "failed";
+export type Verdict = "ok" | "slower" | "unclear" | "failed" | "missing";
+
+/** Share of the bound below which the ratio of medians decides alone: one good round does not hide a median that has halved. */
+const CLEAR_SHARE = 0.5;
 
 /** How one measurement changed. */
 export interface Change {
@@ -34,8 +39,8 @@ export interface Change {
 /** What a comparison found. */
 export interface Comparison {
   readonly changes: readonly Change[];
-  /** What the old report alone has, with the new report's reason where it names one. */
-  readonly missing: readonly string[];
+  /** What the old report has and the new left out for want of time or memory, with its reason. */
+  readonly omitted: readonly string[];
   /** What the new report alone has. */
   readonly added: readonly string[];
 }
@@ -75,21 +80,31 @@ export function compareReports(old: Report, young: Report, bound: number): Compa
     );
   }
   const changes: Change[] = [];
-  const missing: string[] = [];
+  const omitted: string[] = [];
   for (const [name, measured] of before) {
     const now = after.get(name);
-    if (now) changes.push({ name, ...compareMeasurements(measured, now, bound) });
-    else {
-      const { hasFailed, reason } = explainAbsence(young, measured);
-      if (hasFailed) changes.push({ name: `${name} (${reason})`, verdict: "failed" });
-      else missing.push(`${name}: ${reason}`);
+    if (now?.unit === measured.unit) {
+      changes.push({ name, ...compareMeasurements(measured, now, bound) });
+      continue;
     }
+    const { verdict, reason } = explainAbsence(young, measured, now);
+    if (verdict) changes.push({ name: `${name} (${reason})`, verdict });
+    else omitted.push(`${name}: ${reason}`);
+  }
+  for (const stage of listUnfinished(young)) {
+    const name = `${stage} (the stage is ${young.stages[stage].state})`;
+    changes.push({ name, verdict: "missing" });
+  }
+  const needed = Math.max(1, old.checks.length);
+  if (young.checks.length < needed && listFailedChecks(young).length === 0) {
+    const name = `checks (${young.checks.length} of ${needed})`;
+    changes.push({ name, verdict: "missing" });
   }
   for (const failed of listFailedChecks(young)) {
     changes.push({ name: `checks: ${failed}`, verdict: "failed" });
   }
   const added = [...after.keys()].filter((name) => !before.has(name));
-  return { changes, missing, added };
+  return { changes, omitted, added };
 }
 
 /** The ratio of two measurements of the same, its spread, and what follows from it. */
@@ -102,28 +117,39 @@ export function compareMeasurements(
   const [ratio, least, most] = isRate
     ? [young.median / old.median, young.least / old.most, young.most / old.least]
     : [old.median / young.median, old.least / young.most, old.most / young.least];
-  const verdict = most < bound ? "slower" : ratio < bound ? "unclear" : "ok";
+  const isSlower = most < bound || ratio < CLEAR_SHARE * bound;
+  const verdict = isSlower ? "slower" : ratio < bound ? "unclear" : "ok";
   return { ratio, least, most, verdict };
 }
 
-/** Why the new report lacks what the old one has. */
+/** Why the new report lacks what the old one has; without a verdict where it says so itself. `other` is the same in another unit. */
 function explainAbsence(
   report: Report,
   { stage, name }: Measurement,
-): { readonly hasFailed: boolean; readonly reason: string } {
+  other: Measurement | undefined,
+): { readonly verdict?: Verdict; readonly reason: string } {
   const omission = report.omissions.find((omission) =>
     omission.stage === stage &&
     (omission.name === WHOLE_STAGE || omission.name === name ||
       omission.name.startsWith(`${name}, `))
   );
-  if (omission) return { hasFailed: omission.kind === "failed", reason: omission.reason };
+  if (omission) {
+    const { kind, reason } = omission;
+    return kind === "failed" ? { verdict: "failed", reason } : { reason };
+  }
   const { state } = report.stages[stage];
-  return { hasFailed: false, reason: state === "done" ? "not measured" : `the stage is ${state}` };
+  const reason = other ? `measured in ${other.unit}` : "not measured";
+  return { verdict: "missing", reason: state === "done" ? reason : `the stage is ${state}` };
+}
+
+/** `0.850` */
+function showRatio(ratio: number): string {
+  return ratio.toLocaleString("en", { minimumFractionDigits: 3, maximumFractionDigits: 3 });
 }
 
 /** A Markdown table of a comparison, and what is missing below it. */
 export function formatComparison(
-  { changes, missing, added }: Comparison,
+  { changes, omitted, added }: Comparison,
   old: Report,
   young: Report,
 ): string {
@@ -135,13 +161,13 @@ export function formatComparison(
     ...changes.map(({ name, ratio, least, most, verdict }) =>
       formatRow([
         name,
-        ratio?.toFixed(3) ?? "",
-        least === undefined ? "" : `${least.toFixed(3)} to ${most!.toFixed(3)}`,
+        ratio === undefined ? "" : showRatio(ratio),
+        least === undefined ? "" : `${showRatio(least)} to ${showRatio(most!)}`,
         verdict,
       ])
     ),
     "",
-    ...missing.map((line) => `missing in the new: ${line}`),
+    ...omitted.map((line) => `left out of the new: ${line}`),
     ...added.map((line) => `only in the new: ${line}`),
     `${young.adapter.name}; old: ${describe(old)}; new: ${describe(young)}`,
   ].join("\n");

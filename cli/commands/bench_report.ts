@@ -40,7 +40,7 @@ export const reportOptions = {
   failBelow: () =>
     new Option(
       "--fail-below <ratio>",
-      "exit with 1 where the best round of the new against the worst of the old is below this ratio of speeds",
+      "exit with 1 where the new is slower than this ratio of the old's speed, fails, is missing or has not ended",
     ).argParser(parseRatio),
 };
 
@@ -50,17 +50,25 @@ A report is valid however it is cut: what has been measured stands in it, and
 what has not is named. Under --force the earlier report stays until the new one has
 ended with a measurement at least; until then, and where it is cut, the new one is
 <name>.new.json and <name>.new.md. A report without any measurement exits with 1.
-Sizes adapt to the adapter and the minutes: each stage has
-a share of them, and what does not fit it is measured smaller or left out, by
-name. When the minutes are over, the checks of doctor and a measurement that has
-begun are still ended.
+
+Sizes adapt to the adapter and the minutes: each stage has a share of them, and what
+does not fit it is measured smaller or left out, by name. What a wait, a launch, a
+multiply-add and a copy cost is measured whole once it has begun within the minutes.
+When they are over, the checks of doctor and a measurement that has begun are still
+ended.
 
 --baseline compares what both reports measured at the same size: the speed of the
 new divided by that of the old, by their medians, and from the new's worst round
 against the old's best to the new's best against the old's worst. A line is
-slower where all of that is below --fail-below, and unclear where the median alone
-is. What the old report has and what failed in the new one fails, and so does a
-check of its kernels. What one of them alone has is listed, and fails nothing.
+slower where all of that is below --fail-below, or the median below half of it, and
+unclear where the median is below it otherwise. What the old report has and what
+failed in the new one fails, and so does a check of its kernels. Missing is what the
+old report has and the new one neither has nor left out with a reason, a stage that
+has not ended, and checks that were not made. --fail-below exits with 1 where
+anything is slower, failed or missing, and where the new report left out more of the
+old one's measurements, for want of time or memory, than it has. What the new one
+left out, and what it alone has, is listed.
+
 Reports of two adapters, or with nothing in common, are refused with exit code 2.`;
 
 /** The options' values. */
@@ -175,14 +183,20 @@ async function makeReport(
   return young;
 }
 
-/** @throws {Error} which names what is slower or has failed. */
-function refuseSlower({ changes }: Comparison, bound: number): void {
-  const bad = changes.filter(({ verdict }) => verdict === "slower" || verdict === "failed");
+/** @throws {Error} which names what is slower, has failed or is missing, or says that too little was compared. */
+function refuseSlower({ changes, omitted }: Comparison, bound: number): void {
+  const compared = changes.filter(({ ratio }) => ratio !== undefined).length;
+  if (omitted.length > compared) {
+    throw new Error(
+      `Cannot accept the new report: got ${compared} of the old report's measurements and ${omitted.length} left out, need at least half of them; give it more --minutes`,
+    );
+  }
+  const bad = changes.filter(({ verdict }) => verdict !== "ok" && verdict !== "unclear");
   if (bad.length === 0) return;
   const names = bad.slice(0, 3).map(({ name, verdict }) => `${name}: ${verdict}`).join("; ");
   const rest = bad.length > 3 ? `; and ${bad.length - 3} more` : "";
   throw new Error(
-    `Cannot accept the new report: got ${bad.length} of ${changes.length} slower or failed (${names}${rest}), need all at ${bound} of the old within their spread`,
+    `Cannot accept the new report: got ${bad.length} of ${changes.length} slower, failed or missing (${names}${rest}), need all there, at ${bound} of the old within their spread`,
   );
 }
 

@@ -44,7 +44,8 @@ function report(measurements: readonly Measurement[], more: Partial<Report> = {}
   const stages = Object.fromEntries(
     STAGES.map((name) => [name, { state: "done", seconds: 1 }]),
   ) as Report["stages"];
-  return { ...beginReport(HEADER), stages, measurements: [...measurements], ...more };
+  const checks = [{ kernels: "relu", error: 0, passed: true }];
+  return { ...beginReport(HEADER), stages, checks, measurements: [...measurements], ...more };
 }
 
 Deno.test("a rate is slower where its best round is below the bound of the old's worst, and unclear where its median alone is", () => {
@@ -53,6 +54,9 @@ Deno.test("a rate is slower where its best round is below the bound of the old's
     // 0.95 of the worst, 190, is 180.5
     [{ median: 170, least: 160, most: 180.4 }, "slower"],
     [{ median: 170, least: 160, most: 180.5 }, "unclear"],
+    // half of 0.95 of the median is 95, and one good round hides no less
+    [{ median: 95, least: 90, most: 400 }, "unclear"],
+    [{ median: 94.9, least: 90, most: 400 }, "slower"],
     [{ median: 189.9, least: 160, most: 400 }, "unclear"],
     [{ median: 190, least: 1, most: 400 }, "ok"],
     [{ median: 7001, least: 7000, most: 7002 }, "ok"],
@@ -125,20 +129,37 @@ Deno.test("only the same computation at the same size is compared; the rest is l
     ],
   });
   young.stages.clustering = { state: "begun", seconds: 0 };
-  const { changes, missing, added } = compareReports(old, young, 0.95);
+  const { changes, omitted, added } = compareReports(old, young, 0.95);
   assert.deepEqual(changes.map(({ name, verdict }) => [name, verdict]), [
     ["gram: plain, N 4,096", "slower"],
     ["gram: texture, N 4,096 (KernelError: it does not compile)", "failed"],
+    ["clustering: 256 steps, N 4,096 (the stage is begun)", "missing"],
+    ["mlp: redundant samples, N 4,096 (not measured)", "missing"],
+    ["clustering (the stage is begun)", "missing"],
   ]);
-  assert.deepEqual(missing, [
-    "gram: shared, N 4,096: no time was left for it",
-    "clustering: 256 steps, N 4,096: the stage is begun",
-    "mlp: redundant samples, N 4,096: not measured",
-  ]);
+  assert.deepEqual(omitted, ["gram: shared, N 4,096: no time was left for it"]);
   assert.deepEqual(added, ["gram: shared, N 1,024", "gram: new, N 4,096"]);
-  const text = formatComparison({ changes, missing, added }, old, young);
+  const text = formatComparison({ changes, omitted, added }, old, young);
   assert.ok(text.includes("| gram: plain, N 4,096 | 0.500 | 0.500 to 0.500 | slower |"), text);
-  for (const line of missing) assert.ok(text.includes(`missing in the new: ${line}`), text);
+  for (const line of omitted) assert.ok(text.includes(`left out of the new: ${line}`), text);
+});
+
+Deno.test("a unit that has changed and checks that were not made are missing, and ratios are written out", () => {
+  const images = { stage: "mlp", unit: "images/s" } as const;
+  const old = report([measure("plain", {}), measure("projection", images)]);
+  const measurements = [
+    measure("plain", { median: 1e15 }),
+    measure("projection", { ...images, unit: "ms" }),
+  ];
+  const young = report(measurements, { checks: [] });
+  const comparison = compareReports(old, young, 0.95);
+  assert.deepEqual(comparison.changes.map(({ name, verdict }) => [name, verdict]), [
+    ["gram: plain, N 4,096", "ok"],
+    ["mlp: projection, N 4,096 (measured in ms)", "missing"],
+    ["checks (0 of 1)", "missing"],
+  ]);
+  const text = formatComparison(comparison, old, young);
+  assert.ok(text.includes("| 10,000,000,000,000.000 |"), text);
 });
 
 Deno.test("a check of kernels that fails in the new report fails, and one that failed in the old alone does not", () => {
