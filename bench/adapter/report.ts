@@ -6,6 +6,7 @@
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../../engine/errors.ts";
 import { readJson } from "../../engine/formats/json.ts";
+import { describeName, describeValue } from "../../engine/options.ts";
 
 /** Names the format in every report; a file without it is somebody else's. */
 const FORMAT = "lpntk adapter report";
@@ -40,18 +41,47 @@ export const UNITS = {
 } as const;
 export type Unit = keyof typeof UNITS;
 
+/** Units of each stage's measurements. */
+const STAGE_UNITS: Readonly<Record<StageName, readonly Unit[]>> = {
+  checks: [],
+  overheads: ["ms", "us"],
+  ceilings: ["GFLOP/s", "GB/s"],
+  gram: ["GFLOP/s"],
+  clustering: ["GB/s"],
+  reading: ["GB/s"],
+  lenet5: ["images/s", "ms"],
+  mlp: ["images/s", "ms"],
+  lenet_large: ["images/s", "ms"],
+};
+
+/** Characters that are not seen, or that change how others are: controls, changes of direction, what is not assigned, line separators. */
+const INVISIBLE = "\\p{C}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}";
+
+/** Most characters of a text. */
+const MOST_TEXT = 200;
+
+/** A text as a report may hold it: in one line, of few characters, all of them to be seen. */
+export function cleanText(text: string): string {
+  return text.slice(0, MOST_TEXT).replace(new RegExp(`[${INVISIBLE}]+`, "gu"), " ");
+}
+
 // a report may come from anybody, and its texts are printed
-const TEXT = z.string().max(400).regex(/^\P{Cc}*$/u);
-const NUMBER = z.number().positive();
+const TEXT = z.string().max(MOST_TEXT).regex(
+  new RegExp(`^[^${INVISIBLE}]*$`, "u"),
+  "a character that cannot be seen",
+);
+const NUMBER = z.number().min(1e-9).max(1e15);
 const COUNT = z.number().int().positive();
 const NAMED_NUMBERS = z.record(TEXT, z.number());
+/** Most entries of a list. */
+const MOST_ENTRIES = 1000;
 
 const MEASUREMENT = z.strictObject({
   stage: z.enum(STAGES),
   /** What was computed, without its sizes. */
   name: TEXT,
   /** Sizes, by name. */
-  shape: NAMED_NUMBERS,
+  shape: z.record(TEXT.min(1), COUNT),
   unit: z.enum(Object.keys(UNITS) as [Unit, ...Unit[]]),
   median: NUMBER,
   least: NUMBER,
@@ -60,7 +90,11 @@ const MEASUREMENT = z.strictObject({
   rounds: COUNT,
   /** Milliseconds of the very first computation, at the smallest size that was tried, compilation included. */
   firstMs: NUMBER,
-});
+}).refine(({ stage, unit }) => STAGE_UNITS[stage].includes(unit), "a unit that its stage lacks")
+  .refine(
+    ({ least, median, most }) => least <= median && median <= most,
+    "a median that is not between least and most",
+  );
 export type Measurement = z.infer<typeof MEASUREMENT>;
 
 /** What an omission names where a stage fails outside of any measurement. */
@@ -105,13 +139,16 @@ const REPORT = z.strictObject({
   minutes: NUMBER,
   /** The variant of the Gram kernel that the engine chose on this adapter by its own measurements; null until it has. */
   variant: TEXT.nullable(),
-  checks: z.array(CHECK),
+  checks: z.array(CHECK).max(MOST_ENTRIES),
   stages: z.record(
     z.enum(STAGES),
     z.strictObject({ state: z.enum(["waiting", "begun", "done"]), seconds: z.number() }),
   ),
-  measurements: z.array(MEASUREMENT),
-  omissions: z.array(OMISSION),
+  measurements: z.array(MEASUREMENT).max(MOST_ENTRIES).refine(
+    (list) => new Set(list.map(identify)).size === list.length,
+    "the same measurement twice",
+  ),
+  omissions: z.array(OMISSION).max(MOST_ENTRIES),
 });
 export type Report = z.infer<typeof REPORT>;
 
@@ -179,12 +216,13 @@ export async function readReport(path: string): Promise<Report> {
   const { version } = json as { readonly version?: unknown };
   if (version !== VERSION) {
     throw fail(
-      `a report of version ${JSON.stringify(version)} of the format`,
+      `a report of version ${describeValue(version)} of the format`,
       `version ${VERSION}; make it anew`,
     );
   }
   const { data, error } = REPORT.safeParse(json);
   if (data) return data;
   const [{ path: at, message }] = error.issues;
-  throw fail(`a report whose ${at.join(".") || "contents"} is wrong (${message})`, KIND);
+  const place = describeName(at.join(".") || "contents");
+  throw fail(`a report whose ${place} is wrong (${describeName(message)})`, KIND);
 }

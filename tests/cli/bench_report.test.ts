@@ -36,7 +36,8 @@ function report(speeds: Readonly<Record<string, readonly [least: number, most: n
     rounds: 5,
     firstMs: 1,
   }));
-  return { ...empty, measurements };
+  const checks = [{ kernels: "relu", error: 0, passed: true }];
+  return { ...empty, checks, measurements };
 }
 
 /** Writes values as `0.json`, `1.json`, and so on. */
@@ -49,8 +50,19 @@ async function write(folder: string, ...values: readonly unknown[]): Promise<str
 }
 
 const OLD = report({ plain: [98, 102], shared: [980, 1020], gone: [1, 2] });
-const SLOW = report({ plain: [97, 99], shared: [800, 900] });
-const NOISY = report({ plain: [97, 99], shared: [600, 1000] });
+const omissions = leaveOut("gone");
+const SLOW = { ...report({ plain: [97, 99], shared: [800, 900] }), omissions };
+const NOISY = { ...report({ plain: [97, 99], shared: [600, 1000] }), omissions };
+
+/** Omissions of tiles for want of time. */
+function leaveOut(...names: readonly string[]): Report["omissions"] {
+  return names.map((name) => ({
+    stage: "gram",
+    name: `${name}, N 4,096`,
+    kind: "left out",
+    reason: "no time was left for it",
+  }));
+}
 
 Deno.test("bench --baseline exits with 1 where something is slower by more than its spread, and names it", async () => {
   await using folder = await openTempFolder();
@@ -60,13 +72,15 @@ Deno.test("bench --baseline exits with 1 where something is slower by more than 
   assert.equal(slower.code, 1);
   assert.equal(
     slower.stderr,
-    "lpntk: Cannot accept the new report: got 1 of 2 slower or failed (gram: shared, N 4,096: slower), need all at 0.95 of the old within their spread\n",
+    "lpntk: Cannot accept the new report: got 1 of 2 slower, failed or missing (gram: shared, N 4,096: slower), need all there, at 0.95 of the old within their spread\n",
   );
   assert.ok(
     slower.stdout.includes("| gram: shared, N 4,096 | 0.850 | 0.784 to 0.918 | slower |"),
     slower.stdout,
   );
-  assert.ok(slower.stdout.includes("missing in the new: gram: gone, N 4,096: not measured"));
+  assert.ok(
+    slower.stdout.includes("left out of the new: gram: gone, N 4,096: no time was left for it"),
+  );
   const unclear = await runLpntk([...call, noisy]);
   assert.deepEqual([unclear.code, unclear.stderr], [0, ""]);
   assert.ok(unclear.stdout.includes("| 0.800 | 0.588 to 1.020 | unclear |"), unclear.stdout);
@@ -75,7 +89,7 @@ Deno.test("bench --baseline exits with 1 where something is slower by more than 
   assert.ok(unbound.stdout.includes("| 0.850 | 0.784 to 0.918 | ok |"), unbound.stdout);
   const json = await runLpntk([...call, slow, "--json"]);
   assert.equal(json.code, 1);
-  const { changes, missing, added } = JSON.parse(json.stdout);
+  const { changes, omitted, added } = JSON.parse(json.stdout);
   assert.deepEqual(changes[1], {
     name: "gram: shared, N 4,096",
     ratio: 0.85,
@@ -83,7 +97,66 @@ Deno.test("bench --baseline exits with 1 where something is slower by more than 
     most: 900 / 980,
     verdict: "slower",
   });
-  assert.deepEqual([missing, added], [["gram: gone, N 4,096: not measured"], []]);
+  assert.deepEqual([omitted, added], [["gram: gone, N 4,096: no time was left for it"], []]);
+});
+
+Deno.test("--fail-below refuses a report that has not ended, lacks checks or measurements, or left most of them out", async () => {
+  await using folder = await openTempFolder();
+  const cut = structuredClone(NOISY);
+  cut.stages.mlp.state = "begun";
+  const few = { ...report({ plain: [97, 99] }), omissions: leaveOut("shared", "gone") };
+  const cases = [
+    [cut, "mlp (the stage is begun): missing"],
+    [{ ...NOISY, checks: [] }, "checks (0 of 1): missing"],
+    [{ ...NOISY, omissions: [] }, "gram: gone, N 4,096 (not measured): missing"],
+    [few, "got 1 of the old report's measurements and 2 left out, need at least half of them"],
+  ] as const;
+  const [old, ...others] = await write(folder.path, OLD, ...cases.map(([report]) => report));
+  for (const [i, path] of others.entries()) {
+    const bound = await runLpntk(["bench", "--baseline", old, path, "--fail-below", "0.5"]);
+    assert.equal(bound.code, 1);
+    assert.ok(bound.stderr.includes(cases[i][1]), bound.stderr);
+    assert.equal((await runLpntk(["bench", "--baseline", old, path])).code, 0);
+  }
+});
+
+Deno.test("what no report of ours says is refused, and printed without what cannot be seen", async () => {
+  await using folder = await openTempFolder();
+  const [first, ...rest] = OLD.measurements;
+  const withFirst = (change: object) => ({
+    ...OLD,
+    measurements: [{ ...first, ...change }, ...rest],
+  });
+  const cases = [
+    [withFirst({ unit: "ms" }), "measurements.0 is wrong (a unit that its stage lacks)"],
+    [
+      withFirst({ least: 101 }),
+      "measurements.0 is wrong (a median that is not between least and most)",
+    ],
+    [
+      withFirst({ median: 97 }),
+      "measurements.0 is wrong (a median that is not between least and most)",
+    ],
+    [
+      { ...OLD, measurements: [first, first] },
+      "measurements is wrong (the same measurement twice)",
+    ],
+    [withFirst({ shape: { N: 1e300 } }), "measurements.0.shape.N is wrong"],
+    [withFirst({ shape: { "": 1 } }), "measurements.0.shape. is wrong"],
+    [withFirst({ median: 5e-324, least: 5e-324 }), "measurements.0.median is wrong"],
+    [{ ...OLD, ["evil\u001b[2J\nkey"]: 1 }, "\\u001b[2J\\nkey"],
+    [{ ...OLD, version: "\u202e".repeat(999) }, 'version "\\u202e\\u202e'],
+    ...["\u202e", "\u2028", "\u200b", "\ue000", "\u3164", "x".repeat(201)].map((text) =>
+      [{ ...OLD, commit: text }, "commit is wrong ("] as const
+    ),
+  ] as const;
+  const [old, ...others] = await write(folder.path, OLD, ...cases.map(([report]) => report));
+  for (const [i, path] of others.entries()) {
+    const { code, stdout, stderr } = await runLpntk(["bench", "--baseline", old, path]);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
+    assert.ok(stderr.includes(cases[i][1]), stderr);
+    assert.match(stderr, /^[^\p{C}]{1,500}\n$/u);
+  }
 });
 
 Deno.test("what is no report of this version is refused in one line", async () => {
