@@ -53,6 +53,8 @@ export interface Bounds {
   readonly measurementMs: number;
   /** The size at which a report to compare with has it, above which nothing is tried. */
   readonly most?: number;
+  /** Whether the least size is measured whatever the time. */
+  readonly isSure?: boolean;
 }
 
 /** A finding without its stage. */
@@ -76,10 +78,11 @@ const SUBMISSION_MS = 1000;
  */
 export async function* climb(gpu: Waiting, item: Item, bounds: Bounds): AsyncGenerator<Found> {
   const { name, growth, isCurve = false, shape } = item;
-  const { most = Infinity } = bounds;
+  const { most = Infinity, isSure = false } = bounds;
   const sizes = item.sizes.filter((size, i) => i === 0 || size <= most);
   const meant = nameSize(name, shape(sizes.at(-1)!));
-  const reason = findObstacle(item, sizes[0], 0, bounds);
+  const { deadline, end } = isSure ? { deadline: Infinity, end: Infinity } : bounds;
+  const reason = findObstacle(item, sizes[0], 0, { ...bounds, deadline });
   if (reason !== undefined) {
     yield { omission: { name: meant, kind: "left out", reason } };
     return;
@@ -89,7 +92,7 @@ export async function* climb(gpu: Waiting, item: Item, bounds: Bounds): AsyncGen
     using trial = await item.open(size);
     if (firstMs === undefined) {
       firstMs = (await time(gpu, trial, 1)).ms;
-      if (bounds.now() > bounds.end) {
+      if (bounds.now() > end) {
         const reason = `its first computation took ${showSeconds(firstMs)}, and no time was left`;
         yield { omission: { name: meant, kind: "left out", reason } };
         return;

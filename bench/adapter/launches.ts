@@ -20,8 +20,8 @@ import type { Sizes, Stage } from "./stage.ts";
 /** The stages before those of the networks. */
 export function listLaunchStages(sizes: Sizes): Stage[] {
   return [
-    { name: "overheads", share: 1, list: ({ gpu }) => listOverheads(gpu) },
-    { name: "ceilings", share: 1, list: ({ gpu }) => listCeilings(gpu) },
+    { name: "overheads", share: 1, isDecisive: true, list: ({ gpu }) => listOverheads(gpu) },
+    { name: "ceilings", share: 1, isDecisive: true, list: ({ gpu }) => listCeilings(gpu) },
     { name: "gram", share: 6, list: ({ gpu }) => listTiles(gpu, sizes.tiles) },
     { name: "clustering", share: 3, list: ({ gpu }) => listClusterings(gpu, sizes.clustering) },
     { name: "reading", share: 1, list: ({ gpu }) => [measureReading(gpu, sizes.tileBytes)] },

@@ -13,6 +13,7 @@ import { climb, type Found } from "./ladder.ts";
 import { listLaunchStages } from "./launches.ts";
 import {
   beginReport,
+  cleanText,
   type Header,
   type Omission,
   type Report,
@@ -61,7 +62,9 @@ export async function measureAdapter(request: AdapterRequest): Promise<Report> {
     const rest = stages.slice(i).reduce((sum, { share }) => sum + share, 0);
     const now = performance.now();
     const end = now + Math.max(0, deadline - now) * stage.share / rest;
-    await book.enter(stage.name, () => runStage(book, session, { stage, deadline: end, sizes }));
+    const isSure = stage.isDecisive === true && now < deadline;
+    const run = () => runStage(book, session, { stage, deadline: end, sizes, isSure });
+    await book.enter(stage.name, run);
   }
   onProgress?.(1 + stages.length, 1 + stages.length);
   return report;
@@ -158,7 +161,12 @@ async function check(
 async function runStage(
   book: Book,
   session: Session,
-  { stage, deadline, sizes }: { stage: Stage; deadline: number; sizes: Sizes },
+  { stage, deadline, sizes, isSure }: {
+    readonly stage: Stage;
+    readonly deadline: number;
+    readonly sizes: Sizes;
+    readonly isSure: boolean;
+  },
 ): Promise<void> {
   let device = await session.renew();
   let stack = new DisposableStack();
@@ -180,6 +188,7 @@ async function runStage(
         room: device.gpu.adapter.isFallback ? measureFreeMemory() : Infinity,
         measurementMs: sizes.measurementMs,
         most: book.findSize(stage.name, items[i].name),
+        isSure,
       };
       try {
         for await (const found of climb(device.gpu, items[i], bounds)) {
@@ -200,8 +209,7 @@ const PATHS = /\bfile:\/\/[^\s'"`,;()]+|(?<![\w.)])(?:[A-Za-z]:[\\/]|[\\/~])[^\s
 /** What failed, in a line without paths. */
 export function describeFailure(name: string, error: unknown): Omit<Omission, "stage"> {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const reason = text.replace(PATHS, "[path]").replace(/\p{Cc}+/gu, " ");
-  return { name, kind: "failed", reason: reason.slice(0, 400) };
+  return { name, kind: "failed", reason: cleanText(text.replace(PATHS, "[path]")) };
 }
 
 async function describeSession(
@@ -227,8 +235,8 @@ async function describeSession(
       cpus: navigator.hardwareConcurrency,
     },
     adapter: {
-      name,
-      vendor,
+      name: cleanText(name),
+      vendor: cleanText(vendor),
       backend,
       isCpu: isFallback,
       subgroupSizes: [subgroupMinSize, subgroupMaxSize],

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { formatShape, listUnfinished, type Measurement, type Report, STAGES } from "./report.ts";
+import {
+  formatShape,
+  listUnfinished,
+  type Measurement,
+  type Omission,
+  type Report,
+  STAGES,
+} from "./report.ts";
 
 /** How a page begins; a file that does not is somebody else's. */
 export const PAGE_MARK = "<!-- written by lpntk bench --report -->";
@@ -107,14 +114,26 @@ function formatStage(report: Report, stage: typeof STAGES[number]): string[] {
   ];
 }
 
-/** A line for each stage and reason. */
+/** A row for each stage and kind of reason, whatever its numbers; what failed is named, each by itself. */
 function formatOmissions({ omissions }: Report): string[] {
-  const alike = Map.groupBy(omissions, ({ stage, kind, reason }) => `${stage}, ${kind}: ${reason}`);
-  if (alike.size === 0) return ["Nothing."];
-  return Array.from(
-    alike,
-    ([reason, list]) => `- ${escape(reason)} (${escape(list.map(({ name }) => name).join("; "))})`,
-  );
+  if (omissions.length === 0) return ["Nothing."];
+  const describe = ({ kind, name, reason }: Omission) =>
+    kind === "failed" ? `${name}: ${reason}` : reason.replace(/; measured up to .*/, "");
+  const alike = Map.groupBy(omissions, (omission) => {
+    const reason = describe(omission);
+    const { stage, kind } = omission;
+    return [stage, kind, kind === "failed" ? reason : reason.replace(/\d[\d.,]*/g, "0")].join("\n");
+  });
+  return [
+    "| stage | | why, of the first | how many |",
+    "| --- | --- | --- | --: |",
+    ...Array.from(alike.values(), (list) => {
+      const [first] = list;
+      return formatRow([first.stage, first.kind, describe(first), String(list.length)]);
+    }),
+    "",
+    "The JSON names each.",
+  ];
 }
 
 function formatMeasurement(report: Report, measurement: Measurement): string {
@@ -128,7 +147,7 @@ function formatMeasurement(report: Report, measurement: Measurement): string {
     `${show(median)} ${unit}`,
     `${show(least)} to ${show(most)}`,
     String(rounds),
-    ceiling ? `${(100 * median / ceiling.most).toPrecision(2)} %` : "",
+    ceiling ? `${show(100 * median / ceiling.most, 2)} %` : "",
     show(firstMs),
   ]);
 }
@@ -143,9 +162,9 @@ export function formatMinutes(minutes: number): string {
   return `${minutes} minute${minutes === 1 ? "" : "s"}`;
 }
 
-/** Three digits, and thousands as such. */
-export function show(value: number): string {
-  return value.toLocaleString("en", { maximumSignificantDigits: 3 });
+/** Some digits, and thousands as such. */
+export function show(value: number, digits = 3): string {
+  return value.toLocaleString("en", { maximumSignificantDigits: digits });
 }
 
 /** What Markdown and HTML would take for their own. */

@@ -16,6 +16,8 @@ export interface Stage {
   readonly name: StageName;
   /** Its share of the time, beside those of the stages after it. */
   readonly share: number;
+  /** Whether all of it is measured at the least size, whatever the time, once it has begun within the report's minutes. */
+  readonly isDecisive?: boolean;
   /** What it measures on a device, in this order; what the items hold in common goes with the stack. */
   readonly list: (device: Device, stack: DisposableStack) => readonly Item[];
 }

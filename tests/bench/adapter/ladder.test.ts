@@ -119,6 +119,16 @@ Deno.test("a first computation that outlasts its stage is left at that, and name
   assert.deepEqual(shape, { N: 10 });
 });
 
+Deno.test("what is sure is measured at its least size whatever the time, and at no larger one", async () => {
+  const { measured, omitted } = await measure(square, {}, { leftMs: -1, end: 0, isSure: true });
+  assert.deepEqual(measured.map(({ shape, rounds }) => [shape.N, rounds]), [[10, 2]]);
+  assert.deepEqual(omitted.map(({ kind, reason }) => [kind, reason]), [
+    ["smaller", "no time was left for it; measured up to N 10"],
+  ]);
+  const large = await measure(square, { bytes: () => 2 }, { room: 1, isSure: true });
+  assert.deepEqual(large.measured, []);
+});
+
 Deno.test("without time, without room and for a reason of its own nothing is begun", async () => {
   const refused = async (item: Partial<Item>, bounds: Parameters<typeof measure>[2]) => {
     const { measured, omitted, tookMs } = await measure(square, item, bounds);

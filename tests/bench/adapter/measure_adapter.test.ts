@@ -153,14 +153,18 @@ Deno.test("no path of anybody's machine stands in a reason, and what is none sta
     "Error: in [path] and [path], '[path]'",
   );
   assert.equal(clean("12 GB/s of 3/4\nin\ttwo lines"), "Error: 12 GB/s of 3/4 in two lines");
-  assert.equal(clean("x".repeat(9999)).length, 400);
+  assert.equal(clean("x".repeat(9999)).length, 200);
+  // what the reader of a report refuses, and a pair that is cut in two
+  assert.equal(clean("a\u202eb\u200bc"), "Error: a b c");
+  assert.equal(clean(`${"x".repeat(192)}\u{1f600}`), `Error: ${"x".repeat(192)} `);
 });
 
 /** Begins a report on the command line, and kills it as soon as a page is there; what it has said on standard error. */
 async function killReport(args: readonly string[], page: string): Promise<string> {
   const process = prepareLpntk(["bench", ...args], { timeoutMs: 120_000 }).spawn();
   try {
-    while (!await Deno.stat(page).then(() => true, () => false)) {
+    for (let i = 0; !await Deno.stat(page).then(() => true, () => false); i++) {
+      assert.ok(i < 1500, `${page} was never written`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   } finally {
@@ -194,6 +198,62 @@ Deno.test("a report that is killed is valid, and says at which stage; --force le
   assert.ok(said.includes(`${name}.json is replaced when the new report has ended`), said);
   assert.deepEqual(await readAll(folder.path, /^card\.(json|md)$/), before);
   assert.ok(listUnfinished(await readReport(`${name}.new.json`)).includes("checks"));
+});
+
+Deno.test("a page has a row for each kind of reason, names what failed, and writes minutes and shares out", async () => {
+  const report = await readReport(`${ROOT}/bench/reports/swiftshader.json`);
+  const [first] = report.measurements.filter(({ stage }) => stage === "ceilings");
+  const name = "plain";
+  const late = (seconds: string) => ({
+    stage: "gram" as const,
+    name,
+    kind: "smaller" as const,
+    reason: `one submission was expected to take ${seconds} s; measured up to N ${seconds}`,
+  });
+  const omissions = [
+    late("1.4"),
+    late("12"),
+    { ...late("1"), kind: "left out" as const },
+    { ...late("1"), stage: "mlp" as const },
+    { ...late("1"), kind: "failed" as const, reason: "Error: 1" },
+    { ...late("1"), kind: "failed" as const, reason: "Error: 2" },
+  ];
+  const tile = { ...first, stage: "gram" as const, median: first.most };
+  const page = formatPage({ ...report, minutes: 1, measurements: [first, tile], omissions });
+  assert.ok(
+    page.includes(`
+| gram | smaller | one submission was expected to take 1.4 s | 2 |
+| gram | left out | one submission was expected to take 1 s | 1 |
+| mlp | smaller | one submission was expected to take 1 s | 1 |
+| gram | failed | plain: Error: 1 | 1 |
+| gram | failed | plain: Error: 2 | 1 |
+
+The JSON names each.
+`),
+    page,
+  );
+  assert.ok(page.includes(", in 1 minute at most |"), page);
+  assert.ok(page.includes("| 100 % |"), page);
+});
+
+Deno.test("what decides most is measured at its least size once it has begun, however slow", async () => {
+  const minutes = 0.5;
+  const done = new Error("enough is known");
+  let kept: Report | undefined;
+  const onKept = async (report: Report) => {
+    const { state } = report.stages.ceilings;
+    if (state === "begun" && report.measurements.every(({ stage }) => stage !== "ceilings")) {
+      // longer than the stage's share
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+    }
+    if (state !== "done") return;
+    kept = structuredClone(report);
+    throw done;
+  };
+  await assert.rejects(measure({ ...TINY, networks: [] }, { minutes, onKept }), done);
+  const found = kept!.measurements.filter(({ stage }) => stage === "ceilings");
+  assert.deepEqual(found.map(({ unit }) => unit), ["GFLOP/s", "GB/s"]);
+  assert.deepEqual(kept!.omissions, []);
 });
 
 /** Texts of a folder's files whose names match, by name. */
