@@ -185,7 +185,7 @@ Deno.test("parts that make no data set are refused by name", () => {
   assert.equal(createDataset({ ...parts, indices: Int32Array.of(4, 0, 2) }).labels.length, 3);
   const cases: [object, string, RegExp][] = [
     [{ split: "val" }, "TypeError", /^Cannot create data set mine: got split "val", need "train" /],
-    [{ mean: undefined }, "TypeError", /^Cannot create a data set: got mean nothing, need a list /],
+    [{ mean: 0 }, "TypeError", /^Cannot create a data set: got mean 0, need a list of one number /],
     [{ std: 1 }, "TypeError", /^Cannot create a data set: got std 1, need a list of one number /],
     [{ shape: undefined }, "TypeError", /got shape nothing, need \[height, width, channels\]$/],
     [{ labels: undefined }, "TypeError", /got labels nothing, need a list of integers$/],
