@@ -4,8 +4,15 @@ import { createGenerator, drawUniform, STREAMS } from "../../engine/data/random.
 import { encodeSafetensors, loadWeights, writeNpy } from "../../mod.ts";
 import { measureCost } from "../../bench/process_cost.ts";
 import { openTempFolder } from "../temp_folder.ts";
-import { canMount, openDisk } from "./disk.ts";
-import { fingerprint, finish, listFolder, prepareLpntk, readJson, succeed } from "./process.ts";
+import { canMount, openDisk } from "../cli/disk.ts";
+import {
+  fingerprint,
+  finish,
+  listFolder,
+  prepareLpntk,
+  readJson,
+  succeed,
+} from "../cli/process.ts";
 
 /** Number of samples, whose rows take 181 MiB with 3,393 floats each under LeNet-5. Even half of the rows take more than the budget leaves. */
 const SAMPLES = 14_000;

@@ -1,9 +1,9 @@
 /** The experiments clusters, noise and control on the embedded digits: their reports, recomputed from what they keep. @module */
 import assert from "node:assert/strict";
-import { openTempFolder } from "../../temp_folder.ts";
-import { flipLabels, loadDataset } from "../../../mod.ts";
-import { checkPage } from "../report/browser.ts";
-import { fingerprint, readJson, runLpntk, succeed } from "../process.ts";
+import { openTempFolder } from "../temp_folder.ts";
+import { flipLabels, loadDataset } from "../../mod.ts";
+import { checkPage } from "../cli/report/browser.ts";
+import { fingerprint, readJson, runLpntk, succeed } from "../cli/process.ts";
 
 const SMALL = `data = "digits"\nmodel = "mlp"\nbatch = 16\nlearningRate = 0.05\nseeds = 2\n`;
 const NOISE =
