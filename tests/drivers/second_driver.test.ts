@@ -6,15 +6,13 @@ import { describeSwiftshader } from "./swiftshader.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Test files that hold every kernel against its float64 twin, each in seconds. */
+/** Test files that hold kernels against their float64 twins in seconds; those of convolutions and whole networks take minutes there. */
 const FILES = [
   "gpu/adapter",
   "gpu/device",
   "kernel/entk",
   "kernel/epilogues",
-  "network/network",
   "operations/activation",
-  "operations/convolution",
   "operations/smooth_activation",
   "rows/rows",
   "rows/variants",
@@ -23,7 +21,7 @@ const FILES = [
   "training/descent",
 ].map((name) => `tests/engine/${name}.test.ts`);
 
-Deno.test("every kernel computes the same on SwiftShader", async () => {
+Deno.test("kernels compute the same on SwiftShader", async () => {
   await using folder = await openTempFolder();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", "--parallel", ...FILES],
@@ -33,5 +31,5 @@ Deno.test("every kernel computes the same on SwiftShader", async () => {
   const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
   assert.equal(code, 0, text.slice(-20_000));
   const [summary, passed] = /^ok \| (\d+) passed.*/m.exec(text) ?? [];
-  assert.ok(summary && Number(passed) > 500 && !summary.includes("ignored"), text.slice(-500));
+  assert.ok(summary && Number(passed) > 400 && !summary.includes("ignored"), text.slice(-500));
 });
