@@ -23,6 +23,7 @@ export {
   type DatasetParts,
   findEmptyClasses,
   indexSample,
+  nameClass,
   type Split,
   takeFirst,
   takeSamples,
@@ -173,3 +174,10 @@ export {
 export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
+
+export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
+export {
+  findLabelIssues,
+  type LabelIssueOptions,
+  type LabelIssues,
+} from "./engine/cleaning/label_issues.ts";

@@ -53,6 +53,10 @@ export interface Dataset {
    * whole split.
    */
   readonly indices?: Int32Array;
+  /** Names of the classes, `[classes]`, each another; absent where classes have numbers only. */
+  readonly classNames?: readonly string[];
+  /** File that each sample was read from, `[N]`, relative to the folder of the data set; absent where samples are no files. */
+  readonly files?: readonly string[];
 }
 
 /** Parts of a {@link Dataset}; a `mean` or `std` of one number is used for every channel. */
@@ -75,6 +79,8 @@ const DATASET_PARTS: OptionNames<DatasetParts> = {
   mean: true,
   std: true,
   indices: true,
+  classNames: true,
+  files: true,
 };
 
 /**
@@ -92,6 +98,7 @@ export function createDataset(given: DatasetParts): Dataset {
   checkParts(parts);
   checkCounts(parts);
   checkLabels(parts);
+  checkNames(parts);
   const data = {
     ...parts,
     labels: Int32Array.from(parts.labels),
@@ -127,6 +134,7 @@ export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset 
     images,
     labels,
     indices: Int32Array.from(indices, (index) => indexSample(data, index)),
+    ...data.files && { files: Array.from(indices, (index) => data.files![index]) },
   };
 }
 
@@ -154,6 +162,11 @@ export function indexSample({ indices }: Pick<Dataset, "indices">, n: number): n
   return indices ? indices[n] : n;
 }
 
+/** Returns the name of a class: as the data set has it, or else its number. */
+export function nameClass({ classNames }: Pick<Dataset, "classNames">, label: number): string {
+  return classNames ? classNames[label] : String(label);
+}
+
 /**
  * Normalises the images of the given indices for a network: `(pixel / 255 - mean) / std` by channel, rounded once from float64.
  *
@@ -178,8 +191,11 @@ export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Arr
   return normalised;
 }
 
+/** Parts that may not be missing once the defaults are filled in. */
+type Checked = "name" | "split" | "images" | "labels" | "shape" | "classes" | "mean" | "std";
+
 /** @throws {TypeError} when a part is missing or of another type */
-function checkParts(parts: Required<Omit<DatasetParts, "indices">>): void {
+function checkParts(parts: Required<Pick<DatasetParts, Checked>>): void {
   const { name, split, labels, shape, mean, std } = parts;
   const check = (part: keyof typeof parts, fits: boolean, need: string) => {
     if (fits) return;
@@ -264,6 +280,28 @@ function checkLabels({ name, labels, classes }: DatasetParts): void {
     `Cannot use data set ${name}: got label ${labels[bad]} at index ${bad}, need an integer in ` +
       `0..${classes - 1}${hint}`,
   );
+}
+
+/** Refuses class names that are not one for each class, or are there twice, and files that are not one for each sample. */
+function checkNames({ name, classes, classNames, labels, files }: DatasetParts): void {
+  if (classNames && classNames.length !== classes) {
+    throw new DataError(
+      `Cannot use data set ${name}: got ${classNames.length} class names, need ${classes}, one for each class`,
+    );
+  }
+  const twice = classNames?.find((className, label) => classNames.indexOf(className) !== label);
+  if (twice !== undefined) {
+    throw new DataError(
+      `Cannot use data set ${name}: got class name ${
+        describeValue(twice)
+      } twice, need another for each class`,
+    );
+  }
+  if (files && files.length !== labels.length) {
+    throw new DataError(
+      `Cannot use data set ${name}: got ${files.length} files for ${labels.length} samples, need one for each`,
+    );
+  }
 }
 
 function checkIndices(data: Dataset, indices: ArrayLike<number>): void {

@@ -27,9 +27,10 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/store/", 10],
   ["engine/samples/", 11],
   ["engine/engine.ts", 12],
-  ["mod.ts", 13],
-  ["bench/", 14],
-  ["cli/", 15],
+  ["engine/cleaning/", 13],
+  ["mod.ts", 14],
+  ["bench/", 15],
+  ["cli/", 16],
 ];
 
 /** What the command line shares with the engine: how files, options and drivers are handled, which nobody who imports the package calls. */
