@@ -119,7 +119,6 @@ function listTiles(gpu: Gpu, tiles: Sizes["tiles"]): Item[] {
       sizes: rows,
       growth: 2,
       isCurve,
-      isSubmission: true,
       shape: (N) => ({ N, K: layout.length }),
       bytes: (count) => 4 * count * (layout.length + count),
       open: (count) => openTile(gpu, layout, count, variant),
