@@ -27,7 +27,7 @@ import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
 import { drawApart } from "../samples.ts";
-import { encodeCsv } from "../report/csv.ts";
+import { encodeCsv } from "../../engine/formats/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
 import { findUsedAdapter } from "../adapter.ts";
 import { renderPng } from "../report/png.ts";

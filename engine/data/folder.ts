@@ -7,10 +7,11 @@
 
 import { z } from "npm:zod@4.6.7";
 import { FileError } from "../errors.ts";
-import { describeValue } from "../options.ts";
+import { describeName, describeValue } from "../options.ts";
 import type { Dataset, Split } from "./dataset.ts";
-import { checkSplit, createDataset } from "./dataset.ts";
+import { checkSplit, createDataset, nameClass } from "./dataset.ts";
 import { exists } from "../files/file.ts";
+import { readCsv } from "../formats/csv.ts";
 import { readJson } from "../formats/json.ts";
 import { readLabels } from "./labels.ts";
 import { readNpy } from "../formats/npy.ts";
@@ -18,7 +19,7 @@ import { readNpy } from "../formats/npy.ts";
 type Layout = "NCHW" | "NHWC";
 
 const SETTINGS = z.strictObject({
-  classes: z.number().int().positive(),
+  classes: z.union([z.number().int().positive(), z.array(z.string().min(1)).nonempty()]),
   mean: z.array(z.number()).nonempty(),
   std: z.array(z.number().positive()).nonempty(),
   layout: z.enum(["NCHW", "NHWC"]),
@@ -27,16 +28,20 @@ const SETTINGS = z.strictObject({
 type Settings = z.infer<typeof SETTINGS>;
 
 const NEEDED: Record<keyof Settings, string> = {
-  classes: "an integer of at least 1",
+  classes: "an integer of at least 1, or a list of names",
   mean: "a list of numbers, one per channel",
   std: "a list of numbers above 0, one per channel",
   layout: '"NCHW" or "NHWC"',
 };
 
-const FILES = {
-  train: { images: "images.npy", labels: "labels.npy" },
-  test: { images: "test_images.npy", labels: "test_labels.npy" },
+/** Names of the files of each split. */
+export const FOLDER_FILES = {
+  train: { images: "images.npy", labels: "labels.npy", files: "files.csv" },
+  test: { images: "test_images.npy", labels: "test_labels.npy", files: "test_files.csv" },
 } as const;
+
+/** Name of the file of settings. */
+export const SETTINGS_FILE = "dataset.json";
 
 /**
  * Reads one split of a folder.
@@ -50,24 +55,56 @@ const FILES = {
  */
 export async function readFolder(path: string, split: Split): Promise<Dataset> {
   checkSplit(`read ${path}`, split);
-  const settings = await readSettings(`${path}/dataset.json`);
-  const { images, shape } = await readImages(`${path}/${FILES[split].images}`, settings.layout);
-  const labels = await readLabels(`${path}/${FILES[split].labels}`);
-  return createDataset({
+  const { classes, layout, ...settings } = await readSettings(`${path}/${SETTINGS_FILE}`);
+  const names = FOLDER_FILES[split];
+  const { images, shape } = await readImages(`${path}/${names.images}`, layout);
+  const labels = await readLabels(`${path}/${names.labels}`);
+  const classNames = Array.isArray(classes) ? classes : undefined;
+  const data = createDataset({
     name: path,
     split,
     images,
     labels,
     shape,
-    classes: settings.classes ?? await countClasses(path, split, labels),
-    mean: settings.mean ?? [0],
-    std: settings.std ?? [1],
+    classes: classNames?.length ?? classes as number ?? await countClasses(path, split, labels),
+    ...settings,
+    ...classNames && { classNames },
   });
+  const files = await readFiles(`${path}/${names.files}`, data);
+  return files ? { ...data, files } : data;
+}
+
+/**
+ * Reads the files of samples, where there is a list of them.
+ *
+ * @throws {FileError} when the list is broken, or is of other samples
+ */
+async function readFiles(path: string, data: Dataset): Promise<string[] | undefined> {
+  if (!await exists(path)) return undefined;
+  const need = "a list of files as lpntk writes it, one for each sample in their order";
+  const fail = (state: string, mend = "") =>
+    new FileError(path, `Cannot read ${path}: got ${state}, need ${need}${mend}`);
+  const rows = await readCsv(path, need, ["index", "file"]);
+  if (rows.length !== data.labels.length) {
+    throw fail(`${rows.length} files for ${data.labels.length} samples`);
+  }
+  for (const [index, { line, cells }] of rows.entries()) {
+    if (cells.index !== String(index)) {
+      throw fail(`index ${describeName(cells.index)} in line ${line}`);
+    }
+    const label = nameClass(data, data.labels[index]);
+    if (cells.label === undefined || cells.label === label) continue;
+    throw fail(
+      `label ${describeName(cells.label)} in line ${line} and ${describeName(label)} in the labels`,
+      "; if labels were changed on purpose, change or remove its column label too",
+    );
+  }
+  return rows.map(({ cells }) => cells.file);
 }
 
 /** Returns whether the folder holds images or labels of this split, so that {@link readFolder} reads it or says which file is missing. */
 export async function holdsArrays(path: string, split: Split): Promise<boolean> {
-  const { images, labels } = FILES[split];
+  const { images, labels } = FOLDER_FILES[split];
   return await exists(`${path}/${images}`) || await exists(`${path}/${labels}`);
 }
 
@@ -153,7 +190,7 @@ function moveChannelsLast(images: Uint8Array, channels: number, pixels: number):
 /** Counts classes by the largest label; a test split has at least as many as its training split. */
 async function countClasses(path: string, split: Split, labels: Int32Array): Promise<number> {
   const classes = 1 + labels.reduce((largest, label) => Math.max(largest, label), 0);
-  const trainLabels = `${path}/${FILES.train.labels}`;
+  const trainLabels = `${path}/${FOLDER_FILES.train.labels}`;
   if (split === "train" || !await exists(trainLabels)) return classes;
   return Math.max(classes, await countClasses(path, "train", await readLabels(trainLabels)));
 }
