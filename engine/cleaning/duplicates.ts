@@ -6,6 +6,8 @@
 import { countElements } from "../formats/shape.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { hashArray } from "../data/digest.ts";
+import type { Engine } from "../engine.ts";
+import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 
 /** A sample of a group of copies. */
 export interface Copy {
@@ -21,7 +23,13 @@ export interface Copy {
 export type CopyGroup = readonly [kept: Copy, ...others: Copy[]];
 
 /** Finds groups of copies, by the position of the sample that is kept. */
-export function findDuplicates(data: Dataset): CopyGroup[] {
+// deno-lint-ignore require-await
+export async function findDuplicates(
+  _engine: Engine,
+  data: Dataset,
+  options: CallOptions = {},
+): Promise<CopyGroup[]> {
+  interruptWith("find duplicates", options);
   const size = countElements(data.shape);
   const groups = new Map<string, number[]>();
   for (const position of data.labels.keys()) {
