@@ -22,6 +22,7 @@ import {
 import { describeValue } from "../engine/options.ts";
 import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
+import type { KnownSamples, Lookup } from "./known_samples.ts";
 import { identifyModel, loadNetwork as readNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
 import {
@@ -30,6 +31,7 @@ import {
   noteOtherSamples,
   type SampleChoice,
   type Samples,
+  toLookup,
 } from "./samples.ts";
 import type { OutputFolder } from "./output.ts";
 import { UsageError } from "./usage.ts";
@@ -58,10 +60,11 @@ export interface SourceOptions extends Partial<NetworkOptions> {
 /** A kernel with what is known of its samples. */
 export interface Source {
   readonly kernel: KernelSource;
-  readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
-  /** Index of each sample in its whole split, `[N]`; undefined if the kernel covers a whole split or does not record it. */
-  readonly indices: Int32Array | undefined;
+  /** The samples; a stored kernel records at most their indices, and `--labels` tells their labels. */
+  readonly samples: KnownSamples;
+  /** Files of the whole split, among which a sample may be named; absent where samples are no files or the kernel is a stored one. */
+  readonly lookup: Lookup;
   /** How the samples were chosen; undefined if a stored kernel does not record it. */
   readonly choice: SampleChoice | undefined;
   /** Record of what computed the kernel and of the error of a sketch; of a stored kernel the error alone. */
@@ -176,7 +179,8 @@ export async function withSource<T>(
       labels: labels && hashIntegers(labels),
     });
     const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
-    return await job({ kernel, labels, count, indices, choice, origin });
+    const known = { indices, labels };
+    return await job({ kernel, count, samples: known, lookup: known, choice, origin });
   }
   const { model, weights, data, kind = "lpntk", layers, sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
@@ -186,7 +190,7 @@ export async function withSource<T>(
     throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
   }
   const samples = await loadSamples({ ...options, data });
-  const { data: { labels, indices }, choice } = samples;
+  const { choice } = samples;
   using engine = await openAdapter({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { model, weights, data }, samples);
   folder.declare({ ...await hashNetwork(network, model), samples: hashDataset(samples.data) });
@@ -196,7 +200,14 @@ export async function withSource<T>(
   noteEmptyClasses(samples.data);
   const adapter = engine.adapter.name;
   const origin = { adapter, variant: rows.gramVariant, layers, sketch: error };
-  return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
+  return await job({
+    kernel: rows,
+    count: rows.count,
+    samples: samples.data,
+    lookup: toLookup(samples),
+    choice,
+    origin,
+  });
 }
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */

@@ -19,7 +19,7 @@ import {
   describeTrained,
   listChoices,
   loadTrainingSets,
-  writeTrainingIndices,
+  writeTrainingSamples,
 } from "../samples.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -53,7 +53,7 @@ export function addTrain(program: Command): void {
   addTrainingOptions(command, LARGE_SET)
     .addOption(
       options.out(
-        `folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy; ${RESUME_NOTE}`,
+        `folder for weights.safetensors, metrics.json, difficulty.npy, samples.npy and tables of both; ${RESUME_NOTE}`,
       ),
     )
     .addOption(options.json())
@@ -94,8 +94,8 @@ export function addTrain(program: Command): void {
           };
           const metadata = describeTrained(sets.train, settings);
           await folder.writeWeights("weights.safetensors", result.weights, metadata);
-          await folder.writeNpy("difficulty.npy", result.difficulty, [train.labels.length]);
-          await writeTrainingIndices(folder, sets);
+          await folder.writeValues("difficulty.npy", result.difficulty, train);
+          await writeTrainingSamples(folder, sets);
           await folder.writeJson("metrics.json", summary);
           return summary;
         },

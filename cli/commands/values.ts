@@ -19,12 +19,6 @@ export const parseCount = parser(
   "a positive integer",
 );
 
-/** An integer of at least 0. */
-export const parseIndex = parser(
-  (value) => Number.isInteger(value) && value >= 0,
-  "an integer of at least 0",
-);
-
 /** A seed: an integer of 32 bits. */
 export const parseSeed = parser(
   (value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32,
@@ -68,6 +62,17 @@ export function parseBytes(text: string): number {
 export function parsePath(text: string): string {
   if (text !== "") return text;
   throw new InvalidArgumentError("Got '', need a path.");
+}
+
+/** A sample, by its index or its file. */
+export function parseSample(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("Got '', need an index or the name of a file.");
+}
+
+/** Samples, each by an option of its own, since names of files may hold any separator. */
+export function parseSamples(text: string, others: readonly string[] = []): readonly string[] {
+  return [...others, parseSample(text)];
 }
 
 /** The size of an image, `28x28x1`. */

@@ -162,9 +162,9 @@ export function indexSample({ indices }: Pick<Dataset, "indices">, n: number): n
   return indices ? indices[n] : n;
 }
 
-/** Returns the name of a class: as the data set has it, or else its number. */
+/** Returns the name of a class: as the data set has it, or else its number, as of an output of a network beyond the data set's classes. */
 export function nameClass({ classNames }: Pick<Dataset, "classNames">, label: number): string {
-  return classNames ? classNames[label] : String(label);
+  return classNames?.[label] ?? String(label);
 }
 
 /**
