@@ -31,11 +31,11 @@ const MOST_BYTES = 2 ** 28;
  * @param names keys of a row in the columns' order; by default those of the first row
  * @throws {RangeError} if there are neither names nor a row.
  */
-export function encodeCsv<Name extends string>(
-  rows: readonly Readonly<Record<Name, Cell>>[],
-  names?: readonly Name[],
+export function encodeCsv(
+  rows: readonly Readonly<Record<string, Cell>>[],
+  names?: readonly string[],
 ): string {
-  const columns = names ?? Object.keys(rows[0] ?? {}) as Name[];
+  const columns = names ?? Object.keys(rows[0] ?? {});
   if (columns.length === 0) {
     throw new RangeError("Cannot encode a table: got no row, need at least 1");
   }
