@@ -48,7 +48,10 @@ export async function readDecisions(path: string, data: Dataset): Promise<Decisi
     const { decision: text, label: name } = row.cells;
     const decision = CHOICES.find((choice) => choice === text);
     if (decision === undefined) {
-      throw fail(`decision ${describeName(text)}`, `${listNames(CHOICES)}${suggest(text, CHOICES)}`);
+      throw fail(
+        `decision ${describeName(text)}`,
+        `${listNames(CHOICES)}${suggest(text, CHOICES)}`,
+      );
     }
     const given = data.labels[index];
     if (decision !== "relabel") {

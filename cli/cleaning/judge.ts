@@ -49,9 +49,9 @@ export async function chooseJudge(
 /** Sentences that say who judges, and what follows from that. */
 export function describeJudge({ model, weights }: Judge, data: Dataset): string[] {
   const count = data.labels.length;
-  return weights === undefined
-    ? [`${model} was trained out of folds`]
-    : [`${model} with the weights of ${weights} judged ${count} samples; labels that it has learnt by heart it does not doubt`];
+  return weights === undefined ? [`${model} was trained out of folds`] : [
+    `${model} with the weights of ${weights} judged ${count} samples; labels that it has learnt by heart it does not doubt`,
+  ];
 }
 
 /** Opens the judge's network: hers, or a new one that has learnt nothing yet. The caller disposes it. */

@@ -1,5 +1,5 @@
 /**
- * Summary of what was found: for machines, and in some ten lines for people.
+ * Summary of what was found: numbers for machines, some ten lines for people.
  *
  * @module
  */
@@ -7,57 +7,75 @@ import { type Dataset, indexSample, nameClass } from "../../mod.ts";
 import { formatCount } from "../units.ts";
 import type { Findings } from "./findings.ts";
 
+/** Summary of a command, and what it prints. */
+export interface Report {
+  readonly summary: unknown;
+  readonly lines: readonly string[];
+}
+
 /** Suspects that the terminal names. */
 const NAMED = 3;
 
-/** Numbers of what was found. */
-export function summariseFindings(findings: Findings) {
-  const { data, labels, suspectCount, duplicates, outliers, redundant, keep, steps } = findings;
+/** Counts what was found. */
+export function countFindings(findings: Omit<Findings, "next">) {
+  const { data, suspectCount, duplicates, outliers, redundant, keep } = findings;
   const copies = duplicates.flatMap(([, ...others]) => others);
+  const hasTwoLabels = (group: readonly { readonly position: number }[]) =>
+    new Set(group.map(({ position }) => data.labels[position])).size > 1;
   return {
     samples: data.labels.length,
-    classes: data.classes,
-    classNames: data.classNames,
     suspects: suspectCount,
-    relabelled: labels.slice(0, suspectCount)
-      .filter(({ given, suggested }) => given !== suggested).length,
     copies: {
       groups: duplicates.length,
+      groupsOfTwoLabels: duplicates.filter(hasTwoLabels).length,
       exact: copies.filter(({ kind }) => kind === "exact").length,
       near: copies.filter(({ kind }) => kind === "near").length,
-      groupsOfTwoLabels: duplicates.filter((group) => hasTwoLabels(data, group)).length,
     },
     outliers: outliers.length,
     redundant: redundant.length,
     kept: keep.length,
-    steps,
   };
-}
-
-/** Whether the samples of a group have more than one label. */
-function hasTwoLabels({ labels }: Dataset, group: readonly { readonly position: number }[]) {
-  return new Set(group.map(({ position }) => labels[position])).size > 1;
 }
 
 /** Lines for people. */
 export function describeFindings(findings: Findings): string[] {
-  const { data, labels, suspectCount, steps } = findings;
-  const { samples, copies, outliers, redundant, kept } = summariseFindings(findings);
-  const worst = labels.slice(0, Math.min(NAMED, suspectCount));
+  const { samples, suspects, copies, outliers, redundant, kept } = countFindings(findings);
+  const { data, labels, steps, next } = findings;
+  const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
     ...steps,
-    `labels: ${formatCount(suspectCount)} of ${formatCount(samples)} look wrong${
-      worst.length > 0 ? ", first of all:" : ""
-    }`,
-    ...worst.map(({ position, given, suggested }) =>
+    `labels: ${share(suspects)} look wrong${suspects > 0 ? ", these most of all" : ""}`,
+    ...labels.slice(0, Math.min(NAMED, suspects)).map(({ position, given, suggested }) =>
       `  ${nameSample(data, position)}: ${nameClass(data, given)}, rather ${
         nameClass(data, suggested)
       }`
     ),
-    `copies: ${copies.exact} exact and ${copies.near} near ones, ${copies.groupsOfTwoLabels} groups with two labels`,
-    `outliers: ${formatCount(outliers)}`,
-    `redundant: ${formatCount(redundant)}`,
-    `keep.npy keeps ${formatCount(kept)}`,
+    `copies: ${formatCount(copies.exact)} exact and ${formatCount(copies.near)} near ones, in ${
+      formatCount(copies.groups)
+    } groups, ${formatCount(copies.groupsOfTwoLabels)} of them with two labels`,
+    `outliers: ${share(outliers)} resemble no class`,
+    `redundant: ${share(redundant)} teach less than another already does`,
+    ...describeConfusion(findings),
+    `keep.npy: ${share(kept)}, without suspects, copies and outliers`,
+    ...next.flatMap(({ text, command }) =>
+      command === undefined ? [text] : [`${text}:`, `  ${command}`]
+    ),
+  ];
+}
+
+/** Says which class is taken for which other one most often; nothing where none is. */
+function describeConfusion({ data, confusion }: Findings): string[] {
+  const { classes } = data;
+  const pairs = [...confusion.keys()].filter((pair) => pair % (classes + 1) !== 0);
+  const most = pairs.reduce((best, pair) => confusion[pair] > confusion[best] ? pair : best, 0);
+  if (most === 0) return [];
+  const [given, suggested] = [Math.floor(most / classes), most % classes];
+  const total = confusion.subarray(given * classes, (given + 1) * classes)
+    .reduce((sum, count) => sum + count);
+  return [
+    `most confused: ${formatCount(confusion[most])} of ${formatCount(total)} ${
+      nameClass(data, given)
+    } are taken for ${nameClass(data, suggested)}`,
   ];
 }
 

@@ -102,6 +102,8 @@ export function describeVerification(
     ...describeArms(arms),
     `${said[againstGiven.verdict]}: ${
       points(againstGiven.accuracy)
-    } points over the data as given, ${points(againstRandom.accuracy)} over as many removed at random`,
+    } points over the data as given, ${
+      points(againstRandom.accuracy)
+    } over as many removed at random`,
   ];
 }
