@@ -131,6 +131,12 @@ export class OutputFolder {
     await this.writeText(nameTable(name), encodeSamples(samples, [...values.keys()], column));
   }
 
+  /** Writes a number of each sample, `[N]`, and beside it a table of the caller's own, which names the samples too. */
+  async writeTabled(name: string, values: Int32Array, table: string): Promise<void> {
+    await this.#writeNpy(name, values, [values.length]);
+    await this.writeText(nameTable(name), table);
+  }
+
   /** Writes the indices of samples in the whole split, `[K]` i32, and beside them a table that names these samples. */
   async writeIndices(
     name: string,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Dataset, indexSample, nameClass } from "../../mod.ts";
+import { describeLabel, describeSample, printLabel, printSample } from "../known_samples.ts";
 import { formatCount } from "../units.ts";
 import type { Findings } from "./findings.ts";
 
@@ -41,14 +41,13 @@ export function countFindings(findings: Omit<Findings, "next">) {
 export function describeFindings(findings: Findings): string[] {
   const { samples, suspects, copies, outliers, redundant, kept } = countFindings(findings);
   const { data, labels, steps, next } = findings;
+  const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
     ...steps,
     `labels: ${share(suspects)} look wrong${suspects > 0 ? ", these most of all" : ""}`,
     ...labels.slice(0, Math.min(NAMED, suspects)).map(({ position, given, suggested }) =>
-      `  ${nameSample(data, position)}: ${nameClass(data, given)}, rather ${
-        nameClass(data, suggested)
-      }`
+      `  ${printSample(describeSample(data, position))}: ${name(given)}, rather ${name(suggested)}`
     ),
     `copies: ${formatCount(copies.exact)} exact and ${formatCount(copies.near)} near ones, in ${
       formatCount(copies.groups)
@@ -70,16 +69,12 @@ function describeConfusion({ data, confusion }: Findings): string[] {
   const most = pairs.reduce((best, pair) => confusion[pair] > confusion[best] ? pair : best, 0);
   if (most === 0) return [];
   const [given, suggested] = [Math.floor(most / classes), most % classes];
+  const name = (label: number) => printLabel(describeLabel(data, label));
   const total = confusion.subarray(given * classes, (given + 1) * classes)
     .reduce((sum, count) => sum + count);
   return [
     `most confused: ${formatCount(confusion[most])} of ${formatCount(total)} ${
-      nameClass(data, given)
-    } are taken for ${nameClass(data, suggested)}`,
+      name(given)
+    } are taken for ${name(suggested)}`,
   ];
-}
-
-/** Names a sample by its file, or else by its index. */
-function nameSample(data: Dataset, position: number): string {
-  return data.files?.[position] ?? `#${indexSample(data, position)}`;
 }
