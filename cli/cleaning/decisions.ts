@@ -36,8 +36,8 @@ export async function readDecisions(path: string, data: Dataset): Promise<Decisi
     Array.from({ length: data.classes }, (_, label) => [nameClass(data, label), label]),
   );
   const lines = new Map<number, number>();
-  return rows.map((row): Decision => {
-    const fail = (got: string, need: string) =>
+  return rows.map((row) => {
+    const fail: Fail = (got, need) =>
       new FileError(path, `Cannot apply ${path}: got ${got} in line ${row.line}, need ${need}`);
     const index = findSample(row, data, fail);
     const before = lines.get(index);
@@ -45,67 +45,75 @@ export async function readDecisions(path: string, data: Dataset): Promise<Decisi
       throw fail(`sample ${index} again, after line ${before}`, "one decision for each sample");
     }
     lines.set(index, row.line);
-    const { decision: text, label: name } = row.cells;
-    const decision = CHOICES.find((choice) => choice === text);
+    const decision = CHOICES.find((choice) => choice === row.cells.decision);
     if (decision === undefined) {
-      throw fail(
-        `decision ${describeName(text)}`,
-        `${listNames(CHOICES)}${suggest(text, CHOICES)}`,
-      );
+      throw fail(describeCell(row, "decision"), suggest(row.cells.decision, CHOICES));
     }
-    const given = data.labels[index];
-    if (decision !== "relabel") {
-      if (name === "" || classes.get(name) === given) return { index, decision, label: given };
-      throw fail(
-        `decision ${decision} with label ${describeName(name)} for sample ${index}`,
-        `no label, or that of ${data.name}, ${describeName(nameClass(data, given))}`,
-      );
-    }
-    const label = classes.get(name);
-    if (label !== undefined) return { index, decision, label };
-    const known = [...classes.keys()];
-    throw fail(
-      `label ${describeName(name)} for sample ${index}`,
-      `a class of ${data.name}, ${listNames(known)}${suggest(name, known)}`,
-    );
+    return { index, decision, label: findLabel(row, data, { index, decision, classes }, fail) };
   });
 }
 
+/** Makes the error of a row. */
+type Fail = (got: string, need: string) => FileError;
+
 /** Finds the sample of a row by its index, and checks that it is the row's file. */
-function findSample(
-  { cells: { index: text, file } }: Row,
-  data: Dataset,
-  fail: (got: string, need: string) => FileError,
-): number {
+function findSample(row: Row, data: Dataset, fail: Fail): number {
+  const { index: text, file } = row.cells;
   const count = data.labels.length;
   const index = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!(index < count)) {
     throw fail(
-      `index ${describeName(text)}`,
+      describeCell(row, "index"),
       `an integer from 0 to ${count - 1}, the training samples of ${data.name}`,
     );
   }
   const own = data.files?.[index] ?? "";
   if (file === own) return index;
   throw fail(
-    `${file === "" ? "no file" : `file ${describeName(file)}`} for sample ${index}`,
-    `${
-      own === "" ? "none" : describeName(own)
-    }, as in ${data.name}; take the decisions of the same data set`,
+    `${describeCell(row, "file")} for sample ${index}`,
+    `${own === "" ? "none" : describeName(own)}; take the decisions on ${data.name}`,
   );
+}
+
+/** Finds the label that a sample gets. */
+function findLabel(
+  row: Row,
+  data: Dataset,
+  { index, decision, classes }: Omit<Decision, "label"> & { classes: ReadonlyMap<string, number> },
+  fail: Fail,
+): number {
+  const { label: name } = row.cells;
+  const label = classes.get(name);
+  if (decision === "relabel") {
+    if (label !== undefined) return label;
+    throw fail(
+      `${describeCell(row, "label")} for sample ${index}`,
+      `a class of ${data.name}, ${suggest(name, [...classes.keys()])}`,
+    );
+  }
+  const given = data.labels[index];
+  if (name === "" || label === given) return given;
+  throw fail(
+    `decision ${decision} with ${describeCell(row, "label")} for sample ${index}`,
+    `none, or that of ${data.name}, ${describeName(nameClass(data, given))}`,
+  );
+}
+
+function describeCell({ cells }: Row, column: typeof COLUMNS[number]): string {
+  return cells[column] === "" ? `no ${column}` : `${column} ${describeName(cells[column])}`;
 }
 
 /** Most names that an error lists. */
 const LISTED = 12;
 
-function listNames(names: readonly string[]): string {
-  const listed = names.slice(0, LISTED).map(describeName).join(", ");
-  return names.length > LISTED ? `${listed} or another of ${names.length}` : listed;
-}
-
+/** Lists what is known, and what was probably meant. */
 function suggest(name: string, known: readonly string[]): string {
-  const nearest = findNearest(name, known);
-  return nearest === undefined ? "" : `; did you mean ${describeName(nearest)}?`;
+  const listed = known.slice(0, LISTED).map(describeName).join(", ");
+  const others = known.length > LISTED ? ` or another of ${known.length}` : "";
+  const nearest = name === "" ? undefined : findNearest(name, known);
+  return `${listed}${others}${
+    nearest === undefined ? "" : `; did you mean ${describeName(nearest)}?`
+  }`;
 }
 
 /** What became of a sample that a decision changed. */
