@@ -15,7 +15,9 @@ import { FOLDER_FILES, SETTINGS_FILE } from "./folder.ts";
 
 /** Data sets of a folder: what to train on, and what to test on. */
 export interface FolderSplits {
+  /** Data to train on. */
   readonly train: Dataset;
+  /** Data to test on. */
   readonly test?: Dataset;
 }
 
