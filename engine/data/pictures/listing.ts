@@ -20,6 +20,8 @@ export interface PictureFile {
   readonly changedMs: number;
   /** Why it cannot be opened: `got ..., need ...`; absent where it can. */
   readonly problem?: string;
+  /** Whether there is no such file. */
+  readonly isMissing?: true;
 }
 
 /** Pictures of a data set, before one of them is opened. */
@@ -161,7 +163,13 @@ async function describeFile(
     return { ...file, sizeBytes, changedMs, ...problem && { problem } };
   } catch (cause) {
     const got = describeAbsence(path, cause) ?? findState(cause).got;
-    return { ...file, sizeBytes: 0, changedMs: 0, problem: `got ${got}, need a picture` };
+    return {
+      ...file,
+      sizeBytes: 0,
+      changedMs: 0,
+      problem: `got ${got}, need a picture`,
+      ...isAbsence(cause) && { isMissing: true },
+    };
   }
 }
 
