@@ -68,7 +68,7 @@ function makeDecidable(tag, position, suggested, ...children) {
   const others = [...facts.classes.keys()].filter((label) =>
     label !== given && label !== suggested
   );
-  const select = makeClassSelect("Relabel …", others);
+  const select = makeClassSelect("other …", others);
   select.setAttribute("aria-label", "Relabel as another class");
   select.onchange = () => {
     if (select.value === "") decisions.decide([[position, undefined]]);
@@ -124,6 +124,10 @@ export function makeClassSelect(none, labels) {
   );
 }
 
+/** Meaning of the numbers of a suspect. */
+const NUMBERS =
+  "how suspicious it is; loss of its label; mean similarity to the other samples of its label";
+
 /** @param {Facts["suspects"][number]} suspect */
 export function makeSuspectCard(suspect) {
   const { position, suggested, score, loss, own, speakFor, speakAgainst } = suspect;
@@ -132,7 +136,7 @@ export function makeSuspectCard(suspect) {
   if (suggested === given) heading.append(", which is the best supported");
   else heading.append(", looks like ", makeClassName(suggested));
   const numbers = `score ${formatNumber(score)} · loss ${formatNumber(loss)} nats · ` +
-    `similarity to its own class ${formatNumber(own)}`;
+    `own class ${formatNumber(own)}`;
   return makeDecidable(
     "article",
     position,
@@ -143,7 +147,7 @@ export function makeSuspectCard(suspect) {
       { className: "says" },
       heading,
       makeSampleName(position),
-      make("p", { className: "numbers" }, numbers),
+      make("p", { className: "numbers", title: NUMBERS }, numbers),
     ),
     make(
       "div",

@@ -91,7 +91,7 @@ export function makePicture(position) {
 
 /** Writes a number, or a dash for none. @param {number | null} value */
 export function formatNumber(value) {
-  return value === null ? "–" : String(Number(value.toPrecision(3)));
+  return value === null ? "–" : String(Number(value.toPrecision(3))).replace("-", "−");
 }
 
 /** @param {number} count @param {string} one */

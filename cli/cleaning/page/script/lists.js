@@ -35,9 +35,6 @@ export class CardList {
   constructor(content, makeCard) {
     this.#makeCard = makeCard;
     content.append(this.#cards, this.#more);
-    new IntersectionObserver((entries) => {
-      if (entries.some(({ isIntersecting }) => isIntersecting)) this.drawMore();
-    }, { rootMargin: "800px" }).observe(this.#more);
   }
 
   /** Shows other items, drawn as far as before. @param {readonly Item[]} items */
