@@ -13,7 +13,7 @@ import { withSource } from "../inputs.ts";
 import { identifySample, type KnownSamples, roundToFloat32, toIndices } from "../known_samples.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { encodeCsv } from "../report/csv.ts";
+import { encodeCsv } from "../../engine/formats/csv.ts";
 import { describeChoice } from "../samples.ts";
 import { addSourceCommand, describeSketch, options, report } from "./shared.ts";
 import { parseCount } from "./values.ts";

@@ -25,7 +25,7 @@ import { noteEmptyClasses } from "../notes.ts";
 import { describeChoice, loadTrainingSets, toLookup } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
-import { encodeCsv } from "../report/csv.ts";
+import { encodeCsv } from "../../engine/formats/csv.ts";
 import { renderNeighbours } from "../report/neighbours_page.ts";
 import { UsageError } from "../usage.ts";
 import { describeSketch, options, report } from "./shared.ts";
