@@ -184,6 +184,7 @@ export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/sam
 
 export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
+export { estimateIssueCount } from "./engine/cleaning/issue_count.ts";
 export {
   findLabelIssues,
   type LabelIssueOptions,
