@@ -17,6 +17,7 @@ import { addData } from "./commands/data.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExperiment } from "./commands/experiment.ts";
 import { addGram } from "./commands/gram.ts";
+import { addNearest } from "./commands/nearest.ts";
 import { addNeighbours } from "./commands/neighbours.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPrune } from "./commands/prune.ts";
@@ -85,6 +86,7 @@ const COMMANDS = [
   addRedundant,
   addRelate,
   addCluster,
+  addNearest,
   addNeighbours,
   addPrune,
   addCompare,
