@@ -33,6 +33,7 @@ import {
   type Samples,
   toLookup,
 } from "./samples.ts";
+import type { DataSetOptions } from "./data_set.ts";
 import type { OutputFolder } from "./output.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
@@ -82,11 +83,13 @@ export interface Source {
  */
 export async function loadNetwork(
   engine: Engine,
-  { model, weights, data }: Pick<NetworkOptions, "model" | "weights" | "data">,
+  { model, weights, ...source }:
+    & Pick<NetworkOptions, "model" | "weights">
+    & DataSetOptions,
   samples: Samples,
 ): Promise<Network> {
   const network = await readNetwork(engine, { model, weights }, samples.data.shape);
-  await noteOtherSamples(weights, samples, data);
+  await noteOtherSamples(weights, samples, source);
   return network;
 }
 
@@ -192,7 +195,7 @@ export async function withSource<T>(
   const samples = await loadSamples({ ...options, data });
   const { choice } = samples;
   using engine = await openAdapter({ memoryBytes: options.memory });
-  using network = await loadNetwork(engine, { model, weights, data }, samples);
+  using network = await loadNetwork(engine, { ...options, model, weights, data }, samples);
   folder.declare({ ...await hashNetwork(network, model), samples: hashDataset(samples.data) });
   const how = { kind, layers, sketch };
   const error = await measureSketch(engine, network, samples.data, how);
@@ -243,6 +246,8 @@ const NETWORK_OPTIONS = {
   model: "--model",
   weights: "--weights",
   data: "--data",
+  size: "--size",
+  strict: "--strict",
   trainSize: "--train-size",
   testSize: "--test-size",
   layers: "--layers",

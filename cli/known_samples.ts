@@ -6,8 +6,8 @@
  */
 import { relative } from "node:path";
 import { type Dataset, indexSample, nameClass } from "../mod.ts";
-import { describeName, findNearest } from "../engine/options.ts";
 import { type Cell, encodeCsv } from "../engine/formats/csv.ts";
+import { describeName, findNearest } from "../engine/options.ts";
 import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";
 
@@ -81,7 +81,7 @@ export function encodeSamples(
     ...column && { [column.name]: roundToFloat32(column.values[row]) },
   }));
   const names = ["index", "file", "label", ...column ? [column.name] : []];
-  return rows.length > 0 ? encodeCsv(rows) : `${names.join(",")}\n`;
+  return encodeCsv(rows, names);
 }
 
 /** Rounds to the nine digits that tell float32 apart, so that a table shows no more; integers up to there stay what they are. */

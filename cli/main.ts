@@ -11,6 +11,7 @@ import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0"
 import manifest from "../deno.json" with { type: "json" };
 import { beginCommand, GpuRequiredError } from "./adapter.ts";
 import { addBench } from "./commands/bench.ts";
+import { addClean } from "./commands/clean.ts";
 import { addCluster } from "./commands/cluster.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
@@ -85,6 +86,7 @@ const COMMANDS = [
   addGram,
   addRedundant,
   addRelate,
+  addClean,
   addCluster,
   addNearest,
   addNeighbours,

@@ -13,6 +13,13 @@ const LISTED = 8;
 
 const said = new Set<string>();
 
+/** Says a note once on standard error, however often it comes. */
+export function noteOnce(note: string): void {
+  if (said.has(note)) return;
+  said.add(note);
+  say(`note: ${note}`);
+}
+
 /** Says once on standard error that measurements of the adapter cannot be kept, so that every call repeats them. */
 export function noteCacheFailure(): void {
   const failure = findCacheFailure();

@@ -5,7 +5,15 @@
  */
 import { basename } from "node:path";
 import { findUsedAdapter } from "./adapter.ts";
-import { FileError, type NpyArray, saveWeights, type Weights, writeNpy } from "../mod.ts";
+import {
+  FileError,
+  type FolderSplits,
+  listFolderFiles,
+  type NpyArray,
+  saveWeights,
+  type Weights,
+  writeNpy,
+} from "../mod.ts";
 import { explainWrite, removeIfThere, writeWhole } from "../engine/files/file.ts";
 import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../engine/files/folder.ts";
 import { Lease } from "../engine/files/lease.ts";
@@ -123,6 +131,12 @@ export class OutputFolder {
     await this.writeText(nameTable(name), encodeSamples(samples, [...values.keys()], column));
   }
 
+  /** Writes a number of each sample, `[N]`, and beside it a table of the caller's own, which names the samples too. */
+  async writeTabled(name: string, values: Int32Array, table: string): Promise<void> {
+    await this.#writeNpy(name, values, [values.length]);
+    await this.writeText(nameTable(name), table);
+  }
+
   /** Writes the indices of samples in the whole split, `[K]` i32, and beside them a table that names these samples. */
   async writeIndices(
     name: string,
@@ -146,6 +160,11 @@ export class OutputFolder {
     metadata: Readonly<Record<string, string>>,
   ): Promise<void> {
     return this.#write(name, (path) => saveWeights(path, weights, { metadata }));
+  }
+
+  /** Writes a data set as `writeFolder` does. */
+  async writeDataset(splits: FolderSplits): Promise<void> {
+    for (const [name, write] of listFolderFiles(splits)) await this.#write(name, write);
   }
 
   /** Writes a value as indented JSON. */

@@ -15,7 +15,6 @@ import {
   hashIntegers,
   hasSplit,
   indexSample,
-  loadDataset,
   loadMetadata,
   type Split,
   takeFirst,
@@ -23,6 +22,7 @@ import {
 } from "../mod.ts";
 import { readJson } from "../engine/formats/json.ts";
 import { describeName } from "../engine/options.ts";
+import { type DataSetOptions, readData } from "./data_set.ts";
 import type { Lookup } from "./known_samples.ts";
 import type { OutputFolder } from "./output.ts";
 import { formatCount } from "./units.ts";
@@ -38,8 +38,7 @@ export interface DrawOptions {
 }
 
 /** Options that choose samples. */
-export interface DataOptions extends DrawOptions {
-  readonly data: string;
+export interface DataOptions extends DrawOptions, DataSetOptions {
   readonly trainSize?: number;
   readonly testSize?: number;
 }
@@ -120,7 +119,7 @@ async function loadPart(
   size: number | undefined,
   options: DataOptions,
 ): Promise<Samples> {
-  const whole = await loadDataset(options.data, split);
+  const whole = await readData(options, split);
   const { length } = whole.labels;
   return describe(draw(whole, size ?? length, options), whole, options);
 }
@@ -161,7 +160,7 @@ export async function loadTrainingSets(
   const test = await hasSplit(data, "test")
     ? await loadPart("test", options.testSize, options)
     : undefined;
-  const whole = await loadDataset(data, "train");
+  const whole = await readData(options, "train");
   const count = whole.labels.length;
   const fifth = Math.max(1, Math.floor(count / HELD_OUT));
   const reserve = validationSize + (test ? 0 : options.testSize ?? fifth);
@@ -328,7 +327,7 @@ export function describeTrained(
 export async function noteOtherSamples(
   weights: string,
   { data, choice: { split }, heldOutFrom }: Samples,
-  name: string,
+  source: DataSetOptions,
 ): Promise<void> {
   const metadata = await loadMetadata(weights);
   const trained = metadata.get("samples_sha256");
@@ -336,7 +335,7 @@ export async function noteOtherSamples(
   if (trained === hashDataset(heldOutFrom ?? data)) return;
   const choice = parseTrained(metadata.get("samples"));
   const sawAll = !heldOutFrom && choice?.size === choice?.of && data.indices !== undefined &&
-    trained === hashDataset(await loadDataset(name, "train"));
+    trained === hashDataset(await readData(source, "train"));
   if (sawAll) return;
   const which = choice &&
     `${formatCount(choice.size)} of ${formatCount(choice.of)}${

@@ -41,6 +41,8 @@ export function addCompare(program: Command): void {
     .description("train on several choices of samples and compare test accuracy")
     .addOption(options.model().default("lenet5"))
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .addOption(options.sampleSeed())

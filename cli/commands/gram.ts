@@ -50,6 +50,8 @@ export function addGram(program: Command): void {
     .addOption(options.model().makeOptionMandatory())
     .addOption(options.weights().makeOptionMandatory())
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
     .addOption(options.split())

@@ -38,6 +38,8 @@ export function addNeighbours(program: Command): void {
     .addOption(options.model().makeOptionMandatory())
     .addOption(options.weights().makeOptionMandatory())
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
     .addOption(options.trainSize())

@@ -53,6 +53,8 @@ export function addRun(program: Command): void {
     .description("do all in one call: train, find redundant samples, cluster, prune, compare")
     .addOption(options.model().default("mlp"))
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.trainSize(`; by default ${DEFAULT_SIZE}, or all where there are fewer`))
     .addOption(options.testSize())
     .addOption(options.sampleSeed())

@@ -40,6 +40,8 @@ export function addTrain(program: Command): void {
     .description("train a network and record each sample's learning difficulty")
     .addOption(options.model().default("lenet5"))
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .option(

@@ -7,6 +7,9 @@ import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
 import { MODEL_NEED, namesModel } from "../model.ts";
 import { readBytes } from "../units.ts";
 
+/** Largest height or width that pictures are resized to. */
+const MOST_SIDE = 2 ** 13;
+
 /** A built-in network's name, or a path. */
 export function parseModel(text: string): string {
   if (namesModel(text)) return text;
@@ -84,6 +87,17 @@ export function parseShape(text: string): readonly [number, number, number] {
     );
   }
   return sizes as [number, number, number];
+}
+
+/** Height and width of pictures, `32x32`. */
+export function parseImageSize(text: string): readonly [height: number, width: number] {
+  const sizes = /^\d+x\d+$/.test(text) ? text.split("x").map(Number) : [];
+  if (sizes.length === 2 && sizes.every((size) => size >= 1 && size <= MOST_SIDE)) {
+    return sizes as [number, number];
+  }
+  throw new InvalidArgumentError(
+    `Got '${text}', need height and width in pixels, such as 32x32, each at most ${MOST_SIDE}.`,
+  );
 }
 
 /** Names of layers, `conv1,fc1`. */

@@ -15,7 +15,9 @@ import { FOLDER_FILES, SETTINGS_FILE } from "./folder.ts";
 
 /** Data sets of a folder: what to train on, and what to test on. */
 export interface FolderSplits {
+  /** Data to train on. */
   readonly train: Dataset;
+  /** Data to test on. */
   readonly test?: Dataset;
 }
 
@@ -32,7 +34,7 @@ const NAMES: readonly string[] = [
 ];
 
 /** Writes one file under a path, whole or not at all. */
-type WriteFile = (path: string) => Promise<void>;
+export type WriteFile = (path: string) => Promise<void>;
 
 /**
  * Writes a data set as a folder: `images.npy`, `labels.npy` (int32) and `dataset.json`, for a test split `test_images.npy` and
@@ -47,7 +49,7 @@ type WriteFile = (path: string) => Promise<void>;
  */
 export async function writeFolder(path: string, splits: FolderSplits): Promise<void> {
   checkKeys<FolderSplits>(`write ${path}`, splits, { train: true, test: true });
-  const files = listFiles(splits);
+  const files = listFolderFiles(splits);
   const aside = `${path}/${PARTIAL_FOLDER}`;
   const isNew = !await exists(path);
   try {
@@ -94,12 +96,12 @@ function removeLeft(aside: string): void {
 }
 
 /**
- * Lists the files of a folder, each with how it is written, in the order in which they have to appear: without the last one the folder is no
- * data set.
+ * Lists the files that {@link writeFolder} writes, each with how it is written, in the order in which they have to appear: without the last one the
+ * folder is no data set.
  *
  * @throws {DataError} when the splits differ in what `dataset.json` has once
  */
-function listFiles({ train, test }: FolderSplits): ReadonlyMap<string, WriteFile> {
+export function listFolderFiles({ train, test }: FolderSplits): ReadonlyMap<string, WriteFile> {
   if (test) checkCommon(train, test);
   const { classes, classNames, mean, std, shape: [, , channels] } = train;
   const settings = {

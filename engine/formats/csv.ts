@@ -26,14 +26,20 @@ export interface CsvRow<Needed extends string> {
 const MOST_BYTES = 2 ** 28;
 
 /**
- * Encodes rows under the keys of the first one.
+ * Encodes rows under the names of their columns.
  *
- * @throws {RangeError} if there is no row.
+ * @param names keys of a row in the columns' order; by default those of the first row
+ * @throws {RangeError} if there are neither names nor a row.
  */
-export function encodeCsv(rows: readonly Readonly<Record<string, Cell>>[]): string {
-  if (rows.length === 0) throw new RangeError("Cannot encode a table: got no row, need at least 1");
-  const names = Object.keys(rows[0]);
-  const lines = [names, ...rows.map((row) => names.map((name) => row[name]))];
+export function encodeCsv(
+  rows: readonly Readonly<Record<string, Cell>>[],
+  names?: readonly string[],
+): string {
+  const columns = names ?? Object.keys(rows[0] ?? {});
+  if (columns.length === 0) {
+    throw new RangeError("Cannot encode a table: got no row, need at least 1");
+  }
+  const lines = [columns, ...rows.map((row) => columns.map((name) => row[name]))];
   return lines.map((line) => `${line.map(quote).join(",")}\n`).join("");
 }
 
