@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Cell } from "./csv.ts";
+import type { Cell } from "../../engine/formats/csv.ts";
 import { escapeMarkup } from "./markup.ts";
 import { renderDocument, renderFigure, renderTable, section } from "./page.ts";
 

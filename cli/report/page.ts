@@ -4,7 +4,7 @@
  * @module
  */
 import type { Claim, Figure, Findings, Table } from "../experiments/experiment.ts";
-import type { Cell } from "./csv.ts";
+import type { Cell } from "../../engine/formats/csv.ts";
 import { escapeMarkup } from "./markup.ts";
 
 /** Contents of the page. */
