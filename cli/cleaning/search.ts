@@ -45,7 +45,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
     network: await identifyModel(judge.model),
     weights: weights && hashWeights(await loadWeights(weights)),
   });
-  if (weights !== undefined) await noteOtherSamples(weights, samples, name);
+  if (weights !== undefined) await noteOtherSamples(weights, samples, settings);
   noteEmptyClasses(data);
   using engine = await openAdapter({ memoryBytes: settings.memory });
   const found = await investigate(engine, data, judge, seed);
