@@ -183,6 +183,7 @@ export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
 
 export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
+export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
 export {
   findLabelIssues,
   type LabelIssueOptions,

@@ -1,16 +1,16 @@
 /**
- * Labels that look wrong, judged by networks that have not learnt them.
+ * Labels that look wrong, judged by networks that have not learnt them and by a kernel from which they are left out.
  *
  * @module
  */
 import type { Dataset } from "../data/dataset.ts";
-import { takeSamples } from "../data/dataset.ts";
 import type { Engine } from "../engine.ts";
 import { CALL_OPTIONS, type CallOptions } from "../gpu/pace.ts";
 import type { NetworkDefinition } from "../network/definition.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
-import { scoreLogits } from "../samples/scores.ts";
 import type { TrainingOptions } from "../training/options.ts";
+import { predictOutOfFolds } from "./folds.ts";
+import { predictFromPatches } from "./patch_judge.ts";
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
@@ -30,7 +30,7 @@ export interface LabelIssues {
   readonly scores: Float64Array<ArrayBuffer>;
   /** Best supported label of each sample, `[N]` i32: the given one where that is best. */
   readonly suggested: Int32Array<ArrayBuffer>;
-  /** Cross-entropy of each sample's given label under the network that has not learnt it, `[N]` f64, in nats. */
+  /** Cross-entropy of each sample's given label under the networks that have not learnt it, `[N]` f64, in nats. */
   readonly losses: Float64Array<ArrayBuffer>;
 }
 
@@ -42,8 +42,8 @@ const LABEL_ISSUE_OPTIONS: OptionNames<LabelIssueOptions> = {
 };
 
 /**
- * Ranks the labels of a data set by how little networks that have not learnt them support them: the samples are divided into folds, class by class,
- * and those of each fold are judged by a network that was trained on the others.
+ * Ranks the labels of a data set by how little they are supported by judges that have not learnt them: networks, each trained on the other folds,
+ * and kernel regression over the pictures' patches, from which the sample is left out.
  *
  * @throws {RangeError} if there are fewer samples than folds, or an option is out of range.
  */
@@ -55,44 +55,34 @@ export async function findLabelIssues(
 ): Promise<LabelIssues> {
   const action = `find label issues of ${data.name}`;
   checkKeys(action, options, LABEL_ISSUE_OPTIONS);
-  const { folds = 5, seed = 0, training, onProgress, signal } = options;
-  const count = data.labels.length;
+  const { folds = 5, seed = 0, training = {}, onProgress, signal } = options;
+  const { labels, classes } = data;
+  const count = labels.length;
   const isFolds = (value: number) => Number.isInteger(value) && value >= 2 && value <= count;
   checkNumber(action, "folds", folds, isFolds, `an integer from 2 to ${count}, the samples`);
-  const logits = new Float32Array(count * data.classes);
-  const parts = foldSamples(data, folds);
-  for (const [fold, part] of parts.entries()) {
-    const others = parts.flatMap((other) => other === part ? [] : other);
-    using network = engine.network(definition, { seed, classes: data.classes }, data.shape);
-    await engine.train(network, takeSamples(data, others), {
-      ...training,
-      seed,
-      signal,
-      onProgress: (done, total) => onProgress?.(fold * total + done, folds * total),
-    });
-    const judged = await engine.logits(network, takeSamples(data, part), { signal });
-    part.forEach((sample, n) => {
-      logits.set(
-        judged.subarray(n * data.classes, (n + 1) * data.classes),
-        sample * data.classes,
-      );
-    });
-  }
-  const { loss: losses } = scoreLogits(logits, data.labels);
-  const suggested = new Int32Array(count).map((_, n) => {
-    const row = logits.subarray(n * data.classes, (n + 1) * data.classes);
-    return row.indexOf(Math.max(...row));
+  const byNetworks = await predictOutOfFolds(engine, definition, data, {
+    folds,
+    rounds: 1,
+    seed,
+    training,
+    signal,
+    onProgress,
   });
-  const order = Int32Array.from(losses.keys()).sort((a, b) => losses[b] - losses[a] || a - b);
-  return { order, scores: losses, suggested, losses };
-}
-
-/** Divides samples into parts of equal size within each class: the samples of a class take turns. */
-function foldSamples(data: Dataset, folds: number): number[][] {
-  const parts: number[][] = Array.from({ length: folds }, () => []);
-  const byClass = Int32Array.from(data.labels.keys()).sort((a, b) =>
-    data.labels[a] - data.labels[b] || a - b
+  const byPatches = await predictFromPatches(engine, data, { seed, signal });
+  const support = byNetworks.map((share, at) => (share + byPatches[at]) / 2);
+  const suggested = new Int32Array(count);
+  const scores = new Float64Array(count);
+  for (let n = 0; n < count; n++) {
+    const row = support.subarray(n * classes, (n + 1) * classes);
+    const given = row[labels[n]];
+    suggested[n] = row.indexOf(Math.max(...row));
+    row[labels[n]] = -Infinity;
+    scores[n] = Math.max(...row) - given;
+  }
+  const losses = Float64Array.from(
+    labels,
+    (label, n) => -Math.log(byNetworks[n * classes + label]),
   );
-  byClass.forEach((sample, turn) => parts[turn % folds].push(sample));
-  return parts;
+  const order = Int32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
+  return { order, scores, suggested, losses };
 }

@@ -34,6 +34,10 @@ export const STREAMS = {
   ties: 7,
   /** Inputs on which no result depends: of timed launches, of benches and of tests. */
   trials: 8,
+  /** Folds that a data set is divided into. */
+  folds: 9,
+  /** Patches of pictures that the filters of a network are made from. */
+  patches: 10,
   /** Samples of each subset. */
   subsets: 1 << 20,
   /** Samples on which a sketch's error is measured. */

@@ -1,0 +1,74 @@
+/**
+ * Cells of the bench of wrong labels: data sets with wrong labels that the bench itself gives them.
+ *
+ * @module
+ */
+import {
+  type Dataset,
+  drawStratified,
+  flipLabels,
+  loadDataset,
+  type NetworkDefinition,
+} from "../../mod.ts";
+import { lenet5, resnet8Narrow } from "../../mod.ts";
+
+/** A data set, the kind and share of its wrong labels, and its size. */
+export interface Cell {
+  readonly data: keyof typeof SOURCES;
+  /** `symmetric`: another class, each as likely; `pairwise`: always the next class. */
+  readonly noise: "symmetric" | "pairwise";
+  readonly share: number;
+  readonly size: number;
+}
+
+/** Data sets and the network that each is learnt by. */
+export const SOURCES: Readonly<
+  Record<"mnist" | "digits" | "cifar10", { readonly definition: NetworkDefinition }>
+> = {
+  mnist: { definition: lenet5 },
+  digits: { definition: lenet5 },
+  cifar10: { definition: resnet8Narrow },
+};
+
+/** Every cell, the small ones first. */
+export const CELLS: readonly Cell[] = [800, 6000].flatMap((size) =>
+  (["mnist", "digits", "cifar10"] as const).flatMap((data) =>
+    (["symmetric", "pairwise"] as const).flatMap((noise) =>
+      [0.02, 0.1].map((share) => ({ data, noise, share, size }))
+    )
+  )
+);
+
+/** Seeds that methods are chosen on. */
+export const CHOOSING_SEEDS: readonly number[] = [0, 1, 2];
+
+/** Seeds that the chosen method is judged on, once. */
+export const JUDGING_SEEDS: readonly number[] = [3, 4];
+
+/** A data set with wrong labels, and the right ones. */
+export interface Noisy {
+  readonly data: Dataset;
+  readonly truth: Int32Array;
+}
+
+/** Names a cell, as `mnist symmetric 10 % of 800`. */
+export function nameCell({ data, noise, share, size }: Cell): string {
+  return `${data} ${noise} ${Math.round(100 * share)} % of ${size}`;
+}
+
+/**
+ * Draws a cell's samples and gives some of them wrong labels. Samples of the judging seeds come from the test split, of which no other seed sees
+ * any.
+ */
+export async function drawCell({ data, noise, share, size }: Cell, seed: number): Promise<Noisy> {
+  const split = JUDGING_SEEDS.includes(seed) ? "test" : "train";
+  const whole = data === "digits"
+    ? drawDigits(split, { size: 4 * size, seed: 0 })
+    : await loadDataset(data, split);
+  const right = drawStratified(whole, size, { seed });
+  const { data: flipped, flipped: wrong } = flipLabels(right, share, seed);
+  if (noise === "symmetric") return { data: flipped, truth: right.labels };
+  const labels = right.labels.slice();
+  for (const sample of wrong) labels[sample] = (labels[sample] + 1) % right.classes;
+  return { data: { ...right, labels }, truth: right.labels };
+}
