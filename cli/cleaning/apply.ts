@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type Dataset, hashDataset, hasSplit, loadDataset, nameClass } from "../../mod.ts";
+import { type Dataset, hashDataset, hasSplit, nameClass } from "../../mod.ts";
 import { encodeCsv } from "../../engine/formats/csv.ts";
+import { type DataSetOptions, readData } from "../data_set.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import type { OutputFolder } from "../output.ts";
 import { formatCount } from "../units.ts";
@@ -17,19 +18,22 @@ const COLUMNS = ["index", "file", "change", "given", "label"];
 /**
  * Writes the data set that follows from decisions, its test split as it is, and `changes.csv`.
  *
+ * @param path file of the decisions
  * @throws {FileError} if the decisions do not fit the data set.
  */
 export async function applyToFolder(
   folder: OutputFolder,
-  { apply, data: name }: { readonly apply: string; readonly data: string },
+  path: string,
+  source: DataSetOptions,
 ): Promise<Report> {
-  const given = await loadDataset(name, "train");
-  const decisions = await readDecisions(apply, given);
-  const test = await hasSplit(name, "test") ? await loadDataset(name, "test") : undefined;
+  const { data: name } = source;
+  const given = await readData(source, "train");
+  const decisions = await readDecisions(path, given);
+  const test = await hasSplit(name, "test") ? await readData(source, "test") : undefined;
   folder.declare({
     samples: hashDataset(given),
     test: test && hashDataset(test),
-    decisions: await hashFile(apply),
+    decisions: await hashFile(path),
   });
   const { data, changes } = applyDecisions(given, decisions);
   noteEmptyClasses(data);

@@ -20,6 +20,7 @@ import { UsageError } from "../usage.ts";
 import { type Found, investigate } from "./investigation.ts";
 import { chooseJudge, type Judge, type JudgeOptions } from "./judge.ts";
 import { recommend } from "./next_steps.ts";
+import { renderCleaning } from "./page/page.ts";
 import { countFindings, describeFindings, type Report } from "./summary.ts";
 import { writeTables } from "./tables.ts";
 import { describeVerification, type Verification, verify } from "./verification.ts";
@@ -54,6 +55,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
     : undefined;
   const findings = { ...found, next: recommend(found, { data: name, out: folder.path }) };
   await writeTables(folder, findings);
+  await folder.writeText("index.html", renderCleaning(findings));
   const summary = {
     model: judge.model,
     weights,

@@ -13,6 +13,8 @@ export function addClean(program: Command): void {
   program.command("clean")
     .description("find wrong labels, copies, outliers and redundant samples, and apply decisions")
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.model())
     .addOption(options.weights())
     .addOption(options.trainSize())
@@ -47,7 +49,7 @@ export function addClean(program: Command): void {
       if (settings.weights !== undefined && settings.model === undefined) {
         throw new UsageError("got --weights without --model, need the network that they are of");
       }
-      const { data } = settings;
+      const { data, size, strict } = settings;
       const { summary, lines } = apply === undefined
         ? await OutputFolder.fill(
           out,
@@ -56,8 +58,8 @@ export function addClean(program: Command): void {
         )
         : await OutputFolder.fill(
           out,
-          { command: "clean", options: { apply, data } },
-          (folder) => applyToFolder(folder, { apply, data }),
+          { command: "clean", options: { apply, data, size, strict } },
+          (folder) => applyToFolder(folder, apply, { data, size, strict }),
         );
       report(json, summary, [...lines, `wrote ${out}`]);
     });
