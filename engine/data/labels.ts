@@ -3,6 +3,7 @@
 import { DataError, FileError } from "../errors.ts";
 import { type NpyArray, type NpyDtype, type NpyTexts, readNpy } from "../formats/npy.ts";
 import { describeName } from "../options.ts";
+import { compareCodePoints } from "./code_points.ts";
 import type { Dataset } from "./dataset.ts";
 
 /** The largest label that a 32-bit signed integer holds. */
@@ -122,17 +123,11 @@ function listNames(splits: readonly (readonly string[])[]): string[] {
   return [...new Set(splits.flat())].sort(compareCodePoints);
 }
 
-/** Compares texts by their code points; `<` compares UTF-16, which puts some of them elsewhere. */
-export function compareCodePoints(a: string, b: string): number {
-  const [left, right] = [a, b].map((text) => Array.from(text, (letter) => letter.codePointAt(0)!));
-  const at = left.findIndex((point, i) => point !== right[i]);
-  return at < 0 ? left.length - right.length : left[at] - (right[at] ?? -1);
-}
-
 /** Most names that a message lists. */
 const LISTED = 10;
 
-function describeNames(names: readonly string[]): string {
+/** Describes names from a file, ten at most. */
+export function describeNames(names: readonly string[]): string {
   const listed = names.slice(0, LISTED).map(describeName).join(", ");
   return names.length > LISTED ? `${listed} and ${names.length - LISTED} more` : listed;
 }
