@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { compareCodePoints } from "../code_points.ts";
 import { FileError } from "../../errors.ts";
 import { findState, isAbsence } from "../../files/file.ts";
 import { MOST_PICTURE_BYTES } from "../../formats/picture.ts";
@@ -51,21 +52,6 @@ const AT_ONCE = 256;
 
 /** Most names that a note lists; the rest is counted. */
 const NAMED = 5;
-
-/** Compares texts by their code points, as Python sorts them; JavaScript compares the halves of pairs. */
-export function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return rankUnit(x) - rankUnit(y);
-  }
-  return a.length - b.length;
-}
-
-/** Ranks halves of pairs above all other units. */
-function rankUnit(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
-}
 
 /** Lists what is in a folder; links count as what they lead to. */
 export async function listFolder(path: string): Promise<FolderContents> {
@@ -254,9 +240,11 @@ export async function listClassFolders(
   const files = await list("train", train);
   if (test) files.push(...await list("test", test));
   const left = [...unread, ...skipped];
-  const notes = left.length === 0
-    ? []
-    : [`${listNames(left)} of ${path} ${left.length === 1 ? "is" : "are"} in no class folder, and left out`];
+  const notes = left.length === 0 ? [] : [
+    `${listNames(left)} of ${path} ${
+      left.length === 1 ? "is" : "are"
+    } in no class folder, and left out`,
+  ];
   return { classNames, files, notes };
 }
 
