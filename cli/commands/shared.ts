@@ -59,8 +59,7 @@ export const options = {
       "--size <HxW>",
       "height and width that the pictures of --data are resized to, such as 32x32",
     ).argParser(parseImageSize),
-  strict: () =>
-    new Option("--strict", "end at the first picture of --data that cannot be read"),
+  strict: () => new Option("--strict", "end at the first picture of --data that cannot be read"),
   kernel: () =>
     new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy")
       .conflicts([...NETWORK_FLAGS]),

@@ -209,7 +209,11 @@ function readJpegHeader(bytes: Uint8Array): PictureHeader {
     if (marker === 0xff) at++;
     else if (!isFrameMarker(marker)) at += 2 + view.getUint16(at + 2);
     else {
-      const [depth, height, width] = [bytes[at + 4], view.getUint16(at + 5), view.getUint16(at + 7)];
+      const [depth, height, width] = [
+        bytes[at + 4],
+        view.getUint16(at + 5),
+        view.getUint16(at + 7),
+      ];
       const components = bytes[at + 9];
       if (components === 4) {
         throw new PictureError("got a JPEG in CMYK, need one in grey or RGB; convert it");
