@@ -3,9 +3,9 @@
 import { Argument, type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import { type Dataset, fetchDataset, hasSplit, writeFolder } from "../../mod.ts";
 import { type DataSetOptions, readData } from "../data_set.ts";
+import { noteEmptyClasses } from "../notes.ts";
 import { print } from "../print.ts";
 import { withProgress } from "../progress.ts";
-import { formatCount } from "../units.ts";
 import { options } from "./shared.ts";
 
 /** Adds the command. */
@@ -44,6 +44,7 @@ function addImport(data: Command): void {
       const train = await readData(source, "train");
       const test = await readTest(source);
       await writeFolder(out, { train, ...test && { test } });
+      for (const data of [train, test]) if (data) noteEmptyClasses(data);
       print([describe(train), ...test ? [describe(test)] : [], `wrote ${out}`].join("\n"));
     });
 }
@@ -52,8 +53,6 @@ async function readTest(source: DataSetOptions): Promise<Dataset | undefined> {
   return await hasSplit(source.data, "test") ? await readData(source, "test") : undefined;
 }
 
-function describe({ split, labels, shape: [height, width, channels], classes }: Dataset): string {
-  return `${split}: ${formatCount(labels.length)} images of ${height} x ${width} x ${channels}, ${
-    formatCount(classes)
-  } classes`;
+function describe({ split, labels, shape, classes }: Dataset): string {
+  return `${split}: images [${[labels.length, ...shape].join(", ")}], ${classes} classes`;
 }
