@@ -10,7 +10,6 @@ import {
   type Engine,
   FileError,
   hashDataset,
-  loadDataset,
   loadWeights,
   type NetworkDefinition,
   type OnProgress,
@@ -23,6 +22,7 @@ import {
 import { removeIfThere, removePartials, writeWhole } from "../../engine/files/file.ts";
 import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../../engine/files/folder.ts";
 import { Lease } from "../../engine/files/lease.ts";
+import { readData } from "../data_set.ts";
 import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
@@ -298,7 +298,7 @@ export class RunFolder {
 /** @throws {SettingError} if there is no such data set. */
 async function loadWhole(data: string, split: Split): Promise<Dataset> {
   try {
-    return await loadDataset(data, split);
+    return await readData({ data }, split);
   } catch (error) {
     if (!(error instanceof UnknownDatasetError)) throw error;
     throw new SettingError("data", error.need);

@@ -12,6 +12,7 @@ import { describeType } from "../formats/type_name.ts";
 import { checkKeys, describeValue } from "../options.ts";
 import { type Dataset, nameClass } from "./dataset.ts";
 import { FOLDER_FILES, SETTINGS_FILE } from "./folder.ts";
+import { isTable } from "./pixels.ts";
 
 /** Data sets of a folder: what to train on, and what to test on. */
 export interface FolderSplits {
@@ -103,12 +104,12 @@ function removeLeft(aside: string): void {
  */
 export function listFolderFiles({ train, test }: FolderSplits): ReadonlyMap<string, WriteFile> {
   if (test) checkCommon(train, test);
-  const { classes, classNames, mean, std, shape: [, , channels] } = train;
+  const { classes, classNames, mean, std } = train;
   const settings = {
     classes: classNames ?? classes,
     mean,
     std,
-    ...channels > 1 && { layout: "NHWC" },
+    ...arrangeShape(train).length === 4 && { layout: "NHWC" },
   };
   return new Map<string, WriteFile>([
     [SETTINGS_FILE, writeText(`${JSON.stringify(settings, null, 2)}\n`)],
@@ -121,9 +122,7 @@ function listSplit(
   data: Dataset,
   names: typeof FOLDER_FILES[keyof typeof FOLDER_FILES],
 ): [name: string, write: WriteFile][] {
-  const { files, images, labels, shape: [height, width, channels] } = data;
-  const count = labels.length;
-  const shape = channels === 1 ? [count, height, width] : [count, height, width, channels];
+  const { files, images, labels } = data;
   const rows = files?.map((file, index) => ({
     index,
     file,
@@ -131,9 +130,17 @@ function listSplit(
   }));
   return [
     ...rows ? [[names.files, writeText(encodeCsv(rows))] as [string, WriteFile]] : [],
-    [names.labels, (path) => writeNpy(path, labels, [count])],
-    [names.images, (path) => writeNpy(path, images, shape)],
+    [names.labels, (path) => writeNpy(path, labels, [labels.length])],
+    [names.images, (path) => writeNpy(path, images, arrangeShape(data))],
   ];
+}
+
+/** Chooses the shape in which images are written: `[N, D]` of a table, `[N, H, W]` of grey pictures, else `[N, H, W, C]`. */
+function arrangeShape({ images, labels, shape }: Dataset): readonly number[] {
+  const [height, width, channels] = shape;
+  if (channels === 1) return [labels.length, height, width];
+  const isRows = isTable(shape) && images instanceof Float32Array;
+  return isRows ? [labels.length, channels] : [labels.length, height, width, channels];
 }
 
 function writeText(text: string): WriteFile {

@@ -12,6 +12,7 @@ import { drawDigits } from "./digits.ts";
 import { exists } from "../files/file.ts";
 import { holdsArrays, readFolder } from "./folder.ts";
 import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
+import { holdsNpz, readNpz } from "./npz.ts";
 import type { PictureOptions } from "./pictures/decoding.ts";
 import { holdsPictures, readPictures } from "./pictures/pictures.ts";
 
@@ -62,6 +63,7 @@ const FORMS: readonly DatasetForm[] = [
   KNOWN.mnist,
   KNOWN.cifar10,
   KNOWN.cifar100,
+  { holds: holdsNpz, read: readNpz },
   { holds: holdsPictures, read: readPictures, isPictures: true },
 ];
 

@@ -180,24 +180,37 @@ function isPng(bytes: Uint8Array): boolean {
 /** Reads the header of a PNG, and checks that its chunks are whole: the decoder would not free its memory on failure. */
 function readPngHeader(bytes: Uint8Array): PictureHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let packedBytes = 0;
   for (let start = PNG_SIGNATURE.length;;) {
     const end = start + 12 + (start + 8 <= bytes.length ? view.getUint32(start) : Infinity);
     if (end > bytes.length) throw new PictureError("got a PNG that is cut off, need a whole one");
     if (crc32(bytes.subarray(start + 4, end - 4)) !== view.getUint32(end - 4)) {
       throw new PictureError("got a PNG with a wrong checksum, need a sound one");
     }
-    if (view.getUint32(start + 4) === IEND) break;
+    const kind = view.getUint32(start + 4);
+    if (kind === IEND) break;
+    if (kind === IDAT) packedBytes += view.getUint32(start);
     start = end;
   }
   if (view.getUint32(12) !== IHDR) {
     throw new PictureError("got a PNG without a header, need a sound one");
   }
   const [depth, colour] = bytes.subarray(24, 26);
-  const isGrey = colour === 0 || colour === 4;
-  return { format: "PNG", height: view.getUint32(20), width: view.getUint32(16), isGrey, depth };
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  // eight bytes a pixel at most; data that were not packed at all would take hardly more, and others could unpack to a thousand times as much
+  if (packedBytes > MOST_PACKED_BYTES + 16 * height * width) {
+    throw new PictureError(
+      `got a PNG with ${packedBytes} bytes of data for ${height} x ${width} pixels, need fewer`,
+    );
+  }
+  return { format: "PNG", height, width, isGrey: colour === 0 || colour === 4, depth };
 }
 
+/** Bytes of packed data that a PNG of few pixels may have. */
+const MOST_PACKED_BYTES = 2 ** 16;
+
 const IHDR = 0x49484452;
+const IDAT = 0x49444154;
 const IEND = 0x49454e44;
 
 /** Finds the frame header of a JPEG among its segments. */
@@ -209,7 +222,11 @@ function readJpegHeader(bytes: Uint8Array): PictureHeader {
     if (marker === 0xff) at++;
     else if (!isFrameMarker(marker)) at += 2 + view.getUint16(at + 2);
     else {
-      const [depth, height, width] = [bytes[at + 4], view.getUint16(at + 5), view.getUint16(at + 7)];
+      const [depth, height, width] = [
+        bytes[at + 4],
+        view.getUint16(at + 5),
+        view.getUint16(at + 7),
+      ];
       const components = bytes[at + 9];
       if (components === 4) {
         throw new PictureError("got a JPEG in CMYK, need one in grey or RGB; convert it");

@@ -116,19 +116,12 @@ export function tellFindings(
 ): void {
   if (strict && broken.length > 0) throw refuseBroken(path, broken[0]);
   for (const { file, state } of broken.slice(0, NAMED)) {
-    onNote?.(`${describeName(file)} is left out: ${state}`);
+    onNote?.(`left out ${describeName(file)}: ${state}`);
   }
-  if (broken.length > 0) {
-    onNote?.(`${broken.length} of ${count} pictures of ${path} cannot be read, and are left out`);
-  }
-  if (flattened > 0) {
-    onNote?.(
-      `${flattened} of ${count} pictures of ${path} have transparent pixels, flattened on white`,
-    );
-  }
-  if (deep > 0) {
-    onNote?.(`${deep} of ${count} pictures of ${path} have 16 bits a channel, of which 8 are kept`);
-  }
+  const ofAll = `of ${count} pictures of ${path}`;
+  if (broken.length > 0) onNote?.(`left out ${broken.length} ${ofAll} that cannot be read`);
+  if (flattened > 0) onNote?.(`flattened ${flattened} ${ofAll} on white: they are transparent`);
+  if (deep > 0) onNote?.(`kept the upper 8 of 16 bits in ${deep} ${ofAll}`);
 }
 
 function refuseBroken(path: string, { file, state }: PictureFindings["broken"][number]): FileError {

@@ -177,8 +177,10 @@ async function describeFile(
 interface SplitFolders {
   readonly train: string;
   readonly test?: string;
-  /** Folders of the root that are left out. */
-  readonly unread: readonly string[];
+  /** Folder of a second split to test on, which is left out. */
+  readonly spare?: string;
+  /** Other folders, which hold no pictures. */
+  readonly others: readonly string[];
 }
 
 /**
@@ -187,36 +189,38 @@ interface SplitFolders {
  * @throws {FileError} when the folders are none of the layouts
  */
 export async function findClassFolders(path: string): Promise<SplitFolders | undefined> {
-  const { folders } = await listFolder(path);
+  const { files, folders } = await listFolder(path);
   const holding: string[] = [];
   for (const name of folders) if (await holdsPictureFiles(`${path}/${name}`)) holding.push(name);
-  if (holding.length === 0) return undefined;
+  const refuse = (got: string) =>
+    new FileError(
+      path,
+      `Cannot read ${path}: got ${got}, need a folder of pictures for each class, or train with such folders and ` +
+        "test or val beside it, or a CSV of pictures with the columns file and label",
+    );
+  if (holding.length === 0) {
+    if (!files.some(isPictureName)) return undefined;
+    const tables = files.filter((name) => /\.csv$/i.test(name));
+    const beside = tables.length > 0
+      ? `with ${listNames(tables)} that has no columns file and label`
+      : "without class folders";
+    throw refuse(`pictures ${beside}`);
+  }
   const splits = ["train", "test", "val"].filter((name) => folders.includes(name));
   const nested: string[] = [];
   for (const name of splits) {
     if ((await listFolder(`${path}/${name}`)).folders.length > 0) nested.push(name);
   }
-  const refuse = (got: string) =>
-    new FileError(
-      path,
-      `Cannot read ${path}: got ${got}, need a folder of pictures for each class, or train with such folders and test or val beside it`,
-    );
   // classes may have these names too, but then not each of them
   if (nested.length === 0) {
-    if (holding.some((name) => !splits.includes(name))) return { train: "", unread: [] };
+    if (holding.some((name) => !splits.includes(name))) return { train: "", others: [] };
     throw refuse(`pictures without class folders in ${splits.join(" and ")}`);
   }
   if (!nested.includes("train")) throw refuse(`class folders in ${nested.join(" and ")} alone`);
-  const others = holding.filter((name) => !splits.includes(name));
-  if (others.length > 0) {
-    throw refuse(`pictures in ${listNames(others)} beside train`);
-  }
-  const [test, unread] = splits.filter((name) => name !== "train");
-  return {
-    train: "train",
-    ...test && { test },
-    unread: folders.filter((name) => name === unread || !splits.includes(name)),
-  };
+  const beside = holding.filter((name) => !splits.includes(name));
+  if (beside.length > 0) throw refuse(`pictures in ${listNames(beside)} beside train`);
+  const [test, spare] = splits.filter((name) => name !== "train");
+  return { train: "train", test, spare, others: folders.filter((name) => !splits.includes(name)) };
 }
 
 /**
@@ -226,7 +230,7 @@ export async function findClassFolders(path: string): Promise<SplitFolders | und
  */
 export async function listClassFolders(
   path: string,
-  { train, test, unread }: SplitFolders,
+  { train, test, spare, others }: SplitFolders,
 ): Promise<PictureListing> {
   const { folders: classNames } = await listFolder(join(path, train));
   await refuseOneClass(join(path, train), classNames);
@@ -253,11 +257,17 @@ export async function listClassFolders(
   };
   const files = await list("train", train);
   if (test) files.push(...await list("test", test));
-  const left = [...unread, ...skipped];
-  const notes = left.length === 0
-    ? []
-    : [`${listNames(left)} of ${path} ${left.length === 1 ? "is" : "are"} in no class folder, and left out`];
-  return { classNames, files, notes };
+  const left = [...others, ...skipped];
+  return {
+    classNames,
+    files,
+    notes: [
+      ...spare ? [`left out of ${path}, since there is a folder ${test}: ${spare}`] : [],
+      ...left.length > 0
+        ? [`left out of ${path}, since it is in no class folder: ${listNames(left)}`]
+        : [],
+    ],
+  };
 }
 
 async function refuseOneClass(path: string, classNames: readonly string[]): Promise<void> {

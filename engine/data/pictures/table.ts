@@ -187,10 +187,10 @@ async function noteUnread(
   }
   const notes: string[] = [];
   if (used < rows.length) {
-    notes.push(`${rows.length - used} pictures of split val in ${path}/${table} are left out, since there is a split test`);
+    notes.push(`left out of ${path}, since ${table} has a split test: all of split val`);
   }
   if (others.length > 0) {
-    notes.push(`${others.length} pictures in ${path} are not in ${table}, and left out: ${listNames(others)}`);
+    notes.push(`left out of ${path}, since ${table} does not list them: ${listNames(others)}`);
   }
   return notes;
 }

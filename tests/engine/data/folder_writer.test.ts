@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
 import { hashDataset } from "../../../engine/data/digest.ts";
 import { readFolder } from "../../../engine/data/folder.ts";
+import { readNpy } from "../../../engine/formats/npy.ts";
 import { writeFolder } from "../../../engine/data/folder_writer.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 
@@ -61,6 +62,24 @@ Deno.test("what is written is read again to the last bit, with names and files",
     ),
     { numRuns: 12 },
   );
+});
+
+Deno.test("floats and rows of a table are written and read again to the last bit", async () => {
+  for (
+    const [shape, stored] of [[[2, 3, 2], [3, 2, 3, 2]], [[1, 1, 5], [3, 5]], [[1, 1, 1], [
+      3,
+      1,
+      1,
+    ]]] as const
+  ) {
+    await using temp = await openTempFolder();
+    const bytes = settle(3, shape);
+    const images = Float32Array.from(bytes.images, (value) => (value - 99) / 7e20);
+    const train = createDataset({ ...bytes, images });
+    await writeFolder(`${temp.path}/new`, { train });
+    assert.deepEqual(strip(await readFolder(`${temp.path}/new`, "train")), strip(train));
+    assert.deepEqual((await readNpy(`${temp.path}/new/images.npy`)).shape, stored);
+  }
 });
 
 Deno.test("a subset is written as a data set of its own, with the files of its samples", async () => {
