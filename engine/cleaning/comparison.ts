@@ -10,6 +10,11 @@ import { saveAsJpeg } from "./jpeg.ts";
 import { computeSpectra } from "./spectrum.ts";
 import { scaleToOne, standardise } from "./vectors.ts";
 
+/** Whether samples are rows of a table, or pictures that are too small to be shifted or saved as JPEG: with a side below 8 pixels. */
+export function isTable({ shape: [height, width] }: Dataset): boolean {
+  return Math.min(height, width) < 8;
+}
+
 /** Comparison of samples, by their indices in the list that it was made with. */
 export interface Comparison {
   /** Computes vectors whose inner products are largest between copies, `[N, D]` f32; yields how many are done. */
@@ -29,7 +34,7 @@ export interface Comparison {
 const QUALITY = 60;
 
 /** What may be left between a picture and its copy, as a multiple of what JPEG leaves of it. */
-const PICTURE_BOUND = 2;
+const PICTURE_BOUND = 1.5;
 
 /** Least square of the correlation with a copy: pictures with less in common are not known to be of the same thing, however little is left. */
 const LEAST_SHARE = 0.75;
