@@ -20,7 +20,7 @@ export interface NetworkChoice {
 const LEAST_SIDE = 12;
 
 /** Number of samples that training visits in all, epochs times samples, where no epochs bound it. */
-const VISITS = 12_000;
+const VISITS = 10_000;
 
 /**
  * Chooses a network by the pictures' size and channels, and its epochs by the number of samples: many for few samples, some for many.
@@ -28,7 +28,7 @@ const VISITS = 12_000;
 export function chooseNetwork({ shape, labels, name }: Dataset): NetworkChoice {
   const [height, width, channels] = shape;
   const epochs = Math.min(20, Math.max(3, Math.round(VISITS / labels.length)));
-  const training = { epochs, batch: 32, schedule: "cosine", weightDecay: 1e-3 } as const;
+  const training = { epochs, batch: 64, schedule: "cosine", weightDecay: 1e-3 } as const;
   const pictures = `${labels.length} pictures of ${height} x ${width} x ${channels}`;
   const say = (network: string) => `${name} has ${pictures}: ${network}, ${epochs} epochs`;
   if (Math.min(height, width) < LEAST_SIDE) {

@@ -70,7 +70,7 @@ export function divideSamples({ labels }: Dataset, folds: number, seed: number):
 }
 
 /** Computes the softmax of one sample's logits, in float64. */
-function softmax(logits: Float32Array): Float64Array {
+export function softmax(logits: Float32Array): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b));
   const powers = Float64Array.from(logits, (logit) => Math.exp(logit - top));
   const total = powers.reduce((sum, power) => sum + power, 0);
