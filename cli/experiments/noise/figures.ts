@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { indexSample } from "../../../mod.ts";
+import { indexSample, type Witness } from "../../../mod.ts";
 import { drawBars } from "../../report/charts.ts";
 import { drawSamples, pictureSample } from "../../report/contact_sheet.ts";
 import type { Estimate } from "../../report/statistics.ts";
@@ -11,7 +11,7 @@ import type { Figure, Table } from "../experiment.ts";
 import type { Judgement, Noisy } from "./measure.ts";
 import { estimateRate, type Ranking } from "./rankings.ts";
 import { SCORE_KEYS, SCORES, SUGGESTER_KEYS, SUGGESTERS } from "./scores.ts";
-import { type Suspect, type Witness, WITNESSES } from "./suspects.ts";
+import { type Suspect, WITNESSES } from "./suspects.ts";
 
 /**
  * Table of how well every score ranks at each checkpoint.
@@ -102,9 +102,9 @@ export function drawSuspects(
   suspects: readonly Suspect[],
 ): Figure {
   const draw = (sample: number, caption: string) => pictureSample(data, sample, caption);
-  const show = ({ sample, cosine }: Witness) =>
-    draw(sample, `${data.labels[sample]}, cos ${cosine.toFixed(2)}`);
-  const groups = suspects.map(({ sample, suggested, against, alike }) => ({
+  const show = ({ position, cosine }: Witness) =>
+    draw(position, `${data.labels[position]}, cos ${cosine.toFixed(2)}`);
+  const groups = suspects.map(({ sample, suggested, against, for: alike }) => ({
     caption: `Sample ${indexSample(data, sample)}, labelled ${
       data.labels[sample]
     }; what contradicts it most; what it resembles as a ${suggested} (in truth ${truth[sample]})`,
