@@ -71,7 +71,7 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
   {
     using network = create(seed);
     newNetwork = await regressOnNew(engine, network, data);
-    await trainInStages(engine, network, data, training, async (stage, losses) => {
+    await trainInStages(engine, network, data, { ...training, seed }, async (stage, losses) => {
       Object.assign(own[stage], await judgeLearnt(engine, network, data), { summedLoss: losses });
     });
   }
@@ -79,9 +79,8 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
   for (const [fold, part] of parts.entries()) {
     const learnt = takeSamples(data, parts.flatMap((other) => other === part ? [] : other));
     const judged = takeSamples(data, part);
-    using network = create(seed * FOLDS + fold);
-    const settings = { ...training, seed: seed * FOLDS + fold };
-    await trainInStages(engine, network, learnt, settings, async (stage) => {
+    using network = create(seed);
+    await trainInStages(engine, network, learnt, { ...training, seed }, async (stage) => {
       const shares = await predict(engine, network, judged);
       const kernel = stage === "trained"
         ? await supportLabels(engine, network, judged, learnt)

@@ -20,7 +20,7 @@ export interface NetworkChoice {
 const LEAST_SIDE = 12;
 
 /** Number of samples that all epochs see together, within the bounds of the epochs. */
-const VISITS = 10_000;
+const VISITS = 30_000;
 
 /**
  * Chooses a network by the pictures' size, and its epochs by the number of samples: LeNet-5 where it fits, or else the perceptron, as for tables.
@@ -28,7 +28,7 @@ const VISITS = 10_000;
  */
 export function chooseNetwork({ shape, labels }: Dataset): NetworkChoice {
   const [height, width, channels] = shape;
-  const epochs = Math.min(20, Math.max(3, Math.round(VISITS / labels.length)));
+  const epochs = Math.min(12, Math.max(3, Math.round(VISITS / labels.length)));
   const definition = Math.min(height, width) < LEAST_SIDE ? mlp : lenet5;
   return {
     definition,
