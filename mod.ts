@@ -186,6 +186,12 @@ export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/sam
 
 export { type ClassMap, mapClasses } from "./engine/cleaning/class_map.ts";
 export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
+export {
+  findWitnesses,
+  type Witness,
+  type Witnesses,
+  type WitnessRequest,
+} from "./engine/cleaning/witnesses.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
 export { estimateIssueCount } from "./engine/cleaning/issue_count.ts";
 export {
