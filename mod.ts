@@ -194,9 +194,7 @@ export {
 } from "./engine/cleaning/witnesses.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
 export { estimateIssueCount } from "./engine/cleaning/issue_count.ts";
-export {
-  findLabelIssues,
-  type LabelIssueOptions,
-  type LabelIssues,
-} from "./engine/cleaning/label_issues.ts";
+export { judgeLabels } from "./engine/cleaning/judge_labels.ts";
+export { findLabelIssues, type LabelIssueOptions } from "./engine/cleaning/label_issues.ts";
+export type { LabelIssues } from "./engine/cleaning/label_ranking.ts";
 export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

@@ -3,39 +3,41 @@
  *
  * @module
  */
-import type { LabelIssues } from "./label_issues.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { LabelIssues } from "./label_ranking.ts";
 
 /**
- * Estimates how many labels are wrong, as confident learning does (Northcutt et al., 2021, "Confident Learning: Estimating Uncertainty in Dataset
- * Labels"), by margins in place of probabilities: a sample's margin for a class is how much more that class is supported than any other.
+ * Estimates how many labels are wrong, by the calibrated confident joint of confident learning (Northcutt et al., 2021, "Confident Learning: Estimating
+ * Uncertainty in Dataset Labels", equations 1 to 3).
  *
- * A sample counts as of its given class if its margin for it is at least the mean over the samples with that label, and as of the suggested class if its
- * margin for that one is at least the mean over those with that label. In each class the share of the latter among all that count is taken for the share of
- * wrong labels. Judges that know little have small margins throughout, and so the estimate does not grow with their mistakes as the number of suggestions
- * does.
+ * A sample counts for a class if the class's probability is at least the mean that samples of this label have for it; for the most probable one if there
+ * are several such classes, for none if there is no such class. In each label the share of the samples that count for another class, among those that
+ * count, is taken for its share of wrong labels.
  *
- * @param issues whose scores are margins: support for the best other class minus that for the given one
- * @param labels given labels, `[N]`, each in `0 .. classes - 1`
+ * @param issues whose probabilities are of judges that have not learnt the labels
  * @returns a number of samples, 0 to N: the first of `issues.order` are those to look at
  */
 export function estimateIssueCount(
-  { scores, suggested }: Pick<LabelIssues, "scores" | "suggested">,
-  labels: ArrayLike<number>,
-  classes: number,
+  { probabilities }: Pick<LabelIssues, "probabilities">,
+  { labels, classes }: Pick<Dataset, "labels" | "classes">,
 ): number {
   const samples = new Float64Array(classes);
   const means = new Float64Array(classes);
-  for (let n = 0; n < labels.length; n++) {
-    samples[labels[n]]++;
-    means[labels[n]] -= (scores[n] + means[labels[n]]) / samples[labels[n]];
-  }
+  labels.forEach((label, n) => {
+    samples[label]++;
+    means[label] += (probabilities[n * classes + label] - means[label]) / samples[label];
+  });
   const right = new Float64Array(classes);
   const wrong = new Float64Array(classes);
-  for (let n = 0; n < labels.length; n++) {
-    const isKept = suggested[n] === labels[n];
-    const margin = isKept ? -scores[n] : scores[n];
-    if (margin >= means[suggested[n]]) (isKept ? right : wrong)[labels[n]]++;
-  }
+  labels.forEach((label, n) => {
+    const row = probabilities.subarray(n * classes, (n + 1) * classes);
+    let found = -1;
+    row.forEach((share, other) => {
+      const counts = samples[other] > 0 && share >= means[other];
+      if (counts && (found < 0 || share > row[found])) found = other;
+    });
+    if (found >= 0) (found === label ? right : wrong)[label]++;
+  });
   const estimate = samples.reduce(
     (sum, count, label) => sum + count * (wrong[label] / (wrong[label] + right[label] || 1)),
     0,
