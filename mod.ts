@@ -31,11 +31,18 @@ export {
 export { drawDigits } from "./engine/data/digits.ts";
 export { fetchDataset, type FetchOptions, type RemoteName } from "./engine/data/fetch.ts";
 export { readFolder } from "./engine/data/folder.ts";
+export {
+  type FolderSplits,
+  listFolderFiles,
+  type WriteFile,
+  writeFolder,
+} from "./engine/data/folder_writer.ts";
 export { readFashionMnist, readMnist } from "./engine/data/mnist.ts";
 export { CIFAR10, CIFAR100, type CifarForm, readCifar } from "./engine/data/cifar.ts";
 export { flipLabels, type NoisyDataset } from "./engine/data/label_noise.ts";
 export { readLabels } from "./engine/data/labels.ts";
-export { hasSplit, loadDataset } from "./engine/data/named.ts";
+export { hasSplit, loadDataset, type LoadOptions } from "./engine/data/named.ts";
+export type { PictureOptions } from "./engine/data/pictures/decoding.ts";
 export { drawStratified } from "./engine/data/stratified.ts";
 export { hashArray, hashDataset, hashIntegers, hashWeights } from "./engine/data/digest.ts";
 export {

@@ -8,9 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Gpu } from "../engine/gpu/device.ts";
 import type { OperandStorage } from "../engine/gpu/panels.ts";
 import { layOutRow, type RowLayout } from "../engine/rows/layout.ts";
-import { padRows, PANEL_ROWS } from "../engine/rows/blocks.ts";
-import { PackedRows } from "../engine/rows/rows.ts";
-import { chooseVariant } from "../engine/tuning/gram_variants.ts";
+import { PANEL_ROWS } from "../engine/rows/blocks.ts";
 import { lenet5 } from "../engine/network/models.ts";
 import { checkNetwork } from "../engine/network/network.ts";
 import type { Tensorflow } from "../engine/operations/tensorflow.ts";
@@ -76,33 +74,6 @@ export function drawIntegers(seed: number, count: number): Floats {
   return drawUniform(createGenerator(seed, STREAMS.trials), count, 2.5).map(Math.round);
 }
 
-/** Packs rows `[count, length]`, row-major, into panels of 64, k-major. */
-export function packPanels(rows: Floats, length: number): Floats {
-  const count = rows.length / length;
-  const panels = new Float32Array(padRows(count) * length);
-  for (let n = 0; n < count; n++) {
-    const at = Math.floor(n / PANEL_ROWS) * PANEL_ROWS * length + n % PANEL_ROWS;
-    for (let k = 0; k < length; k++) panels[at + k * PANEL_ROWS] = rows[n * length + k];
-  }
-  return panels;
-}
-
-/** Uploads rows `[count, length]` of one slice into the storage that the engine chooses on this adapter; the caller disposes them. */
-export async function uploadRows(gpu: Gpu, layout: RowLayout, values: Floats): Promise<PackedRows> {
-  const variant = await chooseVariant(gpu, layout);
-  const rows = new PackedRows(gpu, layout, values.length / layout.length, { variant });
-  for (const block of rows.blocks) {
-    const { firstRow, rowCount, panelCount } = block;
-    const first = firstRow * layout.length;
-    const own = values.subarray(first, first + rowCount * layout.length);
-    using scratch = new Scratch(gpu);
-    const panels = scratch.upload("rows", packPanels(own, layout.length));
-    const [slice] = rows.slices;
-    await rows.write(gpu.record(), block, { slice, panels, first: 0, count: panelCount });
-  }
-  return rows;
-}
-
 /** Unpacks the first `count` rows of panels into `[count, length]`, row-major. */
 export function unpackPanels(panels: Floats, length: number, count: number): Floats {
   const rows = new Float32Array(count * length);
@@ -111,11 +82,6 @@ export function unpackPanels(panels: Floats, length: number, count: number): Flo
     for (let k = 0; k < length; k++) rows[n * length + k] = panels[at + k * PANEL_ROWS];
   }
   return rows;
-}
-
-/** Layout of a row of `length` elements in one plain segment. */
-export function layOutPlain(length: number): RowLayout {
-  return { segments: [{ layer: "plain", kind: "plain", offset: 0, length }], length };
 }
 
 /** Layout of LeNet-5's rows. */

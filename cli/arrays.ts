@@ -16,6 +16,7 @@ import {
   type StoredKernel,
 } from "../mod.ts";
 import { readJson } from "../engine/formats/json.ts";
+import { nameTable } from "./known_samples.ts";
 import { parseChoice, type SampleChoice } from "./samples.ts";
 
 /** Whether a path names a kernel in chunks (a `.zarr` folder), not one in a single file. */
@@ -77,14 +78,17 @@ export async function loadKernel(path: string): Promise<LoadedKernel> {
 
 /**
  * Paths of the files beside a kernel `K.npy`: how its samples were chosen, and the indices of the samples of its rows and of its columns, where these
- * are a part of a split.
+ * are a part of a split, with the tables that name these samples.
  */
 export function nameFilesBeside(path: string) {
   const stem = path.replace(/\.npy$/, "");
+  const [rows, columns] = [`${stem}.samples.npy`, `${stem}.test_samples.npy`];
   return {
     choice: `${stem}.samples.json`,
-    rows: `${stem}.samples.npy`,
-    columns: `${stem}.test_samples.npy`,
+    rows,
+    rowNames: nameTable(rows),
+    columns,
+    columnNames: nameTable(columns),
   };
 }
 

@@ -13,7 +13,7 @@ import {
   type TrainingOptions,
 } from "../mod.ts";
 import type { OutputFolder } from "./output.ts";
-import { encodeCsv } from "./report/csv.ts";
+import { encodeCsv } from "../engine/formats/csv.ts";
 import { drawAccuracy } from "./report/figure.ts";
 import { compareMeans, type MeanComparison, summarise } from "./report/statistics.ts";
 

@@ -22,6 +22,7 @@ import {
 import { describeValue } from "../engine/options.ts";
 import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
+import type { KnownSamples, Lookup } from "./known_samples.ts";
 import { identifyModel, loadNetwork as readNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
 import {
@@ -30,7 +31,9 @@ import {
   noteOtherSamples,
   type SampleChoice,
   type Samples,
+  toLookup,
 } from "./samples.ts";
+import type { DataSetOptions } from "./data_set.ts";
 import type { OutputFolder } from "./output.ts";
 import { UsageError } from "./usage.ts";
 import { withProgress } from "./progress.ts";
@@ -58,10 +61,11 @@ export interface SourceOptions extends Partial<NetworkOptions> {
 /** A kernel with what is known of its samples. */
 export interface Source {
   readonly kernel: KernelSource;
-  readonly labels: ArrayLike<number> | undefined;
   readonly count: number;
-  /** Index of each sample in its whole split, `[N]`; undefined if the kernel covers a whole split or does not record it. */
-  readonly indices: Int32Array | undefined;
+  /** The samples; a stored kernel records at most their indices, and `--labels` tells their labels. */
+  readonly samples: KnownSamples;
+  /** Files of the whole split, among which a sample may be named; absent where samples are no files or the kernel is a stored one. */
+  readonly lookup: Lookup;
   /** How the samples were chosen; undefined if a stored kernel does not record it. */
   readonly choice: SampleChoice | undefined;
   /** Record of what computed the kernel and of the error of a sketch; of a stored kernel the error alone. */
@@ -79,11 +83,13 @@ export interface Source {
  */
 export async function loadNetwork(
   engine: Engine,
-  { model, weights, data }: Pick<NetworkOptions, "model" | "weights" | "data">,
+  { model, weights, ...source }:
+    & Pick<NetworkOptions, "model" | "weights">
+    & DataSetOptions,
   samples: Samples,
 ): Promise<Network> {
   const network = await readNetwork(engine, { model, weights }, samples.data.shape);
-  await noteOtherSamples(weights, samples, data);
+  await noteOtherSamples(weights, samples, source);
   return network;
 }
 
@@ -176,7 +182,8 @@ export async function withSource<T>(
       labels: labels && hashIntegers(labels),
     });
     const origin = kernel instanceof KernelStore ? { sketch: readSketch(kernel) } : {};
-    return await job({ kernel, labels, count, indices, choice, origin });
+    const known = { indices, labels };
+    return await job({ kernel, count, samples: known, lookup: known, choice, origin });
   }
   const { model, weights, data, kind = "lpntk", layers, sketch } = options;
   if (model === undefined || weights === undefined || data === undefined) {
@@ -186,9 +193,9 @@ export async function withSource<T>(
     throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
   }
   const samples = await loadSamples({ ...options, data });
-  const { data: { labels, indices }, choice } = samples;
+  const { choice } = samples;
   using engine = await openAdapter({ memoryBytes: options.memory });
-  using network = await loadNetwork(engine, { model, weights, data }, samples);
+  using network = await loadNetwork(engine, { ...options, model, weights, data }, samples);
   folder.declare({ ...await hashNetwork(network, model), samples: hashDataset(samples.data) });
   const how = { kind, layers, sketch };
   const error = await measureSketch(engine, network, samples.data, how);
@@ -196,7 +203,14 @@ export async function withSource<T>(
   noteEmptyClasses(samples.data);
   const adapter = engine.adapter.name;
   const origin = { adapter, variant: rows.gramVariant, layers, sketch: error };
-  return await job({ kernel: rows, labels, count: rows.count, indices, choice, origin });
+  return await job({
+    kernel: rows,
+    count: rows.count,
+    samples: samples.data,
+    lookup: toLookup(samples),
+    choice,
+    origin,
+  });
 }
 
 /** Attribute of a store that holds its {@linkcode SketchError}. */
@@ -232,6 +246,8 @@ const NETWORK_OPTIONS = {
   model: "--model",
   weights: "--weights",
   data: "--data",
+  size: "--size",
+  strict: "--strict",
   trainSize: "--train-size",
   testSize: "--test-size",
   layers: "--layers",

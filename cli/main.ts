@@ -11,12 +11,14 @@ import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0"
 import manifest from "../deno.json" with { type: "json" };
 import { beginCommand, GpuRequiredError } from "./adapter.ts";
 import { addBench } from "./commands/bench.ts";
+import { addClean } from "./commands/clean.ts";
 import { addCluster } from "./commands/cluster.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExperiment } from "./commands/experiment.ts";
 import { addGram } from "./commands/gram.ts";
+import { addNearest } from "./commands/nearest.ts";
 import { addNeighbours } from "./commands/neighbours.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPrune } from "./commands/prune.ts";
@@ -84,7 +86,9 @@ const COMMANDS = [
   addGram,
   addRedundant,
   addRelate,
+  addClean,
   addCluster,
+  addNearest,
   addNeighbours,
   addPrune,
   addCompare,

@@ -9,13 +9,14 @@ import { explainWrite, writeWhole } from "../engine/files/file.ts";
 import { Lease } from "../engine/files/lease.ts";
 import { CHOICE, nameFilesBeside } from "./arrays.ts";
 import { onInterrupt } from "./interruption.ts";
+import { encodeSamples, type KnownSamples } from "./known_samples.ts";
 import type { SampleChoice } from "./samples.ts";
 import { PartialResults } from "./partial_results.ts";
 
 /** Samples of one side of a kernel. */
 interface Side {
   readonly choice: SampleChoice;
-  readonly indices: Int32Array | undefined;
+  readonly samples: KnownSamples;
 }
 
 /** A kernel's file, under a lease that keeps other writers out. */
@@ -70,11 +71,17 @@ export class MatrixFile {
     const choices = { [CHOICE]: rows.choice, columnChoice: columns?.choice };
     const text = new TextEncoder().encode(`${JSON.stringify(choices, null, 2)}\n`);
     await this.#partial.write(basename(files.choice), (aside) => writeWhole(aside, text));
-    const sides = [[files.rows, rows.indices], [files.columns, columns?.indices]] as const;
-    for (const [path, indices] of sides) {
+    const sides = [
+      [files.rows, files.rowNames, rows.samples],
+      [files.columns, files.columnNames, columns?.samples],
+    ] as const;
+    for (const [path, table, samples] of sides) {
+      const indices = samples?.indices;
       if (!indices) continue;
       const shape = [indices.length];
       await this.#partial.write(basename(path), (aside) => writeNpy(aside, indices, shape));
+      const names = new TextEncoder().encode(encodeSamples(samples, [...indices.keys()]));
+      await this.#partial.write(basename(table), (aside) => writeWhole(aside, names));
     }
     await this.#partial.write(basename(this.path), (aside) => writeNpy(aside, matrix, shape));
   }

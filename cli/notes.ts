@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Dataset, findEmptyClasses } from "../mod.ts";
+import { type Dataset, findEmptyClasses, nameClass } from "../mod.ts";
+import { describeName } from "../engine/options.ts";
 import { findCacheFailure } from "../engine/tuning/memory.ts";
 import { say } from "./print.ts";
 
@@ -11,6 +12,13 @@ import { say } from "./print.ts";
 const LISTED = 8;
 
 const said = new Set<string>();
+
+/** Says a note once on standard error, however often it comes. */
+export function noteOnce(note: string): void {
+  if (said.has(note)) return;
+  said.add(note);
+  say(`note: ${note}`);
+}
 
 /** Says once on standard error that measurements of the adapter cannot be kept, so that every call repeats them. */
 export function noteCacheFailure(): void {
@@ -31,13 +39,14 @@ export function noteEmptyClasses(data: Dataset): void {
   const key = `${data.name} ${data.split}`;
   if (count === 0 || said.has(key)) return;
   const empty = findEmptyClasses(data).take(LISTED).toArray();
-  const isShifted = count === 1 && empty[0] === 0;
+  const isShifted = !data.classNames && count === 1 && empty[0] === 0;
   if (data.labels.length < data.classes && !isShifted) return;
   said.add(key);
   const rest = count - empty.length;
-  const listed = empty.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+  const listed = empty.map((label) => describeName(nameClass(data, label))).join(", ") +
+    (rest > 0 ? ` and ${rest} more` : "");
   const [subject, verb] = count === 1 ? ["class", "has"] : ["classes", "have"];
-  const hint = empty[0] === 0 ? "; where labels count from 1, subtract 1" : "";
+  const hint = empty[0] === 0 && !data.classNames ? "; where labels count from 1, subtract 1" : "";
   say(
     `lpntk: ${subject} ${listed} ${verb} no sample in ${data.name} (${data.split})${hint}`,
   );

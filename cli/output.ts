@@ -3,12 +3,22 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { findUsedAdapter } from "./adapter.ts";
-import { FileError, type NpyArray, saveWeights, type Weights, writeNpy } from "../mod.ts";
+import {
+  FileError,
+  type FolderSplits,
+  listFolderFiles,
+  type NpyArray,
+  saveWeights,
+  type Weights,
+  writeNpy,
+} from "../mod.ts";
 import { explainWrite, removeIfThere, writeWhole } from "../engine/files/file.ts";
 import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../engine/files/folder.ts";
 import { Lease } from "../engine/files/lease.ts";
 import { onInterrupt } from "./interruption.ts";
+import { encodeSamples, type KnownSamples, nameTable, toIndices } from "./known_samples.ts";
 import { isListOfNames, PartialResults } from "./partial_results.ts";
 
 /** Command and options of a run, as its `run.json` records them: the same settings may overwrite their own results. */
@@ -101,9 +111,46 @@ export class OutputFolder {
     );
   }
 
-  /** Writes one array. */
-  writeNpy(name: string, data: NpyArray["data"], shape: readonly number[]): Promise<void> {
-    return this.#write(name, (path) => writeNpy(path, data, shape));
+  /** Writes a matrix, `[rows, columns]`. What is said of single samples has a table beside it, which the methods below write. */
+  writeMatrix(
+    name: string,
+    data: NpyArray["data"],
+    shape: readonly [rows: number, columns: number],
+  ): Promise<void> {
+    return this.#writeNpy(name, data, shape);
+  }
+
+  /** Writes a flag or number of each sample, `[N]`, and beside it a table that names the samples, in which the values have the file's name. */
+  async writeValues(
+    name: string,
+    values: Uint8Array | Int32Array | Float32Array,
+    samples: KnownSamples,
+  ): Promise<void> {
+    const column = { name: basename(name, ".npy"), values };
+    await this.#writeNpy(name, values, [values.length]);
+    await this.writeText(nameTable(name), encodeSamples(samples, [...values.keys()], column));
+  }
+
+  /** Writes a number of each sample, `[N]`, and beside it a table of the caller's own, which names the samples too. */
+  async writeTabled(name: string, values: Int32Array, table: string): Promise<void> {
+    await this.#writeNpy(name, values, [values.length]);
+    await this.writeText(nameTable(name), table);
+  }
+
+  /** Writes the indices of samples in the whole split, `[K]` i32, and beside them a table that names these samples. */
+  async writeIndices(
+    name: string,
+    positions: ArrayLike<number>,
+    samples: KnownSamples,
+  ): Promise<void> {
+    await this.#writeNpy(name, toIndices(positions, samples), [positions.length]);
+    await this.writeText(nameTable(name), encodeSamples(samples, positions));
+  }
+
+  /** Writes which samples of their split these are, as {@linkcode OutputFolder.writeIndices} does; nothing for a whole split. */
+  async writeSamples(samples: KnownSamples, name = "samples.npy"): Promise<void> {
+    const { indices } = samples;
+    if (indices) await this.writeIndices(name, [...indices.keys()], samples);
   }
 
   /** Writes weights, with texts that tell of them. */
@@ -113,6 +160,11 @@ export class OutputFolder {
     metadata: Readonly<Record<string, string>>,
   ): Promise<void> {
     return this.#write(name, (path) => saveWeights(path, weights, { metadata }));
+  }
+
+  /** Writes a data set as `writeFolder` does. */
+  async writeDataset(splits: FolderSplits): Promise<void> {
+    for (const [name, write] of listFolderFiles(splits)) await this.#write(name, write);
   }
 
   /** Writes a value as indented JSON. */
@@ -128,6 +180,10 @@ export class OutputFolder {
   /** @throws {FileError} if another process has taken the folder over. */
   check(): void {
     this.lease.check();
+  }
+
+  #writeNpy(name: string, data: NpyArray["data"], shape: readonly number[]): Promise<void> {
+    return this.#write(name, (path) => writeNpy(path, data, shape));
   }
 
   #write(name: string, write: (path: string) => Promise<void>): Promise<void> {

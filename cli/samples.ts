@@ -15,7 +15,6 @@ import {
   hashIntegers,
   hasSplit,
   indexSample,
-  loadDataset,
   loadMetadata,
   type Split,
   takeFirst,
@@ -23,6 +22,8 @@ import {
 } from "../mod.ts";
 import { readJson } from "../engine/formats/json.ts";
 import { describeName } from "../engine/options.ts";
+import { type DataSetOptions, readData } from "./data_set.ts";
+import type { Lookup } from "./known_samples.ts";
 import type { OutputFolder } from "./output.ts";
 import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";
@@ -37,8 +38,7 @@ export interface DrawOptions {
 }
 
 /** Options that choose samples. */
-export interface DataOptions extends DrawOptions {
-  readonly data: string;
+export interface DataOptions extends DrawOptions, DataSetOptions {
   readonly trainSize?: number;
   readonly testSize?: number;
 }
@@ -64,6 +64,8 @@ export type SampleChoice = z.infer<typeof CHOICE>;
 export interface Samples {
   readonly data: Dataset;
   readonly choice: SampleChoice;
+  /** File of each sample of the whole split; absent where samples are no files. */
+  readonly allFiles?: readonly string[];
   /** The training samples that these were held out from. */
   readonly heldOutFrom?: Dataset;
 }
@@ -108,7 +110,8 @@ function describe(data: Dataset, whole: Dataset, { sampleSeed = 0, first }: Draw
   const { split, labels: { length: size } } = data;
   const { length: of } = whole.labels;
   const how = size === of ? {} : first ? { first } : { sampleSeed };
-  return { data, choice: { split, size, of, ...how, labelsSha256: hashIntegers(whole.labels) } };
+  const choice = { split, size, of, ...how, labelsSha256: hashIntegers(whole.labels) };
+  return { data, choice, allFiles: whole.files };
 }
 
 async function loadPart(
@@ -116,7 +119,7 @@ async function loadPart(
   size: number | undefined,
   options: DataOptions,
 ): Promise<Samples> {
-  const whole = await loadDataset(options.data, split);
+  const whole = await readData(options, split);
   const { length } = whole.labels;
   return describe(draw(whole, size ?? length, options), whole, options);
 }
@@ -157,7 +160,7 @@ export async function loadTrainingSets(
   const test = await hasSplit(data, "test")
     ? await loadPart("test", options.testSize, options)
     : undefined;
-  const whole = await loadDataset(data, "train");
+  const whole = await readData(options, "train");
   const count = whole.labels.length;
   const fifth = Math.max(1, Math.floor(count / HELD_OUT));
   const reserve = validationSize + (test ? 0 : options.testSize ?? fifth);
@@ -183,8 +186,13 @@ export async function loadTrainingSets(
   return { train, test: test ?? markHeldOut(others.shift()!, train), validation: others[0] };
 }
 
-function markHeldOut({ data, choice }: Samples, train: Samples): Samples {
-  return { data, choice: { ...choice, heldOut: true }, heldOutFrom: train.data };
+function markHeldOut(samples: Samples, train: Samples): Samples {
+  return { ...samples, choice: { ...samples.choice, heldOut: true }, heldOutFrom: train.data };
+}
+
+/** What a sample of these is found by, as a user names it. */
+export function toLookup({ data: { name, indices }, allFiles }: Samples): Lookup {
+  return { indices, allFiles, folder: name };
 }
 
 /** Line that describes a part of a split; none for a whole one. */
@@ -213,55 +221,14 @@ export function listChoices({ train, validation, test }: TrainingSets) {
   return { train: train.choice, validation: validation?.choice, test: test.choice };
 }
 
-/** Writes the samples' indices in their split as `samples.npy` or under another name; nothing for a whole split. */
-export async function writeIndices(
-  folder: OutputFolder,
-  indices: Int32Array | undefined,
-  name = "samples.npy",
-): Promise<void> {
-  if (indices) await folder.writeNpy(name, indices, [indices.length]);
-}
-
-/** Writes the indices of every set, as {@linkcode writeIndices} does. */
-export async function writeTrainingIndices(
+/** Writes which samples every set holds, as {@linkcode OutputFolder.writeSamples} does. */
+export async function writeTrainingSamples(
   folder: OutputFolder,
   { train, validation, test }: TrainingSets,
 ): Promise<void> {
-  await writeIndices(folder, train.data.indices);
-  await writeIndices(folder, validation?.data.indices, "validation_samples.npy");
-  await writeIndices(folder, test.data.indices, "test_samples.npy");
-}
-
-/** Converts positions among chosen samples to indices in the whole split, `[K]` i32. */
-export function toIndices(
-  positions: ArrayLike<number>,
-  indices: Int32Array | undefined,
-): Int32Array<ArrayBuffer> {
-  return Int32Array.from(positions, (position) => indexSample({ indices }, position));
-}
-
-/**
- * Finds the position among chosen samples of the sample with an index in the whole split.
- *
- * @param action what it is wanted for, such as `list the partners`
- * @throws {UsageError} if it is not among them; the message names the nearest ones.
- */
-export function findPosition(
-  index: number,
-  indices: Int32Array | undefined,
-  action: string,
-): number {
-  const position = indices ? indices.indexOf(index) : index;
-  if (position >= 0) return position;
-  const above = indices!.findIndex((other) => other > index);
-  const nearest = above < 0
-    ? [indices!.at(-1)]
-    : [...indices!.subarray(Math.max(0, above - 1), above + 1)];
-  throw new UsageError(
-    `Cannot ${action} of sample ${index}: got a sample that is not among the ${
-      formatCount(indices!.length)
-    } chosen ones, need one of them, such as ${nearest.join(" or ")}`,
-  );
+  await folder.writeSamples(train.data);
+  if (validation) await folder.writeSamples(validation.data, "validation_samples.npy");
+  await folder.writeSamples(test.data, "test_samples.npy");
 }
 
 /** Options that choose the same training samples again. */
@@ -360,7 +327,7 @@ export function describeTrained(
 export async function noteOtherSamples(
   weights: string,
   { data, choice: { split }, heldOutFrom }: Samples,
-  name: string,
+  source: DataSetOptions,
 ): Promise<void> {
   const metadata = await loadMetadata(weights);
   const trained = metadata.get("samples_sha256");
@@ -368,7 +335,7 @@ export async function noteOtherSamples(
   if (trained === hashDataset(heldOutFrom ?? data)) return;
   const choice = parseTrained(metadata.get("samples"));
   const sawAll = !heldOutFrom && choice?.size === choice?.of && data.indices !== undefined &&
-    trained === hashDataset(await loadDataset(name, "train"));
+    trained === hashDataset(await readData(source, "train"));
   if (sawAll) return;
   const which = choice &&
     `${formatCount(choice.size)} of ${formatCount(choice.of)}${

@@ -13,6 +13,7 @@ import type { Residence } from "./rows/plan.ts";
 import { planChunkRows } from "./rows/blocks.ts";
 import { measureFreeMemory } from "./rows/room.ts";
 import { projectRows } from "./kernel/projection.ts";
+import { packVectors } from "./kernel/vectors.ts";
 import { KERNEL_KINDS, type KernelKind, type Rows } from "./rows/rows.ts";
 import { measureSketchError, type SketchError, type SketchRequest } from "./kernel/sketch_error.ts";
 import { tune, type Tuning } from "./tuning/gram_variants.ts";
@@ -273,6 +274,21 @@ export class Engine {
       blockRows: tileRows,
       onProgress: interruptBy({ onProgress, signal }),
     });
+    this.#gramVariants.add(rows.variant.name);
+    return rows;
+  }
+
+  /**
+   * Packs vectors of the caller's own, `[count, D]` f32, row-major, as rows: every analysis of a kernel is then one of their inner products,
+   * such as `findNearest` of features that were scaled to length 1. They stay on the device, `4 * count * D` bytes. The caller disposes them.
+   *
+   * @throws {TypeError} if the vectors are no `Float32Array`.
+   * @throws {RangeError} if there are not equally many numbers for each vector, or one is not finite.
+   * @throws {OutOfMemoryError} if the device has no room for them.
+   */
+  async pack(vectors: Float32Array, count: number): Promise<Rows> {
+    this.#gpu.check();
+    const rows = await packVectors(this.#gpu, vectors, count);
     this.#gramVariants.add(rows.variant.name);
     return rows;
   }

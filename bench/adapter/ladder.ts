@@ -1,5 +1,5 @@
 /**
- * Measuring at the largest size that the time, the memory and the adapter's watchdog allow.
+ * Measuring at the largest size that the time and the memory allow.
  *
  * @module
  */
@@ -30,8 +30,6 @@ export interface Item {
   readonly growth: number;
   /** Whether every size is a result, and not the largest alone. */
   readonly isCurve?: boolean;
-  /** Whether a computation is one submission, which no card's watchdog may meet. */
-  readonly isSubmission?: boolean;
   readonly shape: (size: number) => Measured["shape"];
   /** What host and device hold of it. */
   readonly bytes: (size: number) => number;
@@ -67,9 +65,6 @@ const ROUNDS = { most: 5, least: 3 };
 
 /** Length of a probe at least. */
 const PROBE_MS = 40;
-
-/** A submission may be expected to take so long: Windows ends a card's work after two seconds. */
-const SUBMISSION_MS = 1000;
 
 /**
  * Climbs from size to size, by the time that the last one took and the item's growth, and measures the largest that fits.
@@ -153,7 +148,7 @@ export async function clock(work: () => unknown): Promise<number> {
 
 /** Why a size may not be tried, if it may not. */
 function findObstacle(
-  { bytes, isSubmission, obstacle }: Item,
+  { bytes, obstacle }: Item,
   size: number,
   expectedMs: number,
   { deadline, now, room }: Bounds,
@@ -164,9 +159,6 @@ function findObstacle(
   if (leftMs <= 0) return "no time was left for it";
   if (bytes(size) > room) {
     return `it holds ${showBytes(bytes(size))}, and ${showBytes(room)} were free`;
-  }
-  if (isSubmission && expectedMs > SUBMISSION_MS) {
-    return `one submission was expected to take ${showSeconds(expectedMs)}`;
   }
   if (ROUNDS.least * expectedMs > leftMs) {
     return `once was expected to take ${showSeconds(expectedMs)}, and ${

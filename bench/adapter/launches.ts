@@ -5,14 +5,14 @@
  */
 import type { Gpu } from "../../engine/gpu/device.ts";
 import { countFlops } from "../../engine/rows/blocks.ts";
-import type { RowLayout } from "../../engine/rows/layout.ts";
+import { layOutPlain, type RowLayout } from "../../engine/rows/layout.ts";
 import { PackedRows } from "../../engine/rows/rows.ts";
 import { TileSweep } from "../../engine/rows/tiles.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
 import { clusterSamples } from "../../engine/samples/fpc.ts";
 import { chooseVariant } from "../../engine/tuning/gram_variants.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { layOutPlain, Scratch } from "../case.ts";
+import { Scratch } from "../case.ts";
 import { CEILING_WORK, enterCeiling } from "../ceilings/ceilings.ts";
 import { clock, type Item, type Trial } from "./ladder.ts";
 import type { Sizes, Stage } from "./stage.ts";
@@ -119,7 +119,6 @@ function listTiles(gpu: Gpu, tiles: Sizes["tiles"]): Item[] {
       sizes: rows,
       growth: 2,
       isCurve,
-      isSubmission: true,
       shape: (N) => ({ N, K: layout.length }),
       bytes: (count) => 4 * count * (layout.length + count),
       open: (count) => openTile(gpu, layout, count, variant),

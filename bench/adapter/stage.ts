@@ -5,8 +5,8 @@
  */
 import { lenet5, lenetLarge, mlp } from "../../engine/network/models.ts";
 import type { NetworkDefinition } from "../../engine/network/definition.ts";
-import type { RowLayout } from "../../engine/rows/layout.ts";
-import { layOutPlain } from "../case.ts";
+import { layOutPlain, type RowLayout } from "../../engine/rows/layout.ts";
+
 import type { Device } from "../open.ts";
 import type { Item } from "./ladder.ts";
 import type { StageName } from "./report.ts";

@@ -2,16 +2,9 @@
 import type { Commands } from "../../engine/gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { RowLayout } from "../../engine/rows/layout.ts";
+import { uploadRows } from "../../engine/kernel/vectors.ts";
 import type { PackedRows } from "../../engine/rows/rows.ts";
-import {
-  type Bench,
-  drawIntegers,
-  type Floats,
-  group,
-  layOutLenet5,
-  Scratch,
-  uploadRows,
-} from "../case.ts";
+import { type Bench, drawIntegers, type Floats, group, layOutLenet5, Scratch } from "../case.ts";
 import type { Contender } from "../contender.ts";
 import { measure } from "../measure.ts";
 import { NaiveClustering } from "../naive/fpc_naive.ts";

@@ -2,6 +2,8 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { type RowLayout, sliceRow } from "../../engine/rows/layout.ts";
 import { countFlops, pairBlocks, PANEL_ROWS } from "../../engine/rows/blocks.ts";
+import { packPanels } from "../../engine/kernel/vectors.ts";
+import { layOutPlain } from "../../engine/rows/layout.ts";
 import type { Timing } from "../../engine/gpu/timing.ts";
 import { chooseVariant } from "../../engine/tuning/gram_variants.ts";
 import { canRun, type GramVariant, VARIANTS } from "../../engine/rows/variants.ts";
@@ -11,8 +13,6 @@ import {
   type Floats,
   group,
   layOutLenet5,
-  layOutPlain,
-  packPanels,
   readFloats,
   Scratch,
 } from "../case.ts";

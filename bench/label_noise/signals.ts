@@ -142,25 +142,27 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
     judged: Dataset,
     learnt?: Dataset,
   ): Promise<number[]> {
-    const support = Array<number>(judged.labels.length * classes).fill(-1);
     const { labels } = learnt ?? judged;
-    for (let label = 0; label < classes; label++) {
-      const members = [...labels.keys()].filter((n) => labels[n] === label);
-      if (members.length < 2) continue;
-      const known = takeSamples(learnt ?? judged, members);
-      using columns = await engine.project(network, known, { normalise: true });
-      const tried = { ...judged, labels: judged.labels.map(() => label) };
-      using rows = await engine.project(network, tried, { normalise: true });
-      const means = await computeClassSimilarity(rows, members.map(() => 0), 1, { columns });
-      judged.labels.forEach((given, n) => {
-        // of samples that have been learnt themselves, the cosine of 1 with itself is taken out
-        const itself = !learnt && given === label;
-        support[n * classes + label] = itself
-          ? (means[n] * members.length - 1) / (members.length - 1)
-          : means[n];
-      });
-    }
-    return support;
+    const members = Array.from(
+      { length: classes },
+      (_, label) => [...labels.keys()].filter((n) => labels[n] === label),
+    );
+    using columns = await engine.project(network, learnt ?? judged, { normalise: true });
+    const tried = takeSamples(
+      judged,
+      Array.from({ length: judged.labels.length * classes }, (_, at) => Math.floor(at / classes)),
+    );
+    const all = { ...tried, labels: tried.labels.map((_, at) => at % classes) };
+    using rows = await engine.project(network, all, { normalise: true });
+    const means = await computeClassSimilarity(rows, labels, classes, { columns });
+    return [...all.labels].map((label, at) => {
+      const mean = means[at * classes + label];
+      const { length } = members[label];
+      if (length < 2) return -1;
+      // of samples that have been learnt themselves, the cosine of 1 with itself is taken out
+      const itself = !learnt && judged.labels[Math.floor(at / classes)] === label;
+      return itself ? (mean * length - 1) / (length - 1) : mean;
+    });
   }
 
   async function regressOnNew(engine: Engine, network: Network, data: Dataset): Promise<number[]> {

@@ -3,7 +3,8 @@
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
 import { type Clusters, clusterSamples, countMembers } from "../../mod.ts";
 import { type Source, withSource } from "../inputs.ts";
-import { describeChoice, toIndices, writeIndices } from "../samples.ts";
+import { describeSample, type KnownSamples } from "../known_samples.ts";
+import { describeChoice } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -19,7 +20,7 @@ export function addCluster(program: Command): void {
     .option("--per-class", "cluster each class by itself")
     .addOption(
       options.out(
-        "folder for centroids.npy, assignment.npy, samples.npy, summary.json and sizes.svg",
+        "folder for centroids.npy, assignment.npy, samples.npy, tables of them, summary.json and sizes.svg",
       ),
     )
     .addOption(options.json())
@@ -34,11 +35,11 @@ export function addCluster(program: Command): void {
               ratio: settings.ratio,
               perClass: settings.perClass ?? false,
               choice: source.choice,
-              ...describeClusters(clusters, source.indices),
+              ...describeClusters(clusters, source.samples),
               ...source.origin,
             };
-            await writeClusters(folder, clusters, source.indices);
-            await writeIndices(folder, source.indices);
+            await writeClusters(folder, clusters, source.samples);
+            await folder.writeSamples(source.samples);
             await folder.writeJson("summary.json", summary);
             return summary;
           }),
@@ -59,7 +60,7 @@ export function addCluster(program: Command): void {
  * @throws {UsageError} if each class is to be clustered by itself and the kernel has no labels.
  */
 export function clusterSource(
-  { kernel, labels }: Source,
+  { kernel, samples: { labels } }: Source,
   ratio: number,
   perClass: boolean | undefined,
   among?: ArrayLike<number>,
@@ -83,9 +84,8 @@ export function clusterSource(
 }
 
 /** Sizes and shares of clusters; the head is the largest cluster, or the union of each class's largest. */
-export function describeClusters(clusters: Clusters, indices: Int32Array | undefined) {
+export function describeClusters(clusters: Clusters, known: KnownSamples) {
   const sizes = Array.from(countMembers(clusters));
-  const centroids = toIndices(clusters.centroids, indices);
   const samples = sizes.reduce((sum, size) => sum + size, 0);
   const head = clusters.heads.reduce((sum, cluster) => sum + sizes[cluster], 0);
   return {
@@ -94,24 +94,21 @@ export function describeClusters(clusters: Clusters, indices: Int32Array | undef
     singletons: sizes.filter((size) => size === 1).length,
     head,
     headShare: head / samples,
-    heads: clusters.heads.map((cluster) => ({
-      cluster,
-      centroid: centroids[cluster],
-      size: sizes[cluster],
-    })),
+    heads: clusters.heads.map((cluster) => {
+      const { sample: centroid, ...names } = describeSample(known, clusters.centroids[cluster]);
+      return { cluster, centroid, ...names, size: sizes[cluster] };
+    }),
   };
 }
 
-/** Writes `centroids.npy` (indices in the whole split), `assignment.npy` (a cluster for each sample), and a figure of the sizes. */
+/** Writes `centroids.npy` (indices in the whole split), `assignment.npy` (a cluster for each sample), tables of both, and a figure of the sizes. */
 export async function writeClusters(
   folder: OutputFolder,
   clusters: Clusters,
-  indices: Int32Array | undefined,
+  samples: KnownSamples,
 ): Promise<void> {
-  const { assignment } = clusters;
-  const centroids = toIndices(clusters.centroids, indices);
-  await folder.writeNpy("centroids.npy", centroids, [centroids.length]);
-  await folder.writeNpy("assignment.npy", assignment, [assignment.length]);
+  await folder.writeIndices("centroids.npy", clusters.centroids, samples);
+  await folder.writeValues("assignment.npy", clusters.assignment, samples);
   const sizes = Array.from(countMembers(clusters));
   await folder.writeText("sizes.svg", await drawClusterSizes(sizes, "Cluster sizes"));
 }

@@ -20,7 +20,7 @@ import {
   listChoices,
   loadTrainingSets,
   locateKept,
-  writeTrainingIndices,
+  writeTrainingSamples,
 } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseCount } from "./values.ts";
@@ -41,6 +41,8 @@ export function addCompare(program: Command): void {
     .description("train on several choices of samples and compare test accuracy")
     .addOption(options.model().default("lenet5"))
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .addOption(options.sampleSeed())
@@ -55,7 +57,7 @@ export function addCompare(program: Command): void {
   addTrainingOptions(command, LARGE_SET)
     .addOption(
       options.out(
-        `folder for summary.json, samples.npy, accuracy.csv and accuracy.svg; ${RESUME_NOTE}`,
+        `folder for summary.json, samples.npy and a table of it, accuracy.csv and accuracy.svg; ${RESUME_NOTE}`,
       ),
     )
     .addOption(options.json())
@@ -118,7 +120,7 @@ export function addCompare(program: Command): void {
             adapter: engine.adapter.name,
             arms: summariseArms(results),
           };
-          await writeTrainingIndices(folder, sets);
+          await writeTrainingSamples(folder, sets);
           await writeComparison(folder, results, `${model} on ${data}, ${seeds} seeds`);
           await folder.writeJson("summary.json", summary);
           return summary;

@@ -15,6 +15,7 @@ import {
   storeGram,
   type StoreSettings,
 } from "../../mod.ts";
+import { writeWhole } from "../../engine/files/file.ts";
 import { openAdapter } from "../adapter.ts";
 import { CHOICE, namesStore } from "../arrays.ts";
 import {
@@ -25,6 +26,7 @@ import {
   SKETCH_ERROR,
 } from "../inputs.ts";
 import { onInterrupt } from "../interruption.ts";
+import { encodeSamples } from "../known_samples.ts";
 import { MatrixFile } from "../matrix_file.ts";
 import { identifyModel } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
@@ -48,6 +50,8 @@ export function addGram(program: Command): void {
     .addOption(options.model().makeOptionMandatory())
     .addOption(options.weights().makeOptionMandatory())
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
     .addOption(options.split())
@@ -63,7 +67,7 @@ export function addGram(program: Command): void {
     .addOption(options.sketch())
     .addOption(
       options.out(
-        "float32 matrix [N, N]: K.zarr in chunks, or K.npy in one file; the indices of its samples go into K.zarr/samples.npy or K.samples.npy",
+        "float32 matrix [N, N]: K.zarr in chunks, or K.npy in one file; the indices of its samples go into K.zarr/samples.npy or K.samples.npy, and a table of them beside it",
       ),
     )
     .addOption(options.json())
@@ -224,8 +228,8 @@ async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
     "tiles",
     (onProgress) => computeGram(rows, columns, { onProgress }),
   );
-  const columnSide = right && columnChoice && { choice: columnChoice, indices: right.indices };
-  await file.write(matrix, job.shape, { choice, indices: left.indices }, columnSide);
+  const columnSide = right && columnChoice && { choice: columnChoice, samples: right };
+  await file.write(matrix, job.shape, { choice, samples: left }, columnSide);
   return { variant: rows.gramVariant };
 }
 
@@ -282,6 +286,11 @@ async function writeStore(lease: HeldStore, version: string, job: Job): Promise<
       "tiles",
       (onProgress) => storeGram(writer, rows, columns, { onProgress }),
     );
+  }
+  for (const [name, side] of [["samples.csv", left], ["test_samples.csv", right]] as const) {
+    if (!side?.indices) continue;
+    const names = new TextEncoder().encode(encodeSamples(side, [...side.indices.keys()]));
+    await writeWhole(`${writer.path}/${name}`, names);
   }
   return { tiles: { total, found: total - missingCount, broken }, variant };
 }

@@ -11,13 +11,8 @@ import {
 } from "../../mod.ts";
 import { countShare } from "../../engine/share.ts";
 import { type SourceOptions, withSource } from "../inputs.ts";
-import {
-  describeChoice,
-  loadSamples,
-  type SampleChoice,
-  toIndices,
-  writeIndices,
-} from "../samples.ts";
+import type { KnownSamples } from "../known_samples.ts";
+import { describeChoice, loadSamples, type SampleChoice } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -41,7 +36,7 @@ interface Kept {
   /** Positions among the samples, `[K]`. */
   readonly keep: Int32Array;
   readonly count: number;
-  readonly indices: Int32Array | undefined;
+  readonly samples: KnownSamples;
   readonly choice: SampleChoice | undefined;
   readonly sketch?: SketchError;
 }
@@ -60,7 +55,7 @@ export function addPrune(program: Command): void {
     .option("--ratio <r>", "head: clusters per sample", parseRatio, 0.1)
     .option("--per-class", "head: cluster each class by itself")
     .addOption(options.seed())
-    .addOption(options.out("folder for keep.npy, samples.npy and summary.json"))
+    .addOption(options.out("folder for keep.npy, samples.npy, tables of both, and summary.json"))
     .addOption(options.json())
     .action(async ({ out, json, method, ...others }) => {
       if (method === undefined) {
@@ -71,7 +66,7 @@ export function addPrune(program: Command): void {
         out,
         { command: "prune", options: settings },
         async (folder) => {
-          const { keep, count, indices, choice, sketch } = await choose(settings, folder);
+          const { keep, count, samples, choice, sketch } = await choose(settings, folder);
           const summary = {
             method,
             samples: count,
@@ -80,8 +75,8 @@ export function addPrune(program: Command): void {
             removed: count - keep.length,
             sketch,
           };
-          await folder.writeNpy("keep.npy", toIndices(keep, indices), [keep.length]);
-          await writeIndices(folder, indices);
+          await folder.writeIndices("keep.npy", keep, samples);
+          await folder.writeSamples(samples);
           await folder.writeJson("summary.json", summary);
           return summary;
         },
@@ -102,23 +97,23 @@ async function choose(settings: PruneSettings, folder: OutputFolder): Promise<Ke
   if (method === "random" && settings.data !== undefined) {
     if (settings.layers) throw new UsageError("got --layers, need none for --method random");
     const { data, choice } = await loadSamples({ ...settings, data: settings.data });
-    const { labels: { length: count }, indices } = data;
+    const { length: count } = data.labels;
     folder.declare({ samples: hashDataset(data) });
-    return { keep: keepShare(count), count, indices, choice };
+    return { keep: keepShare(count), count, samples: data, choice };
   }
   return await withSource(settings, folder, async (source): Promise<Kept> => {
-    const { kernel, count, indices, choice, origin: { sketch } } = source;
-    const samples = { count, indices, choice };
-    if (method === "random") return { keep: keepShare(count), ...samples };
+    const { kernel, count, samples, choice, origin: { sketch } } = source;
+    const known = { count, samples, choice };
+    if (method === "random") return { keep: keepShare(count), ...known };
     if (method === "head") {
       const clusters = await clusterSource(source, ratio, perClass);
-      return { keep: pruneHeads(clusters, share, seed), ...samples, sketch };
+      return { keep: pruneHeads(clusters, share, seed), ...known, sketch };
     }
     const flags = await withProgress(
       "comparing",
       "tiles",
       (onProgress) => findRedundant(kernel, { onProgress }),
     );
-    return { keep: dropFlagged(flags), ...samples, sketch };
+    return { keep: dropFlagged(flags), ...known, sketch };
   });
 }

@@ -3,7 +3,7 @@
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import { findRedundant } from "../../mod.ts";
 import { withSource } from "../inputs.ts";
-import { describeChoice, writeIndices } from "../samples.ts";
+import { describeChoice } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
@@ -22,7 +22,9 @@ export function addRedundant(program: Command): void {
       ).choices(["any", "later"] as const).default("any" as const),
     )
     .addOption(
-      options.out("folder for redundant.npy, a flag for each sample, samples.npy and summary.json"),
+      options.out(
+        "folder for redundant.npy, a flag for each sample, samples.npy, tables of both, and summary.json",
+      ),
     )
     .addOption(options.json())
     .action(async ({ out, json, rule, ...settings }) => {
@@ -30,7 +32,7 @@ export function addRedundant(program: Command): void {
         out,
         { command: "redundant", options: { ...settings, rule } },
         (folder) =>
-          withSource(settings, folder, async ({ kernel, count, indices, choice, origin }) => {
+          withSource(settings, folder, async ({ kernel, count, samples, choice, origin }) => {
             const flags = await withProgress(
               "comparing",
               "tiles",
@@ -39,8 +41,8 @@ export function addRedundant(program: Command): void {
             const redundant = flags.reduce((sum, flag) => sum + flag, 0);
             const share = redundant / count;
             const summary = { samples: count, choice, rule, redundant, share, ...origin };
-            await folder.writeNpy("redundant.npy", flags, [count]);
-            await writeIndices(folder, indices);
+            await folder.writeValues("redundant.npy", flags, samples);
+            await folder.writeSamples(samples);
             await folder.writeJson("summary.json", summary);
             return summary;
           }),

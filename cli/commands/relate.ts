@@ -1,16 +1,11 @@
 /** `lpntk relate`. @module */
 
 import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
-import {
-  indexSample,
-  type Partner,
-  relateSamples,
-  type Relation,
-  type RelationCounts,
-} from "../../mod.ts";
+import { type Partner, relateSamples, type Relation, type RelationCounts } from "../../mod.ts";
 import { withSource } from "../inputs.ts";
-import { describeChoice, findPosition, writeIndices } from "../samples.ts";
-import { parseIndex, parseNotNegative, parseThreshold } from "./values.ts";
+import { describeSample, findPosition, type KnownSamples, printSample } from "../known_samples.ts";
+import { describeChoice } from "../samples.ts";
+import { parseNotNegative, parseSample, parseThreshold } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { addSourceCommand, describeSketch, formatShare, options, report } from "./shared.ts";
@@ -30,22 +25,23 @@ export function addRelate(program: Command): void {
     )
     .option("--epsilon <e>", "unrelated if both ratios are within e of 0", parseNotNegative, 0.1)
     .option(
-      "--sample <i>",
-      "list the partners of a sample, by its index in the whole split",
-      parseIndex,
+      "--sample <sample>",
+      "list the partners of a sample, by its index in the whole split or its file",
+      parseSample,
     )
-    .addOption(options.out("folder for summary.json and samples.npy"))
+    .addOption(options.out("folder for summary.json, samples.npy and a table of it"))
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
       const summary = await OutputFolder.fill(
         out,
         { command: "relate", options: settings },
         (folder) =>
-          withSource(settings, folder, async ({ kernel, count, indices, choice, origin }) => {
+          withSource(settings, folder, async (source) => {
+            const { kernel, count, samples, choice, origin } = source;
             const { threshold, epsilon, sample } = settings;
             const position = sample === undefined
               ? undefined
-              : findPosition(sample, indices, "list the partners");
+              : findPosition(sample, source.lookup, "list the partners");
             const { counts, partners } = await withProgress(
               "comparing",
               "tiles",
@@ -59,9 +55,10 @@ export function addRelate(program: Command): void {
               epsilon,
               ...counts,
               ...origin,
-              ...sample !== undefined && { sample: describePartners(sample, partners, indices) },
+              ...position !== undefined &&
+                { sample: describePartners(position, partners, samples) },
             };
-            await writeIndices(folder, indices);
+            await folder.writeSamples(samples);
             await folder.writeJson("summary.json", summary);
             return summary;
           }),
@@ -92,27 +89,26 @@ const PRINTED = 10;
 function listPartners(sample: ReturnType<typeof describePartners>): string[] {
   return (["interchangeable", "contradictory"] as const).map((relation) => {
     const partners = sample[relation];
-    const named = partners.slice(0, PRINTED).map(({ sample }) => `#${sample}`).join(" ");
+    const named = partners.slice(0, PRINTED).map(printSample).join(" ");
     const more = partners.length > PRINTED ? " ..., all in summary.json" : "";
     const count = partners.length === 0 ? "none" : `${partners.length}: ${named}${more}`;
-    return `${relation} with #${sample.index}: ${count}`;
+    return `${relation} with ${printSample({ ...sample, sample: sample.index })}: ${count}`;
   });
 }
 
 /** The partners of one sample by relation, the strongest first, and how many others there are. */
 function describePartners(
-  sample: number,
+  position: number,
   partners: readonly Partner[],
-  indices: Int32Array | undefined,
+  samples: KnownSamples,
 ) {
   const list = (wanted: Relation) =>
     partners.filter(({ relation }) => relation === wanted)
-      .map(({ sample: position, similarity }) => ({
-        sample: indexSample({ indices }, position),
-        similarity,
-      }));
+      .map(({ sample, similarity }) => ({ ...describeSample(samples, sample), similarity }));
+  const { sample: index, ...names } = describeSample(samples, position);
   return {
-    index: sample,
+    index,
+    ...names,
     interchangeable: list("interchangeable"),
     contradictory: list("contradictory").reverse(),
     unrelated: list("unrelated").length,

@@ -10,7 +10,6 @@ import {
   type Engine,
   findRedundant,
   hashDataset,
-  indexSample,
   keepRandom,
   pruneHeads,
   relateSamples,
@@ -26,9 +25,8 @@ import {
   describeTrained,
   listChoices,
   loadTrainingSets,
-  toIndices,
   type TrainingSets,
-  writeTrainingIndices,
+  writeTrainingSamples,
 } from "../samples.ts";
 import { parseCount, parseFraction, parseRatio } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -55,6 +53,8 @@ export function addRun(program: Command): void {
     .description("do all in one call: train, find redundant samples, cluster, prune, compare")
     .addOption(options.model().default("mlp"))
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.trainSize(`; by default ${DEFAULT_SIZE}, or all where there are fewer`))
     .addOption(options.testSize())
     .addOption(options.sampleSeed())
@@ -124,7 +124,7 @@ async function runAll(
   const metadata = describeTrained(sets.train, settings);
   await folder.writeWeights("weights.safetensors", training.weights, metadata);
   await folder.writeJson("metrics.json", training.epochs);
-  await folder.writeNpy("difficulty.npy", training.difficulty, [count]);
+  await folder.writeValues("difficulty.npy", training.difficulty, train);
 
   const how = { kind: "lpntk", sketch: settings.sketch } as const;
   const sketch = await measureSketch(engine, network, train, how);
@@ -147,10 +147,10 @@ async function runAll(
       clusterSamples(rows, { ratio, perClass: train.labels, among: rest, onProgress }),
   );
   const keep = pruneHeads(clusters, share, seed);
-  await folder.writeNpy("redundant.npy", flags, [count]);
-  await folder.writeNpy("keep.npy", toIndices(keep, train.indices), [keep.length]);
-  await writeTrainingIndices(folder, sets);
-  await writeClusters(folder, clusters, train.indices);
+  await folder.writeValues("redundant.npy", flags, train);
+  await folder.writeIndices("keep.npy", keep, train);
+  await writeTrainingSamples(folder, sets);
+  await writeClusters(folder, clusters, train);
   const sheet = pickSamples(train, flags, clusters, training.difficulty);
   await folder.writeText("samples.svg", drawSamples(sheet, `Samples of ${data} under ${model}`));
 
@@ -186,7 +186,7 @@ async function runAll(
     redundant,
     relations: counts,
     sketch,
-    clusters: describeClusters(clusters, train.indices),
+    clusters: describeClusters(clusters, train),
     kept: keep.length,
     arms: summariseArms(results),
   };
@@ -212,9 +212,7 @@ function pickSamples(
     wanted: (sample: number) => boolean,
   ) => ({
     caption,
-    images: pickByClass(data, samples.filter(wanted)).map((sample) =>
-      pictureSample(data, sample, `${data.labels[sample]} (#${indexSample(data, sample)})`)
-    ),
+    images: pickByClass(data, samples.filter(wanted)).map((sample) => pictureSample(data, sample)),
   });
   return [
     row("In the largest cluster of its class", all, (i) => heads.has(assignment[i])),

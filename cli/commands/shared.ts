@@ -13,6 +13,7 @@ import {
   parseBytes,
   parseCount,
   parseFraction,
+  parseImageSize,
   parseLayers,
   parseModel,
   parseNotNegative,
@@ -26,6 +27,8 @@ const NETWORK_FLAGS = [
   "model",
   "weights",
   "data",
+  "size",
+  "strict",
   "kind",
   "split",
   "trainSize",
@@ -49,8 +52,14 @@ export const options = {
   data: () =>
     new Option(
       "--data <name>",
-      "data set: digits, mnist, fashion-mnist, cifar10, cifar100 or a folder",
+      "data set: digits, mnist, fashion-mnist, cifar10, cifar100, or a folder of pictures or arrays",
     ),
+  size: () =>
+    new Option(
+      "--size <HxW>",
+      "height and width that the pictures of --data are resized to, such as 32x32",
+    ).argParser(parseImageSize),
+  strict: () => new Option("--strict", "end at the first picture of --data that cannot be read"),
   kernel: () =>
     new Option("--kernel <file>", "stored kernel [N, N], .zarr or .npy")
       .conflicts([...NETWORK_FLAGS]),
@@ -108,6 +117,8 @@ export type SourceFlags = {
   readonly model?: string;
   readonly weights?: string;
   readonly data?: string;
+  readonly size?: readonly [height: number, width: number];
+  readonly strict?: true;
   readonly kind: "lpntk" | "pntk";
   readonly layers?: readonly string[];
   readonly split: Split;
@@ -142,6 +153,8 @@ export function addSourceCommand(
     .addOption(options.model())
     .addOption(options.weights())
     .addOption(options.data())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
     .addOption(options.split())

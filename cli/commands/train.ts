@@ -19,7 +19,7 @@ import {
   describeTrained,
   listChoices,
   loadTrainingSets,
-  writeTrainingIndices,
+  writeTrainingSamples,
 } from "../samples.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
@@ -40,6 +40,8 @@ export function addTrain(program: Command): void {
     .description("train a network and record each sample's learning difficulty")
     .addOption(options.model().default("lenet5"))
     .addOption(options.data().makeOptionMandatory())
+    .addOption(options.size())
+    .addOption(options.strict())
     .addOption(options.trainSize())
     .addOption(options.testSize())
     .option(
@@ -53,7 +55,7 @@ export function addTrain(program: Command): void {
   addTrainingOptions(command, LARGE_SET)
     .addOption(
       options.out(
-        `folder for weights.safetensors, metrics.json, difficulty.npy and samples.npy; ${RESUME_NOTE}`,
+        `folder for weights.safetensors, metrics.json, difficulty.npy, samples.npy and tables of both; ${RESUME_NOTE}`,
       ),
     )
     .addOption(options.json())
@@ -94,8 +96,8 @@ export function addTrain(program: Command): void {
           };
           const metadata = describeTrained(sets.train, settings);
           await folder.writeWeights("weights.safetensors", result.weights, metadata);
-          await folder.writeNpy("difficulty.npy", result.difficulty, [train.labels.length]);
-          await writeTrainingIndices(folder, sets);
+          await folder.writeValues("difficulty.npy", result.difficulty, train);
+          await writeTrainingSamples(folder, sets);
           await folder.writeJson("metrics.json", summary);
           return summary;
         },

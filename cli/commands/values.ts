@@ -7,6 +7,9 @@ import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
 import { MODEL_NEED, namesModel } from "../model.ts";
 import { readBytes } from "../units.ts";
 
+/** Largest height or width that pictures are resized to. */
+const MOST_SIDE = 2 ** 13;
+
 /** A built-in network's name, or a path. */
 export function parseModel(text: string): string {
   if (namesModel(text)) return text;
@@ -17,12 +20,6 @@ export function parseModel(text: string): string {
 export const parseCount = parser(
   (value) => Number.isInteger(value) && value >= 1,
   "a positive integer",
-);
-
-/** An integer of at least 0. */
-export const parseIndex = parser(
-  (value) => Number.isInteger(value) && value >= 0,
-  "an integer of at least 0",
 );
 
 /** A seed: an integer of 32 bits. */
@@ -70,6 +67,17 @@ export function parsePath(text: string): string {
   throw new InvalidArgumentError("Got '', need a path.");
 }
 
+/** A sample, by its index or its file. */
+export function parseSample(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("Got '', need an index or the name of a file.");
+}
+
+/** Samples, each by an option of its own, since names of files may hold any separator. */
+export function parseSamples(text: string, others: readonly string[] = []): readonly string[] {
+  return [...others, parseSample(text)];
+}
+
 /** The size of an image, `28x28x1`. */
 export function parseShape(text: string): readonly [number, number, number] {
   const sizes = text.split("x").map(Number);
@@ -79,6 +87,17 @@ export function parseShape(text: string): readonly [number, number, number] {
     );
   }
   return sizes as [number, number, number];
+}
+
+/** Height and width of pictures, `32x32`. */
+export function parseImageSize(text: string): readonly [height: number, width: number] {
+  const sizes = /^\d+x\d+$/.test(text) ? text.split("x").map(Number) : [];
+  if (sizes.length === 2 && sizes.every((size) => size >= 1 && size <= MOST_SIDE)) {
+    return sizes as [number, number];
+  }
+  throw new InvalidArgumentError(
+    `Got '${text}', need height and width in pixels, such as 32x32, each at most ${MOST_SIDE}.`,
+  );
 }
 
 /** Names of layers, `conv1,fc1`. */

@@ -10,7 +10,6 @@ import {
   type Engine,
   FileError,
   hashDataset,
-  loadDataset,
   loadWeights,
   type NetworkDefinition,
   type OnProgress,
@@ -23,11 +22,12 @@ import {
 import { removeIfThere, removePartials, writeWhole } from "../../engine/files/file.ts";
 import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../../engine/files/folder.ts";
 import { Lease } from "../../engine/files/lease.ts";
+import { readData } from "../data_set.ts";
 import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
 import { drawApart } from "../samples.ts";
-import { encodeCsv } from "../report/csv.ts";
+import { encodeCsv } from "../../engine/formats/csv.ts";
 import { type Exclusion, renderPage, type Report } from "../report/page.ts";
 import { findUsedAdapter } from "../adapter.ts";
 import { renderPng } from "../report/png.ts";
@@ -298,7 +298,7 @@ export class RunFolder {
 /** @throws {SettingError} if there is no such data set. */
 async function loadWhole(data: string, split: Split): Promise<Dataset> {
   try {
-    return await loadDataset(data, split);
+    return await readData({ data }, split);
   } catch (error) {
     if (!(error instanceof UnknownDatasetError)) throw error;
     throw new SettingError("data", error.need);

@@ -4,22 +4,26 @@
  * @module
  */
 import { encode } from "npm:fast-png@8.0.0";
-import type { Dataset } from "../../mod.ts";
-import { LETTER_WIDTH } from "./chart_style.ts";
+import { type Dataset, indexSample, nameClass } from "../../mod.ts";
 import { escapeMarkup } from "./markup.ts";
+import { cutText, isolate, measureText } from "./text.ts";
 
 /** One picture of a contact sheet. */
 export interface SampleImage {
-  /** `[H, W, C]` uint8, row-major: 1 channel is grey, 3 are red, green and blue. */
-  pixels: Uint8Array;
+  /** `[H, W, C]` uint8, row-major: 1 channel is grey, 3 are red, green and blue. Absent for a sample that is no picture. */
+  pixels?: Uint8Array;
   /** H, in pixels. */
   height: number;
   /** W, in pixels. */
   width: number;
   /** C: 1 or 3. */
   channels: number;
-  /** Text below the picture. */
+  /** Lines of text in the place of a picture, for a sample that is none. */
+  lines?: readonly string[];
+  /** Text below the picture, cut where it would reach the next one. */
   caption: string;
+  /** Text that a viewer shows on the picture, such as its file. Default: the whole caption. */
+  title?: string;
 }
 
 /** One row of a contact sheet. */
@@ -30,18 +34,65 @@ export interface SampleRow {
   images: SampleImage[];
 }
 
-/** Makes a picture of a data set's sample. */
-export function pictureSample(data: Dataset, sample: number, caption: string): SampleImage {
-  const [height, width, channels] = data.shape;
+/** Most columns of a table's row that are written in the place of a picture. */
+const MOST_LINES = 6;
+
+/**
+ * Makes a picture of a data set's sample. Its caption is the index in the whole split, what is said of it, and the name of its class, last, since that
+ * may be cut; its title is the file, where there is one.
+ *
+ * Floats are scaled from the sample's smallest value, black, to its largest. Of 2 channels the first is shown, as grey, and of 4 or more the
+ * first three, as red, green and blue. A row of a table has its first values instead, a line each.
+ */
+export function pictureSample(data: Dataset, sample: number, said?: string): SampleImage {
+  const name = isolate(nameClass(data, data.labels[sample]));
+  const caption = [`#${indexSample(data, sample)}`, ...said ? [said] : [], name].join(" ");
+  const file = data.files?.[sample];
+  return { ...drawValues(data, sample), caption, title: file && `${caption}: ${file}` };
+}
+
+function drawValues(
+  { images, shape: [height, width, channels] }: Dataset,
+  sample: number,
+): Pick<SampleImage, "pixels" | "lines" | "height" | "width" | "channels"> {
   const size = height * width * channels;
-  const pixels = data.images.slice(sample * size, (sample + 1) * size);
-  return { pixels, height, width, channels, caption };
+  const values = images.subarray(sample * size, (sample + 1) * size);
+  if (height === 1 && width === 1) {
+    const lines = Array.from(
+      values.subarray(0, MOST_LINES),
+      (value) => String(+value.toPrecision(4)),
+    );
+    if (channels > MOST_LINES) lines[MOST_LINES - 1] = `... (${channels} values)`;
+    return { lines, height, width, channels: 1 };
+  }
+  const shown = channels < 3 ? 1 : 3;
+  const scale = values instanceof Uint8Array ? (value: number) => value : scaleToBytes(values);
+  const pixels = new Uint8Array(height * width * shown);
+  for (let i = 0; i < pixels.length; i++) {
+    pixels[i] = scale(values[Math.floor(i / shown) * channels + i % shown]);
+  }
+  return { pixels, height, width, channels: shown };
+}
+
+/** Scales values to bytes, the smallest to 0 and the largest to 255; values that are all the same to 0. */
+function scaleToBytes(values: Float32Array): (value: number) => number {
+  let [smallest, largest] = [Infinity, -Infinity];
+  for (const value of values) {
+    smallest = Math.min(smallest, value);
+    largest = Math.max(largest, value);
+  }
+  const range = largest - smallest || 1;
+  return (value) => Math.round((value - smallest) / range * 255);
 }
 
 /** Side of the square that a sample is fitted into, in SVG units; below, the space around things and the size of captions. */
 const SAMPLE_SIZE = 84;
 const GAP = 12;
 const CAPTION_SIZE = 11;
+
+/** Most that a caption widens a picture's place to, and most that the texts above make of the sheet. */
+const MOST_CAPTION = 2 * SAMPLE_SIZE;
+const MOST_TEXT = 1000;
 
 /**
  * Draws a contact sheet: rows of samples with their captions, enlarged without smoothing, each embedded as a PNG.
@@ -50,30 +101,50 @@ const CAPTION_SIZE = 11;
  * @throws {RangeError} pixels whose number is not H * W * C, or C that is neither 1 nor 3
  */
 export function drawSamples(rows: SampleRow[], title: string): string {
-  const measure = (text: string, size: number) => Math.ceil(LETTER_WIDTH * size * text.length);
   const images = rows.flatMap((row) => row.images);
-  const cell = GAP +
-    Math.max(SAMPLE_SIZE, ...images.map((image) => measure(image.caption, CAPTION_SIZE)));
+  const captions = images.map((image) => measureText(image.caption, CAPTION_SIZE));
+  const cell = GAP + Math.min(MOST_CAPTION, Math.max(SAMPLE_SIZE, ...captions));
   const rowHeight = 24 + SAMPLE_SIZE + CAPTION_SIZE + 2 * GAP;
-  const width = GAP + Math.max(
-    measure(title, 16) + GAP,
-    ...rows.map((row) => Math.max(row.images.length * cell, measure(row.caption, 13) + GAP)),
-  );
+  const longest = Math.max(GAP, ...rows.map((row) => row.images.length * cell));
+  const most = Math.max(MOST_TEXT, longest - GAP);
+  const head = cutText(title, 16, most);
+  const aboves = rows.map((row) => cutText(row.caption, 13, most));
+  const texts = [measureText(head, 16), ...aboves.map((above) => measureText(above, 13))];
+  const width = GAP + Math.max(longest, Math.max(...texts) + GAP);
   const height = 40 + rows.length * rowHeight;
   const sheet = rows.map((row, i) => {
     const top = 40 + i * rowHeight;
-    const cells = row.images.map((image, j) => drawSample(image, GAP + j * cell, top + 24));
-    return drawText(row.caption, GAP, top + 14, 13) + cells.join("");
+    const cells = row.images.map((image, j) =>
+      drawSample(image, { x: GAP + j * cell, y: top + 24, width: cell - GAP })
+    );
+    return drawText(aboves[i], GAP, top + 14, 13) + cells.join("");
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
     `viewBox="0 0 ${width} ${height}" font-family="sans-serif">` +
     `<rect width="100%" height="100%" fill="white"/>` +
-    drawText(title, GAP, 26, 16, "bold") + sheet.join("") + "</svg>";
+    drawText(head, GAP, 26, 16, "bold") + sheet.join("") + "</svg>";
 }
 
-/** Draws an image in its square with the top left corner at (x, y), and the caption below. */
-function drawSample(image: SampleImage, x: number, y: number): string {
-  const { pixels, height, width, channels, caption } = image;
+/** Draws an image, or the lines in its place, in its square with the top left corner at (x, y), and below it the caption, which is cut to a width. */
+function drawSample(
+  image: SampleImage,
+  { x, y, width: most }: { readonly x: number; readonly y: number; readonly width: number },
+): string {
+  const drawn = image.lines
+    ? image.lines.map((line, i) =>
+      drawText(line, x, y + (i + 1) * (CAPTION_SIZE + 2), CAPTION_SIZE)
+    )
+      .join("")
+    : drawPixels(image, x, y);
+  const caption = cutText(image.caption, CAPTION_SIZE, most);
+  return drawn + drawText(caption, x, y + SAMPLE_SIZE + CAPTION_SIZE + 4, CAPTION_SIZE);
+}
+
+function drawPixels(
+  { pixels = new Uint8Array(), height, width, channels, caption, title = caption }: SampleImage,
+  x: number,
+  y: number,
+): string {
   if ((channels !== 1 && channels !== 3) || pixels.length !== height * width * channels) {
     throw new RangeError(
       `Cannot draw sample "${caption}": got ${pixels.length} pixel values for ` +
@@ -83,8 +154,7 @@ function drawSample(image: SampleImage, x: number, y: number): string {
   const png = encode({ width, height, channels, depth: 8, data: pixels }).toBase64();
   return `<image x="${x}" y="${y}" width="${SAMPLE_SIZE}" height="${SAMPLE_SIZE}" ` +
     `image-rendering="pixelated" ` +
-    `href="data:image/png;base64,${png}"/>` +
-    drawText(caption, x, y + SAMPLE_SIZE + CAPTION_SIZE + 4, CAPTION_SIZE);
+    `href="data:image/png;base64,${png}"><title>${escapeMarkup(title)}</title></image>`;
 }
 
 function drawText(text: string, x: number, y: number, size: number, weight = "normal"): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import jStat from "npm:jstat@1.9.6";
-import { type Estimate, summarise } from "./statistics.ts";
+import { compareMeans, type Estimate, summarise } from "./statistics.ts";
 
 /**
  * Estimates a mean, with its interval by Student's t, which needs 2 values.
@@ -17,6 +17,27 @@ export function estimateMean(values: readonly number[]): Estimate {
   if (standardDeviation === null) return { value: mean, low: null, high: null };
   const [low, high] = jStat.tci(mean, 0.05, standardDeviation, values.length);
   return { value: mean, low, high };
+}
+
+/**
+ * Estimates the difference of two means, `mean(a) - mean(b)`, with its interval by Student's t with pooled variance, which needs 2 values of each
+ * and some variance.
+ *
+ * @throws {RangeError} no value on a side, or one that is not finite
+ */
+export function estimateDifference(a: number[], b: number[]): Estimate {
+  const { meanDifference: value, t, degreesOfFreedom } = compareMeans(a, b);
+  if (value === null) {
+    throw new RangeError("Cannot estimate a difference: got no value, need at least 1 of each");
+  }
+  if (t === null || degreesOfFreedom === null) return { value, low: null, high: null };
+  const squares = [a, b].map((values) =>
+    (values.length - 1) * summarise(values).standardDeviation! ** 2
+  );
+  const variance = (squares[0] + squares[1]) / degreesOfFreedom;
+  const reach = jStat.studentt.inv(0.975, degreesOfFreedom) *
+    Math.sqrt(variance / a.length + variance / b.length);
+  return { value, low: value - reach, high: value + reach };
 }
 
 /**

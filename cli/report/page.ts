@@ -4,7 +4,7 @@
  * @module
  */
 import type { Claim, Figure, Findings, Table } from "../experiments/experiment.ts";
-import type { Cell } from "./csv.ts";
+import type { Cell } from "../../engine/formats/csv.ts";
 import { escapeMarkup } from "./markup.ts";
 
 /** Contents of the page. */
@@ -47,20 +47,36 @@ export function renderPage(report: Report): string {
     section("Configuration", renderPairs(settings)),
     section("Environment", environments.map(renderPairs).join("\n")),
   ];
+  return renderDocument(
+    `lpntk experiment: ${name}`,
+    { heading: name, lines: [source, about] },
+    sections,
+  );
+}
+
+/**
+ * Renders a page as HTML.
+ *
+ * @param sections HTML, as {@linkcode section} makes it
+ */
+export function renderDocument(
+  title: string,
+  head: { readonly heading: string; readonly lines: readonly string[] },
+  sections: readonly string[],
+): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>lpntk experiment: ${text(name)}</title>
+<title>${escapeMarkup(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <header>
-<h1>${text(name)}</h1>
-<p>${text(source)}</p>
-<p>${text(about)}</p>
+<h1>${escapeMarkup(head.heading)}</h1>
+${head.lines.map((line) => `<p>${escapeMarkup(line)}</p>`).join("\n")}
 </header>
 <main>
 ${sections.join("")}</main>
@@ -72,7 +88,8 @@ ${sections.join("")}</main>
 /** Content security policy: neither network nor script, whatever a figure contains. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-function section(title: string, content: string): string {
+/** A part of a page under its heading; nothing if it has no content. Heading and content are HTML. */
+export function section(title: string, content: string): string {
   return content === "" ? "" : `<section>\n<h2>${title}</h2>\n${content}\n</section>\n`;
 }
 
@@ -98,7 +115,8 @@ function renderClaims(claims: readonly Claim[]): string {
   ).join("\n");
 }
 
-function renderFigure({ name, caption, svg }: Figure): string {
+/** Renders a figure with its caption. */
+export function renderFigure({ name, caption, svg }: Figure): string {
   return `<figure id="figure-${escapeMarkup(name)}">
 ${prefixIds(svg, name)}
 <figcaption>${escapeMarkup(caption)}</figcaption>
@@ -115,12 +133,13 @@ function prefixIds(svg: string, name: string): string {
     .replace(/href="#/g, `href="#${prefix}`);
 }
 
-function renderTable({ name, caption, rows }: Table): string {
+/** Renders the first rows of a table; where there are more, the caption says so. */
+export function renderTable({ name, caption, rows }: Table): string {
   const names = Object.keys(rows[0]);
   const cell = (value: Cell) =>
     typeof value === "number"
       ? `<td class="number">${formatNumber(value)}</td>`
-      : `<td>${escapeMarkup(value === null ? "–" : String(value))}</td>`;
+      : `<td dir="auto">${escapeMarkup(value === null ? "–" : String(value))}</td>`;
   const head = names.map((key) => `<th scope="col">${escapeMarkup(key)}</th>`).join("");
   const body = rows.slice(0, SHOWN_ROWS)
     .map((row) => `<tr>${names.map((key) => cell(row[key])).join("")}</tr>\n`).join("");

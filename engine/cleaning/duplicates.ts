@@ -3,9 +3,13 @@
  *
  * @module
  */
-import { countElements } from "../formats/shape.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { hashArray } from "../data/digest.ts";
+import type { Engine } from "../engine.ts";
+import { countElements } from "../formats/shape.ts";
+import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { findNearest } from "../samples/nearest.ts";
+import { comparePictures, compareRows, type Comparison } from "./comparison.ts";
 
 /** A sample of a group of copies. */
 export interface Copy {
@@ -13,24 +17,174 @@ export interface Copy {
   readonly position: number;
   /** Whether its pixels equal those of the sample that is kept (`exact`), or nearly so (`near`). */
   readonly kind: "kept" | "exact" | "near";
-  /** How similar it is to the sample that is kept, up to 1, equal pixels. */
+  /** How similar it is to the sample that is kept: the correlation of their pixels where they fit best, 1 for equal pixels. */
   readonly similarity: number;
 }
 
-/** Samples that are copies of one another; the first is the one to keep. */
+/** Samples that are copies of one another; the first is the one to keep. Their labels may differ: then one of them is wrong. */
 export type CopyGroup = readonly [kept: Copy, ...others: Copy[]];
 
-/** Finds groups of copies, by the position of the sample that is kept. */
-export function findDuplicates(data: Dataset): CopyGroup[] {
+/** Number of nearest samples that each sample is compared with; copies of one sample reach one another over several. */
+const CANDIDATES = 4;
+
+/** Number of samples between two waits, at which progress is reported and a signal heard. */
+const STRIDE = 1024;
+
+/**
+ * Finds groups of copies, within and across labels.
+ *
+ * Exact copies have equal pixels, bit for bit. Near copies of a picture are shifted by at most an eighth of its sides, brighter, darker or of
+ * another contrast, saved again as JPEG of quality 60 or better, or several of these. Where the two pictures overlap once they are aligned, what
+ * is left between them is measured against what JPEG of that quality would leave of either: a copy leaves at most {@linkcode comparePictures}'s
+ * bound of it, a look-alike several times as much.
+ *
+ * Near copies of rows of a table, and of pictures with a side below 8 pixels, are rows that are far closer than samples of the data set
+ * usually are. A constant picture has exact copies alone.
+ *
+ * A group holds copies of copies, as long as they resemble the sample that is kept, the first of them, so that no chain of look-alikes grows.
+ *
+ * Candidates are the nearest pictures by their spectra, found on the device: `60 * N^2` FLOP there, and some 0.1 ms a picture on the host.
+ * Memory grows with N, not with the number of copies.
+ *
+ * @returns groups by the position of the sample that is kept; each by position
+ * @throws {OutOfMemoryError} if the device has no room for `240 * N` bytes.
+ */
+export async function findDuplicates(
+  engine: Engine,
+  data: Dataset,
+  options: CallOptions = {},
+): Promise<CopyGroup[]> {
+  const report = interruptWith("find duplicates", options);
+  const count = data.labels.length;
+  // each of the four stages counts every sample once
+  const stage = (index: number): OnProgress => (done, total) =>
+    report?.(count * (index + done / total), 4 * count);
+  const firsts = await findFirsts(data, stage(0));
+  const distinct = Int32Array.from(firsts.keys()).filter((n) => firsts[n] === n);
+  const near = distinct.length < 2 ? [] : await findNear(engine, data, distinct, stage);
+  report?.(4 * count, 4 * count);
+  return collectGroups(firsts, near);
+}
+
+/** Finds the first sample with the same pixels as each sample, `[N]`: itself where none comes before it. */
+async function findFirsts(data: Dataset, report: OnProgress): Promise<Int32Array> {
   const size = countElements(data.shape);
-  const groups = new Map<string, number[]>();
-  for (const position of data.labels.keys()) {
+  const seen = new Map<string, number>();
+  const firsts = new Int32Array(data.labels.length);
+  for (const position of firsts.keys()) {
     const pixels = data.images.subarray(position * size, (position + 1) * size);
     const hash = hashArray({ shape: [size], data: pixels });
-    groups.set(hash, [...groups.get(hash) ?? [], position]);
+    const first = seen.get(hash) ?? position;
+    seen.set(hash, first);
+    firsts[position] = first;
+    await pause(position + 1, firsts.length, report);
   }
-  return [...groups.values()].filter((group) => group.length > 1).map(([kept, ...others]) => [
-    { position: kept, kind: "kept", similarity: 1 },
-    ...others.map((position): Copy => ({ position, kind: "exact", similarity: 1 })),
+  return firsts;
+}
+
+/** A group of near copies of distinct samples: the one that is kept, and the others with their similarity to it. */
+type NearGroup = readonly [kept: number, others: ReadonlyMap<number, number>];
+
+/** Groups distinct samples that are nearly equal. */
+async function findNear(
+  engine: Engine,
+  data: Dataset,
+  distinct: Int32Array,
+  stage: (index: number) => OnProgress,
+): Promise<NearGroup[]> {
+  const isTable = Math.min(data.shape[0], data.shape[1]) < 8;
+  const comparison = (isTable ? compareRows : comparePictures)(data, distinct);
+  const vectors = await run(comparison.describe(), distinct.length, stage(1));
+  const size = Math.min(CANDIDATES, distinct.length - 1);
+  using rows = await engine.pack(vectors, distinct.length);
+  const { samples } = await findNearest(rows, size, { onProgress: stage(2) });
+  const links = await linkCopies(comparison, samples, size, stage(3));
+  return groupCopies(comparison, links).map(([kept, others]) => [
+    distinct[kept],
+    new Map([...others].map(([n, similarity]) => [distinct[n], similarity])),
   ]);
+}
+
+/** Compares each sample with its nearest ones, and lists the copies among them, both ways. */
+async function linkCopies(
+  comparison: Comparison,
+  nearest: Int32Array,
+  size: number,
+  report: OnProgress,
+): Promise<Map<number, number[]>> {
+  const count = nearest.length / size;
+  const links = new Map<number, number[]>();
+  const link = (from: number, to: number) => links.set(from, [...links.get(from) ?? [], to]);
+  comparison.calibrate?.(nearest, size);
+  for (let n = 0; n < count; n++) {
+    for (const other of nearest.subarray(n * size, (n + 1) * size)) {
+      const isSeen = other < n && nearest.subarray(other * size, (other + 1) * size).includes(n);
+      if (isSeen || comparison.compare(n, other, 1) === undefined) continue;
+      link(n, other);
+      link(other, n);
+    }
+    await pause(n + 1, count, report);
+  }
+  return links;
+}
+
+/** Follows links from each sample in turn to those that are no member yet, as far as they resemble it, twice as loosely as a copy. */
+function groupCopies(comparison: Comparison, links: Map<number, number[]>): NearGroup[] {
+  const grouped = new Set<number>();
+  const groups: NearGroup[] = [];
+  for (const kept of [...links.keys()].sort((a, b) => a - b)) {
+    if (grouped.has(kept)) continue;
+    const others = new Map<number, number>();
+    const queue = [kept];
+    for (const member of queue) {
+      for (const other of links.get(member)!) {
+        if (other === kept || grouped.has(other) || others.has(other)) continue;
+        const similarity = comparison.compare(kept, other, 2);
+        if (similarity === undefined) continue;
+        others.set(other, similarity);
+        queue.push(other);
+      }
+    }
+    if (others.size === 0) continue;
+    for (const member of queue) grouped.add(member);
+    groups.push([kept, others]);
+  }
+  return groups;
+}
+
+/** Joins near copies and the exact copies of all of them. */
+function collectGroups(firsts: Int32Array, near: readonly NearGroup[]): CopyGroup[] {
+  const keptOf = new Map<number, number>();
+  const similarities = new Map<number, number>();
+  for (const [kept, others] of near) {
+    for (const [other, similarity] of others) {
+      keptOf.set(other, kept);
+      similarities.set(other, similarity);
+    }
+  }
+  const groups = new Map<number, [Copy, ...Copy[]]>();
+  for (const [position, first] of firsts.entries()) {
+    const kept = keptOf.get(first) ?? first;
+    const group = groups.get(kept);
+    if (!group) groups.set(kept, [{ position, kind: "kept", similarity: 1 }]);
+    else if (first === kept) group.push({ position, kind: "exact", similarity: 1 });
+    else group.push({ position, kind: "near", similarity: similarities.get(first)! });
+  }
+  return [...groups.values()].filter((group) => group.length > 1);
+}
+
+/** Runs a computation that yields how many of its steps are done. */
+async function run<T>(steps: Generator<number, T>, total: number, report: OnProgress): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await pause(value, total, report);
+  }
+}
+
+/** Reports progress, and lets others run, once in a while. */
+async function pause(done: number, total: number, report: OnProgress): Promise<void> {
+  if (done % STRIDE !== 0 && done !== total) return;
+  report(done, total);
+  await new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -5,26 +5,34 @@
  */
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
+import { DataError } from "../errors.ts";
 import { type Dataset, takeSamples } from "./dataset.ts";
+import { allocateLike, isTable } from "./pixels.ts";
 
-/** Black pixels that are added on every side before a crop. */
+/** Zeros that are added on every side before a crop. */
 const PAD = 4;
 
 /**
- * Takes the samples of the given indices, copied, each shifted by up to 4 pixels along both axes, with black pixels where the image ends, and
+ * Takes the samples of the given indices, copied, each shifted by up to 4 pixels along both axes, with zeros (black pixels) where the image ends, and
  * mirrored left to right with probability 1/2.
  *
  * @param generator random generator, of which each sample takes three numbers
  * @throws {RangeError} when there are no indices, or one is not an integer in 0..N-1
+ * @throws {DataError} when the samples are rows of a table
  */
 export function cropAndFlip(
   data: Dataset,
   indices: ArrayLike<number>,
   generator: RandomGenerator,
 ): Dataset {
-  const samples = takeSamples(data, indices);
   const [height, width, channels] = data.shape;
-  const moved = new Uint8Array(samples.images.length);
+  if (isTable(data.shape)) {
+    throw new DataError(
+      `Cannot augment ${data.name}: got a table of ${channels} columns, need pictures to shift and mirror; train without augment`,
+    );
+  }
+  const samples = takeSamples(data, indices);
+  const moved = allocateLike(samples.images, samples.images.length);
   for (let n = 0; n < indices.length; n++) {
     const down = uniformInt(generator, -PAD, PAD);
     const right = uniformInt(generator, -PAD, PAD);

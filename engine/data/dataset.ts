@@ -6,6 +6,13 @@ import { findBadLabel } from "./label_check.ts";
 import { checkKeys, describeValue, findNearest, type OptionNames } from "../options.ts";
 import { countElements } from "../formats/shape.ts";
 import { describeType } from "../formats/type_name.ts";
+import {
+  allocateLike,
+  checkFinite,
+  checkNormalised,
+  normaliseElements,
+  type Pixels,
+} from "./pixels.ts";
 
 /** Most classes, since labels are 32-bit signed integers. */
 const MAX_CLASSES = 2 ** 31;
@@ -36,17 +43,20 @@ export interface Dataset {
   readonly name: string;
   /** Which part it is, or is of. */
   readonly split: Split;
-  /** Pixels, `[N, H, W, C]` u8, row-major. */
-  readonly images: Uint8Array;
+  /**
+   * Pixels, `[N, H, W, C]`, row-major: u8, which a network sees divided by 255, or finite f32, which it sees as they are. Rows of a table are
+   * samples of shape [1, 1, D].
+   */
+  readonly images: Uint8Array | Float32Array;
   /** Labels, `[N]` i32, each in 0..classes-1. */
   readonly labels: Int32Array;
   /** Height, width and channels of an image. */
   readonly shape: readonly [height: number, width: number, channels: number];
   /** Number of classes, the paper's K; labels need not use all of them. */
   readonly classes: number;
-  /** Mean of each channel, of pixels scaled to 0..1. */
+  /** Mean of each channel, of u8 pixels scaled to 0..1. */
   readonly mean: readonly number[];
-  /** Standard deviation of each channel, of pixels scaled to 0..1. */
+  /** Standard deviation of each channel, of u8 pixels scaled to 0..1. */
   readonly std: readonly number[];
   /**
    * Index of each sample in the whole split, `[N]` i32; absent where this is the whole split. Subsets of a subset keep the indices in the
@@ -63,9 +73,9 @@ export interface Dataset {
 export interface DatasetParts extends Omit<Dataset, "labels" | "mean" | "std"> {
   /** Labels, `[N]`, integers in 0..classes-1. */
   readonly labels: ArrayLike<number>;
-  /** Mean of each channel, `[C]` or one for all, of pixels from 0 to 1. Default: 0, as of a folder. */
+  /** Mean of each channel, `[C]` or one for all, of u8 pixels scaled to 0..1. Default: 0, as of a folder. */
   readonly mean?: readonly number[];
-  /** Standard deviation of each channel, `[C]` or one for all, of pixels from 0 to 1. Default: 1, as of a folder. */
+  /** Standard deviation of each channel, `[C]` or one for all, of u8 pixels scaled to 0..1. Default: 1, as of a folder. */
   readonly std?: readonly number[];
 }
 
@@ -86,7 +96,7 @@ const DATASET_PARTS: OptionNames<DatasetParts> = {
 /**
  * Makes a data set from its parts, after checking that they fit together. It borrows the images and copies the labels.
  *
- * @throws {DataError} when the images are no `Uint8Array`, there are no samples, the counts of images and labels differ, a label is
+ * @throws {DataError} when the images are neither a `Uint8Array` nor finite numbers in a `Float32Array`, there are no samples, the counts of images and labels differ, a label is
  * no integer in 0..classes-1, mean and std do not fit the channels or take pixels beyond float32, or the indices are not integers of at
  * least 0, one for each sample
  * @throws {TypeError} when a part is unknown, missing or of another type
@@ -105,6 +115,7 @@ export function createDataset(given: DatasetParts): Dataset {
     mean: spreadOverChannels(parts, "mean", Number.isFinite),
     std: spreadOverChannels(parts, "std", (value) => Number.isFinite(value) && value > 0),
   };
+  checkFinite(data);
   checkNormalised(data);
   return data;
 }
@@ -121,13 +132,7 @@ export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset 
   if (indices.length === 0) {
     throw new RangeError(`Cannot take samples of ${data.name}: got no indices, need at least 1`);
   }
-  checkIndices(data, indices);
-  const pixels = countElements(data.shape);
-  const images = new Uint8Array(indices.length * pixels);
-  for (let i = 0; i < indices.length; i++) {
-    const start = indices[i] * pixels;
-    images.set(data.images.subarray(start, start + pixels), i * pixels);
-  }
+  const images = takePixels(data, indices);
   const labels = Int32Array.from(indices, (index) => data.labels[index]);
   return {
     ...data,
@@ -136,6 +141,18 @@ export function takeSamples(data: Dataset, indices: ArrayLike<number>): Dataset 
     indices: Int32Array.from(indices, (index) => indexSample(data, index)),
     ...data.files && { files: Array.from(indices, (index) => data.files![index]) },
   };
+}
+
+/** Copies the pixels of samples. */
+function takePixels(data: Dataset, indices: ArrayLike<number>): Pixels {
+  checkIndices(data, indices);
+  const size = countElements(data.shape);
+  const pixels = allocateLike(data.images, indices.length * size);
+  for (let i = 0; i < indices.length; i++) {
+    const start = indices[i] * size;
+    pixels.set(data.images.subarray(start, start + size), i * size);
+  }
+  return pixels;
 }
 
 /**
@@ -162,32 +179,22 @@ export function indexSample({ indices }: Pick<Dataset, "indices">, n: number): n
   return indices ? indices[n] : n;
 }
 
-/** Returns the name of a class: as the data set has it, or else its number. */
+/** Returns the name of a class: as the data set has it, or else its number, as of an output of a network beyond the data set's classes. */
 export function nameClass({ classNames }: Pick<Dataset, "classNames">, label: number): string {
-  return classNames ? classNames[label] : String(label);
+  return classNames?.[label] ?? String(label);
 }
 
 /**
- * Normalises the images of the given indices for a network: `(pixel / 255 - mean) / std` by channel, rounded once from float64.
+ * Normalises the images of the given indices for a network: `(pixel / 255 - mean) / std` by channel, without the division of f32 images, rounded
+ * once from float64.
  *
  * @returns `[B, H, W, C]` f32, row-major, for B indices
  * @throws {RangeError} when an index is not an integer in 0..N-1
  */
 export function normalise(data: Dataset, indices: ArrayLike<number>): Float32Array<ArrayBuffer> {
-  checkIndices(data, indices);
-  const channels = data.shape[2];
-  const tables = data.mean.map((mean, channel) =>
-    Float32Array.from({ length: 256 }, (_, pixel) => (pixel / 255 - mean) / data.std[channel])
-  );
-  const pixels = countElements(data.shape);
-  const normalised = new Float32Array(indices.length * pixels);
-  for (let i = 0; i < indices.length; i++) {
-    const from = indices[i] * pixels;
-    const to = i * pixels;
-    for (let p = 0; p < pixels; p++) {
-      normalised[to + p] = tables[p % channels][data.images[from + p]];
-    }
-  }
+  const samples = takePixels(data, indices);
+  const normalised = new Float32Array(samples.length);
+  normaliseElements(data, samples, normalised);
   return normalised;
 }
 
@@ -221,11 +228,11 @@ function checkParts(parts: Required<Pick<DatasetParts, Checked>>): void {
 
 function checkCounts({ name, images, labels, shape, indices }: DatasetParts): void {
   // other typed arrays would be read as wrong pixels
-  if (!(images instanceof Uint8Array)) {
+  if (!(images instanceof Uint8Array || images instanceof Float32Array)) {
     throw new DataError(
       `Cannot use data set ${name}: got images of ${
         describeType(images)
-      }, need a Uint8Array of pixels from 0 to 255`,
+      }, need a Uint8Array of pixels from 0 to 255, or a Float32Array of any`,
     );
   }
   if (!shape.every((size) => Number.isInteger(size) && size >= 1)) {
@@ -338,25 +345,6 @@ function spreadOverChannels(
     );
   }
   return Array.from({ length: channels }, (_, channel) => values[channel % values.length]);
-}
-
-/** Refuses a mean and std of pixels that are not divided by 255, and those that take normalised pixels beyond float32, as a tiny std does. */
-function checkNormalised({ name, mean, std }: Dataset): void {
-  for (const [channel, deviation] of std.entries()) {
-    if (mean[channel] > 1 && deviation > 1) {
-      throw new DataError(
-        `Cannot use data set ${name}: got mean ${mean[channel]} and std ${deviation} for channel ` +
-          `${channel}, need those of pixels from 0 to 1; divide both by 255`,
-      );
-    }
-    const extremes = [(0 - mean[channel]) / deviation, (1 - mean[channel]) / deviation];
-    const bad = extremes.find((pixel) => !Number.isFinite(Math.fround(pixel)));
-    if (bad === undefined) continue;
-    throw new DataError(
-      `Cannot use data set ${name}: got mean ${mean[channel]} and std ${deviation} for channel ` +
-        `${channel}, need pixels within float32, got ${bad}`,
-    );
-  }
 }
 
 /** Yields the classes without samples in increasing order; there may be as many as 2^31. */

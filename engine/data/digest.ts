@@ -21,13 +21,15 @@ export function hashWeights(weights: ReadonlyMap<string, WeightTensor>): string 
 }
 
 /**
- * Hashes everything of a data set that a network sees: images, labels, shape, classes, mean and standard deviation; not its name.
+ * Hashes everything of a data set that a network sees: images, labels, shape, classes, mean and standard deviation; not its name, nor those of classes and files.
  *
  * @returns 64 hexadecimal digits
  */
 export function hashDataset({ images, labels, shape, classes, mean, std }: Dataset): string {
   const hash = createHash("sha256");
-  addText(hash, JSON.stringify([labels.length, shape, classes, mean, std]));
+  // u8 goes without a name: digests of earlier versions stay true
+  const type = images instanceof Float32Array ? ["f32"] : [];
+  addText(hash, JSON.stringify([labels.length, shape, classes, mean, std, ...type]));
   addBytes(hash, labels);
   addBytes(hash, images);
   return hash.digest("hex");

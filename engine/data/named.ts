@@ -3,7 +3,8 @@
 import { distance } from "npm:fastest-levenshtein@1.0.16";
 import { cacheFolder } from "../cache_folder.ts";
 import { FileError, UnknownDatasetError } from "../errors.ts";
-import { checkKeys, FLAG } from "../options.ts";
+import { CALL_OPTIONS } from "../gpu/pace.ts";
+import { checkKeys, describeValue, FLAG, type OptionNames } from "../options.ts";
 import { CIFAR10, CIFAR100, type CifarForm, holdsCifar, readCifar } from "./cifar.ts";
 import { checkSplit, type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawStratified } from "./stratified.ts";
@@ -11,14 +12,43 @@ import { drawDigits } from "./digits.ts";
 import { exists } from "../files/file.ts";
 import { holdsArrays, readFolder } from "./folder.ts";
 import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
+import { holdsNpz, readNpz } from "./npz.ts";
+import type { PictureOptions } from "./pictures/decoding.ts";
+import { holdsPictures, readPictures } from "./pictures/pictures.ts";
 
-/** A data set that is read from files. */
-interface KnownDataset {
+/** Form in which a data set stands on the disk. */
+interface DatasetForm {
+  /** Whether its images are pictures, which `imageSize` resizes. */
+  readonly isPictures?: true;
+  holds(place: string, split: Split): Promise<boolean>;
+  read(place: string, split: Split, options?: PictureOptions): Promise<Dataset>;
+}
+
+/** A data set with a name. */
+interface KnownDataset extends DatasetForm {
   /** Folders or archives that may hold it, below `$LPNTK_DATA` or the cache folder; the first is the folder for downloads. */
   readonly places: readonly [string, ...string[]];
-  holds(place: string, split: Split): Promise<boolean>;
-  read(place: string, split: Split): Promise<Dataset>;
 }
+
+/** How a data set is loaded. Progress is in pictures, of data sets of pictures alone. */
+export interface LoadOptions extends PictureOptions {
+  /** Number of samples to keep, drawn class by class in proportion; the result's `indices` are those in the whole split. Default: all. */
+  readonly size?: number;
+  /** Seed of that draw. Default: 0. */
+  readonly sampleSeed?: number;
+  /** Keeps the first `size` samples instead, whatever their classes. */
+  readonly first?: boolean;
+}
+
+const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  size: true,
+  sampleSeed: true,
+  first: FLAG,
+  imageSize: true,
+  strict: FLAG,
+  onNote: true,
+  ...CALL_OPTIONS,
+};
 
 const KNOWN = {
   mnist: { places: ["mnist"], holds: holdsIdx, read: readMnist },
@@ -27,8 +57,15 @@ const KNOWN = {
   cifar100: knowCifar(CIFAR100, "cifar-100-binary"),
 } satisfies Record<string, KnownDataset>;
 
-/** Data sets whose files a folder of any name may hold. */
-const FORMS: readonly KnownDataset[] = [KNOWN.mnist, KNOWN.cifar10, KNOWN.cifar100];
+/** Forms that a folder of any name may have, in the order in which they are looked for. */
+const FORMS: readonly DatasetForm[] = [
+  { holds: holdsArrays, read: readFolder },
+  KNOWN.mnist,
+  KNOWN.cifar10,
+  KNOWN.cifar100,
+  { holds: holdsNpz, read: readNpz },
+  { holds: holdsPictures, read: readPictures, isPictures: true },
+];
 
 const NAMES = ["digits", ...Object.keys(KNOWN)];
 
@@ -44,51 +81,63 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
  * Loads one split of a data set.
  *
  * @param name `digits` (drawn, nothing to download), `mnist`, `fashion-mnist`, `cifar10` or `cifar100` (from `$LPNTK_DATA`, or else
- * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, or with the binary batches or the
- * archive of CIFAR-10 or CIFAR-100; a folder that has a known name is written `./mnist`
- * @param options.size number of samples to keep, drawn class by class in proportion; the result's `indices` are those in the whole split
- * @param options.sampleSeed seed of that draw; 0 by default
- * @param options.first keeps the first `size` samples instead, whatever their classes
+ * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, with the binary batches or the archive of
+ * CIFAR-10 or CIFAR-100, or with pictures in class folders or a table of their labels; a folder that has a known name is written `./mnist`
  * @throws {UnknownDatasetError} when a name without `/` is neither known nor a folder
- * @throws {RangeError} when the split holds fewer than `size` samples
+ * @throws {RangeError} when the split holds fewer than `size` samples, or `imageSize` is given for images that are no pictures
  * @throws {FileError} when files are missing or broken
- * @throws {DataError} when images and labels do not fit together
+ * @throws {DataError} when images and labels do not fit together, or pictures have several sizes
  */
 export async function loadDataset(
   name: string,
   split: Split,
-  options: {
-    readonly size?: number;
-    readonly sampleSeed?: number;
-    readonly first?: boolean;
-  } = {},
+  options: LoadOptions = {},
 ): Promise<Dataset> {
-  checkKeys(`load data set ${name}`, options, { size: true, sampleSeed: true, first: FLAG });
+  checkKeys(`load data set ${name}`, options, LOAD_OPTIONS);
   checkSplit(`load data set ${name}`, split);
-  const { size, sampleSeed, first } = options;
-  const whole = await readWhole(name, split);
+  const { size, sampleSeed, first, ...pictureOptions } = options;
+  const whole = await readWhole(name, split, pictureOptions);
   if (size === undefined) return whole;
   return first ? takeFirst(whole, size) : drawStratified(whole, size, { seed: sampleSeed });
 }
 
-async function readWhole(name: string, split: Split): Promise<Dataset> {
+async function readWhole(name: string, split: Split, options: PictureOptions): Promise<Dataset> {
+  const form = isNamed(name) ? undefined : await findForm(name);
+  if (options.imageSize && !form?.isPictures) {
+    throw new RangeError(
+      `Cannot resize data set ${name}: got image size ${
+        describeValue(options.imageSize)
+      } for arrays, need pictures, or no image size`,
+    );
+  }
   if (name === "digits") return drawDigits(split);
   if (isKnown(name)) return await KNOWN[name].read(await findKnown(name, split), split);
+  return { ...await form!.read(name, split, options), name };
+}
+
+/**
+ * Finds the form of a folder.
+ *
+ * @throws {FileError} when it has none
+ */
+async function findForm(name: string): Promise<DatasetForm> {
   if (!await exists(name)) throw explainMissing(name);
-  if (await exists(`${name}/images.npy`) || await exists(`${name}/test_images.npy`)) {
-    return await readFolder(name, split);
+  for (const form of FORMS) {
+    if (await form.holds(name, "train") || await form.holds(name, "test")) return form;
   }
-  for (const { holds, read } of FORMS) {
-    if (await holds(name, split)) return { ...await read(name, split), name };
-  }
-  const { images } = IDX_FILES[split];
-  const batches = [CIFAR10, CIFAR100].map(({ files, archive }) => `${files[split][0]}, ${archive}`);
+  const { images } = IDX_FILES.train;
+  const batches = [CIFAR10, CIFAR100].map(({ files, archive }) => `${files.train[0]}, ${archive}`);
   throw new FileError(
     name,
     `Cannot load data set ${name}: got none of images.npy, ${images}, ${images}.gz, ` +
-      `${batches.join(", ")} in it, need arrays of NumPy, the IDX files of MNIST, or the binary ` +
-      "batches of CIFAR",
+      `${batches.join(", ")} in it, need arrays of NumPy, the IDX files of MNIST, the binary ` +
+      "batches of CIFAR, a folder of PNG or JPEG for each class, or such pictures and a CSV of " +
+      "file and label",
   );
+}
+
+function isNamed(name: string): boolean {
+  return name === "digits" || isKnown(name);
 }
 
 function isKnown(name: string): name is keyof typeof KNOWN {
@@ -102,12 +151,8 @@ function isKnown(name: string): name is keyof typeof KNOWN {
  */
 export async function hasSplit(name: string, split: Split): Promise<boolean> {
   checkSplit(`look for data set ${name}`, split);
-  if (name === "digits" || isKnown(name)) return true;
-  if (!await exists(name)) throw explainMissing(name);
-  const found = await Promise.all(
-    [holdsArrays(name, split), ...FORMS.map(({ holds }) => holds(name, split))],
-  );
-  return found.includes(true);
+  if (isNamed(name)) return true;
+  return await (await findForm(name)).holds(name, split);
 }
 
 /** Returns the folder for downloads of a named data set: in `$LPNTK_DATA` where that is set, else in the cache folder. */

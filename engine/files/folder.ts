@@ -21,19 +21,21 @@ export const LOCK_FILE = ".lock";
 const LOST_AND_FOUND = "lost+found";
 
 /**
- * Refuses a folder that holds files of others, unless it has this kind's marker.
+ * Refuses a folder that holds files of others, unless it has this kind's marker. Without a marker any file is another's.
  *
  * @throws {FileError} if there are such files; the message names one.
  */
-export function refuseOtherFiles(path: string, { marker, own = [] }: FolderKind): void {
+export function refuseOtherFiles(path: string, { marker, own = [] }: Partial<FolderKind>): void {
   const names = Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
-  if (names.includes(marker)) return;
+  if (marker !== undefined && names.includes(marker)) return;
   const known = [LOCK_FILE, LOST_AND_FOUND, ...own];
   const other = names.find((name) => !known.includes(name) && !isPartial(name));
   if (other === undefined) return;
   throw new FileError(
     path,
-    `Cannot write ${path}: got a folder with other files (${other}) and no ${marker}, need an empty or a new one`,
+    `Cannot write ${path}: got a folder with other files (${other})${
+      marker === undefined ? "" : ` and no ${marker}`
+    }, need an empty or a new one`,
   );
 }
 

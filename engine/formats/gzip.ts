@@ -7,7 +7,7 @@ import { allocate, type InputFile } from "../files/file.ts";
 const PIECE_BYTES = 2 ** 14;
 
 /** Largest expansion of deflate, in bytes per compressed byte: 258 for every 2 bits. */
-const MOST_RATIO = 1032;
+export const MOST_RATIO = 1032;
 
 /** Returns whether a file's first bytes are those of gzip. */
 export function isGzip(bytes: Uint8Array): boolean {

@@ -57,6 +57,14 @@ export type NpyData =
   | BigUint64Array
   | BigInt64Array;
 
+/** Texts from a `.npy` file. */
+export interface NpyTexts {
+  /** The texts, row-major. */
+  texts: string[];
+  /** Sizes of the dimensions. */
+  shape: number[];
+}
+
 /** An array from a `.npy` file. */
 export interface NpyArray {
   /** The elements, row-major (C order) whatever the order in the file. */
@@ -82,10 +90,15 @@ const MOST_PREFIX = 12;
  * @throws {FileError} when the file is missing, truncated, too long, or of a dtype that is no {@link NpyDtype}
  */
 export async function readNpy(path: string): Promise<NpyArray> {
+  return refuseTexts(await readNpyOrTexts(path), path);
+}
+
+/** Reads a `.npy` file as {@linkcode readNpy} does, or texts as {@linkcode decodeNpyOrTexts} decodes them. */
+export async function readNpyOrTexts(path: string): Promise<NpyArray | NpyTexts> {
   using file = await InputFile.open(path, "a NumPy .npy file");
   const start = await file.read(0, Math.min(MOST_PREFIX + MOST_HEADER, file.sizeBytes));
   const header = decodeHeader(start, file.sizeBytes, path);
-  return arrange(header, await file.read(header.dataStart, header.sizeBytes));
+  return arrange(header, await file.read(header.dataStart, header.sizeBytes), path);
 }
 
 /**
@@ -110,21 +123,78 @@ export async function writeNpy(
  * @throws {FileError} when the bytes are truncated, too many, or of a dtype that is no {@link NpyDtype}
  */
 export function decodeNpy(bytes: Uint8Array, path: string): NpyArray {
+  return refuseTexts(decodeNpyOrTexts(bytes, path), path);
+}
+
+/**
+ * Decodes the bytes of a `.npy` file as {@linkcode decodeNpy} does, or texts: `<U` of code points, or `|S` of UTF-8, both without the zeros at
+ * their ends.
+ *
+ * @throws {FileError} when the bytes are truncated, too many, of another dtype, or no texts
+ */
+export function decodeNpyOrTexts(bytes: Uint8Array, path: string): NpyArray | NpyTexts {
   const header = decodeHeader(bytes, bytes.length, path);
-  return arrange(header, new Uint8Array(bytes.subarray(header.dataStart)));
+  return arrange(header, new Uint8Array(bytes.subarray(header.dataStart)), path);
+}
+
+function refuseTexts(array: NpyArray | NpyTexts, path: string): NpyArray {
+  if ("data" in array) return array;
+  throw new FileError(path, `Cannot read ${path}: got texts, need numbers`);
 }
 
 /** Makes an array of the data's bytes, which it shares unless they are in Fortran order. */
 function arrange(
   { dtype, shape, isColumnMajor }: Header,
   bytes: Uint8Array<ArrayBuffer>,
-): NpyArray {
+  path: string,
+): NpyArray | NpyTexts {
+  if (!isSupported(dtype)) {
+    const texts = decodeTexts(bytes, dtype, path);
+    if (!isColumnMajor) return { texts, shape };
+    const rowMajor = [...texts];
+    copyToRowMajor(texts, rowMajor, shape);
+    return { texts: rowMajor, shape };
+  }
   const Data = DTYPES[dtype];
   const data = new Data(bytes.buffer);
   if (!isColumnMajor) return { data, shape, dtype };
   const rowMajor = new Data(data.length);
   copyToRowMajor(data, rowMajor, shape);
   return { data: rowMajor, shape, dtype };
+}
+
+/** Decodes texts of a fixed length. */
+function decodeTexts(bytes: Uint8Array<ArrayBuffer>, dtype: string, path: string): string[] {
+  const size = measureElement(dtype)!;
+  const decode = dtype.startsWith("<U") ? decodeCodePoints : decodeUtf8;
+  return Array.from({ length: bytes.length / size }, (_, i) => {
+    const element = bytes.subarray(i * size, (i + 1) * size);
+    try {
+      return decode(element.subarray(0, 1 + element.findLastIndex((byte) => byte !== 0)));
+    } catch (cause) {
+      throw new FileError(
+        path,
+        `Cannot read ${path}: got a broken text at index ${i}, need ${
+          decode === decodeUtf8 ? "UTF-8" : "Unicode"
+        }`,
+        { cause },
+      );
+    }
+  });
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+/** @throws {RangeError} if a code point is none, or half of a pair. */
+function decodeCodePoints(bytes: Uint8Array<ArrayBuffer>): string {
+  // the last code point lacks the zeros at its end
+  const points = new Uint32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(points.buffer).set(bytes);
+  const text = String.fromCodePoint(...points);
+  if (text.isWellFormed()) return text;
+  throw new RangeError("half of a surrogate pair");
 }
 
 /**
@@ -168,7 +238,8 @@ function encodeHeader(data: NpyData, shape: readonly number[]): Uint8Array {
 }
 
 interface Header {
-  dtype: NpyDtype;
+  /** An {@link NpyDtype}, or that of texts. */
+  dtype: string;
   shape: number[];
   isColumnMajor: boolean;
   dataStart: number;
@@ -215,8 +286,9 @@ function decodeHeader(start: Uint8Array, fileBytes: number, path: string): Heade
   if (typeof dtype !== "string") {
     throw fail("got a structured dtype, need a plain array of numbers");
   }
-  if (!isSupported(dtype)) throw fail(explainDtype(dtype));
-  const sizeBytes = countElements(shape) * DTYPES[dtype].BYTES_PER_ELEMENT;
+  const elementBytes = measureElement(dtype);
+  if (elementBytes === undefined) throw fail(explainDtype(dtype));
+  const sizeBytes = countElements(shape) * elementBytes;
   if (fileBytes - dataStart !== sizeBytes) {
     throw fail(
       `got ${fileBytes - dataStart} bytes of data, need ${sizeBytes} for ${dtype} of shape [${
@@ -255,20 +327,27 @@ function isSupported(dtype: string): dtype is NpyDtype {
   return Object.hasOwn(DTYPES, dtype);
 }
 
+/** Measures an element in bytes; undefined where the dtype cannot be read. */
+function measureElement(dtype: string): number | undefined {
+  if (isSupported(dtype)) return DTYPES[dtype].BYTES_PER_ELEMENT;
+  const [, kind, length] = /^(<U|\|S)([1-9]\d*)$/.exec(dtype) ?? [];
+  return kind === undefined ? undefined : Number(length) * (kind === "<U" ? 4 : 1);
+}
+
 function explainDtype(dtype: string): string {
   if (/^>\w+$/.test(dtype)) {
     const mend = dtype.replace(">", "<");
     return `got big-endian ${dtype}, need little-endian; save array.astype('${mend}') instead`;
   }
   if (dtype.startsWith("|O")) {
-    return "got Python objects, need numbers; save array.astype('<f4') instead";
+    return "got Python objects, need numbers or texts; save array.astype('<f4') instead, or array.astype(str)";
   }
   return `got dtype ${describeName(dtype)}, need one of ${Object.keys(DTYPES).join(" ")}`;
 }
 
 /** Copies a column-major (Fortran order) array into a row-major one of the same shape. */
 function copyToRowMajor(
-  source: NpyData,
+  source: ArrayLike<unknown>,
   target: { [index: number]: unknown },
   shape: readonly number[],
 ): void {

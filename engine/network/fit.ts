@@ -59,8 +59,8 @@ export function checkFit(network: DeviceNetwork, data: Dataset): void {
 
 function checkData({ definition }: DeviceNetwork, data: unknown): asserts data is Dataset {
   const { images, labels, shape } = Object(data) as Partial<Dataset>;
-  const isData = images instanceof Uint8Array && labels instanceof Int32Array &&
-    Array.isArray(shape);
+  const isData = (images instanceof Uint8Array || images instanceof Float32Array) &&
+    labels instanceof Int32Array && Array.isArray(shape);
   if (isData) return;
   throw new TypeError(
     `Cannot pass samples through ${definition.name}: got ${

@@ -115,7 +115,8 @@ export class DeviceNetwork implements Network {
     try {
       this.classes = tf.tidy(() => {
         const images = tf.zeros<tf.Rank.R4>([1, ...inputShape]);
-        const settings = { classes: classes ?? 1, modules, bindingBytes: this.#bindingBytes };
+        const bindingBytes = this.#bindingBytes;
+        const settings = { inputShape, classes: classes ?? 1, modules, bindingBytes };
         const pass = new Pass(settings, 1);
         const logits = this.#forward("build", pass, images, maker);
         return checkLogits(definition, logits, 1, classes).shape[1];

@@ -6,6 +6,7 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
+import { isTable } from "../data/pixels.ts";
 import { LayerError } from "../errors.ts";
 import { checkCall } from "../operations/arguments.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
@@ -45,6 +46,8 @@ export interface PassOptions {
 
 /** Settings that all passes of a network share. */
 export interface PassSettings {
+  /** Shape of one sample, `[H, W, C]`, while the layers are made; later ones are found. */
+  readonly inputShape?: readonly [number, number, number];
   readonly classes: number;
   readonly modules: Modules;
   /** Size of the device's largest binding. */
@@ -94,6 +97,7 @@ export class Pass implements Layers {
     const call = describeCall("convolution", x, { size, stride, pad, bias });
     const { modules, bindingBytes } = this.settings;
     const layer = modules.layer(name, call, (maker) => {
+      this.#refuseTable(name);
       const wanted = [size, size, x.shape[3], filters];
       // checked before the weights are made, for one filter: loaded weights determine the number of filters
       inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
@@ -160,6 +164,19 @@ export class Pass implements Layers {
     const drop = () => uniformFloat32(noise) < share ? 0 : kept;
     const factors = new Float32Array(input.size).map(drop);
     return toActivations(tf.mul(input, tf.tensor(factors, input.shape)));
+  }
+
+  /** @throws {LayerError} if samples are rows of a table, over which a filter has nothing to move. */
+  #refuseTable(name: string): void {
+    const { inputShape } = this.settings;
+    if (!inputShape || !isTable(inputShape)) return;
+    throw new LayerError(
+      name,
+      "x",
+      `Cannot use layer '${name}': got a table of ${
+        inputShape[2]
+      } columns, need pictures for a convolution; use a network of dense layers, such as mlp`,
+    );
   }
 
   /**

@@ -89,6 +89,11 @@ export function layOutRow(
   return { segments, length: offset };
 }
 
+/** Layout of a row of `length` elements in one plain segment. */
+export function layOutPlain(length: number): RowLayout {
+  return { segments: [{ layer: "plain", kind: "plain", offset: 0, length }], length };
+}
+
 /** Counts the elements of a segment. */
 export function measureSegment(segment: Segment): number {
   return segment.kind === "plain"

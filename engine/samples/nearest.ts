@@ -5,15 +5,22 @@
  */
 import { refuseSurplus } from "../options.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { type CallOptions, interruptWith } from "../gpu/pace.ts";
+import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
-import { checkSampleRows, type Rows } from "../rows/rows.ts";
+import { PackedRows } from "../rows/rows.ts";
+import {
+  checkSource,
+  countSamples,
+  type KernelSource,
+  readTiles,
+  type StoredKernel,
+} from "./source.ts";
 
 /** Nearest neighbours of each sample, the most similar first, the lower index first on a tie. */
 export interface Nearest {
   /** Indices of the neighbours, `[N, size]`, row-major. */
   readonly samples: Int32Array<ArrayBuffer>;
-  /** Kernel values of each sample and its neighbours, `[N, size]`, row-major. */
+  /** Kernel values of each sample and its neighbours, `[N, size]`, row-major; those of a float64 matrix are compared as they are, and rounded here. */
   readonly similarities: Float32Array<ArrayBuffer>;
   /** Number of neighbours of each sample. */
   readonly size: number;
@@ -26,21 +33,21 @@ const LEAST = -3.4028234663852886e38;
 /**
  * Finds the `size` other samples that are most similar to each sample.
  *
- * The matrix is computed tile by tile and never stored; the tiles never leave the device. Costs as much as the matrix, and `8 * N * size`
- * bytes on the device.
+ * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device. Costs as much as the matrix, and from rows
+ * `8 * N * size` bytes on the device, from a stored kernel `12 * N * size` on the host.
  *
- * @throws {TypeError} if the value is no rows.
+ * @throws {TypeError} if the source is neither rows nor a stored kernel.
  * @throws {RangeError} if there are several rows for each sample, or `size` is not an integer from 1 to `N - 1`.
  */
 export async function findNearest(
-  rows: Rows,
+  source: KernelSource,
   size: number,
   options: CallOptions = {},
 ): Promise<Nearest> {
   refuseSurplus("find nearest samples", arguments, 3);
   const report = interruptWith("find nearest samples", options);
-  checkSampleRows("find nearest samples", rows);
-  const { gpu, count } = rows;
+  checkSource("find nearest samples", source);
+  const count = countSamples(source);
   if (!(Number.isInteger(size) && size >= 1 && size < count)) {
     throw new RangeError(
       `Cannot find nearest samples: got ${size} of ${count} samples, need an integer from 1 to ${
@@ -48,6 +55,18 @@ export async function findNearest(
       }`,
     );
   }
+  return source instanceof PackedRows
+    ? await foldNearest(source, size, report)
+    : await readNearest(source, size, report);
+}
+
+/** Finds the nearest samples by rows, whose tiles stay on the device. */
+async function foldNearest(
+  rows: PackedRows,
+  size: number,
+  report?: OnProgress,
+): Promise<Nearest> {
+  const { gpu, count } = rows;
   using stack = new DisposableStack();
   const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
   const nearest = own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE)));
@@ -71,4 +90,40 @@ export async function findNearest(
     similarities: new Float32Array(await gpu.read(similarity)),
     size,
   };
+}
+
+/** Finds the nearest samples by a stored kernel, which is read once; each sample's list stays sorted. */
+async function readNearest(
+  source: StoredKernel,
+  size: number,
+  report?: OnProgress,
+): Promise<Nearest> {
+  const samples = new Int32Array(source.size * size).fill(source.size);
+  const similarities = new Float64Array(source.size * size).fill(-Infinity);
+  const precedes = (similarity: number, other: number, at: number) =>
+    similarity > similarities[at] || (similarity === similarities[at] && other < samples[at]);
+  const keep = (sample: number, other: number, similarity: number) => {
+    const [first, last] = [sample * size, (sample + 1) * size - 1];
+    if (!precedes(similarity, other, last)) return;
+    let at = last;
+    for (; at > first && precedes(similarity, other, at - 1); at--) {
+      samples[at] = samples[at - 1];
+      similarities[at] = similarities[at - 1];
+    }
+    samples[at] = other;
+    similarities[at] = similarity;
+  };
+  for await (const tile of readTiles(source, report)) {
+    const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
+    for (let i = 0; i < rowCount; i++) {
+      const row = firstRow + i;
+      for (let j = 0; j < columnCount; j++) {
+        const column = firstColumn + j;
+        if (row === column) continue;
+        keep(row, column, values[i * stride + j]);
+        if (mirrored) keep(column, row, values[i * stride + j]);
+      }
+    }
+  }
+  return { samples, similarities: Float32Array.from(similarities), size };
 }

@@ -38,6 +38,7 @@ const SHARED: readonly string[] = [
   "engine/files/file.ts",
   "engine/files/folder.ts",
   "engine/files/lease.ts",
+  "engine/formats/csv.ts",
   "engine/formats/json.ts",
   "engine/tuning/prepare.ts",
   "engine/tuning/memory.ts",

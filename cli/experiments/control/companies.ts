@@ -49,7 +49,8 @@ export function takePool(whole: Dataset, settings: Settings): Dataset {
   }
   const samples = drawStratified(takeSamples(whole, wanted), poolSize, { seed });
   const labels = samples.labels.map((label) => classes.indexOf(label));
-  return createDataset({ ...samples, labels, classes: classes.length });
+  const classNames = samples.classNames && classes.map((label) => samples.classNames![label]);
+  return createDataset({ ...samples, labels, classes: classes.length, classNames });
 }
 
 /** Samples of the pool, by their purpose. */

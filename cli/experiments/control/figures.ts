@@ -24,7 +24,8 @@ export function tabulateTargets(
     rows: watched.flatMap(({ target, label, arms }) =>
       ARMS.map((arm) => ({
         target: indexSample(pool, target),
-        label: classes[label],
+        ...pool.files && { file: pool.files[target] },
+        label: pool.classNames?.[label] ?? classes[label],
         company: arm,
         "mean relation": arms[arm].relation,
         "of the target's class": arms[arm].samples.filter((other) => pool.labels[other] === label)

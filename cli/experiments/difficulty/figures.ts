@@ -4,6 +4,7 @@
  * @module
  */
 import { type Dataset, indexSample } from "../../../mod.ts";
+import { nameLabel } from "../../known_samples.ts";
 import { drawLines, drawScatter, type LinePoint } from "../../report/charts.ts";
 import type { Figure, Table } from "../experiment.ts";
 import type { Comparison } from "./comparisons.ts";
@@ -38,7 +39,8 @@ export function tabulateDifficulties(
     caption: "Each sample's difficulty (loss summed over the epochs, nats)",
     rows: Array.from(samples.labels, (label, i) => ({
       sample: indexSample(samples, i),
-      class: label,
+      ...samples.files && { file: samples.files[i] },
+      class: nameLabel(samples, label),
       "whole set (nats)": whole[i],
       ...Object.fromEntries(
         comparisons.map(({ size, difficulties }) => [

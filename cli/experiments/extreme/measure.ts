@@ -57,7 +57,7 @@ async function learnPairs(
   const runs: PairRun[] = [];
   for (let image = 0; image < images; image++) {
     const twice = takeSamples(data, [image, image]);
-    const pair = createDataset({ ...twice, labels, classes: 2 });
+    const pair = createDataset({ ...twice, labels, classes: 2, classNames: undefined });
     runs.push(await learnPair(run, pair, offsetSeed(seed, image)));
     onProgress(image + 1, images);
   }

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { indexSample, type Witness } from "../../../mod.ts";
+import { indexSample, nameClass, type Witness } from "../../../mod.ts";
+import { nameLabel } from "../../known_samples.ts";
 import { drawBars } from "../../report/charts.ts";
 import { drawSamples, pictureSample } from "../../report/contact_sheet.ts";
 import type { Estimate } from "../../report/statistics.ts";
+import { isolate } from "../../report/text.ts";
 import type { Figure, Table } from "../experiment.ts";
 import type { Judgement, Noisy } from "./measure.ts";
 import { estimateRate, type Ranking } from "./rankings.ts";
@@ -67,9 +69,10 @@ export function tabulateSuspects(
     caption: "The samples that the kernel suspects most",
     rows: suspects.map(({ sample, suggested }) => ({
       sample: indexSample(data, sample),
-      given: data.labels[sample],
-      suggested,
-      truth: truth[sample],
+      ...data.files && { file: data.files[sample] },
+      given: nameLabel(data, data.labels[sample]),
+      suggested: nameLabel(data, suggested),
+      truth: nameLabel(data, truth[sample]),
     })),
   };
 }
@@ -101,15 +104,17 @@ export function drawSuspects(
   { epochs, noisy: { data, truth } }: Judgement,
   suspects: readonly Suspect[],
 ): Figure {
-  const draw = (sample: number, caption: string) => pictureSample(data, sample, caption);
+  const name = (label: number) => isolate(nameClass(data, label));
   const show = ({ position, cosine }: Witness) =>
-    draw(position, `${data.labels[position]}, cos ${cosine.toFixed(2)}`);
+    pictureSample(data, position, `cos ${cosine.toFixed(2)}`);
   const groups = suspects.map(({ sample, suggested, against, for: alike }) => ({
     caption: `Sample ${indexSample(data, sample)}, labelled ${
-      data.labels[sample]
-    }; what contradicts it most; what it resembles as a ${suggested} (in truth ${truth[sample]})`,
+      name(data.labels[sample])
+    }; what contradicts it most; what it resembles as a ${name(suggested)} (in truth ${
+      name(truth[sample])
+    })`,
     images: [
-      draw(sample, `labelled ${data.labels[sample]}`),
+      pictureSample(data, sample, "labelled"),
       ...against.map(show),
       ...alike.map(show),
     ],

@@ -3,17 +3,20 @@
  *
  * @module
  */
+import type { Dataset } from "../../../mod.ts";
 import type { ArmResult } from "../../comparison.ts";
+import { nameLabel } from "../../known_samples.ts";
 import type { Figure, Table } from "../experiment.ts";
 import { drawSubsets, tabulateArms, tabulateTests } from "../shared/arms.ts";
 import { describeHead, formatShare, nameArms } from "./measure.ts";
 import type { Settings } from "./settings.ts";
 
-/** Tables of how well every arm learns, and of what is in the head; `counts` are its samples by class. */
+/** Tables of how well every arm learns, and of what is in the head; `counts` are its samples by class, which `train` may name. */
 export function tabulatePoison(
   settings: Settings,
   results: readonly ArmResult[],
   counts: readonly number[],
+  train: Dataset,
 ): Table[] {
   return [
     tabulateTests(results, settings.shares.map(nameArms)),
@@ -21,7 +24,7 @@ export function tabulatePoison(
     {
       name: "head",
       caption: `Samples of ${describeHead(settings)} by class`,
-      rows: counts.map((samples, label) => ({ class: label, samples })),
+      rows: counts.map((samples, label) => ({ class: nameLabel(train, label), samples })),
     },
   ];
 }

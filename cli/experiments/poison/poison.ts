@@ -29,7 +29,7 @@ export const poison: Experiment<typeof SETTINGS> = {
     const counts = countLabels(head.map((sample) => data.train.labels[sample]), data.train.classes);
     return {
       metrics: { samples: settings.trainSize, head: head.length, results },
-      tables: tabulatePoison(settings, results, counts),
+      tables: tabulatePoison(settings, results, counts, data.train),
       figures: await drawPoison(settings, results, sizes),
       claims: claimPoison(settings, results),
       notes: notePoison(settings, counts),

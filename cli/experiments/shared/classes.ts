@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Dataset, drawStratified, takeSamples } from "../../../mod.ts";
+import { type Dataset, drawStratified, nameClass, takeSamples } from "../../../mod.ts";
+import { describeName } from "../../../engine/options.ts";
 import { SettingError } from "../experiment.ts";
 
 /**
@@ -23,7 +24,9 @@ export function drawFromClasses(
     if (own.length < size) {
       throw new SettingError(
         key,
-        `at most ${own.length}, the samples of class ${label} in ${data.name}`,
+        `at most ${own.length}, the samples of class ${
+          describeName(nameClass(data, label))
+        } in ${data.name}`,
       );
     }
     const members = { ...takeSamples(data, own), indices: Int32Array.from(own) };

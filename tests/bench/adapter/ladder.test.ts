@@ -154,16 +154,6 @@ Deno.test("memory bounds the size, whatever the time", async () => {
   assert.deepEqual(omitted.map(({ kind }) => kind), ["smaller"]);
 });
 
-Deno.test("no submission is expected to take more than a second", async () => {
-  const cost = (size: number) => size ** 2 / 12;
-  // 1,008 ms at N 110
-  const paced = await measure(cost);
-  assert.deepEqual(paced.measured.map(({ shape }) => shape.N), [110]);
-  const single = await measure(cost, { isSubmission: true });
-  assert.deepEqual(single.measured.map(({ shape }) => shape.N), [30]);
-  assert.match(single.omitted[0].reason, /^one submission was expected to take 1.0 s; /);
-});
-
 Deno.test("beside a baseline its size is the one that is meant", async () => {
   const { measured, omitted } = await measure(square, {}, { most: 30 });
   assert.deepEqual(measured.map(({ shape }) => shape.N), [30]);

@@ -159,7 +159,7 @@ testEngine("an experiment of which no run is left is told all the same", async (
 function watchTraining(engine: Engine) {
   const whole = drawStratified(drawDigits("train"), 200);
   const keyOf = ({ images }: Dataset, n: number) =>
-    images.subarray(n * 784, (n + 1) * 784).toBase64();
+    Uint8Array.from(images.subarray(n * 784, (n + 1) * 784)).toBase64();
   const indices = new Map(Array.from(whole.labels, (_, n) => [keyOf(whole, n), n]));
   const trained: number[][] = [];
   const watched = {

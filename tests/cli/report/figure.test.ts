@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decode } from "npm:fast-png@8.0.0";
-import { drawSamples } from "../../../cli/report/contact_sheet.ts";
+import { createDataset, type Dataset } from "../../../mod.ts";
+import { drawSamples, pictureSample } from "../../../cli/report/contact_sheet.ts";
 import { drawAccuracy, drawClusterSizes } from "../../../cli/report/figure.ts";
 
 const TAG_AND_TEXT = /<((?:"[^"<]*"|[^"<>])*)>([^<]*)/g;
@@ -201,6 +202,49 @@ Deno.test("a contact sheet embeds exact pixels, and holds captions inside its fr
   const images = [...svg.matchAll(/<image x="(\d+)" y="\d+" width="(\d+)"/g)];
   const [left, right] = images.map(([, x, width]) => ({ start: +x, end: +x + +width }));
   assert.ok(left.end < right.start && right.end <= frame);
+});
+
+/** Makes a picture of the second of two samples. */
+function picture(images: Uint8Array | Float32Array, shape: Dataset["shape"]) {
+  const data = createDataset({
+    name: "d",
+    split: "train",
+    images,
+    labels: [0, 0],
+    shape,
+    classes: 1,
+  });
+  const { pixels, channels, lines } = pictureSample(data, 1, "");
+  return { pixels: pixels && [...pixels], channels, lines };
+}
+
+Deno.test("samples of floats are scaled from their own smallest to their largest value", () => {
+  const values = Float32Array.of(9, 9, 9, -9, -0.5, 0, 0.5, 2);
+  assert.deepEqual(picture(values, [2, 2, 1]).pixels, [0, 51, 102, 255]);
+  assert.deepEqual(picture(new Float32Array(8).fill(3), [2, 2, 1]).pixels, [0, 0, 0, 0]);
+});
+
+Deno.test("of 2 channels the first is shown, of 4 and 6 the first three", () => {
+  const count = (length: number) => Uint8Array.from({ length }, (_, i) => i);
+  const show = (channels: number) => picture(count(4 * channels), [1, 2, channels]);
+  assert.deepEqual(show(2), { pixels: [4, 6], channels: 1, lines: undefined });
+  assert.deepEqual(show(4).pixels, [8, 9, 10, 12, 13, 14]);
+  assert.deepEqual(show(6), { pixels: [12, 13, 14, 18, 19, 20], channels: 3, lines: undefined });
+});
+
+Deno.test("a row of a table is shown as its first values", () => {
+  const few = picture(Float32Array.of(0, 0, 1 / 3, -2e-7), [1, 1, 2]);
+  assert.deepEqual(few, { pixels: undefined, channels: 1, lines: ["0.3333", "-2e-7"] });
+  const many = picture(Float32Array.from({ length: 14 }, (_, i) => i), [1, 1, 7]);
+  assert.deepEqual(many.lines, ["7", "8", "9", "10", "11", "... (7 values)"]);
+  const image = { height: 1, width: 1, channels: 1, lines: ["a<b", "c"], caption: "#1" };
+  assert.deepEqual(readTexts(drawSamples([{ caption: "r", images: [image] }], "t")), [
+    "t",
+    "r",
+    "a<b",
+    "c",
+    "#1",
+  ]);
 });
 
 Deno.test("a contact sheet refuses pixels that do not fit their shape", () => {

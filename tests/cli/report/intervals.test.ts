@@ -1,6 +1,11 @@
 /** Intervals against published and tabulated numbers. @module */
 import assert from "node:assert/strict";
-import { estimateMean, estimateShare, formatInterval } from "../../../cli/report/intervals.ts";
+import {
+  estimateDifference,
+  estimateMean,
+  estimateShare,
+  formatInterval,
+} from "../../../cli/report/intervals.ts";
 import type { Estimate } from "../../../cli/report/statistics.ts";
 
 function assertEstimate(actual: Estimate, expected: readonly number[], tolerance: number): void {
@@ -17,6 +22,21 @@ Deno.test("the interval of a mean is Student's", () => {
   assert.deepEqual(estimateMean([7, 7, 7]), { value: 7, low: 7, high: 7 });
   assert.throws(() => estimateMean([]), RangeError);
   assert.throws(() => estimateMean([1, NaN]), RangeError);
+});
+
+Deno.test("the interval of a difference is Student's with pooled variance", () => {
+  // squares about the means: 10 and 2; t(6) at 0.975 is 2.446912 in tables
+  const reach = 2.446912 * Math.sqrt(12 / 6 * (1 / 5 + 1 / 3));
+  assertEstimate(
+    estimateDifference([1, 2, 3, 4, 5], [7, 8, 9]),
+    [-5, -5 - reach, -5 + reach],
+    5e-6,
+  );
+  assertEstimate(estimateDifference([1, 3], [1, 3]), [0, -6.084870, 6.084870], 1e-5);
+  assert.deepEqual(estimateDifference([7, 7], [6, 6]), { value: 1, low: null, high: null });
+  assert.deepEqual(estimateDifference([7], [6, 5]), { value: 1.5, low: null, high: null });
+  assert.throws(() => estimateDifference([], [1]), RangeError);
+  assert.throws(() => estimateDifference([1, 2], [1, NaN]), RangeError);
 });
 
 Deno.test("the interval of a share is Clopper and Pearson's", () => {

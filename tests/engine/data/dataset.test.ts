@@ -69,19 +69,34 @@ const REFUSED: [what: string, change: Partial<DatasetParts>, message: string][] 
     "got label true at index 0, need an integer in 0..2; from Python, save labels.astype('int64')",
   ],
   [
-    "float images",
-    { images: new Float32Array(12) as never },
-    "got images of Float32Array, need a Uint8Array of pixels from 0 to 255",
+    "float images of NaN",
+    { images: Float32Array.from({ length: 12 }, (_, i) => i === 7 ? NaN : i) },
+    "got NaN in sample 1 (row 0, column 1, channel 1), need finite numbers; replace it, or leave the sample out",
+  ],
+  [
+    "a table of infinite numbers",
+    {
+      images: Float32Array.from({ length: 12 }, (_, i) => i === 11 ? -Infinity : i),
+      shape: [1, 1, 4],
+      mean: [0],
+      std: [1],
+    },
+    "got -Infinity in sample 2 (column 3), need finite numbers; replace it, or leave the sample out",
+  ],
+  [
+    "a standard deviation that leads floats beyond float32",
+    { images: Float32Array.from({ length: 12 }, (_, i) => i === 4 ? 1e30 : i), std: [1e-9, 1] },
+    "got mean 0.5 and std 1e-9 for channel 0, need pixels within float32, got 1.0000000150474662e+39",
   ],
   [
     "images of another range",
     { images: new Int8Array(12) as never },
-    "got images of Int8Array, need a Uint8Array of pixels from 0 to 255",
+    "got images of Int8Array, need a Uint8Array of pixels from 0 to 255, or a Float32Array of any",
   ],
   [
     "images in a list",
     { images: Array.from({ length: 12 }, () => 0) as never },
-    "got images of Array, need a Uint8Array of pixels from 0 to 255",
+    "got images of Array, need a Uint8Array of pixels from 0 to 255, or a Float32Array of any",
   ],
   [
     "indices of other samples",

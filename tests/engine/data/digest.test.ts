@@ -26,6 +26,7 @@ Deno.test("a data set's digest hangs from everything that a network is given, an
   for (
     const change of [
       { images: Uint8Array.of(1, 2, 3, 5) },
+      { images: Float32Array.of(1, 2, 3, 4) },
       { labels: [0, 0] },
       { shape: [2, 1, 1] as const },
       { classes: 3 },
@@ -35,6 +36,17 @@ Deno.test("a data set's digest hangs from everything that a network is given, an
   ) {
     assert.notEqual(hashDataset(createDataset({ ...parts, ...change })), digest);
   }
+});
+
+Deno.test("floats with the bytes of pixels, and of more samples, have another digest", () => {
+  const pixels = Uint8Array.from({ length: 8 }, (_, i) => i);
+  const bytes = createDataset({ ...parts, images: pixels, shape: [1, 4, 1] });
+  const floats = createDataset({
+    ...parts,
+    images: new Float32Array(pixels.buffer),
+    shape: [1, 1, 1],
+  });
+  assert.notEqual(hashDataset(floats), hashDataset({ ...bytes, shape: floats.shape }));
 });
 
 Deno.test("the digest of weights hangs from names, shapes and bits, not from their order", () => {

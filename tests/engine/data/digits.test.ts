@@ -5,10 +5,11 @@ import { drawDigits } from "../../../engine/data/digits.ts";
 const IMAGE = 28 * 28;
 
 /** Lists every image as a string, to compare images as wholes. */
-function listImages(images: Uint8Array): string[] {
+function listImages(images: ArrayLike<number>): string[] {
+  const bytes = Uint8Array.from(images);
   return Array.from(
-    { length: images.length / IMAGE },
-    (_, i) => images.subarray(i * IMAGE, (i + 1) * IMAGE).toHex(),
+    { length: bytes.length / IMAGE },
+    (_, i) => bytes.subarray(i * IMAGE, (i + 1) * IMAGE).toHex(),
   );
 }
 
@@ -23,7 +24,8 @@ Deno.test("digits are 4,000 images for training and 1,000 for testing by default
 });
 
 Deno.test("the mean and std written down are those of the default training split", () => {
-  const { images, mean, std } = drawDigits("train");
+  const { mean, std, ...data } = drawDigits("train");
+  const images = Uint8Array.from(data.images);
   const measured = images.reduce((sum, pixel) => sum + pixel / 255, 0) / images.length;
   const variance = images.reduce((sum, pixel) => sum + (pixel / 255 - measured) ** 2, 0) /
     images.length;
@@ -78,7 +80,7 @@ Deno.test("no two samples are the same, within and across splits and seeds", () 
 });
 
 Deno.test("digits use the whole range of grey and stay within the frame", () => {
-  const { images } = drawDigits("train", { size: 500 });
+  const images = Uint8Array.from(drawDigits("train", { size: 500 }).images);
   for (
     const image of Array.from(
       { length: 500 },
@@ -101,7 +103,7 @@ Deno.test("classes can be told apart by the nearest mean image, though not perfe
   });
   let correct = 0;
   for (let i = 0; i < 500; i++) {
-    const image = test.images.subarray(i * IMAGE, (i + 1) * IMAGE);
+    const image = Uint8Array.from(test.images.subarray(i * IMAGE, (i + 1) * IMAGE));
     const distances = means.map((mean) =>
       image.reduce((sum, pixel, p) => sum + (pixel - mean[p]) ** 2, 0)
     );

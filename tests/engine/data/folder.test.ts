@@ -152,8 +152,8 @@ const BAD_SETTINGS: [settings: unknown, state: string][] = [
   ["{", "got broken JSON, need an object"],
   ["[]", `got [], need an object with keys ${KEYS}`],
   [{ means: [0] }, `got key "means", need one of ${KEYS}`],
-  [{ classes: 2.5 }, 'got 2.5 for "classes", need an integer of at least 1'],
-  [{ classes: "10" }, 'got "10" for "classes", need an integer of at least 1'],
+  [{ classes: 2.5 }, 'got 2.5 for "classes", need an integer of at least 1, or a list of names'],
+  [{ classes: "10" }, 'got "10" for "classes", need an integer of at least 1, or a list of names'],
   [{ mean: 0.5 }, 'got 0.5 for "mean", need a list of numbers, one per channel'],
   [{ mean: [0.5, "x"] }, 'got [0.5,"x"] for "mean", need a list of numbers, one per channel'],
   [{ std: [0] }, 'got [0] for "std", need a list of numbers above 0, one per channel'],
@@ -186,16 +186,28 @@ const BAD_ARRAYS: [what: string, arrays: Arrays, name: string, state: string][] 
     "got no such file, need a NumPy .npy file",
   ],
   [
-    "float images",
-    { ...GREY, images: [new Float32Array(12), [3, 2, 2]] },
+    "images of 16-bit integers",
+    { ...GREY, images: [new Uint16Array(12), [3, 2, 2]] },
     "images.npy",
-    "got images of dtype <f4, need |u1 (uint8); of numbers from 0 to 1 save (images * 255).round().astype('uint8')",
+    "got images of dtype <u2, need |u1 (uint8) from 0 to 255, or floats that are taken as they are; save images.astype('uint8') or images.astype('float32')",
+  ],
+  [
+    "float64 images beyond float32",
+    { ...GREY, images: [Float64Array.from({ length: 12 }, (_, i) => -(10 ** (4 * i))), [3, 2, 2]] },
+    "images.npy",
+    "got -1e+40 at element 10, need numbers within float32; scale them",
+  ],
+  [
+    "float images of 5 axes",
+    { ...GREY, images: [new Float32Array(12), [3, 2, 2, 1, 1]] },
+    "images.npy",
+    "got images of shape [3, 2, 2, 1, 1], need [N, H, W], [N, C, H, W] or [N, H, W, C], or [N, D] for a table",
   ],
   [
     "flat images",
     { ...GREY, images: [count(12), [3, 4]] },
     "images.npy",
-    "got images of shape [3, 4], need [N, H, W], [N, C, H, W] or [N, H, W, C]",
+    "got images of shape [3, 4], need [N, H, W], [N, C, H, W] or [N, H, W, C]; reshape pictures, and save a table as images.astype('float32')",
   ],
   [
     "float labels",
@@ -207,7 +219,7 @@ const BAD_ARRAYS: [what: string, arrays: Arrays, name: string, state: string][] 
     "one-hot labels",
     { ...GREY, labels: [new Uint8Array(6), [3, 2]] },
     "labels.npy",
-    "got labels of shape [3, 2], need [N]",
+    "got labels of shape [3, 2], need [N] or [N, 1]",
   ],
 ];
 
@@ -229,4 +241,181 @@ Deno.test("labels that do not fit the classes are a DataError", async () => {
     name: "DataError",
     message: `Cannot use data set ${folder.path}: got label 2 at index 1, need an integer in 0..1`,
   });
+});
+
+/** Writes folders with NumPy: `save(folder, name, array)`, and `settle(folder, settings)` for `dataset.json`. */
+async function writeByNumPy(path: string, script: string): Promise<void> {
+  const tools = `
+import json, os, sys, numpy as n
+os.chdir(sys.argv[1])
+def save(folder, name, array):
+    os.makedirs(folder, exist_ok=True)
+    n.save(f'{folder}/{name}.npy', array, allow_pickle=True)
+def settle(folder, settings):
+    json.dump(settings, open(f'{folder}/dataset.json', 'w'))
+`;
+  const { success, stderr } = await new Deno.Command("/usr/bin/python3", {
+    args: ["-c", tools + script, path],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+Deno.test("NumPy's floats of 16, 32 and 64 bits are taken as they are, tables and both layouts too", async () => {
+  await using temp = await openTempFolder();
+  await writeByNumPy(
+    temp.path,
+    `
+x = n.arange(48).reshape(2, 3, 4, 2) * 0.3 - 5
+for t in ['f2', 'f4', 'f8']:
+    save(t, 'images', x.astype(t)); save(t, 'labels', n.array([1, 0])); settle(t, {'layout': 'NHWC', 'mean': [1, 2], 'std': [3]})
+save('first', 'images', n.asfortranarray(x.transpose(0, 3, 1, 2))); save('first', 'labels', n.array([[1], [0]])); settle('first', {'layout': 'NCHW'})
+save('table', 'images', x.reshape(6, 8)); save('table', 'labels', n.arange(6))
+`,
+  );
+  const value = (i: number) => i * 0.3 - 5;
+  for (
+    const [type, round] of [["f2", Math.f16round], ["f4", Math.fround], [
+      "f8",
+      Math.fround,
+    ]] as const
+  ) {
+    const { images, shape, mean, std } = await readFolder(`${temp.path}/${type}`, "train");
+    assert.deepEqual(images, Float32Array.from({ length: 48 }, (_, i) => round(value(i))), type);
+    assert.deepEqual({ shape, mean, std }, { shape: [3, 4, 2], mean: [1, 2], std: [3, 3] });
+  }
+  const first = await readFolder(`${temp.path}/first`, "train");
+  assert.deepEqual(first.images, Float32Array.from({ length: 48 }, (_, i) => value(i)));
+  assert.deepEqual([first.shape, first.mean, first.std], [[3, 4, 2], [0, 0], [1, 1]]);
+  const table = await readFolder(`${temp.path}/table`, "train");
+  assert.deepEqual(table.images, first.images);
+  assert.deepEqual([table.shape, table.labels.length], [[1, 1, 8], 6]);
+});
+
+Deno.test("NumPy's labels that are texts become classes in code point order, of both splits together", async () => {
+  await using temp = await openTempFolder();
+  await writeByNumPy(
+    temp.path,
+    `
+names = ['\u{1f438}', '\ufb01sh', 'b', 'B', 'b']
+for folder, labels in [('U', n.array(names)), ('S', n.array([name.encode() for name in names])), ('named', n.array(names))]:
+    save(folder, 'images', n.zeros((5, 2, 2), 'u1')); save(folder, 'labels', labels)
+    save(folder, 'test_images', n.zeros((2, 2, 2), 'u1')); save(folder, 'test_labels', labels.astype(labels.dtype)[:2][::-1])
+save('U', 'test_labels', n.array(['a', 'b']))
+settle('named', {'classes': ['b', '\ufb01sh', '\u{1f438}', 'none', 'B']})
+save('object', 'images', n.zeros((1, 2, 2), 'u1')); save('object', 'labels', n.array(['a'], dtype=object))
+`,
+  );
+  const read = async (folder: string, split: "train" | "test") => {
+    const { labels, classNames, classes } = await readFolder(`${temp.path}/${folder}`, split);
+    return { labels: [...labels], classNames, classes };
+  };
+  // as Python's sorted() has them; UTF-16 would put the frog before the fish
+  const five = ["B", "a", "b", "\ufb01sh", "\u{1f438}"];
+  assert.deepEqual(await read("U", "train"), {
+    labels: [4, 3, 2, 0, 2],
+    classNames: five,
+    classes: 5,
+  });
+  assert.deepEqual(await read("U", "test"), { labels: [1, 2], classNames: five, classes: 5 });
+  const four = ["B", "b", "\ufb01sh", "\u{1f438}"];
+  assert.deepEqual(await read("S", "train"), {
+    labels: [3, 2, 1, 0, 1],
+    classNames: four,
+    classes: 4,
+  });
+  assert.deepEqual(await read("S", "test"), { labels: [2, 3], classNames: four, classes: 4 });
+  const named = ["b", "\ufb01sh", "\u{1f438}", "none", "B"];
+  assert.deepEqual(await read("named", "train"), {
+    labels: [2, 1, 0, 4, 0],
+    classNames: named,
+    classes: 5,
+  });
+  await assert.rejects(read("object", "train"), {
+    message:
+      `Cannot read ${temp.path}/object/labels.npy: got Python objects, need numbers or texts; save array.astype('<f4') instead, or array.astype(str)`,
+  });
+});
+
+const BAD_NAMES: [settings: unknown, labels: [NpyData, number[]], state: string][] = [
+  [
+    { classes: ["a", "a"] },
+    [Uint8Array.of(0, 1, 0), [3]],
+    'got class name "a" twice, need another for each class',
+  ],
+  [
+    { classes: ["a", "b"] },
+    [Uint8Array.of(0, 2, 0), [3]],
+    "got label 2 at index 1, need an integer in 0..1",
+  ],
+];
+
+for (const [settings, labels, state] of BAD_NAMES) {
+  Deno.test(`names of classes are refused: ${state}`, async () => {
+    await using folder = await openDataFolder({ ...GREY, labels }, settings);
+    await assert.rejects(readFolder(folder.path, "train"), {
+      name: "DataError",
+      message: `Cannot use data set ${folder.path}: ${state}`,
+    });
+  });
+}
+
+/** Encodes texts as NumPy's `<U` of a length, from the specification. */
+function encodeTexts(texts: readonly string[], length: number): Uint8Array {
+  const points = texts.flatMap((text) => {
+    const letters = Array.from(text, (letter) => letter.codePointAt(0)!);
+    return [...letters, ...Array.from({ length: length - letters.length }, () => 0)];
+  });
+  const bytes = encodeNpy(Int32Array.from(points), [points.length]);
+  const header = `{'descr': '<U${length}', 'fortran_order': False, 'shape': (${texts.length},), }`;
+  bytes.set(new TextEncoder().encode(header.padEnd(117)), 10);
+  return bytes;
+}
+
+const BAD_TEXTS: [what: string, bytes: Uint8Array, settings: unknown, message: string][] = [
+  ["a name that is not in the list", encodeTexts(["cat", "dog", "cat"], 3), {
+    classes: ["cat", "frog"],
+  }, "Cannot use data set FOLDER: got label dog at index 1, need one of the classes cat, frog"],
+  [
+    "another number of classes",
+    encodeTexts(["cat", "dog", "cat"], 3),
+    { classes: 3 },
+    'Cannot use data set FOLDER: got 2 names among the labels for 3 classes, need "classes" in dataset.json to be the list of names',
+  ],
+  [
+    "an empty text",
+    encodeTexts(["cat", "", "cat"], 3),
+    {},
+    "Cannot read FOLDER/labels.npy: got an empty text at index 1, need names of classes",
+  ],
+  [
+    "half of a pair",
+    encodeTexts(["cat", "\ud800", "cat"], 3),
+    {},
+    "Cannot read FOLDER/labels.npy: got a broken text at index 1, need Unicode",
+  ],
+  [
+    "too few texts",
+    encodeTexts(["cat", "dog", "cat"], 3).subarray(0, -4),
+    {},
+    "Cannot read FOLDER/labels.npy: got 32 bytes of data, need 36 for <U3 of shape [3]",
+  ],
+];
+
+for (const [what, bytes, settings, message] of BAD_TEXTS) {
+  Deno.test(`labels that are texts are refused for ${what}`, async () => {
+    await using folder = await openDataFolder(GREY, settings);
+    await Deno.writeFile(`${folder.path}/labels.npy`, bytes);
+    await assert.rejects(readFolder(folder.path, "train"), {
+      message: message.replace("FOLDER", folder.path),
+    });
+  });
+}
+
+Deno.test("texts for one split and integers for the other are refused", async () => {
+  await using folder = await openDataFolder({ ...GREY, test_labels: [Uint8Array.of(1), [1]] });
+  await Deno.writeFile(`${folder.path}/labels.npy`, encodeTexts(["a", "b", "a"], 2));
+  await assert.rejects(
+    readFolder(folder.path, "train"),
+    /got labels that are texts for one split and integers for the other/,
+  );
 });

@@ -12,6 +12,7 @@ import { encodeConfig, readConfig } from "../../../cli/experiments/config.ts";
 import { EXPERIMENTS } from "../../../cli/experiments/list.ts";
 import { CIFAR10, readCifar } from "../../../engine/data/cifar.ts";
 import { readFolder } from "../../../engine/data/folder.ts";
+import { readNpz } from "../../../engine/data/npz.ts";
 import { readIdx } from "../../../engine/formats/idx.ts";
 import { readJson } from "../../../engine/formats/json.ts";
 import { readLabels } from "../../../engine/data/labels.ts";
@@ -31,6 +32,7 @@ import {
   readNpySimply,
   readSafetensorsSimply,
   readTarSimply,
+  readZipSimply,
 } from "./simple_readers.ts";
 import { drawKernel, finishStore, readBySpecification, settle } from "../store/store_fixtures.ts";
 
@@ -111,6 +113,32 @@ Deno.test("arrays of NumPy", () =>
     },
     expect: readNpySimply,
     runs: 1200,
+  }));
+
+/** Archive of one image and one label of 2 x 2, as `numpy.savez_compressed` of NumPy 2.4 writes it. */
+const NPZ = Uint8Array.fromBase64(
+  "UEsDBBQAAAAIAAAAIQCNePYNTAAAAIQAAAAKABQAaW1hZ2VzLm5weQEAEACEAAAAAAAAAEwAAAAAAAAAm+wX6hsQychQxlCtnpJanFykbqWgXlNqqK6joJ6WX1RSlJgXn1+UkgoSd0vMKU4FihdnJBakAvkahjoKRkCkqaNQq0Ae4GJkYv4FAFBLAwQUAAAACAAAACEAe7KmwEUAAACBAAAACgAUAGxhYmVscy5ucHkBABAAgQAAAAAAAABFAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6loF5Taqiuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GoY6mjoKtQoUAC5GAFBLAQIUAxQAAAAIAAAAIQCNePYNTAAAAIQAAAAKAAAAAAAAAAAAAACAAQAAAABpbWFnZXMubnB5UEsBAhQDFAAAAAgAAAAhAHuypsBFAAAAgQAAAAoAAAAAAAAAAAAAAIABiAAAAGxhYmVscy5ucHlQSwUGAAAAAAIAAgBwAAAACQEAAAAA",
+);
+
+Deno.test("archives of NumPy", () =>
+  attempt({
+    file: "a.npz",
+    originals: [NPZ],
+    read: async (path) => {
+      const { images, labels, shape } = await readNpz(path, "train");
+      return { images: [...images], labels: [...labels], shape: [...shape] };
+    },
+    expect: (bytes) => {
+      const members = readZipSimply(bytes);
+      const [images, labels] = ["images.npy", "labels.npy"].map((name) =>
+        readNpySimply(members.get(name)!)
+      );
+      const shape = images.shape.length === 3
+        ? [...images.shape.slice(1), 1]
+        : images.shape.slice(1);
+      return { images: images.data.map(Number), labels: labels.data.map(Number), shape };
+    },
+    runs: 300,
   }));
 
 Deno.test("labels and samples to keep", async () => {

@@ -189,7 +189,7 @@ const BROKEN: [what: string, bytes: Uint8Array, message: string][] = [
   [
     "Python objects",
     encodeByHand(describe("|O", "(1,)"), [0]),
-    "Cannot read a.npy: got Python objects, need numbers; save array.astype('<f4') instead",
+    "Cannot read a.npy: got Python objects, need numbers or texts; save array.astype('<f4') instead, or array.astype(str)",
   ],
   [
     "complex numbers",

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { gunzipSync } from "node:zlib";
+import { crc32, gunzipSync, inflateRawSync } from "node:zlib";
 
 const latin = (bytes: Uint8Array) =>
   Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
@@ -183,4 +183,36 @@ export function readTarSimply(file: Uint8Array, name: string): Uint8Array {
     at += 512 * (1 + Math.ceil(size / 512));
   }
   throw new Error(`no ${name}`);
+}
+
+/** Reads the members of a zip archive without zip64, by the directory at its end. */
+export function readZipSimply(bytes: Uint8Array): Map<string, Uint8Array> {
+  const v = view(bytes);
+  let end = bytes.length - 22;
+  while (v.getUint32(end, true) !== 0x06054b50) end--;
+  assert.equal(end + 22 + v.getUint16(end + 20, true), bytes.length);
+  const members = new Map<string, Uint8Array>();
+  let at = v.getUint32(end + 16, true);
+  for (let left = v.getUint16(end + 10, true); left > 0; left--) {
+    assert.equal(v.getUint32(at, true), 0x02014b50);
+    const [method, flags] = [v.getUint16(at + 10, true), v.getUint16(at + 8, true)];
+    const [packed, size] = [v.getUint32(at + 20, true), v.getUint32(at + 24, true)];
+    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((i) =>
+      v.getUint16(at + i, true)
+    );
+    const name = latin(bytes.subarray(at + 46, at + 46 + nameBytes));
+    const local = v.getUint32(at + 42, true);
+    assert.equal(v.getUint32(local, true), 0x04034b50);
+    const start = local + 30 + v.getUint16(local + 26, true) + v.getUint16(local + 28, true);
+    assert.ok(
+      start + packed <= bytes.length && (method === 0 || method === 8) && (flags & 1) === 0,
+    );
+    const content = bytes.subarray(start, start + packed);
+    const member = method === 0 ? content : new Uint8Array(inflateRawSync(content));
+    assert.ok(member.length === size && crc32(member) === v.getUint32(at + 16, true));
+    assert.ok(!members.has(name));
+    members.set(name, member);
+    at += 46 + nameBytes + extraBytes + commentBytes;
+  }
+  return members;
 }

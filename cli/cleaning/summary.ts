@@ -1,0 +1,80 @@
+/**
+ * Summary of what was found: numbers for machines, some ten lines for people.
+ *
+ * @module
+ */
+import { describeLabel, describeSample, printLabel, printSample } from "../known_samples.ts";
+import { formatCount } from "../units.ts";
+import type { Findings } from "./findings.ts";
+
+/** Summary of a command, and what it prints. */
+export interface Report {
+  readonly summary: unknown;
+  readonly lines: readonly string[];
+}
+
+/** Suspects that the terminal names. */
+const NAMED = 3;
+
+/** Counts what was found. */
+export function countFindings(findings: Omit<Findings, "next">) {
+  const { data, suspectCount, duplicates, outliers, redundant, keep } = findings;
+  const copies = duplicates.flatMap(([, ...others]) => others);
+  const hasTwoLabels = (group: readonly { readonly position: number }[]) =>
+    new Set(group.map(({ position }) => data.labels[position])).size > 1;
+  return {
+    samples: data.labels.length,
+    suspects: suspectCount,
+    copies: {
+      groups: duplicates.length,
+      groupsOfTwoLabels: duplicates.filter(hasTwoLabels).length,
+      exact: copies.filter(({ kind }) => kind === "exact").length,
+      near: copies.filter(({ kind }) => kind === "near").length,
+    },
+    outliers: outliers.length,
+    redundant: redundant.length,
+    kept: keep.length,
+  };
+}
+
+/** Lines for people. */
+export function describeFindings(findings: Findings): string[] {
+  const { samples, suspects, copies, outliers, redundant, kept } = countFindings(findings);
+  const { data, labels, steps, next } = findings;
+  const name = (label: number) => printLabel(describeLabel(data, label));
+  const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
+  return [
+    ...steps,
+    `labels: ${share(suspects)} look wrong${suspects > 0 ? ", these most of all" : ""}`,
+    ...labels.slice(0, Math.min(NAMED, suspects)).map(({ position, given, suggested }) =>
+      `  ${printSample(describeSample(data, position))}: ${name(given)}, rather ${name(suggested)}`
+    ),
+    `copies: ${formatCount(copies.exact)} exact and ${formatCount(copies.near)} near ones, in ${
+      formatCount(copies.groups)
+    } groups, ${formatCount(copies.groupsOfTwoLabels)} of them with two labels`,
+    `outliers: ${share(outliers)} resemble no class`,
+    `redundant: ${share(redundant)} teach less than another already does`,
+    ...describeConfusion(findings),
+    `keep.npy: ${share(kept)}, without suspects, copies and outliers`,
+    ...next.flatMap(({ text, command }) =>
+      command === undefined ? [text] : [`${text}:`, `  ${command}`]
+    ),
+  ];
+}
+
+/** Says which class is taken for which other one most often; nothing where none is. */
+function describeConfusion({ data, confusion }: Findings): string[] {
+  const { classes } = data;
+  const pairs = [...confusion.keys()].filter((pair) => pair % (classes + 1) !== 0);
+  const most = pairs.reduce((best, pair) => confusion[pair] > confusion[best] ? pair : best, 0);
+  if (most === 0) return [];
+  const [given, suggested] = [Math.floor(most / classes), most % classes];
+  const name = (label: number) => printLabel(describeLabel(data, label));
+  const total = confusion.subarray(given * classes, (given + 1) * classes)
+    .reduce((sum, count) => sum + count);
+  return [
+    `most confused: ${formatCount(confusion[most])} of ${formatCount(total)} ${
+      name(given)
+    } are taken for ${name(suggested)}`,
+  ];
+}

@@ -1,0 +1,109 @@
+/**
+ * Verification: whether networks that learn the cleaned samples do better than those that learn the data as given, or without as many at random.
+ *
+ * @module
+ */
+import { type Dataset, type Engine, keepRandom } from "../../mod.ts";
+import {
+  type ArmResult,
+  type ArmSummary,
+  describeArms,
+  listFinalAccuracies,
+  summariseArms,
+  trainArms,
+} from "../comparison.ts";
+import { withProgress } from "../progress.ts";
+import { estimateDifference, formatInterval } from "../report/intervals.ts";
+import type { Estimate } from "../report/statistics.ts";
+import type { Judge } from "./judge.ts";
+
+/** Networks of each arm. */
+const SEEDS = 5;
+
+/** Samples that cleaning is verified with. */
+export interface VerificationSets {
+  readonly train: Dataset;
+  /** Positions of the training samples that are left once it is cleaned. */
+  readonly keep: Int32Array;
+  readonly test: Dataset;
+}
+
+/** Answer to whether cleaning raises the accuracy. */
+export type Verdict = "helped" | "hurt" | "undecided";
+
+/** A verdict on the cleaned samples beside others, and the 95 % interval that it follows from. */
+export interface Difference {
+  readonly verdict: Verdict;
+  /** Mean test accuracy of the cleaned samples minus that of the others, from -1 to 1. */
+  readonly accuracy: Estimate;
+}
+
+/** What verification found. */
+export interface Verification {
+  readonly seeds: number;
+  readonly testSamples: number;
+  readonly arms: readonly ArmSummary[];
+  readonly againstGiven: Difference;
+  readonly againstRandom: Difference;
+}
+
+/**
+ * Trains networks on the cleaned samples, on those as given, and on as many as the cleaned ones drawn at random, and compares their test accuracy by
+ * Student's t-test.
+ */
+export async function verify(
+  engine: Engine,
+  { definition, training }: Judge,
+  { train, keep, test }: VerificationSets,
+): Promise<{ readonly verification: Verification; readonly results: readonly ArmResult[] }> {
+  const arms = [
+    { name: "cleaned", keep: () => keep },
+    { name: "given" },
+    { name: "random", keep: (seed: number) => keepRandom(train.labels.length, keep.length, seed) },
+  ];
+  const results = await withProgress(
+    "verifying",
+    "images",
+    (onProgress) =>
+      trainArms(engine, arms, { definition, train, test, training, seeds: SEEDS }, onProgress),
+  );
+  const [cleaned, given, random] = results.map(listFinalAccuracies);
+  const verification = {
+    seeds: SEEDS,
+    testSamples: test.labels.length,
+    arms: summariseArms(results),
+    againstGiven: decide(estimateDifference(cleaned, given)),
+    againstRandom: decide(estimateDifference(cleaned, random)),
+  };
+  return { verification, results };
+}
+
+function decide(accuracy: Estimate): Difference {
+  const { low, high } = accuracy;
+  const isDecided = low !== null && high !== null && (low > 0 || high < 0);
+  return { verdict: !isDecided ? "undecided" : low > 0 ? "helped" : "hurt", accuracy };
+}
+
+/** Lines for people: the arms, and whether cleaning helped. */
+export function describeVerification(
+  { arms, seeds, testSamples, againstGiven, againstRandom }: Verification,
+): string[] {
+  const points = ({ value, low, high }: Estimate) => {
+    const times = (share: number | null) => share === null ? null : 100 * share;
+    return formatInterval({ value: 100 * value, low: times(low), high: times(high) }, 2);
+  };
+  const said: Record<Verdict, string> = {
+    helped: "cleaning helped",
+    hurt: "cleaning hurt",
+    undecided: "undecided whether cleaning helped",
+  };
+  return [
+    `test accuracy on ${testSamples} samples, mean ± standard deviation over ${seeds} seeds:`,
+    ...describeArms(arms),
+    `${said[againstGiven.verdict]}: ${
+      points(againstGiven.accuracy)
+    } points over the data as given, ${
+      points(againstRandom.accuracy)
+    } over as many removed at random`,
+  ];
+}

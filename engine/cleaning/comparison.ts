@@ -1,0 +1,131 @@
+/**
+ * What makes a sample a near copy of another: of pictures, and of rows of a table.
+ *
+ * @module
+ */
+import type { Dataset } from "../data/dataset.ts";
+import { countElements } from "../formats/shape.ts";
+import { Alignment } from "./alignment.ts";
+import { saveAsJpeg } from "./jpeg.ts";
+import { computeSpectra } from "./spectrum.ts";
+import { scaleToOne, standardise } from "./vectors.ts";
+
+/** Comparison of samples, by their indices in the list that it was made with. */
+export interface Comparison {
+  /** Computes vectors whose inner products are largest between copies, `[N, D]` f32; yields how many are done. */
+  describe(): Generator<number, Float32Array<ArrayBuffer>>;
+  /** Measures how far apart neighbours of this data set are, given the nearest samples of each, `[N, size]`. */
+  calibrate?(nearest: Int32Array, size: number): void;
+  /**
+   * Compares two samples.
+   *
+   * @param slack how many times as much may be left between them as between copies
+   * @returns their similarity if they are copies, at most 1
+   */
+  compare(first: number, second: number, slack: number): number | undefined;
+}
+
+/** Quality of JPEG that a near copy may have been saved with. */
+const QUALITY = 60;
+
+/** What may be left between a picture and its copy, as a multiple of what JPEG leaves of it. */
+const PICTURE_BOUND = 2;
+
+/** Least square of the correlation with a copy: pictures with less in common are not known to be of the same thing, however little is left. */
+const LEAST_SHARE = 0.75;
+
+/** Least contrast of a copy, as a share of that of its original. */
+const LEAST_CONTRAST = 2 / 3;
+
+/** Compares pictures: they are copies if what is left once they are aligned is no more than what JPEG may have left. */
+export function comparePictures(data: Dataset, positions: Int32Array): Comparison {
+  const size = countElements(data.shape);
+  const { least, scale } = measureLevels(data.images);
+  const alignment = new Alignment(data);
+  const losses = new Map<number, number>();
+  const lossOf = (n: number) => {
+    const known = losses.get(n);
+    if (known !== undefined) return known;
+    const pixels = data.images.subarray(positions[n] * size, (positions[n] + 1) * size);
+    const picture = Float64Array.from(pixels, (pixel) => (pixel - least) * scale);
+    const saved = saveAsJpeg(picture, data.shape, QUALITY);
+    const squares = picture.reduce((sum, level, i) => sum + (level - saved[i]) ** 2, 0);
+    // levels are rounded to integers, too
+    const loss = Math.max(1, Math.sqrt(squares / size));
+    losses.set(n, loss);
+    return loss;
+  };
+  return {
+    describe: () => computeSpectra(data, positions),
+    compare(first, second, slack) {
+      const fit = alignment.fit(positions[first], positions[second]);
+      const { correlation, contrast } = fit;
+      if (!(correlation > 0 && correlation ** 2 >= LEAST_SHARE && contrast >= LEAST_CONTRAST)) {
+        return undefined;
+      }
+      const residual = fit.residual * scale / (slack * PICTURE_BOUND);
+      const isCopy = residual <= 1 || residual <= lossOf(first) || residual <= lossOf(second);
+      return isCopy ? correlation : undefined;
+    },
+  };
+}
+
+/** Measures the grey levels of a data set: the least number, and the scale by which all of them go from 0 to 255. */
+function measureLevels(images: ArrayLike<number>): { least: number; scale: number } {
+  let [least, most] = [Infinity, -Infinity];
+  for (let i = 0; i < images.length; i++) {
+    if (images[i] < least) least = images[i];
+    if (images[i] > most) most = images[i];
+  }
+  return { least, scale: most > least ? 255 / (most - least) : 1 };
+}
+
+/** What may be left between a row and its copy, as a share of the median distance between nearest rows. */
+const ROW_BOUND = 0.05;
+
+/**
+ * Compares rows: they are copies if they are far closer than the nearest rows of this data set usually are, so close that chance is expected to
+ * bring fewer than one pair together: of N rows that are evenly scattered in D dimensions near one another.
+ */
+export function compareRows(data: Dataset, positions: Int32Array): Comparison {
+  const size = countElements(data.shape);
+  const rows = new Float32Array(positions.length * size);
+  let bound = 0;
+  const measure = (first: number, second: number) => {
+    let squares = 0;
+    for (let k = 0; k < size; k++) {
+      squares += (rows[first * size + k] - rows[second * size + k]) ** 2;
+    }
+    return Math.sqrt(squares / size);
+  };
+  return {
+    *describe() {
+      for (const [n, position] of positions.entries()) {
+        rows.set(data.images.subarray(position * size, (position + 1) * size), n * size);
+        yield n + 1;
+      }
+      standardise(rows, size);
+      const directions = rows.slice();
+      for (let n = 0; n < positions.length; n++) {
+        scaleToOne(directions.subarray(n * size, (n + 1) * size));
+      }
+      return directions;
+    },
+    calibrate(nearest, neighbours) {
+      const distances = Float64Array.from(
+        positions,
+        (_, n) =>
+          Math.min(
+            ...nearest.subarray(n * neighbours, (n + 1) * neighbours)
+              .values().map((other) => measure(n, other)),
+          ),
+      ).sort();
+      const median = distances[Math.floor(distances.length / 2)];
+      bound = median * Math.min(ROW_BOUND, positions.length ** (-1 / size));
+    },
+    compare(first, second, slack) {
+      const distance = measure(first, second);
+      return distance <= slack * bound ? 1 - distance ** 2 / 2 : undefined;
+    },
+  };
+}

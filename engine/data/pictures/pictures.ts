@@ -1,0 +1,172 @@
+/**
+ * Data sets of pictures: in class folders, or in a folder with a table of their labels.
+ *
+ * @module
+ */
+import { FileError } from "../../errors.ts";
+import { readBytes } from "../../files/file.ts";
+import { MOST_PICTURE_BYTES, PictureError } from "../../formats/picture.ts";
+import { createDataset, type Dataset, type Split } from "../dataset.ts";
+import type { FolderSplits } from "../folder_writer.ts";
+import { type CacheEntry, PictureCache } from "./cache.ts";
+import {
+  checkImageSize,
+  type DecodedPictures,
+  decodePictures,
+  type EncodedPicture,
+  type PictureOptions,
+  tellFindings,
+} from "./decoding.ts";
+import {
+  findClassFolders,
+  listClassFolders,
+  type PictureFile,
+  type PictureListing,
+} from "./listing.ts";
+import { findTable, listTable, tableHasTest } from "./table.ts";
+
+/** Bytes of the pictures that are read while others are decoded. */
+const AHEAD_BYTES = 2 ** 25;
+
+/** Most pictures that are read while others are decoded. */
+const AHEAD = 64;
+
+/**
+ * Returns whether a folder holds pictures of this split, in class folders or with a table.
+ *
+ * @throws {FileError} when a folder cannot be read, or pictures are in no known layout
+ */
+export async function holdsPictures(path: string, split: Split): Promise<boolean> {
+  const table = await findTable(path);
+  if (table) return split === "train" || await tableHasTest(path, table);
+  const folders = await findClassFolders(path);
+  return folders !== undefined && (split === "train" || folders.test !== undefined);
+}
+
+/**
+ * Reads one split of a folder of pictures: `class/x.png`, `train/class/x.png` with `test` or `val` beside `train`, or a table `file,label[,split]`
+ * as CSV. Classes and files come in code point order, as in torchvision's `ImageFolder`. What was decoded is kept in the cache folder, until a
+ * file's path, size or time changes.
+ *
+ * @param makeCache for tests
+ * @throws {FileError} when the folder has no such pictures, files are missing, or none can be read; with `strict` when one cannot be read
+ * @throws {DataError} when pictures have several sizes and `imageSize` is not given
+ */
+export async function readPictures(
+  path: string,
+  split: Split,
+  options: PictureOptions = {},
+  makeCache = (place: string, listing: PictureListing) =>
+    new PictureCache(place, listing, options.imageSize),
+): Promise<Dataset> {
+  checkImageSize(`read ${path}`, options.imageSize);
+  const listing = await listPictures(path);
+  for (const note of listing.notes) options.onNote?.(note);
+  if (!listing.files.some((file) => file.split === split)) {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got no file to ${
+        split === "train" ? "train" : "test"
+      } on in its class folders, need pictures there`,
+    );
+  }
+  let cache: PictureCache | undefined;
+  const explainLoss = (error: unknown) =>
+    options.onNote?.(
+      `the decoded pictures of ${path} cannot be kept in the cache folder: ${
+        (error as Error).message
+      }`,
+    );
+  try {
+    cache = makeCache(await Deno.realPath(path), listing);
+  } catch (error) {
+    explainLoss(error);
+  }
+  const known = await cache?.recall(split);
+  if (known) {
+    tellFindings(path, known.findings, options);
+    return { ...known.data, name: path };
+  }
+  const entry = await decodeListing(path, listing, options);
+  tellFindings(path, entry.findings, options);
+  await cache?.keep(entry).catch(explainLoss);
+  const data = entry.data[split];
+  if (data) return data;
+  throw new FileError(
+    path,
+    `Cannot read ${path}: got no ${split} picture that can be read, need one`,
+  );
+}
+
+async function listPictures(path: string): Promise<PictureListing> {
+  const table = await findTable(path);
+  if (table) return await listTable(path, table);
+  const folders = await findClassFolders(path);
+  if (folders) return await listClassFolders(path, folders);
+  throw new FileError(
+    path,
+    `Cannot read ${path}: got no pictures in class folders, and no table of file and label, need either`,
+  );
+}
+
+async function decodeListing(
+  path: string,
+  { files, classNames }: PictureListing,
+  { imageSize, onProgress, signal }: PictureOptions,
+): Promise<CacheEntry<FolderSplits>> {
+  const count = (split: Split) => files.filter((file) => file.split === split).length;
+  const { splits, findings } = await decodePictures(path, readInTurn(path, files), {
+    train: count("train"),
+    test: count("test"),
+  }, { imageSize, onProgress, signal });
+  const make = (split: Split, decoded: DecodedPictures["splits"][Split]) =>
+    decoded &&
+    createDataset({ name: path, split, classes: classNames.length, classNames, ...decoded });
+  const train = make("train", splits.train);
+  const test = make("test", splits.test);
+  if (train) return { data: { train, ...test && { test } }, findings };
+  throw new FileError(
+    path,
+    `Cannot read ${path}: got no picture to train on that can be read, need one`,
+  );
+}
+
+/** Reads files in their order, some ahead of the one that is asked for. */
+async function* readInTurn(
+  path: string,
+  files: readonly PictureFile[],
+): AsyncGenerator<EncodedPicture> {
+  const ahead: { file: PictureFile; reading: Promise<EncodedPicture> }[] = [];
+  let aheadBytes = 0;
+  for (let next = 0; next < files.length || ahead.length > 0;) {
+    while (
+      next < files.length &&
+      (ahead.length === 0 || (ahead.length < AHEAD && aheadBytes < AHEAD_BYTES))
+    ) {
+      const file = files[next++];
+      aheadBytes += file.sizeBytes;
+      ahead.push({ file, reading: readPicture(path, file) });
+    }
+    const { file, reading } = ahead.shift()!;
+    yield await reading;
+    aheadBytes -= file.sizeBytes;
+  }
+}
+
+async function readPicture(
+  path: string,
+  { file, label, split, problem }: PictureFile,
+): Promise<EncodedPicture> {
+  const at = `${path}/${file}`;
+  try {
+    if (problem !== undefined) throw new PictureError(problem);
+    const content = await readBytes(at, "a picture", MOST_PICTURE_BYTES);
+    return { file, label, split, content };
+  } catch (error) {
+    if (error instanceof PictureError) return { file, label, split, content: error };
+    if (!(error instanceof FileError)) throw error;
+    // the note names the file
+    const state = error.message.replace(`Cannot read ${at}: `, () => "");
+    return { file, label, split, content: new PictureError(state, { cause: error }) };
+  }
+}

@@ -1,0 +1,144 @@
+/** Decoded pictures that are kept between calls. @module */
+import assert from "node:assert/strict";
+import { encodePixels, grey, openPictures, writeFiles } from "./fixtures.ts";
+
+const FILES = { "train/a/1.png": grey(1), "train/b/1.png": grey(2), "test/a/1.png": grey(3) };
+
+const TIME = new Date(1_600_000_000_000);
+
+/** Writes a picture of as many bytes and with the same time as the one before, so that only its content tells. */
+async function replaceUnseen(path: string, value: number): Promise<void> {
+  const { size } = await Deno.stat(path);
+  await Deno.writeFile(path, encodePixels(grey(value)));
+  assert.equal((await Deno.stat(path)).size, size);
+  await Deno.utime(path, TIME, TIME);
+}
+
+async function openKept() {
+  const folder = await openPictures(FILES);
+  const file = `${folder.path}/train/a/1.png`;
+  await Deno.utime(file, TIME, TIME);
+  const { data } = await folder.read();
+  assert.equal(data.images[0], 1);
+  await replaceUnseen(file, 7);
+  const first = async () => (await folder.read()).data.images[0];
+  return Object.assign(folder, { file, first });
+}
+
+/** Lists the entries of a cache folder. */
+function listEntries(path: string): string[] {
+  return Array.from(Deno.readDirSync(path), ({ name }) => `${path}/${name}`);
+}
+
+/** Measures the files in a folder and in those below, in bytes. */
+function measure(path: string): number {
+  const { isDirectory, size } = Deno.statSync(path);
+  if (!isDirectory) return size;
+  return listEntries(path).reduce((sum, entry) => sum + measure(entry), 0);
+}
+
+Deno.test("what was decoded is read again without the pictures, of both splits", async () => {
+  await using folder = await openKept();
+  const { data } = await folder.read();
+  assert.deepEqual([...data.images], [1, 2]);
+  assert.equal(data.name, folder.path);
+  assert.deepEqual(data.files, ["train/a/1.png", "train/b/1.png"]);
+  assert.deepEqual([...(await folder.read("test")).data.images], [3]);
+  assert.equal(listEntries(folder.cache).length, 1);
+});
+
+Deno.test("another time, size, name, file or image size is decoded anew", async () => {
+  const changes: Record<string, (file: string, root: string) => Promise<void>> = {
+    time: (file) => Deno.utime(file, TIME, new Date(TIME.getTime() + 1000)),
+    size: async (file) => {
+      await Deno.writeFile(file, new Uint8Array([...await Deno.readFile(file), 0]));
+      await Deno.utime(file, TIME, TIME);
+    },
+    name: (file, root) => Deno.rename(file, `${root}/train/a/2.png`),
+    file: (_, root) => writeFiles(root, { "train/b/9.png": grey(4) }),
+    class: async (_, root) => {
+      await Deno.rename(`${root}/train/a`, `${root}/train/c`);
+      await Deno.rename(`${root}/train/b`, `${root}/train/a`);
+      await Deno.rename(`${root}/train/c`, `${root}/train/b`);
+      await Deno.rename(`${root}/test/a`, `${root}/test/b`);
+    },
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    await using folder = await openKept();
+    await change(folder.file, folder.path);
+    const { images } = (await folder.read()).data;
+    assert.ok(images.includes(7), name);
+  }
+  await using folder = await openKept();
+  assert.deepEqual([...(await folder.read("train", { imageSize: [1, 1] })).data.images], [7, 2]);
+  assert.equal(await folder.first(), 1);
+});
+
+Deno.test("a broken or foreign entry is decoded anew, and made whole", async () => {
+  const damages: ((entry: string) => Promise<void>)[] = [
+    (entry) => Deno.remove(`${entry}/findings.json`),
+    (entry) => Deno.writeTextFile(`${entry}/findings.json`, "{}"),
+    (entry) => Deno.writeTextFile(`${entry}/findings.json`, "["),
+    (entry) => Deno.truncate(`${entry}/data/images.npy`, 100),
+    (entry) => Deno.remove(`${entry}/data`, { recursive: true }),
+    (entry) => Deno.truncate(`${entry}/data/files.csv`, 12),
+    (entry) => Deno.truncate(`${entry}/data/labels.npy`),
+    async (entry) => {
+      await Deno.remove(entry, { recursive: true });
+      await Deno.writeTextFile(entry, "no folder");
+    },
+  ];
+  for (const damage of damages) {
+    await using folder = await openKept();
+    const [entry] = listEntries(folder.cache);
+    await damage(entry);
+    assert.equal(await folder.first(), 7, String(damage));
+    await replaceUnseen(folder.file, 9);
+    assert.equal(await folder.first(), 7, String(damage));
+    assert.deepEqual(listEntries(folder.cache), [entry]);
+  }
+});
+
+Deno.test("several readers at once agree", async () => {
+  await using folder = await openPictures(FILES);
+  const read = await Promise.all(Array.from({ length: 6 }, () => folder.read()));
+  for (const { data, notes } of read) {
+    assert.deepEqual([[...data.images], notes], [[1, 2], []]);
+  }
+  assert.equal(listEntries(folder.cache).length, 1);
+});
+
+Deno.test("entries that were used longest ago make room, and what is too large is not kept", async () => {
+  await using folder = await openPictures(FILES);
+  const read = (side: number, mostBytes: number) =>
+    folder.read("train", { imageSize: [side, side] }, mostBytes);
+  await read(1, 1e6);
+  const [first] = listEntries(folder.cache);
+  await Deno.utime(first, TIME, TIME);
+  await read(2, 1e6);
+  assert.equal(listEntries(folder.cache).length, 2);
+  await read(1, 1e6);
+  // room for two entries, but not for a third
+  await read(3, measure(folder.cache) + 100);
+  assert.ok(listEntries(folder.cache).includes(first));
+  assert.equal(listEntries(folder.cache).length, 2);
+  const { data, notes } = await read(40, 3000);
+  assert.equal(data.images.length, 2 * 40 * 40);
+  assert.match(
+    notes[0],
+    /^the decoded pictures of PATH cannot be kept in the cache folder: got 4800 bytes, need at most 3000;/,
+  );
+  assert.equal(listEntries(folder.cache).length, 2);
+});
+
+Deno.test("a cache folder that cannot be written costs a note alone", async () => {
+  await using folder = await openPictures(FILES);
+  await Deno.writeTextFile(folder.cache, "a file");
+  const { data, notes } = await folder.read();
+  assert.deepEqual([...data.images], [1, 2]);
+  assert.equal(notes.length, 1);
+  assert.match(
+    notes[0],
+    /cannot be kept in the cache folder: .*got a file where a folder has to be/,
+  );
+});
