@@ -10,9 +10,9 @@ import type { NetworkDefinition } from "../network/definition.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import type { TrainingOptions } from "../training/options.ts";
 import { predictOutOfFolds } from "./folds.ts";
-import { predictFromPatches } from "./patch_judge.ts";
-import { poolJudges } from "./pooling.ts";
 import { type LabelIssues, measureLoss, rankLabels } from "./label_ranking.ts";
+import { poolJudges } from "./pooling.ts";
+import { regressClasses } from "./regression.ts";
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
@@ -65,7 +65,10 @@ export async function findLabelIssues(
     (label, n) => measureLoss(byNetworks[n * classes + label]),
   );
   const judges = [byNetworks.map((share) => -measureLoss(share))];
-  if (count <= MOST_REGRESSED) judges.push(await predictFromPatches(engine, data, request));
+  if (count <= MOST_REGRESSED) {
+    const { patches, networks } = await regressClasses(engine, data, request);
+    judges.push(patches, networks);
+  }
   const { probabilities } = poolJudges(judges, labels, classes);
   return { ...rankLabels(probabilities, data), losses };
 }
