@@ -183,6 +183,12 @@ export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
 
 export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
+export {
+  findWitnesses,
+  type Witness,
+  type Witnesses,
+  type WitnessRequest,
+} from "./engine/cleaning/witnesses.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
 export {
   findLabelIssues,

@@ -3,32 +3,16 @@
  *
  * @module
  */
-import {
-  type Dataset,
-  drawStratified,
-  flipLabels,
-  loadDataset,
-  type NetworkDefinition,
-} from "../../mod.ts";
-import { lenet5, resnet8Narrow } from "../../mod.ts";
+import { type Dataset, drawDigits, drawStratified, flipLabels, loadDataset } from "../../mod.ts";
 
 /** A data set, the kind and share of its wrong labels, and its size. */
 export interface Cell {
-  readonly data: keyof typeof SOURCES;
+  readonly data: "mnist" | "digits" | "cifar10";
   /** `symmetric`: another class, each as likely; `pairwise`: always the next class. */
   readonly noise: "symmetric" | "pairwise";
   readonly share: number;
   readonly size: number;
 }
-
-/** Data sets and the network that each is learnt by. */
-export const SOURCES: Readonly<
-  Record<"mnist" | "digits" | "cifar10", { readonly definition: NetworkDefinition }>
-> = {
-  mnist: { definition: lenet5 },
-  digits: { definition: lenet5 },
-  cifar10: { definition: resnet8Narrow },
-};
 
 /** Every cell, the small ones first. */
 export const CELLS: readonly Cell[] = [800, 6000].flatMap((size) =>

@@ -14,14 +14,12 @@ import type { TrainingOptions } from "../training/options.ts";
 /** How networks are trained for folds. */
 export interface FoldOptions extends CallOptions {
   readonly folds: number;
-  /** Number of times that the samples are divided anew, and judged once more. */
-  readonly rounds: number;
   readonly seed: number;
   readonly training: TrainingOptions;
 }
 
 /**
- * Predicts each sample's class by networks that were trained on the other folds, and averages the probabilities over the rounds.
+ * Predicts each sample's class by networks that were trained on the other folds.
  *
  * @returns probabilities `[N, classes]` f64, row-major
  */
@@ -29,31 +27,29 @@ export async function predictOutOfFolds(
   engine: Engine,
   definition: NetworkDefinition,
   data: Dataset,
-  { folds, rounds, seed, training, signal, onProgress }: FoldOptions,
+  { folds, seed, training, signal, onProgress }: FoldOptions,
 ): Promise<Float64Array<ArrayBuffer>> {
   const { classes } = data;
-  const mean = new Float64Array(data.labels.length * classes);
-  for (let round = 0; round < rounds; round++) {
-    const parts = divideSamples(data, folds, seed + round);
-    for (const [fold, part] of parts.entries()) {
-      const others = parts.flatMap((other) => other === part ? [] : other);
-      const own = seed + round * folds + fold;
-      using network = engine.network(definition, { seed: own, classes }, data.shape);
-      await engine.train(network, takeSamples(data, others), {
-        ...training,
-        seed: own,
-        signal,
-        onProgress: (done, total) =>
-          onProgress?.((round * folds + fold) * total + done, rounds * folds * total),
-      });
-      const logits = await engine.logits(network, takeSamples(data, part), { signal });
-      part.forEach((sample, n) => {
-        const row = softmax(logits.subarray(n * classes, (n + 1) * classes));
-        row.forEach((share, label) => mean[sample * classes + label] += share / rounds);
-      });
-    }
+  const probabilities = new Float64Array(data.labels.length * classes);
+  const parts = divideSamples(data, folds, seed);
+  for (const [fold, part] of parts.entries()) {
+    const others = parts.flatMap((other) => other === part ? [] : other);
+    using network = engine.network(definition, { seed, classes }, data.shape);
+    await engine.train(network, takeSamples(data, others), {
+      ...training,
+      seed,
+      signal,
+      onProgress: (done, total) => onProgress?.(fold * total + done, folds * total),
+    });
+    const logits = await engine.logits(network, takeSamples(data, part), { signal });
+    part.forEach((sample, n) =>
+      probabilities.set(
+        softmax(logits.subarray(n * classes, (n + 1) * classes)),
+        sample * classes,
+      )
+    );
   }
-  return mean;
+  return probabilities;
 }
 
 /**
@@ -70,7 +66,7 @@ export function divideSamples({ labels }: Dataset, folds: number, seed: number):
 }
 
 /** Computes the softmax of one sample's logits, in float64. */
-function softmax(logits: Float32Array): Float64Array {
+export function softmax(logits: Float32Array): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b));
   const powers = Float64Array.from(logits, (logit) => Math.exp(logit - top));
   const total = powers.reduce((sum, power) => sum + power, 0);

@@ -11,6 +11,7 @@ import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import type { TrainingOptions } from "../training/options.ts";
 import { predictOutOfFolds } from "./folds.ts";
 import { predictFromPatches } from "./patch_judge.ts";
+import { poolJudges } from "./pooling.ts";
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
@@ -33,6 +34,9 @@ export interface LabelIssues {
   /** Cross-entropy of each sample's given label under the networks that have not learnt it, `[N]` f64, in nats. */
   readonly losses: Float64Array<ArrayBuffer>;
 }
+
+/** Most samples that kernel regression judges too: beyond them networks learn more than it does, and it takes minutes. */
+const MOST_REGRESSED = 10_000;
 
 const LABEL_ISSUE_OPTIONS: OptionNames<LabelIssueOptions> = {
   folds: true,
@@ -60,29 +64,33 @@ export async function findLabelIssues(
   const count = labels.length;
   const isFolds = (value: number) => Number.isInteger(value) && value >= 2 && value <= count;
   checkNumber(action, "folds", folds, isFolds, `an integer from 2 to ${count}, the samples`);
+  const request = { seed, signal };
   const byNetworks = await predictOutOfFolds(engine, definition, data, {
+    ...request,
     folds,
-    rounds: 1,
-    seed,
     training,
-    signal,
     onProgress,
   });
-  const byPatches = await predictFromPatches(engine, data, { seed, signal });
-  const support = byNetworks.map((share, at) => (share + byPatches[at]) / 2);
-  const suggested = new Int32Array(count);
-  const scores = new Float64Array(count);
-  for (let n = 0; n < count; n++) {
-    const row = support.subarray(n * classes, (n + 1) * classes);
-    const given = row[labels[n]];
-    suggested[n] = row.indexOf(Math.max(...row));
-    row[labels[n]] = -Infinity;
-    scores[n] = Math.max(...row) - given;
-  }
   const losses = Float64Array.from(
     labels,
-    (label, n) => -Math.log(byNetworks[n * classes + label]),
+    (label, n) => measureLoss(byNetworks[n * classes + label]),
+  );
+  const judges = [byNetworks.map((share) => -measureLoss(share))];
+  if (count <= MOST_REGRESSED) judges.push(await predictFromPatches(engine, data, request));
+  const { probabilities } = poolJudges(judges, labels, classes);
+  const suggested = new Int32Array(count).map((_, n) => {
+    const row = probabilities.subarray(n * classes, (n + 1) * classes);
+    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+  });
+  const scores = Float64Array.from(
+    labels,
+    (label, n) => measureLoss(probabilities[n * classes + label]),
   );
   const order = Int32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
   return { order, scores, suggested, losses };
+}
+
+/** Cross-entropy of a label's probability in nats, finite even where that is rounded to 0. */
+function measureLoss(probability: number): number {
+  return -Math.log(Math.max(probability, Number.MIN_VALUE));
 }

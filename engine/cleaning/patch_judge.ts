@@ -4,9 +4,11 @@
  * @module
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
+import { mirror } from "../data/augmentation.ts";
 import type { Engine } from "../engine.ts";
 import type { CallOptions } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
+import type { Network } from "../network/network.ts";
 import { divideSamples } from "./folds.ts";
 import { predictLeftOut } from "./kernel_regression.ts";
 import { createPatchNetwork, LAST_LAYER } from "./patches.ts";
@@ -35,12 +37,10 @@ export async function predictFromPatches(
   const blocks = divideSamples(data, Math.ceil(data.labels.length / MOST_SAMPLES), seed);
   for (const [done, block] of blocks.entries()) {
     const samples = takeSamples(data, block);
-    using rows = await engine.project(network, samples, {
-      kind: "pntk",
-      layers: [LAST_LAYER],
-      signal,
-    });
-    const kernel = measureCloseness(await computeGram(rows, rows, { signal }), block.length);
+    const kernel = measureCloseness(
+      await multiplyFeatures(engine, network, samples, { signal }),
+      block.length,
+    );
     const scores = predictLeftOut(kernel, samples.labels, classes, RIDGE);
     block.forEach((sample, n) =>
       predicted.set(scores.subarray(n * classes, (n + 1) * classes), sample * classes)
@@ -48,6 +48,30 @@ export async function predictFromPatches(
     onProgress?.(done + 1, blocks.length);
   }
   return predicted;
+}
+
+/**
+ * Computes products of the samples' pooled responses, `[N, N]` f32: of their sums with those of the mirrored picture, where the pictures have
+ * colours. What is mirrored in grey may be another class: digits are.
+ */
+async function multiplyFeatures(
+  engine: Engine,
+  network: Network,
+  data: Dataset,
+  options: CallOptions,
+): Promise<Float32Array> {
+  const request = { kind: "pntk", layers: [LAST_LAYER], ...options } as const;
+  using rows = await engine.project(network, data, request);
+  const products = await computeGram(rows, rows, options);
+  if (data.shape[2] === 1) return products;
+  using mirrored = await engine.project(network, mirror(data), request);
+  const ofMirrored = await computeGram(mirrored, mirrored, options);
+  const across = await computeGram(rows, mirrored, options);
+  const count = data.labels.length;
+  return products.map((product, at) => {
+    const transposed = (at % count) * count + Math.floor(at / count);
+    return product + ofMirrored[at] + across[at] + across[transposed];
+  });
 }
 
 /** Computes `exp(-d^2 / median d^2)` from products of samples, `[N, N]`; 1 everywhere if all samples are alike. */

@@ -47,3 +47,17 @@ export function cropAndFlip(
   }
   return { ...samples, images: moved };
 }
+
+/** Mirrors every picture left to right, copied. */
+export function mirror(data: Dataset): Dataset {
+  const [, width, channels] = data.shape;
+  const images = data.images.slice();
+  for (let at = 0; at < images.length; at += channels) {
+    const column = at / channels % width;
+    const from = at + (width - 1 - 2 * column) * channels;
+    for (let channel = 0; channel < channels; channel++) {
+      images[at + channel] = data.images[from + channel];
+    }
+  }
+  return { ...data, images };
+}

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { indexSample, nameClass } from "../../../mod.ts";
+import { indexSample, nameClass, type Witness } from "../../../mod.ts";
 import { nameLabel } from "../../known_samples.ts";
 import { drawBars } from "../../report/charts.ts";
 import { drawSamples, pictureSample } from "../../report/contact_sheet.ts";
@@ -13,7 +13,7 @@ import type { Figure, Table } from "../experiment.ts";
 import type { Judgement, Noisy } from "./measure.ts";
 import { estimateRate, type Ranking } from "./rankings.ts";
 import { SCORE_KEYS, SCORES, SUGGESTER_KEYS, SUGGESTERS } from "./scores.ts";
-import { type Suspect, type Witness, WITNESSES } from "./suspects.ts";
+import { type Suspect, WITNESSES } from "./suspects.ts";
 
 /**
  * Table of how well every score ranks at each checkpoint.
@@ -105,9 +105,9 @@ export function drawSuspects(
   suspects: readonly Suspect[],
 ): Figure {
   const name = (label: number) => isolate(nameClass(data, label));
-  const show = ({ sample, cosine }: Witness) =>
-    pictureSample(data, sample, `cos ${cosine.toFixed(2)}`);
-  const groups = suspects.map(({ sample, suggested, against, alike }) => ({
+  const show = ({ position, cosine }: Witness) =>
+    pictureSample(data, position, `cos ${cosine.toFixed(2)}`);
+  const groups = suspects.map(({ sample, suggested, against, for: alike }) => ({
     caption: `Sample ${indexSample(data, sample)}, labelled ${
       name(data.labels[sample])
     }; what contradicts it most; what it resembles as a ${name(suggested)} (in truth ${
