@@ -107,11 +107,8 @@ export async function measureRedundancy(
   checkSource("measure redundancy", source);
   const self = await readSelfSimilarity(source, { signal: options.signal });
   const { partners, similarities } = await findPartners(source, report);
-  const ratios = Float64Array.from(similarities, (similarity, n) => {
-    const ratio = similarity / self[n];
-    // a quotient of two neighbouring numbers may round to 1
-    return similarity > self[n] ? Math.max(ratio, 1 + Number.EPSILON) : ratio;
-  });
+  // of two floats, the quotient of the larger by the smaller never rounds to 1
+  const ratios = Float64Array.from(similarities, (similarity, n) => similarity / self[n]);
   return { ratios, partners };
 }
 
