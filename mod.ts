@@ -167,6 +167,8 @@ export { kCenterGreedy } from "./engine/samples/k_center.ts";
 export { dropFlagged, keepHighest, keepRandom, pruneHeads } from "./engine/samples/pruning.ts";
 export {
   findRedundant,
+  measureRedundancy,
+  type Redundancy,
   type RedundancyOptions,
   type RedundancyRule,
 } from "./engine/samples/redundancy.ts";
@@ -182,6 +184,7 @@ export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
 
+export { type ClassMap, mapClasses } from "./engine/cleaning/class_map.ts";
 export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
 export {
   findWitnesses,
@@ -195,3 +198,4 @@ export {
   type LabelIssueOptions,
   type LabelIssues,
 } from "./engine/cleaning/label_issues.ts";
+export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";
