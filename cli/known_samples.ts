@@ -7,7 +7,7 @@
 import { relative } from "node:path";
 import { type Dataset, indexSample, nameClass } from "../mod.ts";
 import { describeName, findNearest } from "../engine/options.ts";
-import { type Cell, encodeCsv } from "./report/csv.ts";
+import { type Cell, encodeCsv } from "../engine/formats/csv.ts";
 import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";
 
