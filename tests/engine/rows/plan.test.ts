@@ -343,6 +343,16 @@ Deno.test("rows for which there is no room are recomputed, with the fewest passe
   }
 });
 
+Deno.test("recomputed rows leave room for the kernel that clustering holds, unless it takes half of it", () => {
+  const memoryBytes = 8 * 2 ** 30;
+  const spare = (count: number) => {
+    const { peakBytes } = planRows({ ...CIFAR, count, memoryBytes, residence: "recomputed" });
+    return memoryBytes - peakBytes;
+  };
+  assert.ok(spare(20_000) >= 4 * 20_000 ** 2, `${spare(20_000)}`);
+  assert.ok(spare(40_000) < 4 * 40_000 ** 2, `${spare(40_000)}`);
+});
+
 Deno.test("passes of recomputed rows are those that a sweep over the tiles takes", () => {
   const layout = layPlain(20_000);
   const count = 300;
@@ -353,7 +363,8 @@ Deno.test("passes of recomputed rows are those that a sweep over the tiles takes
       binding: BINDING,
       blockRows: 64,
       residence: "recomputed",
-      memoryBytes: BASE_BYTES + 4 * 4 * 64 * 64 + memory,
+      // beside tiles, and the kernel, for which room is left
+      memoryBytes: BASE_BYTES + 4 * 4 * 64 * 64 + 4 * count ** 2 + memory,
     });
     const slices = sliceRow(layout, BINDING.lines);
     assert.equal(groupSlices(slices, plan.heldLength).length, groups);
