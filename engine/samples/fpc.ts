@@ -294,6 +294,8 @@ async function clusterRows(
         { sample_count: count, step, step_limit: steps, group_count: groups.length },
         { group_of, centroid_counts, best, cluster, newest, chosen },
         groups.length,
+        // each group looks through all samples for its own
+        4 * count * (groups.length + 2) / gpu.rates.reads,
       );
     }
     for (const slice of slices) {
@@ -305,6 +307,7 @@ async function clusterRows(
           { row_length, group_count: groups.length, first_row, row_count },
           { rows: rows.bind(commands, [block, slice]), newest, centroids },
           Math.ceil(groups.length * row_length / 64),
+          8 * groups.length * row_length / gpu.rates.reads,
         );
       }
       for (const block of blocks) {
