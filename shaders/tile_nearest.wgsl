@@ -1,7 +1,8 @@
 // Nearest samples, an epilogue of a Gram tile: keeps for every sample the nearest_count other samples of the largest kappa, the largest first,
 // the lower index first on a tie.
 //
-// One invocation serves one row of the tile, or one of its columns where by_column is 1: then the tile is read as its transpose.
+// One invocation serves one row of the tile, or one of its columns where by_column is 1: then the tile is read as its transpose. A launch reads
+// the columns, or by column the rows, from start up to end; launches that read them in order keep what a single one does.
 // Dispatch: ceil(row_count / 64) workgroups, or ceil(column_count / 64) by column.
 // Layout: the tile is row-major, 64 * column_panels elements a row; nearest [N, nearest_count] indices and similarity [N, nearest_count],
 //         0xffffffff and f32's lowest where there is no sample yet.
@@ -16,6 +17,8 @@ struct Params {
   first_column: u32,
   column_count: u32,
   by_column: u32,
+  start: u32,          // first column, or row by column, that is read
+  end: u32,            // the one after the last
   nearest_count: u32,
 }
 
@@ -53,8 +56,8 @@ fn main(
 
   // Range that is read. On the diagonal it is a row from its own panel on, and a column up to its own panel.
   let panel = own / 64u * 64u;
-  let start = select(0u, panel, is_diagonal && !by_column);
-  let whole = select(params.column_count, params.row_count, by_column);
+  let start = max(params.start, select(0u, panel, is_diagonal && !by_column));
+  let whole = min(params.end, select(params.column_count, params.row_count, by_column));
   let end = select(whole, min(panel, whole), is_diagonal && by_column);
 
   let at = sample * params.nearest_count;

@@ -12,6 +12,7 @@ import {
   type OnProgress,
 } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
+import { PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames, refuseSurplus } from "../options.ts";
 import { findNearest } from "./nearest.ts";
@@ -155,13 +156,21 @@ async function computeMaxima(
   try {
     await foldTiles(
       rows,
-      (commands, { tile, pairs, pairCount, place }) =>
-        commands.run(
-          kernels.tile_maximum,
-          { pair_count: pairCount, ...place, later: Number(rule === "later") },
-          { tile, pairs, maximum },
-          pairCount,
-        ),
+      ({ tile, pairs, pairCount, place }) => {
+        // every element is read for its column, then for its row
+        const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+        return [{
+          ms,
+          record: (commands) =>
+            commands.run(
+              kernels.tile_maximum,
+              { pair_count: pairCount, ...place, later: Number(rule === "later") },
+              { tile, pairs, maximum },
+              pairCount,
+              ms,
+            ),
+        }];
+      },
       onProgress,
     );
     const ordered = new Uint32Array(await gpu.read(maximum, count * 4));
