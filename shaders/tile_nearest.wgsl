@@ -27,6 +27,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> nearest: array<u32>;
 @group(0) @binding(3) var<storage, read_write> similarity: array<f32>;
 
+// Number of elements that are compared with the list's last at once.
+const CHUNK = 16u;
+
 // Inserts a sample into the sorted list that starts at `at`, and drops the list's last; the caller has seen that it comes before that.
 fn insert(at: u32, sample: u32, kappa: f32) {
   var slot = at + params.nearest_count - 1u;
@@ -64,12 +67,21 @@ fn main(
   let last = at + params.nearest_count - 1u;
   var least = similarity[last];
   var farthest = nearest[last];
-  for (var i = start; i < end; i++) {
-    let other = first_other + i;
-    let kappa = tile[select(own * stride + i, i * stride + own, by_column)];
-    if other == sample || kappa < least || (kappa == least && other > farthest) { continue; }
-    insert(at, other, kappa);
-    least = similarity[last];
-    farthest = nearest[last];
+  let first = select(own * stride, own, by_column);
+  let step = select(1u, stride, by_column);
+  for (var chunk = start; chunk < end; chunk += CHUNK) {
+    let limit = min(chunk + CHUNK, end);
+    // Most chunks have nothing that comes before the list's last.
+    var largest = tile[first + chunk * step];
+    for (var i = chunk + 1u; i < limit; i++) { largest = max(largest, tile[first + i * step]); }
+    if largest < least { continue; }
+    for (var i = chunk; i < limit; i++) {
+      let other = first_other + i;
+      let kappa = tile[first + i * step];
+      if other == sample || kappa < least || (kappa == least && other > farthest) { continue; }
+      insert(at, other, kappa);
+      least = similarity[last];
+      farthest = nearest[last];
+    }
   }
 }
