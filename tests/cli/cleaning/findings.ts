@@ -50,8 +50,8 @@ export function makeFindings(
     score: 1 - position / count,
     loss: 10 * draw(),
     ownClassSimilarity: draw() - 0.5,
-    witnessesFor: pickWitnesses(),
-    witnessesAgainst: pickWitnesses(),
+    witnessesFor: position < suspects ? pickWitnesses() : [],
+    witnessesAgainst: position < suspects ? pickWitnesses() : [],
   });
   const copies = Array.from({ length: groups }, (_, n) => count - 1 - 2 * n);
   return {
