@@ -31,10 +31,8 @@ export function makeFindings(
   const data = createDataset({
     name: "made up",
     split: "train",
-    images: Uint8Array.from(
-      { length: count * shape[0] * shape[1] * shape[2] },
-      () => 256 * draw(),
-    ),
+    images: parts.images ??
+      Uint8Array.from({ length: count * shape[0] * shape[1] * shape[2] }, () => 256 * draw()),
     labels: Array.from({ length: count }, (_, n) => n % classes),
     classes,
     ...parts,

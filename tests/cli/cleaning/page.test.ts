@@ -1,6 +1,5 @@
 /** The page of `clean` in a real browser: what is decided by clicks and by keys is what the saved file says, whatever the data are called. @module */
 import assert from "node:assert/strict";
-import { decode } from "npm:fast-png@8.0.0";
 import type { Browser, Locator, Page } from "playwright-core";
 import { renderCleaning } from "../../../cli/cleaning/page/page.ts";
 import type { Findings } from "../../../cli/cleaning/findings.ts";
