@@ -15,7 +15,7 @@ const BESIDE_SIDE = 64;
 const SHORTEST_SIDE = 8;
 
 /** Share of the room that the pictures which are decided on may take; the others take what is left. */
-const JUDGED_SHARE = 0.6;
+const JUDGED_SHARE = 2 / 3;
 
 /** Base64 of PNGs by positions: `[position, png]`. */
 export type Pictures = readonly (readonly [position: number, png: string])[];
@@ -110,22 +110,22 @@ export function shrink(
             sum += tall * wide * pixels[(row * fromWidth + column) * channels + c];
           }
         }
-        shrunk[(y * width + x) * channels + c] = Math.round(sum);
+        shrunk[(y * width + x) * channels + c] = Math.round(sum / (fromHeight * fromWidth));
       }
     }
   }
   return shrunk;
 }
 
-/** Lists the old pixels along an axis that each new one covers, with their shares in it. */
-function coverPixels(from: number, to: number): [pixel: number, share: number][][] {
+/** Lists the old pixels along an axis that each new one covers, and by how much: in parts of an old pixel, of which it has `to`. */
+function coverPixels(from: number, to: number): [pixel: number, parts: number][][] {
   return Array.from({ length: to }, (_, n) => {
-    const [start, end] = [n * from / to, (n + 1) * from / to];
-    const first = Math.floor(start);
-    const pixels = Array.from({ length: Math.ceil(end) - first }, (_, k) => first + k);
+    const [start, end] = [n * from, (n + 1) * from];
+    const first = Math.floor(start / to);
+    const pixels = Array.from({ length: Math.ceil(end / to) - first }, (_, k) => first + k);
     return pixels.map((pixel) => [
       pixel,
-      (Math.min(end, pixel + 1) - Math.max(start, pixel)) * to / from,
+      Math.min(end, (pixel + 1) * to) - Math.max(start, pixel * to),
     ]);
   });
 }
