@@ -193,6 +193,7 @@ export {
   type WitnessRequest,
 } from "./engine/cleaning/witnesses.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
+export { estimateIssueCount } from "./engine/cleaning/issue_count.ts";
 export {
   findLabelIssues,
   type LabelIssueOptions,
