@@ -205,7 +205,7 @@ function tabulateResult({ self, helps, hurts }: Result, train: Dataset) {
       rank: at + 1,
       ...identifySample(train, position),
       similarity: roundToFloat32(similarity),
-      share: roundToFloat32(similarity / self),
+      share: roundToFloat32(Math.fround(similarity / self)),
     }))
   );
 }
