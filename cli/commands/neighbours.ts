@@ -222,11 +222,22 @@ function encodeNeighbours(
     const test = { test_index: index, test_file: file, test_label: label };
     return table.map((row) => ({ ...test, ...row }));
   });
-  return rows.length > 0 ? encodeCsv(rows) : `${COLUMNS}\n`;
+  return encodeCsv(rows, COLUMNS);
 }
 
-/** Header of the table, for test samples that nothing helps or hurts. */
-const COLUMNS = "test_index,test_file,test_label,effect,rank,index,file,label,similarity,share";
+/** Columns of the table. */
+const COLUMNS = [
+  "test_index",
+  "test_file",
+  "test_label",
+  "effect",
+  "rank",
+  "index",
+  "file",
+  "label",
+  "similarity",
+  "share",
+];
 
 /** Heading and facts of a test sample's part of the page. */
 function headResult({ position, predicted, self }: Result, judged: Dataset) {
