@@ -47,9 +47,9 @@ Deno.test("captions of a contact sheet do not reach the next picture, and the wh
   const data = createDataset({
     name: "named",
     split: "test",
-    images: new Uint8Array(3),
+    images: new Uint8Array(6),
     labels: [0, 1, 2],
-    shape: [1, 1, 1],
+    shape: [2, 1, 1],
     classes: 3,
     classNames: [long, HEBREW, "<b>"],
     files: ["a/<i>.png", `b/${HEBREW}.png`, "c/3.png"],
