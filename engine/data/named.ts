@@ -13,6 +13,7 @@ import { exists } from "../files/file.ts";
 import { holdsArrays, readFolder } from "./folder.ts";
 import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
 import { holdsNpz, readNpz } from "./npz.ts";
+import { holdsParquet, readParquet } from "./parquet.ts";
 import type { PictureOptions } from "./pictures/decoding.ts";
 import { holdsPictures, readPictures } from "./pictures/pictures.ts";
 
@@ -64,6 +65,7 @@ const FORMS: readonly DatasetForm[] = [
   KNOWN.cifar10,
   KNOWN.cifar100,
   { holds: holdsNpz, read: readNpz },
+  { holds: holdsParquet, read: readParquet, isPictures: true },
   { holds: holdsPictures, read: readPictures, isPictures: true },
 ];
 
