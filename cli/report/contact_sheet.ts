@@ -51,19 +51,27 @@ export function pictureSample(data: Dataset, sample: number, said?: string): Sam
 }
 
 function drawValues(
-  { images, shape: [height, width, channels] }: Dataset,
+  data: Dataset,
   sample: number,
 ): Pick<SampleImage, "pixels" | "lines" | "height" | "width" | "channels"> {
+  const { images, shape: [height, width, channels] } = data;
+  if (height > 1 || width > 1) return toPicture(data, sample);
+  const values = images.subarray(sample * channels, (sample + 1) * channels);
+  const lines = Array.from(
+    values.subarray(0, MOST_LINES),
+    (value) => String(+value.toPrecision(4)),
+  );
+  if (channels > MOST_LINES) lines[MOST_LINES - 1] = `... (${channels} values)`;
+  return { lines, height, width, channels: 1 };
+}
+
+/** Makes the pixels of a picture, `[H, W, C]` u8 of 1 or 3 channels, of a sample of any channels and type. */
+export function toPicture(
+  { images, shape: [height, width, channels] }: Dataset,
+  sample: number,
+): Pick<Required<SampleImage>, "pixels" | "height" | "width" | "channels"> {
   const size = height * width * channels;
   const values = images.subarray(sample * size, (sample + 1) * size);
-  if (height === 1 && width === 1) {
-    const lines = Array.from(
-      values.subarray(0, MOST_LINES),
-      (value) => String(+value.toPrecision(4)),
-    );
-    if (channels > MOST_LINES) lines[MOST_LINES - 1] = `... (${channels} values)`;
-    return { lines, height, width, channels: 1 };
-  }
   const shown = channels < 3 ? 1 : 3;
   const scale = values instanceof Uint8Array ? (value: number) => value : scaleToBytes(values);
   const pixels = new Uint8Array(height * width * shown);

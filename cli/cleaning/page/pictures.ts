@@ -5,6 +5,7 @@
  */
 import { encode } from "npm:fast-png@8.0.0";
 import type { Dataset } from "../../../mod.ts";
+import { toPicture } from "../../report/contact_sheet.ts";
 import { ALL_PICTURED, type Facts, listPositions, PICTURED, SHOWN_COPIES } from "./facts.ts";
 
 /** Longest side of the pictures that are decided on, and of those that stand beside them or are pointed at, in pixels. */
@@ -20,12 +21,9 @@ const JUDGED_SHARE = 2 / 3;
 /** Base64 of PNGs by positions: `[position, png]`. */
 export type Pictures = readonly (readonly [position: number, png: string])[];
 
-/**
- * Whether samples can be shown: pixels of 8 bits in one channel or three. Images of one line are tables.
- */
-export function isPicture({ images, shape: [height, width, channels] }: Dataset): boolean {
-  return images instanceof Uint8Array && (channels === 1 || channels === 3) &&
-    Math.min(height, width) > 1;
+/** Whether samples can be shown as pictures. Images of one line are tables. */
+export function isPicture({ shape: [height, width] }: Dataset): boolean {
+  return Math.min(height, width) > 1;
 }
 
 /**
@@ -56,7 +54,8 @@ function listPictured(facts: Facts): { judged: number[]; beside: number[] } {
 }
 
 function drawWithin(data: Dataset, positions: number[], longest: number, room: number): Pictures {
-  const [height, width, channels] = data.shape;
+  const [height, width] = data.shape;
+  const channels = data.shape[2] < 3 ? 1 : 3;
   const side = Math.max(height, width);
   let taken = Math.min(side, longest);
   const fit = (length: number) => Math.max(1, Math.round(length * taken / side));
@@ -64,10 +63,9 @@ function drawWithin(data: Dataset, positions: number[], longest: number, room: n
     taken > SHORTEST_SIDE &&
     positions.length * boundEntry(fit(height), fit(width), channels) > room
   ) taken--;
-  const size = height * width * channels;
   return positions.map((position) => {
-    const pixels = data.images.subarray(position * size, (position + 1) * size);
-    const shrunk = shrink(pixels, data.shape, fit(height), fit(width));
+    const { pixels } = toPicture(data, position);
+    const shrunk = shrink(pixels, [height, width, channels], fit(height), fit(width));
     const png = encode({
       data: shrunk,
       height: fit(height),

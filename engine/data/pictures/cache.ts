@@ -48,7 +48,7 @@ export class PictureCache {
   /** @throws {Error} when the environment does not tell where the cache folder is */
   constructor(
     path: string,
-    { classNames, files }: PictureListing,
+    { classNames, files }: Pick<PictureListing, "classNames" | "files">,
     imageSize: PictureOptions["imageSize"],
     private readonly folder = `${cacheFolder()}/pictures`,
     private readonly mostBytes = MOST_BYTES,
