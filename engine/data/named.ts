@@ -101,7 +101,8 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
  * @throws {UnknownDatasetError} when a name without `/` is neither known nor a folder
  * @throws {RangeError} when the split holds fewer than `size` samples, or `imageSize` is given for images that are no pictures
  * @throws {FileError} when files are missing or broken
- * @throws {DataError} when images and labels do not fit together, or pictures have several sizes
+ * @throws {DataError} when images and labels do not fit together
+ * @throws {PictureSizesError} when pictures have several sizes, and `imageSize` is not given
  */
 export async function loadDataset(
   name: string,

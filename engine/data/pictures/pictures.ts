@@ -50,7 +50,7 @@ export async function holdsPictures(path: string, split: Split): Promise<boolean
  *
  * @param makeCache for tests
  * @throws {FileError} when the folder has no such pictures, files are missing, or none can be read; with `strict` when one cannot be read
- * @throws {DataError} when pictures have several sizes and `imageSize` is not given
+ * @throws {PictureSizesError} when pictures have several sizes and `imageSize` is not given
  */
 export async function readPictures(
   path: string,
