@@ -11,17 +11,15 @@ import type { Signals, Stage } from "./signals.ts";
 /** A ranking of labels, and the labels that are suggested where the method has any. */
 export interface Ranking {
   /** Scores `[N]`, higher for what is more suspicious. */
-  readonly scores: ArrayLike<number>;
+  readonly scores: readonly number[];
   /** Support of each class `[N, C]`, of which the best is suggested. */
   readonly support?: ArrayLike<number>;
 }
 
-/** What a method is made from: a network that has learnt the sample, or others that have not, and how many scores it combines. */
-export type Kind = "single" | "combination";
-
 /** A method. */
 export interface Method {
-  readonly kind: Kind;
+  /** Whether it is one score or a combination of several. */
+  readonly kind: "single" | "combination";
   readonly rank: (signals: Signals, stage: Stage) => Ranking;
 }
 
@@ -33,7 +31,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   "loss": single((signals, { learnt }) => ({ scores: lossOf(signals, learnt), support: learnt })),
   "summed loss": single((_, { summedLoss }) => ({ scores: summedLoss })),
   "EL2N": single((signals, { learnt }) => ({
-    scores: scoreLogits(toLogits(learnt), signals.labels).el2n,
+    scores: [...scoreLogits(toLogits(learnt), signals.labels).el2n],
   })),
   "neighbours by features": single((_, { featureVotes }) => ({ scores: featureVotes })),
   "kernel, own class": single((signals, { kernel }) => ({
@@ -53,10 +51,10 @@ export const METHODS: Readonly<Record<string, Method>> = {
   })),
   "margin out of folds": single((signals, { outOfFold }) => contrast(signals, outOfFold)),
   "confident learning": single((signals, { outOfFold }) => ({
-    scores: learnConfidently(outOfFold, signals.labels, signals.classes).scores,
+    scores: [...learnConfidently(outOfFold, signals.labels, signals.classes).scores],
     support: outOfFold,
   })),
-  "regression, new network": single((signals) => contrast(signals, signals.newNetwork)),
+  "regression, new networks": single((signals) => contrast(signals, signals.networks)),
   "regression, patches": single((signals) => contrast(signals, signals.patches)),
   "summed loss and kernel, by rank": combination((signals, { summedLoss, kernel }) => ({
     scores: addRanks(summedLoss, contrast(signals, kernel).scores),
@@ -80,14 +78,14 @@ export const METHODS: Readonly<Record<string, Method>> = {
   "folds and patches, pooled": combination((signals, { outOfFold }) =>
     pool(signals, [toLogits(outOfFold), signals.patches])
   ),
-  "folds, patches and new network, pooled": combination((signals, { outOfFold }) =>
-    pool(signals, [toLogits(outOfFold), signals.patches, signals.newNetwork])
+  "folds, patches and new networks, pooled": combination((signals, { outOfFold }) =>
+    pool(signals, [toLogits(outOfFold), signals.patches, signals.networks])
   ),
-  "patches and new network, pooled": combination((signals) =>
-    pool(signals, [signals.patches, signals.newNetwork])
+  "patches and new networks, pooled": combination((signals) =>
+    pool(signals, [signals.patches, signals.networks])
   ),
   "regression, patches, loss": single((signals) => pool(signals, [signals.patches])),
-  "regression, new network, loss": single((signals) => pool(signals, [signals.newNetwork])),
+  "regression, new networks, loss": single((signals) => pool(signals, [signals.networks])),
   "folds, patches and kernel, pooled": combination((signals, { outOfFold, outOfFoldKernel }) =>
     pool(signals, [toLogits(outOfFold), signals.patches, outOfFoldKernel])
   ),

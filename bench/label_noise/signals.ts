@@ -6,7 +6,6 @@
 import {
   chooseNetwork,
   computeClassSimilarity,
-  computeGram,
   type Dataset,
   type Engine,
   findNearest,
@@ -15,8 +14,7 @@ import {
   type TrainingOptions,
 } from "../../mod.ts";
 import { divideSamples, softmax } from "../../engine/cleaning/folds.ts";
-import { predictFromPatches } from "../../engine/cleaning/patch_judge.ts";
-import { predictLeftOut } from "../../engine/cleaning/kernel_regression.ts";
+import { regressClasses } from "../../engine/cleaning/regression.ts";
 import { type Cell, drawCell } from "./cells.ts";
 
 /** Number of folds. */
@@ -53,8 +51,8 @@ export interface Signals {
   readonly trained: Stage;
   /** Kernel regression, left one out, by the pictures' patches, `[N, C]`. */
   readonly patches: number[];
-  /** Kernel regression, left one out, by the cosines of a new network's pseudo NTK, `[N, C]`. */
-  readonly newNetwork: number[];
+  /** Kernel regression, left one out, by the pseudo NTK of new networks, `[N, C]`. */
+  readonly networks: number[];
   readonly seconds: number;
 }
 
@@ -63,14 +61,11 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
   const start = performance.now();
   const { data, truth } = await drawCell(cell, seed);
   const { definition, training } = chooseNetwork(data);
-  const count = data.labels.length;
   const { classes } = data;
   const create = (own: number) => engine.network(definition, { seed: own, classes }, data.shape);
   const own = { half: await judgeNothing(data), trained: await judgeNothing(data) };
-  let newNetwork: number[];
   {
     using network = create(seed);
-    newNetwork = await regressOnNew(engine, network, data);
     await trainInStages(engine, network, data, { ...training, seed }, async (stage, losses) => {
       Object.assign(own[stage], await judgeLearnt(engine, network, data), { summedLoss: losses });
     });
@@ -93,7 +88,7 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
       });
     });
   }
-  const patches = [...await predictFromPatches(engine, data, { seed })];
+  const { patches, networks } = await regressClasses(engine, data, { seed });
   return {
     cell,
     seed,
@@ -101,8 +96,8 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
     truth: [...truth],
     classes,
     ...own,
-    patches,
-    newNetwork,
+    patches: [...patches],
+    networks: [...networks],
     seconds: (performance.now() - start) / 1000,
   };
 
@@ -142,32 +137,27 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
     judged: Dataset,
     learnt?: Dataset,
   ): Promise<number[]> {
-    const support = Array<number>(judged.labels.length * classes).fill(-1);
     const { labels } = learnt ?? judged;
-    for (let label = 0; label < classes; label++) {
-      const members = [...labels.keys()].filter((n) => labels[n] === label);
-      if (members.length < 2) continue;
-      const known = takeSamples(learnt ?? judged, members);
-      using columns = await engine.project(network, known, { normalise: true });
-      const tried = { ...judged, labels: judged.labels.map(() => label) };
-      using rows = await engine.project(network, tried, { normalise: true });
-      const means = await computeClassSimilarity(rows, members.map(() => 0), 1, { columns });
-      judged.labels.forEach((given, n) => {
-        // of samples that have been learnt themselves, the cosine of 1 with itself is taken out
-        const itself = !learnt && given === label;
-        support[n * classes + label] = itself
-          ? (means[n] * members.length - 1) / (members.length - 1)
-          : means[n];
-      });
-    }
-    return support;
-  }
-
-  async function regressOnNew(engine: Engine, network: Network, data: Dataset): Promise<number[]> {
-    if (count > 2000) return Array<number>(count * classes).fill(0);
-    using rows = await engine.project(network, data, { kind: "pntk", normalise: true });
-    const kernel = Float64Array.from(await computeGram(rows));
-    return [...predictLeftOut(kernel, data.labels, classes, 0.01)];
+    const members = Array.from(
+      { length: classes },
+      (_, label) => [...labels.keys()].filter((n) => labels[n] === label),
+    );
+    using columns = await engine.project(network, learnt ?? judged, { normalise: true });
+    const tried = takeSamples(
+      judged,
+      Array.from({ length: judged.labels.length * classes }, (_, at) => Math.floor(at / classes)),
+    );
+    const all = { ...tried, labels: tried.labels.map((_, at) => at % classes) };
+    using rows = await engine.project(network, all, { normalise: true });
+    const means = await computeClassSimilarity(rows, labels, classes, { columns });
+    return [...all.labels].map((label, at) => {
+      const mean = means[at * classes + label];
+      const { length } = members[label];
+      if (length < 2) return -1;
+      // of samples that have been learnt themselves, the cosine of 1 with itself is taken out
+      const itself = !learnt && judged.labels[Math.floor(at / classes)] === label;
+      return itself ? (mean * length - 1) / (length - 1) : mean;
+    });
   }
 }
 

@@ -10,8 +10,8 @@ import type { NetworkDefinition } from "../network/definition.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import type { TrainingOptions } from "../training/options.ts";
 import { predictOutOfFolds } from "./folds.ts";
-import { predictFromPatches } from "./patch_judge.ts";
 import { poolJudges } from "./pooling.ts";
+import { regressClasses } from "./regression.ts";
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
@@ -76,7 +76,10 @@ export async function findLabelIssues(
     (label, n) => measureLoss(byNetworks[n * classes + label]),
   );
   const judges = [byNetworks.map((share) => -measureLoss(share))];
-  if (count <= MOST_REGRESSED) judges.push(await predictFromPatches(engine, data, request));
+  if (count <= MOST_REGRESSED) {
+    const { patches, networks } = await regressClasses(engine, data, request);
+    judges.push(patches, networks);
+  }
   const { probabilities } = poolJudges(judges, labels, classes);
   const suggested = new Int32Array(count).map((_, n) => {
     const row = probabilities.subarray(n * classes, (n + 1) * classes);

@@ -37,9 +37,6 @@ export interface PatchNetwork {
   readonly weights: Weights;
 }
 
-/** Name of the last layer, whose pseudo NTK is the kernel of the pooled responses. */
-export const LAST_LAYER = "linear";
-
 /**
  * Makes a network for the pictures of a data set (Coates & Ng, 2012, "Learning feature representations with k-means", with patches drawn at
  * random in place of means): responses of whitened patches beyond half their standard deviation, averaged over a grid of 4 x 4 regions, and a
@@ -91,7 +88,7 @@ export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
           }),
         );
         return layers.dense(
-          LAST_LAYER,
+          "linear",
           layers.flatten(layers.averagePool(responses, pool)),
           layers.classes,
           { bias: false },
@@ -101,7 +98,7 @@ export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
     weights: new Map([
       ["patches.weight", { shape: [2 * FILTERS, channels, side, side], data: weight }],
       ["patches.bias", { shape: [2 * FILTERS], data: bias }],
-      [`${LAST_LAYER}.weight`, {
+      ["linear.weight", {
         shape: [data.classes, pooled],
         data: new Float32Array(data.classes * pooled),
       }],

@@ -1,0 +1,159 @@
+/**
+ * Predictions without training: kernel regression under networks that are new, from which the sample is left out.
+ *
+ * @module
+ */
+import { mirror } from "../data/augmentation.ts";
+import { type Dataset, takeSamples } from "../data/dataset.ts";
+import type { Engine } from "../engine.ts";
+import type { CallOptions } from "../gpu/pace.ts";
+import { computeGram } from "../kernel/gram.ts";
+import type { Network } from "../network/network.ts";
+import { chooseNetwork } from "./choose_network.ts";
+import { divideSamples } from "./folds.ts";
+import { predictLeftOut } from "./kernel_regression.ts";
+import { createPatchNetwork } from "./patches.ts";
+
+/** Most samples of one regression, whose cost grows as their cube; more are divided into blocks. */
+const MOST_SAMPLES = 1500;
+
+/** Number of new networks whose kernels are averaged. */
+const NETWORKS = 4;
+
+/** Part of the kernel's mean diagonal that is added to its diagonal, for patches and for new networks. */
+const RIDGES = { patches: 0.3, networks: 0.1 };
+
+/** Scores of each class by two kernels, `[N, classes]` f64, row-major; those of a sample sum to 1, and may be below 0. */
+export interface Regressions {
+  /** By patches of the pictures (`createPatchNetwork`). */
+  readonly patches: Float64Array<ArrayBuffer>;
+  /** By the pseudo NTK of new networks. */
+  readonly networks: Float64Array<ArrayBuffer>;
+}
+
+/**
+ * Predicts each sample's class from all others of its block, itself left out, by kernel ridge regression with two kernels: `exp(-d^2 / median d^2)`,
+ * d the distance of two pictures' pooled responses to patches; and the mean cosine of the pseudo NTK of four new networks of the kind that
+ * `chooseNetwork` chooses.
+ *
+ * Pictures with colours are taken together with their mirror images. What is mirrored in grey may be another class: digits are.
+ */
+export async function regressClasses(
+  engine: Engine,
+  data: Dataset,
+  { seed, signal, onProgress }: CallOptions & { readonly seed: number },
+): Promise<Regressions> {
+  const { classes, shape, labels } = data;
+  using stack = new DisposableStack();
+  const { definition, weights } = createPatchNetwork(data, seed);
+  const patchNetwork = stack.use(engine.network(definition, weights, shape));
+  const networks = Array.from({ length: NETWORKS }, (_, n) => {
+    const source = { seed: (seed + n) % 2 ** 32, classes };
+    return stack.use(engine.network(chooseNetwork(data).definition, source, shape));
+  });
+  const regressions = {
+    patches: new Float64Array(labels.length * classes),
+    networks: new Float64Array(labels.length * classes),
+  };
+  const blocks = divideSamples(data, Math.ceil(labels.length / MOST_SAMPLES), seed);
+  for (const [done, block] of blocks.entries()) {
+    const samples = takeSamples(data, block);
+    const kernels = {
+      patches: await measureCloseness(engine, patchNetwork, samples, { signal }),
+      networks: await averageCosines(engine, networks, samples, { signal }),
+    };
+    for (const name of ["patches", "networks"] as const) {
+      const scores = predictLeftOut(kernels[name], samples.labels, classes, RIDGES[name]);
+      block.forEach((sample, n) =>
+        regressions[name].set(
+          scores.subarray(n * classes, (n + 1) * classes),
+          sample * classes,
+        )
+      );
+    }
+    onProgress?.(done + 1, blocks.length);
+  }
+  return regressions;
+}
+
+/** Whether pictures are taken together with their mirror images. */
+function isMirrored({ shape: [, , channels] }: Dataset): boolean {
+  return channels > 1;
+}
+
+/** Computes `exp(-d^2 / median d^2)` of samples' features, `[N, N]`; 1 everywhere if all samples are alike. */
+async function measureCloseness(
+  engine: Engine,
+  network: Network,
+  data: Dataset,
+  options: CallOptions,
+): Promise<Float64Array> {
+  const features = await engine.features(network, data, options);
+  if (isMirrored(data)) {
+    const others = await engine.features(network, mirror(data), options);
+    others.forEach((value, at) => features[at] += value);
+  }
+  const count = data.labels.length;
+  const products = await multiplyFeatures(engine, features, data, options);
+  const squares = Float64Array.from(products, (product, at) => {
+    const [i, j] = [Math.floor(at / count), at % count];
+    return Math.max(0, products[i * count + i] + products[j * count + j] - 2 * product);
+  });
+  const median = squares.toSorted()[squares.length >> 1] || 1;
+  return squares.map((square) => Math.exp(-square / median));
+}
+
+/** Computes products of all pairs of samples, `[N, N]` f32: the pseudo NTK of a dense layer on their features. */
+async function multiplyFeatures(
+  engine: Engine,
+  features: Float32Array,
+  data: Dataset,
+  options: CallOptions,
+): Promise<Float32Array> {
+  const width = features.length / data.labels.length;
+  const table: Dataset = {
+    ...data,
+    images: features,
+    shape: [1, 1, width],
+    mean: Array(width).fill(0),
+    std: Array(width).fill(1),
+  };
+  using network = engine.network(
+    {
+      name: "features",
+      forward: ({ dense, flatten, classes }, images) =>
+        dense("linear", flatten(images), classes, { bias: false }),
+    },
+    { seed: 0, classes: data.classes },
+    table.shape,
+  );
+  using rows = await engine.project(network, table, { kind: "pntk", ...options });
+  return await computeGram(rows, rows, options);
+}
+
+/** Averages the cosines of samples under some networks' pseudo NTK, `[N, N]`; a mirrored picture counts as much as the picture. */
+async function averageCosines(
+  engine: Engine,
+  networks: readonly Network[],
+  data: Dataset,
+  options: CallOptions,
+): Promise<Float64Array> {
+  const request = { kind: "pntk", normalise: true, ...options } as const;
+  const count = data.labels.length;
+  const sum = new Float64Array(count * count);
+  const add = (cosines: Float32Array, isTransposed: boolean) =>
+    cosines.forEach((cosine, at) =>
+      sum[isTransposed ? (at % count) * count + Math.floor(at / count) : at] += cosine
+    );
+  for (const network of networks) {
+    using rows = await engine.project(network, data, request);
+    add(await computeGram(rows, rows, options), false);
+    if (!isMirrored(data)) continue;
+    using mirrored = await engine.project(network, mirror(data), request);
+    add(await computeGram(mirrored, mirrored, options), false);
+    const across = await computeGram(rows, mirrored, options);
+    add(across, false);
+    add(across, true);
+  }
+  return sum;
+}
