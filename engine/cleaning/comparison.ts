@@ -88,9 +88,12 @@ function measureLevels(images: ArrayLike<number>): { least: number; scale: numbe
 /** What may be left between a row and its copy, as a share of the median distance between nearest rows. */
 const ROW_BOUND = 0.05;
 
+/** Least number of columns: in fewer dimensions chance brings rows together. */
+const LEAST_COLUMNS = 3;
+
 /**
- * Compares rows: they are copies if they are far closer than the nearest rows of this data set usually are, so close that chance is expected to
- * bring fewer than one pair together: of N rows that are evenly scattered in D dimensions near one another.
+ * Compares rows: they are copies if they are far closer than the nearest rows of this data set usually are, and so close that chance is expected to
+ * bring fewer than one pair together, of N rows that are evenly scattered around one another in D dimensions.
  */
 export function compareRows(data: Dataset, positions: Int32Array): Comparison {
   const size = countElements(data.shape);
@@ -126,7 +129,9 @@ export function compareRows(data: Dataset, positions: Int32Array): Comparison {
           ),
       ).sort();
       const median = distances[Math.floor(distances.length / 2)];
-      bound = median * Math.min(ROW_BOUND, positions.length ** (-1 / size));
+      bound = size < LEAST_COLUMNS
+        ? 0
+        : median * Math.min(ROW_BOUND, positions.length ** (-1 / size));
     },
     compare(first, second, slack) {
       const distance = measure(first, second);

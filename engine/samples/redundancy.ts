@@ -12,6 +12,7 @@ import {
   type OnProgress,
 } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
+import { PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames, refuseSurplus } from "../options.ts";
 import { findNearest } from "./nearest.ts";
@@ -107,11 +108,8 @@ export async function measureRedundancy(
   checkSource("measure redundancy", source);
   const self = await readSelfSimilarity(source, { signal: options.signal });
   const { partners, similarities } = await findPartners(source, report);
-  const ratios = Float64Array.from(similarities, (similarity, n) => {
-    const ratio = similarity / self[n];
-    // a quotient of two neighbouring numbers may round to 1
-    return similarity > self[n] ? Math.max(ratio, 1 + Number.EPSILON) : ratio;
-  });
+  // of two floats, the quotient of the larger by the smaller never rounds to 1
+  const ratios = Float64Array.from(similarities, (similarity, n) => similarity / self[n]);
   return { ratios, partners };
 }
 
@@ -158,13 +156,21 @@ async function computeMaxima(
   try {
     await foldTiles(
       rows,
-      (commands, { tile, pairs, pairCount, place }) =>
-        commands.run(
-          kernels.tile_maximum,
-          { pair_count: pairCount, ...place, later: Number(rule === "later") },
-          { tile, pairs, maximum },
-          pairCount,
-        ),
+      ({ tile, pairs, pairCount, place }) => {
+        // every element is read for its column, then for its row
+        const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+        return [{
+          ms,
+          record: (commands) =>
+            commands.run(
+              kernels.tile_maximum,
+              { pair_count: pairCount, ...place, later: Number(rule === "later") },
+              { tile, pairs, maximum },
+              pairCount,
+              ms,
+            ),
+        }];
+      },
       onProgress,
     );
     const ordered = new Uint32Array(await gpu.read(maximum, count * 4));
