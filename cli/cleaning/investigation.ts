@@ -29,9 +29,6 @@ import { chooseKept, preferUnsuspected } from "./default_rule.ts";
 import type { Findings, Outlier, Redundant, Suspect } from "./findings.ts";
 import { type Judge, openNetwork } from "./judge.ts";
 
-/** Parts of the samples, each judged by a network that has learnt the others. */
-export const FOLDS = 5;
-
 /** Most samples whose witnesses are sought. */
 const WITNESSED = 1000;
 
@@ -50,7 +47,7 @@ export async function investigate(
   judge: Judge,
   seed: number,
 ): Promise<Found> {
-  const { definition, training, weights } = judge;
+  const { definition, training, folds, weights } = judge;
   const steps = new Steps(weights === undefined ? 9 : 8);
   using network = await openNetwork(engine, judge, data, seed);
   const issues = await steps.take(
@@ -58,7 +55,7 @@ export async function investigate(
     "images",
     (options) =>
       weights === undefined
-        ? findLabelIssues(engine, definition, data, { seed, training, folds: FOLDS, ...options })
+        ? findLabelIssues(engine, definition, data, { seed, training, folds, ...options })
         : judgeLabels(engine, network, data, options),
   );
   const difficulty = weights !== undefined ? issues.losses : await steps.take(

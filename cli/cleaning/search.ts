@@ -24,8 +24,8 @@ import {
   noteOtherSamples,
 } from "../samples.ts";
 import { UsageError } from "../usage.ts";
-import { FOLDS, type Found, investigate } from "./investigation.ts";
-import { chooseJudge, type Judge, type JudgeOptions } from "./judge.ts";
+import { type Found, investigate } from "./investigation.ts";
+import { chooseJudge, FOLDS, type Judge, type JudgeOptions } from "./judge.ts";
 import { recommend } from "./next_steps.ts";
 import { renderCleaning } from "./page/page.ts";
 import { countFindings, describeFindings, type Report } from "./summary.ts";

@@ -7,7 +7,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { LabelIssues } from "./label_ranking.ts";
 
 /** Odds from which on evidence is substantial, and from which on it is strong (Jeffreys, 1961, "Theory of Probability", appendix B). */
-export const SUBSTANTIAL_ODDS = Math.sqrt(10);
+export const SUBSTANTIAL_ODDS: number = Math.sqrt(10);
 export const STRONG_ODDS = 10;
 
 /**
