@@ -125,7 +125,9 @@ Deno.test("a PNG that says it is huge, or unpacks to much more than it says, is 
   // 70 MB of zeros for two pixels
   const bomb = new Uint8Array(deflateSync(new Uint8Array(7e7)));
   const start = Deno.memoryUsage().rss;
-  await assert.rejects(decodePicture(encodePng(1, 2, bomb)), { message: /bytes of data for 1 x 2/ });
+  await assert.rejects(decodePicture(encodePng(1, 2, bomb)), {
+    message: /bytes of data for 1 x 2/,
+  });
   assert.ok(Deno.memoryUsage().rss - start < 5e7);
   await assert.rejects(decodePicture(encodePng(2, 2, packed)), { message: /broken data/ });
 });
