@@ -167,6 +167,8 @@ export { kCenterGreedy } from "./engine/samples/k_center.ts";
 export { dropFlagged, keepHighest, keepRandom, pruneHeads } from "./engine/samples/pruning.ts";
 export {
   findRedundant,
+  measureRedundancy,
+  type Redundancy,
   type RedundancyOptions,
   type RedundancyRule,
 } from "./engine/samples/redundancy.ts";
@@ -182,6 +184,7 @@ export { scoreLogits, type Scores } from "./engine/samples/scores.ts";
 export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
 
+export { type ClassMap, mapClasses } from "./engine/cleaning/class_map.ts";
 export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
 export {
   findWitnesses,
@@ -190,8 +193,10 @@ export {
   type WitnessRequest,
 } from "./engine/cleaning/witnesses.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
+export { estimateIssueCount } from "./engine/cleaning/issue_count.ts";
 export {
   findLabelIssues,
   type LabelIssueOptions,
   type LabelIssues,
 } from "./engine/cleaning/label_issues.ts";
+export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

@@ -84,7 +84,7 @@ export function encodeSamples(
   return encodeCsv(rows, names);
 }
 
-/** Rounds to the nine digits that tell float32 apart, so that a table shows no more; integers up to there stay what they are. */
+/** Rounds a float32 to the nine digits that tell it apart, so that a table shows no more; an integer of so many digits stays what it is. */
 export function roundToFloat32(value: number): number {
   return Number(value.toPrecision(9));
 }

@@ -26,7 +26,13 @@ import { addRedundant } from "./commands/redundant.ts";
 import { addRelate } from "./commands/relate.ts";
 import { addRun } from "./commands/run.ts";
 import { addTrain } from "./commands/train.ts";
-import { BudgetError, FileError, MissingDatasetError, StoredKernelError } from "../mod.ts";
+import {
+  BudgetError,
+  FileError,
+  MissingDatasetError,
+  PictureSizesError,
+  StoredKernelError,
+} from "../mod.ts";
 import { noteCacheFailure } from "./notes.ts";
 import { enterFolder, nameWhole } from "./folder.ts";
 import { cleanUp } from "./interruption.ts";
@@ -101,6 +107,7 @@ const COMMANDS = [
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message } = error;
+  if (error instanceof PictureSizesError) return `${message}: --size ${error.imageSize.join("x")}`;
   if (error instanceof BudgetError) return `${message}; raise --memory`;
   if (!(error instanceof FileError)) return message;
   const whole = nameWhole(message, error.path);

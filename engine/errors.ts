@@ -112,6 +112,18 @@ export class DataError extends Error {
   }
 }
 
+/** Pictures of several sizes where one is needed; `imageSize` of `loadDataset` resizes them. */
+export class PictureSizesError extends DataError {
+  static {
+    this.prototype.name = "PictureSizesError";
+  }
+
+  /** Takes the message, and the size that most pictures have. */
+  constructor(message: string, readonly imageSize: readonly [height: number, width: number]) {
+    super(message);
+  }
+}
+
 /** Weights that do not fit the network: missing, extra, misshapen or not finite. */
 export class WeightsError extends Error {
   static {

@@ -271,6 +271,8 @@ export const declarations = {
       first_column: "u32",
       column_count: "u32",
       by_column: "u32",
+      start: "u32",
+      end: "u32",
       nearest_count: "u32",
     },
     buffers: { tile: "read", nearest: "read_write", similarity: "read_write" },

@@ -82,7 +82,7 @@ export async function* benchEpilogues(bench: Bench): AsyncGenerator<Result> {
       gpu,
       (commands) => {
         for (const by_column of [0, 1]) {
-          const params = { ...extent, by_column, nearest_count: NEAREST };
+          const params = { ...extent, by_column, start: 0, end: SIZE, nearest_count: NEAREST };
           const buffers = { tile, nearest, similarity: nearestSimilarity };
           commands.run(kernels.tile_nearest, params, buffers, SIZE / 64);
         }

@@ -9,6 +9,7 @@ import {
   type CopyGroup,
   type Dataset,
   type Engine,
+  estimateIssueCount,
   findDuplicates,
   findLabelIssues,
   findNearest,
@@ -19,7 +20,7 @@ import {
 } from "../../mod.ts";
 import { withProgress } from "../progress.ts";
 import type { Findings, Outlier, Redundant, Suspect } from "./findings.ts";
-import { describeJudge, type Judge, openNetwork } from "./judge.ts";
+import { type Judge, openNetwork } from "./judge.ts";
 
 /** What was found of a data set's samples, without what to do next. */
 export type Found = Omit<Findings, "next">;
@@ -67,7 +68,7 @@ export async function investigate(
     "tiles",
     (onProgress) => findPartners(engine, network, data, onProgress),
   );
-  const suspectCount = countSuspects(data, issues);
+  const suspectCount = estimateIssueCount(issues, data.labels, data.classes);
   const labels = listSuspects(data, issues, similarity);
   const outliers: Outlier[] = [];
   return {
@@ -84,7 +85,7 @@ export async function investigate(
     difficulty,
     redundancy: partners.map(({ ratio }) => ratio),
     keep: chooseKept(data, labels.slice(0, suspectCount), duplicates, outliers),
-    steps: describeJudge(judge, data),
+    steps: [judge.reason],
   };
 }
 
@@ -134,22 +135,6 @@ async function findPartners(
     partner: samples[position],
     ratio: similarities[position] / own,
   }));
-}
-
-/**
- * Counts the labels that a person should look at, as confident learning estimates it (Northcutt et al., 2021): another class is suggested, and the
- * given one has less probability than the samples of its class have on average.
- */
-function countSuspects({ labels, classes }: Dataset, { losses, suggested }: LabelIssues): number {
-  const sums = new Float64Array(classes);
-  const counts = new Float64Array(classes);
-  labels.forEach((label, n) => {
-    sums[label] += Math.exp(-losses[n]);
-    counts[label]++;
-  });
-  const isSuspect = (label: number, n: number) =>
-    suggested[n] !== label && Math.exp(-losses[n]) < sums[label] / counts[label];
-  return labels.reduce((count, label, n) => count + Number(isSuspect(label, n)), 0);
 }
 
 function listSuspects(

@@ -1,16 +1,14 @@
 /**
- * Judges of labels: the networks that `clean` asks, hers or those that it chooses and trains.
+ * Judges of labels: the network that `clean` asks, hers or one that it chooses and trains.
  *
  * @module
  */
 import {
+  chooseNetwork,
   type Dataset,
   type Engine,
-  lenet5,
-  mlp,
   type Network,
   type NetworkDefinition,
-  resnet8Narrow,
   type TrainingOptions,
 } from "../../mod.ts";
 import { loadDefinition, loadNetwork } from "../model.ts";
@@ -22,8 +20,10 @@ export interface Judge {
   readonly definition: NetworkDefinition;
   /** How it is trained. */
   readonly training: TrainingOptions;
-  /** File of its weights; without one it is trained on parts of the samples to judge the others. */
+  /** File of its weights; without one, networks are trained on parts of the samples to judge the others. */
   readonly weights?: string;
+  /** Sentence for people: which network judges, and what follows from that. */
+  readonly reason: string;
 }
 
 /** Options that choose a judge. */
@@ -32,26 +32,24 @@ export interface JudgeOptions {
   readonly weights?: string;
 }
 
-/** Loads the network that the options name, or chooses one for the size of the pictures. */
-export async function chooseJudge(
-  { model, weights }: JudgeOptions,
-  data: Dataset,
-): Promise<Judge> {
-  const training = { epochs: 10, learningRate: 0.02, batch: 64 };
-  if (model !== undefined) {
-    return { model, definition: await loadDefinition(model), training, weights };
-  }
-  const [height, width, channels] = data.shape;
-  const definition = channels === 3 ? resnet8Narrow : height === 28 && width === 28 ? lenet5 : mlp;
-  return { model: definition.name, definition, training };
-}
-
-/** Sentences that say who judges, and what follows from that. */
-export function describeJudge({ model, weights }: Judge, data: Dataset): string[] {
-  const count = data.labels.length;
-  return weights === undefined ? [`${model} was trained out of folds`] : [
-    `${model} with the weights of ${weights} judged ${count} samples; labels that it has learnt by heart it does not doubt`,
-  ];
+/** Loads the network that the options name, or chooses one for the pictures. Both are trained as `chooseNetwork` has it for these samples. */
+export async function chooseJudge({ model, weights }: JudgeOptions, data: Dataset): Promise<Judge> {
+  const { definition, training, reason } = chooseNetwork(data);
+  if (model === undefined) return { model: definition.name, definition, training, reason };
+  const named = { model, definition: await loadDefinition(model), training };
+  const { epochs } = training;
+  return weights === undefined
+    ? {
+      ...named,
+      reason:
+        `${model}, ${epochs} epochs, trained so that each sample is judged by networks that have not learnt it`,
+    }
+    : {
+      ...named,
+      weights,
+      reason:
+        `${model} with ${weights}, which judges as it is: of labels that it has learnt by heart it doubts few`,
+    };
 }
 
 /** Opens the judge's network: hers, or a new one that has learnt nothing yet. The caller disposes it. */

@@ -86,7 +86,7 @@ function encodeNearest(
       nearest_file: file,
       nearest_label: label,
       similarity: roundToFloat32(similarities[at]),
-      cosine: Number.isFinite(cosine) ? roundToFloat32(cosine) : null,
+      cosine: Number.isFinite(cosine) ? roundToFloat32(Math.fround(cosine)) : null,
     };
   }));
 }

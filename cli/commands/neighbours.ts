@@ -24,7 +24,7 @@ import {
 import { noteEmptyClasses } from "../notes.ts";
 import { describeChoice, loadTrainingSets, toLookup } from "../samples.ts";
 import { OutputFolder } from "../output.ts";
-import { drawSamples, pictureSample } from "../report/contact_sheet.ts";
+import { drawSamples, pictureSample, type SampleRow } from "../report/contact_sheet.ts";
 import { encodeCsv } from "../../engine/formats/csv.ts";
 import { renderNeighbours } from "../report/neighbours_page.ts";
 import { UsageError } from "../usage.ts";
@@ -110,10 +110,12 @@ export function addNeighbours(program: Command): void {
           await folder.writeSamples(train);
           const tables = results.map((result) => tabulateResult(result, train));
           await folder.writeText("neighbours.csv", encodeNeighbours(tables, judged));
-          const sheets = results.map((result) => drawResult(result, judged, train, settings));
-          for (const [t, svg] of sheets.entries()) {
-            const which = sheets.length > 1 ? `-${indexSample(judged, t)}` : "";
-            await folder.writeText(`neighbours${which}.svg`, svg);
+          const pictures = results.map((result) => pictureResult(result, judged, train));
+          for (const [t, rows] of pictures.entries()) {
+            const index = indexSample(judged, t);
+            const title = `Test sample ${index} of ${data} under ${model}`;
+            const which = pictures.length > 1 ? `-${index}` : "";
+            await folder.writeText(`neighbours${which}.svg`, drawSamples(rows, title));
           }
           const page = renderNeighbours({
             model,
@@ -121,7 +123,7 @@ export function addNeighbours(program: Command): void {
             notes: [...describeChoice("training samples", choice), ...describeSketch(sketch)],
             tests: results.map((result, t) => ({
               ...headResult(result, judged),
-              svg: sheets[t],
+              pictures: pictures[t],
               rows: tables[t],
             })),
           });
@@ -205,7 +207,7 @@ function tabulateResult({ self, helps, hurts }: Result, train: Dataset) {
       rank: at + 1,
       ...identifySample(train, position),
       similarity: roundToFloat32(similarity),
-      share: roundToFloat32(similarity / self),
+      share: roundToFloat32(Math.fround(similarity / self)),
     }))
   );
 }
@@ -220,11 +222,22 @@ function encodeNeighbours(
     const test = { test_index: index, test_file: file, test_label: label };
     return table.map((row) => ({ ...test, ...row }));
   });
-  return rows.length > 0 ? encodeCsv(rows) : `${COLUMNS}\n`;
+  return encodeCsv(rows, COLUMNS);
 }
 
-/** Header of the table, for test samples that nothing helps or hurts. */
-const COLUMNS = "test_index,test_file,test_label,effect,rank,index,file,label,similarity,share";
+/** Columns of the table. */
+const COLUMNS = [
+  "test_index",
+  "test_file",
+  "test_label",
+  "effect",
+  "rank",
+  "index",
+  "file",
+  "label",
+  "similarity",
+  "share",
+];
 
 /** Heading and facts of a test sample's part of the page. */
 function headResult({ position, predicted, self }: Result, judged: Dataset) {
@@ -232,30 +245,31 @@ function headResult({ position, predicted, self }: Result, judged: Dataset) {
   return {
     index,
     heading: file === null ? `Test sample ${index}` : file,
-    facts: { index, file, label, predicted: nameLabel(judged, predicted), selfSimilarity: self },
+    facts: {
+      index,
+      file,
+      label,
+      predicted: nameLabel(judged, predicted),
+      "self-similarity": self,
+    },
   };
 }
 
-/** Contact sheet of a test sample and its neighbours. */
-function drawResult(
+/** Pictures of a test sample and its neighbours, in rows. */
+function pictureResult(
   { position, self, helps, hurts }: Result,
   judged: Dataset,
   train: Dataset,
-  { model, data }: { readonly model: string; readonly data: string },
-): string {
+): SampleRow[] {
   const pictures = (found: readonly Neighbour[]) =>
     found.map(({ position, similarity }) =>
       pictureSample(train, position, formatShare(similarity / self))
     );
-  const rows = [
+  return [
     { caption: "Test sample", images: [pictureSample(judged, position)] },
     { caption: "Helps it most, of its self-similarity", images: pictures(helps) },
     { caption: "Hurts it most, of its self-similarity", images: pictures(hurts) },
   ].filter(({ images }) => images.length > 0);
-  return drawSamples(
-    rows,
-    `Test sample ${indexSample(judged, position)} of ${data} under ${model}`,
-  );
 }
 
 /** Lines about one test sample, among `count` training samples. */

@@ -100,7 +100,9 @@ export function describeEstimate(
     `clusters         ${formatCount(clusters.count)} ${
       rows.stepwise
         ? `in ${formatCount(clusters.passes)} passes over the rows`
-        : "from the whole kernel, which is held"
+        : `from the whole kernel, for which the process holds ${
+          formatBytes(clusters.heldBytes)
+        } more`
     }, ${formatSeconds(clusters.seconds)}`,
   ];
 }

@@ -23,6 +23,7 @@ import { removeIfThere, removePartials, writeWhole } from "../../engine/files/fi
 import { LOCK_FILE, refuseOther, refuseOtherFiles } from "../../engine/files/folder.ts";
 import { Lease } from "../../engine/files/lease.ts";
 import { readData } from "../data_set.ts";
+import { encodeSamples, nameTable } from "../known_samples.ts";
 import { identifyModel, loadDefinition } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import { withProgress } from "../progress.ts";
@@ -265,9 +266,12 @@ export class RunFolder {
     return samples;
   }
 
-  /** Writes the indices of samples; a whole split has none. */
-  async #keepIndices({ indices }: Dataset, name = "samples.npy"): Promise<void> {
-    if (indices) await writeNpy(this.#claim(name), indices, [indices.length]);
+  /** Writes the indices of samples, and a table that names them; a whole split has none. */
+  async #keepIndices(samples: Dataset, name = "samples.npy"): Promise<void> {
+    const { indices } = samples;
+    if (!indices) return;
+    await writeNpy(this.#claim(name), indices, [indices.length]);
+    await this.#write(nameTable(name), encodeSamples(samples, [...indices.keys()]));
   }
 
   async #writeReport(report: Report): Promise<void> {

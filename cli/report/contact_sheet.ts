@@ -22,8 +22,8 @@ export interface SampleImage {
   lines?: readonly string[];
   /** Text below the picture, cut where it would reach the next one. */
   caption: string;
-  /** Text that a viewer shows on the picture, such as its file. Default: the whole caption. */
-  title?: string;
+  /** File of the sample, which a viewer shows on the picture with the whole caption. */
+  file?: string;
 }
 
 /** One row of a contact sheet. */
@@ -39,7 +39,7 @@ const MOST_LINES = 6;
 
 /**
  * Makes a picture of a data set's sample. Its caption is the index in the whole split, what is said of it, and the name of its class, last, since that
- * may be cut; its title is the file, where there is one.
+ * may be cut.
  *
  * Floats are scaled from the sample's smallest value, black, to its largest. Of 2 channels the first is shown, as grey, and of 4 or more the
  * first three, as red, green and blue. A row of a table has its first values instead, a line each.
@@ -47,24 +47,31 @@ const MOST_LINES = 6;
 export function pictureSample(data: Dataset, sample: number, said?: string): SampleImage {
   const name = isolate(nameClass(data, data.labels[sample]));
   const caption = [`#${indexSample(data, sample)}`, ...said ? [said] : [], name].join(" ");
-  const file = data.files?.[sample];
-  return { ...drawValues(data, sample), caption, title: file && `${caption}: ${file}` };
+  return { ...drawValues(data, sample), caption, file: data.files?.[sample] };
 }
 
 function drawValues(
-  { images, shape: [height, width, channels] }: Dataset,
+  data: Dataset,
   sample: number,
 ): Pick<SampleImage, "pixels" | "lines" | "height" | "width" | "channels"> {
+  const { images, shape: [height, width, channels] } = data;
+  if (height > 1 || width > 1) return toPicture(data, sample);
+  const values = images.subarray(sample * channels, (sample + 1) * channels);
+  const lines = Array.from(
+    values.subarray(0, MOST_LINES),
+    (value) => String(+value.toPrecision(4)),
+  );
+  if (channels > MOST_LINES) lines[MOST_LINES - 1] = `... (${channels} values)`;
+  return { lines, height, width, channels: 1 };
+}
+
+/** Makes the pixels of a picture, `[H, W, C]` u8 of 1 or 3 channels, of a sample of any channels and type. */
+export function toPicture(
+  { images, shape: [height, width, channels] }: Dataset,
+  sample: number,
+): Pick<Required<SampleImage>, "pixels" | "height" | "width" | "channels"> {
   const size = height * width * channels;
   const values = images.subarray(sample * size, (sample + 1) * size);
-  if (height === 1 && width === 1) {
-    const lines = Array.from(
-      values.subarray(0, MOST_LINES),
-      (value) => String(+value.toPrecision(4)),
-    );
-    if (channels > MOST_LINES) lines[MOST_LINES - 1] = `... (${channels} values)`;
-    return { lines, height, width, channels: 1 };
-  }
   const shown = channels < 3 ? 1 : 3;
   const scale = values instanceof Uint8Array ? (value: number) => value : scaleToBytes(values);
   const pixels = new Uint8Array(height * width * shown);
@@ -130,20 +137,27 @@ function drawSample(
   image: SampleImage,
   { x, y, width: most }: { readonly x: number; readonly y: number; readonly width: number },
 ): string {
-  const drawn = image.lines
-    ? image.lines.map((line, i) =>
-      drawText(line, x, y + (i + 1) * (CAPTION_SIZE + 2), CAPTION_SIZE)
-    )
+  const { caption, file, lines } = image;
+  const drawn = lines
+    ? lines.map((line, i) => drawText(line, x, y + (i + 1) * (CAPTION_SIZE + 2), CAPTION_SIZE))
       .join("")
-    : drawPixels(image, x, y);
-  const caption = cutText(image.caption, CAPTION_SIZE, most);
-  return drawn + drawText(caption, x, y + SAMPLE_SIZE + CAPTION_SIZE + 4, CAPTION_SIZE);
+    : `<image x="${x}" y="${y}" width="${SAMPLE_SIZE}" height="${SAMPLE_SIZE}" ` +
+      `image-rendering="pixelated" href="${encodePicture(image)}"/>`;
+  const shown = cutText(caption, CAPTION_SIZE, most);
+  const title = file === undefined ? caption : `${caption}: ${file}`;
+  const hint = title === shown ? "" : `<title>${escapeMarkup(title)}</title>`;
+  return `<g>${hint}${drawn}${
+    drawText(shown, x, y + SAMPLE_SIZE + CAPTION_SIZE + 4, CAPTION_SIZE)
+  }</g>`;
 }
 
-function drawPixels(
-  { pixels = new Uint8Array(), height, width, channels, caption, title = caption }: SampleImage,
-  x: number,
-  y: number,
+/**
+ * Encodes a picture as the address of a PNG that needs no file.
+ *
+ * @throws {RangeError} pixels whose number is not H * W * C, or C that is neither 1 nor 3
+ */
+export function encodePicture(
+  { pixels = new Uint8Array(), height, width, channels, caption }: SampleImage,
 ): string {
   if ((channels !== 1 && channels !== 3) || pixels.length !== height * width * channels) {
     throw new RangeError(
@@ -152,9 +166,7 @@ function drawPixels(
     );
   }
   const png = encode({ width, height, channels, depth: 8, data: pixels }).toBase64();
-  return `<image x="${x}" y="${y}" width="${SAMPLE_SIZE}" height="${SAMPLE_SIZE}" ` +
-    `image-rendering="pixelated" ` +
-    `href="data:image/png;base64,${png}"><title>${escapeMarkup(title)}</title></image>`;
+  return `data:image/png;base64,${png}`;
 }
 
 function drawText(text: string, x: number, y: number, size: number, weight = "normal"): string {

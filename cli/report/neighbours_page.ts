@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { basename } from "node:path/posix";
 import type { Cell } from "../../engine/formats/csv.ts";
 import { escapeMarkup } from "./markup.ts";
-import { renderDocument, renderFigure, renderTable, section } from "./page.ts";
+import { encodePicture, type SampleImage, type SampleRow } from "./contact_sheet.ts";
+import { renderDocument, renderTable, section } from "./page.ts";
 
 /** Contents of the page. */
 export interface NeighboursPage {
@@ -24,13 +26,13 @@ export interface TestSection {
   readonly heading: string;
   /** Label, prediction and self-similarity. */
   readonly facts: Readonly<Record<string, Cell>>;
-  /** Contact sheet. */
-  readonly svg: string;
+  /** Pictures: the sample itself, those that help it, those that hurt it. */
+  readonly pictures: readonly SampleRow[];
   /** A row for each neighbour; none if no sample helps or hurts. */
   readonly rows: readonly Readonly<Record<string, Cell>>[];
 }
 
-/** Renders the page: what the test samples are, then each with its contact sheet and its table. */
+/** Renders the page: what the test samples are, then each with its pictures and its table. */
 export function renderNeighbours({ model, data, notes, tests }: NeighboursPage): string {
   const heading = "What helps and hurts these test samples";
   const overview = {
@@ -57,14 +59,33 @@ function renderLinks(tests: readonly TestSection[]): string {
   return `<ul>\n${links.join("")}</ul>\n`;
 }
 
-function renderTest({ index, heading, svg, rows }: TestSection): string {
-  const caption = "Shares are those of the test sample's self-similarity.";
-  const figure = renderFigure({ name: `${index}`, caption, svg });
+function renderTest({ index, heading, pictures, rows }: TestSection): string {
   const table = rows.length > 0
-    ? renderTable({ name: "neighbours", caption: `Neighbours of ${heading}`, rows })
+    ? `<details><summary>All as a table</summary>\n${
+      renderTable({ name: "neighbours", caption: `Neighbours of ${heading}`, rows })
+    }\n</details>`
     : "<p>No training sample helps it, and none hurts it.</p>";
   return section(
     `<bdi id="test-${index}">${escapeMarkup(heading)}</bdi>`,
-    `${figure}\n${table}`,
+    `${pictures.map(renderGallery).join("\n")}\n${table}`,
   );
+}
+
+/** Pictures side by side, as many as the window is wide. */
+function renderGallery({ caption, images }: SampleRow): string {
+  return `<h3>${escapeMarkup(caption)}</h3>\n<div class="gallery">\n${
+    images.map(renderPicture).join("")
+  }</div>`;
+}
+
+function renderPicture(image: SampleImage): string {
+  const { file } = image;
+  const caption = escapeMarkup(image.caption);
+  const title = file === undefined ? caption : `${caption}: ${escapeMarkup(file)}`;
+  const name = file === undefined ? "" : `<br><bdi>${escapeMarkup(basename(file))}</bdi>`;
+  const drawn = image.lines
+    ? `<pre>${escapeMarkup(image.lines.join("\n"))}</pre>`
+    : `<img src="${encodePicture(image)}" alt="${caption}">`;
+  return `<figure title="${title}">${drawn}` +
+    `<figcaption>${caption}${name}</figcaption></figure>\n`;
 }

@@ -115,8 +115,7 @@ function renderClaims(claims: readonly Claim[]): string {
   ).join("\n");
 }
 
-/** Renders a figure with its caption. */
-export function renderFigure({ name, caption, svg }: Figure): string {
+function renderFigure({ name, caption, svg }: Figure): string {
   return `<figure id="figure-${escapeMarkup(name)}">
 ${prefixIds(svg, name)}
 <figcaption>${escapeMarkup(caption)}</figcaption>
@@ -187,6 +186,10 @@ dd { margin: 0; }
 figure { margin: 1rem 0; break-inside: avoid; overflow-x: auto; }
 figure svg { max-width: 100%; height: auto; }
 figcaption, caption { text-align: left; color: #444; font-size: 0.9rem; }
+.gallery { display: flex; flex-wrap: wrap; gap: 0.8rem; margin: 0.4rem 0 1rem; }
+.gallery figure { width: 7rem; margin: 0; }
+.gallery img { width: 100%; image-rendering: pixelated; border: 1px solid #ddd; }
+.gallery figcaption { display: -webkit-box; overflow: hidden; -webkit-box-orient: vertical; -webkit-line-clamp: 4; line-height: 1.3; }
 .table { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.9rem; }
 th, td { overflow-wrap: normal; padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: left; }

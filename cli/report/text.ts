@@ -5,9 +5,11 @@
  */
 import { LETTER_WIDTH } from "./chart_style.ts";
 
-/** Letters of East Asian scripts and pictographs, which are as wide as the font's size. */
+/** Signs without a width of their own, and letters that are wider than most: capitals, and those as wide as the font's size or wider. */
+const UNSEEN = /^[\p{Cf}\p{Mn}]*$/u;
+const CAPITAL = /\p{Lu}/u;
 const WIDE =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Extended_Pictographic}\u3000-\u303f\uff00-\uff60]/u;
+  /[mwMW@%\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Extended_Pictographic}\u3000-\u303f\uff00-\uff60]/u;
 
 /** Letters that are written from right to left. */
 const RIGHT_TO_LEFT =
@@ -15,9 +17,10 @@ const RIGHT_TO_LEFT =
 
 const SEGMENTER = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** Upper bound of a text's width for most texts, in units of the font's size: there is no font to measure. */
+/** Estimates the width of a letter from above, in units of the font's size: there is no font to measure. */
 function measureLetter(letter: string): number {
-  return WIDE.test(letter) ? 1.1 : LETTER_WIDTH;
+  if (UNSEEN.test(letter)) return 0;
+  return WIDE.test(letter) ? 1.1 : CAPITAL.test(letter) ? 0.8 : LETTER_WIDTH;
 }
 
 /** Estimates the width of a text in a font of this size; a letter with its accents counts once. */

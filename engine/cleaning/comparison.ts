@@ -10,6 +10,11 @@ import { saveAsJpeg } from "./jpeg.ts";
 import { computeSpectra } from "./spectrum.ts";
 import { scaleToOne, standardise } from "./vectors.ts";
 
+/** Whether samples are rows of a table, or pictures that are too small to be shifted or saved as JPEG: with a side below 8 pixels. */
+export function isTable({ shape: [height, width] }: Dataset): boolean {
+  return Math.min(height, width) < 8;
+}
+
 /** Comparison of samples, by their indices in the list that it was made with. */
 export interface Comparison {
   /** Computes vectors whose inner products are largest between copies, `[N, D]` f32; yields how many are done. */
@@ -29,7 +34,7 @@ export interface Comparison {
 const QUALITY = 60;
 
 /** What may be left between a picture and its copy, as a multiple of what JPEG leaves of it. */
-const PICTURE_BOUND = 2;
+const PICTURE_BOUND = 1.5;
 
 /** Least square of the correlation with a copy: pictures with less in common are not known to be of the same thing, however little is left. */
 const LEAST_SHARE = 0.75;
@@ -83,9 +88,12 @@ function measureLevels(images: ArrayLike<number>): { least: number; scale: numbe
 /** What may be left between a row and its copy, as a share of the median distance between nearest rows. */
 const ROW_BOUND = 0.05;
 
+/** Least number of columns: in fewer dimensions chance brings rows together. */
+const LEAST_COLUMNS = 3;
+
 /**
- * Compares rows: they are copies if they are far closer than the nearest rows of this data set usually are, so close that chance is expected to
- * bring fewer than one pair together: of N rows that are evenly scattered in D dimensions near one another.
+ * Compares rows: they are copies if they are far closer than the nearest rows of this data set usually are, and so close that chance is expected to
+ * bring fewer than one pair together, of N rows that are evenly scattered around one another in D dimensions.
  */
 export function compareRows(data: Dataset, positions: Int32Array): Comparison {
   const size = countElements(data.shape);
@@ -121,7 +129,9 @@ export function compareRows(data: Dataset, positions: Int32Array): Comparison {
           ),
       ).sort();
       const median = distances[Math.floor(distances.length / 2)];
-      bound = median * Math.min(ROW_BOUND, positions.length ** (-1 / size));
+      bound = size < LEAST_COLUMNS
+        ? 0
+        : median * Math.min(ROW_BOUND, positions.length ** (-1 / size));
     },
     compare(first, second, slack) {
       const distance = measure(first, second);

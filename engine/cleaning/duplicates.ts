@@ -9,7 +9,7 @@ import type { Engine } from "../engine.ts";
 import { countElements } from "../formats/shape.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { findNearest } from "../samples/nearest.ts";
-import { comparePictures, compareRows, type Comparison } from "./comparison.ts";
+import { comparePictures, compareRows, type Comparison, isTable } from "./comparison.ts";
 
 /** A sample of a group of copies. */
 export interface Copy {
@@ -92,8 +92,7 @@ async function findNear(
   distinct: Int32Array,
   stage: (index: number) => OnProgress,
 ): Promise<NearGroup[]> {
-  const isTable = Math.min(data.shape[0], data.shape[1]) < 8;
-  const comparison = (isTable ? compareRows : comparePictures)(data, distinct);
+  const comparison = (isTable(data) ? compareRows : comparePictures)(data, distinct);
   const vectors = await run(comparison.describe(), distinct.length, stage(1));
   const size = Math.min(CANDIDATES, distinct.length - 1);
   using rows = await engine.pack(vectors, distinct.length);

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { FileError, MissingDatasetError } from "../errors.ts";
 import type { Dataset, Split } from "./dataset.ts";
 import { checkSplit, createDataset } from "./dataset.ts";
@@ -49,6 +50,41 @@ export async function readMnist(folder: string, split: Split): Promise<Dataset> 
 /** Reads one split of Fashion-MNIST as {@link readMnist} does; its files have the same names. */
 export async function readFashionMnist(folder: string, split: Split): Promise<Dataset> {
   return await readForm(FASHION, folder, split);
+}
+
+/** Folders in which torchvision keeps the IDX files, below the `root` that it is given. */
+export const TORCHVISION_FOLDERS = { mnist: "MNIST/raw", fashion: "FashionMNIST/raw" } as const;
+
+/**
+ * Reads one split of the IDX files in a folder, in `raw` below it, or where torchvision keeps them below a `root`. Those of `FashionMNIST` are
+ * normalised as Fashion-MNIST, all others as MNIST.
+ *
+ * @throws {FileError} when several of these folders hold some
+ */
+export async function readIdxFolder(path: string, split: Split): Promise<Dataset> {
+  const [folder = path, second] = await listIdxFolders(path, split);
+  if (second !== undefined) {
+    throw new FileError(
+      path,
+      `Cannot read ${path}: got IDX files in ${folder} and in ${second}, need one of them as the path`,
+    );
+  }
+  const isFashion = `${resolve(folder)}/`.endsWith(`/${TORCHVISION_FOLDERS.fashion}/`);
+  return await readForm(isFashion ? FASHION : MNIST, folder, split);
+}
+
+/** Returns whether {@linkcode readIdxFolder} finds the images of this split. */
+export async function holdsIdxFolder(path: string, split: Split): Promise<boolean> {
+  return (await listIdxFolders(path, split)).length > 0;
+}
+
+async function listIdxFolders(path: string, split: Split): Promise<string[]> {
+  const folders = [
+    path,
+    ...["raw", ...Object.values(TORCHVISION_FOLDERS)].map((name) => `${path}/${name}`),
+  ];
+  const found = await Promise.all(folders.map((folder) => holdsIdx(folder, split)));
+  return folders.filter((_, i) => found[i]);
 }
 
 /** Returns whether the folder holds the images of this split, plain or gzip. */

@@ -11,8 +11,17 @@ import { drawStratified } from "./stratified.ts";
 import { drawDigits } from "./digits.ts";
 import { exists } from "../files/file.ts";
 import { holdsArrays, readFolder } from "./folder.ts";
-import { holdsIdx, IDX_FILES, readFashionMnist, readMnist } from "./mnist.ts";
+import {
+  holdsIdx,
+  holdsIdxFolder,
+  IDX_FILES,
+  readFashionMnist,
+  readIdxFolder,
+  readMnist,
+  TORCHVISION_FOLDERS,
+} from "./mnist.ts";
 import { holdsNpz, readNpz } from "./npz.ts";
+import { holdsParquet, readParquet } from "./parquet.ts";
 import type { PictureOptions } from "./pictures/decoding.ts";
 import { holdsPictures, readPictures } from "./pictures/pictures.ts";
 
@@ -51,8 +60,12 @@ const LOAD_OPTIONS: OptionNames<LoadOptions> = {
 };
 
 const KNOWN = {
-  mnist: { places: ["mnist"], holds: holdsIdx, read: readMnist },
-  "fashion-mnist": { places: ["fashion-mnist"], holds: holdsIdx, read: readFashionMnist },
+  mnist: { places: ["mnist", TORCHVISION_FOLDERS.mnist], holds: holdsIdx, read: readMnist },
+  "fashion-mnist": {
+    places: ["fashion-mnist", TORCHVISION_FOLDERS.fashion],
+    holds: holdsIdx,
+    read: readFashionMnist,
+  },
   cifar10: knowCifar(CIFAR10, "cifar-10-batches-bin"),
   cifar100: knowCifar(CIFAR100, "cifar-100-binary"),
 } satisfies Record<string, KnownDataset>;
@@ -60,10 +73,11 @@ const KNOWN = {
 /** Forms that a folder of any name may have, in the order in which they are looked for. */
 const FORMS: readonly DatasetForm[] = [
   { holds: holdsArrays, read: readFolder },
-  KNOWN.mnist,
+  { holds: holdsIdxFolder, read: readIdxFolder },
   KNOWN.cifar10,
   KNOWN.cifar100,
   { holds: holdsNpz, read: readNpz },
+  { holds: holdsParquet, read: readParquet, isPictures: true },
   { holds: holdsPictures, read: readPictures, isPictures: true },
 ];
 
@@ -81,12 +95,14 @@ function knowCifar(form: CifarForm, folder: string): KnownDataset {
  * Loads one split of a data set.
  *
  * @param name `digits` (drawn, nothing to download), `mnist`, `fashion-mnist`, `cifar10` or `cifar100` (from `$LPNTK_DATA`, or else
- * from the cache folder), or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, with the binary batches or the archive of
- * CIFAR-10 or CIFAR-100, or with pictures in class folders or a table of their labels; a folder that has a known name is written `./mnist`
+ * from the cache folder), a file `.npz` or `.parquet`, or a folder with `images.npy` and `labels.npy`, with the IDX files of MNIST, which may be in
+ * `raw` or `MNIST/raw` below it, with the binary batches or the archive of CIFAR-10 or CIFAR-100, with `train-*.parquet`, or with pictures in class
+ * folders or a table of their labels; a folder that has a known name is written `./mnist`
  * @throws {UnknownDatasetError} when a name without `/` is neither known nor a folder
  * @throws {RangeError} when the split holds fewer than `size` samples, or `imageSize` is given for images that are no pictures
  * @throws {FileError} when files are missing or broken
- * @throws {DataError} when images and labels do not fit together, or pictures have several sizes
+ * @throws {DataError} when images and labels do not fit together
+ * @throws {PictureSizesError} when pictures have several sizes, and `imageSize` is not given
  */
 export async function loadDataset(
   name: string,
@@ -131,8 +147,8 @@ async function findForm(name: string): Promise<DatasetForm> {
     name,
     `Cannot load data set ${name}: got none of images.npy, ${images}, ${images}.gz, ` +
       `${batches.join(", ")} in it, need arrays of NumPy, the IDX files of MNIST, the binary ` +
-      "batches of CIFAR, a folder of PNG or JPEG for each class, or such pictures and a CSV of " +
-      "file and label",
+      "batches of CIFAR, an .npz or .parquet file, train-*.parquet, a folder of PNG or JPEG for " +
+      "each class, or such pictures and a CSV of file and label",
   );
 }
 

@@ -43,6 +43,13 @@ export interface Destination {
   readonly firstSlot: number;
 }
 
+/** A launch that is planned. */
+export interface PlannedLaunch {
+  /** Milliseconds that it takes by the device's rates. */
+  readonly ms: number;
+  record(commands: Commands): void;
+}
+
 /** A buffer that can be asked whether it may still be used. */
 export interface Usable {
   /** Throws unless it can be used. */
@@ -75,6 +82,8 @@ export class Commands {
     /** Texture copies of operands; undefined where operands are read from their buffers. */
     private readonly copies: OperandCopies | undefined,
     private readonly pipelineOf: (kernel: Kernel, panels: OperandStorage) => GPUComputePipeline,
+    /** Estimates the milliseconds of moving so many bytes, read and written. */
+    private readonly measureMove: (bytes: number) => number,
     /** Largest number of workgroups of a launch along x. */
     private readonly groupsAcross: number,
     private readonly destination?: Destination,
@@ -86,7 +95,7 @@ export class Commands {
 
   /**
    * Records one launch of `workgroups` workgroups, whose index in the shader is `x + y * num_workgroups.x`. More than fit along x are spread
-   * over y, and the last row may then have indices beyond the count. Operands that are read from textures are copied first.
+   * over y, and the last row may then have indices beyond the count. Operands that are read from textures are copied first, which counts too.
    *
    * @param ms estimated milliseconds of the launch, by the device's rates. Default 0: not counted
    * @throws {RangeError} if a buffer is larger than the device can bind.
@@ -99,7 +108,13 @@ export class Commands {
     ms = 0,
   ): void {
     if (workgroups === 0) return;
-    if (!this.fits(ms)) this.submit();
+    const copied = this.copies
+      ? kernel.buffers.filter(([, access]) => isCopyable(access)).map(([name]) =>
+        buffers[name] as GPUBuffer
+      )
+      : [];
+    const wholeMs = ms + this.measureMove(2 * copied.reduce((sum, { size }) => sum + size, 0));
+    if (!this.fits(wholeMs)) this.submit();
     const { view, at, buffer, offset } = this.reserve(kernel.paramBytes);
     kernel.writeParams(view, at, params);
     const isTextured = kernel.buffers.some(([name]) => !isBuffer(buffers[name]));
@@ -125,7 +140,7 @@ export class Commands {
       x,
       Math.ceil(workgroups / x),
     ]);
-    this.#ms += ms;
+    this.#ms += wholeMs;
   }
 
   /** Whether a launch of `ms` milliseconds fits the submission that is being recorded; every launch fits an empty one. */
@@ -183,14 +198,20 @@ export class Commands {
     this.#encode().copyBufferToBuffer(from, fromOffset, to, toOffset, sizeBytes);
   }
 
-  /** Records a copy of `count` panels, `[height, 64]` f32 each, from the start of `from` to panel index `first` of `to`. */
+  /**
+   * Records a copy of `count` panels, `[height, 64]` f32 each, from the start of `from` to panel index `first` of `to`; what was recorded
+   * before is submitted if that would be too long with it.
+   */
   copyPanels(
     from: GPUBuffer,
     to: GPUBuffer | GPUTexture,
     { height, first, count }: { height: number; first: number; count: number },
   ): void {
+    const panelBytes = 4 * PANEL_COLUMNS * height;
+    const ms = this.measureMove(2 * count * panelBytes);
+    if (!this.fits(ms)) this.submit();
+    this.#ms += ms;
     if (isBuffer(to)) {
-      const panelBytes = 4 * PANEL_COLUMNS * height;
       this.copy(from, 0, to, first * panelBytes, count * panelBytes);
       return;
     }
@@ -263,5 +284,19 @@ export class Commands {
       );
     }
     return { buffer: operand };
+  }
+}
+
+/** Records launches one after another; yields the share of their time that is recorded whenever that is to be submitted before the rest. */
+export function* recordLaunches(
+  commands: Commands,
+  launches: readonly PlannedLaunch[],
+): Generator<number, void> {
+  const totalMs = launches.reduce((sum, { ms }) => sum + ms, 0);
+  let doneMs = 0;
+  for (const launch of launches) {
+    if (!commands.fits(launch.ms)) yield doneMs / totalMs;
+    launch.record(commands);
+    doneMs += launch.ms;
   }
 }

@@ -369,6 +369,7 @@ export class Gpu {
       arena,
       operands === "texture" ? this.#copies ??= new OperandCopies(this.device) : undefined,
       (kernel, panels) => this.#pipeline(kernel, { panels, operands, subgroups }),
+      (bytes) => bytes / this.rates.reads,
       groupsAcross,
       destination,
       clock,

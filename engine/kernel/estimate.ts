@@ -8,7 +8,7 @@ import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceNetwork } from "../network/network.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
-import type { RowPlan } from "../rows/plan.ts";
+import { measureKernel, type RowPlan } from "../rows/plan.ts";
 import { countFlops, pairBlocks } from "../rows/blocks.ts";
 import { planWithin } from "../rows/room.ts";
 import { planSketch } from "../rows/sketch.ts";
@@ -61,6 +61,8 @@ export interface Estimate {
     readonly bytes: number;
     /** Seconds at the measured bandwidth of the rows' storage. */
     readonly seconds: number;
+    /** Bytes that the process holds beside what the plan of the rows counts: the kernel, where it is computed first. */
+    readonly heldBytes: number;
   };
 }
 
@@ -120,6 +122,7 @@ export async function estimateJob(
       passes,
       bytes,
       seconds: rows.stepwise ? bytes / bandwidths[variant.operands]! / 1e9 : seconds,
+      heldBytes: rows.stepwise ? 0 : measureKernel(count),
     },
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { refuseSurplus } from "../options.ts";
-import type { Commands } from "../gpu/commands.ts";
+import { type PlannedLaunch, recordLaunches } from "../gpu/commands.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "../rows/products.ts";
@@ -33,14 +33,14 @@ export interface Tile {
 }
 
 /**
- * Computes every tile on and above the diagonal of `rows . rows^T` and hands each to an epilogue, which records what is to happen to it;
- * both go to the device without a wait, and nothing comes back.
+ * Computes every tile on and above the diagonal of `rows . rows^T` and hands each to an epilogue, which plans the launches that are to happen
+ * to it; both go to the device without a wait for a result, and nothing comes back.
  *
  * Costs `N^2 * length` FLOP; holds one tile, at most 64 MiB, on the device.
  */
 export async function foldTiles(
   rows: PackedRows,
-  epilogue: (commands: Commands, tile: DeviceTile) => void,
+  epilogue: (tile: DeviceTile) => PlannedLaunch[],
   onProgress?: OnProgress,
 ): Promise<void> {
   using sweep = await rows.gpu.allocate("compute tiles", () => new TileSweep(rows, rows));
@@ -49,11 +49,16 @@ export async function foldTiles(
   const count = sweep.places.length;
   for (let index = 0; index < count; index++) {
     const tile = sweep.tileAt(index);
+    let done = index;
     for (const share of sweep.record(commands, tile)) {
       commands.submit();
-      if (await pace.step()) onProgress?.(index + share, count);
+      done = index + share;
+      if (await pace.step()) onProgress?.(done, count);
     }
-    epilogue(commands, tile);
+    for (const _ of recordLaunches(commands, epilogue(tile))) {
+      commands.submit();
+      if (await pace.step()) onProgress?.(done, count);
+    }
     commands.submit();
     if (await pace.step()) onProgress?.(index + 1, count);
   }

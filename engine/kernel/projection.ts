@@ -19,7 +19,7 @@ import { PANEL_ROWS } from "../rows/blocks.ts";
 import { type Cotangents, fillCotangents, Projector } from "../rows/projector.ts";
 import { describeValue } from "../options.ts";
 import { type PlannedJob, planWithin } from "../rows/room.ts";
-import { PackedRows, type Projection } from "../rows/rows.ts";
+import { PackedRows, type Projection, type RowsBudget } from "../rows/rows.ts";
 import { computeSelfSimilarity } from "./self_similarity.ts";
 import { chooseVariant } from "../tuning/gram_variants.ts";
 import { drawFilters, planSketch } from "../rows/sketch.ts";
@@ -131,6 +131,7 @@ async function projectOnce(
   checkCotangents(network, data, cotangents);
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
+  const { memoryBytes } = options;
   const chosen = network.select(layers);
   const sketched = sketch && planSketch(chosen, sketch, convolutions);
   const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
@@ -145,7 +146,7 @@ async function projectOnce(
     isSketched: sketched !== undefined,
     binding,
     blockRows: options.blockRows,
-    memoryBytes: options.memoryBytes,
+    memoryBytes,
     heldBytes: options.heldBytes,
     residence: options.residence,
   };
@@ -162,12 +163,19 @@ async function projectOnce(
       }),
     );
     const { blockRows, residence, heldLength } = plan;
+    const isShared = gpu.adapter.isFallback;
+    const budget: RowsBudget | undefined = memoryBytes === undefined ? undefined : {
+      bytes: memoryBytes,
+      usedBytes: isShared ? plan.peakBytes : plan.hostBytes,
+      owner: isShared ? "both" : "process",
+    };
     const rows = stack.use(
       new PackedRows(gpu, layout, count, {
         variant,
         blockRows,
         rowsPerSample,
         projection,
+        budget,
         ...residence === "recomputed" ? { recompute: { source, heldLength } } : { residence },
       }),
     );

@@ -128,6 +128,7 @@ class Diagonals implements Disposable {
         },
         { tile, similarity: this.similarity },
         panels,
+        8 * panels * PANEL_ROWS / this.#gpu.rates.reads,
       );
     }
   }

@@ -66,19 +66,23 @@ export class Tensorflow {
     return current;
   }
 
-  /** Submits what TensorFlow.js has recorded; needed before any submission of ours that reads its tensors. */
+  /** Submits what TensorFlow.js has recorded, if there is anything. */
   flush(): void {
     this.#launches = 0;
     this.#ms = 0;
-    this.#backend.ensureCommandEncoderReady();
+    if (!this.#backend["commandEncoder"]) return;
     this.#backend.endComputePassEncoder();
     this.#backend.submitQueue();
   }
 
-  /** The buffer of a tensor, without a copy. It lives as long as the tensor, and holds its values after `flush`. */
+  /**
+   * The buffer of a tensor, without a copy. It lives as long as the tensor. What TensorFlow.js has recorded is submitted, so that the buffer
+   * holds the tensor's values for whatever is submitted from now on, and nothing that is recorded reads earlier ones.
+   */
   bufferOf(tensor: tf.TensorInfo): GPUBuffer {
-    this.#backend.uploadToGPU(tensor.dataId);
-    return this.#backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
+    const buffer = this.#findBuffer(tensor);
+    this.flush();
+    return buffer;
   }
 
   /** Allocates a float32 tensor, whose buffer one of our kernels fills. */
@@ -110,7 +114,7 @@ export class Tensorflow {
     flops = 0,
   ): void {
     const buffers = Object.fromEntries(
-      kernel.buffers.map(([name]) => [name, this.bufferOf(tensors[name])]),
+      kernel.buffers.map(([name]) => [name, this.#findBuffer(tensors[name])]),
     ) as BufferBindings<B>;
     const readMs = this.#measureReads(Object.values(tensors));
     this.#count(Math.max(flops / this.gpu.rates.convolutions, readMs));
@@ -124,9 +128,7 @@ export class Tensorflow {
 
   /** Reads a float32 tensor's values, after submitting everything recorded so far. */
   async read(tensor: tf.Tensor): Promise<Float32Array> {
-    const buffer = this.bufferOf(tensor);
-    this.flush();
-    return new Float32Array(await this.gpu.read(buffer, tensor.size * 4));
+    return new Float32Array(await this.gpu.read(this.bufferOf(tensor), tensor.size * 4));
   }
 
   /** Frees the backend's buffers and unbinds it. */
@@ -136,6 +138,12 @@ export class Tensorflow {
     tf.engine().reset();
     tf.removeBackend(BACKEND);
     this.#backend.dispose();
+  }
+
+  /** The buffer of a tensor, which holds its values after what is recorded. */
+  #findBuffer({ dataId }: tf.TensorInfo): GPUBuffer {
+    this.#backend.uploadToGPU(dataId);
+    return this.#backend.tensorMap.get(dataId).resource as GPUBuffer;
   }
 
   /** Counts the time of the launch that is recorded next, and submits what was recorded before if that would be too long with it. */

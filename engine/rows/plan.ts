@@ -208,7 +208,11 @@ function planResidence(
     );
     return { ...plan, heldLength: longest, passes: 1, ...sizes };
   }
-  const room = Math.min(memoryBytes - measure(device).peakBytes, deviceBytes - device);
+  const beside = memoryBytes - measure(device).peakBytes;
+  // clustering holds the kernel, for which room is left where it takes less than half of it
+  const kernelBytes = measureKernel(count);
+  const shared = kernelBytes < beside / 2 ? beside - kernelBytes : beside;
+  const room = Math.min(shared, deviceBytes - device);
   let heldLength = Math.min(layout.length, Math.floor(room / (2 * 4 * blockRows)));
   let groups = groupSlices(slices, heldLength);
   while (measureHeld(groups) > room && heldLength > 0) {
@@ -226,6 +230,11 @@ function planResidence(
 /** Returns whether clustering can read rows step by step: they are kept somewhere, and each is a single row for the kernels. */
 export function isStepwise(residence: Residence, slices: readonly RowSlice[]): boolean {
   return residence !== "recomputed" && slices.every(({ positions }) => positions === 1);
+}
+
+/** Size of the kernel of `count` rows, f32, in bytes: what clustering holds where it cannot read rows step by step. */
+export function measureKernel(count: number): number {
+  return 4 * count * count;
 }
 
 /** Shape of the memory for a slice. */

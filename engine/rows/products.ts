@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Commands } from "../gpu/commands.ts";
+import { type Commands, type PlannedLaunch, recordLaunches } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
@@ -25,13 +25,6 @@ export interface Target {
   readonly left: number;
   /** Panels in a line of it. */
   readonly width: number;
-}
-
-/** A launch that is planned. */
-interface PlannedLaunch {
-  /** Milliseconds that it takes by the device's rates. */
-  readonly ms: number;
-  record(commands: Commands): void;
 }
 
 /** Multiplies blocks of two sets of rows; dispose it to free its lists of pairs. */
@@ -69,13 +62,7 @@ export class Products implements Disposable {
         ? this.#multiply(slice, left, right, pairs, target, continues)
         : this.#multiplyPositions(slice, left, right, pairs, target, continues);
     });
-    const totalMs = launches.reduce((sum, { ms }) => sum + ms, 0);
-    let doneMs = 0;
-    for (const launch of launches) {
-      if (!commands.fits(launch.ms)) yield doneMs / totalMs;
-      launch.record(commands);
-      doneMs += launch.ms;
-    }
+    yield* recordLaunches(commands, launches);
   }
 
   /** Pairs of panels, as the epilogues' kernels read them. */

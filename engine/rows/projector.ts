@@ -150,8 +150,9 @@ export class Projector implements RowSource {
   }
 
   /**
-   * Submits the pass and records the launches that write a slice of its rows, from row `first` of the staging panels on. They are submitted later
-   * with the copy of the panels, since on some drivers each submission waits for the one before it, and the host with it.
+   * Submits the pass, whose buffers are asked for, and records the launches that write a slice of its rows, from row `first` of the staging
+   * panels on. They are submitted later with the copy of the panels, or where they would be too long together, since on some drivers each
+   * submission waits for the one before it, and the host with it.
    */
   #stage(
     commands: Commands,
@@ -164,7 +165,6 @@ export class Projector implements RowSource {
       const segment = layout.segments[chosen.indexOf(signal.layer)];
       if (segment) packLayer(tensorflow, commands, signal, segment, slice, this.#staging, first);
     }
-    tensorflow.flush();
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DisposedError } from "../errors.ts";
+import { type BudgetError, DisposedError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { describeValue } from "../options.ts";
@@ -74,6 +74,13 @@ export interface Projection {
 /** Projections of the caller's own cotangents, or rows that are no projections. */
 const CUSTOM: Projection = { kind: "custom", isNormalised: false };
 
+/** What the process may hold, and what it holds of that at most beside results; both together with a device that shares its memory. */
+export interface RowsBudget {
+  readonly bytes: number;
+  readonly usedBytes: number;
+  readonly owner: BudgetError["owner"];
+}
+
 /** Options of packed rows. */
 export interface RowsOptions {
   /** Variant of the Gram kernel that multiplies the rows, which determines their storage. Default: the variant that runs everywhere. */
@@ -90,6 +97,8 @@ export interface RowsOptions {
   readonly rowsPerSample?: number;
   /** Kernel that the rows are projections for. Default: custom. */
   readonly projection?: Projection;
+  /** Memory budget that the rows were planned for. Default: none. */
+  readonly budget?: RowsBudget;
 }
 
 /** Computes packed rows. */
@@ -136,6 +145,7 @@ export class PackedRows implements Rows {
   /** Number of classes where a sample has a row for each of its logits; undefined where it has one row for all of them. */
   readonly rowsPerSample: number | undefined;
   readonly projection: Projection;
+  readonly budget: RowsBudget | undefined;
   /** Group of each slice, which is on the device together, and index of the slice's panels in a slot. */
   readonly #places = new Map<BoundSlice, { group: readonly BoundSlice[]; place: number }>();
   /** A slot for each block, or two for all blocks, the one that was bound last at the end. */
@@ -157,6 +167,7 @@ export class PackedRows implements Rows {
     this.variant = variant;
     this.residence = recompute ? "recomputed" : residence;
     this.rowsPerSample = rowsPerSample;
+    this.budget = options.budget;
     // frozen: what may be multiplied with what follows from it
     this.projection = Object.freeze(options.projection ?? CUSTOM);
     const binding = measureBinding(gpu, variant.operands);

@@ -8,11 +8,13 @@
  * @module
  */
 import { findBadLabel } from "../data/label_check.ts";
+import { BudgetError } from "../errors.ts";
+import { formatBudget, formatMebibytes, MEBIBYTE } from "../sizes.ts";
 import { countShare } from "../share.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
-import { isStepwise } from "../rows/plan.ts";
+import { isStepwise, measureKernel } from "../rows/plan.ts";
 import { PackedRows } from "../rows/rows.ts";
 import {
   checkKeys,
@@ -75,11 +77,12 @@ const LARGEST = 3.4028234663852886e38;
  *
  * Rows are read on the device, all of them once for each centroid, and only the result is read back; of a stored kernel one matrix row is read
  * for each centroid, on the host, in the matrix's own precision. Of rows that are recomputed, or that hold convolutions factored, the kernel
- * is computed first and held on the host, `4 N^2` bytes.
+ * is computed first and held on the host, `4 N^2` bytes; progress then counts its tiles.
  *
  * @throws {TypeError} if the source is neither rows nor a stored kernel, or an option is unknown.
  * @throws {RangeError} if the ratio is outside (0, 1], the labels are not an integer of at least 0 for each sample, or `among` does not hold
  * different samples.
+ * @throws {BudgetError} if the memory budget has no room for a kernel that is held.
  */
 export async function clusterSamples(
   source: KernelSource,
@@ -88,7 +91,7 @@ export async function clusterSamples(
 ): Promise<Clusters> {
   refuseSurplus("cluster samples", arguments, 2);
   checkKeys("cluster samples", options, CLUSTER_OPTIONS);
-  const { ratio, perClass, among, signal } = options;
+  const { ratio, perClass, among, signal, onProgress } = options;
   const report = interruptBy(options);
   checkSource("cluster samples", source);
   const count = countSamples(source);
@@ -118,12 +121,15 @@ export async function clusterSamples(
     ? sortSamples(among, count)
     : Int32Array.from({ length: count }, (_, i) => i);
   const groups = formGroups(samples, ratio, perClass);
+  const isHeld = source instanceof PackedRows && !isStepwise(source.residence, source.slices);
+  if (isHeld) checkKernelRoom(source);
   const self = await readSelfSimilarity(source, options);
   const parts = !(source instanceof PackedRows)
     ? await clusterStored(source, groups, self, report)
-    : isStepwise(source.residence, source.slices)
-    ? await clusterRows(source, groups, self, report)
-    : await clusterStored(await multiplyRows(source, signal), groups, self, report);
+    : isHeld
+    // the kernel takes the time, and its clusters next to none
+    ? await clusterStored(await multiplyRows(source, { signal, onProgress }), groups, self)
+    : await clusterRows(source, groups, self, report);
   return joinParts(parts, groups, count);
 }
 
@@ -175,12 +181,35 @@ function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
 }
 
 /**
+ * Refuses to hold the kernel of rows on the host where their memory budget has no room for it.
+ *
+ * @throws {BudgetError} if there is none; it says what is enough.
+ */
+function checkKernelRoom({ count, budget, residence }: PackedRows): void {
+  const kernelBytes = measureKernel(count);
+  if (!budget || budget.usedBytes + kernelBytes <= budget.bytes) return;
+  // slots of recomputed rows take what there is, unless the kernel takes less than half of it
+  const shares = residence === "recomputed" && budget.owner === "both" ? 2 : 1;
+  const needBytes = MEBIBYTE * Math.ceil((budget.usedBytes + shares * kernelBytes + 1) / MEBIBYTE);
+  throw new BudgetError(
+    `Cannot cluster ${count} samples: got a memory budget of ${formatBudget(budget.bytes)}${
+      budget.owner === "both" ? "" : ` for the ${budget.owner}`
+    }, need ${formatMebibytes(needBytes)}, since these rows' kernel of ${
+      formatMebibytes(kernelBytes)
+    } is held; compute it into a store and cluster that, or take fewer samples`,
+    budget.bytes,
+    needBytes,
+    budget.owner,
+  );
+}
+
+/**
  * Computes the kernel of rows and holds it on the host.
  *
  * @throws {RangeError} if the kernel is larger than an array can be.
  */
-async function multiplyRows(rows: PackedRows, signal?: AbortSignal): Promise<KernelMatrix> {
-  return new KernelMatrix(await computeGram(rows, rows, { signal }), rows.count);
+async function multiplyRows(rows: PackedRows, options: CallOptions): Promise<KernelMatrix> {
+  return new KernelMatrix(await computeGram(rows, rows, options), rows.count);
 }
 
 async function clusterStored(
@@ -265,6 +294,8 @@ async function clusterRows(
         { sample_count: count, step, step_limit: steps, group_count: groups.length },
         { group_of, centroid_counts, best, cluster, newest, chosen },
         groups.length,
+        // each group looks through all samples for its own
+        4 * count * (groups.length + 2) / gpu.rates.reads,
       );
     }
     for (const slice of slices) {
@@ -276,6 +307,7 @@ async function clusterRows(
           { row_length, group_count: groups.length, first_row, row_count },
           { rows: rows.bind(commands, [block, slice]), newest, centroids },
           Math.ceil(groups.length * row_length / 64),
+          8 * groups.length * row_length / gpu.rates.reads,
         );
       }
       for (const block of blocks) {

@@ -5,7 +5,9 @@
  */
 import { refuseSurplus } from "../options.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
+import type { PlannedLaunch } from "../gpu/commands.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { LAUNCH_MS } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
 import {
@@ -73,16 +75,30 @@ async function foldNearest(
   const similarity = own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST)));
   await foldTiles(
     rows,
-    (commands, { tile, place }) => {
-      for (const by_column of [0, 1]) {
-        commands.run(
-          kernels.tile_nearest,
-          { ...place, by_column, nearest_count: size },
-          { tile, nearest, similarity },
-          Math.ceil((by_column ? place.column_count : place.row_count) / 64),
-        );
-      }
-    },
+    ({ tile, place }) =>
+      [0, 1].flatMap((by_column) => {
+        const { row_count, column_count } = place;
+        const [own, others] = by_column ? [column_count, row_count] : [row_count, column_count];
+        // as if each of the others went through the whole list, in which an index and a similarity are read and written
+        const otherMs = own * (4 + 16 * size) / gpu.rates.reads;
+        const length = Math.max(1, Math.floor(LAUNCH_MS / otherMs));
+        return Array.from({ length: Math.ceil(others / length) }, (_, i): PlannedLaunch => {
+          const start = i * length;
+          const end = Math.min(start + length, others);
+          const ms = (end - start) * otherMs;
+          return {
+            ms,
+            record: (commands) =>
+              commands.run(
+                kernels.tile_nearest,
+                { ...place, by_column, start, end, nearest_count: size },
+                { tile, nearest, similarity },
+                Math.ceil(own / 64),
+                ms,
+              ),
+          };
+        });
+      }),
     report,
   );
   return {

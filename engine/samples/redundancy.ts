@@ -4,11 +4,20 @@
  * @module
  */
 import { kernels } from "../../shaders/kernel_table.ts";
-import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  interruptBy,
+  interruptWith,
+  type OnProgress,
+} from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
+import { PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames, refuseSurplus } from "../options.ts";
+import { findNearest } from "./nearest.ts";
 import {
+  type CheckedSource,
   checkSource,
   countSamples,
   type KernelSource,
@@ -73,6 +82,69 @@ export async function findRedundant(
   return redundant;
 }
 
+/** How redundant each sample is, and by which other one. */
+export interface Redundancy {
+  /** Largest `kappa(x, x') / kappa(x, x)` over the other samples x', `[N]` f64; NaN where both are 0, or there is no other sample. */
+  readonly ratios: Float64Array<ArrayBuffer>;
+  /** Index of that x', `[N]` i32, the lower on a tie; -1 where there is no other sample. */
+  readonly partners: Int32Array<ArrayBuffer>;
+}
+
+/**
+ * Measures the redundancy of each sample x: the largest `kappa(x, x') / kappa(x, x)`, and the x' that has it. A ratio is above 1 exactly where
+ * `findRedundant` flags the sample, by the rule `any`.
+ *
+ * The matrix is visited tile by tile and never stored; from rows the tiles never leave the device.
+ *
+ * @throws {TypeError} if the source is neither rows nor a stored kernel, or an option is unknown.
+ * @throws {NonFiniteError} if a self-similarity is not finite.
+ */
+export async function measureRedundancy(
+  source: KernelSource,
+  options: CallOptions = {},
+): Promise<Redundancy> {
+  refuseSurplus("measure redundancy", arguments, 2);
+  const report = interruptWith("measure redundancy", options);
+  checkSource("measure redundancy", source);
+  const self = await readSelfSimilarity(source, { signal: options.signal });
+  const { partners, similarities } = await findPartners(source, report);
+  // of two floats, the quotient of the larger by the smaller never rounds to 1
+  const ratios = Float64Array.from(similarities, (similarity, n) => similarity / self[n]);
+  return { ratios, partners };
+}
+
+/** Finds the other sample that is most similar to each, the lower index on a tie, and how similar it is; -1 and NaN where there is none. */
+async function findPartners(
+  source: CheckedSource,
+  onProgress?: OnProgress,
+): Promise<{ partners: Int32Array<ArrayBuffer>; similarities: Float32Array | Float64Array }> {
+  const count = countSamples(source);
+  if (source instanceof PackedRows && count > 1) {
+    const { samples: partners, similarities } = await findNearest(source, 1, { onProgress });
+    return { partners, similarities };
+  }
+  const partners = new Int32Array(count).fill(-1);
+  const similarities = new Float64Array(count).fill(NaN);
+  if (source instanceof PackedRows) return { partners, similarities };
+  const offer = (sample: number, other: number, similarity: number) => {
+    if (sample === other || similarity < similarities[sample]) return;
+    if (similarity === similarities[sample] && other > partners[sample]) return;
+    similarities[sample] = similarity;
+    partners[sample] = other;
+  };
+  for await (const tile of readTiles(source, onProgress)) {
+    const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
+    for (let i = 0; i < rowCount; i++) {
+      for (let j = 0; j < columnCount; j++) {
+        const similarity = values[i * stride + j];
+        offer(firstRow + i, firstColumn + j, similarity);
+        if (mirrored) offer(firstColumn + j, firstRow + i, similarity);
+      }
+    }
+  }
+  return { partners, similarities };
+}
+
 /** Computes each sample's largest similarity to the others that the rule compares it with, `[N]` f32; `-Infinity` where there are none. */
 async function computeMaxima(
   rows: PackedRows,
@@ -84,13 +156,21 @@ async function computeMaxima(
   try {
     await foldTiles(
       rows,
-      (commands, { tile, pairs, pairCount, place }) =>
-        commands.run(
-          kernels.tile_maximum,
-          { pair_count: pairCount, ...place, later: Number(rule === "later") },
-          { tile, pairs, maximum },
-          pairCount,
-        ),
+      ({ tile, pairs, pairCount, place }) => {
+        // every element is read for its column, then for its row
+        const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+        return [{
+          ms,
+          record: (commands) =>
+            commands.run(
+              kernels.tile_maximum,
+              { pair_count: pairCount, ...place, later: Number(rule === "later") },
+              { tile, pairs, maximum },
+              pairCount,
+              ms,
+            ),
+        }];
+      },
       onProgress,
     );
     const ordered = new Uint32Array(await gpu.read(maximum, count * 4));

@@ -6,6 +6,7 @@
 import { kernels } from "../../shaders/kernel_table.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
+import { PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { foldDiagonal } from "../kernel/self_similarity.ts";
 import { checkKeys, checkNumber, type OptionNames, refuseSurplus } from "../options.ts";
@@ -139,15 +140,23 @@ async function countFromRows(
   let counts: GPUBuffer | undefined;
   await foldTiles(
     rows,
-    (commands, { tile, pairs, pairCount, place, index: slot, tileCount }) => {
+    ({ tile, pairs, pairCount, place, index: slot, tileCount }) => {
       // four counts for each tile, whose number of pairs fits a u32
-      counts ??= own(gpu.createBuffer("relation counts", tileCount * ORDER.length * 4));
-      commands.run(
-        kernels.tile_relations,
-        { pair_count: pairCount, ...place, slot, threshold, epsilon },
-        { tile, pairs, similarity, counts },
-        pairCount,
+      const buffer = counts ??= own(
+        gpu.createBuffer("relation counts", tileCount * ORDER.length * 4),
       );
+      const ms = 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+      return [{
+        ms,
+        record: (commands) =>
+          commands.run(
+            kernels.tile_relations,
+            { pair_count: pairCount, ...place, slot, threshold, epsilon },
+            { tile, pairs, similarity, counts: buffer },
+            pairCount,
+            ms,
+          ),
+      }];
     },
     onProgress,
   );

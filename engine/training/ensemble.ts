@@ -179,7 +179,6 @@ class Models {
       weights: this.tensorflow.bufferOf(tensor),
       velocities: this.#velocities[i],
     }));
-    this.tensorflow.flush();
     const commands = this.tensorflow.gpu.record();
     for (const [i, buffers] of updates.entries()) {
       const { size } = this.#state[i];

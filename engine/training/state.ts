@@ -170,19 +170,15 @@ export class Course implements Disposable {
     this.best = state.best
       ? { ...state.best, weights: takeNamed(state.tensors, "best.") }
       : undefined;
-    const buffers = this.#variables.map(({ variable }) => tensorflow.bufferOf(variable));
-    // what TensorFlow.js has recorded has to run before the parameters are overwritten
-    tensorflow.flush();
-    for (const [i, { name }] of this.#variables.entries()) {
-      gpu.device.queue.writeBuffer(buffers[i], 0, find(`parameter.${name}`));
+    for (const { name, variable } of this.#variables) {
+      gpu.device.queue.writeBuffer(tensorflow.bufferOf(variable), 0, find(`parameter.${name}`));
     }
   }
 
   /** Copies all of it and the network's parameters to the host. */
   async save(): Promise<TrainingState> {
-    const { gpu } = this.tensorflow;
-    const buffers = this.#variables.map(({ variable }) => this.tensorflow.bufferOf(variable));
-    this.tensorflow.flush();
+    const { tensorflow } = this;
+    const { gpu } = tensorflow;
     const read = async (name: string, buffer: GPUBuffer, { shape, size }: tf.Tensor) => {
       const data = new Float32Array(await gpu.read(buffer, size * 4));
       return [name, { shape: Array.from<number>(shape), data }] as const;
@@ -190,7 +186,7 @@ export class Course implements Disposable {
     // read together, since each reading waits for the device
     const parameters = await Promise.all(
       this.#variables.flatMap(({ name, variable }, i) => [
-        read(`parameter.${name}`, buffers[i], variable),
+        read(`parameter.${name}`, tensorflow.bufferOf(variable), variable),
         read(`velocity.${name}`, this.velocities[i], variable),
       ]),
     );

@@ -212,7 +212,6 @@ function takeStep(
         }
         : []
     );
-    tensorflow.flush();
     const commands = tensorflow.gpu.record();
     const copy = (from: GPUBuffer, to: GPUBuffer, width: number) =>
       commands.copy(from, 0, to, first * width * 4, count * width * 4);

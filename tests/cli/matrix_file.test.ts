@@ -11,7 +11,7 @@ const CHOICE = { split: "train", size: 2, of: 4, sampleSeed: 0 } as SampleChoice
 /** Writes a matrix of two samples, all of whose entries are `value`. */
 function fill(path: string, value: number, force = false): Promise<void> {
   return MatrixFile.fill(path, force, async (file) => {
-    const side = { choice: CHOICE, indices: Int32Array.of(value, value + 1) };
+    const side = { choice: CHOICE, samples: { indices: Int32Array.of(value, value + 1) } };
     await file.write(new Float32Array(4).fill(value), [2, 2], side, undefined);
   });
 }
@@ -21,13 +21,19 @@ Deno.test("a matrix is written over with what lies beside it, and only by force"
   const path = `${folder.path}/K.npy`;
   await fill(path, 1);
   const before = await fingerprint(folder.path);
-  assert.deepEqual(Object.keys(before).sort(), ["K.npy", "K.samples.json", "K.samples.npy"]);
+  assert.deepEqual(Object.keys(before).sort(), [
+    "K.npy",
+    "K.samples.csv",
+    "K.samples.json",
+    "K.samples.npy",
+  ]);
   await assert.rejects(fill(path, 2), { message: /got .*K\.npy already, .* --force/ });
   assert.deepEqual(await fingerprint(folder.path), before);
   await fill(path, 2, true);
   const after = await fingerprint(folder.path);
   assert.notEqual(after["K.npy"], before["K.npy"]);
   assert.notEqual(after["K.samples.npy"], before["K.samples.npy"]);
+  assert.notEqual(after["K.samples.csv"], before["K.samples.csv"]);
 });
 
 Deno.test("force takes no link, no folder, and no file beside a matrix that is not there", async () => {

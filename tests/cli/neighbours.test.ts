@@ -65,7 +65,14 @@ Deno.test("neighbours are a test sample's row of the kernel, from both its ends"
     );
     assert.deepEqual(
       await listFolder(`${path}/${out}`),
-      ["neighbours.svg", "run.json", "similarity.npy", "summary.json"],
+      [
+        "index.html",
+        "neighbours.csv",
+        "neighbours.svg",
+        "run.json",
+        "similarity.npy",
+        "summary.json",
+      ],
     );
     const column = Array.from({ length: COUNT }, (_, i) => cross[i * TEST_COUNT + sample]);
     assert.deepEqual(

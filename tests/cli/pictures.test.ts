@@ -1,7 +1,7 @@
 /** Pictures on the command line: import, sizes and broken files, in a process with the permissions that docs/where-it-runs.md calls enough. @module */
 import assert from "node:assert/strict";
 import { hashDataset, readFolder } from "../../mod.ts";
-import { encodePixels, grey, openPictures } from "../engine/data/pictures/fixtures.ts";
+import { encodePixels, grey, openPictures, writeFiles } from "../engine/data/pictures/fixtures.ts";
 import { finish, type Outcome, prepareDeno, ROOT } from "./process.ts";
 
 /** Runs several commands in one process; it sets the cache folder itself, since Deno keeps its own there. */
@@ -46,16 +46,22 @@ Deno.test("pictures come in by --data and by import alike, and broken ones are n
   });
   const { path } = folder;
   const prune = "prune --method random --share 0.5";
-  const [imported, again, strict, resized, arrays, pruned, prunedToo, wrong] = await call(folder, [
-    `data import ${path} --out ${path}_a`,
-    `data import ${path} --out ${path}_a`,
-    `data import ${path} --strict --out ${path}_b`,
-    `data import ${path} --size 4x6 --out ${path}_c`,
-    `data import ${path}_a --size 4x6 --out ${path}_d`,
-    `${prune} --data ${path} --size 9x9 --out ${path}_e`,
-    `${prune} --data ${path}_a --out ${path}_f`,
-    `${prune} --data ${path} --size 32 --out ${path}_g`,
-  ]);
+  const sizes = `${path}_sizes`;
+  await writeFiles(sizes, { "a/1.png": grey(1), "a/2.png": shades(1), "b/1.png": shades(2) });
+  const [imported, again, strict, resized, arrays, pruned, prunedToo, wrong, mixed] = await call(
+    folder,
+    [
+      `data import ${path} --out ${path}_a`,
+      `data import ${path} --out ${path}_a`,
+      `data import ${path} --strict --out ${path}_b`,
+      `data import ${path} --size 4x6 --out ${path}_c`,
+      `data import ${path}_a --size 4x6 --out ${path}_d`,
+      `${prune} --data ${path} --size 9x9 --out ${path}_e`,
+      `${prune} --data ${path}_a --out ${path}_f`,
+      `${prune} --data ${path} --size 32 --out ${path}_g`,
+      `data import ${sizes} --out ${path}_h`,
+    ],
+  );
   const notes = [
     "note: left out train/dog/3.png: got a PNG that is cut off, need a whole one\n",
     "note: left out 1 of 6 pictures of PATH that cannot be read\n",
@@ -97,4 +103,10 @@ Deno.test("pictures come in by --data and by import alike, and broken ones are n
   );
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /Got '32', need height and width in pixels, such as 32x32/);
+  assert.deepEqual(mixed, {
+    code: 1,
+    stdout: "",
+    stderr:
+      "lpntk: Cannot use data set PATH_sizes: got pictures of 2 sizes (height x width): 2 of 2x3, 1 of 1x1, need one; imageSize: [2, 3] resizes them: --size 2x3\n",
+  });
 });

@@ -24,7 +24,7 @@ const ESTIMATE: Estimate = {
   },
   variant: "plain-buffer",
   gram: { tiles: 3, flops: 1e9, seconds: 1, matrixBytes: 4 * 8192 ** 2 },
-  clusters: { count: 5, passes: 5, bytes: 5, seconds: 1 },
+  clusters: { count: 5, passes: 5, bytes: 5, seconds: 1, heldBytes: 0 },
 };
 
 Deno.test("a plan tells what both hold where they share memory, and of a card what each of them does", () => {
@@ -34,5 +34,14 @@ Deno.test("a plan tells what both hold where they share memory, and of a card wh
   assert.match(
     describeEstimate(ESTIMATE, false).join("\n"),
     /\npeak memory +3 GiB of the process, 5 GiB of the device, which does not tell\n +how much it has: if it is less, tiles shrink, then rows go to a file\n/,
+  );
+});
+
+Deno.test("a plan tells what clustering holds of a kernel that it computes first", () => {
+  const rows = { ...ESTIMATE.rows, residence: "recomputed", stepwise: false } as const;
+  const clusters = { ...ESTIMATE.clusters, passes: 0, heldBytes: 4 * 60_000 ** 2 };
+  assert.match(
+    describeEstimate({ ...ESTIMATE, rows, clusters }, true).join("\n"),
+    /\nclusters +5 from the whole kernel, for which the process holds 13\.4 GiB more, /,
   );
 });

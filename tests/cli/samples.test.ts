@@ -223,7 +223,12 @@ Deno.test("a set of forty without test images is trained, run, compared and anal
   const note =
     "note: @/trained/weights.safetensors was trained on other samples (@/data: 32 of 40, sample seed 0) than these\n";
   await call(path, `redundant ${source} --out @/all`, note);
-  assert.deepEqual(await listFolder(`${path}/all`), ["redundant.npy", "run.json", "summary.json"]);
+  assert.deepEqual(await listFolder(`${path}/all`), [
+    "redundant.csv",
+    "redundant.npy",
+    "run.json",
+    "summary.json",
+  ]);
 
   const outcome = await callHere(
     `neighbours ${source} --test ${samples[0]} --out @/none`.replaceAll("@", path).split(" "),

@@ -5,6 +5,7 @@
  */
 import { encode } from "npm:fast-png@8.0.0";
 import type { Dataset } from "../../../mod.ts";
+import { toPicture } from "../../report/contact_sheet.ts";
 import { ALL_PICTURED, type Facts, listPositions, PICTURED, SHOWN_COPIES } from "./facts.ts";
 
 /** Longest side of the pictures that are decided on, and of those that stand beside them or are pointed at, in pixels. */
@@ -15,17 +16,14 @@ const BESIDE_SIDE = 64;
 const SHORTEST_SIDE = 8;
 
 /** Share of the room that the pictures which are decided on may take; the others take what is left. */
-const JUDGED_SHARE = 0.6;
+const JUDGED_SHARE = 2 / 3;
 
 /** Base64 of PNGs by positions: `[position, png]`. */
 export type Pictures = readonly (readonly [position: number, png: string])[];
 
-/**
- * Whether samples can be shown: pixels of 8 bits in one channel or three. Images of one line are tables.
- */
-export function isPicture({ images, shape: [height, width, channels] }: Dataset): boolean {
-  return images instanceof Uint8Array && (channels === 1 || channels === 3) &&
-    Math.min(height, width) > 1;
+/** Whether samples can be shown as pictures. Images of one line are tables. */
+export function isPicture({ shape: [height, width] }: Dataset): boolean {
+  return Math.min(height, width) > 1;
 }
 
 /**
@@ -56,7 +54,8 @@ function listPictured(facts: Facts): { judged: number[]; beside: number[] } {
 }
 
 function drawWithin(data: Dataset, positions: number[], longest: number, room: number): Pictures {
-  const [height, width, channels] = data.shape;
+  const [height, width] = data.shape;
+  const channels = data.shape[2] < 3 ? 1 : 3;
   const side = Math.max(height, width);
   let taken = Math.min(side, longest);
   const fit = (length: number) => Math.max(1, Math.round(length * taken / side));
@@ -64,10 +63,9 @@ function drawWithin(data: Dataset, positions: number[], longest: number, room: n
     taken > SHORTEST_SIDE &&
     positions.length * boundEntry(fit(height), fit(width), channels) > room
   ) taken--;
-  const size = height * width * channels;
   return positions.map((position) => {
-    const pixels = data.images.subarray(position * size, (position + 1) * size);
-    const shrunk = shrink(pixels, data.shape, fit(height), fit(width));
+    const { pixels } = toPicture(data, position);
+    const shrunk = shrink(pixels, [height, width, channels], fit(height), fit(width));
     const png = encode({
       data: shrunk,
       height: fit(height),
@@ -110,22 +108,22 @@ export function shrink(
             sum += tall * wide * pixels[(row * fromWidth + column) * channels + c];
           }
         }
-        shrunk[(y * width + x) * channels + c] = Math.round(sum);
+        shrunk[(y * width + x) * channels + c] = Math.round(sum / (fromHeight * fromWidth));
       }
     }
   }
   return shrunk;
 }
 
-/** Lists the old pixels along an axis that each new one covers, with their shares in it. */
-function coverPixels(from: number, to: number): [pixel: number, share: number][][] {
+/** Lists the old pixels along an axis that each new one covers, and by how much: in parts of an old pixel, of which it has `to`. */
+function coverPixels(from: number, to: number): [pixel: number, parts: number][][] {
   return Array.from({ length: to }, (_, n) => {
-    const [start, end] = [n * from / to, (n + 1) * from / to];
-    const first = Math.floor(start);
-    const pixels = Array.from({ length: Math.ceil(end) - first }, (_, k) => first + k);
+    const [start, end] = [n * from, (n + 1) * from];
+    const first = Math.floor(start / to);
+    const pixels = Array.from({ length: Math.ceil(end / to) - first }, (_, k) => first + k);
     return pixels.map((pixel) => [
       pixel,
-      (Math.min(end, pixel + 1) - Math.max(start, pixel)) * to / from,
+      Math.min(end, (pixel + 1) * to) - Math.max(start, pixel * to),
     ]);
   });
 }

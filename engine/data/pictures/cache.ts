@@ -48,7 +48,7 @@ export class PictureCache {
   /** @throws {Error} when the environment does not tell where the cache folder is */
   constructor(
     path: string,
-    { classNames, files }: PictureListing,
+    { classNames, files }: Pick<PictureListing, "classNames" | "files">,
     imageSize: PictureOptions["imageSize"],
     private readonly folder = `${cacheFolder()}/pictures`,
     private readonly mostBytes = MOST_BYTES,
@@ -85,7 +85,7 @@ export class PictureCache {
     if (sizeBytes > this.mostBytes) {
       throw new FileError(
         this.#entry,
-        `got ${sizeBytes} bytes, need at most ${this.mostBytes}; lpntk data import keeps them in a folder`,
+        `got ${sizeBytes} bytes, need at most ${this.mostBytes}; a folder of arrays may take more`,
       );
     }
     const partial = `${this.#entry}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;

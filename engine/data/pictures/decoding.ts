@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DataError, FileError } from "../../errors.ts";
+import { FileError, PictureSizesError } from "../../errors.ts";
 import { allocate } from "../../files/file.ts";
 import {
   decodePicture,
@@ -68,7 +68,7 @@ export interface DecodedPictures {
  * @param path of the data set, for errors
  * @param pictures in the order of the samples
  * @param counts number of pictures that come of each split
- * @throws {DataError} when the pictures have several sizes and `imageSize` is not given; the message counts them
+ * @throws {PictureSizesError} when the pictures have several sizes and `imageSize` is not given; the message counts them
  * @throws {FileError} when none can be read, or memory does not suffice
  */
 export async function decodePictures(
@@ -202,17 +202,16 @@ class Pile {
     stack.add(picture, file, label);
   }
 
-  #refuseSizes(): DataError {
+  #refuseSizes(): PictureSizesError {
     const sizes = [...this.#sizes].sort(([, a], [, b]) => b - a);
-    const [[common]] = sizes;
+    const [height, width] = sizes[0][0].split("x").map(Number);
     const rest = sizes.length - NAMED;
     const listed = sizes.slice(0, NAMED).map(([size, count]) => `${count} of ${size}`).join(", ") +
       (rest > 0 ? ` and ${rest} sizes more` : "");
-    return new DataError(
+    return new PictureSizesError(
       `Cannot use data set ${this.path}: got pictures of ${sizes.length} sizes (height x width): ${listed}, ` +
-        `need one; resize them all by --size ${common}, or by imageSize: [${
-          common.replace("x", ", ")
-        }] from TypeScript`,
+        `need one; imageSize: [${height}, ${width}] resizes them`,
+      [height, width],
     );
   }
 }

@@ -50,14 +50,13 @@ export async function holdsPictures(path: string, split: Split): Promise<boolean
  *
  * @param makeCache for tests
  * @throws {FileError} when the folder has no such pictures, files are missing, or none can be read; with `strict` when one cannot be read
- * @throws {DataError} when pictures have several sizes and `imageSize` is not given
+ * @throws {PictureSizesError} when pictures have several sizes and `imageSize` is not given
  */
 export async function readPictures(
   path: string,
   split: Split,
   options: PictureOptions = {},
-  makeCache = (place: string, listing: PictureListing) =>
-    new PictureCache(place, listing, options.imageSize),
+  makeCache?: (place: string, key: CacheKey) => PictureCache,
 ): Promise<Dataset> {
   checkImageSize(`read ${path}`, options.imageSize);
   const listing = await listPictures(path);
@@ -70,6 +69,27 @@ export async function readPictures(
       } on in its class folders, need pictures there`,
     );
   }
+  const decode = () => decodeListing(path, listing, options);
+  return await readThroughCache(path, split, options, listing, decode, makeCache);
+}
+
+/** What decoded pictures are known by: the files that they were read from, and the names of the classes where the files do not hold them. */
+type CacheKey = Pick<PictureListing, "classNames" | "files">;
+
+/**
+ * Reads one split from the cache folder, or decodes both splits and keeps them there.
+ *
+ * @param makeCache for tests
+ * @throws {FileError} when no picture of this split can be read; with `strict` when one cannot be read
+ */
+export async function readThroughCache(
+  path: string,
+  split: Split,
+  options: PictureOptions,
+  key: CacheKey,
+  decode: () => Promise<CacheEntry<FolderSplits>>,
+  makeCache = (place: string, key: CacheKey) => new PictureCache(place, key, options.imageSize),
+): Promise<Dataset> {
   let cache: PictureCache | undefined;
   const explainLoss = (error: unknown) =>
     options.onNote?.(
@@ -78,7 +98,7 @@ export async function readPictures(
       }`,
     );
   try {
-    cache = makeCache(await Deno.realPath(path), listing);
+    cache = makeCache(await Deno.realPath(path), key);
   } catch (error) {
     explainLoss(error);
   }
@@ -87,7 +107,7 @@ export async function readPictures(
     tellFindings(path, known.findings, options);
     return { ...known.data, name: path };
   }
-  const entry = await decodeListing(path, listing, options);
+  const entry = await decode();
   tellFindings(path, entry.findings, options);
   await cache?.keep(entry).catch(explainLoss);
   const data = entry.data[split];
@@ -119,12 +139,24 @@ async function decodeListing(
     train: count("train"),
     test: count("test"),
   }, { imageSize, onProgress, signal });
+  return { data: makeSplits(path, splits, { classes: classNames.length, classNames }), findings };
+}
+
+/**
+ * Makes data sets of decoded pictures.
+ *
+ * @throws {FileError} when there is none to train on
+ */
+export function makeSplits(
+  path: string,
+  splits: DecodedPictures["splits"],
+  classes: Pick<Dataset, "classes" | "classNames">,
+): FolderSplits {
   const make = (split: Split, decoded: DecodedPictures["splits"][Split]) =>
-    decoded &&
-    createDataset({ name: path, split, classes: classNames.length, classNames, ...decoded });
+    decoded && createDataset({ name: path, split, ...classes, ...decoded });
   const train = make("train", splits.train);
   const test = make("test", splits.test);
-  if (train) return { data: { train, ...test && { test } }, findings };
+  if (train) return { train, ...test && { test } };
   throw new FileError(
     path,
     `Cannot read ${path}: got no picture to train on that can be read, need one`,

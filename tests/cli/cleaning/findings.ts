@@ -31,10 +31,8 @@ export function makeFindings(
   const data = createDataset({
     name: "made up",
     split: "train",
-    images: Uint8Array.from(
-      { length: count * shape[0] * shape[1] * shape[2] },
-      () => 256 * draw(),
-    ),
+    images: parts.images ??
+      Uint8Array.from({ length: count * shape[0] * shape[1] * shape[2] }, () => 256 * draw()),
     labels: Array.from({ length: count }, (_, n) => n % classes),
     classes,
     ...parts,
@@ -50,8 +48,8 @@ export function makeFindings(
     score: 1 - position / count,
     loss: 10 * draw(),
     ownClassSimilarity: draw() - 0.5,
-    witnessesFor: pickWitnesses(),
-    witnessesAgainst: pickWitnesses(),
+    witnessesFor: position < suspects ? pickWitnesses() : [],
+    witnessesAgainst: position < suspects ? pickWitnesses() : [],
   });
   const copies = Array.from({ length: groups }, (_, n) => count - 1 - 2 * n);
   return {

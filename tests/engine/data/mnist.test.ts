@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { readMnist } from "../../../engine/data/mnist.ts";
+import { hasSplit, loadDataset } from "../../../engine/data/named.ts";
+import { pretend } from "../gpu/environment.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { encodeIdx, gzip } from "../formats/fixtures.ts";
 
@@ -25,6 +27,52 @@ Deno.test("MNIST is read from plain and gzip files with its usual mean and std",
     mean: [0.1307],
     std: [0.3081],
   });
+});
+
+/** Writes a training split of one image with this label. */
+async function writeSplit(folder: string, label: number): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeFile(`${folder}/train-images-idx3-ubyte`, encodeIdx([1, 2, 1], [7, 8]));
+  const labels = await gzip(encodeIdx([1], [label]));
+  await Deno.writeFile(`${folder}/train-labels-idx1-ubyte.gz`, labels);
+}
+
+Deno.test("torchvision's folders are read by their own path, the one above and the root, each with its mean", async () => {
+  await using temp = await openTempFolder();
+  await writeSplit(`${temp.path}/a/MNIST/raw`, 3);
+  await writeSplit(`${temp.path}/b/FashionMNIST/raw`, 4);
+  await writeSplit(`${temp.path}/c`, 5);
+  const found = { a: [3, 0.1307, 0.3081], b: [4, 0.286, 0.353], c: [5, 0.1307, 0.3081] };
+  const places = {
+    a: ["a", "a/MNIST", "a/MNIST/raw", "a/MNIST/raw/"],
+    b: ["b", "b/FashionMNIST", "b/FashionMNIST/raw", "b/FashionMNIST/raw/../raw"],
+    c: ["c"],
+  };
+  for (const [folder, expected] of Object.entries(found)) {
+    for (const place of places[folder as keyof typeof places]) {
+      const path = `${temp.path}/${place}`;
+      const { name, labels, mean, std } = await loadDataset(path, "train");
+      assert.deepEqual([name, labels[0], mean[0], std[0]], [path, ...expected]);
+      assert.deepEqual([await hasSplit(path, "train"), await hasSplit(path, "test")], [
+        true,
+        false,
+      ]);
+    }
+  }
+});
+
+Deno.test("a folder with both of torchvision's is refused by name, and LPNTK_DATA may be its root", async () => {
+  await using temp = await openTempFolder();
+  await writeSplit(`${temp.path}/MNIST/raw`, 3);
+  await writeSplit(`${temp.path}/FashionMNIST/raw`, 4);
+  await assert.rejects(loadDataset(temp.path, "train"), {
+    name: "FileError",
+    message:
+      `Cannot read ${temp.path}: got IDX files in ${temp.path}/MNIST/raw and in ${temp.path}/FashionMNIST/raw, need one of them as the path`,
+  });
+  using _environment = pretend({ LPNTK_DATA: temp.path });
+  assert.equal((await loadDataset("mnist", "train")).labels[0], 3);
+  assert.equal((await loadDataset("fashion-mnist", "train")).labels[0], 4);
 });
 
 Deno.test("missing MNIST files are a FileError that says how to get them", async () => {

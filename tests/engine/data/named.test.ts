@@ -116,10 +116,11 @@ Deno.test("a folder with neither is a FileError that lists what was looked for",
     name: "FileError",
     path: folder.path,
     message:
-      `Cannot load data set ${folder.path}: got none of images.npy, t10k-images-idx3-ubyte, ` +
-      "t10k-images-idx3-ubyte.gz, test_batch.bin, cifar-10-binary.tar.gz, test.bin, " +
-      "cifar-100-binary.tar.gz in it, need arrays of NumPy, the IDX files of MNIST, or the binary " +
-      "batches of CIFAR",
+      `Cannot load data set ${folder.path}: got none of images.npy, train-images-idx3-ubyte, ` +
+      "train-images-idx3-ubyte.gz, data_batch_1.bin, cifar-10-binary.tar.gz, train.bin, " +
+      "cifar-100-binary.tar.gz in it, need arrays of NumPy, the IDX files of MNIST, the binary " +
+      "batches of CIFAR, an .npz or .parquet file, train-*.parquet, a folder of PNG or JPEG for " +
+      "each class, or such pictures and a CSV of file and label",
   });
 });
 

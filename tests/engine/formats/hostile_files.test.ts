@@ -13,6 +13,9 @@ import { EXPERIMENTS } from "../../../cli/experiments/list.ts";
 import { CIFAR10, readCifar } from "../../../engine/data/cifar.ts";
 import { readFolder } from "../../../engine/data/folder.ts";
 import { readNpz } from "../../../engine/data/npz.ts";
+import { readParquet } from "../../../engine/data/parquet.ts";
+import { SNAPPY, ZSTD } from "../data/parquet_fixtures.ts";
+import { pretend } from "../gpu/environment.ts";
 import { readIdx } from "../../../engine/formats/idx.ts";
 import { readJson } from "../../../engine/formats/json.ts";
 import { readLabels } from "../../../engine/data/labels.ts";
@@ -140,6 +143,36 @@ Deno.test("archives of NumPy", () =>
     },
     runs: 300,
   }));
+
+/** Reads a Parquet file of pictures without the user's cache folder. */
+async function readTable(path: string, folder: string) {
+  await Deno.remove(`${folder}/cache`, { recursive: true }).catch(() => {});
+  using _environment = pretend({ XDG_CACHE_HOME: `${folder}/cache` });
+  const { images, labels, classes, shape } = await readParquet(path, "train", { onNote: () => {} });
+  const size = shape[0] * shape[1] * shape[2];
+  return Array.from(labels, (label, n) => {
+    assert.ok(label >= 0 && label < classes);
+    return [...images.subarray(n * size, (n + 1) * size)].join();
+  });
+}
+
+Deno.test("Parquet of pictures, by Snappy and Zstandard: none but the pictures that were written", async () => {
+  // pages have no checksum of their own, but each picture has
+  const original = Array.from(
+    { length: 5 },
+    (_, n) => Array.from({ length: 6 }, (_, i) => 67 * n + 31 * i & 255).join(),
+  );
+  await attempt({
+    file: "a.parquet",
+    originals: [SNAPPY, ZSTD],
+    read: async (path, folder) => {
+      const pictures = await readTable(path, folder);
+      return pictures.filter((picture) => !original.includes(picture));
+    },
+    expect: () => [],
+    runs: 200,
+  });
+});
 
 Deno.test("labels and samples to keep", async () => {
   const originals = [

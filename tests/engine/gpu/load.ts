@@ -41,6 +41,22 @@ export function watchLoad(): Load {
   };
 }
 
+/** Counts the queue's submissions until it is disposed. */
+export function watchSubmissions(): Disposable & { readonly count: number } {
+  const { submit } = GPUQueue.prototype;
+  let count = 0;
+  GPUQueue.prototype.submit = function (...call: Parameters<typeof submit>) {
+    count++;
+    return submit.apply(this, call);
+  };
+  return {
+    get count() {
+      return count;
+    },
+    [Symbol.dispose]: () => GPUQueue.prototype.submit = submit,
+  };
+}
+
 /**
  * Asserts that no submission is too long but one launch alone, and no launch but one that cannot be cut.
  *

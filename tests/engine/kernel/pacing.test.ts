@@ -16,9 +16,11 @@ import type { Residence } from "../../../engine/rows/plan.ts";
 import type { PackedRows } from "../../../engine/rows/rows.ts";
 import { canRun, VARIANTS } from "../../../engine/rows/variants.ts";
 import { clusterSamples } from "../../../engine/samples/fpc.ts";
+import { findNearest } from "../../../engine/samples/nearest.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
-import { assertShort, pretendRates, watchLoad } from "../gpu/load.ts";
-import { cutRows, drawNumbers, layOut, testGpu, uploadRows } from "../gpu/open.ts";
+import { relateSamples } from "../../../engine/samples/relations.ts";
+import { assertShort, pretendRates, watchLoad, watchSubmissions } from "../gpu/load.ts";
+import { cutRows, drawIntegers, drawNumbers, layOut, testGpu, uploadRows } from "../gpu/open.ts";
 
 const LAYOUTS: Record<string, RowLayout> = {
   "one position": layOut(5, [4, 3], 2, [1, 2]),
@@ -101,6 +103,57 @@ testGpu("self-similarities and clusters are cut, and the same", async (gpu) => {
   }
 });
 
+testGpu("nearest samples are found in parts of a tile, and the same, with ties", async (gpu) => {
+  const layout = LAYOUTS["one position"];
+  const integers = drawIntegers(COUNT, COUNT * layout.length);
+  for (const blockRows of [128, 320]) {
+    using rows = await uploadRows(gpu, layout, cutRows(integers, layout.length), { blockRows });
+    for (const size of [1, 7, 299]) {
+      const whole = await findNearest(rows, size);
+      // 20 columns of the largest tile a launch, and one launch for tiles of the others' rows
+      const otherBytes = Math.min(blockRows, COUNT) * (4 + 16 * size);
+      using _ = pretendRates(gpu, { reads: 20 * otherBytes / LAUNCH_MS });
+      using load = watchLoad();
+      assertSame(await findNearest(rows, size), whole, `${size} of blocks of ${blockRows}`);
+      assertShort(load, 0);
+      const launches = load.submissions.flat();
+      assert.ok(launches.length >= 2 * Math.ceil(COUNT / 20), `${launches.length} launches`);
+    }
+  }
+});
+
+testGpu("every launch over rows and tiles counts", async (gpu) => {
+  for (const layout of Object.values(LAYOUTS)) {
+    using rows = await upload(gpu, layout, { blockRows: 128 });
+    using load = watchLoad();
+    await computeSelfSimilarity(rows);
+    await findRedundant(rows);
+    await relateSamples(rows);
+    await findNearest(rows, 3);
+    await clusterSamples(rows, { ratio: 0.05 });
+    const launches = load.submissions.flat();
+    assert.ok(launches.length > 0 && launches.every((ms) => ms > 0), `${launches}`);
+  }
+});
+
+testGpu("a copy to panels or to a texture counts", (gpu) => {
+  using _ = pretendRates(gpu, { reads: 4 * 64 * 2 / 150 });
+  using stack = new DisposableStack();
+  const own = <T extends GPUBuffer | GPUTexture>(made: T): T =>
+    stack.adopt(made, (resource) => gpu.destroyBuffer(resource));
+  for (const operands of ["buffer", "texture"] as const) {
+    const from = own(gpu.createBuffer("from", 4 * 64));
+    const to = own(gpu.createPanels("to", operands, 1, 1));
+    using load = watchSubmissions();
+    const commands = gpu.record();
+    // 150 ms each
+    for (let i = 0; i < 3; i++) commands.copyPanels(from, to, { height: 1, first: 0, count: 1 });
+    commands.submit();
+    assert.equal(load.count, 3, operands);
+  }
+  return Promise.resolve();
+});
+
 testGpu("progress within a tile grows from tile to tile, and ends with the last", async (gpu) => {
   for (const blockRows of [64, 128, 320]) {
     using rows = await upload(gpu, LAYOUTS["one position"], { blockRows });
@@ -109,7 +162,7 @@ testGpu("progress within a tile grows from tile to tile, and ends with the last"
       const run of [
         (report: (done: number, total: number) => void) =>
           Array.fromAsync(computeTiles(rows, rows, report)),
-        (report: (done: number, total: number) => void) => foldTiles(rows, () => {}, report),
+        (report: (done: number, total: number) => void) => foldTiles(rows, () => [], report),
       ]
     ) {
       const reports: number[] = [];

@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import type { Dataset } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
 import { LAUNCH_MS, SUBMISSION_MS } from "../../../engine/gpu/rates.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
+import type { NetworkDefinition } from "../../../engine/network/definition.ts";
 import { lenet5, resnet8Narrow } from "../../../engine/network/models.ts";
 import { DeviceNetwork } from "../../../engine/network/network.ts";
 import { Tensorflow } from "../../../engine/operations/tensorflow.ts";
-import { pretendRates } from "../gpu/load.ts";
+import { assertShort, pretendRates, watchLoad } from "../gpu/load.ts";
 import { testEngine } from "../open_engine.ts";
 
 const DATA = drawDigits("train", { size: 150 });
@@ -90,6 +92,48 @@ testEngine(
     }
   },
 );
+
+testEngine(
+  "rows of a network whose packing takes several submissions are those of its own pass",
+  async (engine, gpu) => {
+    const filters = 4;
+    const deep: NetworkDefinition = {
+      name: "deep",
+      forward(layers, images) {
+        let x = images;
+        for (let i = 0; i < 9; i++) {
+          x = layers.relu(layers.convolution(`conv${i}`, x, { filters, size: 3, pad: 1 }));
+        }
+        return layers.dense("fc", layers.flatten(layers.maxPool(x, 7)), layers.classes);
+      },
+    };
+    using network = engine.network(deep, { seed: 1, classes: 10 });
+    const others = drawDigits("test", { size: DATA.labels.length });
+    const compute = async (data: Dataset) => {
+      using rows = await engine.project(network, data);
+      return await computeGram(rows);
+    };
+    const whole = await compute(DATA);
+    const flops = 2 * 28 * 28 * filters * 9 * filters;
+    // the layers of 64 images take a launch each
+    using _ = pretendRates(gpu, { convolutions: 64 * flops / LAUNCH_MS });
+    // memory that is used again then holds the factors of other samples
+    await compute(others);
+    using load = watchLoad();
+    assert.ok(isDeepStrictEqual(await compute(DATA), whole));
+    const packings = load.submissions.filter((launches) => launches.length > 1);
+    assert.ok(packings.length > Math.ceil(DATA.labels.length / 64), `${packings.length}`);
+    assertShort(load, LAUNCH_MS);
+  },
+);
+
+testEngine("the buffer of a tensor holds its values for what is submitted next", async (_, gpu) => {
+  const [ones, twos] = [tf.ones([5]), tf.fill([5], 2)];
+  const sum = tf.add(ones, twos);
+  const numbers = new Float32Array(await gpu.read(Tensorflow.current.bufferOf(sum), 4 * 5));
+  assert.deepEqual([...numbers], [3, 3, 3, 3, 3]);
+  tf.dispose([ones, twos, sum]);
+});
 
 testEngine("launches of TensorFlow.js's own count by what they read and write", (_, gpu) => {
   // an addition reads and writes 12 bytes a number, 60 ms each

@@ -343,6 +343,17 @@ Deno.test("rows for which there is no room are recomputed, with the fewest passe
   }
 });
 
+Deno.test("recomputed rows leave room for the kernel that clustering holds, unless it takes half of it", () => {
+  const memoryBytes = 4 * 2 ** 30;
+  const spare = (count: number) => {
+    const request = { ...CIFAR, count, memoryBytes, blockRows: 64 };
+    return memoryBytes - planRows({ ...request, residence: "recomputed" }).peakBytes;
+  };
+  assert.ok(spare(20_000) >= 4 * 20_000 ** 2, `${spare(20_000)}`);
+  // of blocks of 64 rows a slice takes 4 MiB
+  assert.ok(spare(25_000) < 0.1 * memoryBytes, `${spare(25_000)}`);
+});
+
 Deno.test("passes of recomputed rows are those that a sweep over the tiles takes", () => {
   const layout = layPlain(20_000);
   const count = 300;
@@ -353,7 +364,8 @@ Deno.test("passes of recomputed rows are those that a sweep over the tiles takes
       binding: BINDING,
       blockRows: 64,
       residence: "recomputed",
-      memoryBytes: BASE_BYTES + 4 * 4 * 64 * 64 + memory,
+      // beside tiles, and the kernel, for which room is left
+      memoryBytes: BASE_BYTES + 4 * 4 * 64 * 64 + 4 * count ** 2 + memory,
     });
     const slices = sliceRow(layout, BINDING.lines);
     assert.equal(groupSlices(slices, plan.heldLength).length, groups);

@@ -6,7 +6,6 @@ import {
   describeChoice,
   describeTrained,
   drawApart,
-  findPosition,
   loadSamples,
   loadTrainingSets,
   locateKept,
@@ -205,20 +204,6 @@ Deno.test("the size of the split that is not analysed is refused", async () => {
     name: "UsageError",
     message: "got --train-size 5 for the test split, need --split train or --test-size",
   });
-});
-
-Deno.test("a sample is found by its index in the whole split, or the nearest ones are named", () => {
-  const indices = Int32Array.of(3, 5, 9);
-  const find = (index: number) => findPosition(index, indices, "list the partners");
-  assert.deepEqual([3, 5, 9].map(find), [0, 1, 2]);
-  assert.equal(findPosition(7, undefined, "list the partners"), 7);
-  for (const [index, near] of [[0, "3"], [4, "3 or 5"], [7, "5 or 9"], [100, "9"]] as const) {
-    assert.throws(() => find(index), {
-      name: "UsageError",
-      message:
-        `Cannot list the partners of sample ${index}: got a sample that is not among the 3 chosen ones, need one of them, such as ${near}`,
-    });
-  }
 });
 
 Deno.test("indices to keep are of the whole split, and a stranger is told with the options that choose it", async () => {

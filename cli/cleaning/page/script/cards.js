@@ -181,6 +181,11 @@ function makeWitnesses(verb, label, why, witnesses) {
 /** Most members of a group that are shown: as many as have pictures. */
 const SHOWN_COPIES = 12;
 
+/** Lists the members of a group that its card shows. @param {Facts["groups"][number]} group */
+export function listShownCopies(group) {
+  return group.slice(0, SHOWN_COPIES).map(({ position }) => position);
+}
+
 /** @param {Facts["groups"][number]} group */
 export function makeGroupCard(group) {
   const labels = new Set(group.map(({ position }) => facts.labels[position]));

@@ -54,9 +54,10 @@ export function makeButton(text, onclick, className = "") {
   return make("button", { type: "button", onclick, className }, text);
 }
 
-/** Makes the name of a class, whichever way it is written. @param {number} label */
+/** Makes the name of a class, whichever way it is written; a long one is cut, and whole where it is pointed at. @param {number} label */
 export function makeClassName(label) {
-  return make("bdi", { className: "class" }, facts.classes[label]);
+  const name = facts.classes[label];
+  return make("bdi", { className: "class", title: name }, name);
 }
 
 /** @param {number} position */

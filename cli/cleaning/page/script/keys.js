@@ -6,7 +6,7 @@
  */
 import { decisions, relabel } from "./cards.js";
 import { facts, find, make, makeClassName, nameSample } from "./elements.js";
-import { drawAfter } from "./lists.js";
+import { drawAfter, drawToUndecided } from "./lists.js";
 
 /** @typedef {import("./decisions.js").Decision} Decision */
 
@@ -52,7 +52,7 @@ function moveToUndecided(place) {
   let cards = listDecidable();
   for (let at = place; at < cards.length; at++) {
     if (!cards[at].dataset.decision) return mark(cards[at]);
-    if (drawAfter(cards[at])) cards = listDecidable();
+    if (drawToUndecided(cards[at])) cards = listDecidable();
   }
   announce("All below is decided.");
 }

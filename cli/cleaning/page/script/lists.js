@@ -6,6 +6,7 @@
  */
 import {
   decisions,
+  listShownCopies,
   makeClassSelect,
   makeGroupCard,
   makeOutlierCard,
@@ -24,6 +25,7 @@ const CHUNK = 24;
 /** @template Item */
 export class CardList {
   #makeCard;
+  #listPositions;
   /** @type {readonly Item[]} */
   #items = [];
   /** @type {Map<Item, HTMLElement>} */
@@ -31,9 +33,14 @@ export class CardList {
   #cards = make("div", { className: "cards" });
   #more = makeButton("", () => this.drawMore(), "more");
 
-  /** @param {HTMLElement} content @param {(item: Item) => HTMLElement} makeCard */
-  constructor(content, makeCard) {
+  /**
+   * @param {HTMLElement} content
+   * @param {(item: Item) => HTMLElement} makeCard
+   * @param {(item: Item) => number[]} listPositions samples of an item's card that are decided on
+   */
+  constructor(content, makeCard, listPositions) {
     this.#makeCard = makeCard;
+    this.#listPositions = listPositions;
     content.append(this.#cards, this.#more);
   }
 
@@ -47,12 +54,19 @@ export class CardList {
     this.#draw(this.#cards.childElementCount + CHUNK);
   }
 
-  /** Draws more where a card is of the last one drawn. @param {HTMLElement} card @returns {boolean} whether there are more */
-  drawAfter(card) {
-    const last = this.#cards.lastElementChild;
-    if (!last?.contains(card)) return false;
-    this.drawMore();
-    return this.#cards.lastElementChild !== last;
+  /** @param {HTMLElement} card @returns whether it is of the last one that is drawn */
+  endsWith(card) {
+    return this.#cards.lastElementChild?.contains(card) ?? false;
+  }
+
+  /** Draws as far as the next item that is not decided, if there is one. @returns {boolean} whether there is one */
+  drawToUndecided() {
+    const drawn = this.#cards.childElementCount;
+    const isUndecided = (/** @type {Item} */ item) =>
+      this.#listPositions(item).some((position) => !decisions.get(position));
+    const next = this.#items.findIndex((item, n) => n >= drawn && isUndecided(item));
+    if (next >= 0) this.#draw(next + CHUNK);
+    return next >= 0;
   }
 
   /** @param {number} count */
@@ -119,14 +133,27 @@ const lists = [];
 /** Draws the lists of the page. */
 export function drawLists() {
   drawSuspects();
-  drawList("copies", facts.groups, makeGroupCard, [drawCopiesButton]);
-  drawList("outliers", facts.outliers, makeOutlierCard, [drawOutliersButton]);
-  drawList("redundant", facts.redundant, makeRedundantCard, []);
+  const { groups, outliers, redundant } = facts;
+  drawList("copies", groups, makeGroupCard, listShownCopies, [drawCopiesButton]);
+  drawList("outliers", outliers, makeOutlierCard, ({ position }) => [position], [
+    drawOutliersButton,
+  ]);
+  drawList("redundant", redundant, makeRedundantCard, () => [], []);
 }
 
-/** Draws the cards after this one, if it is the last that is drawn of its list. @param {HTMLElement} card @returns {boolean} whether there are more */
+/** Draws the cards after this one, if it is the last that is drawn of its list. @param {HTMLElement} card */
 export function drawAfter(card) {
-  return lists.some((list) => list.drawAfter(card));
+  for (const list of lists) if (list.endsWith(card)) list.drawMore();
+}
+
+/**
+ * Draws as far as the next sample that is not decided, if this card is the last that is drawn of its list.
+ *
+ * @param {HTMLElement} card
+ * @returns {boolean} whether there is one
+ */
+export function drawToUndecided(card) {
+  return lists.some((list) => list.endsWith(card) && list.drawToUndecided());
 }
 
 /**
@@ -134,9 +161,10 @@ export function drawAfter(card) {
  * @param {string} section
  * @param {readonly Item[]} items
  * @param {(item: Item) => HTMLElement} makeCard
+ * @param {(item: Item) => number[]} listPositions
  * @param {(() => HTMLElement)[]} tools
  */
-function drawList(section, items, makeCard, tools) {
+function drawList(section, items, makeCard, listPositions, tools) {
   const content = findContent(section);
   if (items.length === 0) {
     content.append(make("p", { className: "note" }, "None found."));
@@ -145,7 +173,7 @@ function drawList(section, items, makeCard, tools) {
   if (tools.length > 0) {
     content.append(make("div", { className: "tools" }, ...tools.map((tool) => tool())));
   }
-  const list = new CardList(content, makeCard);
+  const list = new CardList(content, makeCard, listPositions);
   list.show(items);
   lists.push(list);
 }
@@ -199,7 +227,7 @@ function drawSuspects() {
     button,
   );
   content.append(tools, shown);
-  const list = new CardList(content, makeSuspectCard);
+  const list = new CardList(content, makeSuspectCard, ({ position }) => [position]);
   lists.push(list);
   const update = () => {
     items = facts.suspects.filter((suspect) =>

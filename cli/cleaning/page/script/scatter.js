@@ -22,6 +22,9 @@ const REACH = 14;
 /** Most that the ends of an axis are apart, as a factor: what is less is drawn at the lower end. */
 const WIDEST = 1e6;
 
+/** Share of the values that may lie below an axis. */
+const OUT_OF_SCALE = 0.005;
+
 /** Groups of points, the later ones drawn over the earlier: class in the style sheet, sign of the legend, and shape. */
 const GROUPS = [
   { name: "no fault found", color: "point", sign: "▪", shape: drawDot },
@@ -68,15 +71,12 @@ function decodeFloats(base64) {
 
 /** A logarithmic axis: where values stand in 0..1, and its ticks. @param {Float32Array} values */
 function makeAxis(values) {
-  let [low, high] = [Infinity, 0];
-  for (const value of values) {
-    if (!(value > 0 && value < Infinity)) continue;
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  if (high === 0) [low, high] = [1, 1];
-  low = Math.max(low, high / WIDEST) / 1.1;
-  high *= 1.1;
+  const sorted = values.filter((value) => value > 0 && value < Infinity).sort();
+  // a few values far below the others are drawn at the lower end
+  const least = sorted[Math.floor(sorted.length * OUT_OF_SCALE)] ?? 1;
+  const most = sorted.at(-1) ?? 1;
+  const low = Math.max(least, most / WIDEST) / 1.1;
+  const high = most * 1.1;
   const length = Math.log(high / low);
   /** @param {number} value */
   const place = (value) => Math.log(Math.min(Math.max(value, low), high) / low) / length;

@@ -74,10 +74,11 @@ Deno.test("pictures of several sizes are counted, or resized", async () => {
     "b/1.png": [[5, 6]],
   });
   await assert.rejects(folder.read(), {
-    name: "DataError",
+    name: "PictureSizesError",
+    imageSize: [1, 2],
     message:
       `Cannot use data set ${folder.path}: got pictures of 2 sizes (height x width): 3 of 1x2, 1 of 2x1, need one; ` +
-      "resize them all by --size 1x2, or by imageSize: [1, 2] from TypeScript",
+      "imageSize: [1, 2] resizes them",
   });
   const { data } = await folder.read("train", { imageSize: [1, 2] });
   assert.deepEqual([[...data.images], data.shape], [[1, 2, 20, 20, 3, 4, 5, 6], [1, 2, 1]]);
