@@ -15,8 +15,8 @@ import { divideSamples } from "./folds.ts";
 import { predictLeftOut } from "./kernel_regression.ts";
 import { createPatchNetwork } from "./patches.ts";
 
-/** Most samples of one regression, whose cost grows as their cube; more are divided into blocks. */
-const MOST_SAMPLES = 1500;
+/** Number of samples of one regression, whose cost grows as their cube: more than half as many again are divided into blocks of about so many. */
+const BLOCK = 1000;
 
 /** Number of new networks whose kernels are averaged. */
 const NETWORKS = 4;
@@ -59,7 +59,7 @@ export async function regressClasses(
     patches: new Float64Array(labels.length * classes),
     networks: new Float64Array(labels.length * classes),
   };
-  const blocks = divideSamples(data, Math.ceil(labels.length / MOST_SAMPLES), seed);
+  const blocks = divideSamples(data, Math.max(1, Math.round(labels.length / BLOCK)), seed);
   for (const [done, block] of blocks.entries()) {
     const samples = takeSamples(data, block);
     const kernels = {
