@@ -16,7 +16,7 @@ import { regressClasses } from "./regression.ts";
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
-  /** Number of parts of the data set, each judged by a network that was trained on the others, at least 2. Default 5. */
+  /** Number of parts of the data set, each judged by a network that was trained on the others, at least 2. Default 5, or 3 beyond 10,000 samples. */
   readonly folds?: number;
   /** Seed of the folds, the networks and their training. Default 0. */
   readonly seed?: number;
@@ -48,25 +48,36 @@ export async function findLabelIssues(
 ): Promise<LabelIssues> {
   const action = `find label issues of ${data.name}`;
   checkKeys(action, options, LABEL_ISSUE_OPTIONS);
-  const { folds = 5, seed = 0, training = {}, onProgress, signal } = options;
   const { labels, classes } = data;
   const count = labels.length;
+  const isRegressed = count <= MOST_REGRESSED;
+  const { folds = isRegressed ? 5 : 3, seed = 0, training = {}, onProgress, signal } = options;
   const isFolds = (value: number) => Number.isInteger(value) && value >= 2 && value <= count;
   checkNumber(action, "folds", folds, isFolds, `an integer from 2 to ${count}, the samples`);
   const request = { seed, signal };
+  // progress counts the samples that training sees, and each sample once more that is regressed
+  const regressed = isRegressed ? count : 0;
+  let trained = 0;
   const byNetworks = await predictOutOfFolds(engine, definition, data, {
     ...request,
     folds,
     training,
-    onProgress,
+    onProgress: (done, total) => {
+      trained = total;
+      onProgress?.(done, total + regressed);
+    },
   });
   const losses = Float64Array.from(
     labels,
     (label, n) => measureLoss(byNetworks[n * classes + label]),
   );
   const judges = [byNetworks.map((share) => -measureLoss(share))];
-  if (count <= MOST_REGRESSED) {
-    const { patches, networks } = await regressClasses(engine, data, request);
+  if (isRegressed) {
+    const { patches, networks } = await regressClasses(engine, data, {
+      ...request,
+      onProgress: (done, total) =>
+        onProgress?.(trained + Math.round(count * done / total), trained + count),
+    });
     judges.push(patches, networks);
   }
   const { probabilities } = poolJudges(judges, labels, classes);

@@ -57,6 +57,8 @@ async function readImports(): Promise<Map<string, string[]>> {
       "mod.ts",
       "engine/gpu/mod.ts",
       "cli/main.ts",
+      "bench/label_noise/judge.ts",
+      "bench/label_noise/measure.ts",
       "bench/scaling.ts",
       "bench/sketch.ts",
     ]
