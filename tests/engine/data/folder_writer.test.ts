@@ -154,6 +154,25 @@ Deno.test("a folder with anything in it is refused and left alone, an empty one 
   assert.deepEqual(names, ["dataset.json", "images.npy", "labels.npy"]);
 });
 
+Deno.test("a disk that fails while the files appear leaves none of them", async () => {
+  await using temp = await openTempFolder();
+  const { rename } = Deno;
+  using _disk = {
+    [Symbol.dispose]: () => {
+      Deno.rename = rename;
+    },
+  };
+  Deno.rename = (from, to) => {
+    const isLast = String(to) === `${temp.path}/images.npy`;
+    return isLast ? Promise.reject(Object.assign(new Error(), { code: "EIO" })) : rename(from, to);
+  };
+  await assert.rejects(writeFolder(temp.path, { train: settle(2, [2, 2, 1]) }), {
+    name: "FileError",
+    message: `Cannot write ${temp.path}: got a failure of the disk, need a sound one`,
+  });
+  assert.deepEqual([...Deno.readDirSync(temp.path)], []);
+});
+
 Deno.test("what cannot be written whole leaves nothing", async () => {
   await using temp = await openTempFolder();
   const train = settle(2, [2, 2, 1]);
