@@ -79,6 +79,14 @@ Deno.test("floats and rows of a table are written and read again to the last bit
     await writeFolder(`${temp.path}/new`, { train });
     assert.deepEqual(strip(await readFolder(`${temp.path}/new`, "train")), strip(train));
     assert.deepEqual((await readNpy(`${temp.path}/new/images.npy`)).shape, stored);
+    // a number of its own for every column only where they differ
+    const { mean } = JSON.parse(await Deno.readTextFile(`${temp.path}/new/dataset.json`));
+    assert.equal(mean.length, shape[2]);
+    const same = { ...train, mean: train.mean.map(() => 2) };
+    await writeFolder(`${temp.path}/same`, { train: same });
+    const settings = JSON.parse(await Deno.readTextFile(`${temp.path}/same/dataset.json`));
+    assert.deepEqual(settings.mean, [2]);
+    assert.deepEqual((await readFolder(`${temp.path}/same`, "train")).mean, same.mean);
   }
 });
 
