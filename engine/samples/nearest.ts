@@ -108,21 +108,22 @@ async function foldNearest(
   };
 }
 
-/** Finds the nearest samples by a stored kernel, which is read once; each sample's list stays sorted. */
+/**
+ * Finds the nearest samples by a stored kernel, which is read once. Each sample's list stays sorted; the others come in increasing order, so that on a
+ * tie the lower index is there first.
+ */
 async function readNearest(
   source: StoredKernel,
   size: number,
   report?: OnProgress,
 ): Promise<Nearest> {
-  const samples = new Int32Array(source.size * size).fill(source.size);
+  const samples = new Int32Array(source.size * size);
   const similarities = new Float64Array(source.size * size).fill(-Infinity);
-  const precedes = (similarity: number, other: number, at: number) =>
-    similarity > similarities[at] || (similarity === similarities[at] && other < samples[at]);
   const keep = (sample: number, other: number, similarity: number) => {
     const [first, last] = [sample * size, (sample + 1) * size - 1];
-    if (!precedes(similarity, other, last)) return;
+    if (similarity <= similarities[last]) return;
     let at = last;
-    for (; at > first && precedes(similarity, other, at - 1); at--) {
+    for (; at > first && similarity > similarities[at - 1]; at--) {
       samples[at] = samples[at - 1];
       similarities[at] = similarities[at - 1];
     }
