@@ -14,11 +14,11 @@ export interface Cell {
   readonly size: number;
 }
 
-/** Every cell, the small ones first. */
+/** Every cell: the small ones first, and every data set before the next kind of wrong labels. */
 export const CELLS: readonly Cell[] = [800, 6000].flatMap((size) =>
-  (["mnist", "digits", "cifar10"] as const).flatMap((data) =>
+  [0.1, 0.02].flatMap((share) =>
     (["symmetric", "pairwise"] as const).flatMap((noise) =>
-      [0.02, 0.1].map((share) => ({ data, noise, share, size }))
+      (["mnist", "digits", "cifar10"] as const).map((data) => ({ data, noise, share, size }))
     )
   )
 );

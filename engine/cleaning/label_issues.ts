@@ -10,29 +10,18 @@ import type { NetworkDefinition } from "../network/definition.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import type { TrainingOptions } from "../training/options.ts";
 import { predictOutOfFolds } from "./folds.ts";
+import { type LabelIssues, measureLoss, rankLabels } from "./label_ranking.ts";
 import { poolJudges } from "./pooling.ts";
 import { regressClasses } from "./regression.ts";
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
-  /** Number of parts of the data set, each judged by a network that was trained on the others, at least 2. Default 5. */
+  /** Number of parts of the data set, each judged by a network that was trained on the others, at least 2. Default 5, or 3 beyond 10,000 samples. */
   readonly folds?: number;
   /** Seed of the folds, the networks and their training. Default 0. */
   readonly seed?: number;
   /** How the networks are trained. */
   readonly training?: TrainingOptions;
-}
-
-/** How much each label of a data set is doubted, and the label that is best supported instead. */
-export interface LabelIssues {
-  /** Positions of all samples, `[N]` i32, the most suspicious label first. */
-  readonly order: Int32Array<ArrayBuffer>;
-  /** How suspicious each label is, `[N]` f64, higher for what is more suspicious. */
-  readonly scores: Float64Array<ArrayBuffer>;
-  /** Best supported label of each sample, `[N]` i32: the given one where that is best. */
-  readonly suggested: Int32Array<ArrayBuffer>;
-  /** Cross-entropy of each sample's given label under the networks that have not learnt it, `[N]` f64, in nats. */
-  readonly losses: Float64Array<ArrayBuffer>;
 }
 
 /** Most samples that kernel regression judges too: beyond them networks learn more than it does, and it takes minutes. */
@@ -59,41 +48,38 @@ export async function findLabelIssues(
 ): Promise<LabelIssues> {
   const action = `find label issues of ${data.name}`;
   checkKeys(action, options, LABEL_ISSUE_OPTIONS);
-  const { folds = 5, seed = 0, training = {}, onProgress, signal } = options;
   const { labels, classes } = data;
   const count = labels.length;
+  const isRegressed = count <= MOST_REGRESSED;
+  const { folds = isRegressed ? 5 : 3, seed = 0, training = {}, onProgress, signal } = options;
   const isFolds = (value: number) => Number.isInteger(value) && value >= 2 && value <= count;
   checkNumber(action, "folds", folds, isFolds, `an integer from 2 to ${count}, the samples`);
   const request = { seed, signal };
+  // progress counts the samples that training sees, and each sample once more that is regressed
+  const regressed = isRegressed ? count : 0;
+  let trained = 0;
   const byNetworks = await predictOutOfFolds(engine, definition, data, {
     ...request,
     folds,
     training,
-    onProgress,
+    onProgress: (done, total) => {
+      trained = total;
+      onProgress?.(done, total + regressed);
+    },
   });
   const losses = Float64Array.from(
     labels,
     (label, n) => measureLoss(byNetworks[n * classes + label]),
   );
   const judges = [byNetworks.map((share) => -measureLoss(share))];
-  if (count <= MOST_REGRESSED) {
-    const { patches, networks } = await regressClasses(engine, data, request);
+  if (isRegressed) {
+    const { patches, networks } = await regressClasses(engine, data, {
+      ...request,
+      onProgress: (done, total) =>
+        onProgress?.(trained + Math.round(count * done / total), trained + count),
+    });
     judges.push(patches, networks);
   }
   const { probabilities } = poolJudges(judges, labels, classes);
-  const suggested = new Int32Array(count).map((_, n) => {
-    const row = probabilities.subarray(n * classes, (n + 1) * classes);
-    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
-  });
-  const scores = Float64Array.from(
-    labels,
-    (label, n) => measureLoss(probabilities[n * classes + label]),
-  );
-  const order = Int32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
-  return { order, scores, suggested, losses };
-}
-
-/** Cross-entropy of a label's probability in nats, finite even where that is rounded to 0. */
-function measureLoss(probability: number): number {
-  return -Math.log(Math.max(probability, Number.MIN_VALUE));
+  return { ...rankLabels(probabilities, data), losses };
 }

@@ -19,8 +19,14 @@ const PATCHES = 5000;
 /** Height and width of a patch. */
 const SIDE = 6;
 
-/** Step between neighbouring positions of the filters. */
-const STRIDE = 2;
+/** Most numbers in a patch: those of many channels have a smaller side. */
+const MOST_INPUTS = 256;
+
+/** Least step between neighbouring positions of the filters. */
+const LEAST_STRIDE = 2;
+
+/** Most positions of the filters along the shorter axis of a picture; larger pictures take larger steps. */
+const MOST_POSITIONS = 16;
 
 /** Pooled positions along either axis of a picture; a few more where the axis cannot be divided so. */
 const POOLED = 4;
@@ -47,7 +53,14 @@ export interface PatchNetwork {
  */
 export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
   const [height, width, channels] = data.shape;
-  const side = Math.min(SIDE, height, width);
+  const side = Math.max(
+    1,
+    Math.min(SIDE, height, width, Math.floor(Math.sqrt(MOST_INPUTS / channels))),
+  );
+  const stride = Math.max(
+    LEAST_STRIDE,
+    Math.ceil((Math.min(height, width) - side) / MOST_POSITIONS),
+  );
   const inputs = side * side * channels;
   const patches = drawPatches(data, side, seed);
   const { mean, covariance } = measure(patches, inputs);
@@ -73,7 +86,7 @@ export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
       }
     }
   }
-  const [down, across] = [height, width].map((size) => Math.floor((size - side) / STRIDE) + 1);
+  const [down, across] = [height, width].map((size) => Math.floor((size - side) / stride) + 1);
   const pool = Math.max(1, Math.floor(Math.min(down, across) / POOLED));
   const pooled = Math.floor(down / pool) * Math.floor(across / pool) * 2 * FILTERS;
   return {
@@ -84,7 +97,7 @@ export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
           layers.convolution("patches", images, {
             filters: 2 * FILTERS,
             size: side,
-            stride: STRIDE,
+            stride,
           }),
         );
         return layers.dense(

@@ -4,7 +4,8 @@
  * @module
  */
 import { mirror } from "../data/augmentation.ts";
-import { type Dataset, takeSamples } from "../data/dataset.ts";
+import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
+import { isTable } from "../data/pixels.ts";
 import type { Engine } from "../engine.ts";
 import type { CallOptions } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
@@ -14,8 +15,8 @@ import { divideSamples } from "./folds.ts";
 import { predictLeftOut } from "./kernel_regression.ts";
 import { createPatchNetwork } from "./patches.ts";
 
-/** Most samples of one regression, whose cost grows as their cube; more are divided into blocks. */
-const MOST_SAMPLES = 1500;
+/** Number of samples of one regression, whose cost grows as their cube: more than half as many again are divided into blocks of about so many. */
+const BLOCK = 1000;
 
 /** Number of new networks whose kernels are averaged. */
 const NETWORKS = 4;
@@ -33,7 +34,7 @@ export interface Regressions {
 
 /**
  * Predicts each sample's class from all others of its block, itself left out, by kernel ridge regression with two kernels: `exp(-d^2 / median d^2)`,
- * d the distance of two pictures' pooled responses to patches; and the mean cosine of the pseudo NTK of four new networks of the kind that
+ * d the distance of two pictures' pooled responses to patches, or of two rows of a table; and the mean cosine of the pseudo NTK of four new networks of the kind that
  * `chooseNetwork` chooses.
  *
  * Pictures with colours are taken together with their mirror images. What is mirrored in grey may be another class: digits are.
@@ -45,8 +46,11 @@ export async function regressClasses(
 ): Promise<Regressions> {
   const { classes, shape, labels } = data;
   using stack = new DisposableStack();
-  const { definition, weights } = createPatchNetwork(data, seed);
-  const patchNetwork = stack.use(engine.network(definition, weights, shape));
+  const createPatches = () => {
+    const { definition, weights } = createPatchNetwork(data, seed);
+    return stack.use(engine.network(definition, weights, shape));
+  };
+  const patchNetwork = isTable(shape) ? undefined : createPatches();
   const networks = Array.from({ length: NETWORKS }, (_, n) => {
     const source = { seed: (seed + n) % 2 ** 32, classes };
     return stack.use(engine.network(chooseNetwork(data).definition, source, shape));
@@ -55,7 +59,7 @@ export async function regressClasses(
     patches: new Float64Array(labels.length * classes),
     networks: new Float64Array(labels.length * classes),
   };
-  const blocks = divideSamples(data, Math.ceil(labels.length / MOST_SAMPLES), seed);
+  const blocks = divideSamples(data, Math.max(1, Math.round(labels.length / BLOCK)), seed);
   for (const [done, block] of blocks.entries()) {
     const samples = takeSamples(data, block);
     const kernels = {
@@ -77,19 +81,25 @@ export async function regressClasses(
 }
 
 /** Whether pictures are taken together with their mirror images. */
-function isMirrored({ shape: [, , channels] }: Dataset): boolean {
-  return channels > 1;
+function isMirrored({ shape }: Dataset): boolean {
+  return shape[2] > 1 && !isTable(shape);
 }
 
-/** Computes `exp(-d^2 / median d^2)` of samples' features, `[N, N]`; 1 everywhere if all samples are alike. */
+/**
+ * Computes `exp(-d^2 / median d^2)` of samples' features, `[N, N]`; 1 everywhere if all samples are alike.
+ *
+ * @param network network whose features are taken; without it, a table's own columns
+ */
 async function measureCloseness(
   engine: Engine,
-  network: Network,
+  network: Network | undefined,
   data: Dataset,
   options: CallOptions,
 ): Promise<Float64Array> {
-  const features = await engine.features(network, data, options);
-  if (isMirrored(data)) {
+  const features = network
+    ? await engine.features(network, data, options)
+    : normalise(data, [...data.labels.keys()]);
+  if (network && isMirrored(data)) {
     const others = await engine.features(network, mirror(data), options);
     others.forEach((value, at) => features[at] += value);
   }

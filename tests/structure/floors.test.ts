@@ -40,6 +40,7 @@ const SHARED: readonly string[] = [
   "engine/files/lease.ts",
   "engine/formats/csv.ts",
   "engine/formats/json.ts",
+  "engine/formats/picture.ts",
   "engine/tuning/prepare.ts",
   "engine/tuning/memory.ts",
   "engine/options.ts",
@@ -57,6 +58,8 @@ async function readImports(): Promise<Map<string, string[]>> {
       "mod.ts",
       "engine/gpu/mod.ts",
       "cli/main.ts",
+      "bench/label_noise/judge.ts",
+      "bench/label_noise/measure.ts",
       "bench/scaling.ts",
       "bench/sketch.ts",
     ]

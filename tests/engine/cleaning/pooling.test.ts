@@ -57,7 +57,7 @@ Deno.test("no other weights have a larger likelihood, and the probabilities are 
 
 Deno.test("a number that is added to all scores of a sample changes nothing", () => {
   const judge = drawJudge(4, 0.8);
-  const moved = judge.map((score, at) => score + Math.floor(at / CLASSES) % 4);
+  const moved = judge.map((score, at) => score + 1000 * (Math.floor(at / CLASSES) % 4));
   const [plain] = poolJudges([judge], LABELS, CLASSES).weights;
   const [shifted] = poolJudges([moved], LABELS, CLASSES).weights;
   assert.ok(Math.abs(shifted - plain) < 1e-9, `${plain} and ${shifted}`);
