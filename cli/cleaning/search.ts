@@ -55,7 +55,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
     : undefined;
   const findings = { ...found, next: recommend(found, { data: name, out: folder.path }) };
   await writeTables(folder, findings);
-  await folder.writeText("index.html", renderCleaning(findings));
+  await folder.writeText("index.html", await renderCleaning(findings));
   const summary = {
     model: judge.model,
     weights,

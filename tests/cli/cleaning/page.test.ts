@@ -35,10 +35,10 @@ function makeNamed(): Findings {
   return { ...findings, duplicates: [[kept, { ...copy, position: kept.position - 3 }], ...others] };
 }
 
-/** Findings of arrays without names and without a suspect, of two classes. */
+/** Findings of a table without names and without a suspect, of two classes. */
 function makeBare(): Findings {
   const sizes = { ...SMALL, suspects: 0, groups: 0, outliers: 0, redundant: 0, classes: 2 };
-  return makeFindings(sizes, { shape: [1, 20, 1] });
+  return makeFindings(sizes, { shape: [1, 1, 20] });
 }
 
 async function openPage(
@@ -229,7 +229,7 @@ Deno.test("a person decides on the page of clean", async (t) => {
   await using folder = await openTempFolder();
   const write = async (name: string, findings: Findings) => {
     const path = `${folder.path}/${name}.html`;
-    await Deno.writeTextFile(path, renderCleaning(findings));
+    await Deno.writeTextFile(path, await renderCleaning(findings));
     return path;
   };
   const findings = makeNamed();
@@ -247,7 +247,7 @@ Deno.test("a person decides on the page of clean", async (t) => {
     for (
       const [path, texts] of [[named, [...CLASSES, ...FILES]], [bare, [
         "None found.",
-        "no pictures",
+        "rows of 20 numbers",
       ]]] as const
     ) {
       for (const size of SIZES) {
