@@ -64,9 +64,10 @@ async function openPage(
 
 /** Saves the decisions as a reader does. */
 async function save(page: Page): Promise<string> {
-  const download = page.waitForEvent("download");
-  await page.locator("#save").click();
-  const file = await download;
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.locator("#save").click(),
+  ]);
   assert.equal(file.suggestedFilename(), "decisions.csv");
   return await Deno.readTextFile(await file.path());
 }
