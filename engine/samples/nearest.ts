@@ -6,10 +6,12 @@
 import { refuseSurplus } from "../options.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { PlannedLaunch } from "../gpu/commands.ts";
+import { hold } from "../gpu/held.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
+import { LAUNCH_STEPS } from "../rows/variants.ts";
 import {
   checkSource,
   countSamples,
@@ -69,10 +71,11 @@ async function foldNearest(
   report?: OnProgress,
 ): Promise<Nearest> {
   const { gpu, count } = rows;
-  using stack = new DisposableStack();
-  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-  const nearest = own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE)));
-  const similarity = own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST)));
+  using lists = await hold(gpu, "find nearest samples", (own) => ({
+    nearest: own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE))),
+    similarity: own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST))),
+  }));
+  const { nearest, similarity } = lists;
   await foldTiles(
     rows,
     ({ tile, place }) =>
@@ -81,7 +84,8 @@ async function foldNearest(
         const [own, others] = by_column ? [column_count, row_count] : [row_count, column_count];
         // as if each of the others went through the whole list, in which an index and a similarity are read and written
         const otherMs = own * (4 + 16 * size) / gpu.rates.reads;
-        const length = Math.max(1, Math.floor(LAUNCH_MS / otherMs));
+        const steps = Math.floor(LAUNCH_STEPS / (size + 1));
+        const length = Math.max(1, Math.min(Math.floor(LAUNCH_MS / otherMs), steps));
         return Array.from({ length: Math.ceil(others / length) }, (_, i): PlannedLaunch => {
           const start = i * length;
           const end = Math.min(start + length, others);
