@@ -8,7 +8,7 @@ import { METHODS } from "./methods.ts";
 import type { Quality } from "./quality.ts";
 
 /** The method that `findLabelIssues` ranks by. */
-export const DEFAULT = "folds, patches and new networks, pooled";
+export const DEFAULT = "folds and regressions, pooled";
 
 /** Quality of a method on one cell, seed and stage of its networks. */
 export interface Result extends Quality {
