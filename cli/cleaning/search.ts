@@ -60,7 +60,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   const verification = settings.verify
     ? await verifyFound(engine, judge, found, settings, folder)
     : undefined;
-  const findings = { ...found, next: recommend(found, { data: name, out: folder.path }) };
+  const findings = { ...found, next: recommend(found, { ...settings, out: folder.path }) };
   await writeTables(folder, findings);
   await folder.writeText("index.html", await renderCleaning(findings));
   const summary = {
@@ -82,7 +82,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
       ...describeChoice("samples", choice),
       ...describeFindings(findings),
       ...verification ? describeVerification(verification) : [],
-      ...describeNext(findings),
+      ...describeNext(findings, folder.path),
     ],
   };
 }
