@@ -2,24 +2,16 @@
  * Says which method ranks wrong labels best:  deno run -A bench/label_noise/judge.ts OUT choose|judge
  *
  * It reads what `measure.ts` wrote to OUT, of the seeds that methods are chosen on or of those that they are judged on, and prints a line of JSON
- * for each method, cell, seed and stage to OUT/choose.jsonl or OUT/judge.jsonl, and a table of means.
+ * for each method, cell, seed and stage to OUT/choose.jsonl or OUT/judge.jsonl, and three tables: means,
+ * the default against each method, and against the best single score of each cell.
  *
  * @module
  */
 import { CHOOSING_SEEDS, JUDGING_SEEDS, nameCell } from "./cells.ts";
 import { METHODS } from "./methods.ts";
-import { measureQuality, type Quality } from "./quality.ts";
+import { measureQuality } from "./quality.ts";
 import type { Signals } from "./signals.ts";
-
-/** Quality of a method on one cell, seed and stage. */
-interface Result extends Quality {
-  readonly method: string;
-  readonly cell: string;
-  readonly stage: "half" | "trained";
-  readonly seed: number;
-  /** Share of the wrong labels for which the right one is suggested. */
-  readonly right?: number;
-}
+import { compareMethods, compareWithBest, DEFAULT, type Result } from "./verdicts.ts";
 
 const [out, which] = Deno.args;
 if (!out || (which !== "choose" && which !== "judge")) {
@@ -40,7 +32,7 @@ await Deno.writeTextFile(
   `${out}/${which}.jsonl`,
   results.map((result) => JSON.stringify(result) + "\n").join(""),
 );
-console.log(formatTable(results));
+console.log([formatTable(results), formatVerdicts(results), formatCells(results)].join("\n\n"));
 
 function judge(signals: Signals, stage: Result["stage"], method: string): Result {
   const { truth, labels, classes, cell, seed } = signals;
@@ -90,4 +82,45 @@ function formatTable(results: readonly Result[]): string {
     `| --- |${" ---: |".repeat(sources.length * 2 + 4)}`,
     ...lines.map(({ method, cells }) => `| ${method} | ${cells.map(format).join(" | ")} |`),
   ].join("\n");
+}
+
+/** Table of the default against every other method, over the cells. */
+function formatVerdicts(results: readonly Result[]): string {
+  const lines = Object.keys(METHODS).filter((method) => method !== DEFAULT).map((method) => {
+    const columns = (["averagePrecision", "right"] as const).map((measure) => {
+      const verdict = compareMethods(results, method, measure);
+      return verdict ? `${formatDifference(verdict)}, ${verdict.says}` : "";
+    });
+    return `| ${method} | ${columns.join(" | ")} |`;
+  });
+  return [
+    "| the default against | average precision | suggestions |",
+    "| --- | --- | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+/** Table of the default against the best single score of each cell and stage. */
+function formatCells(results: readonly Result[]): string {
+  const cells = [...new Set(results.map(({ cell }) => cell))].sort();
+  const lines = cells.flatMap((cell) =>
+    (["half", "trained"] as const).map((stage) => {
+      const found = compareWithBest(
+        results.filter((result) => result.cell === cell && result.stage === stage),
+      );
+      return `| ${cell}, ${stage} | ${found.own.toFixed(3)} | ${found.best} | ${
+        found.precision.toFixed(3)
+      } | ${formatDifference(found)}, ${found.says} |`;
+    })
+  );
+  return [
+    "| cell | the default | best single score | its average precision | difference |",
+    "| --- | ---: | --- | ---: | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+function formatDifference({ mean, margin }: { readonly mean: number; readonly margin: number }) {
+  const sign = mean < 0 ? "" : "+";
+  return `${sign}${mean.toFixed(3)}${Number.isFinite(margin) ? ` ± ${margin.toFixed(3)}` : ""}`;
 }

@@ -54,8 +54,12 @@ export const METHODS: Readonly<Record<string, Method>> = {
     scores: [...learnConfidently(outOfFold, signals.labels, signals.classes).scores],
     support: outOfFold,
   })),
-  "regression, new networks": single((signals) => contrast(signals, signals.networks)),
-  "regression, patches": single((signals) => contrast(signals, signals.patches)),
+  "regression, patches": single((signals) => contrast(signals, signals.regressions.patches)),
+  "regression, patches, loss": single((signals) => pool(signals, [signals.regressions.patches])),
+  "regression, new networks": single((signals) => contrast(signals, signals.regressions.lenet5)),
+  "regression, new networks, loss": single((signals) =>
+    pool(signals, [signals.regressions.lenet5])
+  ),
   "summed loss and kernel, by rank": combination((signals, { summedLoss, kernel }) => ({
     scores: addRanks(summedLoss, contrast(signals, kernel).scores),
     support: kernel,
@@ -65,29 +69,30 @@ export const METHODS: Readonly<Record<string, Method>> = {
     support: kernel,
   })),
   "folds and patches, by rank": combination((signals, { outOfFold }) => ({
-    scores: addRanks(lossOf(signals, outOfFold), contrast(signals, signals.patches).scores),
-    support: add(outOfFold, signals.patches),
+    scores: addRanks(
+      lossOf(signals, outOfFold),
+      contrast(signals, signals.regressions.patches).scores,
+    ),
+    support: add(outOfFold, signals.regressions.patches),
   })),
   "summed loss and patches, by rank": combination((signals, { summedLoss }) => ({
-    scores: addRanks(summedLoss, contrast(signals, signals.patches).scores),
-    support: signals.patches,
+    scores: addRanks(summedLoss, contrast(signals, signals.regressions.patches).scores),
+    support: signals.regressions.patches,
   })),
   "folds and patches, mean": combination((signals, { outOfFold }) =>
-    contrast(signals, add(outOfFold, signals.patches))
+    contrast(signals, add(outOfFold, signals.regressions.patches))
   ),
   "folds and patches, pooled": combination((signals, { outOfFold }) =>
-    pool(signals, [toLogits(outOfFold), signals.patches])
+    pool(signals, [toLogits(outOfFold), signals.regressions.patches])
   ),
-  "folds, patches and new networks, pooled": combination((signals, { outOfFold }) =>
-    pool(signals, [toLogits(outOfFold), signals.patches, signals.networks])
+  "regressions, pooled": combination((signals) =>
+    pool(signals, Object.values(signals.regressions))
   ),
-  "patches and new networks, pooled": combination((signals) =>
-    pool(signals, [signals.patches, signals.networks])
+  "folds and regressions, pooled": combination((signals, { outOfFold }) =>
+    pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions)])
   ),
-  "regression, patches, loss": single((signals) => pool(signals, [signals.patches])),
-  "regression, new networks, loss": single((signals) => pool(signals, [signals.networks])),
-  "folds, patches and kernel, pooled": combination((signals, { outOfFold, outOfFoldKernel }) =>
-    pool(signals, [toLogits(outOfFold), signals.patches, outOfFoldKernel])
+  "folds, regressions and kernel, pooled": combination((signals, { outOfFold, outOfFoldKernel }) =>
+    pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions), outOfFoldKernel])
   ),
 };
 

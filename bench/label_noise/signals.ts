@@ -49,10 +49,8 @@ export interface Signals {
   readonly classes: number;
   readonly half: Stage;
   readonly trained: Stage;
-  /** Kernel regression, left one out, by the pictures' patches, `[N, C]`. */
-  readonly patches: number[];
-  /** Kernel regression, left one out, by the pseudo NTK of new networks, `[N, C]`. */
-  readonly networks: number[];
+  /** Kernel regression, left one out, by the name of each kernel, `[N, C]`. */
+  readonly regressions: Readonly<Record<string, number[]>>;
   readonly seconds: number;
 }
 
@@ -88,7 +86,7 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
       });
     });
   }
-  const { patches, networks } = await regressClasses(engine, data, { seed });
+  const regressions = await regressClasses(engine, data, { seed });
   return {
     cell,
     seed,
@@ -96,8 +94,7 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
     truth: [...truth],
     classes,
     ...own,
-    patches: [...patches],
-    networks: [...networks],
+    regressions: Object.fromEntries(regressions.map(({ kernel, scores }) => [kernel, [...scores]])),
     seconds: (performance.now() - start) / 1000,
   };
 

@@ -28,7 +28,7 @@ import { type Found, investigate } from "./investigation.ts";
 import { chooseJudge, FOLDS, type Judge, type JudgeOptions } from "./judge.ts";
 import { recommend } from "./next_steps.ts";
 import { renderCleaning } from "./page/page.ts";
-import { countFindings, describeFindings, type Report } from "./summary.ts";
+import { countFindings, describeFindings, describeNext, type Report } from "./summary.ts";
 import { writeTables } from "./tables.ts";
 import { describeVerification, type Verification, verify } from "./verification.ts";
 
@@ -82,6 +82,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
       ...describeChoice("samples", choice),
       ...describeFindings(findings),
       ...verification ? describeVerification(verification) : [],
+      ...describeNext(findings),
     ],
   };
 }

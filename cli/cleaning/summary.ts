@@ -43,7 +43,7 @@ export function describeFindings(findings: Findings): string[] {
   const { samples, suspects, strongSuspects, copies, outliers, redundant, kept } = countFindings(
     findings,
   );
-  const { data, labels, steps, next } = findings;
+  const { data, labels, steps } = findings;
   const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
@@ -61,10 +61,14 @@ export function describeFindings(findings: Findings): string[] {
     `redundant: ${share(redundant)} teach less than another already does`,
     ...describeConfusion(findings),
     `keep.npy: ${share(kept)}, without strong suspects, copies and outliers`,
-    ...next.flatMap(({ text, command }) =>
-      command === undefined ? [text] : [`${text}:`, `  ${command}`]
-    ),
   ];
+}
+
+/** Lines that say what to do next. */
+export function describeNext({ next }: Findings): string[] {
+  return next.flatMap(({ text, command }) =>
+    command === undefined ? [text] : [`${text}:`, `  ${command}`]
+  );
 }
 
 /** Says which class is taken for which other one most often; nothing where none is. */

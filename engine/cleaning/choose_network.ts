@@ -10,7 +10,9 @@ import type { TrainingOptions } from "../training/options.ts";
 
 /** A network, how it is trained, and why. */
 export interface NetworkChoice {
+  /** Definition of the network. */
   readonly definition: NetworkDefinition;
+  /** Options that it is trained with. */
   readonly training: TrainingOptions;
   /** Reason for the choice, a sentence for people. */
   readonly reason: string;

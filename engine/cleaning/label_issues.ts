@@ -73,12 +73,12 @@ export async function findLabelIssues(
   );
   const judges = [byNetworks.map((share) => -measureLoss(share))];
   if (isRegressed) {
-    const { patches, networks } = await regressClasses(engine, data, {
+    const regressions = await regressClasses(engine, data, {
       ...request,
       onProgress: (done, total) =>
         onProgress?.(trained + Math.round(count * done / total), trained + count),
     });
-    judges.push(patches, networks);
+    judges.push(...regressions.map(({ scores }) => scores));
   }
   const { probabilities } = poolJudges(judges, labels, classes);
   return { ...rankLabels(probabilities, data), losses };

@@ -9,6 +9,8 @@ import { isTable } from "../data/pixels.ts";
 import type { Engine } from "../engine.ts";
 import type { CallOptions } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
+import type { NetworkDefinition } from "../network/definition.ts";
+import { resnet8Narrow } from "../network/models.ts";
 import type { Network } from "../network/network.ts";
 import { chooseNetwork } from "./choose_network.ts";
 import { divideSamples } from "./folds.ts";
@@ -18,64 +20,76 @@ import { createPatchNetwork } from "./patches.ts";
 /** Number of samples of one regression, whose cost grows as their cube: more than half as many again are divided into blocks of about so many. */
 const BLOCK = 1000;
 
-/** Number of new networks whose kernels are averaged. */
+/** Number of new networks of the kind that `chooseNetwork` chooses, whose cosines are averaged. */
 const NETWORKS = 4;
 
 /** Part of the kernel's mean diagonal that is added to its diagonal, for patches and for new networks. */
 const RIDGES = { patches: 0.3, networks: 0.1 };
 
-/** Scores of each class by two kernels, `[N, classes]` f64, row-major; those of a sample sum to 1, and may be below 0. */
-export interface Regressions {
-  /** By patches of the pictures (`createPatchNetwork`). */
-  readonly patches: Float64Array<ArrayBuffer>;
-  /** By the pseudo NTK of new networks. */
-  readonly networks: Float64Array<ArrayBuffer>;
+/** Scores of each class by regression under one kernel. */
+export interface Regression {
+  /** Name of the kernel: `patches`, or that of a network's definition. */
+  readonly kernel: string;
+  /** Scores `[N, classes]` f64, row-major; those of a sample sum to 1, and may be below 0. */
+  readonly scores: Float64Array<ArrayBuffer>;
 }
 
 /**
- * Predicts each sample's class from all others of its block, itself left out, by kernel ridge regression with two kernels: `exp(-d^2 / median d^2)`,
- * d the distance of two pictures' pooled responses to patches, or of two rows of a table; and the mean cosine of the pseudo NTK of four new networks of the kind that
- * `chooseNetwork` chooses.
+ * Predicts each sample's class from all others of its block, itself left out, by kernel ridge regression with some kernels: `exp(-d^2 / median
+ * d^2)`, d the distance of two pictures' pooled responses to patches, or of two rows of a table; the mean cosine of the pseudo NTK of four new
+ * networks of the kind that `chooseNetwork` chooses; and, of pictures with several channels, that of a new residual network.
  *
- * Pictures with colours are taken together with their mirror images. What is mirrored in grey may be another class: digits are.
+ * Pictures with several channels are taken together with their mirror images. What is mirrored in grey may be another class: digits are.
  */
 export async function regressClasses(
   engine: Engine,
   data: Dataset,
   { seed, signal, onProgress }: CallOptions & { readonly seed: number },
-): Promise<Regressions> {
+): Promise<Regression[]> {
   const { classes, shape, labels } = data;
   using stack = new DisposableStack();
   const createPatches = () => {
     const { definition, weights } = createPatchNetwork(data, seed);
     return stack.use(engine.network(definition, weights, shape));
   };
+  const create = (definition: NetworkDefinition, count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      const source = { seed: (seed + n) % 2 ** 32, classes };
+      return stack.use(engine.network(definition, source, shape));
+    });
   const patchNetwork = isTable(shape) ? undefined : createPatches();
-  const networks = Array.from({ length: NETWORKS }, (_, n) => {
-    const source = { seed: (seed + n) % 2 ** 32, classes };
-    return stack.use(engine.network(chooseNetwork(data).definition, source, shape));
-  });
-  const regressions = {
-    patches: new Float64Array(labels.length * classes),
-    networks: new Float64Array(labels.length * classes),
-  };
+  const { definition } = chooseNetwork(data);
+  const groups = [create(definition, NETWORKS)];
+  if (isMirrored(data)) groups.push(create(resnet8Narrow, 1));
+  const kernels = [
+    {
+      kernel: "patches",
+      ridge: RIDGES.patches,
+      compute: (samples: Dataset) => measureCloseness(engine, patchNetwork, samples, { signal }),
+    },
+    ...groups.map((networks) => ({
+      kernel: networks[0].definition.name,
+      ridge: RIDGES.networks,
+      compute: (samples: Dataset) => averageCosines(engine, networks, samples, { signal }),
+    })),
+  ];
+  const regressions = kernels.map(({ kernel }) => ({
+    kernel,
+    scores: new Float64Array(labels.length * classes),
+  }));
   const blocks = divideSamples(data, Math.max(1, Math.round(labels.length / BLOCK)), seed);
   for (const [done, block] of blocks.entries()) {
     const samples = takeSamples(data, block);
-    const kernels = {
-      patches: await measureCloseness(engine, patchNetwork, samples, { signal }),
-      networks: await averageCosines(engine, networks, samples, { signal }),
-    };
-    for (const name of ["patches", "networks"] as const) {
-      const scores = predictLeftOut(kernels[name], samples.labels, classes, RIDGES[name]);
+    for (const [k, { compute, ridge }] of kernels.entries()) {
+      const scores = predictLeftOut(await compute(samples), samples.labels, classes, ridge);
       block.forEach((sample, n) =>
-        regressions[name].set(
+        regressions[k].scores.set(
           scores.subarray(n * classes, (n + 1) * classes),
           sample * classes,
         )
       );
+      onProgress?.(done * kernels.length + k + 1, blocks.length * kernels.length);
     }
-    onProgress?.(done + 1, blocks.length);
   }
   return regressions;
 }

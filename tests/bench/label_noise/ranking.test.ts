@@ -7,6 +7,13 @@ import {
   JUDGING_SEEDS,
 } from "../../../bench/label_noise/cells.ts";
 import { measureQuality } from "../../../bench/label_noise/quality.ts";
+import { METHODS } from "../../../bench/label_noise/methods.ts";
+import {
+  compareMethods,
+  decide,
+  DEFAULT,
+  type Result,
+} from "../../../bench/label_noise/verdicts.ts";
 import { learnConfidently } from "../../../bench/peers/confident_learning.ts";
 
 Deno.test("average precision, precision and recall of a ranking by hand", () => {
@@ -63,4 +70,38 @@ Deno.test("cells have the wrong labels that they say, and judging seeds samples 
     } else assert.ok(wrong.some((n) => data.labels[n] !== (truth[n] + 1) % 10));
     assert.equal((await drawCell(cell, JUDGING_SEEDS[0])).data.split, "test");
   }
+});
+
+Deno.test("verdicts by hand: Student's t of differences, and undecided where the interval holds 0", () => {
+  // mean 2, standard deviation 1, t of 2 degrees 4.3027
+  const { mean, margin, says } = decide([1, 2, 3]);
+  assert.equal(mean, 2);
+  assert.ok(Math.abs(margin - 4.302652729911275 / Math.sqrt(3)) < 1e-9, `${margin}`);
+  assert.equal(says, "undecided");
+  assert.equal(decide([10, 11, 12]).says, "better");
+  assert.equal(decide([-10, -11, -12]).says, "worse");
+  assert.deepEqual(decide([1]), { mean: 1, margin: Infinity, says: "undecided" });
+});
+
+Deno.test("methods are compared pair by pair, averaged within each cell first", () => {
+  const other = Object.keys(METHODS)[0];
+  const result = (
+    method: string,
+    cell: string,
+    seed: number,
+    averagePrecision: number,
+  ): Result => ({
+    ...{ method, cell, stage: "half", seed, averagePrecision },
+    ...{ precision5: 0, recall5: 0, precision10: 0, recall10: 0 },
+  });
+  const results = [
+    ...[[0, 0.5], [1, 0.7]].map(([seed, value]) => result(DEFAULT, "a", seed, value)),
+    ...[[0, 0.4], [1, 0.4]].map(([seed, value]) => result(other, "a", seed, value)),
+    result(DEFAULT, "b", 0, 0.9),
+    result(other, "b", 0, 0.5),
+    result(DEFAULT, "c", 0, 0.9),
+  ];
+  const { mean } = compareMethods(results, other)!;
+  assert.ok(Math.abs(mean - (0.2 + 0.4) / 2) < 1e-15, `${mean}`);
+  assert.equal(compareMethods(results, other, "right"), undefined);
 });

@@ -1,6 +1,5 @@
 /** Regression under new networks: against kernels written anew in float64, and left-out samples predicted one by one. @module */
 import assert from "node:assert/strict";
-import { chooseNetwork } from "../../../engine/cleaning/choose_network.ts";
 import { predictLeftOut } from "../../../engine/cleaning/kernel_regression.ts";
 import { createPatchNetwork } from "../../../engine/cleaning/patches.ts";
 import { regressClasses } from "../../../engine/cleaning/regression.ts";
@@ -8,6 +7,8 @@ import { mirror } from "../../../engine/data/augmentation.ts";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
+import type { NetworkDefinition } from "../../../engine/network/definition.ts";
+import { lenet5, resnet8Narrow } from "../../../engine/network/models.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import { testEngine } from "../open_engine.ts";
 
@@ -42,17 +43,25 @@ function close(points: readonly number[][]): Float64Array {
   return Float64Array.from(squares, (square) => Math.exp(-square / median));
 }
 
-/** Mean cosine over four networks, pictures and mirror images: by one kernel of all of them. */
-async function average(engine: Engine, data: Dataset, isMirrored: boolean): Promise<Float64Array> {
+/** Sum of cosines over some new networks, pictures and mirror images: by one kernel of all of them. */
+async function average(
+  engine: Engine,
+  data: Dataset,
+  { definition, count: networks, isMirrored }: {
+    definition: NetworkDefinition;
+    count: number;
+    isMirrored: boolean;
+  },
+): Promise<Float64Array> {
   const count = data.labels.length;
   const sum = new Float64Array(count * count);
   const twice = isMirrored
     ? { ...takeSamples(data, [...data.labels.keys(), ...data.labels.keys()]) }
     : data;
   if (isMirrored) (twice.images as Uint8Array).set(mirror(data).images, data.images.length);
-  for (let seed = 0; seed < 4; seed++) {
+  for (let seed = 0; seed < networks; seed++) {
     const source = { seed, classes: data.classes };
-    using network = engine.network(chooseNetwork(data).definition, source, data.shape);
+    using network = engine.network(definition, source, data.shape);
     using rows = await engine.project(network, twice, { kind: "pntk", normalise: true });
     const total = twice.labels.length;
     (await computeGram(rows)).forEach((cosine, at) =>
@@ -75,12 +84,19 @@ for (
   testEngine(
     `${name} samples are predicted from the others' patches and new networks`,
     async (engine) => {
-      const { patches, networks } = await regressClasses(engine, data, { seed: 0 });
+      const [patches, networks, residual] = await regressClasses(engine, data, { seed: 0 });
+      assert.deepEqual([patches, networks].map(({ kernel }) => kernel), ["patches", "lenet5"]);
       const byPatches = close(await listFeatures(engine, data, isMirrored));
       // a float32 product of some thousand features is off by 1e-6 of the squared distance, which the ridge of 0.3 divides
-      compare(patches, predictLeftOut(byPatches, data.labels, 10, 0.3), 1e-4);
-      const byNetworks = await average(engine, data, isMirrored);
-      compare(networks, predictLeftOut(byNetworks, data.labels, 10, 0.1), 1e-4);
+      compare(patches.scores, predictLeftOut(byPatches, data.labels, 10, 0.3), 1e-4);
+      const group = { definition: lenet5, count: 4, isMirrored };
+      const byNetworks = await average(engine, data, group);
+      compare(networks.scores, predictLeftOut(byNetworks, data.labels, 10, 0.1), 1e-4);
+      assert.equal(residual?.kernel, isMirrored ? "resnet8_narrow" : undefined);
+      if (!isMirrored) return;
+      const one = { definition: resnet8Narrow, count: 1, isMirrored };
+      const byOne = await average(engine, data, one);
+      compare(residual.scores, predictLeftOut(byOne, data.labels, 10, 0.1), 1e-4);
     },
   );
 }
@@ -100,10 +116,10 @@ testEngine("rows of a table are compared by their normalised columns", async (en
     mean: [0, 0, 0],
     std: [1, 10, 100],
   });
-  const { patches } = await regressClasses(engine, table, { seed: 0 });
+  const [patches] = await regressClasses(engine, table, { seed: 0 });
   const points = Array.from(
     { length: 40 },
     (_, n) => [0, 1, 2].map((column) => values[n * 3 + column] / 10 ** column),
   );
-  compare(patches, predictLeftOut(close(points), table.labels, 2, 0.3), 1e-4);
+  compare(patches.scores, predictLeftOut(close(points), table.labels, 2, 0.3), 1e-4);
 });
