@@ -10,6 +10,7 @@ import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
+import { LAUNCH_STEPS } from "../rows/variants.ts";
 import {
   checkSource,
   countSamples,
@@ -81,7 +82,8 @@ async function foldNearest(
         const [own, others] = by_column ? [column_count, row_count] : [row_count, column_count];
         // as if each of the others went through the whole list, in which an index and a similarity are read and written
         const otherMs = own * (4 + 16 * size) / gpu.rates.reads;
-        const length = Math.max(1, Math.floor(LAUNCH_MS / otherMs));
+        const steps = Math.floor(LAUNCH_STEPS / (size + 1));
+        const length = Math.max(1, Math.min(Math.floor(LAUNCH_MS / otherMs), steps));
         return Array.from({ length: Math.ceil(others / length) }, (_, i): PlannedLaunch => {
           const start = i * length;
           const end = Math.min(start + length, others);
