@@ -128,9 +128,10 @@ export class Products implements Disposable {
     continues: number,
   ): PlannedLaunch[] {
     const { rows, columns } = this;
-    const { kernel, side } = rows.variant;
+    const { kernel, side, name } = rows.variant;
+    const { variants, products } = this.#gpu.rates;
     const { lines, positions, segments, segmentCount } = slice;
-    const pairMs = 2 * (side * PANEL_ROWS) ** 2 * lines / this.#gpu.rates.products;
+    const pairMs = 2 * (side * PANEL_ROWS) ** 2 * lines / (variants[name] ?? products);
     return this.#cut(pairs, side, Math.max(1, Math.floor(LAUNCH_MS / pairMs))).map((list) => {
       const ms = list.count * pairMs;
       return {
