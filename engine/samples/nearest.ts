@@ -6,6 +6,7 @@
 import { refuseSurplus } from "../options.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { PlannedLaunch } from "../gpu/commands.ts";
+import { hold } from "../gpu/held.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
@@ -70,10 +71,11 @@ async function foldNearest(
   report?: OnProgress,
 ): Promise<Nearest> {
   const { gpu, count } = rows;
-  using stack = new DisposableStack();
-  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-  const nearest = own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE)));
-  const similarity = own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST)));
+  using lists = await hold(gpu, "find nearest samples", (own) => ({
+    nearest: own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE))),
+    similarity: own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST))),
+  }));
+  const { nearest, similarity } = lists;
   await foldTiles(
     rows,
     ({ tile, place }) =>
