@@ -14,7 +14,7 @@ usage() {
 Usage: sh setup.sh COMMAND [ARGUMENT...]
 
 Commands:
-  demo    run lpntk on the digits that come with it; results go to runs/demo
+  demo    plant wrong labels and copies among the digits that come with lpntk, and find them; results go to runs/demo
   test    check formatting, lint and types, and run all tests that take minutes together
   soak    run the other tests, each of which takes minutes: training and the paper's experiments on real data, and
           the kernels' tests on a second driver
@@ -190,7 +190,7 @@ command=$1
 shift
 [ "$command" = demo ] || ensure_browser
 case $command in
-  demo) exec deno task lpntk run --data digits --out runs/demo "$@" ;;
+  demo) exec deno task demo "$@" ;;
   test) exec deno task ok "$@" ;;
   soak) exec deno task soak "$@" ;;
 esac

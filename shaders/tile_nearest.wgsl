@@ -3,6 +3,7 @@
 //
 // One invocation serves one row of the tile, or one of its columns where by_column is 1: then the tile is read as its transpose. A launch reads
 // the columns, or by column the rows, from start up to end; launches that read them in order keep what a single one does.
+// Loops: an invocation takes up to nearest_count steps for each that it reads, and lavapipe silently ends its loops after 65,535 in all.
 // Dispatch: ceil(row_count / 64) workgroups, or ceil(column_count / 64) by column.
 // Layout: the tile is row-major, 64 * column_panels elements a row; nearest [N, nearest_count] indices and similarity [N, nearest_count],
 //         0xffffffff and f32's lowest where there is no sample yet.

@@ -12,6 +12,8 @@ export interface Findings {
   readonly labels: readonly Suspect[];
   /** Number of the first samples of `labels` that are suspects: whose labels a person should look at. */
   readonly suspectCount: number;
+  /** Number of the first samples of `labels` against whose labels the evidence is strong: those that `keep` leaves out. */
+  readonly strongCount: number;
   readonly duplicates: readonly CopyGroup[];
   /** Samples that resemble no class, the strangest first. */
   readonly outliers: readonly Outlier[];
@@ -25,7 +27,7 @@ export interface Findings {
   readonly difficulty: ArrayLike<number>;
   /** Largest `kappa(x, x') / kappa(x, x)` over the other samples x', `[N]`. */
   readonly redundancy: ArrayLike<number>;
-  /** Positions of the samples to keep, in increasing order: no copies, no outliers, no suspects whose suggestion is not taken. */
+  /** Positions of the samples to keep, in increasing order: no copies, no outliers, no suspects with strong evidence. */
   readonly keep: Int32Array;
   /** What was done, for people, in order: the network and why, folds, epochs, seconds. */
   readonly steps: readonly string[];

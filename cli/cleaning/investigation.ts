@@ -4,23 +4,33 @@
  * @module
  */
 import {
+  type CallOptions,
   computeClassSimilarity,
-  computeSelfSimilarity,
-  type CopyGroup,
+  countIssues,
   type Dataset,
   type Engine,
-  estimateIssueCount,
   findDuplicates,
   findLabelIssues,
-  findNearest,
+  findOutliers,
+  findWitnesses,
+  judgeLabels,
   type LabelIssues,
+  mapClasses,
+  measureRedundancy,
   type Network,
-  type OnProgress,
-  scoreLogits,
+  type Outliers,
+  type Redundancy,
+  STRONG_ODDS,
+  SUBSTANTIAL_ODDS,
+  type Witnesses,
 } from "../../mod.ts";
 import { withProgress } from "../progress.ts";
+import { chooseKept, preferUnsuspected } from "./default_rule.ts";
 import type { Findings, Outlier, Redundant, Suspect } from "./findings.ts";
 import { type Judge, openNetwork } from "./judge.ts";
+
+/** Most samples whose witnesses are sought. */
+const WITNESSED = 1000;
 
 /** What was found of a data set's samples, without what to do next. */
 export type Found = Omit<Findings, "next">;
@@ -37,54 +47,58 @@ export async function investigate(
   judge: Judge,
   seed: number,
 ): Promise<Found> {
-  const steps = new Steps(judge.weights === undefined ? 5 : 4);
+  const { definition, training, folds, weights } = judge;
+  const steps = new Steps(weights === undefined ? 9 : 8);
   using network = await openNetwork(engine, judge, data, seed);
-  const duplicates = await steps.take(
-    "looking for copies",
-    "samples",
-    (onProgress) => findDuplicates(engine, data, { onProgress }),
-  );
-  const { definition, training } = judge;
   const issues = await steps.take(
     "judging labels",
     "images",
-    (onProgress) =>
-      judge.weights === undefined
-        ? findLabelIssues(engine, definition, data, { seed, training, onProgress })
-        : judgeLabels(engine, network, data, onProgress),
+    (options) =>
+      weights === undefined
+        ? findLabelIssues(engine, definition, data, { seed, training, folds, ...options })
+        : judgeLabels(engine, network, data, options),
   );
-  const difficulty = judge.weights !== undefined ? issues.losses : await steps.take(
+  const difficulty = weights !== undefined ? issues.losses : await steps.take(
     "learning all samples",
     "images",
-    async (onProgress) =>
-      (await engine.train(network, data, { ...training, seed, onProgress })).difficulty,
+    async (options) =>
+      (await engine.train(network, data, { ...training, seed, ...options })).difficulty,
   );
-  const similarity = await steps.take("comparing with classes", "tiles", async (onProgress) => {
-    using rows = await engine.project(network, data, { normalise: true });
-    return await computeClassSimilarity(rows, data.labels, data.classes, { onProgress });
-  });
-  const partners = await steps.take(
-    "comparing with each other",
-    "tiles",
-    (onProgress) => findPartners(engine, network, data, onProgress),
+  const copies = await steps.take(
+    "looking for copies",
+    "steps",
+    (options) => findDuplicates(engine, data, options),
   );
-  const suspectCount = estimateIssueCount(issues, data.labels, data.classes);
-  const labels = listSuspects(data, issues, similarity);
-  const outliers: Outlier[] = [];
+  const { similarity, outliers, witnesses } = await compareNormalised(
+    engine,
+    network,
+    data,
+    issues,
+    steps,
+  );
+  const redundancy = await measurePartners(engine, network, data, steps);
+  const suspectCount = countIssues(issues, data, SUBSTANTIAL_ODDS);
+  const strongCount = countIssues(issues, data, STRONG_ODDS);
+  const suspects = issues.order.subarray(0, suspectCount);
+  const duplicates = preferUnsuspected(copies, suspects);
+  const strange = listOutliers(outliers);
   return {
     data,
-    labels,
+    labels: listSuspects(data, issues, similarity, witnesses),
     suspectCount,
+    strongCount,
     duplicates,
-    outliers,
-    redundant: partners.filter(({ ratio }) => ratio > 1).sort((a, b) =>
-      b.ratio - a.ratio || a.position - b.position
-    ),
-    classSimilarity: averageClasses(data, similarity),
+    outliers: strange,
+    redundant: listRedundant(redundancy),
+    classSimilarity: mapClasses(similarity, data.labels).similarity,
     confusion: countConfusion(data, issues),
     difficulty,
-    redundancy: partners.map(({ ratio }) => ratio),
-    keep: chooseKept(data, labels.slice(0, suspectCount), duplicates, outliers),
+    redundancy: redundancy.ratios,
+    keep: chooseKept(data.labels.length, {
+      suspects: issues.order.subarray(0, strongCount),
+      outliers: strange.map(({ position }) => position),
+      duplicates,
+    }),
     steps: [judge.reason],
   };
 }
@@ -95,76 +109,108 @@ class Steps {
 
   constructor(private readonly total: number) {}
 
-  take<T>(label: string, unit: string, job: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+  take<T>(label: string, unit: string, job: (options: CallOptions) => Promise<T>): Promise<T> {
     this.#begun++;
-    return withProgress(`${this.#begun}/${this.total} ${label}`, unit, job);
+    return withProgress(
+      `${this.#begun}/${this.total} ${label}`,
+      unit,
+      (onProgress) => job({ onProgress }),
+    );
   }
 }
 
-/** Judges labels by a network that may have learnt them. */
-async function judgeLabels(
+/** Asks the kernel of cosines: how similar samples are to classes, which are similar to none, and who speaks for and against the first labels. */
+async function compareNormalised(
   engine: Engine,
   network: Network,
   data: Dataset,
-  onProgress: OnProgress,
-): Promise<LabelIssues> {
-  const { classes } = network;
-  const logits = await engine.logits(network, data, { onProgress });
-  const { loss: losses } = scoreLogits(logits, data.labels);
-  const suggested = new Int32Array(data.labels.length).map((_, n) => {
-    const row = logits.subarray(n * classes, (n + 1) * classes);
-    return row.indexOf(Math.max(...row));
-  });
-  const order = Int32Array.from(losses.keys()).sort((a, b) => losses[b] - losses[a] || a - b);
-  return { order, scores: losses, suggested, losses };
+  { order, suggested }: LabelIssues,
+  steps: Steps,
+) {
+  using rows = await steps.take(
+    "projecting",
+    "samples",
+    (options) => engine.project(network, data, { normalise: true, ...options }),
+  );
+  const similarity = await steps.take(
+    "comparing with classes",
+    "tiles",
+    (options) => computeClassSimilarity(rows, data.labels, data.classes, options),
+  );
+  const outliers = await steps.take(
+    "looking for outliers",
+    "tiles",
+    (options) => findOutliers(engine, rows, data, options),
+  );
+  const suspects = order.subarray(0, WITNESSED);
+  const witnesses = await steps.take(
+    "asking witnesses",
+    "tiles",
+    (options) =>
+      findWitnesses(engine, network, data, rows, {
+        suspects,
+        suggested: suspects.map((position) => suggested[position]),
+        ...options,
+      }),
+  );
+  return { similarity, outliers, witnesses };
 }
 
-/** Finds for each sample the other one that makes it most redundant; none for a single sample. */
-async function findPartners(
+/** Asks the kernel itself which sample makes which redundant. */
+async function measurePartners(
   engine: Engine,
   network: Network,
   data: Dataset,
-  onProgress: OnProgress,
-): Promise<Redundant[]> {
-  if (data.labels.length < 2) return [];
-  using rows = await engine.project(network, data);
-  const self = await computeSelfSimilarity(rows);
-  const { samples, similarities } = await findNearest(rows, 1, { onProgress });
-  return Array.from(self, (own, position) => ({
-    position,
-    partner: samples[position],
-    ratio: similarities[position] / own,
-  }));
+  steps: Steps,
+): Promise<Redundancy> {
+  using rows = await steps.take(
+    "projecting",
+    "samples",
+    (options) => engine.project(network, data, options),
+  );
+  return await steps.take(
+    "comparing with each other",
+    "tiles",
+    (options) => measureRedundancy(rows, options),
+  );
 }
 
+/** Lists every sample, the most suspicious label first; the first have witnesses. */
 function listSuspects(
   { labels, classes }: Dataset,
   { order, suggested, scores, losses }: LabelIssues,
   similarity: Float64Array,
+  witnesses: readonly Witnesses[],
 ): Suspect[] {
-  return Array.from(order, (position) => ({
+  return Array.from(order, (position, rank) => ({
     position,
     given: labels[position],
     suggested: suggested[position],
     score: scores[position],
     loss: losses[position],
     ownClassSimilarity: similarity[position * classes + labels[position]],
-    witnessesFor: [],
-    witnessesAgainst: [],
+    witnessesFor: witnesses[rank]?.for ?? [],
+    witnessesAgainst: witnesses[rank]?.against ?? [],
   }));
 }
 
-/** Averages the similarity of samples to classes over the samples of each class, `[C, C]`. */
-function averageClasses({ labels, classes }: Dataset, similarity: Float64Array): Float64Array {
-  const sums = new Float64Array(classes * classes);
-  const counts = new Float64Array(classes * classes);
-  similarity.forEach((value, i) => {
-    if (Number.isNaN(value)) return;
-    const pair = labels[Math.floor(i / classes)] * classes + i % classes;
-    sums[pair] += value;
-    counts[pair]++;
-  });
-  return sums.map((sum, pair) => sum / counts[pair]);
+/** Lists the flagged samples, the strangest first. */
+function listOutliers({ scores, flags, nearestClasses, similarities }: Outliers): Outlier[] {
+  return [...scores.keys()].filter((position) => flags[position] === 1)
+    .map((position) => ({
+      position,
+      nearestClass: nearestClasses[position],
+      similarity: similarities[position],
+      score: scores[position],
+    }))
+    .sort((a, b) => b.score - a.score || a.position - b.position);
+}
+
+/** Lists the samples that another one makes redundant, the most redundant first. */
+function listRedundant({ ratios, partners }: Redundancy): Redundant[] {
+  return Array.from(ratios, (ratio, position) => ({ position, partner: partners[position], ratio }))
+    .filter(({ ratio }) => ratio > 1)
+    .sort((a, b) => b.ratio - a.ratio || a.position - b.position);
 }
 
 /** Counts the samples of each class, in rows, for which each class is suggested, `[C, C]`. */
@@ -172,21 +218,4 @@ function countConfusion({ labels, classes }: Dataset, { suggested }: LabelIssues
   const counts = new Int32Array(classes * classes);
   labels.forEach((label, n) => counts[label * classes + suggested[n]]++);
   return counts;
-}
-
-/**
- * Chooses the positions to keep, in increasing order: no suspects, no outliers, and of copies the first that is neither, or none if all are.
- */
-function chooseKept(
-  { labels }: Dataset,
-  suspects: readonly Suspect[],
-  duplicates: readonly CopyGroup[],
-  outliers: readonly Outlier[],
-): Int32Array {
-  const dropped = new Set([...suspects, ...outliers].map(({ position }) => position));
-  for (const group of duplicates) {
-    const left = group.filter(({ position }) => !dropped.has(position));
-    for (const { position } of left.slice(1)) dropped.add(position);
-  }
-  return Int32Array.from(labels.keys().filter((position) => !dropped.has(position)));
 }

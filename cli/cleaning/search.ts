@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type Dataset, type Engine, hashDataset, hashWeights, loadWeights } from "../../mod.ts";
+import {
+  type Dataset,
+  type Engine,
+  hashDataset,
+  hashWeights,
+  indexSample,
+  loadWeights,
+} from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { writeComparison } from "../comparison.ts";
 import { identifyModel } from "../model.ts";
@@ -18,10 +25,10 @@ import {
 } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { type Found, investigate } from "./investigation.ts";
-import { chooseJudge, type Judge, type JudgeOptions } from "./judge.ts";
+import { chooseJudge, FOLDS, type Judge, type JudgeOptions } from "./judge.ts";
 import { recommend } from "./next_steps.ts";
 import { renderCleaning } from "./page/page.ts";
-import { countFindings, describeFindings, type Report } from "./summary.ts";
+import { countFindings, describeFindings, describeNext, type Report } from "./summary.ts";
 import { writeTables } from "./tables.ts";
 import { describeVerification, type Verification, verify } from "./verification.ts";
 
@@ -38,7 +45,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   const { data: name, seed } = settings;
   const samples = await loadSamples(settings);
   const { data, choice } = samples;
-  refuseOneClass(data);
+  refuseFew(data, settings);
   const judge = await chooseJudge(settings, data);
   const { weights } = judge;
   folder.declare({
@@ -55,7 +62,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
     : undefined;
   const findings = { ...found, next: recommend(found, { data: name, out: folder.path }) };
   await writeTables(folder, findings);
-  await folder.writeText("index.html", renderCleaning(findings));
+  await folder.writeText("index.html", await renderCleaning(findings));
   const summary = {
     model: judge.model,
     weights,
@@ -75,16 +82,24 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
       ...describeChoice("samples", choice),
       ...describeFindings(findings),
       ...verification ? describeVerification(verification) : [],
+      ...describeNext(findings),
     ],
   };
 }
 
-/** @throws {UsageError} if all samples have one label: no other can be suggested. */
-function refuseOneClass({ name, labels }: Dataset): void {
-  if (labels.some((label) => label !== labels[0])) return;
-  throw new UsageError(
-    `Cannot look for wrong labels in ${name}: got samples of one class, need at least 2`,
-  );
+/** @throws {UsageError} if all samples have one label, so that no other can be suggested, or there are fewer than parts to judge them in. */
+function refuseFew({ name, labels }: Dataset, { weights }: SearchOptions): void {
+  const fail = (got: string, need: string) =>
+    new UsageError(`Cannot look for wrong labels in ${name}: got ${got}, need ${need}`);
+  if (labels.every((label) => label === labels[0])) {
+    throw fail("samples of one class", "at least 2 classes");
+  }
+  if (weights === undefined && labels.length < FOLDS) {
+    throw fail(
+      `${labels.length} samples`,
+      `at least ${FOLDS}, which are judged in as many parts; or --weights of a network that has learnt others`,
+    );
+  }
 }
 
 /**
@@ -102,12 +117,21 @@ async function verifyFound(
   folder.declare({ test: hashDataset(test.data) });
   const isAll = train.data.labels.length === found.data.labels.length;
   const { keep } = isAll ? found : await investigate(engine, train.data, judge, settings.seed);
-  const sets = { train: train.data, test: test.data, keep };
-  const { verification, results } = await verify(engine, judge, sets);
-  await writeComparison(
-    folder,
-    results,
-    `${judge.model} on ${settings.data}, cleaned and as given`,
-  );
+  const { verification, results } = await verify(engine, judge, {
+    train: train.data,
+    test,
+    keep,
+    suspectsInTest: isAll ? undefined : countSuspectsIn(test.data, found),
+  });
+  const title = `${judge.model} on ${settings.data}, cleaned and as given`;
+  await writeComparison(folder, results, title);
+  await folder.writeSamples(test.data, "test_samples.npy");
   return verification;
+}
+
+/** Counts the suspects among held-out samples. */
+function countSuspectsIn(held: Dataset, { data, labels, suspectCount }: Found): number {
+  const indices = new Set(held.indices);
+  return labels.slice(0, suspectCount)
+    .filter(({ position }) => indices.has(indexSample(data, position))).length;
 }

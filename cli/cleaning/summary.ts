@@ -18,13 +18,14 @@ const NAMED = 3;
 
 /** Counts what was found. */
 export function countFindings(findings: Omit<Findings, "next">) {
-  const { data, suspectCount, duplicates, outliers, redundant, keep } = findings;
+  const { data, suspectCount, strongCount, duplicates, outliers, redundant, keep } = findings;
   const copies = duplicates.flatMap(([, ...others]) => others);
   const hasTwoLabels = (group: readonly { readonly position: number }[]) =>
     new Set(group.map(({ position }) => data.labels[position])).size > 1;
   return {
     samples: data.labels.length,
     suspects: suspectCount,
+    strongSuspects: strongCount,
     copies: {
       groups: duplicates.length,
       groupsOfTwoLabels: duplicates.filter(hasTwoLabels).length,
@@ -39,13 +40,17 @@ export function countFindings(findings: Omit<Findings, "next">) {
 
 /** Lines for people. */
 export function describeFindings(findings: Findings): string[] {
-  const { samples, suspects, copies, outliers, redundant, kept } = countFindings(findings);
-  const { data, labels, steps, next } = findings;
+  const { samples, suspects, strongSuspects, copies, outliers, redundant, kept } = countFindings(
+    findings,
+  );
+  const { data, labels, steps } = findings;
   const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
     ...steps,
-    `labels: ${share(suspects)} look wrong${suspects > 0 ? ", these most of all" : ""}`,
+    `labels: ${share(suspects)} look wrong${
+      suspects > 0 ? `, ${formatCount(strongSuspects)} of them strongly, these most of all` : ""
+    }`,
     ...labels.slice(0, Math.min(NAMED, suspects)).map(({ position, given, suggested }) =>
       `  ${printSample(describeSample(data, position))}: ${name(given)}, rather ${name(suggested)}`
     ),
@@ -55,11 +60,15 @@ export function describeFindings(findings: Findings): string[] {
     `outliers: ${share(outliers)} resemble no class`,
     `redundant: ${share(redundant)} teach less than another already does`,
     ...describeConfusion(findings),
-    `keep.npy: ${share(kept)}, without suspects, copies and outliers`,
-    ...next.flatMap(({ text, command }) =>
-      command === undefined ? [text] : [`${text}:`, `  ${command}`]
-    ),
+    `keep.npy: ${share(kept)}, without strong suspects, copies and outliers`,
   ];
+}
+
+/** Lines that say what to do next. */
+export function describeNext({ next }: Findings): string[] {
+  return next.flatMap(({ text, command }) =>
+    command === undefined ? [text] : [`${text}:`, `  ${command}`]
+  );
 }
 
 /** Says which class is taken for which other one most often; nothing where none is. */

@@ -15,6 +15,8 @@ import {
 import { withProgress } from "../progress.ts";
 import { estimateDifference, formatInterval } from "../report/intervals.ts";
 import type { Estimate } from "../report/statistics.ts";
+import { describeChoice, type SampleChoice, type Samples } from "../samples.ts";
+import { formatCount } from "../units.ts";
 import type { Judge } from "./judge.ts";
 
 /** Networks of each arm. */
@@ -25,7 +27,9 @@ export interface VerificationSets {
   readonly train: Dataset;
   /** Positions of the training samples that are left once it is cleaned. */
   readonly keep: Int32Array;
-  readonly test: Dataset;
+  readonly test: Samples;
+  /** Number of test samples whose own labels look wrong, where they were held out from the samples that were judged. */
+  readonly suspectsInTest?: number;
 }
 
 /** Answer to whether cleaning raises the accuracy. */
@@ -41,7 +45,9 @@ export interface Difference {
 /** What verification found. */
 export interface Verification {
   readonly seeds: number;
-  readonly testSamples: number;
+  /** Which samples it was tested on. */
+  readonly test: SampleChoice;
+  readonly suspectsInTest?: number;
   readonly arms: readonly ArmSummary[];
   readonly againstGiven: Difference;
   readonly againstRandom: Difference;
@@ -54,7 +60,7 @@ export interface Verification {
 export async function verify(
   engine: Engine,
   { definition, training }: Judge,
-  { train, keep, test }: VerificationSets,
+  { train, keep, test, suspectsInTest }: VerificationSets,
 ): Promise<{ readonly verification: Verification; readonly results: readonly ArmResult[] }> {
   const arms = [
     { name: "cleaned", keep: () => keep },
@@ -65,12 +71,18 @@ export async function verify(
     "verifying",
     "images",
     (onProgress) =>
-      trainArms(engine, arms, { definition, train, test, training, seeds: SEEDS }, onProgress),
+      trainArms(
+        engine,
+        arms,
+        { definition, train, test: test.data, training, seeds: SEEDS },
+        onProgress,
+      ),
   );
   const [cleaned, given, random] = results.map(listFinalAccuracies);
   const verification = {
     seeds: SEEDS,
-    testSamples: test.labels.length,
+    test: test.choice,
+    suspectsInTest,
     arms: summariseArms(results),
     againstGiven: decide(estimateDifference(cleaned, given)),
     againstRandom: decide(estimateDifference(cleaned, random)),
@@ -86,7 +98,7 @@ function decide(accuracy: Estimate): Difference {
 
 /** Lines for people: the arms, and whether cleaning helped. */
 export function describeVerification(
-  { arms, seeds, testSamples, againstGiven, againstRandom }: Verification,
+  { arms, seeds, test, suspectsInTest, againstGiven, againstRandom }: Verification,
 ): string[] {
   const points = ({ value, low, high }: Estimate) => {
     const times = (share: number | null) => share === null ? null : 100 * share;
@@ -98,7 +110,13 @@ export function describeVerification(
     undecided: "undecided whether cleaning helped",
   };
   return [
-    `test accuracy on ${testSamples} samples, mean ± standard deviation over ${seeds} seeds:`,
+    ...describeChoice("test samples", test),
+    ...suspectsInTest === undefined
+      ? []
+      : [`labels of test samples that look wrong themselves: ${formatCount(suspectsInTest)}`],
+    `accuracy on ${
+      formatCount(test.size)
+    } test samples, mean ± standard deviation over ${seeds} seeds:`,
     ...describeArms(arms),
     `${said[againstGiven.verdict]}: ${
       points(againstGiven.accuracy)

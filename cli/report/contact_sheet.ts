@@ -66,7 +66,7 @@ function drawValues(
 }
 
 /** Makes the pixels of a picture, `[H, W, C]` u8 of 1 or 3 channels, of a sample of any channels and type. */
-export function toPicture(
+function toPicture(
   { images, shape: [height, width, channels] }: Dataset,
   sample: number,
 ): Pick<Required<SampleImage>, "pixels" | "height" | "width" | "channels"> {

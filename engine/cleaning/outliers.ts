@@ -154,11 +154,8 @@ export function drawThumbnails(
     }
     const own = thumbnails.subarray(n * length, (n + 1) * length);
     const means = sums.map((sum, i) => sum / pixels[i]);
+    // exact for a constant picture, as sums of f32 are in f64: it becomes 0
     const mean = means.reduce((sum, value) => sum + value, 0) / length;
-    const largest = means.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    // what rounding leaves of a constant picture is no direction
-    const isConstant = means.every((value) => Math.abs(value - mean) <= 1e-6 * largest);
-    if (isConstant) continue;
     own.set(means.map((value) => value - mean));
     scaleToOne(own);
   }

@@ -107,8 +107,8 @@ export function listFolderFiles({ train, test }: FolderSplits): ReadonlyMap<stri
   const { classes, classNames, mean, std } = train;
   const settings = {
     classes: classNames ?? classes,
-    mean,
-    std,
+    mean: joinSame(mean),
+    std: joinSame(std),
     ...arrangeShape(train).length === 4 && { layout: "NHWC" },
   };
   return new Map<string, WriteFile>([
@@ -116,6 +116,11 @@ export function listFolderFiles({ train, test }: FolderSplits): ReadonlyMap<stri
     ...test ? listSplit(test, FOLDER_FILES.test) : [],
     ...listSplit(train, FOLDER_FILES.train),
   ]);
+}
+
+/** Returns one number for all channels where all are the same, as of most tables of many columns. */
+function joinSame(numbers: readonly number[]): readonly number[] {
+  return numbers.every((number) => number === numbers[0]) ? numbers.slice(0, 1) : numbers;
 }
 
 function listSplit(

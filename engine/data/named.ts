@@ -189,8 +189,10 @@ async function findKnown(name: keyof typeof KNOWN, split: Split): Promise<string
 }
 
 function explainMissing(name: string): Error {
-  if (/[/\\]/.test(name)) {
-    return new FileError(name, `Cannot load data set ${name}: got no such folder, need one`);
+  const isFile = /\.(npz|parquet)$/.test(name);
+  if (isFile || /[/\\]/.test(name)) {
+    const kind = isFile ? "file" : "folder";
+    return new FileError(name, `Cannot load data set ${name}: got no such ${kind}, need one`);
   }
   const distances = new Map(NAMES.map((known) => [known, distance(name, known)]));
   const [nearest] = NAMES.filter((known) => distances.get(known)! <= 2)

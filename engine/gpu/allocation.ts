@@ -52,19 +52,22 @@ class Attempt {
       return create();
     } finally {
       const reported = this.device.popErrorScope();
-      this.#tried.push({ allocation, error: refusal ? Promise.resolve(refusal) : reported });
+      this.#tried.push({ allocation, error: reported.then((error) => refusal ?? error) });
     }
   }
 
   /** Ends the attempt at once; the promise resolves to the first allocation that failed, and to the first error of another kind. */
   async end() {
     const scope = this.device.popErrorScope();
-    const errors = await Promise.all(this.#tried.map(({ error }) => error));
+    const [invalid, ...errors] = await Promise.all([
+      scope,
+      ...this.#tried.map(({ error }) => error),
+    ]);
     const at = errors.findIndex((error) => error !== null);
     const shortage = at < 0
       ? undefined
       : { allocation: this.#tried[at].allocation, error: errors[at]! };
-    return { shortage, invalid: await scope };
+    return { shortage, invalid };
   }
 }
 
@@ -142,14 +145,16 @@ export class DeviceMemory {
   async attempt<T extends Disposable>(action: string, make: () => T): Promise<T> {
     const attempt = this.#attempt = new Attempt(this.#device);
     let made: T;
-    let ended: ReturnType<Attempt["end"]>;
     try {
       made = make();
-    } finally {
+    } catch (error) {
       this.#attempt = undefined;
-      ended = attempt.end();
+      // what a lost device rejects on top of it says no more
+      await attempt.end().catch(() => {});
+      throw error;
     }
-    const { shortage, invalid } = await ended;
+    this.#attempt = undefined;
+    const { shortage, invalid } = await attempt.end();
     if (shortage) {
       made[Symbol.dispose]();
       const { heldBytes, bytes } = shortage.allocation;

@@ -14,8 +14,10 @@ export const SUBMISSION_MS = 200;
 
 /** Rates that a device reaches. */
 export interface Rates {
-  /** Rate of matrix products, in FLOP per millisecond. */
+  /** Rate of matrix products by a variant of the Gram kernel that has not been measured, in FLOP per millisecond. */
   readonly products: number;
+  /** Rates of matrix products by the measured variants' names, in FLOP per millisecond. */
+  readonly variants: Readonly<Record<string, number>>;
   /** Rate of convolutions, in FLOP per millisecond. */
   readonly convolutions: number;
   /** Rate of reading memory once, in bytes per millisecond. */
@@ -23,4 +25,9 @@ export interface Rates {
 }
 
 /** Rates of a device before any measurement: 5 GFLOP/s and 4 GB/s, so that the first submissions are small. */
-export const UNMEASURED: Rates = { products: 5e6, convolutions: 5e6, reads: 4e6 };
+export const UNMEASURED: Rates = {
+  products: 5e6,
+  variants: {},
+  convolutions: 5e6,
+  reads: 4e6,
+};

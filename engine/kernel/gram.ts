@@ -5,6 +5,7 @@
  */
 import { refuseSurplus } from "../options.ts";
 import { type PlannedLaunch, recordLaunches } from "../gpu/commands.ts";
+import { hold } from "../gpu/held.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
 import { Products } from "../rows/products.ts";
@@ -141,13 +142,12 @@ export async function computeGramRow(
   const left = blocks.find(({ firstRow, rowCount }) => sample < firstRow + rowCount)!;
   const panel = Math.floor((sample - left.firstRow) / PANEL_ROWS);
   const top = panel - panel % 2;
-  using products = new Products(rows, rows);
-  using stack = new DisposableStack();
   const most = Math.max(...blocks.map(({ panelCount }) => panelCount));
-  const tile = stack.adopt(
-    gpu.createBuffer("tile", 2 * most * PANEL_ROWS * PANEL_ROWS * 4),
-    (buffer) => gpu.destroyBuffer(buffer),
-  );
+  using held = await hold(gpu, "compute a row of the kernel", (own, stack) => ({
+    tile: own(gpu.createBuffer("tile", 2 * most * PANEL_ROWS * PANEL_ROWS * 4)),
+    products: stack.use(new Products(rows, rows)),
+  }));
+  const { products, tile } = held;
   for (const right of blocks) {
     const width = right.panelCount;
     const pairs = Array.from({ length: width }, (_, column) => ({ row: panel, column }));

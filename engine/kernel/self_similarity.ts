@@ -6,6 +6,7 @@
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { hold } from "../gpu/held.ts";
 import { type CallOptions, interruptWith, type OnProgress, Pace } from "../gpu/pace.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { padRows, PANEL_ROWS } from "../rows/blocks.ts";
@@ -32,43 +33,49 @@ export async function computeSelfSimilarity(
   const report = interruptWith("compute self-similarities", options);
   checkRows("compute self-similarities", rows);
   const { gpu, count } = rows;
-  const buffer = await foldDiagonal(rows, report);
-  try {
-    const similarity = new Float32Array(await gpu.read(buffer, count * 4));
-    report?.(count, count);
-    const bad = similarity.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      throw new NonFiniteError(
-        `Cannot compare samples: got self-similarity ${
-          similarity[bad]
-        } for sample ${bad}, need finite signed projections`,
-        bad,
-      );
-    }
-    return similarity;
-  } finally {
-    gpu.destroyBuffer(buffer);
+  using diagonal = await foldDiagonal(rows, report);
+  const similarity = new Float32Array(await gpu.read(diagonal.similarity, count * 4));
+  report?.(count, count);
+  const bad = similarity.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new NonFiniteError(
+      `Cannot compare samples: got self-similarity ${
+        similarity[bad]
+      } for sample ${bad}, need finite signed projections`,
+      bad,
+    );
   }
+  return similarity;
 }
 
 /** Number of panels whose diagonals are computed in one tile. */
 const DIAGONAL_PANELS = 8;
 
-/** Computes all self-similarities, `[N]` f32 in whole panels, block by block; the caller destroys the buffer. */
-export async function foldDiagonal(rows: PackedRows, onProgress?: OnProgress): Promise<GPUBuffer> {
+/** Computes all self-similarities, `[N]` f32 in whole panels, block by block; the caller disposes them. */
+export async function foldDiagonal(
+  rows: PackedRows,
+  onProgress?: OnProgress,
+): Promise<{ readonly similarity: GPUBuffer } & Disposable> {
   const { gpu, count, blocks, slices } = rows;
   using stack = new DisposableStack();
-  const similarity = stack.adopt(
-    gpu.createBuffer("self-similarity", padRows(count) * 4),
-    (buffer) => gpu.destroyBuffer(buffer),
+  const action = "compute self-similarities";
+  const diagonal = stack.use(
+    await hold(gpu, action, (own) => ({
+      similarity: own(gpu.createBuffer("self-similarity", padRows(count) * 4)),
+    })),
   );
-  using diagonals = new Diagonals(rows, similarity);
+  const { similarity } = diagonal;
+  using tiles = await hold(gpu, action, (_, stack) => ({
+    diagonals: slices.some(({ positions }) => positions > 1)
+      ? stack.use(new Diagonals(rows, similarity))
+      : undefined,
+  }));
   const pace = new Pace(gpu);
   const commands = gpu.record();
   for (const block of blocks) {
     for (const slice of slices) {
       if (slice.positions > 1) {
-        for (const _ of diagonals.record(commands, block, slice)) {
+        for (const _ of tiles.diagonals!.record(commands, block, slice)) {
           commands.submit();
           if (await pace.step()) onProgress?.(block.firstRow, count);
         }
@@ -92,27 +99,26 @@ export async function foldDiagonal(rows: PackedRows, onProgress?: OnProgress): P
     if (await pace.step()) onProgress?.(block.firstRow + block.rowCount, count);
   }
   stack.move();
-  return similarity;
+  return diagonal;
 }
 
 /** Computes self-similarities over slices of several positions, which are sums over all pairs of positions, from the diagonals of tiles. */
 class Diagonals implements Disposable {
   readonly #products: Products;
   readonly #gpu: Gpu;
-  #tile: GPUBuffer | undefined;
+  readonly #tile: GPUBuffer;
 
   constructor(rows: PackedRows, private readonly similarity: GPUBuffer) {
     this.#gpu = rows.gpu;
+    const sizeBytes = 4 * (DIAGONAL_PANELS * PANEL_ROWS) ** 2;
+    this.#tile = this.#gpu.createBuffer("diagonal tile", sizeBytes);
     this.#products = new Products(rows, rows);
   }
 
   /** Records those of a block; yields when that is to be submitted before the rest. */
   *record(commands: Commands, block: RowBlock, slice: BoundSlice): Generator<number, void> {
     const width = DIAGONAL_PANELS;
-    const tile = this.#tile ??= this.#gpu.createBuffer(
-      "diagonal tile",
-      4 * (width * PANEL_ROWS) ** 2,
-    );
+    const tile = this.#tile;
     for (let top = 0; top < block.panelCount; top += width) {
       const panels = Math.min(width, block.panelCount - top);
       const pairs = Array.from({ length: panels }, (_, i) => ({ row: top + i, column: top + i }));
@@ -135,6 +141,6 @@ class Diagonals implements Disposable {
 
   [Symbol.dispose](): void {
     this.#products[Symbol.dispose]();
-    if (this.#tile) this.#gpu.destroyBuffer(this.#tile);
+    this.#gpu.destroyBuffer(this.#tile);
   }
 }

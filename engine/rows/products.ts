@@ -27,15 +27,24 @@ export interface Target {
   readonly width: number;
 }
 
-/** Multiplies blocks of two sets of rows; dispose it to free its lists of pairs. */
+/**
+ * Multiplies blocks of two sets of rows; dispose it to free its lists of pairs. Of what is allocated together it comes last, since room for the
+ * lists is only made sure of.
+ */
 export class Products implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #gpu: Gpu;
   readonly #lists = new Map<string, PairList[]>();
-  #positions: GPUBuffer | undefined;
+  /** Tile of the products of positions; undefined where no slice has several. */
+  readonly #positions: GPUBuffer | undefined;
 
   constructor(private readonly rows: PackedRows, private readonly columns: PackedRows) {
     this.#gpu = rows.gpu;
+    if (rows.slices.some(({ positions }) => positions > 1)) {
+      const sizeBytes = 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2;
+      this.#positions = this.#own(this.#gpu.createBuffer("positions", sizeBytes));
+    }
+    this.#reserveLists();
   }
 
   /**
@@ -74,6 +83,16 @@ export class Products implements Disposable {
     this.#stack.dispose();
   }
 
+  /** Makes sure of room for the lists of pairs, so that no attempt to allocate these products succeeds without it. */
+  #reserveLists(): void {
+    const most = (side: PackedRows) => Math.max(...side.blocks.map(({ panelCount }) => panelCount));
+    // one for the epilogues, and those of the products of each number of positions
+    const lists = [...new Set(this.rows.slices.map(({ positions }) => positions))]
+      .reduce((sum, positions) => sum + positions ** 2, 1);
+    // whole blocks and the last ones, and whole blocks with themselves
+    this.#gpu.reserve("pairs", 8 * 4 * lists * most(this.rows) * most(this.columns));
+  }
+
   /** Plans the products of a slice of several positions, square by square, and the sums over the positions. */
   #multiplyPositions(
     slice: BoundSlice,
@@ -86,9 +105,7 @@ export class Products implements Disposable {
     const { positions } = slice;
     const side = Math.floor(PRODUCT_PANELS / positions / 2) * 2;
     const width = side * positions;
-    const tile = this.#positions ??= this.#own(
-      this.#gpu.createBuffer("positions", 4 * (PRODUCT_PANELS * PANEL_ROWS) ** 2),
-    );
+    const tile = this.#positions!;
     return cutPairs(pairs, side).flatMap(({ row, column, part }) => {
       const place = { tile, top: row * positions, left: column * positions, width };
       const list = this.list(part);
@@ -128,9 +145,10 @@ export class Products implements Disposable {
     continues: number,
   ): PlannedLaunch[] {
     const { rows, columns } = this;
-    const { kernel, side } = rows.variant;
+    const { kernel, side, name } = rows.variant;
+    const { variants, products } = this.#gpu.rates;
     const { lines, positions, segments, segmentCount } = slice;
-    const pairMs = 2 * (side * PANEL_ROWS) ** 2 * lines / this.#gpu.rates.products;
+    const pairMs = 2 * (side * PANEL_ROWS) ** 2 * lines / (variants[name] ?? products);
     return this.#cut(pairs, side, Math.max(1, Math.floor(LAUNCH_MS / pairMs))).map((list) => {
       const ms = list.count * pairMs;
       return {

@@ -56,10 +56,10 @@ const SHARED_INVOCATIONS = 256;
 const SHARED_BYTES = 8192;
 
 /**
- * Largest number of elements of a row in one launch: lavapipe silently ends all loops of an invocation after 65,535 steps together, and a
- * kernel takes a step for each element of a row.
+ * Largest number of steps that the loops of an invocation take in one launch: lavapipe silently ends all of them after 65,535 together. A
+ * kernel on rows takes a step for each element.
  */
-const LAUNCH_LENGTH = 65_000;
+export const LAUNCH_STEPS = 65_000;
 
 /** Properties of a device that decide which variants it can run. */
 export interface DeviceDescription {
@@ -79,7 +79,7 @@ export function measureBinding(
   const isTexture = operands === "texture";
   return {
     bytes: limits.maxStorageBufferBindingSize,
-    lines: isTexture ? Math.min(limits.maxTextureDimension2D, LAUNCH_LENGTH) : LAUNCH_LENGTH,
+    lines: isTexture ? Math.min(limits.maxTextureDimension2D, LAUNCH_STEPS) : LAUNCH_STEPS,
     panels: isTexture ? limits.maxTextureArrayLayers : Infinity,
   };
 }

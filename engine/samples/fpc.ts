@@ -12,6 +12,7 @@ import { BudgetError } from "../errors.ts";
 import { formatBudget, formatMebibytes, MEBIBYTE } from "../sizes.ts";
 import { countShare } from "../share.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
+import { hold } from "../gpu/held.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise, measureKernel } from "../rows/plan.ts";
@@ -266,24 +267,18 @@ async function clusterRows(
   first.forEach((sample) => bestFirst[sample] = LARGEST);
 
   const longest = Math.max(...slices.map(({ lines }) => lines));
-  using state = await gpu.allocate("cluster samples", () => {
-    using stack = new DisposableStack();
-    const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-    const buffers = {
-      newest: own(gpu.upload("newest", Uint32Array.from(first))),
-      chosen: own(gpu.upload("chosen", chosenFirst)),
-      best: own(gpu.upload("best", bestFirst)),
-      cluster: own(gpu.createBuffer("cluster", count * 4)),
-      group_of: own(gpu.upload("groups", groupOf)),
-      centroid_counts: own(
-        gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
-      ),
-      similarity: own(gpu.createBuffer("similarity", count * 4)),
-      centroids: own(gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16)),
-    };
-    const held = stack.move();
-    return { ...buffers, [Symbol.dispose]: () => held.dispose() };
-  });
+  using state = await hold(gpu, "cluster samples", (own) => ({
+    newest: own(gpu.upload("newest", Uint32Array.from(first))),
+    chosen: own(gpu.upload("chosen", chosenFirst)),
+    best: own(gpu.upload("best", bestFirst)),
+    cluster: own(gpu.createBuffer("cluster", count * 4)),
+    group_of: own(gpu.upload("groups", groupOf)),
+    centroid_counts: own(
+      gpu.upload("centroid counts", Uint32Array.from(groups, (group) => group.clusterCount)),
+    ),
+    similarity: own(gpu.createBuffer("similarity", count * 4)),
+    centroids: own(gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16)),
+  }));
   const { newest, chosen, best, cluster, group_of, centroid_counts, similarity, centroids } = state;
   const commands = gpu.record();
   const pace = new Pace(gpu);

@@ -6,10 +6,12 @@
 import { refuseSurplus } from "../options.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import type { PlannedLaunch } from "../gpu/commands.ts";
+import { hold } from "../gpu/held.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
+import { LAUNCH_STEPS } from "../rows/variants.ts";
 import {
   checkSource,
   countSamples,
@@ -69,10 +71,11 @@ async function foldNearest(
   report?: OnProgress,
 ): Promise<Nearest> {
   const { gpu, count } = rows;
-  using stack = new DisposableStack();
-  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-  const nearest = own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE)));
-  const similarity = own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST)));
+  using lists = await hold(gpu, "find nearest samples", (own) => ({
+    nearest: own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE))),
+    similarity: own(gpu.upload("similarity", new Float32Array(count * size).fill(LEAST))),
+  }));
+  const { nearest, similarity } = lists;
   await foldTiles(
     rows,
     ({ tile, place }) =>
@@ -81,7 +84,8 @@ async function foldNearest(
         const [own, others] = by_column ? [column_count, row_count] : [row_count, column_count];
         // as if each of the others went through the whole list, in which an index and a similarity are read and written
         const otherMs = own * (4 + 16 * size) / gpu.rates.reads;
-        const length = Math.max(1, Math.floor(LAUNCH_MS / otherMs));
+        const steps = Math.floor(LAUNCH_STEPS / (size + 1));
+        const length = Math.max(1, Math.min(Math.floor(LAUNCH_MS / otherMs), steps));
         return Array.from({ length: Math.ceil(others / length) }, (_, i): PlannedLaunch => {
           const start = i * length;
           const end = Math.min(start + length, others);
@@ -108,21 +112,22 @@ async function foldNearest(
   };
 }
 
-/** Finds the nearest samples by a stored kernel, which is read once; each sample's list stays sorted. */
+/**
+ * Finds the nearest samples by a stored kernel, which is read once. Each sample's list stays sorted; the others come in increasing order, so that on a
+ * tie the lower index is there first.
+ */
 async function readNearest(
   source: StoredKernel,
   size: number,
   report?: OnProgress,
 ): Promise<Nearest> {
-  const samples = new Int32Array(source.size * size).fill(source.size);
+  const samples = new Int32Array(source.size * size);
   const similarities = new Float64Array(source.size * size).fill(-Infinity);
-  const precedes = (similarity: number, other: number, at: number) =>
-    similarity > similarities[at] || (similarity === similarities[at] && other < samples[at]);
   const keep = (sample: number, other: number, similarity: number) => {
     const [first, last] = [sample * size, (sample + 1) * size - 1];
-    if (!precedes(similarity, other, last)) return;
+    if (similarity <= similarities[last]) return;
     let at = last;
-    for (; at > first && precedes(similarity, other, at - 1); at--) {
+    for (; at > first && similarity > similarities[at - 1]; at--) {
       samples[at] = samples[at - 1];
       similarities[at] = similarities[at - 1];
     }

@@ -4,6 +4,7 @@
  * @module
  */
 import { kernels } from "../../shaders/kernel_table.ts";
+import { hold } from "../gpu/held.ts";
 import {
   CALL_OPTIONS,
   type CallOptions,
@@ -152,32 +153,31 @@ async function computeMaxima(
   onProgress?: OnProgress,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { gpu, count } = rows;
-  const maximum = gpu.createBuffer("row maxima", count * 4);
-  try {
-    await foldTiles(
-      rows,
-      ({ tile, pairs, pairCount, place }) => {
-        // every element is read for its column, then for its row
-        const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
-        return [{
-          ms,
-          record: (commands) =>
-            commands.run(
-              kernels.tile_maximum,
-              { pair_count: pairCount, ...place, later: Number(rule === "later") },
-              { tile, pairs, maximum },
-              pairCount,
-              ms,
-            ),
-        }];
-      },
-      onProgress,
-    );
-    const ordered = new Uint32Array(await gpu.read(maximum, count * 4));
-    // the shader maps floats to integers of the same order, for atomicMax; 0 stands for no other sample
-    const bits = ordered.map((u) => u === 0 ? 0xff800000 : u >= 0x80000000 ? u ^ 0x80000000 : ~u);
-    return new Float32Array(bits.buffer);
-  } finally {
-    gpu.destroyBuffer(maximum);
-  }
+  using held = await hold(gpu, "find redundant samples", (own) => ({
+    maximum: own(gpu.createBuffer("row maxima", count * 4)),
+  }));
+  const { maximum } = held;
+  await foldTiles(
+    rows,
+    ({ tile, pairs, pairCount, place }) => {
+      // every element is read for its column, then for its row
+      const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+      return [{
+        ms,
+        record: (commands) =>
+          commands.run(
+            kernels.tile_maximum,
+            { pair_count: pairCount, ...place, later: Number(rule === "later") },
+            { tile, pairs, maximum },
+            pairCount,
+            ms,
+          ),
+      }];
+    },
+    onProgress,
+  );
+  const ordered = new Uint32Array(await gpu.read(maximum, count * 4));
+  // the shader maps floats to integers of the same order, for atomicMax; 0 stands for no other sample
+  const bits = ordered.map((u) => u === 0 ? 0xff800000 : u >= 0x80000000 ? u ^ 0x80000000 : ~u);
+  return new Float32Array(bits.buffer);
 }

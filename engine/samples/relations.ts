@@ -4,6 +4,7 @@
  * @module
  */
 import { kernels } from "../../shaders/kernel_table.ts";
+import { hold } from "../gpu/held.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
@@ -133,18 +134,18 @@ async function countFromRows(
   { threshold, epsilon }: Thresholds,
   onProgress?: OnProgress,
 ): Promise<RelationCounts> {
-  const { gpu } = rows;
-  using stack = new DisposableStack();
-  const own = (buffer: GPUBuffer) => stack.adopt(buffer, (b) => gpu.destroyBuffer(b));
-  const similarity = own(await foldDiagonal(rows));
-  let counts: GPUBuffer | undefined;
+  const { gpu, blocks } = rows;
+  using diagonal = await foldDiagonal(rows);
+  const { similarity } = diagonal;
+  const tileCount = blocks.length * (blocks.length + 1) / 2;
+  using held = await hold(gpu, "relate samples", (own) => ({
+    // four counts for each tile, whose number of pairs fits a u32
+    counts: own(gpu.createBuffer("relation counts", tileCount * ORDER.length * 4)),
+  }));
+  const { counts } = held;
   await foldTiles(
     rows,
-    ({ tile, pairs, pairCount, place, index: slot, tileCount }) => {
-      // four counts for each tile, whose number of pairs fits a u32
-      const buffer = counts ??= own(
-        gpu.createBuffer("relation counts", tileCount * ORDER.length * 4),
-      );
+    ({ tile, pairs, pairCount, place, index: slot }) => {
       const ms = 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
       return [{
         ms,
@@ -152,7 +153,7 @@ async function countFromRows(
           commands.run(
             kernels.tile_relations,
             { pair_count: pairCount, ...place, slot, threshold, epsilon },
-            { tile, pairs, similarity, counts: buffer },
+            { tile, pairs, similarity, counts },
             pairCount,
             ms,
           ),
@@ -160,7 +161,7 @@ async function countFromRows(
     },
     onProgress,
   );
-  const numbers = new Uint32Array(await gpu.read(counts!));
+  const numbers = new Uint32Array(await gpu.read(counts));
   const total = (relation: number) =>
     numbers.reduce((sum, n, i) => i % ORDER.length === relation ? sum + n : sum, 0);
   return Object.fromEntries(ORDER.map((name, i) => [name, total(i)])) as RelationCounts;

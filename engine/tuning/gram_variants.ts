@@ -75,8 +75,8 @@ export const TUNING: Measurement<Tuning> = {
 };
 
 /**
- * Chooses the fastest variant for packed rows on a device, and sets the device's rates to it; the first call for an adapter measures them,
- * which takes some seconds.
+ * Chooses the fastest variant for packed rows on a device, and sets the device's rates to the measured ones; the first call for an
+ * adapter measures them, which takes some seconds.
  *
  * @throws {DeviceError} if the device fails.
  */
@@ -86,7 +86,9 @@ export async function chooseVariant(gpu: Gpu, layout: RowLayout): Promise<GramVa
   const variant = ranked.find((variant) => canRun(gpu, variant, layout)) ?? PLAIN_VARIANT;
   gpu.rates = {
     ...gpu.rates,
-    products: rates[variant.name] * GIGA_PER_MS,
+    variants: Object.fromEntries(
+      Object.entries(rates).map(([name, rate]) => [name, rate * GIGA_PER_MS]),
+    ),
     reads: bandwidths[variant.operands]! * GIGA_PER_MS,
   };
   return variant;

@@ -32,8 +32,10 @@ Deno.test("the root of a disk is filled, and one that is read-only or full is re
   const call = `${PRUNE} ${disk.path}`.split(" ");
   assert.equal((await callHere(call)).code, 0);
   assert.deepEqual(await listFolder(disk.path), [
+    "keep.csv",
     "keep.npy",
     "run.json",
+    "samples.csv",
     "samples.npy",
     "summary.json",
   ]);
@@ -111,14 +113,17 @@ for (const [count, kind, out] of [[2, "train", "train"], [4, "matrix", "K.npy"]]
       left,
       {
         train: [
+          "difficulty.csv",
           "difficulty.npy",
           "metrics.json",
           "run.json",
+          "samples.csv",
           "samples.npy",
+          "test_samples.csv",
           "test_samples.npy",
           "weights.safetensors",
         ],
-        matrix: ["K.npy", "K.samples.json", "K.samples.npy", "weights"],
+        matrix: ["K.npy", "K.samples.csv", "K.samples.json", "K.samples.npy", "weights"],
       }[kind],
     );
   });

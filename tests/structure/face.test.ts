@@ -121,6 +121,7 @@ Deno.test("mod.ts exports these types", () => {
     "FeatureMaps",
     "Features",
     "FetchOptions",
+    "FolderSplits",
     "HeldStore",
     "Initialisation",
     "KernelIndices",
@@ -289,6 +290,7 @@ Deno.test("mod.ts exports these values", () => {
     "takeFirst",
     "takeSamples",
     "tanh",
+    "writeFolder",
     "writeNpy",
   ]);
 });

@@ -40,6 +40,7 @@ const SHARED: readonly string[] = [
   "engine/files/lease.ts",
   "engine/formats/csv.ts",
   "engine/formats/json.ts",
+  "engine/formats/picture.ts",
   "engine/tuning/prepare.ts",
   "engine/tuning/memory.ts",
   "engine/options.ts",

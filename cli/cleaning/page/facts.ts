@@ -26,6 +26,8 @@ export interface Facts {
   readonly key: string;
   /** Name of each class. */
   readonly classes: readonly string[];
+  /** Whether samples are rows of a table: texts stand for them, not pictures. */
+  readonly isTable: boolean;
   /** Given label of each sample. */
   readonly labels: readonly number[];
   /** Index of each sample in the whole split; absent where it is the position. */
@@ -101,6 +103,7 @@ export function gatherFacts(findings: Findings): Facts {
   const facts = {
     key: hashDataset(data),
     classes: Array.from({ length: data.classes }, (_, label) => nameClass(data, label)),
+    isTable: data.shape[0] === 1 && data.shape[1] === 1,
     labels: Array.from(data.labels),
     ...data.indices && { indices: Array.from(data.labels, (_, n) => indexSample(data, n)) },
     suspects: labels.slice(0, suspectCount).map(describeSuspect),

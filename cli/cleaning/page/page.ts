@@ -8,7 +8,7 @@ import { formatCount } from "../../units.ts";
 import { escapeMarkup } from "../../report/markup.ts";
 import type { Findings } from "../findings.ts";
 import { type Facts, gatherFacts } from "./facts.ts";
-import { drawPictures, isPicture } from "./pictures.ts";
+import { drawPictures, type Pictures } from "./pictures.ts";
 import cards from "./script/cards.js" with { type: "text" };
 import classMap from "./script/class_map.js" with { type: "text" };
 import decisions from "./script/decisions.js" with { type: "text" };
@@ -36,11 +36,11 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; " 
 /**
  * Renders the page as HTML of at most 30 MB, as long as the names of files leave room.
  */
-export function renderCleaning(findings: Findings): string {
+export async function renderCleaning(findings: Findings): Promise<string> {
   const facts = gatherFacts(findings);
-  const draw = (pictures: unknown) => renderPage(findings, facts, JSON.stringify(pictures));
+  const draw = (pictures: Pictures) => renderPage(findings, facts, JSON.stringify(pictures));
   const rest = new TextEncoder().encode(draw([])).length;
-  return draw(drawPictures(findings.data, facts, MOST_BYTES - rest));
+  return draw(await drawPictures(findings.data, facts, MOST_BYTES - rest));
 }
 
 function renderPage(findings: Findings, facts: Facts, pictures: string): string {
@@ -59,7 +59,7 @@ function renderPage(findings: Findings, facts: Facts, pictures: string): string 
 <header>
 <p class="tool">lpntk clean</p>
 <h1><bdi>${name}</bdi></h1>
-<p>${describeData(findings)}</p>
+<p>${describeData(findings, facts)}</p>
 <noscript><p class="note">The lists below are drawn by a script of this page, which the browser has turned off. The tables beside this file have the same.</p></noscript>
 ${renderCounts(findings)}
 <div class="columns">
@@ -74,7 +74,7 @@ ${BAR}
 ${SECTIONS.map(renderSection).join("")}
 </main>
 <script type="application/json" id="facts">${escapeJson(JSON.stringify(facts))}</script>
-<script type="application/json" id="pictures">${pictures}</script>
+<script type="application/json" id="pictures">${escapeJson(pictures)}</script>
 <script type="module">${SCRIPT}</script>
 </body>
 </html>
@@ -86,16 +86,16 @@ function escapeJson(json: string): string {
   return json.replaceAll("<", "\\u003c");
 }
 
-function describeData({ data }: Findings): string {
+function describeData({ data }: Findings, { isTable }: Facts): string {
   const [height, width, channels] = data.shape;
   const size = `${countThings(data.labels.length, "sample")} in ${
     countThings(data.classes, "class", "classes")
   }`;
-  return isPicture(data)
-    ? `${size}: ${channels === 1 ? "grey" : "colour"} pictures of ${height} × ${width} pixels.`
-    : `${size}, of shape [${
-      data.shape.join(", ")
-    }]. They are no pictures of 8 bits in one channel or three, and are shown by their names alone.`;
+  if (isTable) return `${size}: rows of ${countThings(channels, "number")}.`;
+  const isScaled = !(data.images instanceof Uint8Array);
+  return `${size}: ${channels < 3 ? "grey" : "colour"} pictures of ${height} × ${width} pixels${
+    isScaled ? ", each shown from its smallest value, black, to its largest" : ""
+  }.`;
 }
 
 /** Renders what was found in numbers, each the way to its section. */
@@ -156,7 +156,7 @@ const SECTIONS: readonly (readonly [id: string, title: string, about: string])[]
   [
     "scatter",
     "Difficulty against redundancy",
-    "Each point is a sample: the higher, the harder it was to learn; the further right, the more another one teaches it. Wrong labels tend to stand at the top, copies on the right.",
+    "Each point is a sample: the higher, the harder it was to learn; the further right, the more another one teaches it. Wrong labels tend to stand at the top; right of 1 are the samples that another one makes redundant.",
   ],
 ];
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { FileError } from "../../errors.ts";
-import { findState, isAbsence } from "../../files/file.ts";
+import { exists, findState, isAbsence } from "../../files/file.ts";
+import { LOCK_FILE } from "../../files/folder.ts";
 import { MOST_PICTURE_BYTES } from "../../formats/picture.ts";
 import { describeName } from "../../options.ts";
 import type { Split } from "../dataset.ts";
@@ -67,7 +68,7 @@ function rankUnit(unit: number): number {
   return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
 }
 
-/** Lists what is in a folder; links count as what they lead to. */
+/** Lists what is in a folder, without results of ours; links count as what they lead to. */
 export async function listFolder(path: string): Promise<FolderContents> {
   const files: string[] = [];
   const folders: string[] = [];
@@ -75,6 +76,7 @@ export async function listFolder(path: string): Promise<FolderContents> {
     for await (const { name, isDirectory, isSymlink } of Deno.readDir(path)) {
       if (name.startsWith(".") || RUBBISH.includes(name.toLowerCase())) continue;
       const isFolder = isDirectory || (isSymlink && await leadsToFolder(`${path}/${name}`));
+      if (isFolder && await holdsResults(`${path}/${name}`)) continue;
       (isFolder ? folders : files).push(name);
     }
   } catch (cause) {
@@ -82,6 +84,11 @@ export async function listFolder(path: string): Promise<FolderContents> {
     throw new FileError(path, `Cannot read ${path}: got ${got}, need a folder`, { cause });
   }
   return { files: files.sort(compareCodePoints), folders: folders.sort(compareCodePoints) };
+}
+
+/** Returns whether a folder has the lock of a run or the record of a finished one, so that it is no class, even within the data set. */
+async function holdsResults(path: string): Promise<boolean> {
+  return await exists(`${path}/${LOCK_FILE}`) || await exists(`${path}/run.json`);
 }
 
 async function leadsToFolder(path: string): Promise<boolean> {
@@ -202,7 +209,7 @@ export async function findClassFolders(path: string): Promise<SplitFolders | und
     if (!files.some(isPictureName)) return undefined;
     const tables = files.filter((name) => /\.csv$/i.test(name));
     const beside = tables.length > 0
-      ? `with ${listNames(tables)} that has no columns file and label`
+      ? `with ${listNames(tables)}, which is no table of file and label`
       : "without class folders";
     throw refuse(`pictures ${beside}`);
   }

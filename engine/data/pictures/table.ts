@@ -40,14 +40,15 @@ interface TableRow {
 }
 
 /**
- * Finds the table of a folder: the CSV whose first line has the columns `file` and `label`; undefined where there is none.
+ * Finds the table of a folder: the CSV whose first line has the columns `file` and `label`, and no `index`, which results of ours have; undefined
+ * where there is none.
  *
  * @throws {FileError} when there are several
  */
 export async function findTable(path: string): Promise<string | undefined> {
   const names: string[] = [];
   for (const name of (await listFolder(path)).files) {
-    if (/\.csv$/i.test(name) && await hasColumns(`${path}/${name}`)) names.push(name);
+    if (/\.csv$/i.test(name) && await isTable(`${path}/${name}`)) names.push(name);
   }
   if (names.length <= 1) return names[0];
   throw new FileError(
@@ -58,17 +59,21 @@ export async function findTable(path: string): Promise<string | undefined> {
   );
 }
 
-async function hasColumns(path: string): Promise<boolean> {
+async function isTable(path: string): Promise<boolean> {
   using file = await InputFile.open(path, KIND);
   const bytes = await file.read(0, Math.min(file.sizeBytes, HEADER_BYTES));
   const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-  try {
-    decodeCsv(bytes.subarray(0, end < 0 ? bytes.length : end), path, KIND, COLUMNS);
-    return true;
-  } catch (error) {
-    if (error instanceof FileError) return false;
-    throw error;
-  }
+  const header = bytes.subarray(0, end < 0 ? bytes.length : end);
+  const has = (columns: readonly string[]) => {
+    try {
+      decodeCsv(header, path, KIND, columns);
+      return true;
+    } catch (error) {
+      if (error instanceof FileError) return false;
+      throw error;
+    }
+  };
+  return has(COLUMNS) && !has(["index"]);
 }
 
 /** Returns whether a table has pictures to test on. */

@@ -56,6 +56,7 @@ export function makeFindings(
     data,
     labels: Array.from({ length: count }, (_, position) => judge(position)),
     suspectCount: suspects,
+    strongCount: suspects,
     duplicates: copies.map((position, n) => [
       { position: position - 1, kind: "kept", similarity: 1 },
       { position, kind: n % 2 ? "near" : "exact", similarity: n % 2 ? 0.97 : 1 },

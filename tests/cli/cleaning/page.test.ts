@@ -1,9 +1,10 @@
 /** The page of `clean` in a real browser: what is decided by clicks and by keys is what the saved file says, whatever the data are called. @module */
 import assert from "node:assert/strict";
+import { createDataset } from "lpntk";
 import type { Browser, Locator, Page } from "playwright-core";
 import { renderCleaning } from "../../../cli/cleaning/page/page.ts";
+import { applyDecisions, readDecisions } from "../../../cli/cleaning/decisions.ts";
 import type { Findings } from "../../../cli/cleaning/findings.ts";
-import { decodeCsv } from "../../../engine/formats/csv.ts";
 import { assertReadable, openBrowser, viewPage } from "../report/browser.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { makeFindings } from "./findings.ts";
@@ -35,10 +36,10 @@ function makeNamed(): Findings {
   return { ...findings, duplicates: [[kept, { ...copy, position: kept.position - 3 }], ...others] };
 }
 
-/** Findings of arrays without names and without a suspect, of two classes. */
+/** Findings of a table without names and without a suspect, of two classes. */
 function makeBare(): Findings {
   const sizes = { ...SMALL, suspects: 0, groups: 0, outliers: 0, redundant: 0, classes: 2 };
-  return makeFindings(sizes, { shape: [1, 20, 1] });
+  return makeFindings(sizes, { shape: [1, 1, 20] });
 }
 
 async function openPage(
@@ -63,9 +64,10 @@ async function openPage(
 
 /** Saves the decisions as a reader does. */
 async function save(page: Page): Promise<string> {
-  const download = page.waitForEvent("download");
-  await page.locator("#save").click();
-  const file = await download;
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.locator("#save").click(),
+  ]);
   assert.equal(file.suggestedFilename(), "decisions.csv");
   return await Deno.readTextFile(await file.path());
 }
@@ -116,13 +118,38 @@ async function checkClicks(browser: Browser, path: string): Promise<void> {
     assert.equal(await findCard(page, "suspects", 3).locator("select").inputValue(), "2");
     assert.equal(await page.evaluate("globalThis.hacked"), undefined);
   });
-  const rows = decodeCsv(new TextEncoder().encode(BY_CLICKS), "d.csv", "decisions", [
-    "file",
-    "label",
+}
+
+/** The saved file is applied to the whole split, of which the page has every second sample of the last. */
+async function checkApplied(path: string, { data }: Findings): Promise<void> {
+  await Deno.writeTextFile(path, BY_CLICKS);
+  const count = 1000 + 2 * SMALL.count;
+  const [labels, files] = [new Int32Array(count), Array<string>(count).fill("other.png")];
+  data.indices!.forEach((index, n) => {
+    labels[index] = data.labels[n];
+    files[index] = data.files![n];
+  });
+  const images = new Uint8Array(count);
+  const { name, split, classes, classNames } = data;
+  const whole = createDataset({
+    name,
+    split,
+    classes,
+    classNames,
+    labels,
+    files,
+    images,
+    shape: [1, 1, 1],
+  });
+  const { data: cleaned, changes } = applyDecisions(whole, await readDecisions(path, whole));
+  assert.deepEqual(changes, [
+    { index: 1002, change: "relabelled", given: 1, label: 2 },
+    { index: 1004, change: "removed", given: 2, label: 2 },
+    { index: 1006, change: "relabelled", given: 0, label: 2 },
+    { index: 1012, change: "relabelled", given: 0, label: 1 },
+    { index: 1110, change: "removed", given: 1, label: 1 },
   ]);
-  const names = [0, 1, 2, 3, 5].map((n) => FILES[n]);
-  assert.deepEqual(rows.map(({ cells }) => cells.file), [...names, "6.png", "55.png"]);
-  assert.equal(rows[5].cells.label, CLASSES[1]);
+  assert.equal(cleaned.labels.length, count - 2);
 }
 
 async function checkKeys(browser: Browser, path: string): Promise<void> {
@@ -229,7 +256,7 @@ Deno.test("a person decides on the page of clean", async (t) => {
   await using folder = await openTempFolder();
   const write = async (name: string, findings: Findings) => {
     const path = `${folder.path}/${name}.html`;
-    await Deno.writeTextFile(path, renderCleaning(findings));
+    await Deno.writeTextFile(path, await renderCleaning(findings));
     return path;
   };
   const findings = makeNamed();
@@ -239,6 +266,7 @@ Deno.test("a person decides on the page of clean", async (t) => {
   const browser = await openBrowser();
   try {
     await t.step("by clicks, which outlive the page", () => checkClicks(browser, named));
+    await t.step("which are applied", () => checkApplied(`${folder.path}/d.csv`, findings));
     await t.step("by keys", () => checkKeys(browser, named));
     await t.step("by keys, of what is in sight", () => checkSight(browser, named));
     await t.step("on a part of a list", () => checkFilters(browser, many));
@@ -247,7 +275,7 @@ Deno.test("a person decides on the page of clean", async (t) => {
     for (
       const [path, texts] of [[named, [...CLASSES, ...FILES]], [bare, [
         "None found.",
-        "no pictures",
+        "rows of 20 numbers",
       ]]] as const
     ) {
       for (const size of SIZES) {

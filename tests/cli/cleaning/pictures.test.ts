@@ -1,10 +1,9 @@
 /** Pictures on the page of `clean`: each once, every pixel where there is room, and never more bytes than a page may have. @module */
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { decode } from "npm:fast-png@8.0.0";
 import { gatherFacts } from "../../../cli/cleaning/page/facts.ts";
 import { renderCleaning } from "../../../cli/cleaning/page/page.ts";
-import { drawPictures, shrink } from "../../../cli/cleaning/page/pictures.ts";
+import { drawPictures } from "../../../cli/cleaning/page/pictures.ts";
 import { drawNumbers, makeFindings } from "./findings.ts";
 
 /** Noise, which PNG cannot compress: a million random bytes and three, over and over. */
@@ -26,49 +25,7 @@ function readPictures(html: string): [position: number, png: string][] {
   );
 }
 
-/** Mean of the pixels under each new one, by enlarging so often that new ones are whole blocks. */
-function averageBlocks(
-  pixels: Uint8Array,
-  [h, w, c]: [number, number, number],
-  height: number,
-  width: number,
-) {
-  return Uint8Array.from({ length: height * width * c }, (_, n) => {
-    const [channel, x, y] = [n % c, Math.floor(n / c) % width, Math.floor(n / c / width)];
-    let sum = 0;
-    for (let row = y * h; row < (y + 1) * h; row++) {
-      for (let column = x * w; column < (x + 1) * w; column++) {
-        sum += pixels[(Math.floor(row / height) * w + Math.floor(column / width)) * c + channel];
-      }
-    }
-    return Math.round(sum / (h * w));
-  });
-}
-
-Deno.test("a shrunk picture has the mean of the area under each pixel", () => {
-  const side = fc.integer({ min: 1, max: 17 });
-  fc.assert(
-    fc.property(
-      side,
-      side,
-      side,
-      side,
-      fc.constantFrom(1, 3),
-      fc.infiniteStream(fc.nat(255)),
-      (h, w, height, width, c, stream) => {
-        fc.pre(height <= h && width <= w);
-        const pixels = Uint8Array.from({ length: h * w * c }, () => stream.next().value);
-        assert.deepEqual(
-          shrink(pixels, [h, w, c], height, width),
-          averageBlocks(pixels, [h, w, c], height, width),
-        );
-      },
-    ),
-    { seed: 1002 },
-  );
-});
-
-Deno.test("each sample's picture is there once, and to the pixel where there is room", () => {
+Deno.test("each sample's picture is there once, and to the pixel where there is room", async () => {
   for (const shape of [[28, 28, 1], [7, 13, 3], [2, 64, 1]] as const) {
     const findings = makeFindings({
       count: 97,
@@ -78,7 +35,7 @@ Deno.test("each sample's picture is there once, and to the pixel where there is 
       redundant: 30,
       classes: 3,
     }, { shape });
-    const pictures = readPictures(renderCleaning(findings));
+    const pictures = readPictures(await renderCleaning(findings));
     assert.deepEqual(pictures.map(([position]) => position).sort((a, b) => a - b), [
       ...Array(97).keys(),
     ]);
@@ -93,7 +50,7 @@ Deno.test("each sample's picture is there once, and to the pixel where there is 
   }
 });
 
-Deno.test("pictures that would take too much room are shrunk, those beside more than those that are decided on", () => {
+Deno.test("pictures that would take too much room are shrunk, those beside more than those that are decided on", async () => {
   const findings = makeFindings({
     count: 300,
     suspects: 50,
@@ -106,7 +63,7 @@ Deno.test("pictures that would take too much room are shrunk, those beside more 
     images: drawNoise(300 * 224 * 160 * 3),
   });
   for (const room of [100_000, 1_000_000, 4_000_000]) {
-    const pictures = drawPictures(findings.data, gatherFacts(findings), room);
+    const pictures = await drawPictures(findings.data, gatherFacts(findings), room);
     const bytes = JSON.stringify(pictures).length;
     assert.ok(bytes <= room && bytes > room / 2, `${bytes} of ${room}`);
     const sides = pictures.map(([, png]) => decode(Uint8Array.fromBase64(png)).height);
@@ -115,7 +72,7 @@ Deno.test("pictures that would take too much room are shrunk, those beside more 
   }
 });
 
-Deno.test("a page of 60,000 colour pictures of noise has at most 30 MB, with pictures of the first 1,000 of each list", () => {
+Deno.test("a page of 60,000 colour pictures of noise has at most 30 MB, with pictures of the first 1,000 of each list", async () => {
   const count = 60_000;
   const findings = makeFindings(
     { count, suspects: 6000, groups: 1500, outliers: 1200, redundant: 20_000, classes: 100 },
@@ -125,7 +82,7 @@ Deno.test("a page of 60,000 colour pictures of noise has at most 30 MB, with pic
       files: Array.from({ length: count }, (_, n) => `train/a_class_of_pictures/IMG_${n}.png`),
     },
   );
-  const html = renderCleaning(findings);
+  const html = await renderCleaning(findings);
   const bytes = new TextEncoder().encode(html).length;
   assert.ok(bytes <= 30e6 && bytes > 20e6, `${bytes} bytes`);
   const pictures = new Map(readPictures(html));

@@ -25,7 +25,7 @@ export interface Planted {
 }
 
 /** Draws digits of three classes, of which 1 in 20 gets a wrong label, and then copies of some. */
-export function plantFaults({ count = 120, copies = 4, testCount = 30 } = {}): Planted {
+export function plantFaults({ count = 60, copies = 3, testCount = 30 } = {}): Planted {
   const pure = drawClasses("train", count);
   const { data, flipped } = flipLabels(pure, 0.05, 1000);
   const wrong = new Set(flipped);

@@ -46,6 +46,7 @@ Deno.test("a run leaves all that was promised, and its claims are what the progr
     "losses.svg",
     "metrics.json",
     "pairs.csv",
+    "samples.csv",
     "samples.npy",
     "steps",
   ]);

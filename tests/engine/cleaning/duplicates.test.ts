@@ -118,14 +118,36 @@ testEngine(
   async (engine) => {
     const shape = [16, 16, 1] as const;
     const pictures = drawPictures(1, 20, shape);
-    const data = collect([...pictures, shift(pictures[4], shape, 0, 1), pictures[2]], shape);
+    // a look-alike, with a bright spot of 3 x 3 pixels
+    const spotted = pictures[6].map((level, i) =>
+      i % 16 < 3 && i < 48 ? (level + 120) % 256 : level
+    );
+    const data = collect(
+      [...pictures, shift(pictures[4], shape, 0, 1), pictures[2], spotted],
+      shape,
+    );
     const scaled = createDataset({
       ...data,
-      images: Float32Array.from(data.images, (v) => v / 1024 - 3),
+      images: Float32Array.from(data.images, (level) => level / 1024 - 3),
     });
     const expected = [["2 kept", "21 exact"], ["4 kept", "20 near"]];
     assert.deepEqual(await findGroups(engine, data), expected);
     assert.deepEqual(await findGroups(engine, scaled), expected);
+  },
+);
+
+testEngine(
+  "pictures of faint grain that have little in common are no copies, nor are gradients of other contrast",
+  async (engine) => {
+    const shape = [16, 16, 1] as const;
+    const faint = [1, 2, 3, 4].map((seed) =>
+      Uint8Array.from(drawNumbers(seed, 256), (value) => 100.5 + value)
+    );
+    const gradients = [4, 8].map((slope) =>
+      Uint8Array.from({ length: 256 }, (_, i) => 60 + slope * (i % 16))
+    );
+    const range = Uint8Array.from({ length: 256 }, (_, i) => i);
+    assert.deepEqual(await findGroups(engine, collect([...faint, ...gradients, range], shape)), []);
   },
 );
 

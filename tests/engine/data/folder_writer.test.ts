@@ -79,6 +79,14 @@ Deno.test("floats and rows of a table are written and read again to the last bit
     await writeFolder(`${temp.path}/new`, { train });
     assert.deepEqual(strip(await readFolder(`${temp.path}/new`, "train")), strip(train));
     assert.deepEqual((await readNpy(`${temp.path}/new/images.npy`)).shape, stored);
+    // a number of its own for every column only where they differ
+    const { mean } = JSON.parse(await Deno.readTextFile(`${temp.path}/new/dataset.json`));
+    assert.equal(mean.length, shape[2]);
+    const same = { ...train, mean: train.mean.map(() => 2) };
+    await writeFolder(`${temp.path}/same`, { train: same });
+    const settings = JSON.parse(await Deno.readTextFile(`${temp.path}/same/dataset.json`));
+    assert.deepEqual(settings.mean, [2]);
+    assert.deepEqual((await readFolder(`${temp.path}/same`, "train")).mean, same.mean);
   }
 });
 
@@ -152,6 +160,25 @@ Deno.test("a folder with anything in it is refused and left alone, an empty one 
   await writeFolder(temp.path, { train });
   const names = Array.from(Deno.readDirSync(temp.path), ({ name }) => name).sort();
   assert.deepEqual(names, ["dataset.json", "images.npy", "labels.npy"]);
+});
+
+Deno.test("a disk that fails while the files appear leaves none of them", async () => {
+  await using temp = await openTempFolder();
+  const { rename } = Deno;
+  using _disk = {
+    [Symbol.dispose]: () => {
+      Deno.rename = rename;
+    },
+  };
+  Deno.rename = (from, to) => {
+    const isLast = String(to) === `${temp.path}/images.npy`;
+    return isLast ? Promise.reject(Object.assign(new Error(), { code: "EIO" })) : rename(from, to);
+  };
+  await assert.rejects(writeFolder(temp.path, { train: settle(2, [2, 2, 1]) }), {
+    name: "FileError",
+    message: `Cannot write ${temp.path}: got a failure of the disk, need a sound one`,
+  });
+  assert.deepEqual([...Deno.readDirSync(temp.path)], []);
 });
 
 Deno.test("what cannot be written whole leaves nothing", async () => {

@@ -57,6 +57,15 @@ n.savez('zip64.npz', x_train=x, y_train=y.reshape(7, 1).astype('u1'), x_test=z, 
   assert.equal(await hasSplit(`${temp.path}/floats.npz`, "test"), false);
 });
 
+Deno.test("a file that is not there is called a file, whether or not its path has a folder", async () => {
+  for (const path of ["missing.npz", "./missing.parquet"]) {
+    await assert.rejects(loadDataset(path, "train"), {
+      name: "FileError",
+      message: `Cannot load data set ${path}: got no such file, need one`,
+    });
+  }
+});
+
 Deno.test("archives that are broken, lie or have other arrays are refused in one line", async () => {
   await using temp = await openTempFolder();
   await runPython(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { encode } from "npm:fast-png@8.0.0";
 import { parquetWriteBuffer } from "npm:hyparquet-writer@0.17.0";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
@@ -9,8 +10,8 @@ import { openTempFolder } from "../../temp_folder.ts";
 import { pretend } from "../gpu/environment.ts";
 import { SNAPPY, ZSTD } from "./parquet_fixtures.ts";
 
-type Columns = Parameters<typeof parquetWriteBuffer>[0]["columnData"];
-type Schema = NonNullable<Parameters<typeof parquetWriteBuffer>[0]["schema"]>;
+type WriteOptions = Parameters<typeof parquetWriteBuffer>[0];
+type Schema = NonNullable<WriteOptions["schema"]>;
 
 const PICTURE: Schema = [
   { name: "image", repetition_type: "OPTIONAL", num_children: 2 },
@@ -33,14 +34,10 @@ async function write(
   path: string,
   pictures: readonly unknown[],
   labels: readonly unknown[],
-  options: {
-    schema?: Schema;
-    kvMetadata?: { key: string; value: string }[];
-    rowGroupSize?: number;
-  } = {},
+  options: Partial<Omit<WriteOptions, "columnData">> = {},
 ): Promise<void> {
   const { schema = [...PICTURE, INTEGER], ...rest } = options;
-  const columnData: Columns = [
+  const columnData: WriteOptions["columnData"] = [
     { name: "image", data: [...pictures] },
     { name: "label", data: [...labels] },
   ];
@@ -90,6 +87,19 @@ for (const [codec, bytes] of Object.entries({ SNAPPY, ZSTD })) {
     assert.equal(await hasSplit(path, "test"), false);
   });
 }
+
+Deno.test("tables that are not compressed, or by gzip and Brotli, are read", async () => {
+  await using temp = await openTempFolder();
+  const path = `${temp.path}/a.parquet`;
+  const compressors = { GZIP: gzipSync, BROTLI: brotliCompressSync };
+  for (const codec of ["UNCOMPRESSED", "GZIP", "BROTLI"] as const) {
+    const pictures = PNGS.map((bytes) => ({ bytes, path: null }));
+    await write(path, pictures, [0n, 1n, 0n], { codec, compressors });
+    const { name: _, ...data } = await read(path);
+    const { name: __, ...expected } = SAMPLES;
+    assert.deepEqual(data, expected, codec);
+  }
+});
 
 Deno.test("the same data through folders of pictures and of arrays, an .npz and Parquet is the same data set", async () => {
   await using temp = await openTempFolder();

@@ -117,3 +117,34 @@ Deno.test("a refusal outside of an attempt, or another error within, stays a dev
   });
   spoilt.dispose();
 });
+
+Deno.test("an attempt on a device that is lost meanwhile throws what was thrown within, and nothing else", async () => {
+  const gpu = await openGpu();
+  const unhandled: unknown[] = [];
+  const listen = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unhandled.push(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", listen);
+  // as drivers do that reject the scopes of a lost device
+  const { popErrorScope } = GPUDevice.prototype;
+  GPUDevice.prototype.popErrorScope = function () {
+    return popErrorScope.apply(this).then(() => Promise.reject(new Error("lost")));
+  };
+  try {
+    const failing = () => {
+      using _made = makeBuffers(gpu, 8);
+      throw new RangeError("mine");
+    };
+    await assert.rejects(gpu.allocate("make parts", failing), { message: "mine" });
+    await assert.rejects(gpu.allocate("make parts", () => makeBuffers(gpu, 8)), {
+      message: "lost",
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(unhandled, []);
+  } finally {
+    GPUDevice.prototype.popErrorScope = popErrorScope;
+    globalThis.removeEventListener("unhandledrejection", listen);
+    gpu.dispose();
+  }
+});

@@ -1,5 +1,6 @@
 /** Epilogues of a Gram tile on the device: row maxima, relation counts, nearest samples, against their twins. @module */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { kernels } from "../../../shaders/kernel_table.ts";
 import { computeGram, computeGramRow } from "../../../engine/kernel/gram.ts";
 import { canRun, VARIANTS } from "../../../engine/rows/variants.ts";
@@ -7,6 +8,7 @@ import { findNearest } from "../../../engine/samples/nearest.ts";
 import { findRedundant } from "../../../engine/samples/redundancy.ts";
 import { relateSamples } from "../../../engine/samples/relations.ts";
 import { KernelMatrix } from "../../../engine/samples/source.ts";
+import { pretendRates } from "../gpu/load.ts";
 import {
   nearestSamples,
   redundant,
@@ -108,6 +110,19 @@ for (const count of COUNTS) {
     );
   }
 }
+
+testGpu("long lists of nearest samples are right where a driver ends long loops", async (gpu) => {
+  const [count, size] = [500, 400];
+  using rows = await uploadRows(
+    gpu,
+    LAYOUT,
+    cutRows(drawNumbers(1, count * LAYOUT.length), LAYOUT.length),
+  );
+  const kappa = await computeGram(rows);
+  using _ = pretendRates(gpu, { reads: Infinity });
+  const { samples } = await findNearest(rows, size);
+  assert.ok(isDeepStrictEqual([...samples], nearestSamples(kappa, count, size).flat()));
+});
 
 testGpu("one row of the kernel is that of the whole, whatever the variant", async (gpu) => {
   const numbers = cutRows(drawNumbers(1, 200 * LAYOUT.length), LAYOUT.length);

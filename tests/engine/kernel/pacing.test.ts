@@ -79,6 +79,23 @@ testGpu("submissions are as long as they may be", async (gpu) => {
   assert.deepEqual(load.submissions.map((launches) => launches.length), [4, 4, 4, 3]);
 });
 
+testGpu("rows count by the rate of their own variant, whatever was projected last", async (gpu) => {
+  const layout = LAYOUTS["one position"];
+  const [fast, slow] = VARIANTS.filter((variant) => canRun(gpu, variant, layout));
+  using _ = pretendRates(gpu, { variants: { [fast.name]: 1e12, [slow.name]: 1e3 } });
+  const timed: number[] = [];
+  for (const variant of [fast, slow]) {
+    using rows = await upload(gpu, layout, { variant });
+    using load = watchLoad();
+    await computeGram(rows);
+    timed.push(load.submissions.flat().reduce((sum, ms) => sum + ms, 0));
+  }
+  const flops = 2 * 15 * 64 * 64 * layout.length;
+  // a variant may compute two panels at a time, on the diagonal too many
+  timed.forEach((ms, i) => assert.ok(ms >= (1 - 1e-9) * flops / [1e12, 1e3][i], `${timed}`));
+  assert.ok(timed[0] < 2 * flops / 1e12, `${timed}`);
+});
+
 testGpu("self-similarities and clusters are cut, and the same", async (gpu) => {
   for (const [name, layout] of Object.entries(LAYOUTS)) {
     using rows = await upload(gpu, layout, { blockRows: 64 });

@@ -34,11 +34,12 @@ for (const count of [2, 3, 17]) {
 }
 
 Deno.test("entries of a float64 matrix that float32 cannot tell apart are ranked as they are", async () => {
-  const near = 1 + 2 ** -30;
-  const values = Float64Array.of(9, 1, near, 1, 9, 0, near, 0, 9);
+  // float32 rounds both to 1 + 2 ** -23, which is larger than either
+  const [near, nearer] = [1 + 2 ** -24 + 2 ** -30, 1 + 2 ** -24 + 2 ** -29];
+  const values = Float64Array.of(9, near, nearer, near, 9, 0, nearer, 0, 9);
   const { samples, similarities } = await findNearest(new KernelMatrix(values, 3), 2);
   assert.deepEqual([...samples.subarray(0, 2)], [2, 1]);
-  assert.deepEqual([...similarities.subarray(0, 2)], [1, 1]);
+  assert.deepEqual([...similarities.subarray(0, 2)], [1 + 2 ** -23, 1 + 2 ** -23]);
 });
 
 Deno.test("the nearest samples by a store of several tiles, half or whole", async () => {

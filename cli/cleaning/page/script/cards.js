@@ -149,12 +149,12 @@ export function makeSuspectCard(suspect) {
       makeSampleName(position),
       make("p", { className: "numbers", title: NUMBERS }, numbers),
     ),
-    make(
+    ...speakFor.length + speakAgainst.length === 0 ? [] : [make(
       "div",
       { className: "witnesses" },
       makeWitnesses("speak for ", suggested, "alike once relabelled", speakFor),
       makeWitnesses("speak against ", given, "contradict it", speakAgainst),
-    ),
+    )],
   );
 }
 

@@ -15,6 +15,7 @@ const UPRIGHT = 12;
 const { classes, taken, judged, similarity } = facts.map;
 
 /** @typedef {{ readonly text: string, readonly title: string, readonly heat: number }} Cell */
+/** @typedef {(row: number, column: number) => Cell} MakeCell */
 
 /** Share of a row's samples that were taken for the column's class. @param {number} row @param {number} column */
 function measureShare(row, column) {
@@ -27,37 +28,47 @@ function describeTaken(row, column) {
   return `${taken[row][column]} of ${judged[row]} labelled ${from} are taken for ${to}`;
 }
 
-/** Views of the map: the name, and a function that makes the cell of a row and a column. @type {[string, () => (row: number, column: number) => Cell][]} */
+/** Views of the map: `prepare` returns a function that makes the cell of a row and a column. */
 const VIEWS = [
-  ["taken for", () => {
-    const highest = Math.max(
-      ...classes.flatMap((_, row) =>
-        classes.map((_, column) => row === column ? 0 : measureShare(row, column))
-      ),
-      Number.MIN_VALUE,
-    );
-    return (row, column) => ({
-      text: taken[row][column] === 0 ? "" : String(taken[row][column]),
-      title: describeTaken(row, column),
-      heat: row === column ? 0 : measureShare(row, column) / highest,
-    });
-  }],
-  ["mean similarity", () => {
-    const highest = Math.max(
-      ...similarity.flat().map((value) => Math.abs(value ?? 0)),
-      Number.MIN_VALUE,
-    );
-    return (row, column) => {
-      const value = similarity[row][column];
-      const [from, to] = [row, column].map((place) => facts.classes[classes[place]]);
-      return {
-        text: value === null ? "–" : value.toFixed(2),
-        title: `${from} and ${to}: ${formatNumber(value)}`,
-        heat: Math.max(0, value ?? 0) / highest,
-      };
-    };
-  }],
+  {
+    name: "taken for",
+    describe: "How many samples of each row's label the networks took for each column's class.",
+    prepare: prepareTaken,
+  },
+  {
+    name: "mean similarity",
+    describe: "Mean cosine of the kernel between the samples of two classes.",
+    prepare: prepareSimilarity,
+  },
 ];
+
+/** @returns {MakeCell} */
+function prepareTaken() {
+  const shares = classes.flatMap((_, row) =>
+    classes.map((_, column) => row === column ? 0 : measureShare(row, column))
+  );
+  const highest = Math.max(...shares, Number.MIN_VALUE);
+  return (row, column) => ({
+    text: taken[row][column] === 0 ? "" : String(taken[row][column]),
+    title: describeTaken(row, column),
+    heat: row === column ? 0 : measureShare(row, column) / highest,
+  });
+}
+
+/** @returns {MakeCell} */
+function prepareSimilarity() {
+  const sizes = similarity.flat().map((value) => Math.abs(value ?? 0));
+  const highest = Math.max(...sizes, Number.MIN_VALUE);
+  return (row, column) => {
+    const value = similarity[row][column];
+    const [from, to] = [row, column].map((place) => facts.classes[classes[place]]);
+    return {
+      text: value === null ? "–" : formatNumber(Number(value.toFixed(2))),
+      title: `${from} and ${to}: ${formatNumber(value)}`,
+      heat: Math.max(0, value ?? 0) / highest,
+    };
+  };
+}
 
 /** Draws the map, the confusions in words above it. */
 export function drawClassMap() {
@@ -74,14 +85,19 @@ export function drawClassMap() {
     role: "region",
     "aria-label": "Map of classes",
   });
-  const choices = VIEWS.map(([name, prepare], n) => {
+  const about = make("p", { className: "note" });
+  /** @param {typeof VIEWS[number]} view */
+  const show = ({ describe, prepare }) => {
+    about.textContent = describe;
+    frame.replaceChildren(makeTable(prepare()));
+  };
+  const choices = VIEWS.map((view, n) => {
     const input = make("input", { type: "radio", name: "view", checked: n === 0 });
-    input.onchange = () => frame.replaceChildren(makeTable(name, prepare()));
-    return make("label", {}, input, ` ${name}`);
+    input.onchange = () => show(view);
+    return make("label", {}, input, ` ${view.name}`);
   });
-  content.append(make("div", { className: "tools" }, ...choices), frame);
-  const [[name, prepare]] = VIEWS;
-  frame.append(makeTable(name, prepare()));
+  content.append(make("div", { className: "tools" }, ...choices), about, frame);
+  show(VIEWS[0]);
 }
 
 function tellConfusions() {
@@ -105,8 +121,8 @@ function tellConfusions() {
   return make("ul", {}, ...items);
 }
 
-/** @param {string} name @param {(row: number, column: number) => Cell} makeCell */
-function makeTable(name, makeCell) {
+/** @param {MakeCell} makeCell */
+function makeTable(makeCell) {
   const heads = classes.map((label) => make("th", { scope: "col" }, makeClassName(label)));
   const rows = classes.map((label, row) =>
     make(
@@ -125,13 +141,6 @@ function makeTable(name, makeCell) {
   return make(
     "table",
     { className: `heat ${classes.length > UPRIGHT ? "many" : ""}` },
-    make(
-      "caption",
-      {},
-      name === "taken for"
-        ? "Rows: the label. Columns: what it is taken for."
-        : "Mean cosine of the kernel.",
-    ),
     make("thead", {}, make("tr", {}, make("td"), ...heads)),
     make("tbody", {}, ...rows),
   );

@@ -10,7 +10,7 @@
 /** @type {Facts} */
 export const facts = readJson("facts");
 
-/** @type {Map<number, string>} Base64 of each sample's PNG. */
+/** @type {Map<number, string>} What stands for each sample: base64 of its PNG, or values of its row. */
 const pictures = new Map(readJson("pictures"));
 
 /** @param {string} id */
@@ -77,11 +77,13 @@ export function makeSampleName(position) {
   return make("p", { className: "file" }, name, ...index);
 }
 
-/** Makes a sample's picture, or says that there is none. @param {number} position */
+/** Makes a sample's picture, or the values that stand for it, or says that there is none. @param {number} position */
 export function makePicture(position) {
-  const png = pictures.get(position);
-  if (png === undefined) return make("span", { className: "picture none" }, "no picture");
-  const src = `data:image/png;base64,${png}`;
+  const shown = pictures.get(position) ?? "no picture";
+  if (facts.isTable || !pictures.has(position)) {
+    return make("span", { className: "picture none" }, shown);
+  }
+  const src = `data:image/png;base64,${shown}`;
   const alt = `${nameSample(position)}, labelled ${facts.classes[facts.labels[position]]}`;
   const image = make("img", { className: "picture", src, alt });
   // small pictures are enlarged pixel by pixel; a large one, which was shrunk for this page, is not

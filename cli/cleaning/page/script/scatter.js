@@ -69,22 +69,40 @@ function decodeFloats(base64) {
   return Float32Array.from({ length: bytes.length / 4 }, (_, n) => view.getFloat32(4 * n, true));
 }
 
-/** A logarithmic axis: where values stand in 0..1, and its ticks. @param {Float32Array} values */
+/** An axis: where values stand in 0..1, and its ticks; logarithmic if values differ tenfold. @param {Float32Array} values */
 function makeAxis(values) {
   const sorted = values.filter((value) => value > 0 && value < Infinity).sort();
   // a few values far below the others are drawn at the lower end
   const least = sorted[Math.floor(sorted.length * OUT_OF_SCALE)] ?? 1;
   const most = sorted.at(-1) ?? 1;
-  const low = Math.max(least, most / WIDEST) / 1.1;
-  const high = most * 1.1;
-  const length = Math.log(high / low);
+  const isLogarithmic = most > 10 * least;
+  const scale = isLogarithmic ? Math.log10 : (/** @type {number} */ value) => value;
+  const [start, end] = [scale(Math.max(least, most / WIDEST)), scale(most)];
+  const padding = (end - start || Math.abs(end) || 1) / 25;
+  const [low, high] = [start - padding, end + padding];
   /** @param {number} value */
-  const place = (value) => Math.log(Math.min(Math.max(value, low), high) / low) / length;
-  const steps = high / low > 100 ? [1] : high / low > 10 ? [1, 3] : [1, 1.5, 2, 3, 5, 7];
-  const powers = Array.from({ length: 80 }, (_, n) => n - 40);
-  const ticks = powers.flatMap((power) => steps.map((step) => Number(`${step}e${power}`)))
-    .filter((tick) => tick >= low && tick <= high);
+  const place = (value) =>
+    Math.min(1, Math.max(0, ((value > 0 ? scale(value) : low) - low) / (high - low)));
+  const ticks = isLogarithmic ? listPowers(low, high) : listSteps(low, high);
   return { place, ticks };
+}
+
+/** Lists powers of ten, and their threefold where there would be few. @param {number} low @param {number} high their logarithms */
+function listPowers(low, high) {
+  const powers = Array.from({ length: 80 }, (_, n) => n - 40);
+  return powers.flatMap((power) =>
+    (high - low > 2 ? [1] : [1, 3]).map((step) => Number(`${step}e${power}`))
+  )
+    .filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
+}
+
+/** Lists some round numbers. @param {number} low @param {number} high */
+function listSteps(low, high) {
+  const rough = (high - low) / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * (rough > 5 * power ? 10 : rough > 2 * power ? 5 : 2);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, n) => (first + n) * step);
 }
 
 /** Draws the scatter, and again whenever its width or the colours change. */

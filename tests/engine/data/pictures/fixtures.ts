@@ -48,8 +48,8 @@ export async function openPictures(files: Record<string, Content>) {
       mostBytes?: number,
     ): Promise<{ readonly data: Dataset; readonly notes: readonly string[] }> {
       const notes: string[] = [];
-      const makeCache = (place: string, listing: PictureListing) =>
-        new PictureCache(place, listing, options.imageSize, cache, mostBytes);
+      const makeCache = (place: string, key: Pick<PictureListing, "classNames" | "files">) =>
+        new PictureCache(place, key, options.imageSize, cache, mostBytes);
       const onNote = (note: string) => notes.push(note.replaceAll(path, "PATH"));
       const data = await readPictures(path, split, { onNote, ...options }, makeCache);
       return { data, notes };

@@ -62,7 +62,7 @@ Deno.test("layouts that are none are refused, each in a line", async () => {
   await refuse({ "1.png": grey(1) }, /^Cannot read PATH: got pictures without class folders, need/);
   await refuse(
     { "1.png": grey(1), "labels.csv": "name,label\n1.png,a\n" },
-    /got pictures with labels.csv that has no columns file and label, need/,
+    /got pictures with labels.csv, which is no table of file and label, need/,
   );
   await refuse({ "a/1.png": grey(1) }, /got one class folder, a, need at least 2$/);
   await refuse(
@@ -133,6 +133,19 @@ Deno.test("a table without split is all to train on, and val is tested on where 
   const { test, notes } = await split(["train", "train", "val", "test"]);
   assert.deepEqual(test, ["4.png b"]);
   assert.deepEqual(notes, ["left out of PATH, since t.csv has a split test: all of split val"]);
+});
+
+Deno.test("results of lpntk beside class folders are neither a class nor a table", async () => {
+  const { train, classNames, notes } = await list({
+    "a/1.png": grey(1),
+    "b/1.png": grey(2),
+    "begun/.lock": "{}",
+    "done/run.json": "{}",
+    "done/figure.png": grey(3),
+    "decisions.csv": "index,file,decision,label\n0,a/1.png,relabel,b\n",
+  });
+  assert.deepEqual([train, classNames], [["a/1.png a", "b/1.png b"], ["a", "b"]]);
+  assert.deepEqual(notes, ["left out of PATH, since it is in no class folder: decisions.csv"]);
 });
 
 Deno.test("tables that are wrong are refused, each in a line that names the line at fault", async () => {
