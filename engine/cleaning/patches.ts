@@ -49,7 +49,7 @@ export interface PatchNetwork {
  * dense layer of zeros.
  *
  * With the covariance S of patches p, less the mean of their own pixels, and their mean m, a filter is `A (p - m)` with `A = (S + shrinkage)^-1`:
- * the product of two whitened patches. It is scaled so that its responses have variance 1.
+ * the product of two whitened patches. It is scaled so that its responses have variance 1. Its sum is 0, since that of every patch is.
  */
 export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
   const [height, width, channels] = data.shape;
@@ -74,14 +74,13 @@ export function createPatchNetwork(data: Dataset, seed: number): PatchNetwork {
     const spread = Math.sqrt(dot(direction, multiply(covariance, direction)));
     // a patch without contrast is no filter
     const scaled = direction.map((value) => spread > 0 ? value / spread : 0);
-    const own = scaled.reduce((sum, value) => sum + value, 0) / inputs;
     for (const [sign, at] of [[1, filter], [-1, FILTERS + filter]]) {
       bias[at] = -sign * dot(scaled, mean) - THRESHOLD;
       for (let pixel = 0; pixel < side * side; pixel++) {
         for (let channel = 0; channel < channels; channel++) {
           // channels first, as PyTorch's filters have them
           weight[at * inputs + channel * side * side + pixel] = sign *
-            (scaled[pixel * channels + channel] - own);
+            scaled[pixel * channels + channel];
         }
       }
     }

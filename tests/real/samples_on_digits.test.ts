@@ -89,7 +89,7 @@ Deno.test("noise ranks what it says it ranks, and a run that lost steps ends as 
   );
   const suspects = await readJson(`${out}/steps/suspects.json`);
   assert.equal(suspects.length, 3);
-  for (const { against, alike, suggested } of suspects) {
+  for (const { against, for: alike, suggested } of suspects) {
     assert.ok(Math.max(...against.map((w: { cosine: number }) => w.cosine)) < alike[0].cosine);
     assert.ok(suggested >= 0 && suggested < 10);
   }

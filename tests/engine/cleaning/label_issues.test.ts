@@ -37,6 +37,8 @@ testEngine(
     assert.ok(issues.losses.every((loss) => loss > 0 && Number.isFinite(loss)));
     const again = await findLabelIssues(engine, mlp, data, { training, folds: 2 });
     assert.deepEqual(again, issues);
+    const other = { training: { ...training, epochs: 1 }, folds: 2 };
+    assert.notDeepEqual((await findLabelIssues(engine, mlp, data, other)).scores, issues.scores);
     const byClass = [...data.labels.keys()].sort((a, b) => data.labels[a] - data.labels[b]);
     const sorted = await findLabelIssues(engine, mlp, takeSamples(data, byClass), {
       training,
