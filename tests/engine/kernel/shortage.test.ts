@@ -58,7 +58,6 @@ for (const [positions, layout] of [layOut(5, [4, 3], 2), layOut(5, [4, 3, 4], 7)
           memory.allocatableBytes = memory.roomBytes = Infinity;
         }
         assert.ok(refused > 0);
-        }
         assert.ok(isDeepStrictEqual(await run(rows), expected));
       },
     );
