@@ -99,7 +99,7 @@ export async function investigate(
       outliers: strange.map(({ position }) => position),
       duplicates,
     }),
-    steps: [judge.reason],
+    steps: [judge.reason, describeKernel(judge)],
   };
 }
 
@@ -218,4 +218,10 @@ function countConfusion({ labels, classes }: Dataset, { suggested }: LabelIssues
   const counts = new Int32Array(classes * classes);
   labels.forEach((label, n) => counts[label * classes + suggested[n]]++);
   return counts;
+}
+
+/** Says whose kernel tells what. */
+function describeKernel({ weights }: Judge): string {
+  const network = weights === undefined ? "a network that has learnt all samples" : "this network";
+  return `Witnesses, outliers and redundant samples are by the kernel of ${network}; copies are by the pixels alone.`;
 }

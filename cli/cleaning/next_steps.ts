@@ -3,28 +3,45 @@
  *
  * @module
  */
+import type { DataSetOptions } from "../data_set.ts";
 import type { Findings } from "./findings.ts";
 import type { Found } from "./investigation.ts";
+import type { JudgeOptions } from "./judge.ts";
 import { countFindings } from "./summary.ts";
 
-/** Names of the data set and of the folder of results, as they were given. */
-interface Places {
-  readonly data: string;
+/** What the search was called with, as far as the next commands depend on it. */
+interface Call extends DataSetOptions, JudgeOptions {
   readonly out: string;
+  readonly verify?: true;
 }
 
-/** Recommends what to do: to decide and apply the decisions, or to train on what is left. */
-export function recommend(found: Found, { data, out }: Places): Findings["next"] {
-  const { samples, kept } = countFindings(found);
-  if (kept === samples) return [{ text: "next: nothing is to be done" }];
-  const [from, to] = [data, `${out}_cleaned`].map(quote);
-  return [{
-    text: `next: open ${out}/index.html, decide, save decisions.csv, and apply it`,
-    command: `lpntk clean --apply decisions.csv --data ${from} --out ${to}`,
-  }];
+/** Recommends what to do: to apply what was decided, and to measure whether removing what is surely wrong helps. */
+export function recommend(found: Found, call: Call): Findings["next"] {
+  const { suspects, copies, outliers } = countFindings(found);
+  if (suspects + copies.groups + outliers === 0) {
+    return [{ text: "Nothing looks wrong, and nothing is to be done." }];
+  }
+  const { data, size, model, weights, out } = call;
+  const source = ["--data", data, ...size ? ["--size", size.join("x")] : []];
+  const judge = Object.entries({ model, weights })
+    .flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]);
+  const apply = ["--apply", "decisions.csv", ...source, "--out", `${out}_cleaned`];
+  const verify = [...source, ...judge, "--verify", "--out", `${out}_verified`];
+  return [
+    { text: "Decide, save decisions.csv, and apply it:", command: writeCommand(apply) },
+    ...call.verify ? [] : [{
+      text: "Or measure whether it helps to leave out what is surely wrong:",
+      command: writeCommand(verify),
+    }],
+  ];
 }
 
-/** Quotes an argument for a POSIX shell, where it needs that. */
+/** Writes a call of `clean` for a POSIX shell. */
+function writeCommand(args: readonly string[]): string {
+  return ["lpntk", "clean", ...args].map(quote).join(" ");
+}
+
+/** Quotes an argument where a shell needs that. */
 function quote(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

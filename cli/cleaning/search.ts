@@ -16,6 +16,7 @@ import { writeComparison } from "../comparison.ts";
 import { identifyModel } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import type { OutputFolder } from "../output.ts";
+import { say } from "../print.ts";
 import {
   type DataOptions,
   describeChoice,
@@ -60,7 +61,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   const verification = settings.verify
     ? await verifyFound(engine, judge, found, settings, folder)
     : undefined;
-  const findings = { ...found, next: recommend(found, { data: name, out: folder.path }) };
+  const findings = { ...found, next: recommend(found, { ...settings, out: folder.path }) };
   await writeTables(folder, findings);
   await folder.writeText("index.html", await renderCleaning(findings));
   const summary = {
@@ -82,7 +83,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
       ...describeChoice("samples", choice),
       ...describeFindings(findings),
       ...verification ? describeVerification(verification) : [],
-      ...describeNext(findings),
+      ...describeNext(findings, folder.path),
     ],
   };
 }
@@ -105,6 +106,8 @@ function refuseFew({ name, labels }: Dataset, { weights }: SearchOptions): void 
 /**
  * Verifies what was found on the test split. Without one, a part of the samples is held out, and what to remove is found anew among the others, so
  * that nothing of the part that is tested on has a say in it.
+ *
+ * @returns undefined, with a line on standard error, where all samples are kept, or none
  */
 async function verifyFound(
   engine: Engine,
@@ -112,11 +115,19 @@ async function verifyFound(
   found: Found,
   settings: SearchOptions,
   folder: OutputFolder,
-): Promise<Verification> {
+): Promise<Verification | undefined> {
   const { train, test } = await loadTrainingSets(settings);
   folder.declare({ test: hashDataset(test.data) });
   const isAll = train.data.labels.length === found.data.labels.length;
   const { keep } = isAll ? found : await investigate(engine, train.data, judge, settings.seed);
+  if (keep.length === 0 || keep.length === train.data.labels.length) {
+    say(
+      `lpntk: left out ${
+        keep.length === 0 ? "all" : "none"
+      } of the samples, so that there is nothing to verify`,
+    );
+    return undefined;
+  }
   const { verification, results } = await verify(engine, judge, {
     train: train.data,
     test,

@@ -43,11 +43,11 @@ export function describeFindings(findings: Findings): string[] {
   const { samples, suspects, strongSuspects, copies, outliers, redundant, kept } = countFindings(
     findings,
   );
-  const { data, labels, steps } = findings;
+  const { data, labels, steps: [how] } = findings;
   const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
-    ...steps,
+    how,
     `labels: ${share(suspects)} look wrong${
       suspects > 0 ? `, ${formatCount(strongSuspects)} of them strongly, these most of all` : ""
     }`,
@@ -65,10 +65,10 @@ export function describeFindings(findings: Findings): string[] {
 }
 
 /** Lines that say what to do next. */
-export function describeNext({ next }: Findings): string[] {
-  return next.flatMap(({ text, command }) =>
-    command === undefined ? [text] : [`${text}:`, `  ${command}`]
-  );
+export function describeNext({ next: [{ text, command }] }: Findings, out: string): string[] {
+  return command === undefined
+    ? [text]
+    : [`next: open ${out}/index.html, decide, save decisions.csv, and apply it:`, `  ${command}`];
 }
 
 /** Says which class is taken for which other one most often; nothing where none is. */

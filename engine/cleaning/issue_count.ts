@@ -6,8 +6,10 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { LabelIssues } from "./label_ranking.ts";
 
-/** Odds from which on evidence is substantial, and from which on it is strong (Jeffreys, 1961, "Theory of Probability", appendix B). */
+/** Odds from which on evidence is substantial (Jeffreys, 1961, "Theory of Probability", appendix B): a label with such odds against it is a suspect. */
 export const SUBSTANTIAL_ODDS: number = Math.sqrt(10);
+
+/** Odds from which on evidence is strong, by the same scale: a sample with such odds against its label is better left out. */
 export const STRONG_ODDS = 10;
 
 /**
