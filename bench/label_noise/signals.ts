@@ -69,7 +69,7 @@ export async function measureSignals(engine: Engine, cell: Cell, seed: number): 
     });
   }
   const parts = divideSamples(data, FOLDS, seed);
-  for (const [fold, part] of parts.entries()) {
+  for (const part of parts) {
     const learnt = takeSamples(data, parts.flatMap((other) => other === part ? [] : other));
     const judged = takeSamples(data, part);
     using network = create(seed);

@@ -36,7 +36,10 @@ const LABEL_ISSUE_OPTIONS: OptionNames<LabelIssueOptions> = {
 
 /**
  * Ranks the labels of a data set by how little they are supported by judges that have not learnt them: networks, each trained on the other folds,
- * and kernel regression over the pictures' patches, from which the sample is left out.
+ * and kernel regressions under new networks and over the pictures' patches, from which the sample is left out. What they say is pooled by the
+ * likelihood of the given labels.
+ *
+ * Costs a training for each fold, and, up to 10,000 samples, up to three regressions, of 10^9 multiplications and 24 MiB for every thousand samples.
  *
  * @throws {RangeError} if there are fewer samples than folds, or an option is out of range.
  */
