@@ -88,8 +88,11 @@ export const METHODS: Readonly<Record<string, Method>> = {
   "regressions, pooled": combination((signals) =>
     pool(signals, Object.values(signals.regressions))
   ),
-  "folds and regressions, pooled": combination((signals, { outOfFold }) =>
+  "folds' logarithms and regressions, pooled": combination((signals, { outOfFold }) =>
     pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions)])
+  ),
+  "folds and regressions, pooled": combination((signals, { outOfFold }) =>
+    pool(signals, [outOfFold, ...Object.values(signals.regressions)])
   ),
   "folds, regressions and kernel, pooled": combination((signals, { outOfFold, outOfFoldKernel }) =>
     pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions), outOfFoldKernel])
