@@ -82,7 +82,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   "folds and patches, mean": combination((signals, { outOfFold }) =>
     contrast(signals, add(outOfFold, signals.regressions.patches))
   ),
-  "folds and patches, pooled": combination((signals, { outOfFold }) =>
+  "folds' logarithms and patches, pooled": combination((signals, { outOfFold }) =>
     pool(signals, [toLogits(outOfFold), signals.regressions.patches])
   ),
   "regressions, pooled": combination((signals) =>
@@ -94,7 +94,10 @@ export const METHODS: Readonly<Record<string, Method>> = {
   "folds and regressions, pooled": combination((signals, { outOfFold }) =>
     pool(signals, [outOfFold, ...Object.values(signals.regressions)])
   ),
-  "folds, regressions and kernel, pooled": combination((signals, { outOfFold, outOfFoldKernel }) =>
+  "folds' logarithms, regressions and kernel, pooled": combination((
+    signals,
+    { outOfFold, outOfFoldKernel },
+  ) =>
     pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions), outOfFoldKernel])
   ),
 };
