@@ -74,9 +74,10 @@ export function describeNext({ next: [{ text, command }] }: Findings, out: strin
 /** Says which class is taken for which other one most often; nothing where none is. */
 function describeConfusion({ data, confusion }: Findings): string[] {
   const { classes } = data;
-  const pairs = [...confusion.keys()].filter((pair) => pair % (classes + 1) !== 0);
-  const most = pairs.reduce((best, pair) => confusion[pair] > confusion[best] ? pair : best, 0);
-  if (most === 0) return [];
+  const [most] = [...confusion.keys()]
+    .filter((pair) => pair % (classes + 1) !== 0 && confusion[pair] > 0)
+    .sort((a, b) => confusion[b] - confusion[a] || a - b);
+  if (most === undefined) return [];
   const [given, suggested] = [Math.floor(most / classes), most % classes];
   const name = (label: number) => printLabel(describeLabel(data, label));
   const total = confusion.subarray(given * classes, (given + 1) * classes)

@@ -1,7 +1,6 @@
 /** Folders of pictures with known faults, of real data: a class a folder, some in the wrong one, some pictures there twice. @module */
 import { encode as encodePng } from "npm:fast-png@8.0.0";
-import openEncoder from "npm:@jsquash/jpeg@1.6.0/codec/enc/mozjpeg_enc.js";
-import { defaultOptions } from "npm:@jsquash/jpeg@1.6.0/meta.js";
+import { encode as encodeJpeg } from "npm:jpeg-js@0.4.4";
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { createGenerator, drawPermutation, STREAMS } from "../../engine/data/random.ts";
@@ -110,24 +109,11 @@ async function vary(
     const change = 18 * draw();
     return pixels.map((value) => Math.min(255, Math.max(0, value + change)));
   }
-  return (await decodePicture(await encodeJpeg(pixels, shape, 60))).pixels.filter((_, at) =>
-    channels === 3 || at % 3 === 0
-  );
-}
-
-/** Encodes a picture as a JPEG in colour. */
-async function encodeJpeg(
-  pixels: Uint8Array,
-  [height, width, channels]: Dataset["shape"],
-  quality: number,
-): Promise<Uint8Array> {
-  const wasm = "npm:@jsquash/jpeg@1.6.0/codec/enc/mozjpeg_enc.wasm";
-  const wasmBinary = await Deno.readFile(new URL(import.meta.resolve(wasm)));
-  const encoder = await openEncoder({ noInitialRun: true, wasmBinary });
-  const rgba = Uint8Array.from({ length: height * width * 4 }, (_, at) => {
+  const data = Uint8Array.from({ length: height * width * 4 }, (_, at) => {
     const channel = at % 4;
     if (channel === 3) return 255;
     return pixels[Math.floor(at / 4) * channels + (channels === 3 ? channel : 0)];
   });
-  return encoder.encode(rgba, width, height, { ...defaultOptions, quality }).slice();
+  const saved = await decodePicture(encodeJpeg({ data, width, height }, 60).data);
+  return channels === 3 ? saved.pixels : saved.pixels.filter((_, at) => at % 3 === 0);
 }

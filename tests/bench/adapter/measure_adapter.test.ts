@@ -11,7 +11,7 @@ import {
   STAGES,
 } from "../../../bench/adapter/report.ts";
 import { FULL_SIZES, layOutFactored, type Sizes } from "../../../bench/adapter/stage.ts";
-import { layOutPlain } from "../../../bench/case.ts";
+import { layOutPlain } from "../../../engine/rows/layout.ts";
 import type { UseAdapter } from "../../../bench/open.ts";
 import { mlp } from "../../../engine/network/models.ts";
 import type { Gpu } from "../../../engine/gpu/device.ts";

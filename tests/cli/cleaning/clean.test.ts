@@ -125,6 +125,10 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
     "similarity",
     "taken_for",
   ]);
+  const others = classes.filter(({ class: given, other }) => given !== other);
+  const most = Math.max(...others.map(({ taken_for }) => Number(taken_for)));
+  const confused = new RegExp(`\nmost confused: ${most} of \\d+ .* are taken for `);
+  assert.equal(confused.test(said), most > 0, said);
   for (const { class: given, other, taken_for } of classes) {
     const count = labels.filter((row) => row.given === given && row.suggested === other).length;
     assert.equal(Number(taken_for), count);

@@ -271,7 +271,7 @@ Deno.test("weights tell which samples they saw, and an analysis of others says s
     const { error } = console;
     console.error = (text) => said.push(text);
     try {
-      await noteOtherSamples(path, analysed, name);
+      await noteOtherSamples(path, analysed, { data: name });
     } finally {
       console.error = error;
     }
