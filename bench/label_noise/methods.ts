@@ -82,16 +82,22 @@ export const METHODS: Readonly<Record<string, Method>> = {
   "folds and patches, mean": combination((signals, { outOfFold }) =>
     contrast(signals, add(outOfFold, signals.regressions.patches))
   ),
-  "folds and patches, pooled": combination((signals, { outOfFold }) =>
+  "folds' logarithms and patches, pooled": combination((signals, { outOfFold }) =>
     pool(signals, [toLogits(outOfFold), signals.regressions.patches])
   ),
   "regressions, pooled": combination((signals) =>
     pool(signals, Object.values(signals.regressions))
   ),
-  "folds and regressions, pooled": combination((signals, { outOfFold }) =>
+  "folds' logarithms and regressions, pooled": combination((signals, { outOfFold }) =>
     pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions)])
   ),
-  "folds, regressions and kernel, pooled": combination((signals, { outOfFold, outOfFoldKernel }) =>
+  "folds and regressions, pooled": combination((signals, { outOfFold }) =>
+    pool(signals, [outOfFold, ...Object.values(signals.regressions)])
+  ),
+  "folds' logarithms, regressions and kernel, pooled": combination((
+    signals,
+    { outOfFold, outOfFoldKernel },
+  ) =>
     pool(signals, [toLogits(outOfFold), ...Object.values(signals.regressions), outOfFoldKernel])
   ),
 };

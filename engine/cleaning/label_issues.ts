@@ -74,15 +74,22 @@ export async function findLabelIssues(
     labels,
     (label, n) => measureLoss(byNetworks[n * classes + label]),
   );
-  const judges = [byNetworks.map((share) => -measureLoss(share))];
-  if (isRegressed) {
+  const { probabilities } = poolJudges(
+    isRegressed
+      ? [byNetworks, ...await regress()]
+      // a single judge is calibrated by the scale of its logits
+      : [byNetworks.map((share) => -measureLoss(share))],
+    labels,
+    classes,
+  );
+  return { ...rankLabels(probabilities, data), losses };
+
+  async function regress(): Promise<Float64Array[]> {
     const regressions = await regressClasses(engine, data, {
       ...request,
       onProgress: (done, total) =>
         onProgress?.(trained + Math.round(count * done / total), trained + count),
     });
-    judges.push(...regressions.map(({ scores }) => scores));
+    return regressions.map(({ scores }) => scores);
   }
-  const { probabilities } = poolJudges(judges, labels, classes);
-  return { ...rankLabels(probabilities, data), losses };
 }

@@ -24,7 +24,7 @@ export interface Pool {
  * Pools judges by `softmax(sum_j w_j score_j)`, the weights those of largest likelihood of the given labels, with the penalty `|w|^2 / 2`. A judge
  * who does not help the others predict labels gets a weight near 0. The scores of a sample may not depend on its own label.
  *
- * @param judges scores of each judge, `[N, classes]`, row-major, on a scale of its own; log-probabilities or values of a kernel
+ * @param judges scores of each judge, `[N, classes]`, row-major, on a scale of its own: probabilities, their logarithms, or scores of a regression
  * @param labels labels `[N]`
  */
 export function poolJudges(
