@@ -189,9 +189,11 @@ function findFirstCentroid(group: Group, self: ArrayLike<number>): number {
 function checkKernelRoom({ count, budget, residence }: PackedRows): void {
   const kernelBytes = measureKernel(count);
   if (!budget || budget.usedBytes + kernelBytes <= budget.bytes) return;
-  // slots of recomputed rows take what there is, unless the kernel takes less than half of it
-  const shares = residence === "recomputed" && budget.owner === "both" ? 2 : 1;
-  const needBytes = MEBIBYTE * Math.ceil((budget.usedBytes + shares * kernelBytes + 1) / MEBIBYTE);
+  // the slots of recomputed rows take what there is, unless the kernel takes less than half of it
+  const enough = residence === "recomputed" && budget.owner === "both"
+    ? budget.bytes + 2 * kernelBytes
+    : budget.usedBytes + kernelBytes;
+  const needBytes = MEBIBYTE * Math.ceil((enough + 1) / MEBIBYTE);
   throw new BudgetError(
     `Cannot cluster ${count} samples: got a memory budget of ${formatBudget(budget.bytes)}${
       budget.owner === "both" ? "" : ` for the ${budget.owner}`

@@ -126,7 +126,7 @@ Deno.test("awkward images are named, or right: gray ones for colours, huge ones,
     ],
     [
       train("lenet5", "pixel", "a"),
-      /Cannot use maxPool: got size 2 on 1 x 1 pixels, need at most 1/,
+      /Cannot use layer 'conv1': got a table of 1 columns, need pictures for a convolution/,
     ],
     [train("mlp", "huge", "b"), /Cannot hold fc1.weight \[4194304, 128\]: got 536870912 numbers/],
     [train("resnet8", "huge", "c"), /Cannot use layer 'conv1': got x of 2048 x 2048 pixels/],
