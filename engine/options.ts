@@ -114,13 +114,13 @@ export function findMisfit(
   return { key, text: nearest ? `${need}; did you mean ${nearest}?` : need };
 }
 
-/** Finds the name that was probably meant; undefined where none is near. */
+/** Finds the name that was probably meant; undefined where none is near: more than half of the shorter word would have to change. */
 export function findNearest(name: string, names: readonly string[]): string | undefined {
   const plain = (text: string) => text.replace(/[-_]/g, "").toLowerCase();
   const same = names.find((known) => plain(known) === plain(name));
   if (same !== undefined || names.length === 0) return same;
   const nearest = closest(name, [...names]);
-  return distance(name, nearest) <= name.length / 2 ? nearest : undefined;
+  return distance(name, nearest) <= Math.min(name.length, nearest.length) / 2 ? nearest : undefined;
 }
 
 /** Largest number of characters of a value that an error shows. */

@@ -34,17 +34,18 @@ export interface TestSection {
 
 /** Renders the page: what the test samples are, then each with its pictures and its table. */
 export function renderNeighbours({ model, data, notes, tests }: NeighboursPage): string {
-  const heading = "What helps and hurts these test samples";
+  const isOne = tests.length === 1;
+  const heading = `What helps and hurts ${isOne ? "this test sample" : "these test samples"}`;
   const overview = {
     name: "test_samples",
-    caption: "The test samples",
+    caption: isOne ? "The test sample" : "The test samples",
     rows: tests.map(({ facts }) => facts),
   };
   return renderDocument(
     `lpntk neighbours: ${data} under ${model}`,
     { heading, lines: [`${data} under ${model}`, ...notes] },
     [
-      section("Test samples", renderLinks(tests) + renderTable(overview)),
+      section(isOne ? "Test sample" : "Test samples", renderLinks(tests) + renderTable(overview)),
       ...tests.map(renderTest),
     ],
   );

@@ -188,7 +188,7 @@ figure svg { max-width: 100%; height: auto; }
 figcaption, caption { text-align: left; color: #444; font-size: 0.9rem; }
 .gallery { display: flex; flex-wrap: wrap; gap: 0.8rem; margin: 0.4rem 0 1rem; }
 .gallery figure { width: 7rem; margin: 0; }
-.gallery img { width: 100%; image-rendering: pixelated; border: 1px solid #ddd; }
+.gallery img { box-sizing: border-box; width: 100%; image-rendering: pixelated; border: 1px solid #ddd; }
 .gallery figcaption { display: -webkit-box; overflow: hidden; -webkit-box-orient: vertical; -webkit-line-clamp: 4; line-height: 1.3; }
 .table { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.9rem; }

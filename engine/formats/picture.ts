@@ -51,6 +51,9 @@ export interface Picture {
   readonly isFlattened: boolean;
 }
 
+/** What the decoders return. Deno's own types, which other projects are checked with, allow for float16 there too. */
+type Rgba = ImageData["data"];
+
 const NEED = "a PNG or JPEG picture";
 
 /**
@@ -129,7 +132,7 @@ function readPackaged(specifier: string): Promise<Uint8Array<ArrayBuffer>> {
   return Deno.readFile(new URL(import.meta.resolve(specifier)));
 }
 
-async function decodePngRgba(bytes: Uint8Array): Promise<Uint8ClampedArray> {
+async function decodePngRgba(bytes: Uint8Array): Promise<Rgba> {
   await (png ??= readPackaged(WASM.png).then(openPng));
   try {
     return decodePng(bytes).data;
@@ -151,7 +154,7 @@ async function openJpeg(): Promise<MozJPEGModule> {
   return await openMozJpeg(overrides);
 }
 
-async function decodeJpegRgba(bytes: Uint8Array<ArrayBufferLike>): Promise<Uint8ClampedArray> {
+async function decodeJpegRgba(bytes: Uint8Array<ArrayBufferLike>): Promise<Rgba> {
   const decoder = await (jpeg ??= openJpeg());
   complaints = [];
   let image: ImageData | null = null;
@@ -261,7 +264,7 @@ function nameFormat(bytes: Uint8Array): string {
 }
 
 /** Flattens transparent pixels on white, in place; returns whether there were some. */
-function flatten(rgba: Uint8ClampedArray): boolean {
+function flatten(rgba: Rgba): boolean {
   let found = false;
   for (let at = 0; at < rgba.length; at += 4) {
     const alpha = rgba[at + 3];
@@ -274,7 +277,7 @@ function flatten(rgba: Uint8ClampedArray): boolean {
   return found;
 }
 
-function takeChannels(rgba: Uint8ClampedArray, channels: 1 | 3): Uint8Array {
+function takeChannels(rgba: Uint8ClampedArray | Rgba, channels: 1 | 3): Uint8Array {
   const count = rgba.length / 4;
   const pixels = new Uint8Array(count * channels);
   for (let i = 0; i < count; i++) {

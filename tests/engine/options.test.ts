@@ -90,6 +90,7 @@ Deno.test("any value is shown on one line", () => {
   for (const [value, text] of shown) assert.equal(describeValue(value), text);
   assert.equal(findNearestName("conv_1", ["conv1", "conv2"]), "conv1");
   assert.equal(findNearestName("fc", ["conv1", "conv2"]), undefined);
+  assert.equal(findNearestName("boat", ["cat", "ship"]), undefined); // two letters of three
   assert.equal(findNearestName("fc", []), undefined);
 });
 

@@ -13,8 +13,8 @@ const NAMES = [
   "w".repeat(200),
 ];
 
-/** A page of three test samples; the last has no neighbours. */
-function drawPage(): string {
+/** A page of up to three test samples; the third has no neighbours. */
+function drawPage(count = 3): string {
   const data = createDataset({
     name: "named",
     split: "test",
@@ -25,7 +25,7 @@ function drawPage(): string {
     classNames: NAMES,
     files: Array.from({ length: 12 }, (_, i) => `test/${NAMES[i % 4]}/${i}.png`),
   });
-  const tests = [3, 8, 2].map((index, t) => {
+  const tests = [3, 8, 2].slice(0, count).map((index, t) => {
     const images = [...data.labels.keys()].map((i) => pictureSample(data, i, "+12.3%"));
     return {
       index,
@@ -65,6 +65,11 @@ Deno.test("a page of neighbours is whole by itself, links to each test sample, a
       (all as unknown as { naturalWidth: number }[]).map(({ naturalWidth }) => naturalWidth)
     );
     assert.ok(sizes.every((size) => size === 4), "every picture is shown");
+    const widths = await page.locator("figure").evaluateAll((all) =>
+      (all as unknown as { scrollWidth: number; clientWidth: number }[])
+        .map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
+    );
+    assert.deepEqual([...new Set(widths)], [0], "no figure has a scroll bar");
     await page.locator("summary").first().click();
     const caption = await page.locator("caption").nth(1).innerText();
     assert.ok(caption.endsWith("The first 50 of 60 rows; all are in neighbours.csv."), caption);
@@ -85,4 +90,10 @@ Deno.test("a page of neighbours is whole by itself, links to each test sample, a
   } finally {
     await browser.close();
   }
+});
+
+Deno.test("the page of one test sample speaks of one", () => {
+  const said = drawPage(1);
+  assert.ok(said.includes("<h1>What helps and hurts this test sample</h1>"));
+  assert.doesNotMatch(said, /test samples/i);
 });
