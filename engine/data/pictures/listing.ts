@@ -8,6 +8,7 @@ import { exists, findState, isAbsence } from "../../files/file.ts";
 import { LOCK_FILE } from "../../files/folder.ts";
 import { MOST_PICTURE_BYTES } from "../../formats/picture.ts";
 import { describeName } from "../../options.ts";
+import { compareCodePoints } from "../code_points.ts";
 import type { Split } from "../dataset.ts";
 
 /** A file that should be a picture. */
@@ -17,12 +18,22 @@ export interface PictureFile {
   readonly file: string;
   readonly label: number;
   readonly sizeBytes: number;
-  /** Time of its last change, in milliseconds since 1970. */
-  readonly changedMs: number;
+  /** What tells it from any file that stands there before or after; undefined where the system does not tell. */
+  readonly identity?: FileIdentity;
   /** Why it cannot be opened: `got ..., need ...`; absent where it can. */
   readonly problem?: string;
   /** Whether there is no such file. */
   readonly isMissing?: true;
+}
+
+/**
+ * State of a file that no ordinary tool sets back: a file that is moved or copied over another brings its time of change and its size along, but not
+ * its inode or the time at which that was changed. Times are in milliseconds since 1970.
+ */
+interface FileIdentity {
+  readonly changedMs: number;
+  readonly statusMs: number;
+  readonly inode: number;
 }
 
 /** Pictures of a data set, before one of them is opened. */
@@ -52,21 +63,6 @@ const AT_ONCE = 256;
 
 /** Most names that a note lists; the rest is counted. */
 const NAMED = 5;
-
-/** Compares texts by their code points, as Python sorts them; JavaScript compares the halves of pairs. */
-export function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return rankUnit(x) - rankUnit(y);
-  }
-  return a.length - b.length;
-}
-
-/** Ranks halves of pairs above all other units. */
-function rankUnit(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
-}
 
 /** Lists what is in a folder, without results of ours; links count as what they lead to. */
 export async function listFolder(path: string): Promise<FolderContents> {
@@ -141,7 +137,7 @@ export function isPictureName(file: string): boolean {
   return ENDING.test(file);
 }
 
-/** Looks up sizes and times of files. */
+/** Looks up sizes and identities of files. */
 export async function describeFiles(
   root: string,
   files: readonly Pick<PictureFile, "file" | "label" | "split">[],
@@ -160,24 +156,38 @@ async function describeFile(
 ): Promise<PictureFile> {
   const path = `${root}/${file.file}`;
   try {
-    const { size: sizeBytes, mtime, isFile } = await Deno.stat(path);
-    const changedMs = mtime?.getTime() ?? 0;
+    const now = Date.now();
+    const { size: sizeBytes, isFile, ...state } = await Deno.stat(path);
+    const identity = identify(state, now);
     const problem = !isFile
       ? "got no regular file, need one"
       : sizeBytes > MOST_PICTURE_BYTES
       ? `got ${sizeBytes} bytes, need a picture of at most ${MOST_PICTURE_BYTES}`
       : undefined;
-    return { ...file, sizeBytes, changedMs, ...problem && { problem } };
+    return { ...file, sizeBytes, identity, ...problem && { problem } };
   } catch (cause) {
     const got = describeAbsence(path, cause) ?? findState(cause).got;
     return {
       ...file,
       sizeBytes: 0,
-      changedMs: 0,
       problem: `got ${got}, need a picture`,
       ...isAbsence(cause) && { isMissing: true },
     };
   }
+}
+
+/** Milliseconds to which Deno rounds the time of an inode's change down. */
+const STATUS_STEP_MS = 1000;
+
+/** Returns the identity of a file; undefined where the system does not tell, or a change from `now` on could have the same time as its last one. */
+function identify(
+  { mtime, ctime, ino: inode }: Pick<Deno.FileInfo, "mtime" | "ctime" | "ino">,
+  now: number,
+): FileIdentity | undefined {
+  if (!mtime || !ctime || inode === null) return undefined;
+  const statusMs = ctime.getTime();
+  if (statusMs + STATUS_STEP_MS > now) return undefined;
+  return { changedMs: mtime.getTime(), statusMs, inode };
 }
 
 /** Folders of the splits, relative to the root; the root itself where it has the class folders. */

@@ -46,7 +46,7 @@ export async function holdsPictures(path: string, split: Split): Promise<boolean
 /**
  * Reads one split of a folder of pictures: `class/x.png`, `train/class/x.png` with `test` or `val` beside `train`, or a table `file,label[,split]`
  * as CSV. Classes and files come in code point order, as in torchvision's `ImageFolder`. What was decoded is kept in the cache folder, until a
- * file's path, size or time changes.
+ * file is another; where the system does not tell that, as on Windows or within a second of a file's change, nothing is kept.
  *
  * @param makeCache for tests
  * @throws {FileError} when the folder has no such pictures, files are missing, or none can be read; with `strict` when one cannot be read
@@ -76,6 +76,11 @@ export async function readPictures(
 /** What decoded pictures are known by: the files that they were read from, and the names of the classes where the files do not hold them. */
 type CacheKey = Pick<PictureListing, "classNames" | "files">;
 
+/** Returns whether the system tells each file from others that were there before. */
+function isTold({ files }: CacheKey): boolean {
+  return files.every(({ identity, problem }) => identity || problem);
+}
+
 /**
  * Reads one split from the cache folder, or decodes both splits and keeps them there.
  *
@@ -98,7 +103,7 @@ export async function readThroughCache(
       }`,
     );
   try {
-    cache = makeCache(await Deno.realPath(path), key);
+    if (isTold(key)) cache = makeCache(await Deno.realPath(path), key);
   } catch (error) {
     explainLoss(error);
   }

@@ -8,9 +8,9 @@ import { FileError } from "../../errors.ts";
 import { decodeCsv, readCsv } from "../../formats/csv.ts";
 import { InputFile } from "../../files/file.ts";
 import { describeName } from "../../options.ts";
+import { compareCodePoints } from "../code_points.ts";
 import type { Split } from "../dataset.ts";
 import {
-  compareCodePoints,
   describeFiles,
   isPictureName,
   listFolder,
