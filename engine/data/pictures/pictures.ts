@@ -23,7 +23,7 @@ import {
   type PictureFile,
   type PictureListing,
 } from "./listing.ts";
-import { findTable, listTable, tableHasTest } from "./table.ts";
+import { findTables, listTable, tableHasTest } from "./table.ts";
 
 /** Bytes of the pictures that are read while others are decoded. */
 const AHEAD_BYTES = 2 ** 25;
@@ -37,9 +37,8 @@ const AHEAD = 64;
  * @throws {FileError} when a folder cannot be read, or pictures are in no known layout
  */
 export async function holdsPictures(path: string, split: Split): Promise<boolean> {
-  const table = await findTable(path);
+  const { table, folders } = await findLayout(path);
   if (table) return split === "train" || await tableHasTest(path, table);
-  const folders = await findClassFolders(path);
   return folders !== undefined && (split === "train" || folders.test !== undefined);
 }
 
@@ -123,11 +122,29 @@ export async function readThroughCache(
   );
 }
 
+/**
+ * Finds the table of a folder, or else its class folders.
+ *
+ * @throws {FileError} when there are several tables, or class folders beside a CSV that is neither a table nor a result of lpntk: labels might be
+ * meant to come from it
+ */
+async function findLayout(path: string) {
+  const { table, results, others } = await findTables(path);
+  if (table) return { table, results };
+  const folders = await findClassFolders(path, others);
+  if (!folders || others.length === 0) return { folders, results };
+  throw new FileError(
+    path,
+    `Cannot read ${path}: got folders of pictures beside ${
+      others.join(", and ")
+    }, need the columns file and label, separated by commas, to take the labels from there, or no CSV beside the folders`,
+  );
+}
+
 async function listPictures(path: string): Promise<PictureListing> {
-  const table = await findTable(path);
+  const { table, folders, results } = await findLayout(path);
   if (table) return await listTable(path, table);
-  const folders = await findClassFolders(path);
-  if (folders) return await listClassFolders(path, folders);
+  if (folders) return await listClassFolders(path, folders, results);
   throw new FileError(
     path,
     `Cannot read ${path}: got no pictures in class folders, and no table of file and label, need either`,
