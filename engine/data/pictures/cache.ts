@@ -99,9 +99,9 @@ export class PictureCache {
     } catch (cause) {
       removeIfThere(partial, { recursive: true });
       if (await this.#isThere()) return;
-      throw cause instanceof FileError
-        ? cause
-        : new FileError(this.#entry, `got ${findState(cause).got}`, { cause });
+      // the same text at every attempt
+      const state = cause instanceof FileError ? cause.message : `got ${findState(cause).got}`;
+      throw new FileError(this.#entry, state.replaceAll(partial, this.#entry), { cause });
     }
     await this.#makeRoom();
   }

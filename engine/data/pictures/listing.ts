@@ -18,6 +18,8 @@ export interface PictureFile {
   readonly file: string;
   readonly label: number;
   readonly sizeBytes: number;
+  /** Time of its last change, in milliseconds since 1970. */
+  readonly changedMs: number;
   /** What tells it from any file that stands there before or after; undefined where the system does not tell. */
   readonly identity?: FileIdentity;
   /** Why it cannot be opened: `got ..., need ...`; absent where it can. */
@@ -28,10 +30,9 @@ export interface PictureFile {
 
 /**
  * State of a file that no ordinary tool sets back: a file that is moved or copied over another brings its time of change and its size along, but not
- * its inode or the time at which that was changed. Times are in milliseconds since 1970.
+ * its inode or the time at which that was changed, in milliseconds since 1970.
  */
 interface FileIdentity {
-  readonly changedMs: number;
   readonly statusMs: number;
   readonly inode: number;
 }
@@ -159,19 +160,21 @@ async function describeFile(
   const path = `${root}/${file.file}`;
   try {
     const now = Date.now();
-    const { size: sizeBytes, isFile, ...state } = await Deno.stat(path);
+    const { size: sizeBytes, isFile, mtime, ...state } = await Deno.stat(path);
+    const changedMs = mtime?.getTime() ?? 0;
     const identity = identify(state, now);
     const problem = !isFile
       ? "got no regular file, need one"
       : sizeBytes > MOST_PICTURE_BYTES
       ? `got ${sizeBytes} bytes, need a picture of at most ${MOST_PICTURE_BYTES}`
       : undefined;
-    return { ...file, sizeBytes, identity, ...problem && { problem } };
+    return { ...file, sizeBytes, changedMs, identity, ...problem && { problem } };
   } catch (cause) {
     const got = describeAbsence(path, cause) ?? findState(cause).got;
     return {
       ...file,
       sizeBytes: 0,
+      changedMs: 0,
       problem: `got ${got}, need a picture`,
       ...isAbsence(cause) && { isMissing: true },
     };
@@ -183,13 +186,13 @@ const STATUS_STEP_MS = 1000;
 
 /** Returns the identity of a file; undefined where the system does not tell, or a change from `now` on could have the same time as its last one. */
 function identify(
-  { mtime, ctime, ino: inode }: Pick<Deno.FileInfo, "mtime" | "ctime" | "ino">,
+  { ctime, ino: inode }: Pick<Deno.FileInfo, "ctime" | "ino">,
   now: number,
 ): FileIdentity | undefined {
-  if (!mtime || !ctime || inode === null) return undefined;
+  if (!ctime || inode === null) return undefined;
   const statusMs = ctime.getTime();
   if (statusMs + STATUS_STEP_MS > now) return undefined;
-  return { changedMs: mtime.getTime(), statusMs, inode };
+  return { statusMs, inode };
 }
 
 /** Folders of the splits, relative to the root; the root itself where it has the class folders. */

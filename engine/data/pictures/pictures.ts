@@ -75,6 +75,17 @@ export async function readPictures(
 /** What decoded pictures are known by: the files that they were read from, and the names of the classes where the files do not hold them. */
 type CacheKey = Pick<PictureListing, "classNames" | "files">;
 
+/** Split that was decoded with the other one, where the cache folder did not take both: it need not be decoded once more. */
+let unkept: (CacheEntry<Dataset> & { readonly name: string }) | undefined;
+
+/** Takes a split that was decoded before and not asked for yet; the next time it is decoded again. */
+function takeUnkept(name: string, split: Split): CacheEntry<Dataset> | undefined {
+  if (unkept?.name !== name || unkept.data.split !== split) return undefined;
+  const taken = unkept;
+  unkept = undefined;
+  return taken;
+}
+
 /** Returns whether the system tells each file from others that were there before. */
 function isTold({ files }: CacheKey): boolean {
   return files.every(({ identity, problem }) => identity || problem);
@@ -94,6 +105,12 @@ export async function readThroughCache(
   decode: () => Promise<CacheEntry<FolderSplits>>,
   makeCache = (place: string, key: CacheKey) => new PictureCache(place, key, options.imageSize),
 ): Promise<Dataset> {
+  const name = JSON.stringify([path, options.imageSize ?? null, key]);
+  const rest = takeUnkept(name, split);
+  if (rest) {
+    tellFindings(path, rest.findings, options);
+    return { ...rest.data, name: path };
+  }
   let cache: PictureCache | undefined;
   const explainLoss = (error: unknown) =>
     options.onNote?.(
@@ -113,8 +130,9 @@ export async function readThroughCache(
   }
   const entry = await decode();
   tellFindings(path, entry.findings, options);
-  await cache?.keep(entry).catch(explainLoss);
-  const data = entry.data[split];
+  const isKept = await cache?.keep(entry).then(() => true).catch(explainLoss);
+  const { [split]: data, [split === "train" ? "test" : "train"]: other } = entry.data;
+  if (!isKept && other) unkept = { name, data: other, findings: entry.findings };
   if (data) return data;
   throw new FileError(
     path,

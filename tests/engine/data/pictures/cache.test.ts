@@ -185,4 +185,27 @@ Deno.test("a cache folder that cannot be written costs a note alone", async () =
     notes[0],
     /cannot be kept in the cache folder: .*got a file where a folder has to be/,
   );
+  // the same text again, so that it can be said once
+  assert.deepEqual((await folder.read()).notes, notes);
+});
+
+Deno.test("both splits are decoded once where they cannot be kept, until a file changes", async () => {
+  await using folder = await openPictures(FILES);
+  await Deno.writeTextFile(folder.cache, "a file");
+  await settle();
+  const read = async (split: "train" | "test") => {
+    let progress = 0;
+    const onProgress = () => void progress++;
+    const { data } = await folder.read(split, { onProgress, onNote: () => {} });
+    return { images: [...data.images], name: data.name, isDecoded: progress > 0 };
+  };
+  const name = folder.path;
+  const first = { images: [1, 2], name, isDecoded: true };
+  assert.deepEqual(await read("train"), first);
+  assert.deepEqual(await read("test"), { images: [3], name, isDecoded: false });
+  assert.deepEqual(await read("train"), first);
+  await writeFiles(folder.path, { "test/a/1.png": grey(9) });
+  await settle();
+  assert.deepEqual(await read("test"), { images: [9], name, isDecoded: true });
+  assert.deepEqual(await read("train"), { ...first, isDecoded: false });
 });
