@@ -124,13 +124,15 @@ export async function readThroughCache(
     explainLoss(error);
   }
   const known = await cache?.recall(split);
-  if (known) {
+  if (cache && known) {
     tellFindings(path, known.findings, options);
+    options.onKept?.(cache.entry);
     return { ...known.data, name: path };
   }
   const entry = await decode();
   tellFindings(path, entry.findings, options);
   const isKept = await cache?.keep(entry).then(() => true).catch(explainLoss);
+  if (cache && isKept) options.onKept?.(cache.entry);
   const { [split]: data, [split === "train" ? "test" : "train"]: other } = entry.data;
   if (!isKept && other) unkept = { name, data: other, findings: entry.findings };
   if (data) return data;
