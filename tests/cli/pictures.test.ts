@@ -1,5 +1,6 @@
 /** Pictures on the command line: import, sizes and broken files, in a process with the permissions that docs/where-it-runs.md calls enough. @module */
 import assert from "node:assert/strict";
+import { writeNpy } from "../../engine/formats/npy.ts";
 import { hashDataset, readFolder } from "../../mod.ts";
 import {
   encodePixels,
@@ -150,24 +151,9 @@ Deno.test("import without --out keeps pictures in the cache folder, and says whe
 Deno.test("one class is refused at import, of folders and of arrays alike", async () => {
   await using folder = await openPictures({ "a/1.png": grey(1), "a/2.png": grey(2) });
   const { path } = folder;
-  const npy = (descr: string, shape: string, data: number[]) => {
-    const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
-    const padded = header.padEnd(117) + "\n";
-    return Uint8Array.of(
-      0x93,
-      ...new TextEncoder().encode("NUMPY"),
-      1,
-      0,
-      118,
-      0,
-      ...new TextEncoder().encode(padded),
-      ...data,
-    );
-  };
-  await writeFiles(`${path}_a`, {
-    "images.npy": npy("|u1", "2, 1, 1", [5, 6]),
-    "labels.npy": npy("|u1", "2,", [0, 0]),
-  });
+  await Deno.mkdir(`${path}_a`);
+  await writeNpy(`${path}_a/images.npy`, Uint8Array.of(5, 6), [2, 1, 1]);
+  await writeNpy(`${path}_a/labels.npy`, Int32Array.of(0, 0), [2]);
   const [folders, arrays] = await call(folder, [
     `data import ${path} --out ${path}_b`,
     `data import ${path}_a --out ${path}_b`,
