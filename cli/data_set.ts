@@ -16,15 +16,20 @@ export interface DataSetOptions {
   readonly strict?: true;
 }
 
-/** Reads one split, as `loadDataset` does. */
+/**
+ * Reads one split, as `loadDataset` does.
+ *
+ * @param onKept hears in which folder decoded pictures are kept
+ */
 export function readData(
   { data, size, strict }: DataSetOptions,
   split: Split,
+  onKept?: (folder: string) => void,
 ): Promise<Dataset> {
   return withProgress(
     "reading",
     "pictures",
     (onProgress) =>
-      loadDataset(data, split, { imageSize: size, strict, onProgress, onNote: noteOnce }),
+      loadDataset(data, split, { imageSize: size, strict, onProgress, onNote: noteOnce, onKept }),
   );
 }

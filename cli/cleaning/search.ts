@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  DataError,
   type Dataset,
   type Engine,
   hashDataset,
@@ -88,17 +89,18 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   };
 }
 
-/** @throws {UsageError} if all samples have one label, so that no other can be suggested, or there are fewer than parts to judge them in. */
+/**
+ * @throws {DataError} if all samples have one label, so that no other can be suggested
+ * @throws {UsageError} if there are fewer samples than parts to judge them in
+ */
 function refuseFew({ name, labels }: Dataset, { weights }: SearchOptions): void {
-  const fail = (got: string, need: string) =>
-    new UsageError(`Cannot look for wrong labels in ${name}: got ${got}, need ${need}`);
+  const action = `Cannot look for wrong labels in ${name}`;
   if (labels.every((label) => label === labels[0])) {
-    throw fail("samples of one class", "at least 2 classes");
+    throw new DataError(`${action}: got samples of one class, need at least 2 classes`);
   }
   if (weights === undefined && labels.length < FOLDS) {
-    throw fail(
-      `${labels.length} samples`,
-      `at least ${FOLDS}, which are judged in as many parts; or --weights of a network that has learnt others`,
+    throw new UsageError(
+      `${action}: got ${labels.length} samples, need at least ${FOLDS}, which are judged in as many parts; or --weights of a network that has learnt others`,
     );
   }
 }

@@ -95,10 +95,15 @@ async function readFiles(path: string, data: Dataset): Promise<string[] | undefi
   return rows.map(({ cells }) => cells.file);
 }
 
-/** Returns whether the folder holds images or labels of this split, so that {@link readFolder} reads it or says which file is missing. */
+/**
+ * Returns whether the folder holds images or labels of this split, so that {@link readFolder} reads it or says which file is missing. Labels without
+ * images of either split make no folder of arrays.
+ */
 export async function holdsArrays(path: string, split: Split): Promise<boolean> {
   const { images, labels } = FOLDER_FILES[split];
-  return await exists(`${path}/${images}`) || await exists(`${path}/${labels}`);
+  if (await exists(`${path}/${images}`)) return true;
+  const other = FOLDER_FILES[split === "train" ? "test" : "train"];
+  return await exists(`${path}/${labels}`) && await exists(`${path}/${other.images}`);
 }
 
 async function readSettings(path: string): Promise<Settings> {

@@ -10,7 +10,7 @@ import { checkSplit, type Dataset, type Split, takeFirst } from "./dataset.ts";
 import { drawStratified } from "./stratified.ts";
 import { drawDigits } from "./digits.ts";
 import { exists } from "../files/file.ts";
-import { holdsArrays, readFolder } from "./folder.ts";
+import { FOLDER_FILES, holdsArrays, readFolder } from "./folder.ts";
 import {
   holdsIdx,
   holdsIdxFolder,
@@ -56,6 +56,7 @@ const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   imageSize: true,
   strict: FLAG,
   onNote: true,
+  onKept: true,
   ...CALL_OPTIONS,
 };
 
@@ -142,10 +143,12 @@ async function findForm(name: string): Promise<DatasetForm> {
     if (await form.holds(name, "train") || await form.holds(name, "test")) return form;
   }
   const { images } = IDX_FILES.train;
+  const { labels } = FOLDER_FILES.train;
+  const lone = await exists(`${name}/${labels}`) ? `${labels}, but ` : "";
   const batches = [CIFAR10, CIFAR100].map(({ files, archive }) => `${files.train[0]}, ${archive}`);
   throw new FileError(
     name,
-    `Cannot load data set ${name}: got none of images.npy, ${images}, ${images}.gz, ` +
+    `Cannot load data set ${name}: got ${lone}none of images.npy, ${images}, ${images}.gz, ` +
       `${batches.join(", ")} in it, need arrays of NumPy, the IDX files of MNIST, the binary ` +
       "batches of CIFAR, an .npz or .parquet file, train-*.parquet, a folder of PNG or JPEG for " +
       "each class, or such pictures and a CSV of file and label",

@@ -86,7 +86,7 @@ export function decodeCsv<const Needed extends string>(
     new FileError(path, `Cannot read ${path}: got ${state}, need ${kind}`, { cause });
   const [header, ...rows] = parseRecords(bytes, fail);
   if (header === undefined) throw fail("an empty file");
-  const names = header.record.map(unquote);
+  const names = nameColumns(header);
   const columns = names.map(describeName).join(", ");
   const missing = needed.find((name) => !names.includes(name));
   if (missing !== undefined) {
@@ -101,6 +101,21 @@ export function decodeCsv<const Needed extends string>(
       record.map((text, column) => [names[column], unquote(text)]),
     ) as CsvRow<Needed>["cells"],
   }));
+}
+
+/**
+ * Decodes the names of the columns, in the bytes of a CSV file's first line.
+ *
+ * @throws {FileError} when the line is no UTF-8 or no such line
+ */
+export function decodeCsvHeader(bytes: Uint8Array, path: string, kind: string): string[] {
+  const fail = (state: string, cause?: unknown) =>
+    new FileError(path, `Cannot read ${path}: got ${state}, need ${kind}`, { cause });
+  return parseRecords(bytes, fail).flatMap(nameColumns);
+}
+
+function nameColumns({ record }: CsvRecord): string[] {
+  return record.map(unquote);
 }
 
 /** Takes the apostrophe away that {@linkcode encodeCsv} puts before a text. */

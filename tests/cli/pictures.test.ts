@@ -1,7 +1,14 @@
 /** Pictures on the command line: import, sizes and broken files, in a process with the permissions that docs/where-it-runs.md calls enough. @module */
 import assert from "node:assert/strict";
+import { writeNpy } from "../../engine/formats/npy.ts";
 import { hashDataset, readFolder } from "../../mod.ts";
-import { encodePixels, grey, openPictures, writeFiles } from "../engine/data/pictures/fixtures.ts";
+import {
+  encodePixels,
+  grey,
+  openPictures,
+  settle,
+  writeFiles,
+} from "../engine/data/pictures/fixtures.ts";
 import { finish, type Outcome, prepareDeno, ROOT } from "./process.ts";
 
 /** Runs several commands in one process; it sets the cache folder itself, since Deno keeps its own there. */
@@ -109,4 +116,53 @@ Deno.test("pictures come in by --data and by import alike, and broken ones are n
     stderr:
       "lpntk: Cannot use data set PATH_sizes: got pictures of 2 sizes (height x width): 2 of 2x3, 1 of 1x1, need one; imageSize: [2, 3] resizes them: --size 2x3\n",
   });
+});
+
+Deno.test("import without --out keeps pictures in the cache folder, and says where; of arrays it is refused", async () => {
+  const files = { "train/a/1.png": grey(1), "train/b/1.png": grey(2), "test/a/1.png": grey(3) };
+  await using folder = await openPictures(files);
+  const { path, cache } = folder;
+  await settle();
+  const [kept, again, written, arrays] = await call(folder, [
+    `data import ${path}`,
+    `data import ${path}`,
+    `data import ${path} --out ${path}_a`,
+    `data import ${path}_a`,
+  ]);
+  const [entry] = Array.from(Deno.readDirSync(`${cache}/lpntk/pictures`), ({ name }) => name);
+  const lines = "train: images [2, 1, 1, 1], 2 classes\ntest: images [1, 1, 1, 1], 2 classes\n";
+  const place = `${cache}/lpntk/pictures/${entry}`;
+  assert.deepEqual(kept, {
+    code: 0,
+    stdout: `${lines}kept in the cache folder (${place})\n`,
+    stderr: "",
+  });
+  assert.deepEqual(again, kept);
+  assert.equal(written.code, 0);
+  const bytes = (folder: string) => Deno.readFileSync(`${folder}/images.npy`);
+  assert.deepEqual(bytes(`${place}/data`), bytes(`${path}_a`));
+  assert.equal(arrays.code, 2);
+  assert.match(
+    arrays.stderr,
+    /Cannot import PATH_a without --out: got no decoded pictures that the cache folder keeps, need --out FOLDER/,
+  );
+});
+
+Deno.test("one class is refused at import, of folders and of arrays alike", async () => {
+  await using folder = await openPictures({ "a/1.png": grey(1), "a/2.png": grey(2) });
+  const { path } = folder;
+  await Deno.mkdir(`${path}_a`);
+  await writeNpy(`${path}_a/images.npy`, Uint8Array.of(5, 6), [2, 1, 1]);
+  await writeNpy(`${path}_a/labels.npy`, Int32Array.of(0, 0), [2]);
+  const [folders, arrays] = await call(folder, [
+    `data import ${path} --out ${path}_b`,
+    `data import ${path}_a --out ${path}_b`,
+  ]);
+  assert.deepEqual([folders.code, arrays.code], [1, 1]);
+  assert.match(folders.stderr, /got one class folder, a, need at least 2/);
+  assert.equal(
+    arrays.stderr,
+    "lpntk: Cannot use data set PATH_a: got one class, need at least 2\n",
+  );
+  await assert.rejects(Deno.stat(`${path}_b`), Deno.errors.NotFound);
 });

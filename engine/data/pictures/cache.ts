@@ -43,7 +43,8 @@ export interface CacheEntry<T> {
 
 /** Folder of the entries, one for each listing and size. */
 export class PictureCache {
-  readonly #entry: string;
+  /** Folder of the entry. */
+  readonly entry: string;
 
   /** @throws {Error} when the environment does not tell where the cache folder is */
   constructor(
@@ -54,17 +55,17 @@ export class PictureCache {
     private readonly mostBytes = MOST_BYTES,
   ) {
     const content = JSON.stringify([VERSION, path, imageSize ?? null, classNames, files]);
-    this.#entry = `${folder}/${createHash("sha256").update(content).digest("hex")}`;
+    this.entry = `${folder}/${createHash("sha256").update(content).digest("hex")}`;
   }
 
   /** Reads a split of the entry; undefined where there is none, or it is broken. */
   async recall(split: Split): Promise<CacheEntry<Dataset> | undefined> {
     try {
-      const path = `${this.#entry}/${FINDINGS_FILE}`;
+      const path = `${this.entry}/${FINDINGS_FILE}`;
       const findings = FINDINGS.parse(await readJson(path, "findings of decoded pictures"));
-      const data = await readFolder(`${this.#entry}/${DATA}`, split);
+      const data = await readFolder(`${this.entry}/${DATA}`, split);
       const now = new Date();
-      await Deno.utime(this.#entry, now, now);
+      await Deno.utime(this.entry, now, now);
       return { data, findings };
     } catch (error) {
       const isBroken = error instanceof FileError || error instanceof DataError ||
@@ -84,24 +85,24 @@ export class PictureCache {
     const sizeBytes = data.train.images.byteLength + (data.test?.images.byteLength ?? 0);
     if (sizeBytes > this.mostBytes) {
       throw new FileError(
-        this.#entry,
+        this.entry,
         `got ${sizeBytes} bytes, need at most ${this.mostBytes}; a folder of arrays may take more`,
       );
     }
-    const partial = `${this.#entry}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
+    const partial = `${this.entry}.${crypto.randomUUID().slice(0, 8)}${PARTIAL}`;
     try {
       await writeFolder(`${partial}/${DATA}`, data);
       const text = JSON.stringify(findings);
       await writeWhole(`${partial}/${FINDINGS_FILE}`, new TextEncoder().encode(text));
       // an entry of that name is broken, or of a process that was as quick
-      removeIfThere(this.#entry, { recursive: true });
-      await Deno.rename(partial, this.#entry);
+      removeIfThere(this.entry, { recursive: true });
+      await Deno.rename(partial, this.entry);
     } catch (cause) {
       removeIfThere(partial, { recursive: true });
       if (await this.#isThere()) return;
-      throw cause instanceof FileError
-        ? cause
-        : new FileError(this.#entry, `got ${findState(cause).got}`, { cause });
+      // the same text at every attempt
+      const state = cause instanceof FileError ? cause.message : `got ${findState(cause).got}`;
+      throw new FileError(this.entry, state.replaceAll(partial, this.entry), { cause });
     }
     await this.#makeRoom();
   }
@@ -121,7 +122,7 @@ export class PictureCache {
     let sizeBytes = 0;
     for (const entry of entries) {
       sizeBytes += entry.sizeBytes;
-      if (sizeBytes > this.mostBytes && entry.path !== this.#entry) {
+      if (sizeBytes > this.mostBytes && entry.path !== this.entry) {
         removeIfThere(entry.path, { recursive: true });
       }
     }

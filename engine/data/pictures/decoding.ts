@@ -25,6 +25,8 @@ export interface PictureOptions extends CallOptions {
   readonly strict?: boolean;
   /** Callback that hears in a sentence of what was left out or changed: pictures that cannot be read, files of no class, flattened pictures. */
   readonly onNote?: (note: string) => void;
+  /** Callback that hears in which folder of the cache folder the decoded pictures are kept, where they are. */
+  readonly onKept?: (folder: string) => void;
 }
 
 /** A picture of a data set before it is decoded. */

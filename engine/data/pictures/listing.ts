@@ -4,11 +4,12 @@
  * @module
  */
 import { FileError } from "../../errors.ts";
-import { exists, findState, isAbsence } from "../../files/file.ts";
-import { LOCK_FILE } from "../../files/folder.ts";
+import { findState, isAbsence } from "../../files/file.ts";
 import { MOST_PICTURE_BYTES } from "../../formats/picture.ts";
 import { describeName } from "../../options.ts";
+import { compareCodePoints } from "../code_points.ts";
 import type { Split } from "../dataset.ts";
+import { holdsResults } from "./results.ts";
 
 /** A file that should be a picture. */
 export interface PictureFile {
@@ -19,10 +20,21 @@ export interface PictureFile {
   readonly sizeBytes: number;
   /** Time of its last change, in milliseconds since 1970. */
   readonly changedMs: number;
+  /** What tells it from any file that stands there before or after; undefined where the system does not tell. */
+  readonly identity?: FileIdentity;
   /** Why it cannot be opened: `got ..., need ...`; absent where it can. */
   readonly problem?: string;
   /** Whether there is no such file. */
   readonly isMissing?: true;
+}
+
+/**
+ * State of a file that no ordinary tool sets back: a file that is moved or copied over another brings its time of change and its size along, but not
+ * its inode or the time at which that was changed, in milliseconds since 1970.
+ */
+interface FileIdentity {
+  readonly statusMs: number;
+  readonly inode: number;
 }
 
 /** Pictures of a data set, before one of them is opened. */
@@ -39,6 +51,8 @@ export interface PictureListing {
 export interface FolderContents {
   readonly files: readonly string[];
   readonly folders: readonly string[];
+  /** Folders of results of lpntk, which are passed over. */
+  readonly results: readonly string[];
 }
 
 /** Files that systems leave behind, beside those whose name begins with a dot. */
@@ -53,42 +67,24 @@ const AT_ONCE = 256;
 /** Most names that a note lists; the rest is counted. */
 const NAMED = 5;
 
-/** Compares texts by their code points, as Python sorts them; JavaScript compares the halves of pairs. */
-export function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return rankUnit(x) - rankUnit(y);
-  }
-  return a.length - b.length;
-}
-
-/** Ranks halves of pairs above all other units. */
-function rankUnit(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;
-}
-
-/** Lists what is in a folder, without results of ours; links count as what they lead to. */
+/** Lists what is in a folder; links count as what they lead to. */
 export async function listFolder(path: string): Promise<FolderContents> {
   const files: string[] = [];
   const folders: string[] = [];
+  const results: string[] = [];
   try {
     for await (const { name, isDirectory, isSymlink } of Deno.readDir(path)) {
       if (name.startsWith(".") || RUBBISH.includes(name.toLowerCase())) continue;
       const isFolder = isDirectory || (isSymlink && await leadsToFolder(`${path}/${name}`));
-      if (isFolder && await holdsResults(`${path}/${name}`)) continue;
-      (isFolder ? folders : files).push(name);
+      const kind = !isFolder ? files : await holdsResults(`${path}/${name}`) ? results : folders;
+      kind.push(name);
     }
   } catch (cause) {
     const got = describeAbsence(path, cause) ?? findState(cause).got;
     throw new FileError(path, `Cannot read ${path}: got ${got}, need a folder`, { cause });
   }
-  return { files: files.sort(compareCodePoints), folders: folders.sort(compareCodePoints) };
-}
-
-/** Returns whether a folder has the lock of a run or the record of a finished one, so that it is no class, even within the data set. */
-async function holdsResults(path: string): Promise<boolean> {
-  return await exists(`${path}/${LOCK_FILE}`) || await exists(`${path}/run.json`);
+  for (const names of [files, folders, results]) names.sort(compareCodePoints);
+  return { files, folders, results };
 }
 
 async function leadsToFolder(path: string): Promise<boolean> {
@@ -109,15 +105,17 @@ function describeAbsence(path: string, cause: unknown): string | undefined {
 /**
  * Lists the files in a folder and in all folders below it, as paths from `root` on.
  *
+ * @param onResults hears of folders of results, which are passed over
  * @throws {FileError} when a folder cannot be read, or a link leads back to a folder that it is in
  */
 export async function* walk(
   root: string,
   below = "",
+  onResults?: (folder: string) => void,
   above: readonly string[] = [],
 ): AsyncGenerator<string> {
   const path = below === "" ? root : `${root}/${below}`;
-  const { files, folders } = await listFolder(path);
+  const { files, folders, results } = await listFolder(path);
   const place = await Deno.realPath(path);
   if (above.includes(place)) {
     throw new FileError(
@@ -126,8 +124,9 @@ export async function* walk(
     );
   }
   const prefix = below === "" ? "" : `${below}/`;
+  for (const name of results) onResults?.(`${prefix}${name}`);
   for (const name of files) yield `${prefix}${name}`;
-  for (const name of folders) yield* walk(root, `${prefix}${name}`, [...above, place]);
+  for (const name of folders) yield* walk(root, `${prefix}${name}`, onResults, [...above, place]);
 }
 
 /** Returns whether a folder has a file with the ending of a picture in it, or in a folder below it. */
@@ -141,7 +140,7 @@ export function isPictureName(file: string): boolean {
   return ENDING.test(file);
 }
 
-/** Looks up sizes and times of files. */
+/** Looks up sizes and identities of files. */
 export async function describeFiles(
   root: string,
   files: readonly Pick<PictureFile, "file" | "label" | "split">[],
@@ -160,14 +159,16 @@ async function describeFile(
 ): Promise<PictureFile> {
   const path = `${root}/${file.file}`;
   try {
-    const { size: sizeBytes, mtime, isFile } = await Deno.stat(path);
+    const now = Date.now();
+    const { size: sizeBytes, isFile, mtime, ...state } = await Deno.stat(path);
     const changedMs = mtime?.getTime() ?? 0;
+    const identity = identify(state, now);
     const problem = !isFile
       ? "got no regular file, need one"
       : sizeBytes > MOST_PICTURE_BYTES
       ? `got ${sizeBytes} bytes, need a picture of at most ${MOST_PICTURE_BYTES}`
       : undefined;
-    return { ...file, sizeBytes, changedMs, ...problem && { problem } };
+    return { ...file, sizeBytes, changedMs, identity, ...problem && { problem } };
   } catch (cause) {
     const got = describeAbsence(path, cause) ?? findState(cause).got;
     return {
@@ -178,6 +179,20 @@ async function describeFile(
       ...isAbsence(cause) && { isMissing: true },
     };
   }
+}
+
+/** Milliseconds to which Deno rounds the time of an inode's change down. */
+const STATUS_STEP_MS = 1000;
+
+/** Returns the identity of a file; undefined where the system does not tell, or a change from `now` on could have the same time as its last one. */
+function identify(
+  { ctime, ino: inode }: Pick<Deno.FileInfo, "ctime" | "ino">,
+  now: number,
+): FileIdentity | undefined {
+  if (!ctime || inode === null) return undefined;
+  const statusMs = ctime.getTime();
+  if (statusMs + STATUS_STEP_MS > now) return undefined;
+  return { statusMs, inode };
 }
 
 /** Folders of the splits, relative to the root; the root itself where it has the class folders. */
@@ -193,9 +208,13 @@ interface SplitFolders {
 /**
  * Finds the folders that hold class folders; undefined where a folder has no pictures in class folders.
  *
+ * @param tables the CSV files of the folder in words, none of which gives labels
  * @throws {FileError} when the folders are none of the layouts
  */
-export async function findClassFolders(path: string): Promise<SplitFolders | undefined> {
+export async function findClassFolders(
+  path: string,
+  tables: readonly string[],
+): Promise<SplitFolders | undefined> {
   const { files, folders } = await listFolder(path);
   const holding: string[] = [];
   for (const name of folders) if (await holdsPictureFiles(`${path}/${name}`)) holding.push(name);
@@ -207,10 +226,7 @@ export async function findClassFolders(path: string): Promise<SplitFolders | und
     );
   if (holding.length === 0) {
     if (!files.some(isPictureName)) return undefined;
-    const tables = files.filter((name) => /\.csv$/i.test(name));
-    const beside = tables.length > 0
-      ? `with ${listNames(tables)}, which is no table of file and label`
-      : "without class folders";
+    const beside = tables.length > 0 ? `with ${tables.join(", and ")}` : "without class folders";
     throw refuse(`pictures ${beside}`);
   }
   const splits = ["train", "test", "val"].filter((name) => folders.includes(name));
@@ -233,18 +249,22 @@ export async function findClassFolders(path: string): Promise<SplitFolders | und
 /**
  * Lists the pictures in class folders, in folders within them too.
  *
+ * @param resultTables names of CSV files of the folder that are results of lpntk
  * @throws {FileError} when a folder cannot be read, there is one class alone, or the test split has a class that the training split does not have
  */
 export async function listClassFolders(
   path: string,
   { train, test, spare, others }: SplitFolders,
+  resultTables: readonly string[],
 ): Promise<PictureListing> {
-  const { folders: classNames } = await listFolder(join(path, train));
-  await refuseOneClass(join(path, train), classNames);
+  const { folders: classNames, results } = await listFolder(join(path, train));
+  await refuseOneClass(join(path, train), classNames, results);
   const skipped: string[] = [];
+  const passedOver = train === "" ? [] : [...(await listFolder(path)).results];
   const list = async (split: Split, folder: string): Promise<PictureFile[]> => {
-    const { files, folders } = await listFolder(join(path, folder));
+    const { files, folders, results } = await listFolder(join(path, folder));
     skipped.push(...files.map((file) => join(folder, file)));
+    passedOver.push(...results.map((result) => join(folder, result)));
     const stranger = folders.find((name) => !classNames.includes(name));
     if (stranger !== undefined) {
       throw new FileError(
@@ -257,14 +277,18 @@ export async function listClassFolders(
     const found: Pick<PictureFile, "file" | "label" | "split">[] = [];
     for (const name of folders) {
       const label = classNames.indexOf(name);
-      for await (const file of walk(path, join(folder, name))) found.push({ split, file, label });
+      const onResults = (result: string) => passedOver.push(result);
+      for await (const file of walk(path, join(folder, name), onResults)) {
+        found.push({ split, file, label });
+      }
     }
     found.sort((a, b) => compareCodePoints(a.file, b.file));
     return await describeFiles(path, found);
   };
   const files = await list("train", train);
   if (test) files.push(...await list("test", test));
-  const left = [...others, ...skipped];
+  const left = [...others, ...skipped.filter((name) => !resultTables.includes(name))];
+  const ours = [...passedOver, ...resultTables];
   return {
     classNames,
     files,
@@ -273,15 +297,26 @@ export async function listClassFolders(
       ...left.length > 0
         ? [`left out of ${path}, since it is in no class folder: ${listNames(left)}`]
         : [],
+      ...ours.length > 0
+        ? [`left out of ${path}, since a run of lpntk wrote it: ${listNames(ours)}`]
+        : [],
     ],
   };
 }
 
-async function refuseOneClass(path: string, classNames: readonly string[]): Promise<void> {
+async function refuseOneClass(
+  path: string,
+  classNames: readonly string[],
+  results: readonly string[],
+): Promise<void> {
   if (classNames.length > 1) return;
   const [only] = classNames;
   const { folders } = await listFolder(`${path}/${only}`);
-  const hint = folders.length > 1 ? `; if its folders are the classes, give ${path}/${only}` : "";
+  const hint = folders.length > 1
+    ? `; if its folders are the classes, give ${path}/${only}`
+    : results.length > 0
+    ? `; results of lpntk are no classes: ${listNames(results)}`
+    : "";
   throw new FileError(
     path,
     `Cannot read ${path}: got one class folder, ${describeName(only)}, need at least 2${hint}`,

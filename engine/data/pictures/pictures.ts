@@ -23,7 +23,7 @@ import {
   type PictureFile,
   type PictureListing,
 } from "./listing.ts";
-import { findTable, listTable, tableHasTest } from "./table.ts";
+import { findTables, listTable, tableHasTest } from "./table.ts";
 
 /** Bytes of the pictures that are read while others are decoded. */
 const AHEAD_BYTES = 2 ** 25;
@@ -37,16 +37,15 @@ const AHEAD = 64;
  * @throws {FileError} when a folder cannot be read, or pictures are in no known layout
  */
 export async function holdsPictures(path: string, split: Split): Promise<boolean> {
-  const table = await findTable(path);
+  const { table, folders } = await findLayout(path);
   if (table) return split === "train" || await tableHasTest(path, table);
-  const folders = await findClassFolders(path);
   return folders !== undefined && (split === "train" || folders.test !== undefined);
 }
 
 /**
  * Reads one split of a folder of pictures: `class/x.png`, `train/class/x.png` with `test` or `val` beside `train`, or a table `file,label[,split]`
  * as CSV. Classes and files come in code point order, as in torchvision's `ImageFolder`. What was decoded is kept in the cache folder, until a
- * file's path, size or time changes.
+ * file is another; where the system does not tell that, as on Windows or within a second of a file's change, nothing is kept.
  *
  * @param makeCache for tests
  * @throws {FileError} when the folder has no such pictures, files are missing, or none can be read; with `strict` when one cannot be read
@@ -76,6 +75,22 @@ export async function readPictures(
 /** What decoded pictures are known by: the files that they were read from, and the names of the classes where the files do not hold them. */
 type CacheKey = Pick<PictureListing, "classNames" | "files">;
 
+/** Split that was decoded with the other one, where the cache folder did not take both: it need not be decoded once more. */
+let unkept: (CacheEntry<Dataset> & { readonly name: string }) | undefined;
+
+/** Takes a split that was decoded before and not asked for yet; the next time it is decoded again. */
+function takeUnkept(name: string, split: Split): CacheEntry<Dataset> | undefined {
+  if (unkept?.name !== name || unkept.data.split !== split) return undefined;
+  const taken = unkept;
+  unkept = undefined;
+  return taken;
+}
+
+/** Returns whether the system tells each file from others that were there before. */
+function isTold({ files }: CacheKey): boolean {
+  return files.every(({ identity, problem }) => identity || problem);
+}
+
 /**
  * Reads one split from the cache folder, or decodes both splits and keeps them there.
  *
@@ -90,6 +105,12 @@ export async function readThroughCache(
   decode: () => Promise<CacheEntry<FolderSplits>>,
   makeCache = (place: string, key: CacheKey) => new PictureCache(place, key, options.imageSize),
 ): Promise<Dataset> {
+  const name = JSON.stringify([path, options.imageSize ?? null, key]);
+  const rest = takeUnkept(name, split);
+  if (rest) {
+    tellFindings(path, rest.findings, options);
+    return { ...rest.data, name: path };
+  }
   let cache: PictureCache | undefined;
   const explainLoss = (error: unknown) =>
     options.onNote?.(
@@ -98,19 +119,22 @@ export async function readThroughCache(
       }`,
     );
   try {
-    cache = makeCache(await Deno.realPath(path), key);
+    if (isTold(key)) cache = makeCache(await Deno.realPath(path), key);
   } catch (error) {
     explainLoss(error);
   }
   const known = await cache?.recall(split);
-  if (known) {
+  if (cache && known) {
     tellFindings(path, known.findings, options);
+    options.onKept?.(cache.entry);
     return { ...known.data, name: path };
   }
   const entry = await decode();
   tellFindings(path, entry.findings, options);
-  await cache?.keep(entry).catch(explainLoss);
-  const data = entry.data[split];
+  const isKept = await cache?.keep(entry).then(() => true).catch(explainLoss);
+  if (cache && isKept) options.onKept?.(cache.entry);
+  const { [split]: data, [split === "train" ? "test" : "train"]: other } = entry.data;
+  if (!isKept && other) unkept = { name, data: other, findings: entry.findings };
   if (data) return data;
   throw new FileError(
     path,
@@ -118,11 +142,29 @@ export async function readThroughCache(
   );
 }
 
+/**
+ * Finds the table of a folder, or else its class folders.
+ *
+ * @throws {FileError} when there are several tables, or class folders beside a CSV that is neither a table nor a result of lpntk: labels might be
+ * meant to come from it
+ */
+async function findLayout(path: string) {
+  const { table, results, others } = await findTables(path);
+  if (table) return { table, results };
+  const folders = await findClassFolders(path, others);
+  if (!folders || others.length === 0) return { folders, results };
+  throw new FileError(
+    path,
+    `Cannot read ${path}: got folders of pictures beside ${
+      others.join(", and ")
+    }, need the columns file and label, separated by commas, to take the labels from there, or no CSV beside the folders`,
+  );
+}
+
 async function listPictures(path: string): Promise<PictureListing> {
-  const table = await findTable(path);
+  const { table, folders, results } = await findLayout(path);
   if (table) return await listTable(path, table);
-  const folders = await findClassFolders(path);
-  if (folders) return await listClassFolders(path, folders);
+  if (folders) return await listClassFolders(path, folders, results);
   throw new FileError(
     path,
     `Cannot read ${path}: got no pictures in class folders, and no table of file and label, need either`,

@@ -5,12 +5,12 @@
  */
 import { normalize } from "node:path/posix";
 import { FileError } from "../../errors.ts";
-import { decodeCsv, readCsv } from "../../formats/csv.ts";
+import { decodeCsvHeader, readCsv } from "../../formats/csv.ts";
 import { InputFile } from "../../files/file.ts";
 import { describeName } from "../../options.ts";
+import { compareCodePoints } from "../code_points.ts";
 import type { Split } from "../dataset.ts";
 import {
-  compareCodePoints,
   describeFiles,
   isPictureName,
   listFolder,
@@ -19,6 +19,7 @@ import {
   type PictureListing,
   walk,
 } from "./listing.ts";
+import { holdsRecord } from "./results.ts";
 
 const KIND = "a table of pictures with the columns file, label and, if need be, split";
 
@@ -27,7 +28,7 @@ const COLUMNS = ["file", "label"] as const;
 /** Bytes in which the first line of a table has to end. */
 const HEADER_BYTES = 2 ** 14;
 
-/** Splits that a table may name; `val` is the test split where there is no `test`. */
+/** Splits that a table may name; `val`, or `validation`, is the test split where there is no `test`. */
 const SPLITS = ["train", "test", "val"] as const;
 
 /** A picture as a table has it. */
@@ -39,41 +40,73 @@ interface TableRow {
   readonly split: typeof SPLITS[number];
 }
 
+/** CSV files of a folder. */
+interface FolderTables {
+  /** The one that gives labels. */
+  readonly table?: string;
+  /** Names of those that a run of lpntk wrote. */
+  readonly results: readonly string[];
+  /** The others, each with its columns in words. */
+  readonly others: readonly string[];
+}
+
 /**
- * Finds the table of a folder: the CSV whose first line has the columns `file` and `label`, and no `index`, which results of ours have; undefined
- * where there is none.
+ * Finds the CSV files of a folder. The table has the columns `file` and `label`, and no `index`, which results of lpntk have; these are told by that
+ * column where the record of a run is beside them.
  *
- * @throws {FileError} when there are several
+ * @throws {FileError} when there are several tables
  */
-export async function findTable(path: string): Promise<string | undefined> {
-  const names: string[] = [];
+export async function findTables(path: string): Promise<FolderTables> {
+  const [tables, results, others]: string[][] = [[], [], []];
   for (const name of (await listFolder(path)).files) {
-    if (/\.csv$/i.test(name) && await isTable(`${path}/${name}`)) names.push(name);
+    if (!/\.csv$/i.test(name)) continue;
+    const columns = await readHeader(`${path}/${name}`);
+    const isIndexed = columns?.includes("index") ?? false;
+    if (!isIndexed && COLUMNS.every((column) => columns?.includes(column))) tables.push(name);
+    else if (isIndexed && await holdsRecord(path)) results.push(name);
+    else others.push(`${describeName(name)}, ${describeColumns(columns)}`);
   }
-  if (names.length <= 1) return names[0];
+  if (tables.length <= 1) return { table: tables[0], results, others };
   throw new FileError(
     path,
-    `Cannot read ${path}: got ${names.length} tables of file and label, ${
-      listNames(names)
+    `Cannot read ${path}: got ${tables.length} tables of file and label, ${
+      listNames(tables)
     }, need one, with a column split`,
   );
 }
 
-async function isTable(path: string): Promise<boolean> {
+/** Reads the names of a table's columns; undefined where the first line is none of a CSV file. */
+async function readHeader(path: string): Promise<string[] | undefined> {
   using file = await InputFile.open(path, KIND);
   const bytes = await file.read(0, Math.min(file.sizeBytes, HEADER_BYTES));
   const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-  const header = bytes.subarray(0, end < 0 ? bytes.length : end);
-  const has = (columns: readonly string[]) => {
-    try {
-      decodeCsv(header, path, KIND, columns);
-      return true;
-    } catch (error) {
-      if (error instanceof FileError) return false;
-      throw error;
-    }
-  };
-  return has(COLUMNS) && !has(["index"]);
+  try {
+    return decodeCsvHeader(bytes.subarray(0, end < 0 ? bytes.length : end), path, KIND);
+  } catch (error) {
+    if (error instanceof FileError) return undefined;
+    throw error;
+  }
+}
+
+/** Describes columns that are not those of a table, and what may be wrong with them. */
+function describeColumns(columns: readonly string[] | undefined): string {
+  if (!columns) return "whose first line cannot be read as names of columns in UTF-8";
+  if (columns.length === 0) return "which begins without names of columns";
+  const text = columns.join();
+  const isMeant = (fold: (column: string) => string) =>
+    COLUMNS.every((name) => columns.map(fold).includes(name)) &&
+    !COLUMNS.every((name) => columns.includes(name));
+  const faults = [
+    columns.length === 1 && text.includes(";") && "a semicolon is no comma",
+    columns.length === 1 && text.includes("\t") && "a tab is no comma",
+    isMeant((column) => column.trim().toLowerCase()) && text !== text.toLowerCase() &&
+    "capitals count",
+    isMeant((column) => column.trim().toLowerCase()) &&
+    columns.some((column) => column !== column.trim()) && "blanks count",
+    columns.includes("index") && "index marks results of lpntk",
+  ].filter((fault) => fault !== false);
+  const listed = `whose columns are ${listNames(columns)}`;
+  return faults.length > 0 ? `${listed} (${faults.join(", ")})` : listed;
 }
 
 /** Returns whether a table has pictures to test on. */
@@ -128,8 +161,8 @@ async function readTable(path: string, table: string): Promise<TableRow[]> {
   return rows.map(({ line, cells: { file, label, split = "train" } }) => {
     const fail = (got: string, need: string) => refuse(at, `${got} in line ${line}`, need);
     if (label === "") throw fail("no label", "one");
-    const found = SPLITS.find((known) => known === split);
-    if (!found) throw fail(`split ${describeName(split)}`, SPLITS.join(", "));
+    const found = SPLITS.find((known) => known === (split === "validation" ? "val" : split));
+    if (!found) throw fail(`split ${describeName(split)}`, `${SPLITS.join(", ")} or validation`);
     const whole = normalize(file);
     if (file === "" || file.startsWith("/") || whole === "." || /^\.\.(\/|$)/.test(whole)) {
       throw fail(`file ${describeName(file)}`, "a path from the table's folder on, within it");

@@ -37,7 +37,7 @@ Deno.test("clean refuses what it cannot judge", async () => {
   const weights = `--model mlp --weights ${path}/trained/weights.safetensors`;
   const before = await listFolder(path);
   const cases: readonly (readonly [args: string, code: number, ...says: RegExp[]])[] = [
-    ["--data one_class", 2, /got samples of one class, need at least 2 classes/],
+    ["--data one_class", 1, /got samples of one class, need at least 2 classes/],
     ["--data four", 2, /got 4 samples, need at least 5/],
     ["--data all --weights w.safetensors", 2, /got --weights without --model/],
     ["--data all --apply d.csv --verify", 2, /--apply .* cannot be used with option '--verify'/],

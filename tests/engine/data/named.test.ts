@@ -6,6 +6,7 @@ import { UnknownDatasetError } from "../../../engine/errors.ts";
 import { createTar } from "npm:nanotar@0.3.0";
 import { openTempFolder } from "../../temp_folder.ts";
 import { encodeIdx, gzip } from "../formats/fixtures.ts";
+import { grey, writeFiles } from "./pictures/fixtures.ts";
 
 async function writeMnist(folder: string, label: number): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
@@ -122,6 +123,22 @@ Deno.test("a folder with neither is a FileError that lists what was looked for",
       "batches of CIFAR, an .npz or .parquet file, train-*.parquet, a folder of PNG or JPEG for " +
       "each class, or such pictures and a CSV of file and label",
   });
+});
+
+Deno.test("labels without images are named where nothing else is found, and hide no pictures", async () => {
+  await using folder = await openTempFolder();
+  const { path } = folder;
+  await writeSorted(path);
+  await Deno.remove(`${path}/images.npy`);
+  await assert.rejects(loadDataset(path, "train"), {
+    name: "FileError",
+    message: RegExp(`^Cannot load data set ${path}: got labels.npy, but none of images.npy, train`),
+  });
+  await writeFiles(path, { "a/1.png": grey(1), "b/1.png": grey(2) });
+  const notes: string[] = [];
+  const { files } = await loadDataset(path, "train", { onNote: (note) => notes.push(note) });
+  assert.deepEqual(files, ["a/1.png", "b/1.png"]);
+  assert.match(notes[0], /since it is in no class folder: .*labels.npy/);
 });
 
 Deno.test("a path that is no folder is a FileError", async () => {

@@ -9,6 +9,7 @@ import { readParquet } from "../../../engine/data/parquet.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { pretend } from "../gpu/environment.ts";
 import { SNAPPY, ZSTD } from "./parquet_fixtures.ts";
+import { settle } from "./pictures/fixtures.ts";
 
 type WriteOptions = Parameters<typeof parquetWriteBuffer>[0];
 type Schema = NonNullable<WriteOptions["schema"]>;
@@ -327,4 +328,21 @@ Deno.test("missing parts, files that are no Parquet and a label beyond the names
     await Deno.writeFile(path, content);
     await assert.rejects(readParquet(path, "train"), { name: "FileError", message: broken(state) });
   }
+});
+
+Deno.test("a file that is moved over another of its size and time is decoded, not taken from the cache folder", async () => {
+  await using temp = await openTempFolder();
+  using _environment = pretend({ XDG_CACHE_HOME: temp.path });
+  const [path, other] = [`${temp.path}/a.parquet`, `${temp.path}/b.parquet`];
+  const pictures = PNGS.map((bytes) => ({ bytes, path: null }));
+  await write(path, pictures, [0n, 1n, 0n], { codec: "UNCOMPRESSED" });
+  await write(other, pictures, [1n, 0n, 1n], { codec: "UNCOMPRESSED" });
+  const time = new Date(1_600_000_000_000);
+  for (const file of [path, other]) await Deno.utime(file, time, time);
+  assert.equal((await Deno.stat(path)).size, (await Deno.stat(other)).size);
+  await settle();
+  assert.deepEqual([...(await loadDataset(path, "train")).labels], [0, 1, 0]);
+  await Deno.rename(other, path);
+  await settle();
+  assert.deepEqual([...(await loadDataset(path, "train")).labels], [1, 0, 1]);
 });

@@ -33,6 +33,11 @@ export async function writeFiles(root: string, files: Record<string, Content>): 
   }
 }
 
+/** Waits until every change of a file is so long ago that decoded pictures are kept. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 1010 - Date.now() % 1000));
+}
+
 /** A folder of pictures with a cache folder of its own, removed at the end of the block. */
 export async function openPictures(files: Record<string, Content>) {
   const folder = await openTempFolder();

@@ -26,6 +26,9 @@ async function refuse(files: Record<string, Content>, message: RegExp): Promise<
   });
 }
 
+/** Record of a run, as lpntk writes it. */
+const RECORD = '{"command":"clean","options":{"data":"x"},"files":["labels.csv"],"inputs":{}}';
+
 const SPLIT = { "train/a/1.png": grey(1), "train/b/1.png": grey(2) };
 
 Deno.test("test is read beside train, or else val; with both val is named", async () => {
@@ -62,7 +65,7 @@ Deno.test("layouts that are none are refused, each in a line", async () => {
   await refuse({ "1.png": grey(1) }, /^Cannot read PATH: got pictures without class folders, need/);
   await refuse(
     { "1.png": grey(1), "labels.csv": "name,label\n1.png,a\n" },
-    /got pictures with labels.csv, which is no table of file and label, need/,
+    /got pictures with labels.csv, whose columns are name, label, need a folder/,
   );
   await refuse({ "a/1.png": grey(1) }, /got one class folder, a, need at least 2$/);
   await refuse(
@@ -126,10 +129,10 @@ Deno.test("a table without split is all to train on, and val is tested on where 
       "t.csv": ["file,label,split", ...[...rows, "4.png,b"].map((row, i) => `${row},${names[i]}`)]
         .join("\n"),
     });
-  assert.deepEqual((await split(["train", "train", "val", "val"])).test, [
-    "4.png b",
-    "deep/3.png a",
-  ]);
+  for (const name of ["val", "validation"]) {
+    const { test } = await split(["train", "train", name, "val"]);
+    assert.deepEqual(test, ["4.png b", "deep/3.png a"]);
+  }
   const { test, notes } = await split(["train", "train", "val", "test"]);
   assert.deepEqual(test, ["4.png b"]);
   assert.deepEqual(notes, ["left out of PATH, since t.csv has a split test: all of split val"]);
@@ -139,13 +142,70 @@ Deno.test("results of lpntk beside class folders are neither a class nor a table
   const { train, classNames, notes } = await list({
     "a/1.png": grey(1),
     "b/1.png": grey(2),
-    "begun/.lock": "{}",
-    "done/run.json": "{}",
+    "begun/.lock": '{"process":1,"started":"2030-01-01","id":"x"}',
+    "done/run.json": RECORD,
     "done/figure.png": grey(3),
+    "a/done/run.json": RECORD,
+    "run.json": RECORD,
     "decisions.csv": "index,file,decision,label\n0,a/1.png,relabel,b\n",
   });
   assert.deepEqual([train, classNames], [["a/1.png a", "b/1.png b"], ["a", "b"]]);
-  assert.deepEqual(notes, ["left out of PATH, since it is in no class folder: decisions.csv"]);
+  assert.deepEqual(notes, [
+    "left out of PATH, since it is in no class folder: run.json",
+    "left out of PATH, since a run of lpntk wrote it: begun, done, a/done, decisions.csv",
+  ]);
+});
+
+Deno.test("a class folder with a run.json or .lock of another tool stays a class", async () => {
+  for (const text of ["{}", "no JSON", '{"command":1,"options":{}}', '{"process":"x","id":"x"}']) {
+    const { train, classNames, notes } = await list({
+      "a/.lock": text,
+      "a/1.png": grey(1),
+      "b/1.png": grey(2),
+      "b/run.json": text,
+    });
+    assert.deepEqual([train, classNames], [["a/1.png a", "b/1.png b"], ["a", "b"]]);
+    assert.match(notes[0], /^left out b\/run.json: got .*, need a PNG/);
+  }
+  await refuse(
+    { "a/1.png": grey(1), "b/1.png": grey(2), "b/run.json": RECORD },
+    /got one class folder, a, need at least 2; results of lpntk are no classes: b$/,
+  );
+});
+
+Deno.test("a CSV that gives no labels is refused beside folders of pictures, and its columns are named", async () => {
+  const shards = { "p1/1.png": grey(1), "p2/2.png": grey(2) };
+  const columns = {
+    "index,file,label": "index, file, label (index marks results of lpntk)",
+    "filename;label": "filename;label (a semicolon is no comma)",
+    "file\tlabel": String.raw`"file\tlabel" (a tab is no comma)`,
+    "File,Label": "File, Label (capitals count)",
+    "file, label": "file,  label (blanks count)",
+    "id,class": "id, class",
+  };
+  for (const [header, found] of Object.entries(columns)) {
+    const quoted = found.replace(/[()\\]/g, String.raw`\$&`);
+    const message = RegExp(
+      `^Cannot read PATH: got folders of pictures beside t.csv, whose columns are ${quoted}, need the columns file and label`,
+    );
+    for (const files of [shards, SPLIT]) {
+      await refuse({ ...files, "t.csv": `${header}\n` }, message);
+    }
+    await refuse(
+      { "1.png": grey(1), "t.csv": `${header}\n` },
+      RegExp(`^Cannot read PATH: got pictures with t.csv, whose columns are ${quoted}, need`),
+    );
+  }
+  await refuse({ ...shards, "t.csv": "" }, /beside t.csv, which begins without names of columns,/);
+  await refuse(
+    { ...shards, "t.csv": Uint8Array.of(255, 254, 10) },
+    /beside t.csv, whose first line cannot be read/,
+  );
+  // a run.json of another tool says nothing
+  await refuse(
+    { ...shards, "t.csv": "index,file,label\n", "run.json": "{}" },
+    /beside t.csv, whose columns are index, file, label/,
+  );
 });
 
 Deno.test("tables that are wrong are refused, each in a line that names the line at fault", async () => {
@@ -166,7 +226,7 @@ Deno.test("tables that are wrong are refused, each in a line that names the line
   );
   await wrong(
     "file,label,split\n1.png,a,train\n2.png,b,dev\n",
-    RegExp(`${at}split dev in line 3, need train, test, val$`),
+    RegExp(`${at}split dev in line 3, need train, test, val or validation$`),
   );
   await wrong("file,label\n1.png,a\n2.png,\n", RegExp(`${at}no label in line 3, need one$`));
   await wrong(
