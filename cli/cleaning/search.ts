@@ -141,8 +141,7 @@ async function verifyFound(
 }
 
 /** Counts the suspects among held-out samples. */
-function countSuspectsIn(held: Dataset, { data, labels, suspectCount }: Found): number {
+function countSuspectsIn(held: Dataset, { data, suspects }: Found): number {
   const indices = new Set(held.indices);
-  return labels.slice(0, suspectCount)
-    .filter(({ position }) => indices.has(indexSample(data, position))).length;
+  return suspects.filter(({ position }) => indices.has(indexSample(data, position))).length;
 }
