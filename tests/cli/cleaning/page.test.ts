@@ -100,11 +100,11 @@ const [SCRIPT, RIGHT_TO_LEFT, LONG] = QUOTED;
 const BY_CLICKS = `index,file,decision,label
 1000,"a/""quoted"", b.png",keep,${SCRIPT}
 1002,'=1+1.png,relabel,${LONG}
-1004,''=1+1.png,remove,
+1004,''=1+1.png,remove,${LONG}
 1006,</script><b>.png,relabel,${LONG}
 1010,"""><img src=x onerror=""globalThis.hacked=1"">.png",keep,${LONG}
 1012,6.png,relabel,${RIGHT_TO_LEFT}
-1110,55.png,remove,
+1110,55.png,remove,${RIGHT_TO_LEFT}
 `;
 
 async function checkClicks(browser: Browser, path: string): Promise<void> {
@@ -173,9 +173,9 @@ async function checkKeys(browser: Browser, path: string): Promise<void> {
 const BY_KEYS = `index,file,decision,label
 1000,"a/""quoted"", b.png",keep,${SCRIPT}
 1002,'=1+1.png,relabel,${LONG}
-1004,''=1+1.png,remove,
+1004,''=1+1.png,remove,${LONG}
 1006,</script><b>.png,relabel,${LONG}
-1116,58.png,remove,
+1116,58.png,remove,${RIGHT_TO_LEFT}
 `;
 
 /** A key is not for a sample out of sight. */
