@@ -197,9 +197,14 @@ export {
   type Witnesses,
   type WitnessRequest,
 } from "./engine/cleaning/witnesses.ts";
+export { chooseFolds } from "./engine/cleaning/folds.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
 export { listIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "./engine/cleaning/issue_list.ts";
 export { judgeLabels } from "./engine/cleaning/judge_labels.ts";
-export { findLabelIssues, type FoldTraining, type LabelIssueOptions } from "./engine/cleaning/label_issues.ts";
+export {
+  findLabelIssues,
+  type FoldTraining,
+  type LabelIssueOptions,
+} from "./engine/cleaning/label_issues.ts";
 export type { LabelIssues } from "./engine/cleaning/label_ranking.ts";
 export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  chooseFolds,
   type Dataset,
   type Engine,
   hashDataset,
@@ -14,7 +15,7 @@ import {
 import { openAdapter } from "../adapter.ts";
 import { writeComparison } from "../comparison.ts";
 import { identifyModel } from "../model.ts";
-import { noteEmptyClasses } from "../notes.ts";
+import { noteEmptyClasses, noteLoneClasses } from "../notes.ts";
 import type { OutputFolder } from "../output.ts";
 import { say } from "../print.ts";
 import {
@@ -26,7 +27,7 @@ import {
 } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { type Found, investigate } from "./investigation.ts";
-import { chooseJudge, FOLDS, type Judge, type JudgeOptions } from "./judge.ts";
+import { chooseJudge, type Judge, type JudgeOptions } from "./judge.ts";
 import { recommend } from "./next_steps.ts";
 import { renderCleaning } from "./page/page.ts";
 import { countFindings, describeFindings, describeNext, type Report } from "./summary.ts";
@@ -58,6 +59,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   noteEmptyClasses(data);
   using engine = await openAdapter({ memoryBytes: settings.memory });
   const found = await investigate(engine, data, judge, seed);
+  noteLoneClasses(data, found.keep);
   const verification = settings.verify
     ? await verifyFound(engine, judge, found, settings, folder)
     : undefined;
@@ -95,10 +97,11 @@ function refuseFew({ name, labels }: Dataset, { weights }: SearchOptions): void 
   if (labels.every((label) => label === labels[0])) {
     throw fail("samples of one class", "at least 2 classes");
   }
-  if (weights === undefined && labels.length < FOLDS) {
+  const folds = chooseFolds(labels.length);
+  if (weights === undefined && labels.length < folds) {
     throw fail(
       `${labels.length} samples`,
-      `at least ${FOLDS}, which are judged in as many parts; or --weights of a network that has learnt others`,
+      `at least ${folds}, which are judged in as many parts; or --weights of a network that has learnt others`,
     );
   }
 }

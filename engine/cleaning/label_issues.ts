@@ -9,7 +9,7 @@ import { CALL_OPTIONS, type CallOptions } from "../gpu/pace.ts";
 import type { NetworkDefinition } from "../network/definition.ts";
 import { checkKeys, checkNumber, FLAG, type OptionNames, type OtherNames } from "../options.ts";
 import { TRAINING_SPELLINGS, type TrainingOptions } from "../training/options.ts";
-import { predictOutOfFolds } from "./folds.ts";
+import { chooseFolds, predictOutOfFolds } from "./folds.ts";
 import { type LabelIssues, measureLoss, rankLabels } from "./label_ranking.ts";
 import { poolJudges } from "./pooling.ts";
 import { regressClasses } from "./regression.ts";
@@ -47,7 +47,7 @@ const FOLD_TRAINING_SPELLINGS: OtherNames = {
 
 /** Options of {@link findLabelIssues}. */
 export interface LabelIssueOptions extends CallOptions {
-  /** Number of parts of the data set, each judged by a network that was trained on the others, at least 2. Default 5, or 3 beyond 10,000 samples. */
+  /** Number of parts of the data set, each judged by a network that was trained on the others, at least 2. Default {@link chooseFolds}: 5, or 3 from 5,000 samples on. */
   readonly folds?: number;
   /** Seed of the folds, the networks and their training. Default 0. */
   readonly seed?: number;
@@ -87,7 +87,7 @@ export async function findLabelIssues(
   const count = labels.length;
   checkKeys(`${action} with training`, options.training, FOLD_TRAINING, FOLD_TRAINING_SPELLINGS);
   const isRegressed = count <= MOST_REGRESSED;
-  const { folds = isRegressed ? 5 : 3, seed = 0, training = {}, onProgress, signal } = options;
+  const { folds = chooseFolds(count), seed = 0, training = {}, onProgress, signal } = options;
   const isFolds = (value: number) => Number.isInteger(value) && value >= 2 && value <= count;
   checkNumber(action, "folds", folds, isFolds, `an integer from 2 to ${count}, the samples`);
   const request = { seed, signal };

@@ -221,6 +221,7 @@ Deno.test("mod.ts exports these values", () => {
     "WeightsError",
     "add",
     "averagePool",
+    "chooseFolds",
     "chooseNetwork",
     "clusterSamples",
     "computeClassSimilarity",

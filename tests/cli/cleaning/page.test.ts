@@ -141,7 +141,11 @@ async function checkApplied(path: string, { data }: Findings): Promise<void> {
     images,
     shape: [1, 1, 1],
   });
-  const { data: cleaned, changes } = applyDecisions(whole, await readDecisions(path, whole));
+  const { data: cleaned, changes } = applyDecisions(
+    whole,
+    await readDecisions(path, whole),
+    path,
+  );
   assert.deepEqual(changes, [
     { index: 1002, change: "relabelled", given: 1, label: 2 },
     { index: 1004, change: "removed", given: 2, label: 2 },
@@ -215,7 +219,7 @@ async function checkFilters(browser: Browser, path: string): Promise<void> {
     assert.equal(await left.innerText(), "Show 3 of 3 more");
     await page.locator("#undo").click();
     assert.equal(await left.innerText(), "Show 15 of 15 more");
-    assert.equal(await save(page), "index,file,decision,label\n4,,remove,\n");
+    assert.equal(await save(page), "index,file,decision,label\n4,,remove,1\n");
   });
 }
 

@@ -61,6 +61,13 @@ Deno.test("commands are recommended as a shell takes them, and none where nothin
     String
       .raw`lpntk clean --data 'my pictures/it'\''s' --size 32x16 --model mlp --verify --out o_verified`,
   ]);
+  const drawn = { ...call, data: "d", model: undefined, trainSize: 600, sampleSeed: 4, seed: 5 };
+  assert.equal(
+    recommend(found, { ...drawn, memory: 2 ** 30, strict: true })[1].command,
+    "lpntk clean --data d --size 32x16 --strict --train-size 600 --sample-seed 4 " +
+      "--memory 1073741824 --seed 5 --verify --out o_verified",
+  );
+  assert.match(recommend(found, { ...drawn, first: true, sampleSeed: 0 })[1].command!, / --first /);
   assert.equal(recommend(found, { ...call, verify: true }).length, 1);
   const [nothing, ...others] = recommend({ ...found, suspects: [] }, call);
   assert.deepEqual([nothing.command, others], [undefined, []]);
