@@ -185,16 +185,26 @@ export { splitRandom } from "./engine/samples/subsets.ts";
 export { KernelMatrix, type KernelSource, type StoredKernel } from "./engine/samples/source.ts";
 
 export { type ClassMap, mapClasses } from "./engine/cleaning/class_map.ts";
-export { type Copy, type CopyGroup, findDuplicates } from "./engine/cleaning/duplicates.ts";
+export {
+  type Copy,
+  type CopyGroup,
+  type DuplicateOptions,
+  findDuplicates,
+} from "./engine/cleaning/duplicates.ts";
 export {
   findWitnesses,
   type Witness,
   type Witnesses,
   type WitnessRequest,
 } from "./engine/cleaning/witnesses.ts";
+export { chooseFolds } from "./engine/cleaning/folds.ts";
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
-export { countIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "./engine/cleaning/issue_count.ts";
+export { listIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "./engine/cleaning/issue_list.ts";
 export { judgeLabels } from "./engine/cleaning/judge_labels.ts";
-export { findLabelIssues, type LabelIssueOptions } from "./engine/cleaning/label_issues.ts";
+export {
+  findLabelIssues,
+  type FoldTraining,
+  type LabelIssueOptions,
+} from "./engine/cleaning/label_issues.ts";
 export type { LabelIssues } from "./engine/cleaning/label_ranking.ts";
 export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

@@ -51,3 +51,24 @@ export function noteEmptyClasses(data: Dataset): void {
     `lpntk: ${subject} ${listed} ${verb} no sample in ${data.name} (${data.split})${hint}`,
   );
 }
+
+/**
+ * Says which classes have a single sample, whose labels cannot be judged, and which have none among the samples that are kept.
+ *
+ * @param kept positions of the samples that are kept
+ */
+export function noteLoneClasses(data: Dataset, kept: ArrayLike<number>): void {
+  const [counts, left] = [new Int32Array(data.classes), new Int32Array(data.classes)];
+  for (const label of data.labels) counts[label]++;
+  for (const position of Array.from(kept)) left[data.labels[position]]++;
+  const list = (isListed: (label: number) => boolean) => {
+    const labels = [...counts.keys()].filter(isListed);
+    const rest = labels.length - LISTED;
+    return labels.slice(0, LISTED).map((label) => describeName(nameClass(data, label))).join(", ") +
+      (rest > 0 ? ` and ${rest} more` : "");
+  };
+  const lone = list((label) => counts[label] === 1);
+  if (lone !== "") noteOnce(`a single sample, whose label nothing can judge, is in class ${lone}`);
+  const lost = list((label) => counts[label] > 0 && left[label] === 0);
+  if (lost !== "") noteOnce(`keep.npy has no sample of class ${lost}`);
+}

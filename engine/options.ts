@@ -99,7 +99,8 @@ export function findMisfit(
   names: readonly string[],
   { renamed = {}, refused = {} }: OtherNames = {},
 ): Misfit | undefined {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
+  if (!isObject || options instanceof AbortSignal) {
     return { text: `got ${describeValue(options)}, need an object with ${names.join(", ")}` };
   }
   const key = Object.keys(options).find((key) => !names.includes(key));

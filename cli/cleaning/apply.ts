@@ -35,7 +35,7 @@ export async function applyToFolder(
     test: test && hashDataset(test),
     decisions: await hashFile(path),
   });
-  const { data, changes } = applyDecisions(given, decisions);
+  const { data, changes } = applyDecisions(given, decisions, path);
   noteEmptyClasses(data);
   await folder.writeDataset({ train: data, test });
   await folder.writeText("changes.csv", tabulate(given, changes));

@@ -25,7 +25,8 @@ export interface Decision {
 }
 
 /**
- * Reads `decisions.csv`. For samples to keep or to remove, the column `label` is empty or holds the label that they have.
+ * Reads `decisions.csv`. For samples to keep or to remove, the column `label` holds the label that they have; where samples have
+ * files, it may be empty. The files, or those labels, tell decisions of another data set.
  *
  * @param data the whole training split
  * @throws {FileError} if the file is no table of decisions, or one of them fits no sample of the data set; the message names the line.
@@ -92,10 +93,13 @@ function findLabel(
     );
   }
   const given = data.labels[index];
-  if (name === "" || label === given) return given;
+  // a file of its own ties a decision to its sample; without one, the given label has to
+  if (label === given || (name === "" && data.files !== undefined)) return given;
   throw fail(
     `decision ${decision} with ${describeCell(row, "label")} for sample ${index}`,
-    `none, or that of ${data.name}, ${describeName(nameClass(data, given))}`,
+    `the label that it has, ${
+      describeName(nameClass(data, given))
+    }; take the decisions on ${data.name}`,
   );
 }
 
@@ -135,9 +139,14 @@ export interface Decided {
 /**
  * Applies decisions to a training split. Samples without one stay as they are.
  *
- * @throws {RangeError} if no sample is left.
+ * @param path file that the decisions are from
+ * @throws {FileError} if no sample is left.
  */
-export function applyDecisions(data: Dataset, decisions: readonly Decision[]): Decided {
+export function applyDecisions(
+  data: Dataset,
+  decisions: readonly Decision[],
+  path: string,
+): Decided {
   const labels = data.labels.slice();
   const removed = new Set<number>();
   const changes = decisions.flatMap(({ index, decision, label }): Change[] => {
@@ -150,8 +159,9 @@ export function applyDecisions(data: Dataset, decisions: readonly Decision[]): D
     return label === given ? [] : [{ index, change: "relabelled", given, label }];
   });
   if (removed.size === labels.length) {
-    throw new RangeError(
-      `Cannot apply decisions to ${data.name}: got all ${removed.size} samples removed, need at least 1`,
+    throw new FileError(
+      path,
+      `Cannot apply ${path}: got decisions that remove all ${removed.size} samples of ${data.name}, need at least one left`,
     );
   }
   const left = Int32Array.from(labels.keys().filter((index) => !removed.has(index)));

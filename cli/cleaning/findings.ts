@@ -10,10 +10,10 @@ export interface Findings {
   readonly data: Dataset;
   /** Every sample, the most suspicious label first. */
   readonly labels: readonly Suspect[];
-  /** Number of the first samples of `labels` that are suspects: whose labels a person should look at. */
-  readonly suspectCount: number;
-  /** Number of the first samples of `labels` against whose labels the evidence is strong: those that `keep` leaves out. */
-  readonly strongCount: number;
+  /** Samples of `labels` whose labels a person should look at, in that order: those with substantial evidence for another label. */
+  readonly suspects: readonly Suspect[];
+  /** Suspects with strong evidence: those that `keep` leaves out. */
+  readonly strongSuspects: readonly Suspect[];
   readonly duplicates: readonly CopyGroup[];
   /** Samples that resemble no class, the strangest first. */
   readonly outliers: readonly Outlier[];

@@ -6,7 +6,6 @@
 import {
   type CallOptions,
   computeClassSimilarity,
-  countIssues,
   type Dataset,
   type Engine,
   findDuplicates,
@@ -15,6 +14,7 @@ import {
   findWitnesses,
   judgeLabels,
   type LabelIssues,
+  listIssues,
   mapClasses,
   measureRedundancy,
   type Network,
@@ -25,7 +25,7 @@ import {
   type Witnesses,
 } from "../../mod.ts";
 import { withProgress } from "../progress.ts";
-import { chooseKept, preferUnsuspected } from "./default_rule.ts";
+import { chooseKept } from "./default_rule.ts";
 import type { Findings, Outlier, Redundant, Suspect } from "./findings.ts";
 import { type Judge, openNetwork } from "./judge.ts";
 
@@ -64,11 +64,6 @@ export async function investigate(
     async (options) =>
       (await engine.train(network, data, { ...training, seed, ...options })).difficulty,
   );
-  const copies = await steps.take(
-    "looking for copies",
-    "steps",
-    (options) => findDuplicates(engine, data, options),
-  );
   const { similarity, outliers, witnesses } = await compareNormalised(
     engine,
     network,
@@ -77,16 +72,26 @@ export async function investigate(
     steps,
   );
   const redundancy = await measurePartners(engine, network, data, steps);
-  const suspectCount = countIssues(issues, data, SUBSTANTIAL_ODDS);
-  const strongCount = countIssues(issues, data, STRONG_ODDS);
-  const suspects = issues.order.subarray(0, suspectCount);
-  const duplicates = preferUnsuspected(copies, suspects);
+  const labels = listLabels(data, issues, similarity, witnesses);
+  const listSuspects = (odds: number) => {
+    const listed = new Set(listIssues(issues, data, odds));
+    return labels.filter(({ position }) => listed.has(position));
+  };
+  const suspects = listSuspects(SUBSTANTIAL_ODDS);
+  const strongSuspects = listSuspects(STRONG_ODDS);
   const strange = listOutliers(outliers);
+  const [doubtful, strong, odd] = [suspects, strongSuspects, strange]
+    .map((listed) => listed.map(({ position }) => position));
+  const duplicates = await steps.take(
+    "looking for copies",
+    "steps",
+    (options) => findDuplicates(engine, data, { doubted: [...doubtful, ...odd], ...options }),
+  );
   return {
     data,
-    labels: listSuspects(data, issues, similarity, witnesses),
-    suspectCount,
-    strongCount,
+    labels,
+    suspects,
+    strongSuspects,
     duplicates,
     outliers: strange,
     redundant: listRedundant(redundancy),
@@ -94,9 +99,10 @@ export async function investigate(
     confusion: countConfusion(data, issues),
     difficulty,
     redundancy: redundancy.ratios,
-    keep: chooseKept(data.labels.length, {
-      suspects: issues.order.subarray(0, strongCount),
-      outliers: strange.map(({ position }) => position),
+    keep: chooseKept(data.labels, {
+      suspects: doubtful,
+      strongSuspects: strong,
+      outliers: odd,
       duplicates,
     }),
     steps: [judge.reason, describeKernel(judge)],
@@ -176,7 +182,7 @@ async function measurePartners(
 }
 
 /** Lists every sample, the most suspicious label first; the first have witnesses. */
-function listSuspects(
+function listLabels(
   { labels, classes }: Dataset,
   { order, suggested, scores, losses }: LabelIssues,
   similarity: Float64Array,

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  chooseFolds,
   chooseNetwork,
   type Dataset,
   type Engine,
@@ -12,13 +13,6 @@ import {
   type TrainingOptions,
 } from "../../mod.ts";
 import { loadDefinition, loadNetwork } from "../model.ts";
-
-/** Parts of few samples, each judged by a network that has learnt the others; the least number of samples. */
-export const FOLDS = 5;
-
-/** Samples from which on there are fewer parts: two thirds of so many teach a network nearly as much as four fifths, and take half of the time. */
-const MANY_SAMPLES = 5000;
-const FOLDS_OF_MANY = 3;
 
 /** A network that judges labels. */
 export interface Judge {
@@ -44,7 +38,7 @@ export interface JudgeOptions {
 /** Loads the network that the options name, or chooses one for the pictures. Both are trained as `chooseNetwork` has it for these samples. */
 export async function chooseJudge({ model, weights }: JudgeOptions, data: Dataset): Promise<Judge> {
   const { definition, training, reason } = chooseNetwork(data);
-  const folds = data.labels.length < MANY_SAMPLES ? FOLDS : FOLDS_OF_MANY;
+  const folds = chooseFolds(data.labels.length);
   const how = `Each sample was judged by networks that have not learnt it, in ${folds} parts.`;
   if (model === undefined) {
     return { model: definition.name, definition, training, folds, reason: `${reason} ${how}` };

@@ -3,15 +3,17 @@
  *
  * @module
  */
-import type { DataSetOptions } from "../data_set.ts";
+import type { DataOptions } from "../samples.ts";
 import type { Findings } from "./findings.ts";
 import type { Found } from "./investigation.ts";
 import type { JudgeOptions } from "./judge.ts";
 import { countFindings } from "./summary.ts";
 
 /** What the search was called with, as far as the next commands depend on it. */
-interface Call extends DataSetOptions, JudgeOptions {
+interface Call extends DataOptions, JudgeOptions {
   readonly out: string;
+  readonly seed?: number;
+  readonly memory?: number;
   readonly verify?: true;
 }
 
@@ -21,12 +23,16 @@ export function recommend(found: Found, call: Call): Findings["next"] {
   if (suspects + copies.groups + outliers === 0) {
     return [{ text: "Nothing looks wrong, and nothing is to be done." }];
   }
-  const { data, size, model, weights, out } = call;
+  const { data, size, strict, model, weights, trainSize, sampleSeed, first, out } = call;
   const source = ["--data", data, ...size ? ["--size", size.join("x")] : []];
-  const judge = Object.entries({ model, weights })
-    .flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, value]);
+  const search = [
+    ...source,
+    ...writeOptions({ strict, model, weights }),
+    ...writeOptions({ "train-size": trainSize, "sample-seed": sampleSeed || undefined, first }),
+    ...writeOptions({ memory: call.memory, seed: call.seed || undefined }),
+  ];
   const apply = ["--apply", "decisions.csv", ...source, "--out", `${out}_cleaned`];
-  const verify = [...source, ...judge, "--verify", "--out", `${out}_verified`];
+  const verify = [...search, "--verify", "--out", `${out}_verified`];
   return [
     { text: "Decide, save decisions.csv, and apply it:", command: writeCommand(apply) },
     ...call.verify ? [] : [{
@@ -34,6 +40,13 @@ export function recommend(found: Found, call: Call): Findings["next"] {
       command: writeCommand(verify),
     }],
   ];
+}
+
+/** Writes the options that are given; of a flag the name alone. */
+function writeOptions(options: Readonly<Record<string, string | number | true | undefined>>) {
+  return Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : value === true ? [`--${name}`] : [`--${name}`, String(value)]
+  );
 }
 
 /** Writes a call of `clean` for a POSIX shell. */

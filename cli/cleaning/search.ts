@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  chooseFolds,
   DataError,
   type Dataset,
   type Engine,
@@ -15,7 +16,7 @@ import {
 import { openAdapter } from "../adapter.ts";
 import { writeComparison } from "../comparison.ts";
 import { identifyModel } from "../model.ts";
-import { noteEmptyClasses } from "../notes.ts";
+import { noteEmptyClasses, noteLoneClasses } from "../notes.ts";
 import type { OutputFolder } from "../output.ts";
 import { say } from "../print.ts";
 import {
@@ -27,7 +28,7 @@ import {
 } from "../samples.ts";
 import { UsageError } from "../usage.ts";
 import { type Found, investigate } from "./investigation.ts";
-import { chooseJudge, FOLDS, type Judge, type JudgeOptions } from "./judge.ts";
+import { chooseJudge, type Judge, type JudgeOptions } from "./judge.ts";
 import { recommend } from "./next_steps.ts";
 import { renderCleaning } from "./page/page.ts";
 import { countFindings, describeFindings, describeNext, type Report } from "./summary.ts";
@@ -59,6 +60,7 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   noteEmptyClasses(data);
   using engine = await openAdapter({ memoryBytes: settings.memory });
   const found = await investigate(engine, data, judge, seed);
+  noteLoneClasses(data, found.keep);
   const verification = settings.verify
     ? await verifyFound(engine, judge, found, settings, folder)
     : undefined;
@@ -98,9 +100,10 @@ function refuseFew({ name, labels }: Dataset, { weights }: SearchOptions): void 
   if (labels.every((label) => label === labels[0])) {
     throw new DataError(`${action}: got samples of one class, need at least 2 classes`);
   }
-  if (weights === undefined && labels.length < FOLDS) {
+  const folds = chooseFolds(labels.length);
+  if (weights === undefined && labels.length < folds) {
     throw new UsageError(
-      `${action}: got ${labels.length} samples, need at least ${FOLDS}, which are judged in as many parts; or --weights of a network that has learnt others`,
+      `${action}: got ${labels.length} samples, need at least ${folds}, which are judged in as many parts; or --weights of a network that has learnt others`,
     );
   }
 }
@@ -143,8 +146,7 @@ async function verifyFound(
 }
 
 /** Counts the suspects among held-out samples. */
-function countSuspectsIn(held: Dataset, { data, labels, suspectCount }: Found): number {
+function countSuspectsIn(held: Dataset, { data, suspects }: Found): number {
   const indices = new Set(held.indices);
-  return labels.slice(0, suspectCount)
-    .filter(({ position }) => indices.has(indexSample(data, position))).length;
+  return suspects.filter(({ position }) => indices.has(indexSample(data, position))).length;
 }

@@ -18,14 +18,14 @@ const NAMED = 3;
 
 /** Counts what was found. */
 export function countFindings(findings: Omit<Findings, "next">) {
-  const { data, suspectCount, strongCount, duplicates, outliers, redundant, keep } = findings;
+  const { data, suspects, strongSuspects, duplicates, outliers, redundant, keep } = findings;
   const copies = duplicates.flatMap(([, ...others]) => others);
   const hasTwoLabels = (group: readonly { readonly position: number }[]) =>
     new Set(group.map(({ position }) => data.labels[position])).size > 1;
   return {
     samples: data.labels.length,
-    suspects: suspectCount,
-    strongSuspects: strongCount,
+    suspects: suspects.length,
+    strongSuspects: strongSuspects.length,
     copies: {
       groups: duplicates.length,
       groupsOfTwoLabels: duplicates.filter(hasTwoLabels).length,
@@ -43,7 +43,7 @@ export function describeFindings(findings: Findings): string[] {
   const { samples, suspects, strongSuspects, copies, outliers, redundant, kept } = countFindings(
     findings,
   );
-  const { data, labels, steps: [how] } = findings;
+  const { data, steps: [how] } = findings;
   const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
@@ -51,7 +51,7 @@ export function describeFindings(findings: Findings): string[] {
     `labels: ${share(suspects)} look wrong${
       suspects > 0 ? `, ${formatCount(strongSuspects)} of them strongly, these most of all` : ""
     }`,
-    ...labels.slice(0, Math.min(NAMED, suspects)).map(({ position, given, suggested }) =>
+    ...findings.suspects.slice(0, NAMED).map(({ position, given, suggested }) =>
       `  ${printSample(describeSample(data, position))}: ${name(given)}, rather ${name(suggested)}`
     ),
     `copies: ${formatCount(copies.exact)} exact and ${formatCount(copies.near)} near ones, in ${

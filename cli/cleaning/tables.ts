@@ -41,14 +41,15 @@ function tabulateLabels({ data, labels }: Findings): string {
   }));
 }
 
-function tabulateDuplicates({ data, duplicates }: Findings): string {
+function tabulateDuplicates({ data, duplicates, keep }: Findings): string {
+  const kept = new Set(keep);
   const rows = duplicates.flatMap((copies, group) =>
     copies.map(({ position, kind, similarity }) => ({
       group: group + 1,
       ...identifySample(data, position),
       kind,
       similarity,
-      keep: Number(kind === "kept"),
+      keep: Number(kept.has(position)),
     }))
   );
   return encodeCsv(rows, ["group", "index", "file", "label", "kind", "similarity", "keep"]);

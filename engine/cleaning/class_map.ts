@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkNumber } from "../options.ts";
+
 /** Classes beside classes. */
 export interface ClassMap {
   /** Mean similarity of the samples of each class, in rows, to the other samples of each class, in columns, `[C, C]` f64; NaN where there is no pair. */
@@ -20,7 +22,7 @@ export interface ClassMap {
  *
  * @param classSimilarity `[N, C]`, as `computeClassSimilarity` gives it for a kernel of cosines
  * @param labels labels of the samples, `[N]`
- * @throws {RangeError} if there are not equally many numbers for each sample.
+ * @throws {RangeError} if there are not equally many numbers for each sample, or a label is out of range.
  */
 export function mapClasses(
   classSimilarity: Float64Array,
@@ -31,6 +33,10 @@ export function mapClasses(
     throw new RangeError(
       `Cannot map classes: got ${classSimilarity.length} numbers for ${labels.length} samples, need as many for each`,
     );
+  }
+  const isLabel = (label: number) => Number.isInteger(label) && label >= 0 && label < classes;
+  for (const label of Array.from(labels)) {
+    checkNumber("map classes", "label", label, isLabel, `an integer from 0 to ${classes - 1}`);
   }
   const sums = new Float64Array(classes * classes);
   const counts = new Int32Array(classes * classes);

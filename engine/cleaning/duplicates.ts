@@ -5,9 +5,11 @@
  */
 import type { Dataset } from "../data/dataset.ts";
 import { hashArray } from "../data/digest.ts";
+import { checkFinite } from "../data/pixels.ts";
 import type { Engine } from "../engine.ts";
 import { countElements } from "../formats/shape.ts";
-import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import { findNearest } from "../samples/nearest.ts";
 import { comparePictures, compareRows, type Comparison, isTable } from "./comparison.ts";
 
@@ -27,6 +29,14 @@ export interface Copy {
 /** Samples that are copies of one another; the first is the one to keep. Their labels may differ: then one of them is wrong. */
 export type CopyGroup = readonly [kept: Copy, ...others: Copy[]];
 
+/** Options of {@link findDuplicates}. */
+export interface DuplicateOptions extends CallOptions {
+  /** Positions of samples that are not the ones to keep where they have a copy that is none of these, such as those whose labels look wrong. */
+  readonly doubted?: ArrayLike<number>;
+}
+
+const DUPLICATE_OPTIONS: OptionNames<DuplicateOptions> = { doubted: true, ...CALL_OPTIONS };
+
 /** Number of nearest samples that each sample is compared with; copies of one sample reach one another over several. */
 const CANDIDATES = 4;
 
@@ -39,7 +49,8 @@ const STRIDE = 1024;
  * Exact copies have equal pixels, bit for bit. Near copies of a picture are shifted by at most an eighth of its sides, brighter, darker or of
  * another contrast, saved again as JPEG of quality 60 or better, or several of these. Where the two pictures overlap once they are aligned, what
  * is left between them may be one and a half times what JPEG of that quality leaves of either: copies leave 0 to 1.1 of it, the most alike of 750
- * digits 3.4, of 600 pictures of CIFAR-10 10. Of MNIST's 60,000 digits three pairs are within it, of 10,000 pictures of CIFAR-10 none.
+ * digits 3.4, of 600 pictures of CIFAR-10 10. And it may be a fifth of the median of what is left between different pictures that are nearest to one
+ * another in this data set, since JPEG leaves as much of small or noisy pictures as sets different ones apart. Of MNIST's 60,000 digits three pairs are within it, of 10,000 pictures of CIFAR-10 none.
  *
  * Near copies of rows of a table, and of pictures with a side below 8 pixels, are rows whose distance, once the columns are standardised, is
  * at most 0.05 of the median distance of nearest rows; there are none of fewer than 3 columns. A constant picture has exact copies alone.
@@ -49,24 +60,43 @@ const STRIDE = 1024;
  * Candidates are the nearest pictures by their spectra, found on the device: `60 * N^2` FLOP there, and some 0.2 ms a picture on the host.
  * Memory grows with N, not with the number of copies.
  *
- * @returns groups by the position of the sample that is kept; each by position
+ * @returns groups by the position of their first sample; each by position, but for the sample that is kept, which comes first
+ * @throws {DataError} if a pixel is no finite number.
  * @throws {OutOfMemoryError} if the device has no room for `240 * N` bytes.
  */
 export async function findDuplicates(
   engine: Engine,
   data: Dataset,
-  options: CallOptions = {},
+  options: DuplicateOptions = {},
 ): Promise<CopyGroup[]> {
-  const report = interruptWith("find duplicates", options);
+  checkKeys("find duplicates", options, DUPLICATE_OPTIONS);
+  const report = interruptBy(options);
+  checkFinite(data);
   const count = data.labels.length;
   // each of the four stages counts every sample once
   const stage = (index: number): OnProgress => (done, total) =>
     report?.(count * (index + done / total), 4 * count);
   const firsts = await findFirsts(data, stage(0));
   const distinct = Int32Array.from(firsts.keys()).filter((n) => firsts[n] === n);
-  const near = distinct.length < 2 ? [] : await findNear(engine, data, distinct, stage);
+  const comparison = (isTable(data) ? compareRows : comparePictures)(data, distinct);
+  const near = distinct.length < 2 ? [] : await findNear(engine, comparison, distinct, stage);
   report?.(4 * count, 4 * count);
-  return collectGroups(firsts, near);
+  const doubted = new Set(Array.from(options.doubted ?? []));
+  const places = new Map(Array.from(distinct, (position, place) => [position, place]));
+  return collectGroups(firsts, near).map((group) => {
+    const kept = group.find(({ position }) => !doubted.has(position)) ?? group[0];
+    return kept === group[0] ? group : compareWith(kept.position, group);
+  });
+
+  function compareWith(kept: number, group: CopyGroup): CopyGroup {
+    const others = group.filter(({ position }) => position !== kept).map(({ position }): Copy => {
+      const [first, other] = [firsts[kept], firsts[position]];
+      if (first === other) return { position, kind: "exact", similarity: 1 };
+      const similarity = comparison.measure(places.get(first)!, places.get(other)!);
+      return { position, kind: "near", similarity };
+    });
+    return [{ position: kept, kind: "kept", similarity: 1 }, ...others];
+  }
 }
 
 /** Finds the first sample with the same pixels as each sample, `[N]`: itself where none comes before it. */
@@ -91,11 +121,10 @@ type NearGroup = readonly [kept: number, others: ReadonlyMap<number, number>];
 /** Groups distinct samples that are nearly equal. */
 async function findNear(
   engine: Engine,
-  data: Dataset,
+  comparison: Comparison,
   distinct: Int32Array,
   stage: (index: number) => OnProgress,
 ): Promise<NearGroup[]> {
-  const comparison = (isTable(data) ? compareRows : comparePictures)(data, distinct);
   const vectors = await run(comparison.describe(), distinct.length, stage(1));
   const size = Math.min(CANDIDATES, distinct.length - 1);
   using rows = await engine.pack(vectors, distinct.length);
@@ -117,7 +146,7 @@ async function linkCopies(
   const count = nearest.length / size;
   const links = new Map<number, number[]>();
   const link = (from: number, to: number) => links.set(from, [...links.get(from) ?? [], to]);
-  comparison.calibrate?.(nearest, size);
+  comparison.calibrate(nearest, size);
   for (let n = 0; n < count; n++) {
     for (const other of nearest.subarray(n * size, (n + 1) * size)) {
       const isSeen = other < n && nearest.subarray(other * size, (other + 1) * size).includes(n);

@@ -11,6 +11,18 @@ import type { CallOptions } from "../gpu/pace.ts";
 import type { NetworkDefinition } from "../network/definition.ts";
 import type { TrainingOptions } from "../training/options.ts";
 
+/** Folds of few samples, and of many: two thirds of so many teach a network nearly as much as four fifths, and take half of the time. */
+const FOLDS = 5;
+const FOLDS_OF_MANY = 3;
+
+/** Number of samples from which on they are many. */
+const MANY_SAMPLES = 5000;
+
+/** Chooses the number of folds for so many samples: 5, or 3 from 5,000 on. */
+export function chooseFolds(count: number): number {
+  return count < MANY_SAMPLES ? FOLDS : FOLDS_OF_MANY;
+}
+
 /** How networks are trained for folds. */
 export interface FoldOptions extends CallOptions {
   readonly folds: number;

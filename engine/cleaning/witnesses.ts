@@ -57,7 +57,8 @@ export async function findWitnesses(
   request: WitnessRequest,
 ): Promise<Witnesses[]> {
   const action = "find witnesses";
-  checkKeys<WitnessRequest>(action, request, {
+  // the request is required, and nothing is no request
+  checkKeys<WitnessRequest>(action, request ?? null, {
     suspects: true,
     suggested: true,
     size: true,
@@ -85,12 +86,11 @@ export async function findWitnesses(
     );
   }
   const count = suspects.length;
-  if (count === 0) return [];
   const report = interruptBy(request);
+  if (count === 0) return [];
   const given = takeSamples(data, suspects);
   const isLabel = (value: number) => Number.isInteger(value) && value >= 0 && value < data.classes;
-  const labels = Int32Array.from(suggested);
-  for (const label of labels) {
+  for (const label of Array.from(suggested)) {
     checkNumber(
       action,
       "suggested label",
@@ -99,6 +99,7 @@ export async function findWitnesses(
       `an integer from 0 to ${data.classes - 1}`,
     );
   }
+  const labels = Int32Array.from(suggested);
   const against = Array.from({ length: count }, () => new Foremost(size));
   const alike = Array.from({ length: count }, () => new Foremost(size));
   const sides = [

@@ -99,14 +99,14 @@ export interface PointFacts {
 
 /** Gathers what the page shows. */
 export function gatherFacts(findings: Findings): Facts {
-  const { data, labels, suspectCount, duplicates, outliers, redundant } = findings;
+  const { data, duplicates, outliers, redundant } = findings;
   const facts = {
     key: hashDataset(data),
     classes: Array.from({ length: data.classes }, (_, label) => nameClass(data, label)),
     isTable: data.shape[0] === 1 && data.shape[1] === 1,
     labels: Array.from(data.labels),
     ...data.indices && { indices: Array.from(data.labels, (_, n) => indexSample(data, n)) },
-    suspects: labels.slice(0, suspectCount).map(describeSuspect),
+    suspects: findings.suspects.map(describeSuspect),
     groups: duplicates.map((group) =>
       group.map(({ position, kind, similarity }) => ({
         position,

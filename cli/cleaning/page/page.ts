@@ -99,9 +99,9 @@ function describeData({ data }: Findings, { isTable }: Facts): string {
 }
 
 /** Renders what was found in numbers, each the way to its section. */
-function renderCounts({ suspectCount, duplicates, outliers, redundant }: Findings): string {
+function renderCounts({ suspects, duplicates, outliers, redundant }: Findings): string {
   const counts: readonly [id: string, count: number, what: string][] = [
-    ["suspects", suspectCount, "labels look wrong"],
+    ["suspects", suspects.length, "labels look wrong"],
     ["copies", duplicates.length, "groups of copies"],
     ["outliers", outliers.length, "resemble no class"],
     ["redundant", redundant.length, "teach nothing new"],

@@ -1,6 +1,6 @@
 /** `lpntk clean --apply`: what was decided becomes a data set, and nothing else. @module */
 import assert from "node:assert/strict";
-import { loadDataset, readFolder } from "../../../mod.ts";
+import { encodeNpy, loadDataset, readFolder } from "../../../mod.ts";
 import { openTempFolder } from "../../temp_folder.ts";
 import { assertRefused, fingerprint, listFolder, readJson, runLpntk, succeed } from "../process.ts";
 import { CLASSES, plantFaults, writePlanted } from "./planted.ts";
@@ -121,7 +121,36 @@ Deno.test("a data set of which every sample is removed is refused", async () => 
   );
   const args = ["--apply", `${path}/decisions.csv`, "--data", `${path}/data`];
   const { code, stderr } = await runLpntk(["clean", ...args, "--out", `${path}/cleaned`]);
-  assert.equal(code, 2);
-  assert.match(stderr, /^lpntk: Cannot apply decisions to .*: got all 13 samples removed.*\n$/);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^lpntk: Cannot apply .*decisions.csv: got decisions that remove all 13 samples of .*\n$/,
+  );
   assert.deepEqual(await listFolder(path), ["data", "decisions.csv"]);
+});
+
+Deno.test("where samples have no files, decisions of another data set are told by its labels", async () => {
+  await using temp = await openTempFolder();
+  const { path } = temp;
+  const labels = Int32Array.of(0, 1, 2, 1, 0, 2);
+  await Deno.mkdir(`${path}/data`);
+  await Deno.writeFile(
+    `${path}/data/images.npy`,
+    encodeNpy(new Uint8Array(6 * 9), [6, 3, 3]),
+  );
+  await Deno.writeFile(`${path}/data/labels.npy`, encodeNpy(labels, [6]));
+  const apply = async (...rows: string[]) => {
+    const text = ["index,file,decision,label", ...rows].join("\n");
+    await Deno.writeTextFile(`${path}/decisions.csv`, text);
+    const args = ["--apply", `${path}/decisions.csv`, "--data", `${path}/data`];
+    return await runLpntk(["clean", ...args, "--out", `${path}/cleaned`]);
+  };
+  for (const [row, got] of [["3,,remove,2", "label 2"], ["3,,keep,", "no label"]]) {
+    const outcome = await apply("0,,remove,0", row);
+    assertRefused(outcome, `with ${got} for sample 3 in line 3`, "need the label that it has, 1");
+    assert.deepEqual(await listFolder(path), ["data", "decisions.csv"]);
+  }
+  assert.equal((await apply("0,,remove,0", "3,,keep,1", "4,,relabel,2")).code, 0);
+  const cleaned = await readFolder(`${path}/cleaned`, "train");
+  assert.deepEqual([...cleaned.labels], [1, 2, 1, 2, 2]);
 });

@@ -51,12 +51,13 @@ export function makeFindings(
     witnessesFor: position < suspects ? pickWitnesses() : [],
     witnessesAgainst: position < suspects ? pickWitnesses() : [],
   });
+  const labels = Array.from({ length: count }, (_, position) => judge(position));
   const copies = Array.from({ length: groups }, (_, n) => count - 1 - 2 * n);
   return {
     data,
-    labels: Array.from({ length: count }, (_, position) => judge(position)),
-    suspectCount: suspects,
-    strongCount: suspects,
+    labels,
+    suspects: labels.slice(0, suspects),
+    strongSuspects: labels.slice(0, suspects),
     duplicates: copies.map((position, n) => [
       { position: position - 1, kind: "kept", similarity: 1 },
       { position, kind: n % 2 ? "near" : "exact", similarity: n % 2 ? 0.97 : 1 },

@@ -100,11 +100,11 @@ const [SCRIPT, RIGHT_TO_LEFT, LONG] = QUOTED;
 const BY_CLICKS = `index,file,decision,label
 1000,"a/""quoted"", b.png",keep,${SCRIPT}
 1002,'=1+1.png,relabel,${LONG}
-1004,''=1+1.png,remove,
+1004,''=1+1.png,remove,${LONG}
 1006,</script><b>.png,relabel,${LONG}
 1010,"""><img src=x onerror=""globalThis.hacked=1"">.png",keep,${LONG}
 1012,6.png,relabel,${RIGHT_TO_LEFT}
-1110,55.png,remove,
+1110,55.png,remove,${RIGHT_TO_LEFT}
 `;
 
 async function checkClicks(browser: Browser, path: string): Promise<void> {
@@ -141,7 +141,11 @@ async function checkApplied(path: string, { data }: Findings): Promise<void> {
     images,
     shape: [1, 1, 1],
   });
-  const { data: cleaned, changes } = applyDecisions(whole, await readDecisions(path, whole));
+  const { data: cleaned, changes } = applyDecisions(
+    whole,
+    await readDecisions(path, whole),
+    path,
+  );
   assert.deepEqual(changes, [
     { index: 1002, change: "relabelled", given: 1, label: 2 },
     { index: 1004, change: "removed", given: 2, label: 2 },
@@ -173,9 +177,9 @@ async function checkKeys(browser: Browser, path: string): Promise<void> {
 const BY_KEYS = `index,file,decision,label
 1000,"a/""quoted"", b.png",keep,${SCRIPT}
 1002,'=1+1.png,relabel,${LONG}
-1004,''=1+1.png,remove,
+1004,''=1+1.png,remove,${LONG}
 1006,</script><b>.png,relabel,${LONG}
-1116,58.png,remove,
+1116,58.png,remove,${RIGHT_TO_LEFT}
 `;
 
 /** A key is not for a sample out of sight. */
@@ -215,7 +219,7 @@ async function checkFilters(browser: Browser, path: string): Promise<void> {
     assert.equal(await left.innerText(), "Show 3 of 3 more");
     await page.locator("#undo").click();
     assert.equal(await left.innerText(), "Show 15 of 15 more");
-    assert.equal(await save(page), "index,file,decision,label\n4,,remove,\n");
+    assert.equal(await save(page), "index,file,decision,label\n4,,remove,1\n");
   });
 }
 

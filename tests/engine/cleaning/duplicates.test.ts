@@ -4,6 +4,7 @@ import { findDuplicates } from "../../../engine/cleaning/duplicates.ts";
 import { saveAsJpeg } from "../../../engine/cleaning/jpeg.ts";
 import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
+import type { CallOptions } from "../../../engine/gpu/pace.ts";
 import { drawNumbers } from "../gpu/open.ts";
 import { testEngine } from "../open_engine.ts";
 
@@ -58,6 +59,16 @@ function brighten(picture: Uint8Array, by: number): Uint8Array {
 
 function saveAgain(picture: Uint8Array, shape: Shape): Uint8Array {
   return Uint8Array.from(saveAsJpeg(Float64Array.from(picture), shape, 60), Math.round);
+}
+
+/** Computes Pearson's correlation from deviations. */
+function correlate(first: Uint8Array, second: Uint8Array): number {
+  const [p, q] = [first, second].map((levels) => {
+    const mean = levels.reduce((sum, level) => sum + level, 0) / levels.length;
+    return Array.from(levels, (level) => level - mean);
+  });
+  const multiply = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  return multiply(p, q) / Math.sqrt(multiply(p, p) * multiply(q, q));
 }
 
 /** Finds groups as lists of positions with their kinds. */
@@ -157,17 +168,64 @@ testEngine(
     const shape = [16, 16, 1] as const;
     const pictures = drawPictures(2, 12, shape);
     const moved = shift(pictures[1], shape, 1, 0);
-    const saved = saveAgain(pictures[1], shape);
-    const data = collect([moved, ...pictures.slice(2), moved, saved, pictures[1]], shape);
-    // the shifted one comes first and is kept; what was saved again is a copy of the original, that one of it
+    const bright = brighten(pictures[1], 18);
+    bright[100] ^= 8;
+    const data = collect([moved, ...pictures.slice(2), moved, bright, pictures[1]], shape);
+    // the shifted one comes first and is kept; what is brighter is a copy of the original, that one of it
     assert.deepEqual(await findGroups(engine, data), [[
       "0 kept",
       "11 exact",
       "12 near",
       "13 near",
     ]]);
+    // of those that are not doubted the first is kept, and the others are compared with it
+    const [group, ...rest] = await findDuplicates(engine, data, { doubted: [11, 0, 12] });
+    assert.equal(rest.length, 0);
+    assert.deepEqual(group.map(({ position, kind }) => [position, kind]), [
+      [13, "kept"],
+      [0, "near"],
+      [11, "near"],
+      [12, "near"],
+    ]);
+    assert.equal(group[1].similarity, group[2].similarity);
+    assert.ok(Math.abs(group[3].similarity - correlate(bright, pictures[1])) < 1e-9);
+    const [equal] = await findDuplicates(engine, data, { doubted: [0] });
+    assert.deepEqual(equal.map(({ position, kind }) => `${position} ${kind}`), [
+      "11 kept",
+      "0 exact",
+      "12 near",
+      "13 near",
+    ]);
+    assert.deepEqual(
+      await findDuplicates(engine, data, { doubted: [0, 11, 12, 13] }),
+      await findDuplicates(engine, data),
+    );
   },
 );
+
+for (const side of [8, 11, 14]) {
+  testEngine(
+    `digits averaged to ${side} x ${side} pixels are no copies, and neither is one picture with other noise`,
+    async (engine) => {
+      const digits = drawDigits("train", { size: 300, seed: 1001 });
+      const small = Array.from(digits.labels, (_, n) => {
+        const [sums, counts] = [new Float64Array(side * side), new Float64Array(side * side)];
+        for (let i = 0; i < 784; i++) {
+          const [y, x] = [Math.floor(i / 28), i % 28].map((at) => Math.floor(at * side / 28));
+          sums[y * side + x] += digits.images[n * 784 + i];
+          counts[y * side + x]++;
+        }
+        return Uint8Array.from(sums, (sum, i) => 16 * Math.round(sum / counts[i] / 16));
+      });
+      assert.ok((await findGroups(engine, collect(small, [side, side, 1]))).length <= 2);
+      const noisy = Array.from({ length: 300 }, (_, n) => {
+        const noise = drawNumbers(2000 + n, side * side);
+        return Uint8Array.from(noise, (value, i) => 128 + 90 * Math.cos(i / 5) + 20 * value);
+      });
+      assert.deepEqual(await findGroups(engine, collect(noisy, [side, side, 1])), []);
+    },
+  );
+}
 
 testEngine("a shape in another colour and a mirrored picture are no copies", async (engine) => {
   const shape = [16, 16, 3] as const;
@@ -195,7 +253,8 @@ testEngine(
       { length: links + 1 },
       (_, k) => from.map((level, i) => Math.round(level + (to[i] - level) * k / links)),
     );
-    const groups = await findDuplicates(engine, collect(chain, shape));
+    const others = drawPictures(1004, 50, shape);
+    const groups = await findDuplicates(engine, collect([...chain, ...others], shape));
     const groupOf = (position: number) =>
       groups.findIndex((group) => group.some((copy) => copy.position === position));
     assert.ok(groups.length > 1, `${groups.length} groups`);
@@ -217,6 +276,26 @@ testEngine(
       assert.equal(group.length, 10_000);
       assert.ok(group.every(({ position, similarity }, n) => position === n && similarity === 1));
     }
+  },
+);
+
+testEngine(
+  "pixels that are no finite numbers, and a signal in place of options, are refused",
+  async (engine) => {
+    const [picture, other] = drawPictures(7, 2, [8, 8, 1]);
+    const data = collect([picture, other, picture], [8, 8, 1]);
+    const images = Float32Array.from(data.images);
+    images[70] = NaN;
+    const broken = { ...data, images };
+    await assert.rejects(
+      () => findDuplicates(engine, broken),
+      { name: "DataError", message: /got NaN in sample 1 .*need finite numbers/ },
+    );
+    const { signal } = new AbortController();
+    await assert.rejects(
+      () => findDuplicates(engine, data, signal as unknown as CallOptions),
+      TypeError,
+    );
   },
 );
 

@@ -1,7 +1,7 @@
 /** Folds: equal within each class, in random order, the same for the same seed. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { divideSamples } from "../../../engine/cleaning/folds.ts";
+import { chooseFolds, divideSamples } from "../../../engine/cleaning/folds.ts";
 import { createDataset } from "../../../engine/data/dataset.ts";
 
 Deno.test("every sample is in one fold, and folds and classes differ by at most one sample", () => {
@@ -47,4 +47,8 @@ Deno.test("neighbouring samples of a sorted data set are not dealt in turns, and
   const [part] = divideSamples(data, 4, 0);
   assert.ok(part.some((n, i) => i > 0 && n - part[i - 1] !== 4), part.join());
   assert.notDeepEqual(divideSamples(data, 4, 1)[0], part);
+});
+
+Deno.test("samples are judged in 5 folds, many in 3", () => {
+  assert.deepEqual([2, 4999, 5000, 60_000].map(chooseFolds), [5, 5, 3, 3]);
 });

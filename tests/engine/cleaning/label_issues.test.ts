@@ -57,6 +57,14 @@ testEngine("folds and options that do not fit are refused", async (engine) => {
   await assert.rejects(find(4), { name: "RangeError", message });
   await assert.rejects(find(1), { name: "RangeError", message });
   await assert.rejects(findLabelIssues(engine, mlp, few), { name: "RangeError", message });
+  const { signal } = new AbortController();
+  const ignored = { seed: 1, signal, onEpoch() {}, validation: few, test: few, resume: {} };
+  for (const [name, value] of Object.entries(ignored)) {
+    await assert.rejects(
+      findLabelIssues(engine, mlp, few, { folds: 2, training: { [name]: value } }),
+      { name: "TypeError", message: new RegExp(`unknown option ${name} = .*, need none: `) },
+    );
+  }
 });
 
 Deno.test("the network is LeNet-5 where a pixel is left of pictures, and few samples have more epochs", () => {

@@ -225,4 +225,10 @@ Deno.test("the map of classes has the mean over pairs, and counts what each samp
   }
   assert.deepEqual(confusion, counts);
   assert.throws(() => mapClasses(new Float64Array(7), [0, 1]), /as many for each/);
+  for (const label of [2, -1, 0.5]) {
+    assert.throws(() => mapClasses(new Float64Array(4), [0, label]), {
+      name: "RangeError",
+      message: `Cannot map classes: got label ${label}, need an integer from 0 to 1`,
+    });
+  }
 });

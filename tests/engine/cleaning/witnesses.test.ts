@@ -1,6 +1,6 @@
 /** Witnesses: against the whole kernels on the host, at sizes that need several tiles. @module */
 import assert from "node:assert/strict";
-import { findWitnesses } from "../../../engine/cleaning/witnesses.ts";
+import { findWitnesses, type WitnessRequest } from "../../../engine/cleaning/witnesses.ts";
 import { takeSamples } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
@@ -89,6 +89,13 @@ testEngine("rows, labels and positions that do not fit are refused", async (engi
   );
   await refuse(find([0, 1], [1]), /got 1 suggested labels for 2 suspects/);
   await refuse(find([0], [10]), /got suggested label 10, need an integer from 0 to 9/);
+  await refuse(find([0], [1.5]), /got suggested label 1.5, need an integer from 0 to 9/);
+  await refuse(
+    findWitnesses(engine, network, data, rows, undefined as unknown as WitnessRequest),
+    /Cannot find witnesses: got .*, need an object with suspects, suggested/,
+  );
+  const none = { suspects: [], suggested: [], signal: AbortSignal.abort() };
+  await assert.rejects(findWitnesses(engine, network, data, rows, none), { name: "AbortError" });
   await refuse(find([150], [1]), /Cannot take sample 150/);
   await refuse(find([0], [1], 0), /size/);
 });

@@ -130,7 +130,7 @@ export function encodeDecisions({ labels, classes, indices, files }, decisions) 
       String(indices ? indices[position] : position),
       quoteCell(files?.[position] ?? ""),
       action,
-      action === "remove" ? "" : quoteCell(classes[label]),
+      quoteCell(classes[label]),
     ]);
   }
   return lines.map((cells) => `${cells.join(",")}\n`).join("");
