@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { CopyGroup, Dataset } from "../../mod.ts";
+import type { CopyGroup, Dataset, LabelIssues } from "../../mod.ts";
+import type { LargestClass } from "./largest_class.ts";
 
 /** What was found of the training samples. */
 export interface Findings {
@@ -14,6 +15,8 @@ export interface Findings {
   readonly suspectCount: number;
   /** Number of the first samples of `labels` against whose labels the evidence is strong: those that `keep` leaves out. */
   readonly strongCount: number;
+  /** How often the judges agree with the labels, beside one who always names the largest class; suspects are guesses where that one is not beaten. */
+  readonly agreement: LabelIssues["agreement"] & LargestClass;
   readonly duplicates: readonly CopyGroup[];
   /** Samples that resemble no class, the strangest first. */
   readonly outliers: readonly Outlier[];

@@ -27,7 +27,8 @@ import {
 import { withProgress } from "../progress.ts";
 import { chooseKept, preferUnsuspected } from "./default_rule.ts";
 import type { Findings, Outlier, Redundant, Suspect } from "./findings.ts";
-import { type Judge, openNetwork } from "./judge.ts";
+import { describeAgreement, type Judge, openNetwork } from "./judge.ts";
+import { compareWithLargestClass } from "./largest_class.ts";
 
 /** Most samples whose witnesses are sought. */
 const WITNESSED = 1000;
@@ -82,11 +83,16 @@ export async function investigate(
   const suspects = issues.order.subarray(0, suspectCount);
   const duplicates = preferUnsuspected(copies, suspects);
   const strange = listOutliers(outliers);
+  const agreement = {
+    ...issues.agreement,
+    ...compareWithLargestClass(issues.agreement.pooled, data),
+  };
   return {
     data,
     labels: listSuspects(data, issues, similarity, witnesses),
     suspectCount,
     strongCount,
+    agreement,
     duplicates,
     outliers: strange,
     redundant: listRedundant(redundancy),
@@ -99,7 +105,7 @@ export async function investigate(
       outliers: strange.map(({ position }) => position),
       duplicates,
     }),
-    steps: [judge.reason, describeKernel(judge)],
+    steps: [judge.reason, describeAgreement(judge, agreement), describeKernel(judge)],
   };
 }
 

@@ -11,7 +11,10 @@ import {
   type NetworkDefinition,
   type TrainingOptions,
 } from "../../mod.ts";
+import { MOST_REGRESSED } from "../../engine/cleaning/label_issues.ts";
 import { loadDefinition, loadNetwork } from "../model.ts";
+import type { Findings } from "./findings.ts";
+import { writePercents } from "./largest_class.ts";
 
 /** Parts of few samples, each judged by a network that has learnt the others; the least number of samples. */
 export const FOLDS = 5;
@@ -45,7 +48,11 @@ export interface JudgeOptions {
 export async function chooseJudge({ model, weights }: JudgeOptions, data: Dataset): Promise<Judge> {
   const { definition, training, reason } = chooseNetwork(data);
   const folds = data.labels.length < MANY_SAMPLES ? FOLDS : FOLDS_OF_MANY;
-  const how = `Each sample was judged by networks that have not learnt it, in ${folds} parts.`;
+  const others = data.labels.length > MOST_REGRESSED
+    ? ""
+    : ", and by kernel regressions from which it was left out";
+  const how =
+    `Each sample was judged by networks that have not learnt it, in ${folds} parts${others}.`;
   if (model === undefined) {
     return { model: definition.name, definition, training, folds, reason: `${reason} ${how}` };
   }
@@ -54,6 +61,24 @@ export async function chooseJudge({ model, weights }: JudgeOptions, data: Datase
     ? `trained for ${training.epochs} epochs. ${how}`
     : `with ${weights}, judged as it is: labels that it has learnt by heart it does not doubt.`;
   return { ...named, reason: `Network ${model}, ${said}` };
+}
+
+/** Says how often the judges agree with the labels, and what follows where that is no more than nothing. */
+export function describeAgreement(
+  { weights }: Judge,
+  { pooled, networks, largestClass, isBeaten }: Findings["agreement"],
+): string {
+  const all = writePercents(pooled);
+  const said = weights === undefined
+    ? `The judges agree with ${all} of the labels, the networks alone with ${
+      writePercents(networks)
+    }`
+    : `The network agrees with ${all} of the labels`;
+  return isBeaten
+    ? `${said}.`
+    : `${said}; to name the largest class always agrees with ${
+      writePercents(largestClass)
+    }, so that suspects are guesses.`;
 }
 
 /** Opens the judge's network: hers, or a new one that has learnt nothing yet. The caller disposes it. */

@@ -18,7 +18,8 @@ const NAMED = 3;
 
 /** Counts what was found. */
 export function countFindings(findings: Omit<Findings, "next">) {
-  const { data, suspectCount, strongCount, duplicates, outliers, redundant, keep } = findings;
+  const { data, suspectCount, strongCount, agreement, duplicates, outliers, redundant, keep } =
+    findings;
   const copies = duplicates.flatMap(([, ...others]) => others);
   const hasTwoLabels = (group: readonly { readonly position: number }[]) =>
     new Set(group.map(({ position }) => data.labels[position])).size > 1;
@@ -26,6 +27,7 @@ export function countFindings(findings: Omit<Findings, "next">) {
     samples: data.labels.length,
     suspects: suspectCount,
     strongSuspects: strongCount,
+    agreement,
     copies: {
       groups: duplicates.length,
       groupsOfTwoLabels: duplicates.filter(hasTwoLabels).length,
@@ -43,11 +45,12 @@ export function describeFindings(findings: Findings): string[] {
   const { samples, suspects, strongSuspects, copies, outliers, redundant, kept } = countFindings(
     findings,
   );
-  const { data, labels, steps: [how] } = findings;
+  const { data, labels, steps: [how, agreement] } = findings;
   const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
     how,
+    agreement,
     `labels: ${share(suspects)} look wrong${
       suspects > 0 ? `, ${formatCount(strongSuspects)} of them strongly, these most of all` : ""
     }`,

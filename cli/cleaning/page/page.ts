@@ -134,7 +134,7 @@ const SECTIONS: readonly (readonly [id: string, title: string, about: string])[]
   [
     "suspects",
     "Labels that look wrong",
-    "The most suspicious one first. Networks that had not learnt these labels take another one for better. Look at the picture and say which label it should have. " +
+    "The most suspicious one first. Judges that had not learnt these labels hold another to be more likely. Look at the picture and say which label it should have. " +
     "The small pictures are why: those on the left are like it once it is relabelled, those on the right contradict the label it has.",
   ],
   [

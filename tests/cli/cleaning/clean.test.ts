@@ -109,6 +109,16 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
   ])).map(({ index }) => Number(index));
   const summary = await readJson(`${out}/summary.json`);
   const suspects = labels.slice(0, summary.suspects).map(({ index }) => Number(index));
+  const agreed = labels.filter(({ given, suggested }) => given === suggested).length;
+  assert.equal(summary.agreement.pooled, agreed / COUNT);
+  assert.ok(summary.agreement.isBeaten);
+  const percents = [summary.agreement.pooled, summary.agreement.networks]
+    .map((share) => Math.round(100 * share));
+  const sentence = `The judges agree with ${percents[0]} % of the labels, the networks alone with ${
+    percents[1]
+  } %.`;
+  assert.ok(said.includes(`\n${sentence}\n`), said);
+  assert.ok((await Deno.readTextFile(`${out}/index.html`)).includes(sentence));
   const dropped = new Set([
     ...suspects.slice(0, summary.strongSuspects),
     ...outliers,

@@ -57,6 +57,7 @@ export function makeFindings(
     labels: Array.from({ length: count }, (_, position) => judge(position)),
     suspectCount: suspects,
     strongCount: suspects,
+    agreement: { pooled: 0.61, networks: 0.26, largestClass: 0.25, isBeaten: true },
     duplicates: copies.map((position, n) => [
       { position: position - 1, kind: "kept", similarity: 1 },
       { position, kind: n % 2 ? "near" : "exact", similarity: n % 2 ? 0.97 : 1 },

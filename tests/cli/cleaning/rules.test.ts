@@ -1,6 +1,8 @@
 /** What is kept by default, and which commands are recommended, on findings made by hand. @module */
 import assert from "node:assert/strict";
 import { chooseKept, preferUnsuspected } from "../../../cli/cleaning/default_rule.ts";
+import { describeAgreement, type Judge } from "../../../cli/cleaning/judge.ts";
+import { compareWithLargestClass } from "../../../cli/cleaning/largest_class.ts";
 import { recommend } from "../../../cli/cleaning/next_steps.ts";
 import type { Found } from "../../../cli/cleaning/investigation.ts";
 import type { CopyGroup } from "../../../mod.ts";
@@ -33,6 +35,24 @@ Deno.test("suspects, outliers and copies are left out, each once", () => {
   const kept = chooseKept(9, { suspects: [2, 8], outliers: [8, 0], duplicates: GROUPS });
   assert.deepEqual([...kept], [1, 5, 7]);
   assert.equal(chooseKept(3, { suspects: [], outliers: [], duplicates: [] }).length, 3);
+});
+
+Deno.test("judges who are right no more often than one who names the largest class only guess", () => {
+  // 60 of 100 are of class 1; scipy.stats.binomtest(69, 100, 0.6, "greater").pvalue is 0.040, of 70 it is 0.025 and of 71 it is 0.015
+  const data = { labels: Int32Array.from({ length: 100 }, (_, n) => Number(n < 60)), classes: 3 };
+  const compare = (share: number) => compareWithLargestClass(share, data);
+  assert.deepEqual(compare(0.69), { largestClass: 0.6, isBeaten: false });
+  assert.deepEqual(compare(0.71), { largestClass: 0.6, isBeaten: true });
+  const say = (pooled: number, weights?: string) =>
+    describeAgreement({ weights } as Judge, { pooled, networks: 0.26, ...compare(pooled) });
+  assert.equal(
+    say(0.71),
+    "The judges agree with 71 % of the labels, the networks alone with 26 %.",
+  );
+  assert.equal(
+    say(0.61, "w.safetensors"),
+    "The network agrees with 61 % of the labels; to name the largest class always agrees with 60 %, so that suspects are guesses.",
+  );
 });
 
 Deno.test("commands are recommended as a shell takes them, and none where nothing was found", () => {
