@@ -5,6 +5,7 @@
  */
 import type { CopyGroup, Dataset, LabelIssues } from "../../mod.ts";
 import type { LargestClass } from "./largest_class.ts";
+import type { Verification } from "./verification.ts";
 
 /** What was found of the training samples. */
 export interface Findings {
@@ -32,6 +33,8 @@ export interface Findings {
   readonly redundancy: ArrayLike<number>;
   /** Positions of the samples to keep, in increasing order: no copies, no outliers, no suspects with strong evidence. */
   readonly keep: Int32Array;
+  /** Whether cleaning raises the accuracy, where that was measured. */
+  readonly verification?: Verification;
   /** What was done, for people, in order: the network and why, folds, epochs, seconds. */
   readonly steps: readonly string[];
   /** What to do next: sentences, each with its command if there is one. */

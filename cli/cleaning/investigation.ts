@@ -33,8 +33,8 @@ import { compareWithLargestClass } from "./largest_class.ts";
 /** Most samples whose witnesses are sought. */
 const WITNESSED = 1000;
 
-/** What was found of a data set's samples, without what to do next. */
-export type Found = Omit<Findings, "next">;
+/** What was found of a data set's samples, without what follows from that. */
+export type Found = Omit<Findings, "next" | "verification">;
 
 /**
  * Finds what is wrong with a data set.

@@ -4,9 +4,11 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { describeArms } from "../../comparison.ts";
 import { formatCount } from "../../units.ts";
 import { escapeMarkup } from "../../report/markup.ts";
 import type { Findings } from "../findings.ts";
+import { describeVerdicts } from "../verification.ts";
 import { type Facts, gatherFacts } from "./facts.ts";
 import { drawPictures, type Pictures } from "./pictures.ts";
 import cards from "./script/cards.js" with { type: "text" };
@@ -62,6 +64,7 @@ function renderPage(findings: Findings, facts: Facts, pictures: string): string 
 <p>${describeData(findings, facts)}</p>
 <noscript><p class="note">The lists below are drawn by a script of this page, which the browser has turned off. The tables beside this file have the same.</p></noscript>
 ${renderCounts(findings)}
+${renderVerification(findings)}
 <div class="columns">
 <section><h2>What was done</h2>
 <ol>${findings.steps.map((step) => `<li>${escapeMarkup(step)}</li>`).join("")}</ol></section>
@@ -110,6 +113,21 @@ function renderCounts({ suspectCount, duplicates, outliers, redundant }: Finding
     `<li><a href="#${id}"><strong>${formatCount(count)}</strong> ${what}</a></li>`
   );
   return `<ul class="counts">${items.join("")}</ul>`;
+}
+
+/** Renders whether cleaning helps: a verdict for each comparison, and the accuracies. */
+function renderVerification({ verification }: Findings): string {
+  if (!verification) return "";
+  const { test, seeds, arms } = verification;
+  const about = `Accuracy on ${
+    countThings(test.size, "test sample")
+  }, mean ± standard deviation over ${countThings(seeds, "seed")}:`;
+  const list = (lines: readonly string[]) =>
+    `<ul>${lines.map((line) => `<li>${escapeMarkup(line)}</li>`).join("")}</ul>`;
+  return `<section><h2>Whether cleaning helps</h2>
+${list(describeVerdicts(verification))}
+<p>${about}</p>
+${list(describeArms(arms))}</section>`;
 }
 
 function renderStep({ text, command }: Findings["next"][number]): string {

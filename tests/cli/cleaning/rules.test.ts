@@ -3,6 +3,11 @@ import assert from "node:assert/strict";
 import { chooseKept, preferUnsuspected } from "../../../cli/cleaning/default_rule.ts";
 import { describeAgreement, type Judge } from "../../../cli/cleaning/judge.ts";
 import { compareWithLargestClass } from "../../../cli/cleaning/largest_class.ts";
+import {
+  decideBy,
+  describeVerdicts,
+  type Verification,
+} from "../../../cli/cleaning/verification.ts";
 import { recommend } from "../../../cli/cleaning/next_steps.ts";
 import type { Found } from "../../../cli/cleaning/investigation.ts";
 import type { CopyGroup } from "../../../mod.ts";
@@ -52,6 +57,35 @@ Deno.test("judges who are right no more often than one who names the largest cla
   assert.equal(
     say(0.61, "w.safetensors"),
     "The network agrees with 61 % of the labels; to name the largest class always agrees with 60 %, so that suspects are guesses.",
+  );
+});
+
+Deno.test("each comparison has a verdict of its own, and none where the networks have learnt nothing", () => {
+  const intervals = [
+    { value: 0.05, low: 0.01, high: 0.09 },
+    { value: -0.05, low: -0.09, high: -0.01 },
+    { value: 0.01, low: -0.01, high: 0.03 },
+    { value: 0, low: null, high: null },
+  ];
+  const decide = (isBeaten: boolean) =>
+    intervals.map((accuracy) => decideBy(accuracy, { isBeaten }));
+  const learnt = decide(true);
+  assert.deepEqual(learnt.map(({ verdict }) => verdict), [
+    "helped",
+    "hurt",
+    "undecided",
+    "undecided",
+  ]);
+  assert.ok(decide(false).every(({ verdict }) => verdict === "undecided"));
+  const [againstGiven, againstRandom] = [learnt[0], learnt[2]];
+  const found = { againstGiven, againstRandom, largestClass: 0.25, isBeaten: true };
+  assert.deepEqual(describeVerdicts(found as unknown as Verification), [
+    "cleaning helped against the data as given: 5.00 [1.00, 9.00] percentage points of accuracy",
+    "undecided against as many removed at random: 1.00 [-1.00, 3.00] percentage points of accuracy",
+  ]);
+  assert.match(
+    describeVerdicts({ ...found, isBeaten: false } as unknown as Verification)[0],
+    /^undecided: the networks barely beat naming the largest class, .* 25 %/,
   );
 });
 
