@@ -19,8 +19,10 @@ export interface Findings {
   /** How often the judges agree with the labels, beside one who always names the largest class; suspects are guesses where that one is not beaten. */
   readonly agreement: LabelIssues["agreement"] & LargestClass;
   readonly duplicates: readonly CopyGroup[];
-  /** Samples that resemble no class, the strangest first. */
+  /** Samples that resemble no class, the strangest first; without suspects, which stand among `labels`. */
   readonly outliers: readonly Outlier[];
+  /** Number of suspects that resemble no class either; `keep` leaves these out, too. */
+  readonly outlyingSuspects: number;
   /** Samples that another one makes redundant, the most redundant first. */
   readonly redundant: readonly Redundant[];
   /** Mean similarity of the samples of each class, in rows, to those of each class, in columns, `[C, C]` f64, of the cosine kernel; NaN for none. */

