@@ -195,6 +195,10 @@ export {
 export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
 export { countIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "./engine/cleaning/issue_count.ts";
 export { judgeLabels } from "./engine/cleaning/judge_labels.ts";
-export { findLabelIssues, type LabelIssueOptions } from "./engine/cleaning/label_issues.ts";
+export {
+  findLabelIssues,
+  type LabelIssueOptions,
+  MOST_REGRESSED,
+} from "./engine/cleaning/label_issues.ts";
 export type { LabelIssues } from "./engine/cleaning/label_ranking.ts";
 export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

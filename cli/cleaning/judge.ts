@@ -7,14 +7,14 @@ import {
   chooseNetwork,
   type Dataset,
   type Engine,
+  type LabelIssues,
+  MOST_REGRESSED,
   type Network,
   type NetworkDefinition,
   type TrainingOptions,
 } from "../../mod.ts";
-import { MOST_REGRESSED } from "../../engine/cleaning/label_issues.ts";
 import { loadDefinition, loadNetwork } from "../model.ts";
-import type { Findings } from "./findings.ts";
-import { writePercents } from "./largest_class.ts";
+import { type LargestClass, writePercents } from "./largest_class.ts";
 
 /** Parts of few samples, each judged by a network that has learnt the others; the least number of samples. */
 export const FOLDS = 5;
@@ -66,7 +66,7 @@ export async function chooseJudge({ model, weights }: JudgeOptions, data: Datase
 /** Says how often the judges agree with the labels, and what follows where that is no more than nothing. */
 export function describeAgreement(
   { weights }: Judge,
-  { pooled, networks, largestClass, isBeaten }: Findings["agreement"],
+  { pooled, networks, largestClass, isBeaten }: LabelIssues["agreement"] & LargestClass,
 ): string {
   const all = writePercents(pooled);
   const said = weights === undefined
