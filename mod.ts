@@ -205,6 +205,7 @@ export {
   findLabelIssues,
   type FoldTraining,
   type LabelIssueOptions,
+  MOST_REGRESSED,
 } from "./engine/cleaning/label_issues.ts";
 export type { LabelIssues } from "./engine/cleaning/label_ranking.ts";
 export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

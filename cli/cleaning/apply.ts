@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { type Dataset, hashDataset, hasSplit, nameClass } from "../../mod.ts";
+import { chooseNetwork, type Dataset, hashDataset, hasSplit, nameClass } from "../../mod.ts";
 import { encodeCsv } from "../../engine/formats/csv.ts";
 import { type DataSetOptions, readData } from "../data_set.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import type { OutputFolder } from "../output.ts";
 import { formatCount } from "../units.ts";
 import { applyDecisions, type Change, readDecisions } from "./decisions.ts";
+import { writeCommand } from "./next_steps.ts";
 import type { Report } from "./summary.ts";
 
 /** Columns of `changes.csv`. */
@@ -52,12 +53,17 @@ export async function applyToFolder(
   };
   await folder.writeJson("summary.json", summary);
   const { relabelled, removed, left } = summary;
+  const { path: out } = folder;
+  const model = chooseNetwork(data).definition.name;
+  const train = ["--model", model, "--data", out, "--out", `${out}_trained`];
   return {
     summary,
     lines: [
       `${formatCount(summary.decisions)} decisions on ${formatCount(summary.samples)} samples: ${
         formatCount(relabelled)
       } relabelled, ${formatCount(removed)} removed, ${formatCount(left)} left`,
+      "next: train on it, with lpntk called as before:",
+      `  ${writeCommand("train", train)}`,
     ],
   };
 }

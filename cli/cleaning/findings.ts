@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { CopyGroup, Dataset } from "../../mod.ts";
+import type { CopyGroup, Dataset, LabelIssues } from "../../mod.ts";
+import type { LargestClass } from "./largest_class.ts";
+import type { Verification } from "./verification.ts";
 
 /** What was found of the training samples. */
 export interface Findings {
@@ -14,9 +16,13 @@ export interface Findings {
   readonly suspects: readonly Suspect[];
   /** Suspects with strong evidence: those that `keep` leaves out. */
   readonly strongSuspects: readonly Suspect[];
+  /** How often the judges agree with the labels, beside one who always names the largest class; suspects are guesses where that one is not beaten. */
+  readonly agreement: LabelIssues["agreement"] & LargestClass;
   readonly duplicates: readonly CopyGroup[];
-  /** Samples that resemble no class, the strangest first. */
+  /** Samples that resemble no class, the strangest first; without suspects, which stand among `labels`. */
   readonly outliers: readonly Outlier[];
+  /** Number of suspects that resemble no class either; `keep` leaves these out, too. */
+  readonly outlyingSuspects: number;
   /** Samples that another one makes redundant, the most redundant first. */
   readonly redundant: readonly Redundant[];
   /** Mean similarity of the samples of each class, in rows, to those of each class, in columns, `[C, C]` f64, of the cosine kernel; NaN for none. */
@@ -29,6 +35,8 @@ export interface Findings {
   readonly redundancy: ArrayLike<number>;
   /** Positions of the samples to keep, in increasing order: no copies, no outliers, no suspects with strong evidence. */
   readonly keep: Int32Array;
+  /** Whether cleaning raises the accuracy, where that was measured. */
+  readonly verification?: Verification;
   /** What was done, for people, in order: the network and why, folds, epochs, seconds. */
   readonly steps: readonly string[];
   /** What to do next: sentences, each with its command if there is one. */

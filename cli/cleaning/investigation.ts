@@ -6,6 +6,7 @@
 import {
   type CallOptions,
   computeClassSimilarity,
+  type CopyGroup,
   type Dataset,
   type Engine,
   findDuplicates,
@@ -22,18 +23,24 @@ import {
   type Redundancy,
   STRONG_ODDS,
   SUBSTANTIAL_ODDS,
+  type Witness,
   type Witnesses,
 } from "../../mod.ts";
 import { withProgress } from "../progress.ts";
 import { chooseKept } from "./default_rule.ts";
 import type { Findings, Outlier, Redundant, Suspect } from "./findings.ts";
-import { type Judge, openNetwork } from "./judge.ts";
+import { describeAgreement, type Judge, openNetwork } from "./judge.ts";
+import { compareWithLargestClass } from "./largest_class.ts";
 
 /** Most samples whose witnesses are sought. */
 const WITNESSED = 1000;
 
-/** What was found of a data set's samples, without what to do next. */
-export type Found = Omit<Findings, "next">;
+/** Most witnesses on either side of a suspect, and of how many they are chosen, as some are copies of others. */
+const WITNESSES = 4;
+const ASKED = 3 * WITNESSES;
+
+/** What was found of a data set's samples, without what follows from that. */
+export type Found = Omit<Findings, "next" | "verification">;
 
 /**
  * Finds what is wrong with a data set.
@@ -72,28 +79,36 @@ export async function investigate(
     steps,
   );
   const redundancy = await measurePartners(engine, network, data, steps);
-  const labels = listLabels(data, issues, similarity, witnesses);
-  const listSuspects = (odds: number) => {
-    const listed = new Set(listIssues(issues, data, odds));
-    return labels.filter(({ position }) => listed.has(position));
-  };
-  const suspects = listSuspects(SUBSTANTIAL_ODDS);
-  const strongSuspects = listSuspects(STRONG_ODDS);
+  const doubtful = listIssues(issues, data, SUBSTANTIAL_ODDS);
+  const strong = listIssues(issues, data, STRONG_ODDS);
   const strange = listOutliers(outliers);
-  const [doubtful, strong, odd] = [suspects, strongSuspects, strange]
-    .map((listed) => listed.map(({ position }) => position));
+  const odd = strange.map(({ position }) => position);
   const duplicates = await steps.take(
     "looking for copies",
     "steps",
     (options) => findDuplicates(engine, data, { doubted: [...doubtful, ...odd], ...options }),
   );
+  const heard = witnesses.map(({ for: alike, against }) => ({
+    for: dropCopies(alike, duplicates),
+    against: dropCopies(against, duplicates),
+  }));
+  const labels = listLabels(data, issues, similarity, heard);
+  const pick = (positions: Int32Array) => {
+    const listed = new Set(positions);
+    return labels.filter(({ position }) => listed.has(position));
+  };
+  const agreement = {
+    ...issues.agreement,
+    ...compareWithLargestClass(issues.agreement.pooled, data),
+  };
   return {
     data,
     labels,
-    suspects,
-    strongSuspects,
+    suspects: pick(doubtful),
+    strongSuspects: pick(strong),
+    agreement,
     duplicates,
-    outliers: strange,
+    ...splitOutliers(strange, doubtful),
     redundant: listRedundant(redundancy),
     classSimilarity: mapClasses(similarity, data.labels).similarity,
     confusion: countConfusion(data, issues),
@@ -105,7 +120,7 @@ export async function investigate(
       outliers: odd,
       duplicates,
     }),
-    steps: [judge.reason, describeKernel(judge)],
+    steps: [judge.reason, describeAgreement(judge, agreement), describeKernel(judge)],
   };
 }
 
@@ -156,6 +171,7 @@ async function compareNormalised(
       findWitnesses(engine, network, data, rows, {
         suspects,
         suggested: suspects.map((position) => suggested[position]),
+        size: ASKED,
         ...options,
       }),
   );
@@ -179,6 +195,23 @@ async function measurePartners(
     "tiles",
     (options) => measureRedundancy(rows, options),
   );
+}
+
+/** Keeps the first witness of each group of copies, which all say the same, and of those the foremost. */
+export function dropCopies(
+  witnesses: readonly Witness[],
+  groups: readonly CopyGroup[],
+): readonly Witness[] {
+  const groupOf = new Map(
+    groups.flatMap((group) => group.map(({ position }) => [position, group] as const)),
+  );
+  const first = new Map(
+    witnesses.toReversed().map((witness) =>
+      [groupOf.get(witness.position) ?? witness, witness] as const
+    ),
+  );
+  const kept = new Set(first.values());
+  return witnesses.filter((witness) => kept.has(witness)).slice(0, WITNESSES);
 }
 
 /** Lists every sample, the most suspicious label first; the first have witnesses. */
@@ -210,6 +243,16 @@ function listOutliers({ scores, flags, nearestClasses, similarities }: Outliers)
       score: scores[position],
     }))
     .sort((a, b) => b.score - a.score || a.position - b.position);
+}
+
+/** Splits samples that resemble no class into outliers and suspects, so that each sample is decided on once. */
+export function splitOutliers(
+  strange: readonly Outlier[],
+  suspects: ArrayLike<number>,
+): Pick<Found, "outliers" | "outlyingSuspects"> {
+  const suspected = new Set(Array.from(suspects));
+  const outliers = strange.filter(({ position }) => !suspected.has(position));
+  return { outliers, outlyingSuspects: strange.length - outliers.length };
 }
 
 /** Lists the samples that another one makes redundant, the most redundant first. */

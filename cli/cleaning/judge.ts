@@ -8,11 +8,14 @@ import {
   chooseNetwork,
   type Dataset,
   type Engine,
+  type LabelIssues,
+  MOST_REGRESSED,
   type Network,
   type NetworkDefinition,
   type TrainingOptions,
 } from "../../mod.ts";
 import { loadDefinition, loadNetwork } from "../model.ts";
+import { type LargestClass, writePercents } from "./largest_class.ts";
 
 /** A network that judges labels. */
 export interface Judge {
@@ -39,7 +42,11 @@ export interface JudgeOptions {
 export async function chooseJudge({ model, weights }: JudgeOptions, data: Dataset): Promise<Judge> {
   const { definition, training, reason } = chooseNetwork(data);
   const folds = chooseFolds(data.labels.length);
-  const how = `Each sample was judged by networks that have not learnt it, in ${folds} parts.`;
+  const others = data.labels.length > MOST_REGRESSED
+    ? ""
+    : ", and by kernel regressions from which it was left out";
+  const how =
+    `Each sample was judged by networks that have not learnt it, in ${folds} parts${others}.`;
   if (model === undefined) {
     return { model: definition.name, definition, training, folds, reason: `${reason} ${how}` };
   }
@@ -48,6 +55,24 @@ export async function chooseJudge({ model, weights }: JudgeOptions, data: Datase
     ? `trained for ${training.epochs} epochs. ${how}`
     : `with ${weights}, judged as it is: labels that it has learnt by heart it does not doubt.`;
   return { ...named, reason: `Network ${model}, ${said}` };
+}
+
+/** Says how often the judges agree with the labels, and what follows where that is no more than nothing. */
+export function describeAgreement(
+  { weights }: Judge,
+  { pooled, networks, largestClass, isBeaten }: LabelIssues["agreement"] & LargestClass,
+): string {
+  const all = writePercents(pooled);
+  const said = weights === undefined
+    ? `The judges agree with ${all} of the labels, the networks alone with ${
+      writePercents(networks)
+    }`
+    : `The network agrees with ${all} of the labels`;
+  return isBeaten
+    ? `${said}.`
+    : `${said}; to name the largest class always agrees with ${
+      writePercents(largestClass)
+    }, so that suspects are guesses.`;
 }
 
 /** Opens the judge's network: hers, or a new one that has learnt nothing yet. The caller disposes it. */

@@ -34,10 +34,13 @@ export function recommend(found: Found, call: Call): Findings["next"] {
   const apply = ["--apply", "decisions.csv", ...source, "--out", `${out}_cleaned`];
   const verify = [...search, "--verify", "--out", `${out}_verified`];
   return [
-    { text: "Decide, save decisions.csv, and apply it:", command: writeCommand(apply) },
+    {
+      text: "Decide, and apply the decisions.csv that you saved, with lpntk called as before:",
+      command: writeCommand("clean", apply),
+    },
     ...call.verify ? [] : [{
       text: "Or measure whether it helps to leave out what is surely wrong:",
-      command: writeCommand(verify),
+      command: writeCommand("clean", verify),
     }],
   ];
 }
@@ -49,9 +52,9 @@ function writeOptions(options: Readonly<Record<string, string | number | true | 
   );
 }
 
-/** Writes a call of `clean` for a POSIX shell. */
-function writeCommand(args: readonly string[]): string {
-  return ["lpntk", "clean", ...args].map(quote).join(" ");
+/** Writes a call of a command for a POSIX shell. It begins with `lpntk`, whichever way that is called: the process cannot know. */
+export function writeCommand(command: string, args: readonly string[]): string {
+  return ["lpntk", command, ...args].map(quote).join(" ");
 }
 
 /** Quotes an argument where a shell needs that. */

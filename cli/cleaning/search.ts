@@ -64,7 +64,11 @@ export async function searchInto(folder: OutputFolder, settings: SearchOptions):
   const verification = settings.verify
     ? await verifyFound(engine, judge, found, settings, folder)
     : undefined;
-  const findings = { ...found, next: recommend(found, { ...settings, out: folder.path }) };
+  const findings = {
+    ...found,
+    verification,
+    next: recommend(found, { ...settings, out: folder.path }),
+  };
   await writeTables(folder, findings);
   await folder.writeText("index.html", await renderCleaning(findings));
   const summary = {

@@ -18,7 +18,17 @@ const NAMED = 3;
 
 /** Counts what was found. */
 export function countFindings(findings: Omit<Findings, "next">) {
-  const { data, suspects, strongSuspects, duplicates, outliers, redundant, keep } = findings;
+  const {
+    data,
+    suspects,
+    strongSuspects,
+    agreement,
+    duplicates,
+    outliers,
+    outlyingSuspects,
+    redundant,
+    keep,
+  } = findings;
   const copies = duplicates.flatMap(([, ...others]) => others);
   const hasTwoLabels = (group: readonly { readonly position: number }[]) =>
     new Set(group.map(({ position }) => data.labels[position])).size > 1;
@@ -26,6 +36,7 @@ export function countFindings(findings: Omit<Findings, "next">) {
     samples: data.labels.length,
     suspects: suspects.length,
     strongSuspects: strongSuspects.length,
+    agreement,
     copies: {
       groups: duplicates.length,
       groupsOfTwoLabels: duplicates.filter(hasTwoLabels).length,
@@ -33,32 +44,45 @@ export function countFindings(findings: Omit<Findings, "next">) {
       near: copies.filter(({ kind }) => kind === "near").length,
     },
     outliers: outliers.length,
+    outlyingSuspects,
     redundant: redundant.length,
     kept: keep.length,
   };
 }
 
+/** Says how many samples are redundant, and that nothing is wrong with them. */
+export function describeRedundant(count: number): string {
+  return `${
+    formatCount(count)
+  } redundant by the kernel of this network; how many depends on how long it was trained; no mistakes`;
+}
+
 /** Lines for people. */
 export function describeFindings(findings: Findings): string[] {
-  const { samples, suspects, strongSuspects, copies, outliers, redundant, kept } = countFindings(
-    findings,
-  );
-  const { data, steps: [how] } = findings;
+  const counts = countFindings(findings);
+  const { samples, suspects, strongSuspects, copies, outliers, outlyingSuspects, redundant, kept } =
+    counts;
+  const { data, steps: [how, agreement] } = findings;
   const name = (label: number) => printLabel(describeLabel(data, label));
   const share = (count: number) => `${formatCount(count)} of ${formatCount(samples)}`;
   return [
     how,
+    agreement,
     `labels: ${share(suspects)} look wrong${
       suspects > 0 ? `, ${formatCount(strongSuspects)} of them strongly, these most of all` : ""
     }`,
     ...findings.suspects.slice(0, NAMED).map(({ position, given, suggested }) =>
-      `  ${printSample(describeSample(data, position))}: ${name(given)}, rather ${name(suggested)}`
+      `  ${printSample(describeSample(data, position))}: labelled ${name(given)}, rather ${
+        name(suggested)
+      }`
     ),
     `copies: ${formatCount(copies.exact)} exact and ${formatCount(copies.near)} near ones, in ${
       formatCount(copies.groups)
     } groups, ${formatCount(copies.groupsOfTwoLabels)} of them with two labels`,
-    `outliers: ${share(outliers)} resemble no class`,
-    `redundant: ${share(redundant)} teach less than another already does`,
+    `outliers: ${share(outliers)} resemble no class${
+      outlyingSuspects > 0 ? `, and ${formatCount(outlyingSuspects)} of the suspects` : ""
+    }`,
+    describeRedundant(redundant),
     ...describeConfusion(findings),
     `keep.npy: ${share(kept)}, without strong suspects, copies and outliers`,
   ];
@@ -66,9 +90,10 @@ export function describeFindings(findings: Findings): string[] {
 
 /** Lines that say what to do next. */
 export function describeNext({ next: [{ text, command }] }: Findings, out: string): string[] {
-  return command === undefined
-    ? [text]
-    : [`next: open ${out}/index.html, decide, save decisions.csv, and apply it:`, `  ${command}`];
+  return command === undefined ? [text] : [
+    `next: open ${out}/index.html, decide, and apply the decisions.csv that you saved, with lpntk called as before:`,
+    `  ${command}`,
+  ];
 }
 
 /** Says which class is taken for which other one most often; nothing where none is. */
@@ -83,8 +108,8 @@ function describeConfusion({ data, confusion }: Findings): string[] {
   const total = confusion.subarray(given * classes, (given + 1) * classes)
     .reduce((sum, count) => sum + count);
   return [
-    `most confused: ${formatCount(confusion[most])} of ${formatCount(total)} ${
+    `most confused: ${formatCount(confusion[most])} of ${formatCount(total)} in class ${
       name(given)
-    } are taken for ${name(suggested)}`,
+    } are taken for class ${name(suggested)}`,
   ];
 }

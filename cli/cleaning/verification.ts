@@ -18,6 +18,7 @@ import type { Estimate } from "../report/statistics.ts";
 import { describeChoice, type SampleChoice, type Samples } from "../samples.ts";
 import { formatCount } from "../units.ts";
 import type { Judge } from "./judge.ts";
+import { compareWithLargestClass, type LargestClass, writePercents } from "./largest_class.ts";
 
 /** Networks of each arm. */
 const SEEDS = 5;
@@ -35,15 +36,15 @@ export interface VerificationSets {
 /** Answer to whether cleaning raises the accuracy. */
 export type Verdict = "helped" | "hurt" | "undecided";
 
-/** A verdict on the cleaned samples beside others, and the 95 % interval that it follows from. */
+/** A verdict on the cleaned samples beside others, and the 95 % interval that it follows from; undecided where networks have learnt nothing. */
 export interface Difference {
   readonly verdict: Verdict;
   /** Mean test accuracy of the cleaned samples minus that of the others, from -1 to 1. */
   readonly accuracy: Estimate;
 }
 
-/** What verification found. */
-export interface Verification {
+/** What verification found; where no arm is right more often than one who always names the largest class of the test samples, nothing is decided. */
+export interface Verification extends LargestClass {
   readonly seeds: number;
   /** Which samples it was tested on. */
   readonly test: SampleChoice;
@@ -62,7 +63,7 @@ export async function verify(
   { definition, training }: Judge,
   { train, keep, test, suspectsInTest }: VerificationSets,
 ): Promise<{ readonly verification: Verification; readonly results: readonly ArmResult[] }> {
-  const arms = [
+  const choices = [
     { name: "cleaned", keep: () => keep },
     { name: "given" },
     { name: "random", keep: (seed: number) => keepRandom(train.labels.length, keep.length, seed) },
@@ -73,32 +74,41 @@ export async function verify(
     (onProgress) =>
       trainArms(
         engine,
-        arms,
+        choices,
         { definition, train, test: test.data, training, seeds: SEEDS },
         onProgress,
       ),
   );
   const [cleaned, given, random] = results.map(listFinalAccuracies);
+  const arms = summariseArms(results);
+  const best = Math.max(...arms.map(({ meanAccuracy }) => meanAccuracy!));
+  const baseline = compareWithLargestClass(best, test.data);
+  const decide = (others: number[]) => decideBy(estimateDifference(cleaned, others), baseline);
   const verification = {
     seeds: SEEDS,
     test: test.choice,
     suspectsInTest,
-    arms: summariseArms(results),
-    againstGiven: decide(estimateDifference(cleaned, given)),
-    againstRandom: decide(estimateDifference(cleaned, random)),
+    ...baseline,
+    arms,
+    againstGiven: decide(given),
+    againstRandom: decide(random),
   };
   return { verification, results };
 }
 
-function decide(accuracy: Estimate): Difference {
+/** Decides by an interval, unless the networks have learnt nothing. */
+export function decideBy(
+  accuracy: Estimate,
+  { isBeaten }: Pick<LargestClass, "isBeaten">,
+): Difference {
   const { low, high } = accuracy;
-  const isDecided = low !== null && high !== null && (low > 0 || high < 0);
+  const isDecided = isBeaten && low !== null && high !== null && (low > 0 || high < 0);
   return { verdict: !isDecided ? "undecided" : low > 0 ? "helped" : "hurt", accuracy };
 }
 
-/** Lines for people: the arms, and whether cleaning helped. */
-export function describeVerification(
-  { arms, seeds, test, suspectsInTest, againstGiven, againstRandom }: Verification,
+/** Says whether cleaning helped, in a line for each comparison, each with its own verdict. */
+export function describeVerdicts(
+  { againstGiven, againstRandom, largestClass, isBeaten }: Verification,
 ): string[] {
   const points = ({ value, low, high }: Estimate) => {
     const times = (share: number | null) => share === null ? null : 100 * share;
@@ -107,8 +117,24 @@ export function describeVerification(
   const said: Record<Verdict, string> = {
     helped: "cleaning helped",
     hurt: "cleaning hurt",
-    undecided: "undecided whether cleaning helped",
+    undecided: "undecided",
   };
+  const say = ({ verdict, accuracy }: Difference, others: string) =>
+    `${said[verdict]} against ${others}: ${points(accuracy)} percentage points of accuracy`;
+  return [
+    ...isBeaten ? [] : [
+      `undecided: the networks barely beat naming the largest class, which is right of ${
+        writePercents(largestClass)
+      } of the test samples`,
+    ],
+    say(againstGiven, "the data as given"),
+    say(againstRandom, "as many removed at random"),
+  ];
+}
+
+/** Lines for people: the arms, and whether cleaning helped. */
+export function describeVerification(verification: Verification): string[] {
+  const { arms, seeds, test, suspectsInTest } = verification;
   return [
     ...describeChoice("test samples", test),
     ...suspectsInTest === undefined
@@ -118,10 +144,6 @@ export function describeVerification(
       formatCount(test.size)
     } test samples, mean ± standard deviation over ${seeds} seeds:`,
     ...describeArms(arms),
-    `${said[againstGiven.verdict]}: ${
-      points(againstGiven.accuracy)
-    } points over the data as given, ${
-      points(againstRandom.accuracy)
-    } over as many removed at random`,
+    ...describeVerdicts(verification),
   ];
 }

@@ -33,5 +33,5 @@ export async function judgeLabels(
     probabilities.set(softmax(row), n * classes);
   }
   const { loss: losses } = scoreLogits(logits, labels);
-  return { ...rankLabels(probabilities, data), losses };
+  return { ...rankLabels(probabilities, probabilities, data), losses };
 }

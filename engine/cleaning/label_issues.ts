@@ -56,7 +56,7 @@ export interface LabelIssueOptions extends CallOptions {
 }
 
 /** Most samples that kernel regression judges too: beyond them networks learn more than it does, and it takes minutes. */
-const MOST_REGRESSED = 10_000;
+export const MOST_REGRESSED = 10_000;
 
 const LABEL_ISSUE_OPTIONS: OptionNames<LabelIssueOptions> = {
   folds: true,
@@ -115,7 +115,7 @@ export async function findLabelIssues(
     labels,
     classes,
   );
-  return { ...rankLabels(probabilities, data), losses };
+  return { ...rankLabels(probabilities, byNetworks, data), losses };
 
   async function regress(): Promise<Float64Array[]> {
     const regressions = await regressClasses(engine, data, {

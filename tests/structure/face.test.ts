@@ -212,6 +212,7 @@ Deno.test("mod.ts exports these values", () => {
     "KernelStore",
     "KernelWriter",
     "LayerError",
+    "MOST_REGRESSED",
     "MissingDatasetError",
     "NoAdapterError",
     "NonFiniteError",

@@ -45,6 +45,8 @@ export interface Facts {
 /** A label that a person should look at; witnesses are of the first ones alone. */
 export interface SuspectFacts {
   readonly position: number;
+  /** Whether the evidence against its label is strong. */
+  readonly isStrong: boolean;
   readonly suggested: number;
   readonly score: number | null;
   readonly loss: number | null;
@@ -99,19 +101,20 @@ export interface PointFacts {
 
 /** Gathers what the page shows. */
 export function gatherFacts(findings: Findings): Facts {
-  const { data, duplicates, outliers, redundant } = findings;
+  const { data, suspects, strongSuspects, duplicates, outliers, redundant } = findings;
+  const strong = new Set(strongSuspects);
   const facts = {
     key: hashDataset(data),
     classes: Array.from({ length: data.classes }, (_, label) => nameClass(data, label)),
     isTable: data.shape[0] === 1 && data.shape[1] === 1,
     labels: Array.from(data.labels),
     ...data.indices && { indices: Array.from(data.labels, (_, n) => indexSample(data, n)) },
-    suspects: findings.suspects.map(describeSuspect),
+    suspects: suspects.map((suspect, rank) => describeSuspect(suspect, rank, strong.has(suspect))),
     groups: duplicates.map((group) =>
       group.map(({ position, kind, similarity }) => ({
         position,
         kind,
-        similarity: round(similarity),
+        similarity: kind === "near" ? roundDown(similarity) : round(similarity),
       }))
     ),
     outliers: outliers.map(({ position, nearestClass, similarity }) => ({
@@ -131,13 +134,14 @@ export function gatherFacts(findings: Findings): Facts {
   return files ? { ...facts, files } : facts;
 }
 
-function describeSuspect(suspect: Suspect, rank: number): SuspectFacts {
+function describeSuspect(suspect: Suspect, rank: number, isStrong: boolean): SuspectFacts {
   const { position, suggested, score, loss, ownClassSimilarity } = suspect;
   const describe = (witnesses: readonly Witness[]) =>
     witnesses.slice(0, rank < PICTURED ? SHOWN_WITNESSES : 0)
       .map(({ position, cosine }): WitnessFacts => [position, round(cosine)]);
   return {
     position,
+    isStrong,
     suggested,
     score: round(score),
     loss: round(loss),
@@ -211,6 +215,11 @@ function describePoints({ data, difficulty, redundancy }: Findings): PointFacts 
     return new Uint8Array(bytes.buffer).toBase64();
   };
   return { step, difficulty: pack(difficulty), redundancy: pack(redundancy) };
+}
+
+/** Rounds down to four decimals: what is not quite 1 is not shown as 1. */
+function roundDown(value: number): number | null {
+  return Number.isFinite(value) ? Math.floor(value * 1e4) / 1e4 : null;
 }
 
 /** Rounds to four digits; `null` for what is no finite number, as JSON has it. */

@@ -4,9 +4,12 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { describeArms } from "../../comparison.ts";
 import { formatCount } from "../../units.ts";
 import { escapeMarkup } from "../../report/markup.ts";
 import type { Findings } from "../findings.ts";
+import { describeRedundant } from "../summary.ts";
+import { describeVerdicts } from "../verification.ts";
 import { type Facts, gatherFacts } from "./facts.ts";
 import { drawPictures, type Pictures } from "./pictures.ts";
 import cards from "./script/cards.js" with { type: "text" };
@@ -62,6 +65,7 @@ function renderPage(findings: Findings, facts: Facts, pictures: string): string 
 <p>${describeData(findings, facts)}</p>
 <noscript><p class="note">The lists below are drawn by a script of this page, which the browser has turned off. The tables beside this file have the same.</p></noscript>
 ${renderCounts(findings)}
+${renderVerification(findings)}
 <div class="columns">
 <section><h2>What was done</h2>
 <ol>${findings.steps.map((step) => `<li>${escapeMarkup(step)}</li>`).join("")}</ol></section>
@@ -71,7 +75,7 @@ ${renderCounts(findings)}
 </header>
 ${BAR}
 <main>
-${SECTIONS.map(renderSection).join("")}
+${SECTIONS.map((section) => renderSection(section, findings)).join("")}
 </main>
 <script type="application/json" id="facts">${escapeJson(JSON.stringify(facts))}</script>
 <script type="application/json" id="pictures">${escapeJson(pictures)}</script>
@@ -104,12 +108,27 @@ function renderCounts({ suspects, duplicates, outliers, redundant }: Findings): 
     ["suspects", suspects.length, "labels look wrong"],
     ["copies", duplicates.length, "groups of copies"],
     ["outliers", outliers.length, "resemble no class"],
-    ["redundant", redundant.length, "teach nothing new"],
   ];
   const items = counts.map(([id, count, what]) =>
     `<li><a href="#${id}"><strong>${formatCount(count)}</strong> ${what}</a></li>`
   );
-  return `<ul class="counts">${items.join("")}</ul>`;
+  return `<ul class="counts">${items.join("")}</ul>
+<p class="note"><a href="#redundant">${describeRedundant(redundant.length)}</a></p>`;
+}
+
+/** Renders whether cleaning helps: a verdict for each comparison, and the accuracies. */
+function renderVerification({ verification }: Findings): string {
+  if (!verification) return "";
+  const { test, seeds, arms } = verification;
+  const about = `Accuracy on ${
+    countThings(test.size, "test sample")
+  }, mean ± standard deviation over ${countThings(seeds, "seed")}:`;
+  const list = (lines: readonly string[]) =>
+    `<ul>${lines.map((line) => `<li>${escapeMarkup(line)}</li>`).join("")}</ul>`;
+  return `<section><h2>Whether cleaning helps</h2>
+${list(describeVerdicts(verification))}
+<p>${about}</p>
+${list(describeArms(arms))}</section>`;
 }
 
 function renderStep({ text, command }: Findings["next"][number]): string {
@@ -134,8 +153,10 @@ const SECTIONS: readonly (readonly [id: string, title: string, about: string])[]
   [
     "suspects",
     "Labels that look wrong",
-    "The most suspicious one first. Networks that had not learnt these labels take another one for better. Look at the picture and say which label it should have. " +
-    "The small pictures are why: those on the left are like it once it is relabelled, those on the right contradict the label it has.",
+    "The most suspicious one first. Judges that had not learnt these labels hold another to be more likely. Look at the picture and say which label it should have. " +
+    "The small pictures are why: those on the left are like it once it is relabelled, those on the right contradict the label it has, each with its cosine. " +
+    "Score: how suspicious the label is, minus the logarithm of its probability by all judges. Loss: the same by the networks alone. " +
+    "Own class: mean cosine to the other samples of its label.",
   ],
   [
     "copies",
@@ -149,8 +170,8 @@ const SECTIONS: readonly (readonly [id: string, title: string, about: string])[]
   ],
   [
     "redundant",
-    "Samples that teach nothing new",
-    "The most redundant first, each beside the one that already teaches it. They are no mistakes, and nothing is to be decided: training without them takes less time.",
+    "Redundant samples",
+    "The most redundant first, each beside the one that already teaches it. Nothing is to be decided: training without them takes less time.",
   ],
   ["map", "Classes that are confused", ""],
   [
@@ -160,10 +181,15 @@ const SECTIONS: readonly (readonly [id: string, title: string, about: string])[]
   ],
 ];
 
-function renderSection([id, title, about]: typeof SECTIONS[number]): string {
+/** Renders a section; the redundant samples begin with what their number means. */
+function renderSection(
+  [id, title, about]: typeof SECTIONS[number],
+  { redundant }: Findings,
+): string {
+  const caveat = id === "redundant" ? `${describeRedundant(redundant.length)}. ` : "";
   return `<section id="${id}" aria-labelledby="title-${id}">
 <h2 id="title-${id}">${title}</h2>
-<p>${about}</p>
+<p>${caveat}${about}</p>
 <div class="content"></div>
 </section>
 `;

@@ -109,12 +109,28 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
   ])).map(({ index }) => Number(index));
   const summary = await readJson(`${out}/summary.json`);
   const suspects = labels.slice(0, summary.suspects).map(({ index }) => Number(index));
+  const agreed = labels.filter(({ given, suggested }) => given === suggested).length;
+  assert.equal(summary.agreement.pooled, agreed / COUNT);
+  assert.ok(summary.agreement.isBeaten);
+  const percents = [summary.agreement.pooled, summary.agreement.networks]
+    .map((share) => Math.round(100 * share));
+  const sentence = `The judges agree with ${percents[0]} % of the labels, the networks alone with ${
+    percents[1]
+  } %.`;
+  assert.ok(said.includes(`\n${sentence}\n`), said);
+  assert.ok((await Deno.readTextFile(`${out}/index.html`)).includes(sentence));
   const dropped = new Set([
     ...suspects.slice(0, summary.strongSuspects),
     ...outliers,
     ...duplicates.filter(({ keep }) => keep === "0").map(({ index }) => Number(index)),
   ]);
-  const kept = [...train.labels.keys()].filter((index) => !dropped.has(index));
+  assert.deepEqual(outliers.filter((index) => suspects.includes(index)), []);
+  const outlying = summary.outlyingSuspects;
+  const kept = outlying > 0
+    ? [...await readArray(`${out}/keep.npy`, Int32Array, [summary.kept])]
+    : [...train.labels.keys()].filter((index) => !dropped.has(index));
+  assert.ok(kept.every((index) => !dropped.has(index)));
+  assert.ok(kept.length >= COUNT - dropped.size - outlying);
   assert.deepEqual([...await readArray(`${out}/keep.npy`, Int32Array, [kept.length])], kept);
   const keepTable = await readTable(`${out}/keep.csv`, ["index", "file", "label"]);
   assert.deepEqual(keepTable.map(({ index }) => Number(index)), kept);
@@ -127,7 +143,7 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
   ]);
   const others = classes.filter(({ class: given, other }) => given !== other);
   const most = Math.max(...others.map(({ taken_for }) => Number(taken_for)));
-  const confused = new RegExp(`\nmost confused: ${most} of \\d+ .* are taken for `);
+  const confused = new RegExp(`\nmost confused: ${most} of \\d+ in class .* are taken for class `);
   assert.equal(confused.test(said), most > 0, said);
   for (const { class: given, other, taken_for } of classes) {
     const count = labels.filter((row) => row.given === given && row.suggested === other).length;
@@ -232,7 +248,7 @@ Deno.test("cleaning is verified on samples that have no say in it, and leaves th
   for (
     const [{ summary, stdout }, given] of [[held, COUNT - heldOut.length], [split, COUNT]] as const
   ) {
-    const { arms, againstGiven, againstRandom, seeds } = summary.verification;
+    const { arms, againstGiven, againstRandom, seeds, isBeaten } = summary.verification;
     assert.deepEqual(arms.map(({ name }: { name: string }) => name), [
       "cleaned",
       "given",
@@ -247,11 +263,25 @@ Deno.test("cleaning is verified on samples that have no say in it, and leaves th
       assert.ok(
         Math.abs(accuracy.value - (arms[0].meanAccuracy - arms[n + 1].meanAccuracy)) < 1e-12,
       );
-      const decided = t !== null && p < 0.05;
+      const decided = isBeaten && t !== null && p < 0.05;
       assert.equal(verdict, !decided ? "undecided" : t > 0 ? "helped" : "hurt");
     }
     assert.equal(arms[0].accuracies.length, seeds);
-    assert.match(stdout, /cleaning (helped|hurt)/);
+    const said: Record<string, string> = { helped: "cleaning helped", hurt: "cleaning hurt" };
+    const out = summary === held.summary ? "held" : "split_out";
+    const page = await Deno.readTextFile(`${path}/${out}/index.html`);
+    for (
+      const [{ verdict }, others] of [
+        [againstGiven, "the data as given"],
+        [againstRandom, "as many removed at random"],
+      ] as const
+    ) {
+      const line = `${said[verdict] ?? "undecided"} against ${others}: `;
+      assert.ok(stdout.includes(`\n${line}`), stdout);
+      assert.ok(page.includes(`<li>${line}`), line);
+    }
+    assert.equal(stdout.includes("barely beat naming the largest class"), !isBeaten);
+    assert.ok(page.includes(`${(100 * arms[0].meanAccuracy).toFixed(2)} ±`));
   }
   assert.equal(split.summary.verification.arms[0].samples, split.summary.kept);
   assert.equal(split.summary.verification.suspectsInTest, undefined);

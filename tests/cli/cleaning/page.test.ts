@@ -117,6 +117,8 @@ async function checkClicks(browser: Browser, path: string): Promise<void> {
     assert.equal(await relabelled.getAttribute("aria-pressed"), "true");
     assert.equal(await findCard(page, "suspects", 3).locator("select").inputValue(), "2");
     assert.equal(await page.evaluate("globalThis.hacked"), undefined);
+    // what is nearly equal is not shown as equal
+    assert.equal(await page.locator("#copies .kind.near").innerText(), "nearly equal, 0.9999");
   });
 }
 
@@ -202,6 +204,12 @@ async function checkFilters(browser: Browser, path: string): Promise<void> {
       );
     const chooseGiven = (name: string) => page.getByLabel("Labelled").selectOption(name);
     assert.deepEqual(await list(), Array.from({ length: 24 }, (_, n) => n));
+    // a quarter of the suspects, the first ones, have strong evidence against their labels
+    assert.equal(await page.locator("#suspects .badge").count(), 10);
+    await page.getByRole("button", { name: "Take the 10 strong suggestions" }).click();
+    assert.match(await page.locator("#progress").innerText(), /^10 of 40 labels/);
+    assert.equal(await page.locator('#suspects [data-decision="relabel"] .badge').count(), 10);
+    await page.locator("#undo").click();
     await page.getByRole("button", { name: /^Show 16 of 16 more$/ }).click();
     assert.equal((await list()).length, 40);
     await chooseGiven("1");
@@ -211,7 +219,7 @@ async function checkFilters(browser: Browser, path: string): Promise<void> {
     await page.getByLabel("undecided only").check();
     await findCard(page, "suspects", 4).locator("button.remove").click();
     assert.deepEqual(await list(), second.filter((position) => position !== 4));
-    await page.getByRole("button", { name: "Take 12 suggestions" }).click();
+    await page.getByRole("button", { name: "Take all 12 suggestions" }).click();
     assert.deepEqual(await list(), []);
     await chooseGiven("");
     await page.getByLabel("Looks like").selectOption("");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { chooseNetwork } from "../../../engine/cleaning/choose_network.ts";
 import { findLabelIssues } from "../../../engine/cleaning/label_issues.ts";
+import { rankLabels } from "../../../engine/cleaning/label_ranking.ts";
 import { createDataset, takeSamples } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
 import { flipLabels } from "../../../engine/data/label_noise.ts";
@@ -35,6 +36,13 @@ testEngine(
       assert.ok(rank === 0 || issues.scores[sample] <= issues.scores[issues.order[rank - 1]]);
     });
     assert.ok(issues.losses.every((loss) => loss > 0 && Number.isFinite(loss)));
+    const agreed = issues.suggested.filter((label, n) => label === data.labels[n]).length;
+    assert.equal(issues.agreement.pooled, agreed / data.labels.length);
+    // a label more probable than 1 / 2 is the networks' best, one less probable than 1 / classes is not
+    const countBelow = (loss: number) => issues.losses.filter((own) => own < loss).length;
+    const byNetworks = issues.agreement.networks * data.labels.length;
+    assert.ok(byNetworks >= countBelow(Math.log(2)), `${byNetworks}`);
+    assert.ok(byNetworks <= countBelow(Math.log(data.classes)), `${byNetworks}`);
     const again = await findLabelIssues(engine, mlp, data, { training, folds: 2 });
     assert.deepEqual(again, issues);
     const other = { training: { ...training, epochs: 1 }, folds: 2 };
@@ -49,6 +57,13 @@ testEngine(
     assert.ok(ofSorted > 0.9, `average precision ${ofSorted}`);
   },
 );
+
+Deno.test("judges agree with the labels that they hold to be the most likely", () => {
+  const pooled = Float64Array.of(0.75, 0.25, 0.25, 0.75, 0.5, 0.5, 0.125, 0.875);
+  const byNetworks = Float64Array.of(0.25, 0.75, 0.25, 0.75, 0.25, 0.75, 0.75, 0.25);
+  const data = { labels: Int32Array.of(0, 1, 0, 1), classes: 2 };
+  assert.deepEqual(rankLabels(pooled, byNetworks, data).agreement, { pooled: 1, networks: 0.25 });
+});
 
 testEngine("folds and options that do not fit are refused", async (engine) => {
   const few = takeSamples(data, [0, 1, 2]);

@@ -130,11 +130,12 @@ const NUMBERS =
 
 /** @param {Facts["suspects"][number]} suspect */
 export function makeSuspectCard(suspect) {
-  const { position, suggested, score, loss, own, speakFor, speakAgainst } = suspect;
+  const { position, isStrong, suggested, score, loss, own, speakFor, speakAgainst } = suspect;
   const given = facts.labels[position];
   const heading = make("h3", {}, "labelled ", makeClassName(given));
   if (suggested === given) heading.append(", which is the best supported");
   else heading.append(", looks like ", makeClassName(suggested));
+  if (isStrong) heading.append(" ", make("strong", { className: "badge" }, "strong evidence"));
   const numbers = `score ${formatNumber(score)} · loss ${formatNumber(loss)} nats · ` +
     `own class ${formatNumber(own)}`;
   return makeDecidable(
@@ -195,7 +196,7 @@ export function makeGroupCard(group) {
       ? "the one to keep"
       : kind === "exact"
       ? "equal pixels"
-      : `nearly equal, ${formatNumber(similarity)}`;
+      : `nearly equal, ${similarity}`;
     return makeDecidable(
       "div",
       position,

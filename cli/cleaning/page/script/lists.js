@@ -214,9 +214,15 @@ function drawSuspects() {
   const shown = make("p", { className: "note" });
   /** @type {SuspectFacts[]} */
   let items = [];
-  const { button, update: updateButton } = makeBatchButton(
-    (count) => `Take ${countThings(count, "suggestion")}`,
-    () => items.map(({ position, suggested }) => [position, relabel(position, suggested)]),
+  /** @param {SuspectFacts} suspect @returns {Change} */
+  const suggest = ({ position, suggested }) => [position, relabel(position, suggested)];
+  const strong = makeBatchButton(
+    (count) => `Take the ${countThings(count, "strong suggestion")}`,
+    () => items.filter(({ isStrong }) => isStrong).map(suggest),
+  );
+  const all = makeBatchButton(
+    (count) => `Take all ${countThings(count, "suggestion")}`,
+    () => items.map(suggest),
   );
   const tools = make(
     "div",
@@ -224,7 +230,8 @@ function drawSuspects() {
     make("label", {}, "Labelled ", given.select),
     make("label", {}, "Looks like ", suggested.select),
     make("label", {}, undecided, " undecided only"),
-    button,
+    strong.button,
+    all.button,
   );
   content.append(tools, shown);
   const list = new CardList(content, makeSuspectCard, ({ position }) => [position]);
@@ -235,9 +242,10 @@ function drawSuspects() {
       !(undecided.checked && decisions.get(suspect.position))
     );
     list.show(items);
-    updateButton();
-    const all = facts.suspects.length;
-    shown.textContent = items.length === all ? "" : `${items.length} of ${all} shown.`;
+    strong.update();
+    all.update();
+    const count = facts.suspects.length;
+    shown.textContent = items.length === count ? "" : `${items.length} of ${count} shown.`;
   };
   for (const input of [given.select, suggested.select, undecided]) input.onchange = update;
   decisions.listen(() => undecided.checked && update());
