@@ -13,7 +13,7 @@ Deno.test("labels are listed from the odds on that the suggested class has over 
     ...[0.5, 0.5, 0], // a tie, the given class first
   );
   const data = { labels: new Int32Array(6), classes: 3 };
-  const issues = rankLabels(probabilities, data);
+  const issues = rankLabels(probabilities, probabilities, data);
   assert.deepEqual([...listIssues(issues, data, SUBSTANTIAL_ODDS)], [4, 2, 1]);
   assert.deepEqual([...listIssues(issues, data, STRONG_ODDS)], [4, 2]);
   assert.deepEqual([...listIssues(issues, data, 1)], [4, 2, 1, 3]);
@@ -28,7 +28,7 @@ Deno.test("a label that is suggested is not listed, however improbable, nor is t
     ...[0, 0, 1, 0],
   );
   const data = { labels: Int32Array.of(0, 0, 2, 3, 2), classes: 4 };
-  const issues = rankLabels(probabilities, data);
+  const issues = rankLabels(probabilities, probabilities, data);
   assert.deepEqual([...issues.order], [3, 2, 0, 1, 4]);
   assert.deepEqual([...listIssues(issues, data, 1.5)], [2, 1]);
 });
