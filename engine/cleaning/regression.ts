@@ -118,41 +118,14 @@ async function measureCloseness(
     others.forEach((value, at) => features[at] += value);
   }
   const count = data.labels.length;
-  const products = await multiplyFeatures(engine, features, data, options);
+  using rows = await engine.pack(features, count);
+  const products = await computeGram(rows, rows, options);
   const squares = Float64Array.from(products, (product, at) => {
     const [i, j] = [Math.floor(at / count), at % count];
     return Math.max(0, products[i * count + i] + products[j * count + j] - 2 * product);
   });
   const median = squares.toSorted()[squares.length >> 1] || 1;
   return squares.map((square) => Math.exp(-square / median));
-}
-
-/** Computes products of all pairs of samples, `[N, N]` f32: the pseudo NTK of a dense layer on their features. */
-async function multiplyFeatures(
-  engine: Engine,
-  features: Float32Array,
-  data: Dataset,
-  options: CallOptions,
-): Promise<Float32Array> {
-  const width = features.length / data.labels.length;
-  const table: Dataset = {
-    ...data,
-    images: features,
-    shape: [1, 1, width],
-    mean: Array(width).fill(0),
-    std: Array(width).fill(1),
-  };
-  using network = engine.network(
-    {
-      name: "features",
-      forward: ({ dense, flatten, classes }, images) =>
-        dense("linear", flatten(images), classes, { bias: false }),
-    },
-    { seed: 0, classes: data.classes },
-    table.shape,
-  );
-  using rows = await engine.project(network, table, { kind: "pntk", ...options });
-  return await computeGram(rows, rows, options);
 }
 
 /** Averages the cosines of samples under some networks' pseudo NTK, `[N, N]`; a mirrored picture counts as much as the picture. */
