@@ -10,8 +10,8 @@ import { saveAsJpeg } from "./jpeg.ts";
 import { computeSpectra } from "./spectrum.ts";
 import { scaleToOne, standardise } from "./vectors.ts";
 
-/** Whether samples are rows of a table, or pictures that are too small to be shifted or saved as JPEG: with a side below 8 pixels. */
-export function isTable({ shape: [height, width] }: Dataset): boolean {
+/** Whether samples are compared as rows: those of a table, and pictures that are too small to be shifted or saved as JPEG, with a side below 8 pixels. */
+export function areComparedAsRows({ shape: [height, width] }: Dataset): boolean {
   return Math.min(height, width) < 8;
 }
 

@@ -11,7 +11,7 @@ import { countElements } from "../formats/shape.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
 import { checkKeys, type OptionNames } from "../options.ts";
 import { findNearest } from "../samples/nearest.ts";
-import { comparePictures, compareRows, type Comparison, isTable } from "./comparison.ts";
+import { areComparedAsRows, comparePictures, compareRows, type Comparison } from "./comparison.ts";
 
 /** A sample of a group of copies. */
 export interface Copy {
@@ -49,8 +49,9 @@ const STRIDE = 1024;
  * Exact copies have equal pixels, bit for bit. Near copies of a picture are shifted by at most an eighth of its sides, brighter, darker or of
  * another contrast, saved again as JPEG of quality 60 or better, or several of these. Where the two pictures overlap once they are aligned, what
  * is left between them may be one and a half times what JPEG of that quality leaves of either: copies leave 0 to 1.1 of it, the most alike of 750
- * digits 3.4, of 600 pictures of CIFAR-10 10. And it may be a fifth of the median of what is left between different pictures that are nearest to one
- * another in this data set, since JPEG leaves as much of small or noisy pictures as sets different ones apart. Of MNIST's 60,000 digits three pairs are within it, of 10,000 pictures of CIFAR-10 none.
+ * digits 3.4, of 600 pictures of CIFAR-10 10. And it may be a fifth of the median of what is left between different pictures that are nearest to
+ * one another in this data set, since JPEG leaves as much of small or noisy pictures as sets different ones apart. Of MNIST's 60,000 digits three
+ * pairs are within both, of 10,000 pictures of CIFAR-10 none.
  *
  * Near copies of rows of a table, and of pictures with a side below 8 pixels, are rows whose distance, once the columns are standardised, is
  * at most 0.05 of the median distance of nearest rows; there are none of fewer than 3 columns. A constant picture has exact copies alone.
@@ -78,7 +79,7 @@ export async function findDuplicates(
     report?.(count * (index + done / total), 4 * count);
   const firsts = await findFirsts(data, stage(0));
   const distinct = Int32Array.from(firsts.keys()).filter((n) => firsts[n] === n);
-  const comparison = (isTable(data) ? compareRows : comparePictures)(data, distinct);
+  const comparison = (areComparedAsRows(data) ? compareRows : comparePictures)(data, distinct);
   const near = distinct.length < 2 ? [] : await findNear(engine, comparison, distinct, stage);
   report?.(4 * count, 4 * count);
   const doubted = new Set(Array.from(options.doubted ?? []));

@@ -8,7 +8,7 @@ import type { Engine } from "../engine.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { checkSampleRows, type Rows } from "../rows/rows.ts";
 import { findNearest, type Nearest } from "../samples/nearest.ts";
-import { isTable } from "./comparison.ts";
+import { areComparedAsRows } from "./comparison.ts";
 import { scaleToOne } from "./vectors.ts";
 
 /** How strange each sample is. */
@@ -70,7 +70,7 @@ export async function findOutliers(
     );
   }
   const size = Math.min(NEIGHBOURS, count - 1);
-  const hasPictures = !isTable(data);
+  const hasPictures = !areComparedAsRows(data);
   const passes = hasPictures ? 2 : 1;
   const pass = (index: number): CallOptions => ({
     onProgress: (done, total) => report?.(index * total + done, passes * total),
