@@ -20,6 +20,7 @@ import {
   resnet8,
   resnet8Narrow,
 } from "../mod.ts";
+import { hashFile } from "./output.ts";
 import { say } from "./print.ts";
 
 /** The built-in networks by the name that `--model` takes. */
@@ -139,6 +140,5 @@ export async function loadNetwork(
 /** Identifier of a network, for the record: a built-in one's name, or a module's path and SHA-256. */
 export async function identifyModel(model: string): Promise<string> {
   if (Object.hasOwn(MODELS, model)) return model;
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(model));
-  return `${model}, SHA-256 ${new Uint8Array(digest).toHex()}`;
+  return `${model}, SHA-256 ${await hashFile(model)}`;
 }

@@ -38,13 +38,12 @@ export function noteEmptyClasses(data: Dataset): void {
   const count = data.classes - new Set(data.labels).size;
   const key = `${data.name} ${data.split}`;
   if (count === 0 || said.has(key)) return;
+  // there may be as many as 2^31
   const empty = findEmptyClasses(data).take(LISTED).toArray();
   const isShifted = !data.classNames && count === 1 && empty[0] === 0;
   if (data.labels.length < data.classes && !isShifted) return;
   said.add(key);
-  const rest = count - empty.length;
-  const listed = empty.map((label) => describeName(nameClass(data, label))).join(", ") +
-    (rest > 0 ? ` and ${rest} more` : "");
+  const listed = listClasses(data, empty, count);
   const [subject, verb] = count === 1 ? ["class", "has"] : ["classes", "have"];
   const hint = empty[0] === 0 && !data.classNames ? "; where labels count from 1, subtract 1" : "";
   say(
@@ -63,12 +62,17 @@ export function noteLoneClasses(data: Dataset, kept: ArrayLike<number>): void {
   for (const position of Array.from(kept)) left[data.labels[position]]++;
   const list = (isListed: (label: number) => boolean) => {
     const labels = [...counts.keys()].filter(isListed);
-    const rest = labels.length - LISTED;
-    return labels.slice(0, LISTED).map((label) => describeName(nameClass(data, label))).join(", ") +
-      (rest > 0 ? ` and ${rest} more` : "");
+    return listClasses(data, labels, labels.length);
   };
   const lone = list((label) => counts[label] === 1);
   if (lone !== "") noteOnce(`a single sample, whose label nothing can judge, is in class ${lone}`);
   const lost = list((label) => counts[label] > 0 && left[label] === 0);
   if (lost !== "") noteOnce(`keep.npy has no sample of class ${lost}`);
+}
+
+/** Names the first of `count` classes, and counts the rest. */
+function listClasses(data: Dataset, labels: readonly number[], count: number): string {
+  const named = labels.slice(0, LISTED).map((label) => describeName(nameClass(data, label)));
+  const rest = count - named.length;
+  return named.join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

@@ -44,6 +44,12 @@ export function setGiven(names: readonly string[]): void {
   given = names;
 }
 
+/** Hashes a file, to record what results are computed from: its SHA-256, 64 hexadecimal digits. */
+export async function hashFile(path: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+  return new Uint8Array(digest).toHex();
+}
+
 /** Contents of an earlier run's `run.json`. */
 interface Earlier extends RunSettings {
   readonly files: readonly string[];

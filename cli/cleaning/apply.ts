@@ -7,7 +7,7 @@ import { chooseNetwork, type Dataset, hashDataset, hasSplit, nameClass } from ".
 import { encodeCsv } from "../../engine/formats/csv.ts";
 import { type DataSetOptions, readData } from "../data_set.ts";
 import { noteEmptyClasses } from "../notes.ts";
-import type { OutputFolder } from "../output.ts";
+import { hashFile, type OutputFolder } from "../output.ts";
 import { formatCount } from "../units.ts";
 import { applyDecisions, type Change, readDecisions } from "./decisions.ts";
 import { writeCommand } from "./next_steps.ts";
@@ -77,9 +77,4 @@ function tabulate(data: Dataset, changes: readonly Change[]): string {
     label: change === "removed" ? null : nameClass(data, label),
   }));
   return encodeCsv(rows, COLUMNS);
-}
-
-async function hashFile(path: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-  return new Uint8Array(digest).toHex();
 }

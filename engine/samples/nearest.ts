@@ -13,6 +13,7 @@ import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { LAUNCH_STEPS } from "../rows/variants.ts";
 import {
+  type CheckedSource,
   checkSource,
   countSamples,
   type KernelSource,
@@ -59,6 +60,21 @@ export async function findNearest(
       }`,
     );
   }
+  const { samples, similarities } = await searchNearest(source, size, report);
+  return { samples, similarities: Float32Array.from(similarities), size };
+}
+
+/** Nearest neighbours of each sample, as {@link Nearest} has them, with similarities that are not rounded. */
+type ExactNearest = Pick<Nearest, "samples"> & {
+  readonly similarities: Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+};
+
+/** Finds the nearest samples of a checked source, with similarities in the source's own precision. */
+export async function searchNearest(
+  source: CheckedSource,
+  size: number,
+  report?: OnProgress,
+): Promise<ExactNearest> {
   return source instanceof PackedRows
     ? await foldNearest(source, size, report)
     : await readNearest(source, size, report);
@@ -69,7 +85,7 @@ async function foldNearest(
   rows: PackedRows,
   size: number,
   report?: OnProgress,
-): Promise<Nearest> {
+): Promise<ExactNearest> {
   const { gpu, count } = rows;
   using lists = await hold(gpu, "find nearest samples", (own) => ({
     nearest: own(gpu.upload("nearest", new Uint32Array(count * size).fill(NONE))),
@@ -108,7 +124,6 @@ async function foldNearest(
   return {
     samples: new Int32Array(await gpu.read(nearest)),
     similarities: new Float32Array(await gpu.read(similarity)),
-    size,
   };
 }
 
@@ -120,7 +135,7 @@ async function readNearest(
   source: StoredKernel,
   size: number,
   report?: OnProgress,
-): Promise<Nearest> {
+): Promise<ExactNearest> {
   const samples = new Int32Array(source.size * size);
   const similarities = new Float64Array(source.size * size).fill(-Infinity);
   const keep = (sample: number, other: number, similarity: number) => {
@@ -146,5 +161,5 @@ async function readNearest(
       }
     }
   }
-  return { samples, similarities: Float32Array.from(similarities), size };
+  return { samples, similarities };
 }

@@ -16,9 +16,8 @@ import { foldTiles } from "../kernel/gram.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
 import { checkKeys, type OptionNames, refuseSurplus } from "../options.ts";
-import { findNearest } from "./nearest.ts";
+import { searchNearest } from "./nearest.ts";
 import {
-  type CheckedSource,
   checkSource,
   countSamples,
   type KernelSource,
@@ -108,42 +107,11 @@ export async function measureRedundancy(
   const report = interruptWith("measure redundancy", options);
   checkSource("measure redundancy", source);
   const self = await readSelfSimilarity(source, { signal: options.signal });
-  const { partners, similarities } = await findPartners(source, report);
+  if (self.length < 2) return { ratios: Float64Array.of(NaN), partners: Int32Array.of(-1) };
+  const { samples: partners, similarities } = await searchNearest(source, 1, report);
   // of two floats, the quotient of the larger by the smaller never rounds to 1
   const ratios = Float64Array.from(similarities, (similarity, n) => similarity / self[n]);
   return { ratios, partners };
-}
-
-/** Finds the other sample that is most similar to each, the lower index on a tie, and how similar it is; -1 and NaN where there is none. */
-async function findPartners(
-  source: CheckedSource,
-  onProgress?: OnProgress,
-): Promise<{ partners: Int32Array<ArrayBuffer>; similarities: Float32Array | Float64Array }> {
-  const count = countSamples(source);
-  if (source instanceof PackedRows && count > 1) {
-    const { samples: partners, similarities } = await findNearest(source, 1, { onProgress });
-    return { partners, similarities };
-  }
-  const partners = new Int32Array(count).fill(-1);
-  const similarities = new Float64Array(count).fill(NaN);
-  if (source instanceof PackedRows) return { partners, similarities };
-  const offer = (sample: number, other: number, similarity: number) => {
-    if (sample === other || similarity < similarities[sample]) return;
-    if (similarity === similarities[sample] && other > partners[sample]) return;
-    similarities[sample] = similarity;
-    partners[sample] = other;
-  };
-  for await (const tile of readTiles(source, onProgress)) {
-    const { firstRow, firstColumn, rowCount, columnCount, values, stride, mirrored } = tile;
-    for (let i = 0; i < rowCount; i++) {
-      for (let j = 0; j < columnCount; j++) {
-        const similarity = values[i * stride + j];
-        offer(firstRow + i, firstColumn + j, similarity);
-        if (mirrored) offer(firstColumn + j, firstRow + i, similarity);
-      }
-    }
-  }
-  return { partners, similarities };
 }
 
 /** Computes each sample's largest similarity to the others that the rule compares it with, `[N]` f32; `-Infinity` where there are none. */
