@@ -16,11 +16,10 @@ const SIZE = 1000;
 const WRONG_SHARE = 0.08;
 const COPIES = 20;
 
-/** What is planted: the true label of each sample, and the place from which on samples are copies. */
+/** What is planted: samples of which those from SIZE on are copies, and the true label of each. */
 interface Planted {
   readonly data: Dataset;
   readonly truth: Int32Array;
-  readonly firstCopy: number;
 }
 
 /** Draws digits, gives some a wrong label, and appends copies of some that are right. */
@@ -31,24 +30,22 @@ function plant(): Planted {
   const twice = [...digits.labels.keys()].filter((n) => !wrong.has(n)).slice(0, COPIES);
   const order = [...digits.labels.keys(), ...twice];
   const { indices: __, ...data } = takeSamples(noisy, order);
-  return { data, truth: takeSamples(digits, order).labels, firstCopy: SIZE };
+  return { data, truth: takeSamples(digits, order).labels };
 }
 
 /** Counts what of the planted faults was found, and says so. */
-async function compare({ data, truth, firstCopy }: Planted): Promise<void> {
-  const { suspects, verification: { arms } } = JSON.parse(
-    await Deno.readTextFile(`${OUT}/summary.json`),
-  );
-  const labels = await readCsv(`${OUT}/labels.csv`, "suspects", ["index", "suggested"]);
-  const found = labels.slice(0, suspects).map(({ cells }) => cells)
-    .filter(({ index }) => data.labels[+index] !== truth[+index]);
+async function compare({ data, truth }: Planted): Promise<void> {
+  const { verification: { arms } } = JSON.parse(await Deno.readTextFile(`${OUT}/summary.json`));
+  const suspects = (await readCsv(`${OUT}/suspects.csv`, "suspects", ["index", "suggested"]))
+    .map(({ cells }) => cells);
+  const found = suspects.filter(({ index }) => data.labels[+index] !== truth[+index]);
   const named = found.filter(({ index, suggested }) => truth[+index] === Number(suggested));
   const copies = (await readCsv(`${OUT}/duplicates.csv`, "copies", ["index", "keep"]))
-    .filter(({ cells }) => +cells.index >= firstCopy && cells.keep === "0");
+    .filter(({ cells }) => +cells.index >= SIZE && cells.keep === "0");
   const planted = truth.filter((label, n) => data.labels[n] !== label).length;
   console.log(`
 planted among ${SIZE} digits: ${planted} wrong labels and ${COPIES} copies
-found: ${found.length} of the wrong labels among ${suspects} suspects, ${named.length} with the right class; ${copies.length} of the copies
+found: ${found.length} of the wrong labels among ${suspects.length} suspects, ${named.length} with the right class; ${copies.length} of the copies
 accuracy: ${
     arms.map(({ name, meanAccuracy }: { name: string; meanAccuracy: number }) =>
       `${name} ${(100 * meanAccuracy).toFixed(1)} %`

@@ -5,7 +5,7 @@
  */
 import { type Dataset, indexSample } from "../../mod.ts";
 import { encodeCsv } from "../../engine/formats/csv.ts";
-import { identifySample, nameLabel } from "../known_samples.ts";
+import { identifySample, nameLabel, toIndices } from "../known_samples.ts";
 import type { OutputFolder } from "../output.ts";
 import type { Findings, Witness } from "./findings.ts";
 
@@ -15,6 +15,8 @@ export async function writeTables(folder: OutputFolder, findings: Findings): Pro
   const suggested = new Int32Array(labels.length);
   for (const { position, suggested: label } of labels) suggested[position] = label;
   await folder.writeTabled("labels.npy", suggested, tabulateLabels(findings));
+  const suspects = toIndices(findings.suspects.map(({ position }) => position), data);
+  await folder.writeTabled("suspects.npy", suspects, tabulateSuspects(findings));
   await folder.writeIndices("keep.npy", keep, data);
   await folder.writeSamples(data);
   await folder.writeText("duplicates.csv", tabulateDuplicates(findings));
@@ -39,6 +41,17 @@ function tabulateLabels({ data, labels }: Findings): string {
       witnesses_against: listWitnesses(data, suspect.witnessesAgainst),
     };
   }));
+}
+
+/** Tabulates the suspects alone, which need not be the first of all labels. */
+function tabulateSuspects({ data, suspects, strongSuspects }: Findings): string {
+  const strong = new Set(strongSuspects);
+  const rows = suspects.map((suspect) => ({
+    ...identifySample(data, suspect.position),
+    suggested: nameLabel(data, suspect.suggested),
+    evidence: strong.has(suspect) ? "strong" : "substantial",
+  }));
+  return encodeCsv(rows, ["index", "file", "label", "suggested", "evidence"]);
 }
 
 function tabulateDuplicates({ data, duplicates, keep }: Findings): string {

@@ -59,6 +59,8 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
     "redundant.csv",
     "run.json",
     "summary.json",
+    "suspects.csv",
+    "suspects.npy",
   ]);
 
   const labels = await readLabels(out);
@@ -108,7 +110,22 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
     "similarity",
   ])).map(({ index }) => Number(index));
   const summary = await readJson(`${out}/summary.json`);
-  const suspects = labels.slice(0, summary.suspects).map(({ index }) => Number(index));
+  const suspectTable = await readTable(`${out}/suspects.csv`, [
+    "index",
+    "file",
+    "label",
+    "suggested",
+    "evidence",
+  ]);
+  const suspects = suspectTable.map(({ index }) => Number(index));
+  const stored = await readArray(`${out}/suspects.npy`, Int32Array, [summary.suspects]);
+  assert.deepEqual([...stored], suspects);
+  const ranks = suspects.map((index) => labels.findIndex((row) => Number(row.index) === index));
+  assert.deepEqual(ranks, ranks.toSorted((a, b) => a - b));
+  assert.ok(ranks.every((rank) => labels[rank].given !== labels[rank].suggested));
+  const strong = suspectTable.filter(({ evidence }) => evidence === "strong")
+    .map(({ index }) => Number(index));
+  assert.equal(strong.length, summary.strongSuspects);
   const agreed = labels.filter(({ given, suggested }) => given === suggested).length;
   assert.equal(summary.agreement.pooled, agreed / COUNT);
   assert.ok(summary.agreement.isBeaten);
@@ -120,7 +137,7 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
   assert.ok(said.includes(`\n${sentence}\n`), said);
   assert.ok((await Deno.readTextFile(`${out}/index.html`)).includes(sentence));
   const dropped = new Set([
-    ...suspects.slice(0, summary.strongSuspects),
+    ...strong,
     ...outliers,
     ...duplicates.filter(({ keep }) => keep === "0").map(({ index }) => Number(index)),
   ]);
@@ -239,8 +256,12 @@ Deno.test("cleaning is verified on samples that have no say in it, and leaves th
     Int32Array,
     [Math.floor(COUNT / 5)],
   );
-  const suspects = (await readLabels(`${path}/held`)).slice(0, held.summary.suspects);
-  const own = suspects.filter(({ index }) => heldOut.includes(Number(index)));
+  const suspects = await readArray(
+    `${path}/held/suspects.npy`,
+    Int32Array,
+    [held.summary.suspects],
+  );
+  const own = suspects.filter((index) => heldOut.includes(index));
   assert.equal(held.summary.verification.suspectsInTest, own.length);
   assert.match(held.stdout, new RegExp(`look wrong themselves: ${own.length}\n`));
 
