@@ -190,22 +190,22 @@ export {
   type CopyGroup,
   type DuplicateOptions,
   findDuplicates,
-} from "./engine/cleaning/duplicates.ts";
+} from "./engine/cleaning/copies/duplicates.ts";
 export {
   findWitnesses,
   type Witness,
   type Witnesses,
   type WitnessRequest,
-} from "./engine/cleaning/witnesses.ts";
-export { chooseFolds } from "./engine/cleaning/folds.ts";
-export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/choose_network.ts";
-export { listIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "./engine/cleaning/issue_list.ts";
-export { judgeLabels } from "./engine/cleaning/judge_labels.ts";
+} from "./engine/cleaning/labels/witnesses.ts";
+export { chooseFolds } from "./engine/cleaning/labels/folds.ts";
+export { chooseNetwork, type NetworkChoice } from "./engine/cleaning/labels/choose_network.ts";
+export { listIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "./engine/cleaning/labels/issue_list.ts";
+export { judgeLabels } from "./engine/cleaning/labels/judge_labels.ts";
 export {
   findLabelIssues,
   type FoldTraining,
   type LabelIssueOptions,
   MOST_REGRESSED,
-} from "./engine/cleaning/label_issues.ts";
-export type { LabelIssues } from "./engine/cleaning/label_ranking.ts";
+} from "./engine/cleaning/labels/label_issues.ts";
+export type { LabelIssues } from "./engine/cleaning/labels/label_ranking.ts";
 export { findOutliers, type Outliers } from "./engine/cleaning/outliers.ts";

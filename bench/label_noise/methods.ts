@@ -4,7 +4,7 @@
  * @module
  */
 import { scoreLogits } from "../../mod.ts";
-import { poolJudges } from "../../engine/cleaning/pooling.ts";
+import { poolJudges } from "../../engine/cleaning/labels/pooling.ts";
 import { learnConfidently } from "../peers/confident_learning.ts";
 import type { Signals, Stage } from "./signals.ts";
 

@@ -13,8 +13,8 @@ import {
   takeSamples,
   type TrainingOptions,
 } from "../../mod.ts";
-import { divideSamples, softmax } from "../../engine/cleaning/folds.ts";
-import { regressClasses } from "../../engine/cleaning/regression.ts";
+import { divideSamples, softmax } from "../../engine/cleaning/labels/folds.ts";
+import { regressClasses } from "../../engine/cleaning/labels/regression.ts";
 import { type Cell, drawCell } from "./cells.ts";
 
 /** Number of folds. */

@@ -8,7 +8,7 @@ import type { Engine } from "../engine.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
 import { checkSampleRows, type Rows } from "../rows/rows.ts";
 import { findNearest, type Nearest } from "../samples/nearest.ts";
-import { areComparedAsRows } from "./comparison.ts";
+import { areComparedAsRows } from "./copies/comparison.ts";
 import { scaleToOne } from "./vectors.ts";
 
 /** How strange each sample is. */

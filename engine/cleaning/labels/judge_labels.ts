@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
-import type { Engine } from "../engine.ts";
-import type { CallOptions } from "../gpu/pace.ts";
-import type { Network } from "../network/network.ts";
-import { scoreLogits } from "../samples/scores.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { Engine } from "../../engine.ts";
+import type { CallOptions } from "../../gpu/pace.ts";
+import type { Network } from "../../network/network.ts";
+import { scoreLogits } from "../../samples/scores.ts";
 import { softmax } from "./folds.ts";
 import { type LabelIssues, rankLabels } from "./label_ranking.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 
 /** How well a picture fits another. */
 export interface Fit {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
-import { takeSamples } from "../data/dataset.ts";
-import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
-import type { Engine } from "../engine.ts";
-import type { CallOptions } from "../gpu/pace.ts";
-import type { NetworkDefinition } from "../network/definition.ts";
-import type { TrainingOptions } from "../training/options.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { takeSamples } from "../../data/dataset.ts";
+import { createGenerator, drawPermutation, STREAMS } from "../../data/random.ts";
+import type { Engine } from "../../engine.ts";
+import type { CallOptions } from "../../gpu/pace.ts";
+import type { NetworkDefinition } from "../../network/definition.ts";
+import type { TrainingOptions } from "../../training/options.ts";
 
 /** Folds of few samples, and of many: two thirds of so many teach a network nearly as much as four fifths, and take half of the time. */
 const FOLDS = 5;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { scaleToOne, standardise } from "./vectors.ts";
-import type { Dataset } from "../data/dataset.ts";
+import { scaleToOne, standardise } from "../vectors.ts";
+import type { Dataset } from "../../data/dataset.ts";
 
 /** Number of frequencies along each side, from 0. Copies differ from their originals in the high ones, where JPEG rounds most. */
 const FREQUENCIES = 6;

@@ -1,11 +1,14 @@
 /** Witnesses: against the whole kernels on the host, at sizes that need several tiles. @module */
 import assert from "node:assert/strict";
-import { findWitnesses, type WitnessRequest } from "../../../engine/cleaning/witnesses.ts";
-import { takeSamples } from "../../../engine/data/dataset.ts";
-import { drawDigits } from "../../../engine/data/digits.ts";
-import { computeGram } from "../../../engine/kernel/gram.ts";
-import { mlp } from "../../../engine/network/models.ts";
-import { testEngine } from "../open_engine.ts";
+import {
+  findWitnesses,
+  type WitnessRequest,
+} from "../../../../engine/cleaning/labels/witnesses.ts";
+import { takeSamples } from "../../../../engine/data/dataset.ts";
+import { drawDigits } from "../../../../engine/data/digits.ts";
+import { computeGram } from "../../../../engine/kernel/gram.ts";
+import { mlp } from "../../../../engine/network/models.ts";
+import { testEngine } from "../../open_engine.ts";
 
 const data = drawDigits("train", { size: 150 });
 

@@ -4,10 +4,10 @@
  * @module
  */
 import { uniformInt } from "npm:pure-rand@8.4.2/distribution/uniformInt";
-import { type Dataset, normalise } from "../data/dataset.ts";
-import { createGenerator, STREAMS } from "../data/random.ts";
-import type { NetworkDefinition } from "../network/definition.ts";
-import type { Weights } from "../network/parameters.ts";
+import { type Dataset, normalise } from "../../data/dataset.ts";
+import { createGenerator, STREAMS } from "../../data/random.ts";
+import type { NetworkDefinition } from "../../network/definition.ts";
+import type { Weights } from "../../network/parameters.ts";
 import { invert } from "./kernel_regression.ts";
 
 /** Number of patches that become filters; each is used with either sign. */

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
-import { countElements } from "../formats/shape.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { countElements } from "../../formats/shape.ts";
 import { Alignment, type Fit } from "./alignment.ts";
 import { saveAsJpeg } from "./jpeg.ts";
 import { computeSpectra } from "./spectrum.ts";
-import { scaleToOne, standardise } from "./vectors.ts";
+import { scaleToOne, standardise } from "../vectors.ts";
 
 /** Whether samples are compared as rows: those of a table, and pictures that are too small to be shifted or saved as JPEG, with a side below 8 pixels. */
 export function areComparedAsRows({ shape: [height, width] }: Dataset): boolean {

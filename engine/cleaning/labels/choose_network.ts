@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
-import type { NetworkDefinition } from "../network/definition.ts";
-import { lenet5, mlp } from "../network/models.ts";
-import type { TrainingOptions } from "../training/options.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { NetworkDefinition } from "../../network/definition.ts";
+import { lenet5, mlp } from "../../network/models.ts";
+import type { TrainingOptions } from "../../training/options.ts";
 
 /** A network, how it is trained, and why. */
 export interface NetworkChoice {

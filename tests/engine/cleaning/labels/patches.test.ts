@@ -1,14 +1,14 @@
 /** Networks of patches: their responses in float64, written anew, and what is left of patches' brightness. @module */
 import assert from "node:assert/strict";
-import { createPatchNetwork } from "../../../engine/cleaning/patches.ts";
+import { createPatchNetwork } from "../../../../engine/cleaning/labels/patches.ts";
 import {
   createDataset,
   type Dataset,
   normalise,
   takeSamples,
-} from "../../../engine/data/dataset.ts";
-import { createGenerator, drawUniform, STREAMS } from "../../../engine/data/random.ts";
-import { testEngine } from "../open_engine.ts";
+} from "../../../../engine/data/dataset.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../../../engine/data/random.ts";
+import { testEngine } from "../../open_engine.ts";
 
 /** Smooth pictures of any shape. */
 function drawPictures(count: number, shape: readonly [number, number, number]): Dataset {

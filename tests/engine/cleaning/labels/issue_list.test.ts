@@ -1,7 +1,7 @@
 /** The labels that look wrong, on odds worked out by hand. @module */
 import assert from "node:assert/strict";
-import { listIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "../../../mod.ts";
-import { rankLabels } from "../../../engine/cleaning/label_ranking.ts";
+import { listIssues, STRONG_ODDS, SUBSTANTIAL_ODDS } from "../../../../mod.ts";
+import { rankLabels } from "../../../../engine/cleaning/labels/label_ranking.ts";
 
 Deno.test("labels are listed from the odds on that the suggested class has over theirs", () => {
   const probabilities = Float64Array.of(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import type { LabelIssues } from "./label_ranking.ts";
 
 /** Odds from which on evidence is substantial (Jeffreys, 1961, "Theory of Probability", appendix B): a label with such odds against it is a suspect. */

@@ -1,13 +1,13 @@
 /** Labels that look wrong: planted ones are found, whatever the order of the samples, and the same seed gives the same bits. @module */
 import assert from "node:assert/strict";
-import { chooseNetwork } from "../../../engine/cleaning/choose_network.ts";
-import { findLabelIssues } from "../../../engine/cleaning/label_issues.ts";
-import { rankLabels } from "../../../engine/cleaning/label_ranking.ts";
-import { createDataset, takeSamples } from "../../../engine/data/dataset.ts";
-import { drawDigits } from "../../../engine/data/digits.ts";
-import { flipLabels } from "../../../engine/data/label_noise.ts";
-import { mlp } from "../../../engine/network/models.ts";
-import { testEngine } from "../open_engine.ts";
+import { chooseNetwork } from "../../../../engine/cleaning/labels/choose_network.ts";
+import { findLabelIssues } from "../../../../engine/cleaning/labels/label_issues.ts";
+import { rankLabels } from "../../../../engine/cleaning/labels/label_ranking.ts";
+import { createDataset, takeSamples } from "../../../../engine/data/dataset.ts";
+import { drawDigits } from "../../../../engine/data/digits.ts";
+import { flipLabels } from "../../../../engine/data/label_noise.ts";
+import { mlp } from "../../../../engine/network/models.ts";
+import { testEngine } from "../../open_engine.ts";
 
 const { labels: truth, ...digits } = drawDigits("train", { size: 200, seed: 4 });
 const { data, flipped } = flipLabels({ ...digits, labels: truth }, 0.05, 1);

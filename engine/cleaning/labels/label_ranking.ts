@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 
 /** How much each label of a data set is doubted, and the label that is best supported instead. */
 export interface LabelIssues {

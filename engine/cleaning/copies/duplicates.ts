@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
-import { hashArray } from "../data/digest.ts";
-import { checkFinite } from "../data/pixels.ts";
-import type { Engine } from "../engine.ts";
-import { countElements } from "../formats/shape.ts";
-import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../gpu/pace.ts";
-import { checkKeys, type OptionNames } from "../options.ts";
-import { findNearest } from "../samples/nearest.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { hashArray } from "../../data/digest.ts";
+import { checkFinite } from "../../data/pixels.ts";
+import type { Engine } from "../../engine.ts";
+import { countElements } from "../../formats/shape.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../../gpu/pace.ts";
+import { checkKeys, type OptionNames } from "../../options.ts";
+import { findNearest } from "../../samples/nearest.ts";
 import { areComparedAsRows, comparePictures, compareRows, type Comparison } from "./comparison.ts";
 
 /** A sample of a group of copies. */

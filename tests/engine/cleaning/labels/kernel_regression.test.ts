@@ -1,7 +1,7 @@
 /** Kernel regression, left one out: against models that are fitted anew without the sample, by another algorithm. @module */
 import assert from "node:assert/strict";
-import { invert, predictLeftOut } from "../../../engine/cleaning/kernel_regression.ts";
-import { createGenerator, drawUniform, STREAMS } from "../../../engine/data/random.ts";
+import { invert, predictLeftOut } from "../../../../engine/cleaning/labels/kernel_regression.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../../../engine/data/random.ts";
 
 /** Solves a system by Gaussian elimination with pivots. */
 function solve(matrix: readonly number[][], right: readonly number[]): number[] {

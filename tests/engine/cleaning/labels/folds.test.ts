@@ -1,8 +1,8 @@
 /** Folds: equal within each class, in random order, the same for the same seed. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { chooseFolds, divideSamples } from "../../../engine/cleaning/folds.ts";
-import { createDataset } from "../../../engine/data/dataset.ts";
+import { chooseFolds, divideSamples } from "../../../../engine/cleaning/labels/folds.ts";
+import { createDataset } from "../../../../engine/data/dataset.ts";
 
 Deno.test("every sample is in one fold, and folds and classes differ by at most one sample", () => {
   fc.assert(

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Dataset } from "../data/dataset.ts";
-import type { Engine } from "../engine.ts";
-import { CALL_OPTIONS, type CallOptions } from "../gpu/pace.ts";
-import type { NetworkDefinition } from "../network/definition.ts";
-import { checkKeys, checkNumber, FLAG, type OptionNames, type OtherNames } from "../options.ts";
-import { TRAINING_SPELLINGS, type TrainingOptions } from "../training/options.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { Engine } from "../../engine.ts";
+import { CALL_OPTIONS, type CallOptions } from "../../gpu/pace.ts";
+import type { NetworkDefinition } from "../../network/definition.ts";
+import { checkKeys, checkNumber, FLAG, type OptionNames, type OtherNames } from "../../options.ts";
+import { TRAINING_SPELLINGS, type TrainingOptions } from "../../training/options.ts";
 import { chooseFolds, predictOutOfFolds } from "./folds.ts";
 import { type LabelIssues, measureLoss, rankLabels } from "./label_ranking.ts";
 import { poolJudges } from "./pooling.ts";

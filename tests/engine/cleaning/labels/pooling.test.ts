@@ -1,7 +1,7 @@
 /** Pooled judges: by hand, and as properties of the largest likelihood. @module */
 import assert from "node:assert/strict";
-import { poolJudges } from "../../../engine/cleaning/pooling.ts";
-import { createGenerator, drawUniform, STREAMS } from "../../../engine/data/random.ts";
+import { poolJudges } from "../../../../engine/cleaning/labels/pooling.ts";
+import { createGenerator, drawUniform, STREAMS } from "../../../../engine/data/random.ts";
 
 const COUNT = 90;
 const CLASSES = 3;

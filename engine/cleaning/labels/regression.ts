@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { mirror } from "../data/augmentation.ts";
-import { type Dataset, normalise, takeSamples } from "../data/dataset.ts";
-import { isTable } from "../data/pixels.ts";
-import type { Engine } from "../engine.ts";
-import type { CallOptions } from "../gpu/pace.ts";
-import { computeGram } from "../kernel/gram.ts";
-import type { NetworkDefinition } from "../network/definition.ts";
-import { resnet8Narrow } from "../network/models.ts";
-import type { Network } from "../network/network.ts";
+import { mirror } from "../../data/augmentation.ts";
+import { type Dataset, normalise, takeSamples } from "../../data/dataset.ts";
+import { isTable } from "../../data/pixels.ts";
+import type { Engine } from "../../engine.ts";
+import type { CallOptions } from "../../gpu/pace.ts";
+import { computeGram } from "../../kernel/gram.ts";
+import type { NetworkDefinition } from "../../network/definition.ts";
+import { resnet8Narrow } from "../../network/models.ts";
+import type { Network } from "../../network/network.ts";
 import { chooseNetwork } from "./choose_network.ts";
 import { divideSamples } from "./folds.ts";
 import { predictLeftOut } from "./kernel_regression.ts";

@@ -1,6 +1,6 @@
 /** What JPEG leaves of a picture, beside what Pillow 11 (libjpeg) read of the same pictures once it had saved them. @module */
 import assert from "node:assert/strict";
-import { saveAsJpeg } from "../../../engine/cleaning/jpeg.ts";
+import { saveAsJpeg } from "../../../../engine/cleaning/copies/jpeg.ts";
 
 const [HEIGHT, WIDTH] = [11, 9];
 

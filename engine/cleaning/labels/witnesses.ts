@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Dataset, takeSamples } from "../data/dataset.ts";
-import type { Engine } from "../engine.ts";
-import { DataError } from "../errors.ts";
-import { CALL_OPTIONS, type CallOptions, interruptBy } from "../gpu/pace.ts";
-import { computeTiles } from "../kernel/gram.ts";
-import type { Network } from "../network/network.ts";
-import { checkKeys, checkNumber, isCount } from "../options.ts";
-import { checkSampleRows, type Rows } from "../rows/rows.ts";
+import { type Dataset, takeSamples } from "../../data/dataset.ts";
+import type { Engine } from "../../engine.ts";
+import { DataError } from "../../errors.ts";
+import { CALL_OPTIONS, type CallOptions, interruptBy } from "../../gpu/pace.ts";
+import { computeTiles } from "../../kernel/gram.ts";
+import type { Network } from "../../network/network.ts";
+import { checkKeys, checkNumber, isCount } from "../../options.ts";
+import { checkSampleRows, type Rows } from "../../rows/rows.ts";
 
 /** A sample that says for or against a label. */
 export interface Witness {

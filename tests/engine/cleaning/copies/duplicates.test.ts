@@ -1,12 +1,12 @@
 /** Copies: planted ones are found, look-alikes are not, and many equal samples cost no more than different ones. @module */
 import assert from "node:assert/strict";
-import { findDuplicates } from "../../../engine/cleaning/duplicates.ts";
-import { saveAsJpeg } from "../../../engine/cleaning/jpeg.ts";
-import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
-import { drawDigits } from "../../../engine/data/digits.ts";
-import type { CallOptions } from "../../../engine/gpu/pace.ts";
-import { drawNumbers } from "../gpu/open.ts";
-import { testEngine } from "../open_engine.ts";
+import { findDuplicates } from "../../../../engine/cleaning/copies/duplicates.ts";
+import { saveAsJpeg } from "../../../../engine/cleaning/copies/jpeg.ts";
+import { createDataset, type Dataset, takeSamples } from "../../../../engine/data/dataset.ts";
+import { drawDigits } from "../../../../engine/data/digits.ts";
+import type { CallOptions } from "../../../../engine/gpu/pace.ts";
+import { drawNumbers } from "../../gpu/open.ts";
+import { testEngine } from "../../open_engine.ts";
 
 type Shape = Dataset["shape"];
 

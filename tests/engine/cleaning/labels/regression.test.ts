@@ -1,16 +1,16 @@
 /** Regression under new networks: against kernels written anew in float64, and left-out samples predicted one by one. @module */
 import assert from "node:assert/strict";
-import { predictLeftOut } from "../../../engine/cleaning/kernel_regression.ts";
-import { createPatchNetwork } from "../../../engine/cleaning/patches.ts";
-import { regressClasses } from "../../../engine/cleaning/regression.ts";
-import { mirror } from "../../../engine/data/augmentation.ts";
-import { createDataset, type Dataset, takeSamples } from "../../../engine/data/dataset.ts";
-import { drawDigits } from "../../../engine/data/digits.ts";
-import { computeGram } from "../../../engine/kernel/gram.ts";
-import type { NetworkDefinition } from "../../../engine/network/definition.ts";
-import { lenet5, resnet8Narrow } from "../../../engine/network/models.ts";
-import type { Engine } from "../../../engine/engine.ts";
-import { testEngine } from "../open_engine.ts";
+import { predictLeftOut } from "../../../../engine/cleaning/labels/kernel_regression.ts";
+import { createPatchNetwork } from "../../../../engine/cleaning/labels/patches.ts";
+import { regressClasses } from "../../../../engine/cleaning/labels/regression.ts";
+import { mirror } from "../../../../engine/data/augmentation.ts";
+import { createDataset, type Dataset, takeSamples } from "../../../../engine/data/dataset.ts";
+import { drawDigits } from "../../../../engine/data/digits.ts";
+import { computeGram } from "../../../../engine/kernel/gram.ts";
+import type { NetworkDefinition } from "../../../../engine/network/definition.ts";
+import { lenet5, resnet8Narrow } from "../../../../engine/network/models.ts";
+import type { Engine } from "../../../../engine/engine.ts";
+import { testEngine } from "../../open_engine.ts";
 
 const grey = drawDigits("train", { size: 17 });
 // each channel another part of the digit, so that mirroring matters
