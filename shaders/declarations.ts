@@ -175,6 +175,8 @@ export const declarations = {
   project_factored: {
     params: {
       sample_count: "u32",
+      width: "u32",
+      first: "u32",
       length: "u32",
       bias: "u32",
       first_row: "u32",

@@ -50,6 +50,7 @@ struct Params {
 
 const VECTORS = (OUTPUTS + 3) / 4;        // vec4s of a position's deltas
 const SUMS = TAPS * CHANNELS * OUTPUTS;   // elements that an invocation computes
+const CONTINUES = 0;                      // 1: adds to what is there, such as the gradient at another place of the same layer; set by the host
 const PART_STEPS = 32;                    // steps of POSITIONS each: at most 256 positions
 
 // Deltas of four neighbouring channels; those beyond OUTPUTS are not used.
@@ -176,7 +177,11 @@ fn main(
       for (var o = 0u; o < OUTPUTS; o++) { // unroll
         let k = first_element + i32(o);
         let is_own = i32(o) < count && k >= params.first && k < params.end;
-        if is_own { gradients[base + k * params.element_stride] = totals[(t * CHANNELS + c) * OUTPUTS + o]; }
+        if is_own {
+          let at = base + k * params.element_stride;
+          let before = select(0.0, gradients[at], CONTINUES == 1);
+          gradients[at] = before + totals[(t * CHANNELS + c) * OUTPUTS + o];
+        }
       }
     }
   }

@@ -25,7 +25,16 @@ export async function* benchProjectFactored(bench: Bench): AsyncGenerator<Result
       (commands) =>
         commands.run(
           kernels.project_factored,
-          { sample_count: SAMPLES, length: LENGTH, bias: 1, first_row: 0, row_length, offset: 0 },
+          {
+            sample_count: SAMPLES,
+            width: LENGTH,
+            first: 0,
+            length: LENGTH,
+            bias: 1,
+            first_row: 0,
+            row_length,
+            offset: 0,
+          },
           { values, rows },
           Math.ceil(SAMPLES * row_length / 64),
         ),

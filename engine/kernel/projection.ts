@@ -155,7 +155,7 @@ async function projectOnce(
     const source = stack.use(
       new Projector(tensorflow, network, data, {
         cotangents,
-        chosen: sketched?.layers.map(({ shape }) => shape) ?? chosen,
+        layers: chosen,
         layout,
         batch: pass.batch,
         longest,

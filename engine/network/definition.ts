@@ -39,7 +39,13 @@ export interface DenseOptions {
   readonly bias?: boolean;
 }
 
-/** Options of a frozen batch norm. */
+/** Options of a parameter by itself. */
+export interface ParameterOptions {
+  /** Value of every element in a new network. Default 0. */
+  readonly initial?: number;
+}
+
+/** Options of a batch norm. */
 export interface BatchNormOptions {
   /** Number added to the variances. Default 1e-5, PyTorch's. */
   readonly epsilon?: number;
@@ -67,8 +73,8 @@ export interface Operations {
 
 /**
  * Layers with parameters and every operation, which a definition's `forward` is given, so that a file with a network needs no import at run
- * time. A layer's name is a prefix in PyTorch's `state_dict` and may be used once: a layer must not be applied twice, and samples must not
- * act on one another.
+ * time. A layer's name is a prefix in PyTorch's `state_dict`; where it is used several times, the weights are shared, and a kernel is that of
+ * the sum of the uses' gradients. Samples must not act on one another.
  *
  * Arguments and options are checked when the layer is called: a `LayerError` names what is unknown, not supported or out of range.
  */
@@ -77,15 +83,24 @@ export interface Layers extends Operations {
   readonly classes: number;
   /** Applies a convolution, `[N, H, W, I]` to `[N, H', W', filters]`. */
   convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps;
-  /** Applies a dense layer, `[N, I]` to `[N, units]`; loaded weights determine `units` themselves. */
-  dense(name: string, x: Features, units: number, options?: DenseOptions): Features;
   /**
-   * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel, `[N, H, W, C]` to the same shape.
-   *
-   * The layer is frozen: since it uses running statistics, samples do not act on one another; none of its tensors is trained, and it has no
-   * part in a signed projection. A new one only divides by `sqrt(1 + epsilon)`.
+   * Applies a dense layer over the last axis, `[N, I]` to `[N, units]` or `[N, T, I]` to `[N, T, units]`; loaded weights determine `units`
+   * themselves.
    */
-  batchNorm(name: string, x: FeatureMaps, options?: BatchNormOptions): FeatureMaps;
+  dense<T extends Activations>(name: string, x: T, units: number, options?: DenseOptions): T;
+  /**
+   * Returns a tensor of parameters that is no matrix of weights, such as positions, a class token or a scale of channels: a copy for every
+   * sample, `[N, ...shape]`. Loaded weights must have exactly this shape.
+   */
+  parameter(name: string, shape: readonly number[], options?: ParameterOptions): Activations;
+  /**
+   * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel of the last axis, to the same shape.
+   *
+   * Its statistics are frozen, so that samples do not act on one another. Its weight and bias are parameters like any other, named
+   * `NAME.weight` and `NAME.bias`: they are trained, and have their part in a signed projection. A new one only divides by
+   * `sqrt(1 + epsilon)`.
+   */
+  batchNorm<T extends Activations>(name: string, x: T, options?: BatchNormOptions): T;
   /**
    * Sets a `share` of the elements to 0 at random and divides the others by `1 - share`, in training steps alone; everywhere else, and so in
    * kernels, it returns `x`.

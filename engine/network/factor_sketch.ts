@@ -6,17 +6,21 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
-import { type ConvolutionGeometry, LOOP_STEPS } from "../operations/convolution_geometry.ts";
-import type { LayerFactors, LayerShape } from "./network.ts";
+import {
+  type ConvolutionAttributes,
+  type ConvolutionGeometry,
+  LOOP_STEPS,
+} from "../operations/convolution_geometry.ts";
+import type { LayerFactors } from "./factors.ts";
+import { geometryOf, type LayerShape } from "./layer.ts";
 import { Tensorflow } from "../operations/tensorflow.ts";
 
 /** Random filters of one layer. */
 export interface LayerFilters {
   readonly layer: LayerShape;
   /**
-   * Layer whose factors the filtered ones are. For a dense layer it is a dense layer; for a convolution with `count` filters it is a
-   * convolution `[1, 1, count, 1]` over a single pixel, whose gradient is the sum over output positions of the products of what both factors'
-   * filters give there.
+   * Layer whose factors the filtered ones are. For a dense layer over `[N, D]` it is such a layer; for one of several positions with `count`
+   * filters it is a parameter `[count]`, whose gradient is the sum over positions of the products of what both factors' filters give there.
    */
   readonly shape: LayerShape;
   /** Filters of the input, `[k * k * in, count]` or `[in, count]` f32, and one more row at the end for a bias; none: it stays unfiltered. */
@@ -51,27 +55,32 @@ export class FactorSketch implements Disposable {
   constructor(layers: readonly LayerFilters[], width: number) {
     for (const filters of layers) {
       const { layer, shape } = filters;
-      const parts = layer.kind === "dense"
-        ? uploadDense(filters, layer.inputs, layer.outputs)
-        : uploadConvolution(filters, layer.geometry, width);
+      const parts = shape.kind === "dense"
+        ? uploadDense(filters, layer as typeof shape)
+        : uploadConvolution(filters, geometryOf(layer), width);
       this.#layers.set(layer.name, { shape, parts });
     }
   }
 
   /** Filters layers' factors; those of layers without filters stay as they are. Takes the given tensors over; the caller disposes the results. */
   apply(factors: readonly LayerFactors[]): LayerFactors[] {
-    return factors.map((own) => {
-      const { layer, input, delta } = own;
-      const found = this.#layers.get(layer.name);
-      if (!found) return own;
+    return [...Map.groupBy(factors, ({ layer }) => layer.name)].flatMap(([name, places]) => {
+      const found = this.#layers.get(name);
+      if (!found) return places;
       const { shape, parts } = found;
-      const filtered = tf.tidy((): Factors =>
-        layer.kind === "dense"
-          ? { input: filterFactor(input, parts.inputs), delta: filterFactor(delta, parts.deltas) }
-          : filterConvolution(own, layer.geometry, parts)
-      );
+      const given = places.flatMap(({ input, delta }) => [input!, delta]);
+      const filtered = tf.tidy((): Factors => {
+        if (shape.kind !== "dense") {
+          return { delta: tf.addN(places.map((own) => filterConvolution(own, parts))) };
+        }
+        const [{ input, delta }] = places;
+        return {
+          input: filterFactor(input!, parts.inputs),
+          delta: filterFactor(delta, parts.deltas),
+        };
+      });
       const kept = [filtered.input, filtered.delta];
-      tf.dispose([input, delta].filter((factor) => !kept.includes(factor)));
+      tf.dispose(given.filter((factor) => !kept.includes(factor)));
       return { layer: shape, ...filtered };
     });
   }
@@ -91,7 +100,10 @@ export class FactorSketch implements Disposable {
   }
 }
 
-function uploadDense(filters: LayerFilters, inputs: number, outputs: number): FilterParts {
+function uploadDense(
+  filters: LayerFilters,
+  { inputs, outputs }: Extract<LayerShape, { kind: "dense" }>,
+): FilterParts {
   const { layer: { bias } } = filters;
   return {
     inputs: uploadParts(filters.inputs, [inputs], bias, countFitting(inputs + 1)),
@@ -159,23 +171,36 @@ function filterFactor(factor: tf.Tensor, parts: readonly FilterPart[]): tf.Tenso
   );
 }
 
+/** Filters both factors of a layer of several positions, and sums the products of what the filters give there, `[N, count]`. */
 function filterConvolution(
-  { input, delta }: Factors,
-  { stride, pad }: ConvolutionGeometry,
+  { layer, input, delta }: LayerFactors,
   { inputs, deltas }: FilterParts,
-): Factors {
-  const filter = (factor: tf.Tensor, { weight, bias }: FilterPart, stride: number, pad: number) =>
-    convolve(factor as tf.Tensor4D, weight as tf.Tensor4D, bias, { stride, pad });
-  const sums = join(
+): tf.Tensor2D {
+  const { in_height, in_width, in_channels, out_height, out_width, out_channels, stride, pad } =
+    geometryOf(layer);
+  const [samples] = delta.shape;
+  const images = tf.reshape(input!, [samples, in_height, in_width, in_channels]) as tf.Tensor4D;
+  const gradients = tf.reshape(delta, [
+    samples,
+    out_height,
+    out_width,
+    out_channels,
+  ]) as tf.Tensor4D;
+  const filter = (
+    factor: tf.Tensor4D,
+    { weight, bias }: FilterPart,
+    attributes: ConvolutionAttributes,
+  ) => convolve(factor, weight as tf.Tensor4D, bias, attributes);
+  return join(
     inputs.map((part, i) =>
-      tf.tidy(() => sumProducts(filter(input, part, stride, pad), filter(delta, deltas[i], 1, 0)))
+      tf.tidy(() =>
+        sumProducts(
+          filter(images, part, { stride, pad }),
+          filter(gradients, deltas[i], { stride: 1, pad: 0 }),
+        )
+      )
     ),
   );
-  const [samples, count] = sums.shape;
-  return {
-    input: tf.reshape(sums, [samples, 1, 1, count]),
-    delta: tf.ones([samples, 1, 1, 1]),
-  };
 }
 
 /** Joins the parts' results side by side, `[N, count]`. */

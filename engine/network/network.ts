@@ -10,13 +10,9 @@ import { refuseUnknown } from "../operations/arguments.ts";
 import { describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import { checkDefinition, checkLogits } from "./definition_check.ts";
-import {
-  countLayerFlops,
-  type Layer,
-  type LayerDescription,
-  type LayerShape,
-  type Norm,
-} from "./layer.ts";
+import { joinFactors, type LayerFactors } from "./factors.ts";
+import { countLayerFlops, type LayerDescription, type LayerShape } from "./layer.ts";
+import { ModuleStore } from "./modules.ts";
 import {
   type LoadingNotes,
   openSource,
@@ -25,28 +21,14 @@ import {
   toPytorch,
   type Weights,
 } from "./parameters.ts";
-import { type Hook, type Modules, Pass, type PassOptions } from "./pass.ts";
+import { type Hook, Pass, type PassOptions } from "./pass.ts";
 import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
+export type { LayerFactors } from "./factors.ts";
 export type { LayerDescription, LayerShape } from "./layer.ts";
-
-/** The two factors of a layer's per-sample gradients, from one batched backward pass. */
-export interface LayerFactors {
-  readonly layer: LayerShape;
-  /** Input activations of the layer, `[N, I]` or `[N, H, W, I]` f32. */
-  readonly input: tf.Tensor;
-  /** Output gradients: each sample's own gradient of `cotangent . logits` for the layer's output, `[N, O]` or `[N, H', W', O]` f32. */
-  readonly delta: tf.Tensor;
-}
-
-/** A layer or a batch norm, and a description of the definition's call that made it. */
-interface Module<T> {
-  readonly made: T;
-  readonly call: string;
-}
 
 /** A network with its parameters, as `Engine.network` makes it. Dispose it to free them. */
 export interface Network extends Disposable {
@@ -65,7 +47,8 @@ export interface Network extends Disposable {
    */
   readonly layers: readonly LayerDescription[];
   /**
-   * Selects the layers of some names, in the order of the forward pass; without names it selects all.
+   * Selects the layers of some names, and those whose names begin with one of them and a dot, in the order of the forward pass; without names it
+   * selects all.
    *
    * @throws {RangeError} if there is no layer of a name, or the list is empty.
    */
@@ -81,8 +64,8 @@ export class DeviceNetwork implements Network {
   /** Name of the public type, which errors and the console print. */
   static readonly name = "Network";
 
-  readonly #layers = new Map<string, Module<Layer>>();
-  readonly #norms = new Map<string, Module<Norm>>();
+  readonly #modules: ModuleStore;
+  readonly #layers: readonly LayerShape[];
   readonly #bindingBytes: number;
   #disposed = false;
   readonly classes: number;
@@ -108,20 +91,18 @@ export class DeviceNetwork implements Network {
     checkDefinition(definition, inputShape);
     this.#bindingBytes = tensorflow.gpu.device.limits.maxStorageBufferBindingSize;
     const { maker, classes } = openSource(definition.name, source, this.#bindingBytes);
-    const modules: Modules = {
-      layer: (name, call, make) => this.#keep(this.#layers, name, call, make(maker)),
-      norm: (name, call, make) => this.#keep(this.#norms, name, call, make(maker)),
-    };
+    this.#modules = new ModuleStore(definition.name, this.#bindingBytes);
     try {
       this.classes = tf.tidy(() => {
         const images = tf.zeros<tf.Rank.R4>([1, ...inputShape]);
-        const bindingBytes = this.#bindingBytes;
-        const settings = { inputShape, classes: classes ?? 1, modules, bindingBytes };
+        const modules = this.#modules.makeWith(maker);
+        const settings = { inputShape, classes: classes ?? 1, modules };
         const pass = new Pass(settings, 1);
         const logits = this.#forward("build", pass, images, maker);
         return checkLogits(definition, logits, 1, classes).shape[1];
       });
-      if (this.#layers.size === 0) {
+      this.#layers = this.#modules.joinShapes();
+      if (this.#layers.every(({ kind }) => kind === "parameter")) {
         throw new TypeError(
           `Cannot build ${definition.name}: got no layer from its forward pass, need a convolution or dense layer; \`forward\` is given them as its first argument`,
         );
@@ -145,32 +126,36 @@ export class DeviceNetwork implements Network {
     this.tensorflow.gpu.check(`the engine of ${name}`);
   }
 
-  get layers(): LayerShape[] {
+  get layers(): readonly LayerShape[] {
     this.check();
-    return [...this.#layers.values()].map(({ made }) => made.shape);
+    return this.#layers;
   }
 
-  /** Trainable parameters, layer by layer, each weight before its bias. */
-  get variables(): tf.Variable[] {
+  /** Trainable parameters with their names in a `state_dict`, layer by layer, each weight before its bias. */
+  get parameters(): readonly { readonly name: string; readonly variable: tf.Variable }[] {
     this.check();
-    return [...this.#layers.values()].flatMap(({ made: { weight, bias } }) =>
-      bias ? [weight, bias] : [weight]
-    );
+    return this.#modules.parameters;
   }
 
-  select(names: readonly string[] | undefined): LayerShape[] {
+  select(names: readonly string[] | undefined): readonly LayerShape[] {
     const all = this.layers;
     if (names === undefined) return all;
+    // a name stands for the layers below it, too, as in a `state_dict`
+    const isNamed = ({ name }: LayerShape, wanted: string) =>
+      name === wanted || name.startsWith(`${wanted}.`);
     const known = all.map(({ name }) => name);
     const isList = Array.isArray(names);
-    if (isList && names.length > 0 && names.every((name) => known.includes(name))) {
-      return all.filter(({ name }) => names.includes(name));
+    const misfit = isList
+      ? names.findIndex((name) => !all.some((layer) => isNamed(layer, name)))
+      : 0;
+    if (isList && names.length > 0 && misfit < 0) {
+      return all.filter((layer) => names.some((name) => isNamed(layer, name)));
     }
-    const unknown = isList ? names.find((name) => !known.includes(name)) : describeValue(names);
+    const unknown = isList ? names[misfit] : describeValue(names);
     const nearest = unknown === undefined ? undefined : findNearest(`${unknown}`, known);
     throw new RangeError(
       `Cannot project through layers of ${this.definition.name}: got ${
-        unknown ?? "none"
+        isList && names.length === 0 ? "none" : unknown
       }, need some of ${known.join(", ")}${nearest ? `; did you mean ${nearest}?` : ""}`,
     );
   }
@@ -197,37 +182,48 @@ export class DeviceNetwork implements Network {
     return this.#run(images, { noise });
   }
 
-  /** Computes the penultimate layer's features, the inputs of the last layer with parameters, `[N, D]`, from images `[N, H, W, C]`. */
+  /** Computes the penultimate layer's features, the inputs of the last matrix of weights, `[N, D]`, from images `[N, H, W, C]`. */
   features(images: tf.Tensor4D): tf.Tensor2D {
     let last!: tf.Tensor;
-    const hook: Hook = (_, input, output) => {
-      last = input;
+    const attach: Hook["attach"] = (_, input, output) => {
+      if (input) last = input;
       return output;
     };
-    this.#run(images, { hook });
+    this.#run(images, { hook: { sees: () => true, attach } });
     return tf.reshape(last, [images.shape[0], -1]);
   }
 
   /**
-   * Computes the two factors of every layer's per-sample gradients of `cotangents[n] . logits[n]`.
+   * Computes the two factors of layers' per-sample gradients of `cotangents[n] . logits[n]`.
    *
    * Samples do not act on one another in a forward pass, so one backward pass of the sum over samples gives each sample's own output
    * gradients: they are the gradients for a hook at each layer's output. The weights are not differentiated. The caller disposes the tensors.
    *
    * @param images `[N, H, W, C]` f32
    * @param cotangents `[N, classes]` f32
+   * @param layers layers of {@linkcode layers}
+   * @returns the factors of each layer, those of a convolution at several places one after another
    */
-  computeFactors(images: tf.Tensor4D, cotangents: tf.Tensor2D): LayerFactors[] {
-    const layers = this.layers;
-    const inputs = new Map<LayerShape, tf.Tensor>();
-    const deltas = tf.tidy(() => {
-      const hooks = layers.map(({ outputShape }) =>
-        createGradientHook(this.tensorflow, [images.shape[0], ...outputShape])
+  computeFactors(
+    images: tf.Tensor4D,
+    cotangents: tf.Tensor2D,
+    layers: readonly LayerShape[],
+  ): LayerFactors[] {
+    const [samples] = images.shape;
+    const places = layers.flatMap(({ name }) => this.#modules.shapesOf(name));
+    const inputs: (tf.Tensor | undefined)[] = [];
+    const names = new Set(layers.map(({ name }) => name));
+    let joined: LayerFactors[] = [];
+    tf.tidy(() => {
+      const hooks = places.map(({ outputShape }) =>
+        createGradientHook(this.tensorflow, [samples, ...outputShape])
       );
-      const hook: Hook = (layer, input, output) => {
-        inputs.set(layer, tf.keep(tf.clone(input)));
-        return attachGradientHook(output, hooks[layers.indexOf(layer)]);
+      const attach: Hook["attach"] = (layer, input, output) => {
+        const place = places.indexOf(layer);
+        inputs[place] = input && tf.keep(tf.clone(input));
+        return attachGradientHook(output, hooks[place]);
       };
+      const hook = { sees: (name: string) => names.has(name), attach };
       const { grads } = tf.engine().gradients(
         () => this.#run(images, { hook }),
         hooks,
@@ -235,79 +231,46 @@ export class DeviceNetwork implements Network {
         true,
       );
       // a layer that the logits do not depend on has no gradient
-      return grads.map((delta, i) => delta ?? tf.zeros(hooks[i].shape));
+      const factors = places.map((layer, i): LayerFactors => ({
+        layer,
+        input: inputs[i],
+        delta: grads[i] ?? tf.zeros(hooks[i].shape),
+      }));
+      joined = layers.flatMap((layer) =>
+        joinFactors(layer, factors.filter((own) => own.layer.name === layer.name))
+      );
     });
-    return layers.map((layer, i) => ({ layer, input: inputs.get(layer)!, delta: deltas[i] }));
+    return joined;
   }
 
   async weights(): Promise<Weights> {
     this.check();
-    const named = [...this.#layers].flatMap(([name, { made: { weight, bias } }]) => [
-      [`${name}.weight`, weight] as const,
-      ...bias ? [[`${name}.bias`, bias] as const] : [],
-    ]);
     // read together, since each reading waits for the device
     const parameters = await Promise.all(
-      named.map(async ([name, parameter]) => [name, await this.#read(parameter)] as const),
+      this.#modules.parameters.map(async ({ name, variable, isPlain }) =>
+        [name, await this.#read(variable, isPlain)] as const
+      ),
     );
-    return new Map([
-      ...parameters,
-      ...[...this.#norms.values()].flatMap(({ made }) => [...made.tensors]),
-    ]);
+    return new Map([...parameters, ...this.#modules.frozen]);
   }
 
   dispose(): void {
     this.#disposed = true;
-    for (const { made } of this.#layers.values()) tf.dispose([made.weight, made.bias ?? []]);
-    for (const { made } of this.#norms.values()) tf.dispose([made.scale, made.shift]);
-    this.#layers.clear();
-    this.#norms.clear();
+    this.#modules.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  readonly #modules: Modules = {
-    layer: (name, call) => this.#find(this.#layers, name, call),
-    norm: (name, call) => this.#find(this.#norms, name, call),
-  };
-
-  #find<T>(modules: ReadonlyMap<string, Module<T>>, name: string, call: string): T {
-    const module = modules.get(name);
-    if (!module) throw this.#explainOtherLayers(name, `no layer '${name}'`);
-    if (module.call === call) return module.made;
-    throw this.#explainOtherLayers(name, `layer '${name}' as ${call} where it was ${module.call}`);
-  }
-
-  #explainOtherLayers(name: string, state: string): LayerError {
-    return new LayerError(
-      name,
-      "name",
-      `Cannot run ${this.definition.name}: got ${state}, need the same layers each time`,
-    );
-  }
-
-  #keep<T>(modules: Map<string, Module<T>>, name: string, call: string, made: T): T {
-    modules.set(name, { made, call });
-    return made;
-  }
-
   /** Runs one pass, which must use every layer that was built. */
   #run(images: tf.Tensor4D, options: PassOptions): tf.Tensor2D {
     this.check();
-    const settings = {
-      classes: this.classes,
-      modules: this.#modules,
-      bindingBytes: this.#bindingBytes,
-    };
+    const settings = { classes: this.classes, modules: this.#modules.found };
     const [samples] = images.shape;
     const pass = new Pass(settings, samples, options);
     const logits = this.#forward("run", pass, images);
-    const left = [...this.#layers.keys(), ...this.#norms.keys()].find((name) =>
-      !pass.used.has(name)
-    );
-    if (left !== undefined) throw this.#explainOtherLayers(left, `a pass without layer '${left}'`);
+    this.#modules.checkPlaces(pass.places);
     return checkLogits(this.definition, logits, samples, this.classes);
   }
 
@@ -338,8 +301,11 @@ export class DeviceNetwork implements Network {
     }
   }
 
-  async #read(parameter: tf.Variable): Promise<{ shape: number[]; data: Float32Array }> {
-    const tensor = tf.tidy(() => toPytorch(parameter));
+  async #read(
+    parameter: tf.Variable,
+    isPlain: boolean,
+  ): Promise<{ shape: number[]; data: Float32Array }> {
+    const tensor = tf.tidy(() => isPlain ? tf.clone(parameter) : toPytorch(parameter));
     const data = await this.tensorflow.read(tensor);
     tensor.dispose();
     return { shape: tensor.shape, data };

@@ -60,6 +60,12 @@ export interface ParameterMaker {
    * @throws {DataError} if the device cannot bind the parameter.
    */
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor;
+  /**
+   * Makes a parameter that is no matrix of weights, whose shape is the same in every layout; in a new network every element is `initial`.
+   *
+   * @throws {DataError} if the device cannot bind the parameter.
+   */
+  makePlain(name: string, shape: readonly number[], initial: number): tf.Tensor;
   /** Makes a tensor that is not trained, `[size]` f32; in a new network every element is `initial`. */
   makeFrozen(name: string, size: number, initial: number): WeightTensor;
   /**
@@ -139,6 +145,11 @@ class ParameterDrawer implements ParameterMaker {
     return tf.tensor(drawUniform(this.#generator, count, 1 / Math.sqrt(fanIn)), [...shape]);
   }
 
+  makePlain(name: string, shape: readonly number[], initial: number): tf.Tensor {
+    checkSize(name, shape, this.bindingBytes);
+    return tf.fill([...shape], initial);
+  }
+
   makeFrozen(_name: string, size: number, initial: number): WeightTensor {
     return { shape: [size], data: new Float32Array(size).fill(initial) };
   }
@@ -213,6 +224,12 @@ class ParameterReader implements ParameterMaker {
     return tf.zeros(shape.length === 1 ? [...shape] : [...shape.slice(0, -1), outputs]);
   }
 
+  makePlain(name: string, shape: readonly number[]): tf.Tensor {
+    const tensor = this.#take(name, shape, "plain");
+    checkSize(name, shape, this.bindingBytes);
+    return tensor ? tf.tensor(tensor.data, tensor.shape) : tf.zeros([...shape]);
+  }
+
   makeFrozen(name: string, size: number, initial: number): WeightTensor {
     // PyTorch stores a count of batches beside the running statistics
     this.#unused.delete(this.#nameInFile(name.replace(/\.running_var$/, ".num_batches_tracked")));
@@ -246,18 +263,26 @@ class ParameterReader implements ParameterMaker {
   }
 
   /** Returns the tensor of a name if it fits; otherwise it records a misfit. */
-  #take(name: string, shape: readonly number[]): WeightTensor | undefined {
+  #take(
+    name: string,
+    shape: readonly number[],
+    layout: "plain" | "matrix" = "matrix",
+  ): WeightTensor | undefined {
     const tensor = this.#find(name);
-    if (!tensor) return this.#refuse("missing", name, describe(shape));
+    const isPlain = layout === "plain";
+    const wanted = isPlain ? `[${shape.join(", ")}]` : describe(shape);
+    if (!tensor) return this.#refuse("missing", name, wanted);
     this.#unused.delete(this.#nameInFile(name));
     if (tensor.dtype !== undefined) {
       return this.#refuse("unusable", name, `of dtype ${tensor.dtype}`);
     }
-    const found = (TO_TENSORFLOW[tensor.shape.length] ?? []).map((axis) => tensor.shape[axis]);
+    const found = isPlain
+      ? tensor.shape
+      : (TO_TENSORFLOW[tensor.shape.length] ?? []).map((axis) => tensor.shape[axis]);
     // the file determines a weight's number of outputs; a bias has to agree with its weight
-    const fixed = shape.length === 1 ? shape : shape.slice(0, -1);
+    const fixed = isPlain || shape.length === 1 ? shape : shape.slice(0, -1);
     if (found.length !== shape.length || fixed.some((size, axis) => size !== found[axis])) {
-      return this.#refuse("misshapen", name, `[${tensor.shape.join(", ")}] for ${describe(shape)}`);
+      return this.#refuse("misshapen", name, `[${tensor.shape.join(", ")}] for ${wanted}`);
     }
     const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
     if (bad < 0) return tensor;

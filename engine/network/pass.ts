@@ -8,6 +8,7 @@ import { uniformFloat32 } from "npm:pure-rand@8.4.2/distribution/uniformFloat32"
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { isTable } from "../data/pixels.ts";
 import { LayerError } from "../errors.ts";
+import { countElements } from "../formats/shape.ts";
 import { checkCall } from "../operations/arguments.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
 import { inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
@@ -24,17 +25,20 @@ import {
   type DenseOptions,
   type Layers,
   operations,
+  type ParameterOptions,
 } from "./definition.ts";
-import { type Layer, type LayerShape, makeLayer, makeNorm, type Norm } from "./layer.ts";
-import type { ParameterMaker } from "./parameters.ts";
+import { type LayerRequest, type LayerShape, makeStatistics } from "./layer.ts";
+import type { Modules, PlacedLayer } from "./modules.ts";
 
-/** Forward hook of every layer with parameters: it sees the layer's input and output, and returns the output to go on with. */
-export type Hook = (layer: LayerShape, input: tf.Tensor, output: tf.Tensor) => tf.Tensor;
-
-/** Layers and batch norms by name: the first pass makes them, and later ones find them, by the same `call`. */
-export interface Modules {
-  layer(name: string, call: string, make: (maker: ParameterMaker) => Layer): Layer;
-  norm(name: string, call: string, make: (maker: ParameterMaker) => Norm): Norm;
+/**
+ * Forward hook of layers with parameters: it sees a layer's input and output, and returns the output to go on with. The output of a `parameter` is
+ * a copy of it for every sample, `[N, ...shape]`, and it has no input.
+ */
+export interface Hook {
+  /** Whether the hook wants to see a layer; a `parameter` is copied for every sample only where one does. */
+  sees(name: string): boolean;
+  /** @param layer the layer, with its sizes at this place */
+  attach(layer: LayerShape, input: tf.Tensor | undefined, output: tf.Tensor): tf.Tensor;
 }
 
 /** Options of one pass. */
@@ -50,8 +54,6 @@ export interface PassSettings {
   readonly inputShape?: readonly [number, number, number];
   readonly classes: number;
   readonly modules: Modules;
-  /** Size of the device's largest binding. */
-  readonly bindingBytes: number;
 }
 
 /** One forward pass through a definition. */
@@ -65,15 +67,15 @@ export class Pass implements Layers {
   readonly relu = operations.relu;
   readonly tanh = operations.tanh;
   readonly classes: number;
-  readonly #hook: Hook;
+  readonly #hook: Hook | undefined;
   readonly #noise: RandomGenerator | undefined;
-  readonly #used = new Set<string>();
+  readonly #places = new Map<string, number>();
 
   /** @param samples number of samples in the batch */
   constructor(
     private readonly settings: PassSettings,
     private readonly samples: number,
-    { hook = (_layer, _input, output) => output, noise }: PassOptions = {},
+    { hook, noise }: PassOptions = {},
   ) {
     this.#hook = hook;
     this.#noise = noise;
@@ -81,78 +83,97 @@ export class Pass implements Layers {
     // a definition may destructure them, as `forward({ dense, classes }, images)` does
     this.convolution = this.convolution.bind(this);
     this.dense = this.dense.bind(this);
+    this.parameter = this.parameter.bind(this);
     this.batchNorm = this.batchNorm.bind(this);
     this.dropout = this.dropout.bind(this);
   }
 
-  /** Names of the layers that the pass has used so far. */
-  get used(): ReadonlySet<string> {
-    return this.#used;
+  /** Number of times that the pass has used each layer and each batch norm so far. */
+  get places(): ReadonlyMap<string, number> {
+    return this.#places;
   }
 
   convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps {
     checkCall("convolution", arguments);
-    this.#enter(name, x);
+    this.#checkSamples(name, x);
     const { filters, size, stride = 1, pad = 0, bias = true } = options;
-    const call = describeCall("convolution", x, { size, stride, pad, bias });
-    const { modules, bindingBytes } = this.settings;
-    const layer = modules.layer(name, call, (maker) => {
-      this.#refuseTable(name);
-      const wanted = [size, size, x.shape[3], filters];
-      // checked before the weights are made, for one filter: loaded weights determine the number of filters
-      inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
-      return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {
+    const wanted = [size, size, x.shape[3], filters];
+    const { layer, shape } = this.#use({
+      name,
+      kind: "convolution",
+      wanted,
+      hasBias: bias,
+      call: describeCall("convolution", x, { size, stride, pad, bias }),
+      prepare: () => {
+        this.#refuseTable(name);
+        // checked before the weights are made, for one filter: loaded weights determine the number of filters
+        inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
+      },
+      measure: (weight) => {
         const geometry = inferConvolutionGeometry(x.shape, weight, { stride, pad }, name);
         const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];
-        return { kind: "convolution", name, bias, geometry, outputShape };
-      });
+        return { kind: "convolution", name, bias, geometry, outputShape, places: 1 };
+      },
     });
     const filter = layer.weight as tf.Tensor as tf.Tensor4D;
     const input = toTensor(x);
     const y = convolve(input, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
-    return toActivations(this.#hook(layer.shape, input, y));
+    return toActivations(this.#see(shape, input, y));
   }
 
-  dense(
+  dense<T extends Activations>(
     name: string,
-    x: Features,
+    x: T,
     units: number,
     options: DenseOptions = {},
-  ): Features {
+  ): T {
     checkCall("dense", arguments);
-    this.#enter(name, x);
+    this.#checkSamples(name, x);
     const { bias = true } = options;
-    const { modules, bindingBytes } = this.settings;
-    const layer = modules.layer(
+    const { shape: sizes } = x;
+    const [inputs] = sizes.slice(-1);
+    const middle = sizes.slice(1, -1);
+    const positions = countElements(middle);
+    const { layer, shape } = this.#use({
       name,
-      describeCall("dense", x, { bias }),
-      (maker) =>
-        makeLayer(
-          maker,
-          name,
-          [x.shape[1], units],
-          { hasBias: bias, bindingBytes },
-          ([inputs, outputs]) => (
-            { kind: "dense", name, bias, inputs, outputs, outputShape: [outputs] }
-          ),
-        ),
-    );
+      kind: "dense",
+      wanted: [inputs, units],
+      hasBias: bias,
+      call: describeCall("dense", x, { bias }),
+      measure: ([inputs, outputs]) => {
+        const outputShape = [...middle, outputs];
+        return { kind: "dense", name, bias, inputs, outputs, positions, outputShape, places: 1 };
+      },
+    });
     const weight = layer.weight as tf.Tensor as tf.Tensor2D;
     const input = toTensor(x);
-    const y = applyDense(input, weight, layer.bias as tf.Tensor1D | undefined);
-    return toActivations(this.#hook(layer.shape, input, y));
+    const vectors = tf.reshape(input, [-1, inputs]) as tf.Tensor2D;
+    const y = applyDense(vectors, weight, layer.bias as tf.Tensor1D | undefined);
+    const output = tf.reshape(y, [...sizes.slice(0, -1), weight.shape[1]]);
+    return toActivations(this.#see(shape, input, output));
   }
 
-  batchNorm(name: string, x: FeatureMaps, options: BatchNormOptions = {}): FeatureMaps {
+  parameter(name: string, shape: readonly number[], options: ParameterOptions = {}): Activations {
+    checkCall("parameter", arguments);
+    const { initial = 0 } = options;
+    const { layer, shape: sizes } = this.#useParameter(name, shape, initial);
+    const ones = tf.ones([this.samples, ...shape.map(() => 1)]);
+    const copies = tf.mul(tf.reshape(layer.weight, [1, ...shape]), ones);
+    return toActivations(this.#see(sizes, undefined, copies));
+  }
+
+  batchNorm<T extends Activations>(name: string, x: T, options: BatchNormOptions = {}): T {
     checkCall("batchNorm", arguments);
-    this.#enter(name, x);
+    this.#checkSamples(name, x);
     const { epsilon = 1e-5 } = options;
-    const { scale, shift } = this.settings.modules.norm(
+    const { scale, shift } = this.settings.modules.statistics(
       name,
       describeCall("batchNorm", x, { epsilon }),
-      (maker) => makeNorm(maker, name, x.shape[3], epsilon),
+      this.#countPlace(name),
+      (maker) => makeStatistics(maker, name, x.shape.at(-1)!, epsilon),
     );
-    return toActivations(tf.add(tf.mul(toTensor(x), scale), shift));
+    const normalised = tf.add(tf.mul(toTensor(x as Activations), scale), shift);
+    return toActivations(this.#scaleAndShift(name, normalised));
   }
 
   dropout<T extends Activations>(x: T, share: number): T {
@@ -179,27 +200,57 @@ export class Pass implements Layers {
     );
   }
 
-  /**
-   * Records that the pass uses a layer.
-   *
-   * @throws {LayerError} if the pass has used the name before, or the tensor has another number of samples than the pass.
-   */
-  #enter(name: string, { shape: [samples] }: Activations): void {
-    if (this.#used.has(name)) {
-      throw new LayerError(
-        name,
-        "name",
-        `Cannot use layer '${name}': got two layers '${name}', need a name of its own for each`,
-      );
-    }
-    if (samples !== this.samples) {
-      throw new LayerError(
-        name,
-        "x",
-        `Cannot use layer '${name}': got x of ${samples} samples, need ${this.samples}, those of this pass`,
-      );
-    }
-    this.#used.add(name);
+  /** Multiplies by the weight and adds the bias of a norm, one of each for every element of the last axis. */
+  #scaleAndShift(name: string, x: tf.Tensor): tf.Tensor {
+    const channels = x.shape.at(-1)!;
+    const broadcast = (part: string, initial: number) => {
+      const placed = this.#useParameter(`${name}.${part}`, [channels], initial);
+      const own = tf.reshape(placed.layer.weight, [1, channels]);
+      const copies = this.#hook?.sees(placed.shape.name)
+        ? this.#see(placed.shape, undefined, tf.mul(own, tf.ones([this.samples, 1])))
+        : own;
+      return tf.reshape(copies, [-1, ...x.shape.slice(2).map(() => 1), channels]);
+    };
+    return tf.add(tf.mul(x, broadcast("weight", 1)), broadcast("bias", 0));
+  }
+
+  #useParameter(name: string, shape: readonly number[], initial: number): PlacedLayer {
+    const outputShape = [...shape];
+    return this.#use({
+      name,
+      kind: "parameter",
+      wanted: outputShape,
+      hasBias: false,
+      initial,
+      call: `parameter of [${shape.join(", ")}]`,
+      measure: () => ({ kind: "parameter", name, bias: false, outputShape, places: 1 }),
+    });
+  }
+
+  #use(request: LayerRequest): PlacedLayer {
+    return this.settings.modules.layer(request, this.#countPlace(request.name));
+  }
+
+  /** Shows a layer to the hook, if it wants to see it. */
+  #see(shape: LayerShape, input: tf.Tensor | undefined, output: tf.Tensor): tf.Tensor {
+    return this.#hook?.sees(shape.name) ? this.#hook.attach(shape, input, output) : output;
+  }
+
+  /** Counts a use of a name, and returns how often it was used before. */
+  #countPlace(name: string): number {
+    const place = this.#places.get(name) ?? 0;
+    this.#places.set(name, place + 1);
+    return place;
+  }
+
+  /** @throws {LayerError} if the tensor has another number of samples than the pass. */
+  #checkSamples(name: string, { shape: [samples] }: Activations): void {
+    if (samples === this.samples) return;
+    throw new LayerError(
+      name,
+      "x",
+      `Cannot use layer '${name}': got x of ${samples} samples, need ${this.samples}, those of this pass`,
+    );
   }
 }
 

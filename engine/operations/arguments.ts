@@ -101,11 +101,7 @@ function tensor(
 
 const anyTensor = tensor("a tensor, [N, D] or [N, H, W, C]", (rank) => rank > 0);
 const images = tensor("images [N, H, W, C]", (rank) => rank === 4);
-const vectors = tensor(
-  "[N, D]",
-  (rank) => rank === 2,
-  (rank) => rank === 4 ? "; flatten it first, or take its globalAverage" : "",
-);
+const vectors = tensor("a tensor [N, ..., D]", (rank) => rank >= 2);
 
 function optional(check: Check): Check {
   return (subject, option, value) => {
@@ -128,6 +124,13 @@ function options(checks: Readonly<Record<string, Check>>, others?: OtherNames): 
 
 const outputs = wholeNumber(1, MAX_OUTPUTS);
 const flag = choice([true, false]);
+
+/** Sizes of every axis of a tensor. */
+const sizes: Check = (subject, option, value) => {
+  const need = "a list of whole numbers, the size of each axis without the samples";
+  if (!Array.isArray(value)) refuse(subject, option, `${option} ${describeValue(value)}`, need);
+  for (const size of value) outputs(subject, option, size);
+};
 
 const READ_FROM_INPUT = "it is read from the input";
 
@@ -170,12 +173,17 @@ const PYTORCH_DENSE: OtherNames = {
   },
 };
 
+const PYTORCH_PARAMETER: OtherNames = {
+  renamed: { value: "initial", fill: "initial", init: "initial" },
+  refused: {},
+};
+
 const PYTORCH_BATCH_NORM: OtherNames = {
   renamed: { eps: "epsilon" },
   refused: {
-    momentum: "a batch norm is frozen",
+    momentum: "a batch norm's statistics are frozen",
     affine: "a batch norm has a weight and a bias",
-    track_running_stats: "a batch norm is frozen",
+    track_running_stats: "a batch norm's statistics are frozen",
     num_features: READ_FROM_INPUT,
     numFeatures: READ_FROM_INPUT,
   },
@@ -211,10 +219,19 @@ const SIGNATURES = {
       options: optional(options({ bias: optional(flag) }, PYTORCH_DENSE)),
     },
   },
+  parameter: {
+    parameters: {
+      name: text,
+      shape: sizes,
+      options: optional(options({
+        initial: optional(number(Number.isFinite, "a finite number")),
+      }, PYTORCH_PARAMETER)),
+    },
+  },
   batchNorm: {
     parameters: {
       name: text,
-      x: images,
+      x: vectors,
       options: optional(options({
         epsilon: optional(
           number((value) => value >= 0 && value < Infinity, "a number of at least 0"),

@@ -76,11 +76,15 @@ export function planConvolutionLaunch(
 /** Parameters of a launch of `filter_gradient` that the caller chooses, and the stride, which is compiled into it. */
 export type FilterGradientSizes =
   & Omit<ParamsOf<typeof kernels.filter_gradient>, "row_part" | "together">
-  & { readonly stride: number };
+  & {
+    readonly stride: number;
+    /** Whether the gradient is added to what is there. Default: it takes its place. */
+    readonly continues?: boolean;
+  };
 
 /** Plans a launch of `filter_gradient`. A 1 x 1 filter of stride 1 runs over the samples of a group as one image row. */
 export function planFilterGradientLaunch(
-  { stride, ...given }: FilterGradientSizes,
+  { stride, continues = false, ...given }: FilterGradientSizes,
 ): Launched<typeof kernels.filter_gradient> {
   const isPointwise = given.kernel_height === 1 && given.kernel_width === 1 && stride === 1 &&
     given.pad === 0;
@@ -99,6 +103,7 @@ export function planFilterGradientLaunch(
         TAPS: taps,
         CHANNELS: channels,
         OUTPUTS: outputs,
+        CONTINUES: continues ? 1 : 0,
       },
       vec4s: [...(isVec4 ? ["inputs"] : []), ...(out_channels % 4 === 0 ? ["deltas"] : [])],
     }),

@@ -33,8 +33,10 @@ export type Layer =
   | { readonly kind: "averagePool" }
   /** Mean over all pixels, to `[N, C]`. */
   | { readonly kind: "globalAverage" }
-  /** Batch norm by its running statistics, without gradients for its parameters. */
+  /** Batch norm by its running statistics, which are no parameters. */
   | { readonly kind: "batchNorm"; readonly name: string; readonly epsilon: number }
+  /** Addition of a parameter of the input's shape, `[H, W, C]`. */
+  | { readonly kind: "parameter"; readonly name: string }
   /** Sum of branches of the same input; an empty branch is the identity. */
   | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
   /** Flattening to `[N, C*H*W]` in the order channel, row, column, as PyTorch flattens NCHW. */
@@ -209,6 +211,8 @@ function bindLayer(layer: Layer, weights: Weights): Step {
       return globalAverage;
     case "batchNorm":
       return bindNorm(layer, weights);
+    case "parameter":
+      return bindParameter(layer.name, weights);
     case "sum":
       return bindSum(layer.branches, weights);
     case "flatten":
@@ -327,10 +331,39 @@ function bindNorm({ name, epsilon }: { name: string; epsilon: number }, weights:
     shape: values.shape,
     data: values.data.map((value, i) => f(value, i % factors.length)),
   });
+  const sumUp = (values: Tensor, f: (value: number, i: number, c: number) => number) => {
+    const sums = new Float64Array(factors.length);
+    values.data.forEach((value, i) => {
+      const c = i % factors.length;
+      sums[c] += f(value, i, c);
+    });
+    return sums;
+  };
   return {
-    parameters: [],
+    parameters: ["weight", "bias"].map((part) => ({
+      name: `${name}.${part}`,
+      shape: [factors.length],
+    })),
     forward: (x) => map(x, (value, c) => (value - mean[c]) * factors[c] + bias[c]),
-    backward: (_, dy) => ({ dx: map(dy, (value, c) => value * factors[c]), gradients: [] }),
+    backward: (x, dy) => ({
+      dx: map(dy, (value, c) => value * factors[c]),
+      gradients: [
+        sumUp(
+          dy,
+          (value, i, c) => value * (x.data[i] - mean[c]) / Math.sqrt(variance[c] + epsilon),
+        ),
+        sumUp(dy, (value) => value),
+      ],
+    }),
+  };
+}
+
+function bindParameter(name: string, weights: Weights): Step {
+  const { shape, data } = weights.get(name)!;
+  return {
+    parameters: [{ name, shape }],
+    forward: (x) => ({ shape: x.shape, data: x.data.map((value, i) => value + data[i]) }),
+    backward: (_, dy) => ({ dx: dy, gradients: [dy.data] }),
   };
 }
 

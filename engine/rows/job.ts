@@ -4,6 +4,7 @@
  * @module
  */
 import { BudgetError } from "../errors.ts";
+import { countElements } from "../formats/shape.ts";
 import type { LayerShape } from "../network/network.ts";
 import {
   BASE_BYTES,
@@ -25,7 +26,8 @@ const PASS_COPIES = 4;
 /** Request for the plan of a pass. */
 export interface PassRequest {
   /** All layers of the network. */
-  readonly layers: readonly Pick<LayerShape, "outputShape">[];
+  readonly layers:
+    readonly (Pick<LayerShape, "outputShape"> & Partial<Pick<LayerShape, "places">>)[];
   /** Number of elements in the longest slice of a row. */
   readonly longest: number;
   /** Whether the pass also holds results of random filters. Default false. */
@@ -59,10 +61,12 @@ export function planPass(
   { layers, longest, isSketched = false, binding, ...bounds }: PassRequest,
 ): PassPlan {
   const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES } = bounds;
-  const outputs = layers.map(({ outputShape }) => outputShape.reduce((a, b) => a * b, 1));
+  const outputs = layers.map(({ outputShape }) => countElements(outputShape));
   const largest = Math.max(...outputs);
-  const imageBytes = PASS_COPIES * 4 *
-    outputs.reduce((a, b) => a + b, isSketched ? largest : 0);
+  const imageBytes = PASS_COPIES * 4 * outputs.reduce(
+    (sum, output, i) => sum + output * (layers[i].places ?? 1),
+    isSketched ? largest : 0,
+  );
   const bindable = Math.floor(binding.bytes / (4 * largest));
   if (bindable < 1) {
     throw new RangeError(

@@ -9,7 +9,8 @@
  * @module
  */
 import type { ConvolutionGeometry } from "../operations/convolution_geometry.ts";
-import type { LayerShape } from "../network/network.ts";
+import { countElements } from "../formats/shape.ts";
+import { geometryOf, type LayerShape } from "../network/layer.ts";
 
 /** Segment of a packed row that belongs to one layer. */
 export type Segment = PlainSegment | FactoredSegment;
@@ -24,11 +25,11 @@ export interface SegmentOwner {
 
 /** Segment that holds the gradient itself. */
 export interface PlainSegment extends SegmentOwner {
-  /** Kind of the segment: the gradient is contracted over the output positions. */
+  /** Kind of the segment: the gradient is contracted over the positions. */
   readonly kind: "plain";
   /** Index of the first element in the row. */
   readonly offset: number;
-  /** Number of elements, `(k * k * in + 1) * out`, the bias's last. */
+  /** Number of elements: of a matrix of weights `(inputs + bias) * outputs`, the bias's last. */
   readonly length: number;
 }
 
@@ -38,7 +39,7 @@ export interface FactoredSegment extends SegmentOwner {
   readonly kind: "factored";
   /** Index in the row of the first position's `a`, which its `d` follows, and then the next position. */
   readonly offset: number;
-  /** Number of output positions: 1 for a dense layer. */
+  /** Number of output positions: 1 for a dense layer over `[N, D]`. */
   readonly positions: number;
   /** Length of `a`, the input activations at a position and a one for the bias. */
   readonly inputs: number;
@@ -244,25 +245,20 @@ function cutEntry(entry: Entry): Entry[] {
 }
 
 function placeSegment(layer: LayerShape, form: ConvolutionForm, offset: number): Segment {
-  const bias = layer.bias ? 1 : 0;
-  if (layer.kind === "dense") {
-    const inputs = layer.inputs + bias;
-    const { name, outputs } = layer;
-    return { layer: name, kind: "factored", offset, positions: 1, inputs, outputs };
+  const { name, kind, places } = layer;
+  if (kind === "parameter") {
+    return { layer: name, kind: "plain", offset, length: countElements(layer.outputShape) };
   }
-  const { out_height, out_width, out_channels: outputs } = layer.geometry;
-  const inputs = countTaps(layer.geometry) + bias;
-  const plain = { layer: layer.name, kind: "plain", offset, length: inputs * outputs } as const;
+  const geometry = geometryOf(layer);
+  const { out_height, out_width, out_channels: outputs } = geometry;
+  const inputs = countTaps(geometry) + (layer.bias ? 1 : 0);
   const positions = out_height * out_width;
-  if (form === "contracted" || positions > MAX_POSITIONS) return plain;
-  const factored = {
-    layer: layer.name,
-    kind: "factored",
-    offset,
-    positions,
-    inputs,
-    outputs,
-  } as const;
+  const plain = { layer: name, kind: "plain", offset, length: inputs * outputs } as const;
+  const factored = { layer: name, kind: "factored", offset, positions, inputs, outputs } as const;
+  if (kind === "dense" && positions === 1) return factored;
+  // of a convolution at several places, whose images may differ in size, the places' gradients are added up
+  const isJoined = kind === "convolution" && places > 1;
+  if (form === "contracted" || isJoined || positions > MAX_POSITIONS) return plain;
   if (form === "factored") return factored;
   return countSegmentProducts(factored) < countSegmentProducts(plain) ? factored : plain;
 }

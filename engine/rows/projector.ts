@@ -10,7 +10,8 @@ import type { Commands } from "../gpu/commands.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { countConvolutionFlops } from "../operations/convolution_geometry.ts";
 import { planFilterGradientLaunch } from "../operations/convolution_launch.ts";
-import type { DeviceNetwork, LayerFactors, LayerShape } from "../network/network.ts";
+import { geometryOf, type LayerShape } from "../network/layer.ts";
+import type { DeviceNetwork, LayerFactors } from "../network/network.ts";
 import type { FactorSketch } from "../network/factor_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { toImages } from "../network/inference.ts";
@@ -30,8 +31,8 @@ export type Cotangents = KernelKind | Float32Array;
 /** Options of a projector. */
 export interface ProjectorOptions {
   readonly cotangents: Cotangents;
-  /** Layers whose parameters are differentiated, or those that sketched ones become. */
-  readonly chosen: readonly LayerShape[];
+  /** Layers whose parameters are differentiated. */
+  readonly layers: readonly LayerShape[];
   /** Layout of a row, with a segment for each chosen layer. */
   readonly layout: RowLayout;
   /** Largest number of images in one pass. */
@@ -142,7 +143,7 @@ export class Projector implements RowSource {
     const cotangents = tf.tensor2d(values, [rows.length, network.classes]);
     const images = toImages(data, rows.map((row) => Math.floor(row / this.#rowsPerSample)));
     try {
-      const signals = network.computeFactors(images, cotangents);
+      const signals = network.computeFactors(images, cotangents, this.options.layers);
       return sketch ? sketch.apply(signals) : signals;
     } finally {
       tf.dispose([cotangents, images]);
@@ -160,16 +161,19 @@ export class Projector implements RowSource {
     slice: BoundSlice,
     first: number,
   ): void {
-    const { tensorflow, options: { chosen, layout } } = this;
-    for (const signal of signals) {
-      const segment = layout.segments[chosen.indexOf(signal.layer)];
-      if (segment) packLayer(tensorflow, commands, signal, segment, slice, this.#staging, first);
-    }
+    const { tensorflow, options: { layers, layout } } = this;
+    const rows = this.#staging;
+    signals.forEach((signal, i) => {
+      // of a layer at several places, the later ones are added
+      const continues = signals[i - 1]?.layer.name === signal.layer.name;
+      const segment = layout.segments[layers.findIndex(({ name }) => name === signal.layer.name)];
+      packLayer(tensorflow, commands, signal, segment, { slice, rows, first, continues });
+    });
   }
 }
 
 function disposeSignals(signals: readonly LayerFactors[]): void {
-  for (const { input, delta } of signals) tf.dispose([input, delta]);
+  for (const { input, delta } of signals) tf.dispose([input ?? [], delta]);
 }
 
 /** Makes the error of a row that is not finite, which names the layer, or of one whose square is not finite. */
@@ -198,52 +202,77 @@ function explainNonFinite(
   );
 }
 
-/** Records the launches that write one layer's part of a slice of rows to panels, from row `first` on. */
+/** Records the launches that write one layer's part of a slice of rows to panels, from row `first` on, or that add it to what they `continue`. */
 function packLayer(
   tensorflow: Tensorflow,
   commands: Commands,
   { layer, input, delta }: LayerFactors,
   segment: Segment,
-  slice: RowSlice,
-  rows: GPUBuffer,
-  first: number,
+  { slice, rows, first, continues }: {
+    readonly slice: RowSlice;
+    readonly rows: GPUBuffer;
+    readonly first: number;
+    readonly continues: boolean;
+  },
 ): void {
-  const [inputs, deltas] = [input, delta].map((signal) => tensorflow.bufferOf(signal));
-  const samples = input.shape[0];
-  const bias = layer.bias ? 1 : 0;
-  const row_length = slice.lines;
+  const samples = delta.shape[0];
   const offset = segment.offset - slice.offset;
   const begin = Math.max(0, -offset);
   const end = Math.min(measureSegment(segment), slice.length - offset);
   if (begin >= end) return;
+  const row_length = slice.lines;
+  const bias = layer.bias ? 1 : 0;
+  // numbers are read and written
+  const measureReads = (count: number) => 8 * count / tensorflow.gpu.rates.reads;
+  /** Copies elements `from` to `to` of each of `count` vectors, and a one for a bias. */
+  const copy = (
+    values: tf.Tensor,
+    count: number,
+    { from = 0, to, bias = 0, offset, firstRow }: {
+      from?: number;
+      to: number;
+      bias?: number;
+      offset: number;
+      firstRow: number;
+    },
+  ) => {
+    const length = to - from;
+    commands.run(
+      kernels.project_factored,
+      {
+        sample_count: count,
+        width: values.size / count,
+        first: from,
+        length,
+        bias,
+        first_row: firstRow,
+        row_length,
+        offset,
+      },
+      { values: tensorflow.bufferOf(values), rows },
+      Math.ceil(count * (length + bias) / 64),
+      measureReads(count * (length + bias)),
+    );
+  };
+  if (layer.kind === "parameter") {
+    copy(delta, samples, { from: begin, to: end, offset: offset + begin, firstRow: first });
+    return;
+  }
+  const geometry = geometryOf(layer);
+  const inputs = tensorflow.bufferOf(input!);
   if (segment.kind === "factored") {
     const { positions } = segment;
-    // numbers are read and written
-    const measureReads = (count: number) => 8 * count / tensorflow.gpu.rates.reads;
-    const copy = (values: GPUBuffer, length: number, bias: number, offset: number) =>
-      commands.run(
-        kernels.project_factored,
-        {
-          sample_count: samples * positions,
-          length,
-          bias,
-          first_row: first * positions,
-          row_length,
-          offset,
-        },
-        { values, rows },
-        Math.ceil(samples * positions * (length + bias) / 64),
-        measureReads(samples * positions * (length + bias)),
-      );
-    if (layer.kind === "dense") copy(inputs, layer.inputs, bias, offset);
-    else {
+    const vectors = { count: samples * positions, firstRow: first * positions };
+    if (layer.kind === "dense") {
+      copy(input!, vectors.count, { to: layer.inputs, bias, offset, firstRow: vectors.firstRow });
+    } else {
       commands.run(
         kernels.project_patches,
         {
           sample_count: samples,
           first_sample: first,
-          ...layer.geometry,
-          tap_count: countTaps(layer.geometry),
+          ...geometry,
+          tap_count: countTaps(geometry),
           bias,
           row_length,
           offset,
@@ -253,25 +282,30 @@ function packLayer(
         measureReads(samples * positions * segment.inputs),
       );
     }
-    copy(deltas, segment.outputs, 0, offset + segment.inputs);
-  } else if (layer.kind === "convolution") {
-    const { geometry } = layer;
-    const { kernel, params, workgroups } = planFilterGradientLaunch({
-      sample_count: samples,
-      group_count: samples,
-      group_samples: 1,
-      first_group: first,
-      ...geometry,
-      first: begin,
-      end,
-      panel_stride: row_length * PANEL_ROWS,
-      group_stride: 1,
-      element_stride: PANEL_ROWS,
-      offset,
+    copy(delta, vectors.count, {
+      to: segment.outputs,
+      offset: offset + segment.inputs,
+      firstRow: vectors.firstRow,
     });
-    const ms = samples * countConvolutionFlops(geometry) / tensorflow.gpu.rates.convolutions;
-    commands.run(kernel, params, { inputs, deltas, gradients: rows }, workgroups, ms);
+    return;
   }
+  const { kernel, params, workgroups } = planFilterGradientLaunch({
+    sample_count: samples,
+    group_count: samples,
+    group_samples: 1,
+    first_group: first,
+    ...geometry,
+    first: begin,
+    end,
+    panel_stride: row_length * PANEL_ROWS,
+    group_stride: 1,
+    element_stride: PANEL_ROWS,
+    offset,
+    continues,
+  });
+  const ms = samples * countConvolutionFlops(geometry) / tensorflow.gpu.rates.convolutions;
+  const deltas = tensorflow.bufferOf(delta);
+  commands.run(kernel, params, { inputs, deltas, gradients: rows }, workgroups, ms);
 }
 
 /** Fills the cotangents `[B, C]` of some rows, f32, row-major. */

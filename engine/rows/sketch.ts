@@ -20,7 +20,7 @@
  * @module
  */
 import { createGenerator, drawPermutation, drawUniform, STREAMS } from "../data/random.ts";
-import type { LayerShape } from "../network/network.ts";
+import { geometryOf, type LayerShape } from "../network/layer.ts";
 import { checkKeys } from "../options.ts";
 import type { LayerFilters } from "../network/factor_sketch.ts";
 import {
@@ -43,7 +43,7 @@ export interface SketchedLayer {
   readonly deltas?: number;
 }
 
-/** Least number of elements of a layer's segment: each factor needs one. */
+/** Least number of elements of a matrix of weights: each factor needs one. */
 const LEAST = 2;
 
 /** Plan of sketched rows: the sketch of each layer, and the rows' layout. */
@@ -55,9 +55,10 @@ export interface SketchPlan {
 
 /**
  * Divides a row's elements among the layers, and plans its layout. Layers whose exact segment takes no more multiplications than an equal share
- * has elements stay exact, and leave the rest to the others.
+ * has elements stay exact, and leave the rest to the others; parameters that are no matrix of weights always do.
  *
- * @throws {RangeError} if the dimension is no integer of at least two for each layer, or the seed is out of range.
+ * @throws {RangeError} if the dimension is no integer of at least two for each matrix of weights and one for every other parameter, or the seed is
+ * out of range.
  */
 export function planSketch(
   layers: readonly LayerShape[],
@@ -66,7 +67,9 @@ export function planSketch(
 ): SketchPlan {
   checkKeys<Sketch>("sketch rows", request, { dimension: true, seed: true });
   const { dimension, seed } = request;
-  const least = LEAST * layers.length;
+  const products = layers.map((layer) => countProducts(layOutRow([layer], form)));
+  const isExact = layers.map(({ kind }) => kind === "parameter");
+  const least = sum(products.map((count, i) => isExact[i] ? count : Math.min(count, LEAST)));
   if (!(Number.isInteger(dimension) && dimension >= least)) {
     throw new RangeError(
       `Cannot sketch rows: got ${dimension} numbers for ${layers.length} layers, need a whole number of at least ${least}`,
@@ -77,11 +80,12 @@ export function planSketch(
       `Cannot sketch rows: got seed ${seed}, need an integer from 0 to ${2 ** 32 - 1}`,
     );
   }
-  const products = layers.map((layer) => countProducts(layOutRow([layer], form)));
-  const shares = shareOut(products, dimension);
+  const shares = shareOut(products, isExact, dimension);
   const sketched = layers.map((layer, i): SketchedLayer => {
     if (shares[i] === products[i]) return { layer, shape: layer };
-    return layer.kind === "dense" ? splitDense(layer, shares[i]) : stackFilters(layer, shares[i]);
+    return layer.kind === "dense" && layer.positions === 1
+      ? splitDense(layer, shares[i])
+      : stackFilters(layer, shares[i]);
   });
   const { segments, length } = layOutRow(sketched.map(({ shape }) => shape), form);
   const layout = {
@@ -102,7 +106,7 @@ export function drawFilters({ layers, sketch: { seed } }: SketchPlan): LayerFilt
     const [inputs, outputs] = measureSides(layer);
     const signs = [inputs, outputs].map((length) => drawUniform(generator, length, 1));
     const orders = [inputs, outputs].map((length) => drawPermutation(generator, padSide(length)));
-    if (layer.kind === "convolution") {
+    if (shape.kind === "parameter") {
       const count = own.deltas!;
       const [first, second] = pairRows(orders[0], orders[1], count);
       return {
@@ -121,16 +125,24 @@ export function drawFilters({ layers, sketch: { seed } }: SketchPlan): LayerFilt
   });
 }
 
-/** Divides a dimension into equal shares, except that a layer gets no more than it needs, and leaves the rest to the others. */
-function shareOut(needs: readonly number[], dimension: number): number[] {
-  const shares = new Array<number>(needs.length);
-  const order = [...needs.keys()].sort((a, b) => needs[a] - needs[b]);
-  let left = dimension;
+/** Divides a dimension into equal shares, except that a layer gets no more than it needs, an exact one all of it, and leaves the rest to the others. */
+function shareOut(
+  needs: readonly number[],
+  isExact: readonly boolean[],
+  dimension: number,
+): number[] {
+  const shares = needs.map((need, i) => isExact[i] ? need : 0);
+  const order = [...needs.keys()].filter((i) => !isExact[i]).sort((a, b) => needs[a] - needs[b]);
+  let left = dimension - sum(shares);
   order.forEach((layer, done) => {
     shares[layer] = Math.min(needs[layer], Math.floor(left / (order.length - done)));
     left -= shares[layer];
   });
   return shares;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
 }
 
 /** Divides a dense layer's share between its factors, for the least variance of the product of two samples whose factors are alike. */
@@ -164,28 +176,12 @@ function measureVariance(length: number, filters: number): number {
   return (rows - filters) / (rows - 1) / filters;
 }
 
-/** Sketches a convolution: in the row it becomes a convolution over one pixel, with a weight for each filter. */
-function stackFilters(layer: LayerShape & { kind: "convolution" }, count: number): SketchedLayer {
+/** Sketches a layer of several positions: what the row holds of it is a number for each filter. */
+function stackFilters(layer: LayerShape, count: number): SketchedLayer {
+  const { name } = layer;
   return {
     layer,
-    shape: {
-      kind: "convolution",
-      name: layer.name,
-      bias: false,
-      outputShape: [1, 1, 1],
-      geometry: {
-        in_height: 1,
-        in_width: 1,
-        in_channels: count,
-        out_height: 1,
-        out_width: 1,
-        out_channels: 1,
-        kernel_height: 1,
-        kernel_width: 1,
-        stride: 1,
-        pad: 0,
-      },
-    },
+    shape: { kind: "parameter", name, bias: false, outputShape: [count], places: 1 },
     inputs: count,
     deltas: count,
   };
@@ -193,10 +189,8 @@ function stackFilters(layer: LayerShape & { kind: "convolution" }, count: number
 
 /** Returns the lengths of the two factors, including the one for a bias. */
 function measureSides(layer: LayerShape): [inputs: number, outputs: number] {
-  const bias = layer.bias ? 1 : 0;
-  return layer.kind === "dense"
-    ? [layer.inputs + bias, layer.outputs]
-    : [countTaps(layer.geometry) + bias, layer.geometry.out_channels];
+  const geometry = geometryOf(layer);
+  return [countTaps(geometry) + (layer.bias ? 1 : 0), geometry.out_channels];
 }
 
 /** Returns the number of rows of the smallest Hadamard matrix with at least `length` columns. */

@@ -11,7 +11,12 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } fr
 import { checkKeys, checkNumber, isCount, type OptionNames } from "../options.ts";
 import { type Layers, operations } from "../network/definition.ts";
 import { planElementwiseLaunch } from "../operations/elementwise.ts";
-import { toActivations, toTensor } from "../operations/features.ts";
+import {
+  type Activations,
+  type Features,
+  toActivations,
+  toTensor,
+} from "../operations/features.ts";
 import { computeCrossEntropy } from "../operations/loss.ts";
 import type { DeviceNetwork, LayerShape } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
@@ -131,9 +136,10 @@ class Models {
     this.#labels = tf.tensor1d(Float32Array.from(samples, (sample) => data.labels[sample]));
     const [products, ...state] = tf.tidy(() => {
       const [{ bias: hasBias }] = network.layers;
+      const variables = network.parameters.map(({ variable }) => variable);
       const [weight, bias, ...others] = hasBias
-        ? network.variables
-        : [network.variables[0], undefined, ...network.variables.slice(1)];
+        ? variables
+        : [variables[0], undefined, ...variables.slice(1)];
       const inputs = this.#findFirstInputs();
       const batch = tf.reshape(inputs, [models, size, -1]);
       const products = tf.matMul(batch, batch, false, true);
@@ -240,8 +246,10 @@ class Models {
     const layers: Layers = {
       ...operations,
       classes: this.network.classes,
-      dense: (name, x) => toActivations(dense(name, toTensor(x), outputs.get(name)!)),
+      dense: <T extends Activations>(name: string, x: T): T =>
+        toActivations(dense(name, toTensor(x as unknown as Features), outputs.get(name)!)),
       convolution: refuse("a convolution"),
+      parameter: refuse("a parameter by itself"),
       batchNorm: refuse("a batch norm"),
       dropout: refuse("dropout"),
     };
@@ -268,9 +276,15 @@ function measureModel(layers: readonly DenseShape[], size: number): number {
 }
 
 function checkLayer({ definition }: DeviceNetwork, layer: LayerShape): DenseShape {
-  if (layer.kind === "dense") return layer;
+  const { kind, name, places } = layer;
+  if (kind === "dense" && layer.positions === 1) return layer;
+  const found = kind !== "dense"
+    ? `${kind} '${name}'`
+    : places > 1
+    ? `'${name}' at ${places} places`
+    : `'${name}' over ${layer.positions} vectors a sample`;
   throw new TypeError(
-    `Cannot train many of ${definition.name} together: got ${layer.kind} '${layer.name}', need dense layers`,
+    `Cannot train many of ${definition.name} together: got ${found}, need dense layers over [N, D], each used once`,
   );
 }
 

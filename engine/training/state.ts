@@ -159,7 +159,7 @@ export class Course implements Disposable {
       },
     );
     const { gpu } = tensorflow;
-    this.velocities = this.#variables.map(({ name, variable: { size } }) => {
+    this.velocities = this.network.parameters.map(({ name, variable: { size } }) => {
       const label = `velocity of ${name}`;
       return state
         ? gpu.upload(label, find(`velocity.${name}`))
@@ -170,7 +170,7 @@ export class Course implements Disposable {
     this.best = state.best
       ? { ...state.best, weights: takeNamed(state.tensors, "best.") }
       : undefined;
-    for (const { name, variable } of this.#variables) {
+    for (const { name, variable } of this.network.parameters) {
       gpu.device.queue.writeBuffer(tensorflow.bufferOf(variable), 0, find(`parameter.${name}`));
     }
   }
@@ -185,7 +185,7 @@ export class Course implements Disposable {
     };
     // read together, since each reading waits for the device
     const parameters = await Promise.all(
-      this.#variables.flatMap(({ name, variable }, i) => [
+      this.network.parameters.flatMap(({ name, variable }, i) => [
         read(`parameter.${name}`, tensorflow.bufferOf(variable), variable),
         read(`velocity.${name}`, this.velocities[i], variable),
       ]),
@@ -217,14 +217,6 @@ export class Course implements Disposable {
     for (const buffer of this.velocities) this.tensorflow.gpu.destroyBuffer(buffer);
   }
 
-  /** The network's variables with their names in a `state_dict`. */
-  get #variables(): { name: string; variable: tf.Variable }[] {
-    const names = this.network.layers.flatMap(({ name, bias }) =>
-      bias ? [`${name}.weight`, `${name}.bias`] : [`${name}.weight`]
-    );
-    return this.network.variables.map((variable, i) => ({ name: names[i], variable }));
-  }
-
   #refuseOther({ settings, generators, tensors }: TrainingState, count: number): void {
     const refuse = (state: string, need: string) => {
       throw new RangeError(
@@ -237,7 +229,7 @@ export class Course implements Disposable {
       }
     }
     const sizes = [
-      ...this.#variables.flatMap(({ name, variable: { size } }) => [
+      ...this.network.parameters.flatMap(({ name, variable: { size } }) => [
         [`parameter.${name}`, size] as const,
         [`velocity.${name}`, size] as const,
       ]),

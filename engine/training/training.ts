@@ -191,7 +191,8 @@ function takeStep(
     const count = samples.labels.length;
     const images = toImages(samples, samples.labels.map((_, i) => i));
     const labels = tf.tensor1d(Float32Array.from(samples.labels));
-    const { variables, classes } = network;
+    const { classes } = network;
+    const variables = network.parameters.map(({ variable }) => variable);
     let logits!: tf.Tensor2D;
     const { value, grads } = tf.engine().gradients(
       () => computeCrossEntropy(logits = tf.keep(network.logits(images, noise)), labels),

@@ -11,7 +11,16 @@ import { testGpu } from "./open.ts";
 
 /** Parameters of project_factored that copy one float to row `first_row` of rows of one float. */
 function copyTo(first_row: number) {
-  return { sample_count: 1, length: 1, bias: 0, first_row, row_length: 1, offset: 0 };
+  return {
+    sample_count: 1,
+    width: 1,
+    first: 0,
+    length: 1,
+    bias: 0,
+    first_row,
+    row_length: 1,
+    offset: 0,
+  };
 }
 
 testGpu("the adapter has a name, and on Linux no OpenGL is opened beside it", async (gpu) => {

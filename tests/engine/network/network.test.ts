@@ -728,10 +728,11 @@ testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine)
     part.forEach((value, i) => sum[i] += value);
   }
   assert.deepEqual(sum, whole);
-  for (const layers of [[], ["stem", "norm"], "stem", [undefined]]) {
+  for (const layers of [[], ["stem", "nor"], "stem", [undefined]]) {
     await assert.rejects(engine.project(built, data, { layers: layers as string[] }), {
       name: "RangeError",
-      message: /branched: got (none|norm|"stem"|undefined), need some of stem, block1.conv, /,
+      message:
+        /branched: got (none|nor|"stem"|undefined), need some of stem, norm.weight, norm.bias, block1.conv, /,
     });
   }
   await assert.rejects(engine.project(built, data, { layers: ["block1_conv"] }), {
@@ -821,7 +822,12 @@ testEngine("layers that are taken apart, or copied, are those of the pass", (eng
   };
   for (const each of [definition, copied]) {
     using network = engine.network(each, { seed: 0, classes: 3 }, [4, 4, 1]);
-    assert.deepEqual(network.layers.map(({ name }) => name), ["conv", "fc"]);
+    assert.deepEqual(network.layers.map(({ name }) => name), [
+      "conv",
+      "norm.weight",
+      "norm.bias",
+      "fc",
+    ]);
     assert.equal(network.classes, 3);
   }
   return Promise.resolve();
@@ -867,10 +873,13 @@ testEngine("what a definition gets wrong is said to be its fault", async (engine
         layers.dense("fc", flatten(images), engine.limits.maxStorageBufferBindingSize / 4),
       /^Cannot hold fc.weight \[112, \d+\]: got \d+ numbers, need at most \d+ on this device/,
     ],
-    [(layers, images) => {
-      layers.batchNorm("a", images);
-      return layers.dense("a", flatten(images), 3);
-    }, /two layers 'a'/],
+    [
+      (layers, images) => {
+        layers.batchNorm("a", images);
+        return layers.dense("a", flatten(images), 3);
+      },
+      /^Cannot use layer 'a': got a dense whose tensors have the names of those of parameter 'a.weight'/,
+    ],
   ];
   for (const [forward, message] of cases) {
     assert.throws(
@@ -881,13 +890,13 @@ testEngine("what a definition gets wrong is said to be its fault", async (engine
   await Promise.resolve();
 });
 
-testEngine("training leaves a batch norm as it is", async (engine) => {
+testEngine("training leaves a batch norm's statistics as they are", async (engine) => {
   const network = branched(3);
   using built = engine.network(network.definition, { seed: 1, classes: 3 }, network.inputShape);
   const before = await built.weights();
   const { weights } = await engine.train(built, drawImages(network, 9, 5), { epochs: 2, batch: 4 });
   for (const [name, { data }] of before) {
-    const compare: typeof assert.deepEqual = name.startsWith("norm.")
+    const compare: typeof assert.deepEqual = name.startsWith("norm.running_")
       ? assert.deepEqual
       : assert.notDeepEqual;
     compare(weights.get(name)!.data, data, name);
@@ -896,7 +905,7 @@ testEngine("training leaves a batch norm as it is", async (engine) => {
 });
 
 testEngine(
-  "a definition may not use a name twice, nor convolve or pool what is too small",
+  "a definition may not use a name for two kinds of weights, nor convolve or pool what is too small",
   async (engine) => {
     const source = { seed: 0, classes: 2 };
     assert.throws(
@@ -904,11 +913,16 @@ testEngine(
         engine.network({
           name: "twice",
           forward(layers, images) {
-            const first = layers.convolution("conv", images, { filters: 1, size: 1 });
+            const first = layers.convolution("conv", images, { filters: 2, size: 1 });
             return layers.convolution("conv", first, { filters: 2, size: 1 }) as never;
           },
         }, source),
-      { name: "LayerError", layer: "conv", message: /two layers 'conv'/ },
+      {
+        name: "LayerError",
+        layer: "conv",
+        message:
+          "Cannot use layer 'conv' again: got a convolution over 1 x 1 x 2 inputs with bias where it was a convolution over 1 x 1 x 1 inputs with bias, need the same at each place, or a name of its own",
+      },
     );
     const { definition } = strided(2);
     assert.throws(() => engine.network(definition, source, [2, 6, 2]), {

@@ -176,8 +176,6 @@ testEngine(
           const refuse = (call: () => unknown) => assert.throws(call, LayerError);
           // @ts-expect-error a shape alone
           refuse(() => layers.relu({ shape: [samples, 3] }));
-          // @ts-expect-error images are no vectors
-          refuse(() => layers.dense("fc", images, 3));
           // @ts-expect-error vectors are no images
           refuse(() => layers.maxPool(layers.flatten(images), 2));
           // @ts-expect-error a tensor that no layer has made, which nothing shows at run time
@@ -200,7 +198,7 @@ testEngine(
 );
 
 testEngine(
-  "tensors that a layer cannot take are refused, and flattening is said where it helps",
+  "tensors that a layer cannot take are refused",
   async (engine) => {
     callWithin(engine, (layers, images) => {
       const flat = layers.flatten(images);
@@ -209,15 +207,7 @@ testEngine(
       const empty = tf.zeros([1, 0, 7, 2]);
       const whole = tf.zeros([1, 4], "int32");
       const others = tf.zeros([2, 4]);
-      assertRefused(
-        () => layers.dense("d", images, 3),
-        "d",
-        "x",
-        "[N, 8, 7, 2]",
-        "flatten it first",
-      );
       assertRefused(() => layers.convolution("c", flat, own), "c", "x", "[N, 112]", "[N, H, W, C]");
-      assertRefused(() => layers.batchNorm("b", flat), "b", "x", "[N, 112]");
       for (const name of ["maxPool", "averagePool"] as const) {
         assertRefused(() => layers[name](flat, 2), name, "x", "[N, 112]");
       }
@@ -240,7 +230,15 @@ testEngine(
       // a tensor of another number of samples is of no use to this pass
       assertRefused(() => layers.dense("d", others, 3), "d", "x", "2 samples, need 1");
       layers.dense("once", flat, 3);
-      assertRefused(() => layers.dense("once", flat, 3), "once", "name", "two layers 'once'");
+      assertRefused(
+        () => layers.dense("once", flat, 3, { bias: false }),
+        "once",
+        "name",
+        "again: got a dense over 112 inputs without bias where it was a dense over 112 inputs with bias",
+      );
+      assertRefused(() => layers.parameter("once.bias", [3]), "once.bias", "name", "dense 'once'");
+      assertRefused(() => layers.parameter("p", [3, 0]), "p", "shape", "0");
+      assertRefused(() => layers.parameter("p", 3), "p", "shape", "a list of whole numbers");
       assert.throws(() => layers.add(flat, tf.zeros([2, 112])), {
         name: "DataError",
         message: /^Cannot add: got \[1, 112\] and \[2, 112\], need branches of one shape$/,
@@ -262,7 +260,14 @@ testEngine(
     callWithin(engine, (layers) => {
       for (const [name, says] of others) {
         const ask = () => layers[name as keyof Layers];
-        assertRefused(ask, name, "name", `layers.${name}`, "convolution, dense, batchNorm", says);
+        assertRefused(
+          ask,
+          name,
+          "name",
+          `layers.${name}`,
+          "convolution, dense, parameter, batchNorm",
+          says,
+        );
       }
       assert.equal(String(layers), "[object Object]");
     });
@@ -507,12 +512,16 @@ testEngine(
                 if (key !== "bias") delete (own as Record<string, unknown>)[key];
               }
             }
-            const fits = rank(x) === 2 && (x as tf.Tensor).shape[0] === 1 &&
+            const fits = rank(x) >= 2 && (x as tf.Tensor).shape[0] === 1 &&
               isWhole(units, 1, 2 ** 31 - 1) &&
               (own === undefined || (only(own, "bias") && typeof bias === "boolean")) &&
               more.length === 0;
             const args = own || more.length > 0 ? [name, x, units, own, ...more] : [name, x, units];
-            judge("dense", args, fits ? [1, Number(units)] : undefined);
+            judge(
+              "dense",
+              args,
+              fits ? [...(x as tf.Tensor).shape.slice(0, -1), Number(units)] : undefined,
+            );
           },
         ),
         parameters,
@@ -522,7 +531,7 @@ testEngine(
           const name = `b${named.size}`;
           named.add(name);
           const options = epsilon === NO_VALUE ? {} : { epsilon };
-          const fits = rank(x) === 4 && more.length === 0 &&
+          const fits = rank(x) >= 2 && (x as tf.Tensor).shape[0] === 1 && more.length === 0 &&
             (epsilon === NO_VALUE || epsilon === undefined ||
               (typeof epsilon === "number" && epsilon >= 0 && epsilon < Infinity));
           judge(

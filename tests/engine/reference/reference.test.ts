@@ -410,14 +410,14 @@ const branchedNetwork: readonly Layer[] = [
 function branchedWeights(): Map<string, Tensor> {
   return new Map([
     ["conv1.weight", fractions([2, 2, 3, 3], 16, 2)],
+    ["norm.weight", tensor([2], [0.5, -1.5])],
+    ["norm.bias", tensor([2], [0.25, 0.5])],
     ["head1.weight", fractions([3, 18], 16, 5)],
     ["long.weight", fractions([3, 2, 2, 2], 16, 4)],
     ["short.weight", fractions([3, 2, 1, 1], 16, 6)],
     ["short.bias", fractions([3], 16, 3)],
     ["inner.weight", fractions([3, 3, 3, 3], 16, 8)],
     ["head2.weight", fractions([3, 3], 16, 7)],
-    ["norm.weight", tensor([2], [0.5, -1.5])],
-    ["norm.bias", tensor([2], [0.25, 0.5])],
     ["norm.running_mean", tensor([2], [-0.5, 0.125])],
     ["norm.running_var", tensor([2], [0.25, 3.25])],
   ]);
@@ -437,7 +437,7 @@ for (
     const logits = computeLogits(network, weights, smallImages).data;
     let p = 0;
     for (const [name, { data }] of weights) {
-      if (name.startsWith("norm.")) continue; // frozen
+      if (name.startsWith("norm.running_")) continue; // frozen
       const gradients: number[] = [];
       for (let i = 0; i < data.length; i++, p++) {
         const [above, below] = [step, -step].map((change) => {

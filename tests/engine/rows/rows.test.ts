@@ -55,12 +55,16 @@ for (const samples of [1, 63, 64, 65, 127]) {
     const name = `${samples} samples of ${inputs} numbers ${bias ? "and a one" : "without a bias"}`;
     testGpu(`project_factored copies ${name} into rows as its twin does`, async (gpu) => {
       const shape = [samples, inputs];
-      const values = drawNumbers(samples + inputs, samples * inputs);
+      // the copied numbers stand among others
+      const first = inputs % 3;
+      const width = first + inputs + bias;
+      const values = drawNumbers(samples + inputs, samples * width);
+      const own = values.filter((_, i) => i % width >= first && i % width < first + inputs);
       const [first_row, offset] = [[0, 0], [61, 2], [64, 7]][inputs % 3];
       const row_length = offset + inputs + bias + 3;
       const size = inputs + bias;
       const { data } = projectFactored({
-        x: { shape, data: values },
+        x: { shape, data: own },
         dy: { shape: [samples, 0], data: [] },
         bias: bias === 1,
       });
@@ -74,7 +78,16 @@ for (const samples of [1, 63, 64, 65, 127]) {
       const { rows } = await launchTwice(
         gpu,
         kernels.project_factored,
-        { sample_count: samples, length: inputs, bias, first_row, row_length, offset },
+        {
+          sample_count: samples,
+          width,
+          first,
+          length: inputs,
+          bias,
+          first_row,
+          row_length,
+          offset,
+        },
         { values, rows: { unfilled } },
         Math.ceil(samples * size / 64),
       );
@@ -92,7 +105,16 @@ testGpu("project_factored numbers more than 65,535 workgroups", async (gpu) => {
   const { rows } = await launchTwice(
     gpu,
     kernels.project_factored,
-    { sample_count: samples, length: 1, bias: 1, first_row: 0, row_length: 2, offset: 0 },
+    {
+      sample_count: samples,
+      width: 1,
+      first: 0,
+      length: 1,
+      bias: 1,
+      first_row: 0,
+      row_length: 2,
+      offset: 0,
+    },
     { values, rows: { unfilled: samples * 2 } },
     MANY_GROUPS,
   );

@@ -11,13 +11,15 @@ const dense = (name: string, inputs: number, outputs: number, bias = true): Laye
   bias,
   inputs,
   outputs,
+  positions: 1,
   outputShape: [outputs],
+  places: 1,
 });
 
 function convolution(name: string, channels: number, filters: number, bias = true): LayerShape {
   const shape = [3, 3, channels, filters];
   const geometry = inferConvolutionGeometry([1, 8, 8, channels], shape, { stride: 1, pad: 1 });
-  return { kind: "convolution", name, bias, geometry, outputShape: [8, 8, filters] };
+  return { kind: "convolution", name, bias, geometry, outputShape: [8, 8, filters], places: 1 };
 }
 
 /** Layers with exact segments of 280, 1,160, 2,320, 405, 74 and 15 floats. */
