@@ -3,21 +3,44 @@
  *
  * @module
  */
-import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import { DataError } from "../errors.ts";
-import { describeShape } from "../options.ts";
-import { averagePool, gelu, globalAverage, maxPool, relu, tanh } from "../operations/activation.ts";
-import { checkCall } from "../operations/arguments.ts";
+import { averagePool, gelu, maxPool, relu, tanh } from "../operations/activation.ts";
+import { add, divide, matmul, multiply, subtract } from "../operations/arithmetic.ts";
+import { concat, flatten, pad, reshape, slice, transpose } from "../operations/arrangement.ts";
+import type { Activations, FeatureMaps, Features } from "../operations/features.ts";
 import {
-  type Activations,
-  type FeatureMaps,
-  type Features,
-  toActivations,
-  toTensor,
-} from "../operations/features.ts";
+  globalAverage,
+  mean,
+  normalise,
+  type NormaliseOptions,
+  type ReductionOptions,
+  softmax,
+  sum,
+} from "../operations/reduction.ts";
 
-export { averagePool, gelu, globalAverage, maxPool, relu, tanh };
-export type { Activations, FeatureMaps, Features };
+export {
+  add,
+  averagePool,
+  concat,
+  divide,
+  flatten,
+  gelu,
+  globalAverage,
+  matmul,
+  maxPool,
+  mean,
+  multiply,
+  normalise,
+  pad,
+  relu,
+  reshape,
+  slice,
+  softmax,
+  subtract,
+  sum,
+  tanh,
+  transpose,
+};
+export type { Activations, FeatureMaps, Features, NormaliseOptions, ReductionOptions };
 
 /** Options of a convolution with square filters. */
 export interface ConvolutionOptions {
@@ -51,25 +74,33 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
 }
 
-/** Operations without parameters; each is also exported as a function of its own. */
-export interface Operations {
-  /** Applies {@linkcode relu}. */
-  relu<T extends Activations>(x: T): T;
-  /** Applies {@linkcode tanh}. */
-  tanh<T extends Activations>(x: T): T;
-  /** Applies {@linkcode gelu}. */
-  gelu<T extends Activations>(x: T): T;
-  /** Applies {@linkcode maxPool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
-  maxPool(x: FeatureMaps, size: number): FeatureMaps;
-  /** Applies {@linkcode averagePool}, `[N, H, W, C]` to `[N, H / size, W / size, C]`. */
-  averagePool(x: FeatureMaps, size: number): FeatureMaps;
-  /** Applies {@linkcode globalAverage}, `[N, H, W, C]` to `[N, C]`. */
-  globalAverage(x: FeatureMaps): Features;
-  /** Applies {@linkcode add}. */
-  add<T extends Features | FeatureMaps>(x: T, y: T): T;
-  /** Applies {@linkcode flatten}, `[N, H, W, C]` to `[N, C * H * W]`. */
-  flatten(x: FeatureMaps): Features;
-}
+/** Every operation without parameters, by name; each is also exported as a function of its own. */
+export const operations = {
+  add,
+  averagePool,
+  concat,
+  divide,
+  flatten,
+  gelu,
+  globalAverage,
+  matmul,
+  maxPool,
+  mean,
+  multiply,
+  normalise,
+  pad,
+  relu,
+  reshape,
+  slice,
+  softmax,
+  subtract,
+  sum,
+  tanh,
+  transpose,
+};
+
+/** Operations without parameters; each is also exported as a function of its own, which says what it computes. */
+export type Operations = typeof operations;
 
 /**
  * Layers with parameters and every operation, which a definition's `forward` is given, so that a file with a network needs no import at run
@@ -92,6 +123,12 @@ export interface Layers extends Operations {
    * Returns a tensor of parameters that is no matrix of weights, such as positions, a class token or a scale of channels: a copy for every
    * sample, `[N, ...shape]`. Loaded weights must have exactly this shape.
    */
+  parameter(name: string, shape: readonly [number], options?: ParameterOptions): Features;
+  parameter(
+    name: string,
+    shape: readonly [number, number, number],
+    options?: ParameterOptions,
+  ): FeatureMaps;
   parameter(name: string, shape: readonly number[], options?: ParameterOptions): Activations;
   /**
    * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel of the last axis, to the same shape.
@@ -101,6 +138,21 @@ export interface Layers extends Operations {
    * `sqrt(1 + epsilon)`.
    */
   batchNorm<T extends Activations>(name: string, x: T, options?: BatchNormOptions): T;
+  /**
+   * Normalises each vector over the last axis by its own mean and variance, then multiplies by a weight and adds a bias, `NAME.weight` and
+   * `NAME.bias`, which have one number for each element.
+   */
+  layerNorm<T extends Activations>(name: string, x: T, options?: NormaliseOptions): T;
+  /**
+   * Normalises each sample's channels, the last axis, in equal `groups` of neighbours, over all positions; then multiplies each channel by a weight
+   * and adds a bias, `NAME.weight` and `NAME.bias`.
+   */
+  groupNorm<T extends Activations>(
+    name: string,
+    x: T,
+    groups: number,
+    options?: NormaliseOptions,
+  ): T;
   /**
    * Sets a `share` of the elements to 0 at random and divides the others by `1 - share`, in training steps alone; everywhere else, and so in
    * kernels, it returns `x`.
@@ -136,41 +188,3 @@ export interface NetworkDefinition {
    */
   forward(layers: Layers, images: FeatureMaps): Features;
 }
-
-/**
- * Adds two branches of one shape, such as a residual block and its shortcut.
- *
- * @throws {DataError} if their shapes differ.
- */
-export function add<T extends Features | FeatureMaps>(x: T, y: T): T {
-  checkCall("add", arguments);
-  if (x.shape.join() !== y.shape.join()) {
-    const isOneBatch = x.shape[0] === y.shape[0];
-    const [first, second] = [x, y].map(({ shape }) =>
-      isOneBatch ? describeShape(shape) : `[${shape.join(", ")}]`
-    );
-    throw new DataError(`Cannot add: got ${first} and ${second}, need branches of one shape`);
-  }
-  return toActivations(tf.add(toTensor(x), toTensor(y)));
-}
-
-/** Flattens feature maps `[N, H, W, C]` to `[N, C * H * W]`, channels first, as PyTorch does. */
-export function flatten(x: FeatureMaps): Features {
-  checkCall("flatten", arguments);
-  const [n, height, width, channels] = x.shape;
-  const images = toTensor(x);
-  const channelsFirst = channels === 1 ? images : tf.transpose(images, [0, 3, 1, 2]);
-  return toActivations(tf.reshape(channelsFirst, [n, channels * height * width]));
-}
-
-/** Every operation without parameters, by name. */
-export const operations: Operations = {
-  add,
-  averagePool,
-  flatten,
-  gelu,
-  globalAverage,
-  maxPool,
-  relu,
-  tanh,
-};

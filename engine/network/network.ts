@@ -209,6 +209,7 @@ export class DeviceNetwork implements Network {
     cotangents: tf.Tensor2D,
     layers: readonly LayerShape[],
   ): LayerFactors[] {
+    this.check();
     const [samples] = images.shape;
     const places = layers.flatMap(({ name }) => this.#modules.shapesOf(name));
     const inputs: (tf.Tensor | undefined)[] = [];
@@ -286,7 +287,7 @@ export class DeviceNetwork implements Network {
   ): unknown {
     try {
       // names of layers are checked once: later passes have to use the same
-      const layers = action === "build" ? refuseUnknown(pass) : pass;
+      const layers = action === "build" ? refuseUnknown(pass.layers) : pass.layers;
       return this.definition.forward(layers, toActivations(images));
     } catch (error) {
       if (error instanceof LayerError) throw error;

@@ -24,8 +24,11 @@ import {
   type ConvolutionOptions,
   type DenseOptions,
   type Layers,
+  normalise,
+  type NormaliseOptions,
   operations,
   type ParameterOptions,
+  reshape,
 } from "./definition.ts";
 import { type LayerRequest, type LayerShape, makeStatistics } from "./layer.ts";
 import type { Modules, PlacedLayer } from "./modules.ts";
@@ -57,16 +60,9 @@ export interface PassSettings {
 }
 
 /** One forward pass through a definition. */
-export class Pass implements Layers {
-  readonly add = operations.add;
-  readonly averagePool = operations.averagePool;
-  readonly flatten = operations.flatten;
-  readonly gelu = operations.gelu;
-  readonly globalAverage = operations.globalAverage;
-  readonly maxPool = operations.maxPool;
-  readonly relu = operations.relu;
-  readonly tanh = operations.tanh;
-  readonly classes: number;
+export class Pass {
+  /** What the definition's `forward` is given. */
+  readonly layers: Layers;
   readonly #hook: Hook | undefined;
   readonly #noise: RandomGenerator | undefined;
   readonly #places = new Map<string, number>();
@@ -79,13 +75,18 @@ export class Pass implements Layers {
   ) {
     this.#hook = hook;
     this.#noise = noise;
-    this.classes = settings.classes;
+    const own = {
+      convolution: this.#convolution,
+      dense: this.#dense,
+      parameter: this.#parameter,
+      batchNorm: this.#batchNorm,
+      layerNorm: this.#layerNorm,
+      groupNorm: this.#groupNorm,
+      dropout: this.#dropout,
+    };
     // a definition may destructure them, as `forward({ dense, classes }, images)` does
-    this.convolution = this.convolution.bind(this);
-    this.dense = this.dense.bind(this);
-    this.parameter = this.parameter.bind(this);
-    this.batchNorm = this.batchNorm.bind(this);
-    this.dropout = this.dropout.bind(this);
+    const bound = Object.entries(own).map(([name, method]) => [name, method.bind(this)]);
+    this.layers = { ...operations, classes: settings.classes, ...Object.fromEntries(bound) };
   }
 
   /** Number of times that the pass has used each layer and each batch norm so far. */
@@ -93,7 +94,7 @@ export class Pass implements Layers {
     return this.#places;
   }
 
-  convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps {
+  #convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps {
     checkCall("convolution", arguments);
     this.#checkSamples(name, x);
     const { filters, size, stride = 1, pad = 0, bias = true } = options;
@@ -121,7 +122,7 @@ export class Pass implements Layers {
     return toActivations(this.#see(shape, input, y));
   }
 
-  dense<T extends Activations>(
+  #dense<T extends Activations>(
     name: string,
     x: T,
     units: number,
@@ -153,7 +154,7 @@ export class Pass implements Layers {
     return toActivations(this.#see(shape, input, output));
   }
 
-  parameter(name: string, shape: readonly number[], options: ParameterOptions = {}): Activations {
+  #parameter(name: string, shape: readonly number[], options: ParameterOptions = {}): Activations {
     checkCall("parameter", arguments);
     const { initial = 0 } = options;
     const { layer, shape: sizes } = this.#useParameter(name, shape, initial);
@@ -162,7 +163,7 @@ export class Pass implements Layers {
     return toActivations(this.#see(sizes, undefined, copies));
   }
 
-  batchNorm<T extends Activations>(name: string, x: T, options: BatchNormOptions = {}): T {
+  #batchNorm<T extends Activations>(name: string, x: T, options: BatchNormOptions = {}): T {
     checkCall("batchNorm", arguments);
     this.#checkSamples(name, x);
     const { epsilon = 1e-5 } = options;
@@ -176,7 +177,39 @@ export class Pass implements Layers {
     return toActivations(this.#scaleAndShift(name, normalised));
   }
 
-  dropout<T extends Activations>(x: T, share: number): T {
+  #layerNorm<T extends Activations>(name: string, x: T, options: NormaliseOptions = {}): T {
+    checkCall("layerNorm", arguments);
+    this.#checkSamples(name, x);
+    return toActivations(
+      this.#scaleAndShift(name, toTensor(normalise(x as Activations, [-1], options))),
+    );
+  }
+
+  #groupNorm<T extends Activations>(
+    name: string,
+    x: T,
+    groups: number,
+    options: NormaliseOptions = {},
+  ): T {
+    checkCall("groupNorm", arguments);
+    this.#checkSamples(name, x);
+    const [samples, ...sizes] = x.shape;
+    const channels = sizes.at(-1)!;
+    if (channels % groups !== 0) {
+      throw new LayerError(
+        name,
+        "groups",
+        `Cannot use layer '${name}': got ${groups} groups of ${channels} channels, need groups of equal size`,
+      );
+    }
+    const grouped = reshape(x, [countElements(sizes.slice(0, -1)), groups, channels / groups]);
+    const normalised = toTensor(normalise(grouped as Activations, [1, 3], options));
+    return toActivations(
+      this.#scaleAndShift(name, tf.reshape(normalised, [samples, ...sizes])),
+    );
+  }
+
+  #dropout<T extends Activations>(x: T, share: number): T {
     checkCall("dropout", arguments);
     const noise = this.#noise;
     if (!noise) return x;

@@ -56,12 +56,6 @@ export function averagePool(x: FeatureMaps, size: number): FeatureMaps {
   return toActivations(tf.avgPool(toTensor(x), size, size, "valid"));
 }
 
-/** The mean over all pixels, `[N, H, W, C]` to `[N, C]`. */
-export function globalAverage(x: FeatureMaps): Features {
-  checkCall("globalAverage", arguments);
-  return toActivations(tf.mean(toTensor(x), [1, 2]));
-}
-
 /** The hyperbolic tangent, element by element. Its relative error and that of its gradient are below 1e-6. */
 export function tanh<T extends Activations>(x: T): T {
   checkCall("tanh", arguments);

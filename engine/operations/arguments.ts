@@ -4,26 +4,26 @@
  *
  * @module
  */
-import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { LayerError } from "../errors.ts";
+import { describeShape, describeValue, findNearest, type OtherNames } from "../options.ts";
 import {
-  describeShape,
-  describeValue,
-  findMisfit,
-  findNearest,
-  type OtherNames,
-} from "../options.ts";
-
-/** The layer or operation that an error is about. */
-interface Subject {
-  /** The layer's name, or the operation's where it has none. */
-  readonly layer: string;
-  /** The name in messages: `layer 'conv1'` or `maxPool`. */
-  readonly text: string;
-}
-
-/** Throws a {@linkcode LayerError} unless the value is valid for the argument or option of this name. */
-type Check = (subject: Subject, option: string, value: unknown) => void;
+  anyTensor,
+  type Check,
+  choice,
+  flag,
+  images,
+  list,
+  number,
+  optional,
+  options,
+  outputs,
+  refuse,
+  sizes,
+  text,
+  vectors,
+  wholeNumber,
+} from "./checks.ts";
+import type { Activations } from "./features.ts";
 
 /** An operation: the checks of its arguments by their names, in their order. */
 interface Signature {
@@ -40,97 +40,6 @@ const MAX_PAD = 1024;
 
 /** Most rows and columns of a filter or window. */
 const MAX_SIZE = 1024;
-
-/** Most outputs of a layer; whether the device can hold them is only known when they are allocated. */
-const MAX_OUTPUTS = 2 ** 31 - 1;
-
-function refuse({ layer, text }: Subject, option: string, got: string, need: string): never {
-  throw new LayerError(layer, option, `Cannot use ${text}: got ${got}, need ${need}`);
-}
-
-function wholeNumber(least: number, most: number, note = ""): Check {
-  return (subject, option, value) => {
-    if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return;
-    const got = `${option} ${describeValue(value)}`;
-    refuse(subject, option, got, `a whole number from ${least} to ${most}${note}`);
-  };
-}
-
-function number(fits: (value: number) => boolean, need: string): Check {
-  return (subject, option, value) => {
-    if (typeof value === "number" && fits(value)) return;
-    refuse(subject, option, `${option} ${describeValue(value)}`, need);
-  };
-}
-
-function choice(values: readonly unknown[]): Check {
-  return (subject, option, value) => {
-    if (values.includes(value)) return;
-    const need = values.map((known) => describeValue(known)).join(" or ");
-    refuse(subject, option, `${option} ${describeValue(value)}`, need);
-  };
-}
-
-const text: Check = (subject, option, value) => {
-  if (typeof value === "string" && value !== "") return;
-  refuse(subject, option, `${option} ${describeValue(value)}`, "a text that is not empty");
-};
-
-/** @param mend end of the error on a tensor of another rank: how to make it fit */
-function tensor(
-  need: string,
-  fitsRank: (rank: number) => boolean,
-  mend: (rank: number) => string = () => "",
-): Check {
-  return (subject, option, value) => {
-    if (!(value instanceof tf.Tensor)) {
-      refuse(subject, option, `${option} ${describeValue(value)}`, need);
-    }
-    const { shape, dtype, isDisposed } = value;
-    if (isDisposed) {
-      refuse(subject, option, `${option} that is freed`, "a tensor of the same forward pass");
-    }
-    const got = `${option} ${describeShape(shape)}`;
-    if (!fitsRank(shape.length)) refuse(subject, option, got, need + mend(shape.length));
-    if (shape.includes(0)) {
-      refuse(subject, option, `${option} [${shape.join(", ")}]`, "at least one number");
-    }
-    if (dtype !== "float32") refuse(subject, option, `${option} of ${dtype}`, "float32");
-  };
-}
-
-const anyTensor = tensor("a tensor, [N, D] or [N, H, W, C]", (rank) => rank > 0);
-const images = tensor("images [N, H, W, C]", (rank) => rank === 4);
-const vectors = tensor("a tensor [N, ..., D]", (rank) => rank >= 2);
-
-function optional(check: Check): Check {
-  return (subject, option, value) => {
-    if (value !== undefined) check(subject, option, value);
-  };
-}
-
-/** Checks an object of options, each by its own check; `others` are names that other libraries give them. */
-function options(checks: Readonly<Record<string, Check>>, others?: OtherNames): Check {
-  return (subject, option, value) => {
-    const misfit = findMisfit(value, Object.keys(checks), others);
-    if (misfit) {
-      const { key = option, text } = misfit;
-      throw new LayerError(subject.layer, key, `Cannot use ${subject.text}: ${text}`);
-    }
-    const given = value as Readonly<Record<string, unknown>>;
-    for (const [name, check] of Object.entries(checks)) check(subject, name, given[name]);
-  };
-}
-
-const outputs = wholeNumber(1, MAX_OUTPUTS);
-const flag = choice([true, false]);
-
-/** Sizes of every axis of a tensor. */
-const sizes: Check = (subject, option, value) => {
-  const need = "a list of whole numbers, the size of each axis without the samples";
-  if (!Array.isArray(value)) refuse(subject, option, `${option} ${describeValue(value)}`, need);
-  for (const size of value) outputs(subject, option, size);
-};
 
 const READ_FROM_INPUT = "it is read from the input";
 
@@ -178,11 +87,15 @@ const PYTORCH_PARAMETER: OtherNames = {
   refused: {},
 };
 
-const PYTORCH_BATCH_NORM: OtherNames = {
+const PYTORCH_NORM: OtherNames = {
   renamed: { eps: "epsilon" },
   refused: {
     momentum: "a batch norm's statistics are frozen",
-    affine: "a batch norm has a weight and a bias",
+    affine: "a norm has a weight and a bias",
+    elementwise_affine: "a norm has a weight and a bias",
+    num_groups: "it is the third argument",
+    normalized_shape: READ_FROM_INPUT,
+    num_channels: READ_FROM_INPUT,
     track_running_stats: "a batch norm's statistics are frozen",
     num_features: READ_FROM_INPUT,
     numFeatures: READ_FROM_INPUT,
@@ -191,6 +104,44 @@ const PYTORCH_BATCH_NORM: OtherNames = {
 
 const WINDOWS = "; windows do not overlap, and stride, padding, dilation and ceil_mode are not " +
   "supported";
+
+const epsilon = optional(
+  number((value) => value >= 0 && value < Infinity, "a number of at least 0"),
+);
+
+/** Largest number of elements along an axis. */
+const MAX_INDEX = 2 ** 31 - 1;
+
+const index = wholeNumber(-MAX_INDEX, MAX_INDEX);
+
+/** An axis after the samples, which are axis 0, or before the end. */
+const anyAxis: Check = (subject, option, value) => {
+  if (value !== 0) wholeNumber(-16, 16)(subject, option, value);
+  else refuse(subject, option, `${option} 0, the samples`, "an axis of each sample, from 1 on");
+};
+
+const axes = list("axes", anyAxis);
+
+const ARITHMETIC: Signature = {
+  parameters: {
+    x: anyTensor,
+    y: (subject, option, value) => {
+      if (typeof value === "number") {
+        number(Number.isFinite, "a finite number")(subject, option, value);
+      } else anyTensor(subject, option, value);
+    },
+  },
+};
+
+const REDUCTION: Signature = {
+  parameters: {
+    x: anyTensor,
+    axes,
+    options: optional(options({ keep: optional(flag) }, {
+      renamed: { keepdim: "keep", keepdims: "keep", keepDims: "keep" },
+    })),
+  },
+};
 
 const POOL: Signature = {
   parameters: { x: images, size: wholeNumber(1, MAX_SIZE, ": windows are square") },
@@ -232,11 +183,22 @@ const SIGNATURES = {
     parameters: {
       name: text,
       x: vectors,
-      options: optional(options({
-        epsilon: optional(
-          number((value) => value >= 0 && value < Infinity, "a number of at least 0"),
-        ),
-      }, PYTORCH_BATCH_NORM)),
+      options: optional(options({ epsilon }, PYTORCH_NORM)),
+    },
+  },
+  layerNorm: {
+    parameters: {
+      name: text,
+      x: vectors,
+      options: optional(options({ epsilon }, PYTORCH_NORM)),
+    },
+  },
+  groupNorm: {
+    parameters: {
+      name: text,
+      x: vectors,
+      groups: outputs,
+      options: optional(options({ epsilon }, PYTORCH_NORM)),
     },
   },
   dropout: {
@@ -252,7 +214,49 @@ const SIGNATURES = {
   averagePool: POOL,
   globalAverage: { parameters: { x: images } },
   flatten: { parameters: { x: images } },
-  add: { parameters: { x: anyTensor, y: anyTensor } },
+  add: ARITHMETIC,
+  subtract: ARITHMETIC,
+  multiply: ARITHMETIC,
+  divide: ARITHMETIC,
+  matmul: { parameters: { x: anyTensor, y: anyTensor } },
+  mean: REDUCTION,
+  sum: REDUCTION,
+  softmax: { parameters: { x: anyTensor, axis: optional(anyAxis) } },
+  normalise: { parameters: { x: anyTensor, axes, options: optional(options({ epsilon })) } },
+  reshape: {
+    parameters: {
+      x: anyTensor,
+      shape: list("sizes of each axis without the samples, or -1", (subject, option, size) => {
+        if (size !== -1) outputs(subject, option, size);
+      }),
+    },
+  },
+  transpose: { parameters: { x: anyTensor, axes: list("axes", anyAxis, 0) } },
+  concat: { parameters: { list: list("activations", anyTensor), axis: anyAxis } },
+  slice: {
+    parameters: {
+      x: anyTensor,
+      axis: anyAxis,
+      begin: index,
+      end: index,
+      step: optional(wholeNumber(1, MAX_INDEX)),
+    },
+  },
+  pad: {
+    parameters: {
+      x: anyTensor,
+      pads: list(
+        "a pair [before, after] for each axis after the samples",
+        (subject, option, pair) => {
+          const isPair = Array.isArray(pair) && pair.length === 2;
+          if (!isPair) refuse(subject, option, describeValue(pair), "a pair [before, after]");
+          for (const count of pair) wholeNumber(0, MAX_INDEX)(subject, option, count);
+        },
+        0,
+      ),
+      value: optional(number(Number.isFinite, "a finite number")),
+    },
+  },
   createResnet: {
     parameters: {
       options: options({
@@ -296,6 +300,30 @@ export function checkCall(operation: keyof typeof SIGNATURES, given: ArrayLike<u
   }
 }
 
+/**
+ * Finds axes of activations, counted from 0.
+ *
+ * @throws {LayerError} if there is none of that number, it is the samples', or it is named twice.
+ */
+export function findAxes(
+  operation: keyof typeof SIGNATURES,
+  { shape }: Activations,
+  axes: readonly number[],
+): number[] {
+  const own = axes.map((axis) => axis < 0 ? shape.length + axis : axis);
+  const misfit = own.findIndex((axis, i) =>
+    !(axis >= 1 && axis < shape.length) || own.indexOf(axis) < i
+  );
+  if (misfit < 0) return own;
+  throw new LayerError(
+    operation,
+    axes.length > 1 ? "axes" : "axis",
+    `Cannot use ${operation}: got axis ${axes[misfit]} of ${
+      describeShape(shape)
+    }, need axes from 1 to ${shape.length - 1}, each once`,
+  );
+}
+
 /** Layer functions by the names that other libraries give them. */
 const OTHER_FUNCTIONS: Readonly<Record<string, string>> = {
   conv: "convolution",
@@ -303,6 +331,14 @@ const OTHER_FUNCTIONS: Readonly<Record<string, string>> = {
   linear: "dense",
   batchNorm2d: "batchNorm",
   avgPool: "averagePool",
+  cat: "concat",
+  concatenate: "concat",
+  permute: "transpose",
+  view: "reshape",
+  mul: "multiply",
+  sub: "subtract",
+  div: "divide",
+  bmm: "matmul",
   avgPool2d: "averagePool",
   maxPool2d: "maxPool",
   adaptiveAvgPool2d: "globalAverage",

@@ -251,6 +251,8 @@ class Models {
       convolution: refuse("a convolution"),
       parameter: refuse("a parameter by itself"),
       batchNorm: refuse("a batch norm"),
+      layerNorm: refuse("a layer norm"),
+      groupNorm: refuse("a group norm"),
       dropout: refuse("dropout"),
     };
     return toTensor(this.network.definition.forward(layers, toActivations(this.#images)));
