@@ -121,28 +121,21 @@ export function slice<T extends Activations>(
       `Cannot use slice: got elements ${begin} to ${end} of ${size}, need at least one`,
     );
   }
-  const input = toTensor(x as Activations);
-  const take = (tensor: tf.Tensor, axis: number, first: number, count: number) =>
-    tf.slice(
-      tensor,
-      tensor.shape.map((_, i) => i === axis ? first : 0),
-      tensor.shape.map((size, i) => i === axis ? count : size),
-    );
-  if (step === 1) return toActivations(take(input, own, from, to - from));
-  // whole steps, of each of which the first is taken
   const count = Math.ceil((to - from) / step);
-  const missing = Math.max(0, from + count * step - size);
-  const longer = missing === 0
-    ? input
-    : tf.pad(input, input.shape.map((_, i) => [0, i === own ? missing : 0] as [number, number]));
-  const [before, after] = [input.shape.slice(0, own), input.shape.slice(own + 1)];
-  const steps = tf.reshape(take(longer, own, from, count * step), [
-    countElements(before),
-    count,
-    step,
-    countElements(after),
-  ]);
-  return toActivations(tf.reshape(take(steps, 2, 0, 1), [...before, count, ...after]));
+  return onAxis(x, own, (rows) => {
+    const [before, , after] = rows.shape;
+    if (step === 1) return tf.slice(rows, [0, from, 0], [before, count, after]);
+    // whole steps, of each of which the first is taken
+    const missing = Math.max(0, from + count * step - size);
+    const longer = missing > 0 ? tf.pad(rows, [[0, 0], [0, missing], [0, 0]]) : rows;
+    const whole = tf.slice(longer, [0, from, 0], [before, count * step, after]);
+    const steps = tf.reshape(whole, [before * count, step, after]);
+    return tf.reshape(tf.slice(steps, [0, 0, 0], [before * count, 1, after]), [
+      before,
+      count,
+      after,
+    ]);
+  });
 }
 
 /**
@@ -166,6 +159,25 @@ export function pad<T extends Activations>(
       }, need one for each axis after the samples`,
     );
   }
-  const own = pads.map(([before, after]) => [before, after] as [number, number]);
-  return toActivations(tf.pad(toTensor(x as Activations), [[0, 0], ...own], value));
+  return pads.reduce(
+    (padded, [before, after], i) =>
+      before + after === 0 ? padded : onAxis(
+        padded,
+        i + 1,
+        (rows) => tf.pad(rows, [[0, 0], [before, after], [0, 0]], value),
+      ),
+    x,
+  );
+}
+
+/** Changes one axis, the middle one of `[before, size, after]`: TensorFlow.js pads, and differentiates slices, of at most four axes. */
+function onAxis<T extends Activations>(
+  x: T,
+  axis: number,
+  change: (rows: tf.Tensor3D) => tf.Tensor,
+): T {
+  const [before, after] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)];
+  const sizes = [countElements(before), x.shape[axis], countElements(after)] as const;
+  const changed = change(tf.reshape(toTensor(x as Activations), [...sizes]));
+  return toActivations(tf.reshape(changed, [...before, changed.shape[1]!, ...after]));
 }

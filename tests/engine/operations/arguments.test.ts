@@ -241,7 +241,8 @@ testEngine(
       assertRefused(() => layers.parameter("p", 3), "p", "shape", "a list of whole numbers");
       assert.throws(() => layers.add(flat, tf.zeros([2, 112])), {
         name: "DataError",
-        message: /^Cannot add: got \[1, 112\] and \[2, 112\], need branches of one shape$/,
+        message:
+          /^Cannot add: got \[1, 112\] and \[2, 112\], need branches of one shape, or sizes of 1 where they differ$/,
       });
     });
     await Promise.resolve();
@@ -255,7 +256,8 @@ testEngine(
       ["conv2d", "did you mean convolution?"],
       ["Linear", "did you mean dense?"],
       ["batchnorm", "did you mean batchNorm?"],
-      ["softmax", "others are not supported"],
+      ["interpolate", "others are not supported"],
+      ["permute", "did you mean transpose?"],
     ];
     callWithin(engine, (layers) => {
       for (const [name, says] of others) {
@@ -552,8 +554,17 @@ testEngine(
           }
           const isShare = typeof share === "number" && share >= 0 && share < 1;
           judge("dropout", [x, share, ...more], fits && isShare ? shape : undefined);
-          const isSame = rank(y) > 0 && String((y as tf.Tensor).shape) === String(shape);
-          judge("add", [x, y, ...more], fits && isSame ? shape : undefined);
+          const other = rank(y) > 0 ? (y as tf.Tensor).shape : [];
+          const isBroadcast = other.length === shape.length && other[0] === shape[0] &&
+            other.every((size, i) => size === shape[i] || size === 1 || shape[i] === 1);
+          const sum = typeof y === "number" && Number.isFinite(y)
+            ? shape
+            : isBroadcast
+            ? shape.map((size, i) => Math.max(size, other[i]))
+            : undefined;
+          for (const name of ["add", "subtract", "multiply", "divide"] as const) {
+            judge(name, [x, y, ...more], fits ? sum : undefined);
+          }
           const isImages = alone && shape.length === 4;
           const [n, height, width, channels] = shape;
           judge("flatten", [x, ...more], isImages ? [n, height * width * channels] : undefined);
