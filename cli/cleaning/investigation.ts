@@ -57,6 +57,8 @@ export async function investigate(
   const { definition, training, folds, weights } = judge;
   const steps = new Steps(weights === undefined ? 9 : 8);
   using network = await openNetwork(engine, judge, data, seed);
+  // refuses a budget that is too small before the labels are judged, which takes longest
+  await engine.estimate(network, { count: data.labels.length, others: countWitnessed(data) });
   const issues = await steps.take(
     "judging labels",
     "images",
@@ -124,6 +126,11 @@ export async function investigate(
   };
 }
 
+/** Number of samples whose witnesses are sought. */
+function countWitnessed({ labels }: Dataset): number {
+  return Math.min(WITNESSED, labels.length);
+}
+
 /** Steps of a long job, counted in their progress. */
 class Steps {
   #begun = 0;
@@ -148,10 +155,12 @@ async function compareNormalised(
   { order, suggested }: LabelIssues,
   steps: Steps,
 ) {
+  const others = countWitnessed(data);
   using rows = await steps.take(
     "projecting",
     "samples",
-    (options) => engine.project(network, data, { normalise: true, ...options }),
+    // the suspects are projected beside these rows, once with either label
+    (options) => engine.project(network, data, { normalise: true, others, ...options }),
   );
   const similarity = await steps.take(
     "comparing with classes",
@@ -163,7 +172,7 @@ async function compareNormalised(
     "tiles",
     (options) => findOutliers(engine, rows, data, options),
   );
-  const suspects = order.subarray(0, WITNESSED);
+  const suspects = order.subarray(0, others);
   const witnesses = await steps.take(
     "asking witnesses",
     "tiles",

@@ -18,11 +18,18 @@ import { describeChoice } from "../samples.ts";
 import { addSourceCommand, describeSketch, options, report } from "./shared.ts";
 import { parseCount } from "./values.ts";
 
+/** Most samples that are listed for each where `--k` is left out. */
+const DEFAULT_SIZE = 5;
+
 /** Adds the command. */
 export function addNearest(program: Command): void {
   addSourceCommand(program, "nearest", "list the other samples most similar to each sample")
     .addOption(options.labels())
-    .option("--k <n>", "number of samples to list for each", parseCount, 5)
+    .option(
+      "--k <n>",
+      `number of samples to list for each; by default ${DEFAULT_SIZE}, or all others where there are fewer`,
+      parseCount,
+    )
     .addOption(
       options.out(
         "folder for nearest.csv, nearest.npy and similarity.npy [N, k], samples.npy with a table of it, and summary.json",
@@ -30,12 +37,13 @@ export function addNearest(program: Command): void {
     )
     .addOption(options.json())
     .action(async ({ out, json, ...settings }) => {
-      const { k } = settings;
       const summary = await OutputFolder.fill(
         out,
         { command: "nearest", options: settings },
         (folder) =>
           withSource(settings, folder, async ({ kernel, count, samples, choice, origin }) => {
+            // of a single sample there is no other, which findNearest says
+            const k = settings.k ?? Math.max(1, Math.min(DEFAULT_SIZE, count - 1));
             const nearest = await withProgress(
               "comparing",
               "tiles",
@@ -54,7 +62,7 @@ export function addNearest(program: Command): void {
       );
       report(json, summary, [
         ...describeChoice("samples", summary.choice),
-        `the ${k} nearest of each of ${summary.samples} samples`,
+        `the ${summary.k} nearest of each of ${summary.samples} samples`,
         ...describeSketch(summary.sketch),
         `wrote ${out}`,
       ]);

@@ -1,6 +1,6 @@
 /** `lpntk plan`. @module */
 
-import type { Command } from "npm:@commander-js/extra-typings@15.1.0";
+import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Estimate, Segment } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { toSketch } from "../inputs.ts";
@@ -24,7 +24,10 @@ export function addPlan(program: Command): void {
       parseShape,
       [28, 28, 1] as const,
     )
-    .option("--classes <n>", "number of classes, if no --weights tell it", parseCount, 10)
+    .addOption(
+      new Option("--classes <n>", "number of classes, if no --weights tell it").default(10)
+        .argParser(parseCount).conflicts("weights"),
+    )
     .option("--ratio <r>", "clusters per sample", parseRatio, 0.1)
     .option("--per-class", "cluster each class by itself")
     .addOption(options.memory())

@@ -1,6 +1,10 @@
 /** `lpntk prune`. @module */
 
-import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
+import {
+  type Command,
+  type CommandUnknownOpts,
+  Option,
+} from "npm:@commander-js/extra-typings@15.1.0";
 import {
   dropFlagged,
   findRedundant,
@@ -22,6 +26,13 @@ import { addSourceCommand, describeSketch, formatShare, options, report } from "
 
 /** Ways to choose what to remove: the redundant samples, a share of the head clusters, or a share of all samples. */
 const METHODS = ["redundant", "head", "random"] as const;
+
+/** Options that each method would ignore, which are refused. */
+const UNUSED: Readonly<Record<typeof METHODS[number], readonly string[]>> = {
+  redundant: ["share", "ratio", "perClass"],
+  head: [],
+  random: ["ratio", "perClass", "kind", "layers", "sketch"],
+};
 
 interface PruneSettings extends SourceOptions {
   readonly method: typeof METHODS[number];
@@ -57,10 +68,11 @@ export function addPrune(program: Command): void {
     .addOption(options.seed())
     .addOption(options.out("folder for keep.npy, samples.npy, tables of both, and summary.json"))
     .addOption(options.json())
-    .action(async ({ out, json, method, ...others }) => {
+    .action(async ({ out, json, method, ...others }, command) => {
       if (method === undefined) {
         throw new UsageError(`got no --method, need one of ${METHODS.join(", ")}`);
       }
+      refuseUnused(method, command);
       const settings = { ...others, method };
       const summary = await OutputFolder.fill(
         out,
@@ -91,11 +103,19 @@ export function addPrune(program: Command): void {
     });
 }
 
+/** @throws {UsageError} if an option was given that the method would ignore. */
+function refuseUnused(method: typeof METHODS[number], command: CommandUnknownOpts): void {
+  const unused = command.options.find((option) => {
+    const name = option.attributeName();
+    return UNUSED[method].includes(name) && command.getOptionValueSource(name) === "cli";
+  });
+  if (unused) throw new UsageError(`got ${unused.long}, need none for --method ${method}`);
+}
+
 async function choose(settings: PruneSettings, folder: OutputFolder): Promise<Kept> {
   const { method, share, ratio, perClass, seed } = settings;
   const keepShare = (count: number) => keepRandom(count, count - countShare(share, count), seed);
   if (method === "random" && settings.data !== undefined) {
-    if (settings.layers) throw new UsageError("got --layers, need none for --method random");
     const { data, choice } = await loadSamples({ ...settings, data: settings.data });
     const { length: count } = data.labels;
     folder.declare({ samples: hashDataset(data) });

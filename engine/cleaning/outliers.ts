@@ -6,6 +6,7 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine.ts";
 import { type CallOptions, interruptWith } from "../gpu/pace.ts";
+import { refuseSurplus } from "../options.ts";
 import { checkSampleRows, type Rows } from "../rows/rows.ts";
 import { findNearest, type Nearest } from "../samples/nearest.ts";
 import { areComparedAsRows } from "./copies/comparison.ts";
@@ -56,6 +57,7 @@ export async function findOutliers(
   data: Dataset,
   options: CallOptions = {},
 ): Promise<Outliers> {
+  refuseSurplus("find outliers", arguments, 4);
   const report = interruptWith("find outliers", options);
   checkSampleRows("find outliers", rows);
   const count = data.labels.length;

@@ -18,12 +18,16 @@ import { describeFiles, listFolder } from "./pictures/listing.ts";
 import { makeSplits, readThroughCache } from "./pictures/pictures.ts";
 
 /** Files of each split, in the order of their samples. */
-type Parts = Readonly<Record<Split, readonly string[]>>;
+interface Parts extends Readonly<Record<Split, readonly string[]>> {
+  /** Sentences on what is left out. */
+  readonly notes: readonly string[];
+}
 
 /** Columns of pictures and labels, and the names of the classes where the file has them. */
 interface Columns {
   readonly image: string;
   readonly label: string;
+  readonly labelKind: "integer" | "text";
   readonly classNames?: readonly string[];
 }
 
@@ -61,6 +65,7 @@ export async function readParquet(
 ): Promise<Dataset> {
   checkSplit(`read ${path}`, split);
   const parts = await listParts(path);
+  for (const note of parts.notes) options.onNote?.(note);
   const root = dirname(parts.train[0]);
   const files = (["train", "test"] as const).flatMap((split) =>
     parts[split].map((part) => ({ split, file: basename(part), label: 0 }))
@@ -86,18 +91,32 @@ async function listParts(path: string): Promise<Parts> {
 }
 
 async function findParts(path: string): Promise<Parts | undefined> {
-  if (path.endsWith(".parquet")) return { train: [path], test: [] };
+  if (path.endsWith(".parquet")) return { train: [path], test: [], notes: [] };
   for (const folder of [path, `${path}/data`]) {
     const names = await listNames(folder);
     const find = (split: string) =>
       names.filter((name) => PART.exec(name)?.[1] === split).map((name) => `${folder}/${name}`);
     const train = find("train");
-    const test = [find("test"), find("validation"), find("val")].find(({ length }) => length > 0);
-    if (train.length === 0 && !test) continue;
+    const [test = [], ...spare] = [find("test"), find("validation"), find("val")]
+      .filter(({ length }) => length > 0);
+    if (train.length === 0 && test.length === 0) continue;
     checkParts(path, train);
-    checkParts(path, test ?? []);
-    return { train, test: test ?? [] };
+    checkParts(path, test);
+    const others = names.filter((name) => /\.parquet$/i.test(name) && !PART.test(name));
+    return { train, test, notes: noteLeft(path, spare.flat(), others) };
   }
+}
+
+/** Says which tables are not read. */
+function noteLeft(path: string, spare: readonly string[], others: readonly string[]): string[] {
+  const note = (why: string, names: readonly string[]) =>
+    names.length > 0
+      ? [`left out of ${path}, since ${why}: ${describeNames(names.map((name) => basename(name)))}`]
+      : [];
+  return [
+    ...note("it has another split to test on", spare),
+    ...note("it is named for no split", others),
+  ];
 }
 
 async function listNames(folder: string): Promise<readonly string[]> {
@@ -166,7 +185,7 @@ function dropNames({ files, ...data }: Dataset, unnamed: ReadonlySet<Split>): Da
 }
 
 /**
- * Finds the columns of pictures and labels, which are the same in all files.
+ * Finds the columns of pictures and labels, which are the same in all files, and the labels of one kind.
  *
  * @throws {FileError} when there are none, or several
  */
@@ -212,8 +231,11 @@ function chooseColumns(file: ParquetFile): Columns {
     "labels (integers or texts)",
     classes.length > 0 ? (column) => classes.includes(column) : isLabel,
   );
+  const labelKind = columns.some(({ name, kind }) => name === label && kind === "text")
+    ? "text"
+    : "integer";
   const classNames = features?.[label]?.names;
-  return { image, label, ...classNames && { classNames } };
+  return { image, label, labelKind, ...classNames && { classNames } };
 }
 
 /** Reads how Hugging Face's libraries describe the columns; undefined where they do not. */

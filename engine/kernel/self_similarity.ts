@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { refuseSurplus } from "../options.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Commands } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -30,6 +31,7 @@ export async function computeSelfSimilarity(
   rows: Rows,
   options: CallOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
+  refuseSurplus("compute self-similarities", arguments, 2);
   const report = interruptWith("compute self-similarities", options);
   checkRows("compute self-similarities", rows);
   const { gpu, count } = rows;

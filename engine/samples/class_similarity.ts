@@ -8,7 +8,7 @@ import { DataError } from "../errors.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeTiles } from "../kernel/gram.ts";
 import { checkSampleRows, PackedRows, type Rows } from "../rows/rows.ts";
-import { checkKeys, checkNumber, isCount } from "../options.ts";
+import { checkKeys, checkNumber, isCount, refuseSurplus } from "../options.ts";
 import { checkSource, countSamples, type KernelSource, readTiles } from "./source.ts";
 
 /** Options of `computeClassSimilarity`. */
@@ -35,6 +35,7 @@ export async function computeClassSimilarity(
   classes: number,
   options: ClassSimilarityOptions = {},
 ): Promise<Float64Array<ArrayBuffer>> {
+  refuseSurplus("compute class similarity", arguments, 4);
   checkKeys<ClassSimilarityOptions>("compute class similarity", options, {
     columns: true,
     ...CALL_OPTIONS,

@@ -42,7 +42,7 @@ const LEAST = -3.4028234663852886e38;
  * `8 * N * size` bytes on the device, from a stored kernel `12 * N * size` on the host.
  *
  * @throws {TypeError} if the source is neither rows nor a stored kernel.
- * @throws {RangeError} if there are several rows for each sample, or `size` is not an integer from 1 to `N - 1`.
+ * @throws {RangeError} if there are several rows for each sample, or fewer than 2 samples, or `size` is not an integer from 1 to `N - 1`.
  */
 export async function findNearest(
   source: KernelSource,
@@ -53,6 +53,9 @@ export async function findNearest(
   const report = interruptWith("find nearest samples", options);
   checkSource("find nearest samples", source);
   const count = countSamples(source);
+  if (count < 2) {
+    throw new RangeError("Cannot find nearest samples: got one sample, need at least 2");
+  }
   if (!(Number.isInteger(size) && size >= 1 && size < count)) {
     throw new RangeError(
       `Cannot find nearest samples: got ${size} of ${count} samples, need an integer from 1 to ${

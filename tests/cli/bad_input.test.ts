@@ -95,6 +95,27 @@ const CALLS: readonly Mistake[] = [
     code: USAGE,
     says: ["got no --method, need one of redundant, head, random"],
   },
+  ...[
+    ["redundant --kernel @/K.npy", "--share 0.2"],
+    ["redundant --kernel @/K.npy", "--ratio 0.2"],
+    ["redundant --kernel @/K.npy", "--per-class"],
+    ["random --kernel @/K.npy", "--ratio 0.2"],
+    ["random --kernel @/K.npy", "--per-class"],
+    ["random --data @/data", "--sketch 64"],
+    ["random --data @/data", "--kind pntk"],
+    ["random --data @/data", "--layers fc1"],
+  ].map(([source, option]) => ({
+    name: `prune --method ${source} with ${option}, which it has no use for`,
+    call: `prune --method ${source} ${option} --out @/out`,
+    code: USAGE,
+    says: [`got ${option.split(" ")[0]}, need none for --method ${source.split(" ")[0]}`],
+  })),
+  {
+    name: "plan with classes beside weights, which tell them",
+    call: "plan --model mlp --weights @/mlp.safetensors --samples 5 --classes 3",
+    code: USAGE,
+    says: ["--classes", "--weights"],
+  },
   {
     name: "compare without an arm",
     call: `compare --data @/data --out @/out`,

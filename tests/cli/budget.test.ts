@@ -46,6 +46,8 @@ Deno.test("a budget that an error names is enough, whatever is computed", async 
       `${path}/T.zarr`,
     ],
     cluster: ["cluster", ...sized, "--out", `${path}/cluster`],
+    nearest: ["nearest", ...sized, "--out", `${path}/nearest`],
+    clean: ["clean", ...sized, "--out", `${path}/clean`],
     neighbours: ["neighbours", ...sized, "--test", "7", "--out", `${path}/neighbours`],
   };
   const readNeed = ({ code, complaint }: { code: number; complaint: string }) => {

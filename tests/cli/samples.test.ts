@@ -10,6 +10,7 @@ import {
   readNpy,
   takeSamples,
 } from "../../mod.ts";
+import { readCsv } from "../../engine/formats/csv.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { callHere, listFolder, readArray, readJson } from "./process.ts";
 
@@ -123,6 +124,13 @@ Deno.test("from training to a comparison, on a part of a class-sorted set, all s
     }
     assert.ok(sample.interchangeable.length > 0);
 
+    await run("nearest", " --k 3");
+    const nearest = await readArray(`${out("nearest")}/nearest.npy`, Int32Array, [SIZE, 3]);
+    const values = await readArray(`${out("nearest")}/similarity.npy`, Float32Array, [SIZE, 3]);
+    nearest.forEach((index, place) =>
+      assert.equal(values[place], at(Math.floor(place / 3), samples.indexOf(index)))
+    );
+
     const labels = name === "network" ? "" : " --labels @/data/labels.npy";
     const { heads } = await run("cluster", ` --per-class --ratio 0.1${labels}`);
     const found = await readIndices(`${out("cluster")}/centroids.npy`);
@@ -216,6 +224,16 @@ Deno.test("a set of forty without test images is trained, run, compared and anal
   await call(path, `redundant ${source} --train-size 32 --out @/redundant`);
   await call(path, `redundant ${source} --split test --out @/tests`);
   assert.deepEqual(await readIndices(`${path}/tests/samples.npy`), test);
+  await call(path, `clean ${source} --train-size 32 --out @/clean`);
+  assert.deepEqual(await readIndices(`${path}/clean/samples.npy`), samples);
+  assert.deepEqual((await readJson(`${path}/clean/summary.json`)).choice, choices.train);
+  const left = await readIndices(`${path}/clean/keep.npy`);
+  assert.ok(left.length > 0 && left.every((index) => samples.includes(index)));
+  const judged = (await readCsv(`${path}/clean/labels.csv`, "labels", ["index", "given"]))
+    .map(({ cells }) => [Number(cells.index), Number(cells.given)]);
+  assert.deepEqual(judged.map(([index]) => index).sort((a, b) => a - b), samples);
+  // the set has ten samples of each class, one class after another
+  for (const [index, given] of judged) assert.equal(given, Math.floor(index / 10));
   const arms = "--arm full --arm kept=@/run/keep.npy --seeds 1";
   await call(path, `compare ${data} --epochs 1 ${arms} --out @/compared`);
   assert.deepEqual(await readIndices(`${path}/compared/test_samples.npy`), test);

@@ -1,6 +1,11 @@
 /** Long calls end by an AbortSignal, with its reason, and leave nothing on the device. @module */
 import assert from "node:assert/strict";
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { findDuplicates } from "../../engine/cleaning/copies/duplicates.ts";
+import { judgeLabels } from "../../engine/cleaning/labels/judge_labels.ts";
+import { findLabelIssues } from "../../engine/cleaning/labels/label_issues.ts";
+import { findWitnesses } from "../../engine/cleaning/labels/witnesses.ts";
+import { findOutliers } from "../../engine/cleaning/outliers.ts";
 import { takeFirst } from "../../engine/data/dataset.ts";
 import { drawDigits } from "../../engine/data/digits.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -187,6 +192,16 @@ testEngine("a signal or a callback after the options is not ignored", async (eng
     "relate samples": [relateSamples, [rows, {}, () => {}]],
     "cluster samples": [clusterSamples, [rows, { ratio: 0.5 }, () => {}]],
     "store a kernel": [storeGram, [undefined, rows, rows, undefined, options]],
+    "compute self-similarities": [computeSelfSimilarity, [rows, undefined, options]],
+    "compute class similarity": [computeClassSimilarity, [rows, DATA.labels, 10, {}, options]],
+    "find duplicates": [findDuplicates, [engine, DATA, undefined, options]],
+    "find outliers": [findOutliers, [engine, rows, DATA, undefined, options]],
+    "find witnesses": [findWitnesses, [engine, network, DATA, rows, undefined, options]],
+    "judge labels": [judgeLabels, [engine, network, DATA, undefined, options]],
+    [`find label issues of ${DATA.name}`]: [
+      findLabelIssues,
+      [engine, NETWORK, DATA, undefined, options],
+    ],
     "compute gradient norms": [
       engine.gradientNorms.bind(engine),
       [network, DATA, undefined, options],

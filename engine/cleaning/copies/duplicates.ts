@@ -5,11 +5,12 @@
  */
 import type { Dataset } from "../../data/dataset.ts";
 import { hashArray } from "../../data/digest.ts";
+import { refuseFlags } from "../../data/index_check.ts";
 import { checkFinite } from "../../data/pixels.ts";
 import type { Engine } from "../../engine.ts";
 import { countElements } from "../../formats/shape.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "../../gpu/pace.ts";
-import { checkKeys, type OptionNames } from "../../options.ts";
+import { checkKeys, checkNumber, type OptionNames, refuseSurplus } from "../../options.ts";
 import { findNearest } from "../../samples/nearest.ts";
 import { areComparedAsRows, comparePictures, compareRows, type Comparison } from "./comparison.ts";
 
@@ -64,6 +65,8 @@ const STRIDE = 1024;
  *
  * @returns groups by the position of their first sample; each by position, but for the sample that is kept, which comes first
  * @throws {DataError} if a pixel is no finite number.
+ * @throws {TypeError} if the doubted samples are flags, or an option is unknown.
+ * @throws {RangeError} if the position of a doubted sample is out of range.
  * @throws {OutOfMemoryError} if the device has no room for `240 * N` bytes.
  */
 export async function findDuplicates(
@@ -71,7 +74,9 @@ export async function findDuplicates(
   data: Dataset,
   options: DuplicateOptions = {},
 ): Promise<CopyGroup[]> {
+  refuseSurplus("find duplicates", arguments, 3);
   checkKeys("find duplicates", options, DUPLICATE_OPTIONS);
+  const doubted = listDoubted(data, options.doubted ?? []);
   const report = interruptBy(options);
   checkFinite(data);
   const count = data.labels.length;
@@ -83,7 +88,6 @@ export async function findDuplicates(
   const comparison = (areComparedAsRows(data) ? compareRows : comparePictures)(data, distinct);
   const near = distinct.length < 2 ? [] : await findNear(engine, comparison, distinct, stage);
   report?.(4 * count, 4 * count);
-  const doubted = new Set(Array.from(options.doubted ?? []));
   const places = new Map(Array.from(distinct, (position, place) => [position, place]));
   return collectGroups(firsts, near).map((group) => {
     const kept = group.find(({ position }) => !doubted.has(position)) ?? group[0];
@@ -99,6 +103,19 @@ export async function findDuplicates(
     });
     return [{ position: kept, kind: "kept", similarity: 1 }, ...others];
   }
+}
+
+/** Returns the positions of the doubted samples, once they are checked. */
+function listDoubted({ labels }: Dataset, doubted: ArrayLike<number>): Set<number> {
+  const action = "find duplicates";
+  refuseFlags(action, doubted);
+  const last = labels.length - 1;
+  const isPosition = (value: number) => Number.isInteger(value) && value >= 0 && value <= last;
+  const need = `a position, an integer from 0 to ${last}`;
+  for (const position of Array.from(doubted)) {
+    checkNumber(action, "a doubted sample", position, isPosition, need);
+  }
+  return new Set(Array.from(doubted));
 }
 
 /** Finds the first sample with the same pixels as each sample, `[N]`: itself where none comes before it. */

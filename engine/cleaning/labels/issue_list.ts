@@ -4,6 +4,7 @@
  * @module
  */
 import type { Dataset } from "../../data/dataset.ts";
+import { checkNumber } from "../../options.ts";
 import type { LabelIssues } from "./label_ranking.ts";
 
 /** Odds from which on evidence is substantial (Jeffreys, 1961, "Theory of Probability", appendix B): a label with such odds against it is a suspect. */
@@ -23,6 +24,7 @@ export const STRONG_ODDS = 10;
  * @param odds at least 1
  * @returns positions in the order of `issues.order`, the most suspicious label first; not always the first of it, since a label of little
  * probability may be the most probable one still
+ * @throws {RangeError} if the odds are below 1, or the issues are of another number of samples.
  */
 export function listIssues(
   { order, probabilities, suggested }: Pick<
@@ -32,6 +34,13 @@ export function listIssues(
   { labels, classes }: Pick<Dataset, "labels" | "classes">,
   odds: number,
 ): Int32Array<ArrayBuffer> {
+  const isOdds = (value: number) => value >= 1;
+  checkNumber("list issues", "odds", odds, isOdds, "a number of at least 1");
+  if (order.length !== labels.length) {
+    throw new RangeError(
+      `Cannot list issues: got those of ${order.length} samples for ${labels.length}, need those of the same samples`,
+    );
+  }
   const counts = new Int32Array(classes);
   for (const label of labels) counts[label]++;
   return order.filter((n) => {

@@ -7,6 +7,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { Engine } from "../../engine.ts";
 import type { CallOptions } from "../../gpu/pace.ts";
 import type { Network } from "../../network/network.ts";
+import { refuseSurplus } from "../../options.ts";
 import { scoreLogits } from "../../samples/scores.ts";
 import { softmax } from "./folds.ts";
 import { type LabelIssues, rankLabels } from "./label_ranking.ts";
@@ -23,6 +24,7 @@ export async function judgeLabels(
   data: Dataset,
   options: CallOptions = {},
 ): Promise<LabelIssues> {
+  refuseSurplus("judge labels", arguments, 4);
   const { labels, classes } = data;
   const all = await engine.logits(network, data, options);
   const logits = new Float32Array(labels.length * classes);

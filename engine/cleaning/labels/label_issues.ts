@@ -7,7 +7,14 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { Engine } from "../../engine.ts";
 import { CALL_OPTIONS, type CallOptions } from "../../gpu/pace.ts";
 import type { NetworkDefinition } from "../../network/definition.ts";
-import { checkKeys, checkNumber, FLAG, type OptionNames, type OtherNames } from "../../options.ts";
+import {
+  checkKeys,
+  checkNumber,
+  FLAG,
+  type OptionNames,
+  type OtherNames,
+  refuseSurplus,
+} from "../../options.ts";
 import { TRAINING_SPELLINGS, type TrainingOptions } from "../../training/options.ts";
 import { chooseFolds, predictOutOfFolds } from "./folds.ts";
 import { type LabelIssues, measureLoss, rankLabels } from "./label_ranking.ts";
@@ -82,6 +89,7 @@ export async function findLabelIssues(
   options: LabelIssueOptions = {},
 ): Promise<LabelIssues> {
   const action = `find label issues of ${data.name}`;
+  refuseSurplus(action, arguments, 4);
   checkKeys(action, options, LABEL_ISSUE_OPTIONS);
   const { labels, classes } = data;
   const count = labels.length;

@@ -9,7 +9,7 @@ import { DataError } from "../../errors.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy } from "../../gpu/pace.ts";
 import { computeTiles } from "../../kernel/gram.ts";
 import type { Network } from "../../network/network.ts";
-import { checkKeys, checkNumber, isCount } from "../../options.ts";
+import { checkKeys, checkNumber, isCount, refuseSurplus } from "../../options.ts";
 import { checkSampleRows, type Rows } from "../../rows/rows.ts";
 
 /** A sample that says for or against a label. */
@@ -57,6 +57,7 @@ export async function findWitnesses(
   request: WitnessRequest,
 ): Promise<Witnesses[]> {
   const action = "find witnesses";
+  refuseSurplus(action, arguments, 5);
   // the request is required, and nothing is no request
   checkKeys<WitnessRequest>(action, request ?? null, {
     suspects: true,

@@ -301,6 +301,34 @@ for (const [what, schema, images, labels, state] of REFUSED) {
   });
 }
 
+Deno.test("tables that are not read are named", async () => {
+  await using temp = await openTempFolder();
+  const pictures = PNGS.map((bytes) => ({ bytes, path: null }));
+  const names = ["train", "test", "validation", "train_2", "unlabeled-00000-of-00001"];
+  for (const name of names) await write(`${temp.path}/${name}.parquet`, pictures, [0n, 1n, 0n]);
+  const notes: string[] = [];
+  const data = await read(temp.path, "train", { onNote: (note: string) => notes.push(note) });
+  assert.equal(data.labels.length, 3);
+  assert.deepEqual(notes, [
+    `left out of ${temp.path}, since it has another split to test on: validation.parquet`,
+    `left out of ${temp.path}, since it is named for no split: train_2.parquet, unlabeled-00000-of-00001.parquet`,
+  ]);
+});
+
+Deno.test("parts whose labels are of two kinds are refused", async () => {
+  await using temp = await openTempFolder();
+  const pictures = PNGS.map((bytes) => ({ bytes, path: null }));
+  const part = (n: number) => `${temp.path}/train-0000${n}-of-00002.parquet`;
+  await write(part(0), pictures, [0n, 1n, 0n]);
+  await write(part(1), pictures, ["a", "b", "a"], { schema: [...PICTURE, text("label")] });
+  await assert.rejects(read(temp.path), {
+    name: "FileError",
+    message: `Cannot read ${part(1)}: got other columns or names of classes than in ${
+      part(0)
+    }, need the same`,
+  });
+});
+
 Deno.test("missing parts, files that are no Parquet and a label beyond the names are refused in one line", async () => {
   await using temp = await openTempFolder();
   const pictures = PNGS.map((bytes) => ({ bytes, path: null }));

@@ -362,3 +362,21 @@ testEngine("progress grows to its end, and a signal ends the search", async (eng
     /stop/,
   );
 });
+
+testEngine("doubted samples that are flags, or no samples, are refused", async (engine) => {
+  const shape = [12, 12, 1] as const;
+  const data = collect(drawPictures(3, 4, shape), shape);
+  // flags of four samples would be samples 0 and 1
+  const flags = Uint8Array.of(0, 1, 0, 1);
+  await assert.rejects(findDuplicates(engine, data, { doubted: flags }), {
+    name: "TypeError",
+    message: /^Cannot find duplicates: got Uint8Array of flags, need indices;/,
+  });
+  for (const doubted of [[4], [-1], [0.5], [NaN]]) {
+    await assert.rejects(findDuplicates(engine, data, { doubted }), {
+      name: "RangeError",
+      message:
+        `Cannot find duplicates: got a doubted sample ${doubted}, need a position, an integer from 0 to 3`,
+    });
+  }
+});

@@ -32,3 +32,20 @@ Deno.test("a label that is suggested is not listed, however improbable, nor is t
   assert.deepEqual([...issues.order], [3, 2, 0, 1, 4]);
   assert.deepEqual([...listIssues(issues, data, 1.5)], [2, 1]);
 });
+
+Deno.test("odds that are none, and issues of other samples, are refused", () => {
+  const data = { labels: Int32Array.of(0, 0), classes: 2 };
+  const probabilities = Float64Array.of(0.9, 0.1, 0.1, 0.9);
+  const issues = rankLabels(probabilities, probabilities, data);
+  for (const odds of [NaN, 0.5, "10" as unknown as number]) {
+    assert.throws(() => listIssues(issues, data, odds), {
+      name: "RangeError",
+      message: /^Cannot list issues: got odds [^\n]+, need a number of at least 1$/,
+    });
+  }
+  const others = { ...data, labels: Int32Array.of(0, 0, 1) };
+  assert.throws(() => listIssues(issues, others, 2), {
+    name: "RangeError",
+    message: /^Cannot list issues: got those of 2 samples for 3, need those of the same samples$/,
+  });
+});
