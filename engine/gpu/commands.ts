@@ -47,6 +47,8 @@ export interface Destination {
 export interface PlannedLaunch {
   /** Milliseconds that it takes by the device's rates. */
   readonly ms: number;
+  /** Brings what it reads to the device, part by part, each submitted; yields the share of it that is there between two parts. */
+  prepare?(commands: Commands): Iterable<number>;
   record(commands: Commands): void;
 }
 
@@ -287,7 +289,10 @@ export class Commands {
   }
 }
 
-/** Records launches one after another; yields the share of their time that is recorded whenever that is to be submitted before the rest. */
+/**
+ * Records launches one after another; yields the share of their time that is recorded whenever that is to be submitted before the rest, and
+ * between the parts of what a launch is to read.
+ */
 export function* recordLaunches(
   commands: Commands,
   launches: readonly PlannedLaunch[],
@@ -296,6 +301,9 @@ export function* recordLaunches(
   let doneMs = 0;
   for (const launch of launches) {
     if (!commands.fits(launch.ms)) yield doneMs / totalMs;
+    for (const share of launch.prepare?.(commands) ?? []) {
+      yield (doneMs + share * launch.ms) / totalMs;
+    }
     launch.record(commands);
     doneMs += launch.ms;
   }

@@ -12,6 +12,31 @@ export const LAUNCH_MS = 50;
 /** Longest estimated time of a submission, in milliseconds; a launch that takes longer is submitted alone. */
 export const SUBMISSION_MS = 200;
 
+/** Part of the work of a launch that is split. */
+export interface LaunchPart {
+  readonly start: number;
+  /** The one after the last. */
+  readonly end: number;
+  /** Estimated milliseconds. */
+  readonly ms: number;
+}
+
+/**
+ * Splits `count` pieces of work, of `pieceMs` milliseconds each, into launches of at most {@linkcode LAUNCH_MS}, or of one piece, that are about
+ * as long.
+ *
+ * @param most pieces of a launch. Default: no bound
+ */
+export function cutLaunches(count: number, pieceMs: number, most = Infinity): LaunchPart[] {
+  const together = Math.max(1, Math.min(Math.floor(LAUNCH_MS / pieceMs), most));
+  const length = Math.ceil(count / Math.max(1, Math.ceil(count / together)));
+  return Array.from({ length: Math.ceil(count / length) }, (_, i) => {
+    const start = i * length;
+    const end = Math.min(start + length, count);
+    return { start, end, ms: (end - start) * pieceMs };
+  });
+}
+
 /** Rates that a device reaches. */
 export interface Rates {
   /** Rate of matrix products by a variant of the Gram kernel that has not been measured, in FLOP per millisecond. */

@@ -191,6 +191,7 @@ async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number>
             row_length: LENGTH,
             segment_count: slice.segmentCount,
             group_count: 1,
+            first_panel: 0,
             first_row: block.firstRow,
             row_count: block.rowCount,
             step: 0,

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { Dataset } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
+import type { CallOptions } from "../../../engine/gpu/pace.ts";
 import { LAUNCH_MS, SUBMISSION_MS } from "../../../engine/gpu/rates.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { NetworkDefinition } from "../../../engine/network/definition.ts";
@@ -126,6 +127,27 @@ testEngine(
     assertShort(load, LAUNCH_MS);
   },
 );
+
+testEngine("rows that are computed anew are ended after a pass", async (engine, gpu) => {
+  using network = engine.network(lenet5, { seed: 1, classes: 10 });
+  const project = (options: CallOptions) =>
+    engine.project(network, DATA, { ...options, residence: "recomputed", tileRows: 64 });
+  // four passes for a panel
+  using _ = pretendRates(gpu, { convolutions: 20 * LARGEST / LAUNCH_MS });
+  using rows = await project({});
+  const whole = await computeGram(rows);
+  const reason = new Error("no longer wanted");
+  for (
+    const job of [project, (options: CallOptions) => computeGram(rows, rows, options)]
+  ) {
+    using watch = watchPasses();
+    const stop = new AbortController();
+    const onProgress = () => stop.abort(reason);
+    await assert.rejects(job({ signal: stop.signal, onProgress }), reason);
+    assert.deepEqual(watch.passes, [16]);
+  }
+  assert.ok(isDeepStrictEqual(await computeGram(rows), whole));
+});
 
 testEngine("the buffer of a tensor holds its values for what is submitted next", async (_, gpu) => {
   const [ones, twos] = [tf.ones([5]), tf.fill([5], 2)];
