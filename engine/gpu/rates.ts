@@ -47,12 +47,15 @@ export interface Rates {
   readonly convolutions: number;
   /** Rate of reading memory once, in bytes per millisecond. */
   readonly reads: number;
+  /** Rate of going through buffers element by element, in bytes per millisecond. */
+  readonly elements: number;
 }
 
-/** Rates of a device before any measurement: 5 GFLOP/s and 4 GB/s, so that the first submissions are small. */
+/** Rates of a device before any measurement: 5 GFLOP/s, 4 GB/s, and 1 GB/s element by element, so that the first submissions are small. */
 export const UNMEASURED: Rates = {
   products: 5e6,
   variants: {},
   convolutions: 5e6,
   reads: 4e6,
+  elements: 1e6,
 };

@@ -153,7 +153,7 @@ class Diagonals implements Disposable {
       const top = i * width;
       const panels = Math.min(width, block.panelCount - top);
       const pairs = Array.from({ length: panels }, (_, i) => ({ row: top + i, column: top + i }));
-      const ms = 8 * panels * PANEL_ROWS / this.#gpu.rates.reads;
+      const ms = 8 * panels * PANEL_ROWS / this.#gpu.rates.elements;
       const diagonal: PlannedLaunch = {
         ms,
         record: (commands) =>

@@ -118,7 +118,7 @@ export class Products implements Disposable {
     const side = Math.floor(PRODUCT_PANELS / positions / 2) * 2;
     const width = side * positions;
     const tile = this.#positions!;
-    const pairMs = 4 * (positions * PANEL_ROWS) ** 2 / this.#gpu.rates.reads;
+    const pairMs = 4 * (positions * PANEL_ROWS) ** 2 / this.#gpu.rates.elements;
     return cutPairs(pairs, side).flatMap(({ row, column, part }) => {
       const place = { tile, top: row * positions, left: column * positions, width };
       const sums = this.#cut(part, { pairMs }).map((list): PlannedLaunch => {

@@ -11,6 +11,7 @@ import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts
 import { cutLaunches } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
+import { countSearchBytes } from "../tuning/element_rate.ts";
 import { LAUNCH_STEPS } from "../rows/variants.ts";
 import {
   type CheckedSource,
@@ -98,8 +99,7 @@ async function foldNearest(
       [0, 1].flatMap((by_column) => {
         const { row_count, column_count } = place;
         const [own, others] = by_column ? [column_count, row_count] : [row_count, column_count];
-        // as if each of the others went through the whole list, in which an index and a similarity are read and written
-        const otherMs = own * (4 + 16 * size) / gpu.rates.reads;
+        const otherMs = own * countSearchBytes(size) / gpu.rates.elements;
         const most = Math.floor(LAUNCH_STEPS / (size + 1));
         return cutLaunches(others, otherMs, most).map(({ start, end, ms }): PlannedLaunch => {
           return {

@@ -145,7 +145,8 @@ async function countFromRows(
   await foldTiles(
     rows,
     ({ tile, pairs, pairCount, place, index: slot }) => {
-      const ms = 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+      // an element, and the self-similarities of both its samples
+      const ms = 3 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.elements;
       return [{
         ms,
         record: (commands) =>

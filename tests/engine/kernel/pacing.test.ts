@@ -108,8 +108,12 @@ testGpu("self-similarities and clusters are cut within a block, and the same", a
     const whole = await compute();
     const isSingle = name === "one position";
     // reading eight panels takes 40 ms, or the products of two pairs of panels of samples
-    const reads = isSingle ? 8 * 4 * 64 * layout.length / 40 : 2 * 4 * (9 * 64) ** 2 / 40;
-    using _ = pretendRates(gpu, { reads });
+    using _ = pretendRates(
+      gpu,
+      isSingle
+        ? { reads: 8 * 4 * 64 * layout.length / 40 }
+        : { elements: 2 * 4 * (9 * 64) ** 2 / 40 },
+    );
     using load = watchLoad();
     assertSame(await compute(), whole, name);
     assertShort(load, 0);
@@ -125,7 +129,7 @@ testGpu("products of positions are summed in parts, and the same", async (gpu) =
   using rows = await upload(gpu, LAYOUTS["several positions"], { blockRows: 192 });
   const whole = await computeGram(rows);
   // two and a half pairs of panels of samples
-  using _ = pretendRates(gpu, { reads: 2.5 * 4 * (9 * 64) ** 2 / LAUNCH_MS });
+  using _ = pretendRates(gpu, { elements: 2.5 * 4 * (9 * 64) ** 2 / LAUNCH_MS });
   using load = watchLoad();
   assertSame(await computeGram(rows), whole, "a kernel");
   assertShort(load, 0);
@@ -141,7 +145,7 @@ testGpu("nearest samples are found in parts of a tile, and the same, with ties",
       const whole = await findNearest(rows, size);
       // 20 columns of the largest tile a launch, and one launch for tiles of the others' rows
       const otherBytes = Math.min(blockRows, COUNT) * (4 + 16 * size);
-      using _ = pretendRates(gpu, { reads: 20 * otherBytes / LAUNCH_MS });
+      using _ = pretendRates(gpu, { elements: 20 * otherBytes / LAUNCH_MS });
       using load = watchLoad();
       assertSame(await findNearest(rows, size), whole, `${size} of blocks of ${blockRows}`);
       assertShort(load, 0);
