@@ -128,6 +128,21 @@ testEngine(
   },
 );
 
+testEngine("filters of a sketch are cut, and the same", async (engine, gpu) => {
+  using network = engine.network(lenet5, { seed: 1, classes: 10 });
+  const compute = async () => {
+    using rows = await engine.project(network, DATA, { sketch: { dimension: 2000, seed: 1 } });
+    return await computeGram(rows);
+  };
+  const whole = await compute();
+  const convolutions = 20 * LARGEST / LAUNCH_MS;
+  using _ = pretendRates(gpu, { convolutions, reads: Infinity });
+  using watch = watchPasses();
+  assert.ok(isDeepStrictEqual(await compute(), whole));
+  const times = watch.flushed.flat().map((flops) => flops / convolutions);
+  assert.ok(times.every((ms) => ms <= LAUNCH_MS * (1 + 1e-9)), `${Math.max(...times)}`);
+});
+
 testEngine("rows that are computed anew are ended after a pass", async (engine, gpu) => {
   using network = engine.network(lenet5, { seed: 1, classes: 10 });
   const project = (options: CallOptions) =>
