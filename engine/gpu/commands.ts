@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type BufferBindings, isCopyable, type Kernel, type ParamValues } from "./kernel.ts";
+import {
+  type BufferBindings,
+  countCopiedBytes,
+  isCopyable,
+  type Kernel,
+  type ParamValues,
+} from "./kernel.ts";
 import { isBuffer, type OperandStorage, PANEL_COLUMNS } from "./panels.ts";
 import type { CopyFormat, OperandCopies } from "./operand_copies.ts";
 import { SUBMISSION_MS } from "./rates.ts";
@@ -110,12 +116,8 @@ export class Commands {
     ms = 0,
   ): void {
     if (workgroups === 0) return;
-    const copied = this.copies
-      ? kernel.buffers.filter(([, access]) => isCopyable(access)).map(([name]) =>
-        buffers[name] as GPUBuffer
-      )
-      : [];
-    const wholeMs = ms + this.measureMove(2 * copied.reduce((sum, { size }) => sum + size, 0));
+    const copiedBytes = this.copies ? countCopiedBytes(kernel, buffers) : 0;
+    const wholeMs = ms + this.measureMove(copiedBytes);
     if (!this.fits(wholeMs)) this.submit();
     const { view, at, buffer, offset } = this.reserve(kernel.paramBytes);
     kernel.writeParams(view, at, params);

@@ -248,6 +248,16 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
     });
     assert.deepEqual([sketched.batch, sketched.width], [batch, 10]);
     assert.equal(sketched.bytes - plan.bytes, batch * 4 * 4 * 10);
+    // eight copies of the largest output
+    const copied = planPass({
+      layers: LAYERS,
+      longest: 7,
+      isCopied: true,
+      binding: BINDING,
+      memoryBytes: memoryBytes * (4 * 16 + 8 * 10) / (4 * 16),
+    });
+    assert.equal(copied.batch, batch);
+    assert.equal(copied.bytes - plan.bytes, batch * 4 * 8 * 10);
   }
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);
