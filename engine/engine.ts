@@ -33,6 +33,7 @@ import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
 import { checkNetwork, DeviceNetwork, type Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
+import { learnElementRate } from "./tuning/element_rate.ts";
 import { chooseOperandStorage, type OperandTimes } from "./tuning/operand_storage.ts";
 import { openTunedGpu } from "./tuning/open.ts";
 import { learnVectors } from "./tuning/vector_times.ts";
@@ -321,6 +322,7 @@ export class Engine {
     checkKeys("tune", options, { fresh: FLAG });
     const operands = await chooseOperandStorage(this.#gpu, options);
     const tuning = await tune(this.#gpu, options);
+    await learnElementRate(this.#gpu, options);
     return { ...tuning, operands, vectors: await learnVectors(this.#gpu, options) };
   }
 

@@ -66,6 +66,7 @@ export const declarations = {
       row_length: "u32",
       segment_count: "u32",
       group_count: "u32",
+      first_panel: "u32",
       first_row: "u32",
       row_count: "u32",
       step: "u32",
@@ -217,6 +218,7 @@ export const declarations = {
     params: {
       row_length: "u32",
       segment_count: "u32",
+      first_panel: "u32",
       panel_count: "u32",
       first_row: "u32",
       continues: "u32",

@@ -4,7 +4,7 @@
 // One workgroup serves eight panels of 64 rows; one invocation eight rows, so that eight neighbouring invocations read a whole panel. A row's
 // similarity to the centroid sums the segments in the order of gram_tile.wgsl, so that packed rows and a kernel stored on the same device
 // give the same clusters.
-// Dispatch: ceil(panel_count / 8) workgroups, once for each block of rows.
+// Dispatch: one workgroup for every eight panels, for each block of rows once or in parts.
 // Layout: rows hold panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64; centroids
 //         [group_count, row_length rounded up to a multiple of 4]; best, cluster, group_of and similarity [N].
 // Tails: rows beyond row_count do nothing; the k of a vec4 that are outside its part count as zeros.
@@ -16,6 +16,7 @@ struct Params {
   row_length: u32,
   segment_count: u32,
   group_count: u32,
+  first_panel: u32,    // of the launch, a multiple of 8
   first_row: u32,      // of this block
   row_count: u32,      // in this block
   step: u32,           // index of the newest cluster within its group
@@ -90,7 +91,7 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let panel = (workgroup.x + workgroup.y * workgroups.x) * 8u + lane / 8u;
+  let panel = params.first_panel + (workgroup.x + workgroup.y * workgroups.x) * 8u + lane / 8u;
   let vector = lane % 8u;
   let first = panel * 64u + vector * 4u;
   if first >= params.row_count { return; }

@@ -4,7 +4,7 @@
 // One workgroup computes a panel, one invocation 4 neighbouring rows of it, reading eight k at a time.
 // Dispatch: panel_count workgroups.
 // Layout: rows holds panels of 64 packed rows, k-major: element k of row n at ((n / 64) * row_length + k) * 64 + n % 64.
-//         similarity [64 * panels], written from row first_row on, a multiple of 64.
+//         similarity [64 * panels], written from row first_row + 64 * first_panel on, a multiple of 64.
 // Tails: rows are padded to whole panels; k beyond the end of a part count as zeros.
 // Float64 twin: engine/reference/gram.ts, gramRows.
 
@@ -13,8 +13,9 @@ import package::shared::parts::{ADDS, MULTIPLIES};
 struct Params {
   row_length: u32,     // elements of a packed row that are bound
   segment_count: u32,
-  panel_count: u32,
-  first_row: u32,      // index of the first panel's first row among all rows
+  first_panel: u32,    // of the launch
+  panel_count: u32,    // in the launch
+  first_row: u32,      // index of the first bound panel's first row among all rows
   continues: u32,      // 1: adds to what earlier slices of the rows have stored
 }
 
@@ -47,8 +48,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) vector: u32,
 ) {
-  let panel = group.x + group.y * groups.x;
-  if panel >= params.panel_count { return; }
+  let index = group.x + group.y * groups.x;
+  if index >= params.panel_count { return; }
+  let panel = params.first_panel + index;
   let at = params.first_row / 4u + panel * 16u + vector;
   var held = vec4f();
   var sum = select(vec4f(), similarity[at], params.continues == 1u);

@@ -110,6 +110,7 @@ function recordMoves(commands: Commands, rows: PackedRows, state: State, step: n
         row_length,
         segment_count,
         group_count: 1,
+        first_panel: 0,
         first_row,
         row_count,
         step,

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type BufferBindings, isCopyable, type Kernel, type ParamValues } from "./kernel.ts";
+import {
+  type BufferBindings,
+  countCopiedBytes,
+  isCopyable,
+  type Kernel,
+  type ParamValues,
+} from "./kernel.ts";
 import { isBuffer, type OperandStorage, PANEL_COLUMNS } from "./panels.ts";
 import type { CopyFormat, OperandCopies } from "./operand_copies.ts";
 import { SUBMISSION_MS } from "./rates.ts";
@@ -47,6 +53,8 @@ export interface Destination {
 export interface PlannedLaunch {
   /** Milliseconds that it takes by the device's rates. */
   readonly ms: number;
+  /** Brings what it reads to the device, part by part, each submitted; yields the share of it that is there between two parts. */
+  prepare?(commands: Commands): Iterable<number>;
   record(commands: Commands): void;
 }
 
@@ -108,12 +116,8 @@ export class Commands {
     ms = 0,
   ): void {
     if (workgroups === 0) return;
-    const copied = this.copies
-      ? kernel.buffers.filter(([, access]) => isCopyable(access)).map(([name]) =>
-        buffers[name] as GPUBuffer
-      )
-      : [];
-    const wholeMs = ms + this.measureMove(2 * copied.reduce((sum, { size }) => sum + size, 0));
+    const copiedBytes = this.copies ? countCopiedBytes(kernel, buffers) : 0;
+    const wholeMs = ms + this.measureMove(copiedBytes);
     if (!this.fits(wholeMs)) this.submit();
     const { view, at, buffer, offset } = this.reserve(kernel.paramBytes);
     kernel.writeParams(view, at, params);
@@ -287,7 +291,10 @@ export class Commands {
   }
 }
 
-/** Records launches one after another; yields the share of their time that is recorded whenever that is to be submitted before the rest. */
+/**
+ * Records launches one after another; yields the share of their time that is recorded whenever that is to be submitted before the rest, and
+ * between the parts of what a launch is to read.
+ */
 export function* recordLaunches(
   commands: Commands,
   launches: readonly PlannedLaunch[],
@@ -296,6 +303,9 @@ export function* recordLaunches(
   let doneMs = 0;
   for (const launch of launches) {
     if (!commands.fits(launch.ms)) yield doneMs / totalMs;
+    for (const share of launch.prepare?.(commands) ?? []) {
+      yield (doneMs + share * launch.ms) / totalMs;
+    }
     launch.record(commands);
     doneMs += launch.ms;
   }

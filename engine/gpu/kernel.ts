@@ -181,6 +181,15 @@ export function isCopyable(access: Access): access is CopyFormat {
   return access === "r32float" || access === "rgba32float";
 }
 
+/** Counts the bytes that are read and written where a launch's operands are copied to textures. */
+export function countCopiedBytes<B extends string>(
+  { buffers }: Pick<Kernel<string, B>, "buffers">,
+  bindings: BufferBindings<B>,
+): number {
+  const copied = buffers.filter(([, access]) => isCopyable(access));
+  return 2 * copied.reduce((sum, [name]) => sum + (bindings[name] as GPUBuffer).size, 0);
+}
+
 function describeOperand(
   access: Access,
   { panels, operands }: Reading,

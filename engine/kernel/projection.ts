@@ -7,6 +7,7 @@ import { type Dataset, indexSample } from "../data/dataset.ts";
 import { DataError, NonFiniteError } from "../errors.ts";
 import { OutOfMemoryError } from "../gpu/allocation.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
+import { LAUNCH_MS } from "../gpu/rates.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { DeviceNetwork } from "../network/network.ts";
 import { FactorSketch } from "../network/factor_sketch.ts";
@@ -159,7 +160,10 @@ async function projectOnce(
         layout,
         batch: pass.batch,
         longest,
-        sketch: sketched && new FactorSketch(drawFilters(sketched), pass.width),
+        sketch: sketched && new FactorSketch(drawFilters(sketched), {
+          width: pass.width,
+          flops: LAUNCH_MS * gpu.rates.convolutions / pass.batch,
+        }),
       }),
     );
     const { blockRows, residence, heldLength } = plan;

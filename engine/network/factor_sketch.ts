@@ -11,6 +11,7 @@ import {
   type ConvolutionGeometry,
   LOOP_STEPS,
 } from "../operations/convolution_geometry.ts";
+import { CHANNEL_BLOCK } from "../operations/convolution_launch.ts";
 import type { LayerFactors } from "./factors.ts";
 import { geometryOf, type LayerShape } from "./layer.ts";
 import { Tensorflow } from "../operations/tensorflow.ts";
@@ -44,6 +45,14 @@ interface FilterParts {
 /** Input and delta of a layer. */
 type Factors = Pick<LayerFactors, "input" | "delta">;
 
+/** Bounds of one launch of filters, for each image. */
+export interface FilterBounds {
+  /** Most elements that filters of a convolution compute, unless a single filter has more. */
+  readonly width: number;
+  /** Most FLOP, unless {@linkcode CHANNEL_BLOCK} filters take more. */
+  readonly flops: number;
+}
+
 /** Largest number of elements in a part of a layer's filters, 64 MiB: every device binds twice that. */
 const PART_ELEMENTS = 2 ** 24;
 
@@ -51,13 +60,13 @@ const PART_ELEMENTS = 2 ** 24;
 export class FactorSketch implements Disposable {
   readonly #layers = new Map<string, { shape: LayerShape; parts: FilterParts }>();
 
-  /** @param width most elements per image that one launch of a convolution's filters computes, unless a single filter has more */
-  constructor(layers: readonly LayerFilters[], width: number) {
+  /** @param bounds of one launch of filters */
+  constructor(layers: readonly LayerFilters[], bounds: FilterBounds) {
     for (const filters of layers) {
       const { layer, shape } = filters;
       const parts = shape.kind === "dense"
-        ? uploadDense(filters, layer as typeof shape)
-        : uploadConvolution(filters, geometryOf(layer), width);
+        ? uploadDense(filters, layer as typeof shape, bounds)
+        : uploadConvolution(filters, geometryOf(layer), bounds);
       this.#layers.set(layer.name, { shape, parts });
     }
   }
@@ -103,25 +112,31 @@ export class FactorSketch implements Disposable {
 function uploadDense(
   filters: LayerFilters,
   { inputs, outputs }: Extract<LayerShape, { kind: "dense" }>,
+  { flops }: FilterBounds,
 ): FilterParts {
   const { layer: { bias } } = filters;
+  const countTogether = (length: number) =>
+    Math.min(countFitting(length), countTimely(flops, length));
   return {
-    inputs: uploadParts(filters.inputs, [inputs], bias, countFitting(inputs + 1)),
-    deltas: uploadParts(filters.deltas, [outputs], false, countFitting(outputs)),
+    inputs: uploadParts(filters.inputs, [inputs], bias, countTogether(inputs + 1)),
+    deltas: uploadParts(filters.deltas, [outputs], false, countTogether(outputs)),
   };
 }
 
 function uploadConvolution(
   { layer: { bias }, inputs, deltas }: LayerFilters,
   geometry: ConvolutionGeometry,
-  width: number,
+  { width, flops }: FilterBounds,
 ): FilterParts {
   const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
   const area = kernel_height * kernel_width;
+  const positions = geometry.out_height * geometry.out_width;
+  const length = Math.max(area * in_channels + 1, out_channels);
   const together = Math.min(
     Math.floor(LOOP_STEPS / area) - 1,
-    countFitting(Math.max(area * in_channels + 1, out_channels)),
-    Math.max(1, Math.floor(width / (geometry.out_height * geometry.out_width))),
+    countFitting(length),
+    Math.max(1, Math.floor(width / positions)),
+    countTimely(flops, positions * length),
   );
   return {
     inputs: uploadParts(inputs, [kernel_height, kernel_width, in_channels], bias, together),
@@ -132,6 +147,11 @@ function uploadConvolution(
 /** Computes how many filters of `length` elements one part holds. */
 function countFitting(length: number): number {
   return Math.max(1, Math.floor(PART_ELEMENTS / length));
+}
+
+/** Computes how many filters of so many multiplications per image take no more FLOP: whole blocks of what an invocation computes. */
+function countTimely(flops: number, multiplications: number): number {
+  return CHANNEL_BLOCK * Math.max(1, Math.floor(flops / (2 * multiplications * CHANNEL_BLOCK)));
 }
 
 /**

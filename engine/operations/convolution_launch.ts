@@ -32,7 +32,7 @@ const MAX_TAPS = 5;
 const MAX_STEP = 15;
 
 /** Most output channels that it computes. */
-const CHANNEL_BLOCK = 8;
+export const CHANNEL_BLOCK = 8;
 
 /** Neighbouring invocations of `convolution` that read the same filters. */
 const LANES = 16;

@@ -12,7 +12,12 @@ import "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
 // imported for its side effect: tfjs-core alone registers no gradients
 import "npm:@tensorflow/tfjs-layers@4.22.0";
 import type { Gpu } from "../gpu/device.ts";
-import type { BufferBindings, Kernel, ParamValues } from "../gpu/kernel.ts";
+import {
+  type BufferBindings,
+  countCopiedBytes,
+  type Kernel,
+  type ParamValues,
+} from "../gpu/kernel.ts";
 import { SUBMISSION_MS } from "../gpu/rates.ts";
 
 /** Name under which TensorFlow.js registers its WebGPU kernels. */
@@ -116,8 +121,10 @@ export class Tensorflow {
     const buffers = Object.fromEntries(
       kernel.buffers.map(([name]) => [name, this.#findBuffer(tensors[name])]),
     ) as BufferBindings<B>;
+    const { rates, operandStorage } = this.gpu;
     const readMs = this.#measureReads(Object.values(tensors));
-    this.#count(Math.max(flops / this.gpu.rates.convolutions, readMs));
+    const copiedBytes = operandStorage === "texture" ? countCopiedBytes(kernel, buffers) : 0;
+    this.#count(Math.max(flops / rates.convolutions, readMs) + copiedBytes / rates.reads);
     if (this.#launches === this.gpu.launchLimit) this.flush();
     this.#launches++;
     this.#backend.ensureCommandEncoderReady();

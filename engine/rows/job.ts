@@ -23,6 +23,12 @@ const BATCH_SAMPLES = 256;
 /** Number of tensors that a pass holds of the size of a layer's output: its input and delta, and what TensorFlow.js keeps and recycles. */
 const PASS_COPIES = 4;
 
+/**
+ * Size of the texture copies of a launch's operands, in outputs of the largest layer: of an input and an output gradient, each up to four times
+ * (`gpu/operand_copies.ts`). Copies of filters are no larger than parameters, and stand with these in the base.
+ */
+const OPERAND_COPIES = 2 * 4;
+
 /** Request for the plan of a pass. */
 export interface PassRequest {
   /** All layers of the network. */
@@ -32,6 +38,8 @@ export interface PassRequest {
   readonly longest: number;
   /** Whether the pass also holds results of random filters. Default false. */
   readonly isSketched?: boolean;
+  /** Whether launches read their operands from texture copies. Default false. */
+  readonly isCopied?: boolean;
   readonly binding: BindingLimits;
   /** What the device may hold, in bytes, be it together with the process. Default: no bound. */
   readonly memoryBytes?: number;
@@ -58,15 +66,16 @@ export interface PassPlan {
  * @throws {RangeError} if one image does not fit a binding.
  */
 export function planPass(
-  { layers, longest, isSketched = false, binding, ...bounds }: PassRequest,
+  { layers, longest, isSketched = false, isCopied = false, binding, ...bounds }: PassRequest,
 ): PassPlan {
   const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES } = bounds;
   const outputs = layers.map(({ outputShape }) => countElements(outputShape));
   const largest = Math.max(...outputs);
-  const imageBytes = PASS_COPIES * 4 * outputs.reduce(
+  const outputBytes = PASS_COPIES * 4 * outputs.reduce(
     (sum, output, i) => sum + output * (layers[i].places ?? 1),
     isSketched ? largest : 0,
   );
+  const imageBytes = outputBytes + (isCopied ? OPERAND_COPIES * 4 * largest : 0);
   const bindable = Math.floor(binding.bytes / (4 * largest));
   if (bindable < 1) {
     throw new RangeError(
@@ -92,6 +101,8 @@ export interface JobRequest extends PlanRequest {
   readonly timelyBatch?: number;
   /** Whether its rows are sketched. */
   readonly isSketched: boolean;
+  /** Whether passes read their operands from texture copies. Default false. */
+  readonly isCopied?: boolean;
   /** Rows of as many numbers that are to stand beside these, and for which room is left. Default 0. */
   readonly others?: number;
 }
@@ -112,13 +123,22 @@ export interface JobPlan {
  * @throws {BudgetError} if the budget is too small for a panel and an image at a time; it says what is enough.
  */
 export function planJob(
-  { layers, isSketched, timelyBatch, others = 0, ...request }: JobRequest,
+  { layers, isSketched, isCopied, timelyBatch, others = 0, ...request }: JobRequest,
 ): JobPlan {
   const { layout, binding, memoryBytes = Infinity, deviceBytes = Infinity } = request;
   const longest = measureLongestSlice(layout, binding);
   const bound = Math.min(memoryBytes, deviceBytes);
   const planAtMost = (most?: number) =>
-    planPass({ layers, longest, isSketched, binding, memoryBytes: bound, timelyBatch, most });
+    planPass({
+      layers,
+      longest,
+      isSketched,
+      isCopied,
+      binding,
+      memoryBytes: bound,
+      timelyBatch,
+      most,
+    });
   let { heldBytes = 0, usedBytes = 0 } = request;
   if (others > 0) {
     const pass = planAtMost(1).bytes;

@@ -87,8 +87,16 @@ export interface RowPlan {
 }
 
 /**
- * Chooses where rows stay, the device before a file before nowhere, and the largest blocks that fit; where rows are recomputed, those that
- * take the fewest passes.
+ * Blocks of fewer rows make tiles that leave most of a card idle: a product of 64 x 64 takes one workgroup, and a tile of 1,024 rows 256 of them,
+ * about two for each processor of the largest cards. Rows in a file, of larger tiles, come first: N rows of K numbers in blocks of B are read
+ * from it `N / 2B` times, 4 K N^2 / 2B bytes, for N^2 K FLOP: at 1,024 rows 500 FLOP a byte, so that a disk of 2 GB/s feeds 1 TFLOP/s, where one
+ * workgroup after another reaches some hundred GFLOP/s.
+ */
+const LEAST_BLOCK_ROWS = 1024;
+
+/**
+ * Chooses where rows stay, the device before a file before nowhere, and the largest blocks that fit, of {@linkcode LEAST_BLOCK_ROWS} before
+ * smaller ones unless rows are recomputed; of these blocks those that take the fewest passes.
  *
  * @throws {RangeError} if not even one panel can be bound.
  * @throws {BudgetError} if the budget is too small for a panel at a time; it says what is enough.
@@ -143,7 +151,7 @@ export function planLeast(request: PlanRequest): RowPlan {
     .reduce((least, plan) => plan.peakBytes < least.peakBytes ? plan : least);
 }
 
-/** Lists the plans for every place where rows may be kept and every size of blocks, the best place and the largest blocks first. */
+/** Lists the plans for every place where rows may be kept and every size of blocks, in the order that `planRows` prefers. */
 function listPlans(request: PlanRequest): RowPlan[] {
   const { count, layout, binding, fileBytes = Infinity } = request;
   const largest = Math.min(planBlockRows(layout, binding), padRows(count));
@@ -151,9 +159,18 @@ function listPlans(request: PlanRequest): RowPlan[] {
     ? halve(largest)
     : [Math.min(request.blockRows, largest)];
   const slices = sliceRow(layout, planSliceLength(layout, binding));
-  const plans = RESIDENCES.flatMap((residence) =>
-    sizes.map((blockRows) => planResidence(request, slices, residence, blockRows))
+  const least = Math.min(LEAST_BLOCK_ROWS, sizes[0]);
+  const [roomy, tight] = [true, false].map((isRoomy) =>
+    sizes.filter((blockRows) => blockRows >= least === isRoomy)
   );
+  const plan = (residence: Residence, blockRows: number) =>
+    planResidence(request, slices, residence, blockRows);
+  const plans = [
+    ...[roomy, tight].flatMap((sizes) =>
+      KEPT.flatMap((residence) => sizes.map((blockRows) => plan(residence, blockRows)))
+    ),
+    ...sizes.map((blockRows) => plan("recomputed", blockRows)),
+  ];
   return plans.filter(({ residence, rowBytes }) =>
     request.residence === undefined
       ? residence !== "file" || rowBytes <= fileBytes
@@ -161,7 +178,8 @@ function listPlans(request: PlanRequest): RowPlan[] {
   );
 }
 
-const RESIDENCES: readonly Residence[] = ["device", "file", "recomputed"];
+/** Places where rows are kept, the best first. */
+const KEPT: readonly Residence[] = ["device", "file"];
 
 function planResidence(
   { count, layout, memoryBytes = Infinity, deviceBytes = Infinity, ...used }: PlanRequest,

@@ -5,10 +5,10 @@
  */
 import { type Commands, type PlannedLaunch, recordLaunches } from "../gpu/commands.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { LAUNCH_MS } from "../gpu/rates.ts";
+import { cutLaunches } from "../gpu/rates.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { type BlockPair, PANEL_ROWS, PRODUCT_PANELS } from "./blocks.ts";
-import type { BoundSlice, PackedRows, RowBlock } from "./rows.ts";
+import type { BoundSlice, PackedRows, Place, RowBlock } from "./rows.ts";
 
 /** Pairs of panels, `[count, 2]` u32. */
 export interface PairList {
@@ -48,14 +48,12 @@ export class Products implements Disposable {
   }
 
   /**
-   * Records the products of pairs of panels of two blocks, slice by slice, in launches that are cut to {@linkcode LAUNCH_MS}.
+   * Records the products of pairs of panels of two blocks, slice by slice, in launches that are cut by {@linkcode cutLaunches}.
    *
    * A slice of several positions is multiplied position by position into a tile of its own, at most 16 MiB, which is then summed.
    *
    * Yields the share of the work that is recorded whenever that is to be submitted before the rest. The caller may do something else after
    * its submission: nothing that is recorded waits by then, and others may take the place of these rows on the device.
-   *
-   * @param slices of the rows, whose products alone the tile then holds. Default: all.
    */
   *record(
     commands: Commands,
@@ -63,15 +61,29 @@ export class Products implements Disposable {
     right: RowBlock,
     pairs: readonly BlockPair[],
     target: Target,
-    slices: readonly BoundSlice[] = this.rows.slices,
   ): Generator<number, void> {
-    const launches = slices.flatMap((slice, i) => {
-      const continues = i === 0 ? 0 : 1;
-      return slice.positions === 1
-        ? this.#multiply(slice, left, right, pairs, target, continues)
-        : this.#multiplyPositions(slice, left, right, pairs, target, continues);
-    });
+    const launches = this.rows.slices.flatMap((slice, i) =>
+      this.plan(slice, left, right, pairs, target, i === 0 ? 0 : 1)
+    );
     yield* recordLaunches(commands, launches);
+  }
+
+  /**
+   * Plans the products of a slice alone, as `record` records them.
+   *
+   * @param continues 1: adds them to what the tile holds
+   */
+  plan(
+    slice: BoundSlice,
+    left: RowBlock,
+    right: RowBlock,
+    pairs: readonly BlockPair[],
+    target: Target,
+    continues: number,
+  ): PlannedLaunch[] {
+    return slice.positions === 1
+      ? this.#multiply(slice, left, right, pairs, target, continues)
+      : this.#multiplyPositions(slice, left, right, pairs, target, continues);
   }
 
   /** Pairs of panels, as the epilogues' kernels read them. */
@@ -106,36 +118,38 @@ export class Products implements Disposable {
     const side = Math.floor(PRODUCT_PANELS / positions / 2) * 2;
     const width = side * positions;
     const tile = this.#positions!;
+    const pairMs = 4 * (positions * PANEL_ROWS) ** 2 / this.#gpu.rates.elements;
     return cutPairs(pairs, side).flatMap(({ row, column, part }) => {
       const place = { tile, top: row * positions, left: column * positions, width };
-      const list = this.list(part);
-      const sum: PlannedLaunch = {
-        ms: 4 * list.count * (positions * PANEL_ROWS) ** 2 / this.#gpu.rates.reads,
-        record: (commands) =>
-          commands.run(
-            kernels.sum_positions,
-            {
-              pair_count: list.count,
-              positions,
-              product_row: row,
-              product_column: column,
-              product_panels: width,
-              tile_row: target.top,
-              tile_column: target.left,
-              tile_panels: target.width,
-              continues,
-            },
-            { products: tile, pairs: list.buffer, tile: target.tile },
-            4 * list.count,
-            sum.ms,
-          ),
-      };
-      const spread = spreadPairs(part, positions);
-      return [...this.#multiply(slice, left, right, spread, place, 0), sum];
+      const sums = this.#cut(part, { pairMs }).map((list): PlannedLaunch => {
+        const ms = list.count * pairMs;
+        return {
+          ms,
+          record: (commands) =>
+            commands.run(
+              kernels.sum_positions,
+              {
+                pair_count: list.count,
+                positions,
+                product_row: row,
+                product_column: column,
+                product_panels: width,
+                tile_row: target.top,
+                tile_column: target.left,
+                tile_panels: target.width,
+                continues,
+              },
+              { products: tile, pairs: list.buffer, tile: target.tile },
+              4 * list.count,
+              ms,
+            ),
+        };
+      });
+      return [...this.#multiply(slice, left, right, part, place, 0), ...sums];
     });
   }
 
-  /** Plans the products of pairs of panels of a slice, which has `positions` of them for one of samples. */
+  /** Plans the products of pairs of panels of samples of a slice, which has `positions` panels for one of samples. */
   #multiply(
     slice: BoundSlice,
     left: RowBlock,
@@ -149,10 +163,15 @@ export class Products implements Disposable {
     const { variants, products } = this.#gpu.rates;
     const { lines, positions, segments, segmentCount } = slice;
     const pairMs = 2 * (side * PANEL_ROWS) ** 2 * lines / (variants[name] ?? products);
-    return this.#cut(pairs, side, Math.max(1, Math.floor(LAUNCH_MS / pairMs))).map((list) => {
+    const [own, other]: [Place, Place] = [[left, slice], [right, columns.slices[slice.index]]];
+    return this.#cut(pairs, { positions, side, pairMs }).map((list) => {
       const ms = list.count * pairMs;
       return {
         ms,
+        *prepare(commands) {
+          for (const share of rows.prepare(commands, own)) yield share / 2;
+          for (const share of columns.prepare(commands, other)) yield (1 + share) / 2;
+        },
         record: (commands) =>
           commands.run(
             kernel,
@@ -168,8 +187,8 @@ export class Products implements Disposable {
               continues,
             },
             {
-              rows: rows.bind(commands, [left, slice]),
-              columns: columns.bind(commands, [right, columns.slices[slice.index]]),
+              rows: rows.bind(commands, own),
+              columns: columns.bind(commands, other),
               segments,
               pairs: list.buffer,
               tile,
@@ -181,19 +200,26 @@ export class Products implements Disposable {
     });
   }
 
-  /** Pairs of panels, or of so many panels side by side, each once, in lists of at most `most` that are about as long. */
-  #cut(pairs: readonly BlockPair[], side = 1, most = Infinity): PairList[] {
-    const places = new Set(
-      pairs.map(({ row, column }) => `${Math.floor(row / side)},${Math.floor(column / side)}`),
-    );
-    const length = Math.ceil(places.size / Math.max(1, Math.ceil(places.size / most)));
-    const key = [length, ...places].join();
+  /**
+   * Lists pairs of panels of samples, or the panels of positions that they stand for, or so many of these side by side, each once, in lists
+   * that are cut by {@linkcode cutLaunches}. Lists that were cut before are taken again.
+   */
+  #cut(
+    pairs: readonly BlockPair[],
+    { positions = 1, side = 1, pairMs = 0 }: {
+      readonly positions?: number;
+      readonly side?: number;
+      readonly pairMs?: number;
+    } = {},
+  ): PairList[] {
+    const key = [positions, side, pairMs, ...pairs.map(({ row, column }) => encode(row, column))]
+      .join();
     let lists = this.#lists.get(key);
     if (!lists) {
-      const numbers = Uint32Array.from([...places].join().split(","), Number);
-      lists = Array.from({ length: Math.ceil(places.size / length) }, (_, i) => {
-        const own = numbers.slice(2 * length * i, 2 * length * (i + 1));
-        return { buffer: this.#own(this.#gpu.upload("pairs", own)), count: own.length / 2 };
+      const places = [...placePairs(pairs, positions, side)];
+      lists = cutLaunches(places.length, pairMs).map(({ start, end }) => {
+        const numbers = Uint32Array.from(places.slice(start, end).flatMap(decode));
+        return { buffer: this.#own(this.#gpu.upload("pairs", numbers)), count: end - start };
       });
       this.#lists.set(key, lists);
     }
@@ -217,15 +243,27 @@ function cutPairs(pairs: readonly BlockPair[], side: number) {
   });
 }
 
-/** Expands pairs of panels of samples to pairs of panels of positions. */
-function spreadPairs(pairs: readonly BlockPair[], positions: number): BlockPair[] {
-  const spread: BlockPair[] = [];
+/** Finds the pairs of panels of positions, or of `side` of them side by side, that pairs of panels of samples stand for, as numbers. */
+function placePairs(pairs: readonly BlockPair[], positions: number, side: number): Set<number> {
+  const places = new Set<number>();
   for (const { row, column } of pairs) {
-    for (let i = 0; i < positions; i++) {
-      for (let j = 0; j < positions; j++) {
-        spread.push({ row: row * positions + i, column: column * positions + j });
+    for (let i = row * positions; i < (row + 1) * positions; i++) {
+      for (let j = column * positions; j < (column + 1) * positions; j++) {
+        places.add(encode(Math.floor(i / side), Math.floor(j / side)));
       }
     }
   }
-  return spread;
+  return places;
+}
+
+/** More panels than a tile has on a side, and so few that encoded pairs stay small integers. */
+const PANELS = 2 ** 15;
+
+/** Writes a pair as one number, since strings of millions of them take seconds. */
+function encode(row: number, column: number): number {
+  return row * PANELS + column;
+}
+
+function decode(place: number): [row: number, column: number] {
+  return [Math.floor(place / PANELS), place % PANELS];
 }

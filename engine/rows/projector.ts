@@ -85,16 +85,13 @@ export class Projector implements RowSource {
           for (const slice of turn) {
             if (isRagged) commands.clear(this.#staging);
             this.#stage(commands, signals, slice, first % height);
-            if (end % height > 0 && end < block.rowCount) {
-              commands.submit();
-              continue;
-            }
+            const isWhole = end % height === 0 || end === block.rowCount;
             const begin = Math.floor((end - 1) / height) * height;
             yield {
               slice,
               panels: this.#staging,
               first: begin / PANEL_ROWS,
-              count: padRows(end - begin) / PANEL_ROWS,
+              count: isWhole ? padRows(end - begin) / PANEL_ROWS : 0,
             };
           }
         } finally {

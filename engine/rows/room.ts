@@ -23,12 +23,13 @@ export function measureFreeMemory(): number {
 export interface DeviceRoom {
   readonly adapter: Pick<Gpu["adapter"], "isFallback">;
   readonly memory: Pick<Gpu["memory"], "roomBytes" | "bytes" | "shortage">;
+  readonly operandStorage: Gpu["operandStorage"];
 }
 
 /** Job whose room follows from the device, the disk and a budget. */
 export type PlannedJob = Omit<
   JobRequest,
-  "hostBytes" | "deviceBytes" | "usedBytes" | "fileBytes"
+  "hostBytes" | "deviceBytes" | "usedBytes" | "fileBytes" | "isCopied"
 >;
 
 /**
@@ -42,7 +43,7 @@ export type PlannedJob = Omit<
  * @throws {DeviceError} if the device refused an allocation, and has no room for a panel and an image at a time.
  */
 export function planWithin(
-  { adapter, memory }: DeviceRoom,
+  { adapter, memory, operandStorage }: DeviceRoom,
   { memoryBytes, ...request }: PlannedJob,
 ): JobPlan {
   try {
@@ -51,6 +52,7 @@ export function planWithin(
       ...adapter.isFallback ? { memoryBytes } : { hostBytes: memoryBytes },
       deviceBytes: memory.roomBytes,
       usedBytes: memory.bytes,
+      isCopied: operandStorage === "texture",
       fileBytes: measureFreeDisk(),
     });
   } catch (error) {

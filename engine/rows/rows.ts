@@ -105,7 +105,7 @@ export interface RowsOptions {
 export interface RowSource extends Disposable {
   /**
    * Records the computation of some slices of a block, part by part. A part stays staged until the next one is requested; by then what has
-   * been recorded has to be submitted.
+   * been recorded has to be submitted. A part of which no panel is whole yet counts none.
    */
   fill(
     commands: Commands,
@@ -152,6 +152,8 @@ export class PackedRows implements Rows {
   readonly #slots: Slot[];
   readonly #file: RowFile | undefined;
   readonly #source: RowSource | undefined;
+  /** Filling of the slot that was filled last, which may wait between two parts. */
+  #filling: Generator<number, void> | undefined;
   readonly #gpu: Gpu;
   #disposed = false;
 
@@ -242,38 +244,58 @@ export class PackedRows implements Rows {
    * @param commands recording of launches that read earlier bindings; it is submitted before one of these is overwritten
    * @throws {DisposedError} if the rows have been disposed, or, where they are recomputed, their network.
    */
-  bind(commands: Commands, [block, slice]: Place): GPUBuffer | GPUTexture {
-    const { gpu } = this;
-    const { group, place } = this.#places.get(slice)!;
-    const isHeld = (slot: Slot) => slot.block === block && slot.group === group;
-    if (!isHeld(this.#slots.at(-1)!)) {
-      const at = this.#slots.findIndex(isHeld);
-      const [slot] = this.#slots.splice(Math.max(at, 0), 1);
-      this.#slots.push(slot);
-      if (at < 0) {
-        commands.submit();
-        // if filling fails, the slot holds nothing
-        slot.block = undefined;
-        this.#fill(gpu, slot, block, group);
-        Object.assign(slot, { block, group });
-      }
-    }
-    return this.#slots.at(-1)!.panels[place];
+  bind(commands: Commands, place: Place): GPUBuffer | GPUTexture {
+    for (const _ of this.prepare(commands, place));
+    return this.#slots.at(-1)!.panels[this.#places.get(place[1])!.place];
   }
 
-  /** Fills a slot with slices of a block. */
-  #fill(gpu: Gpu, { panels }: Slot, block: RowBlock, group: readonly BoundSlice[]): void {
+  /**
+   * Brings a slice of a block to where `bind` finds it, part by part; yields the share of it that is there between two parts, where the caller
+   * may wait. Others that need room meanwhile finish it first; what they take then, `bind` brings once more.
+   *
+   * @param commands recording of launches that read earlier bindings; it is submitted before one of these is overwritten
+   * @throws {DisposedError} if the rows have been disposed, or, where they are recomputed, their network.
+   */
+  *prepare(commands: Commands, [block, slice]: Place): Generator<number, void> {
+    this.gpu.check();
+    const { group } = this.#places.get(slice)!;
+    const isHeld = (slot: Slot) => slot.block === block && slot.group === group;
+    if (isHeld(this.#slots.at(-1)!)) return;
+    if (!this.#slots.some(isHeld)) { for (const _ of this.#filling ?? []); }
+    const at = this.#slots.findIndex(isHeld);
+    const [slot] = this.#slots.splice(Math.max(at, 0), 1);
+    this.#slots.push(slot);
+    if (at >= 0) return;
+    commands.submit();
+    this.#filling = this.#fill(slot, block, group);
+    yield* this.#filling;
+  }
+
+  /** Fills a slot with slices of a block, as `prepare` says. */
+  *#fill(slot: Slot, block: RowBlock, group: readonly BoundSlice[]): Generator<number, void> {
+    const { panels } = slot;
+    const { gpu } = this;
+    // until it is full, and if filling fails, the slot holds nothing
+    slot.block = undefined;
     if (this.#file) {
       const [slice] = group;
       const lines = block.panelCount * slice.length;
       const numbers = this.#file.read(this.#locate([block, slice], 0), lines);
       gpu.writePanels(panels[this.#places.get(slice)!.place], numbers, slice.lines);
-      return;
+    } else {
+      const commands = gpu.record();
+      const total = group.length * block.panelCount;
+      let done = 0;
+      for (const staged of this.#source!.fill(commands, block, group)) {
+        placePanels(commands, staged, panels[this.#places.get(staged.slice)!.place]);
+        done += staged.count;
+        if (done === total) continue;
+        yield done / total;
+        // they may have been disposed meanwhile
+        this.gpu.check();
+      }
     }
-    const commands = gpu.record();
-    for (const staged of this.#source!.fill(commands, block, group)) {
-      placePanels(commands, staged, panels[this.#places.get(staged.slice)!.place]);
-    }
+    Object.assign(slot, { block, group });
   }
 
   /**
@@ -288,7 +310,7 @@ export class PackedRows implements Rows {
   ): Promise<void> {
     const { slice, panels, first, count } = staged;
     const place: Place = [block, slice];
-    if (!this.#file) {
+    if (!this.#file || count === 0) {
       placePanels(commands, staged, this.bind(commands, place));
       return;
     }
@@ -361,10 +383,12 @@ function placePanels(
   { slice: { lines, positions }, panels, first, count }: StagedPanels,
   to: GPUBuffer | GPUTexture,
 ): void {
-  commands.copyPanels(panels, to, {
-    height: lines,
-    first: first * positions,
-    count: count * positions,
-  });
+  if (count > 0) {
+    commands.copyPanels(panels, to, {
+      height: lines,
+      first: first * positions,
+      count: count * positions,
+    });
+  }
   commands.submit();
 }

@@ -12,11 +12,14 @@ import { BudgetError } from "../errors.ts";
 import { formatBudget, formatMebibytes, MEBIBYTE } from "../sizes.ts";
 import { countShare } from "../share.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
+import { type PlannedLaunch, recordLaunches } from "../gpu/commands.ts";
 import { hold } from "../gpu/held.ts";
 import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress, Pace } from "../gpu/pace.ts";
+import { cutLaunches } from "../gpu/rates.ts";
 import { computeGram } from "../kernel/gram.ts";
 import { isStepwise, measureKernel } from "../rows/plan.ts";
-import { PackedRows } from "../rows/rows.ts";
+import { PANEL_ROWS } from "../rows/blocks.ts";
+import { PackedRows, type Place } from "../rows/rows.ts";
 import {
   checkKeys,
   checkNumber,
@@ -281,7 +284,7 @@ async function clusterRows(
     similarity: own(gpu.createBuffer("similarity", count * 4)),
     centroids: own(gpu.createBuffer("centroids", groups.length * Math.ceil(longest / 4) * 16)),
   }));
-  const { newest, chosen, best, cluster, group_of, centroid_counts, similarity, centroids } = state;
+  const { newest, chosen, best, cluster, group_of, centroid_counts, centroids } = state;
   const commands = gpu.record();
   const pace = new Pace(gpu);
   for (let step = 0; step < steps; step++) {
@@ -296,7 +299,7 @@ async function clusterRows(
       );
     }
     for (const slice of slices) {
-      const { lines: row_length, segments, segmentCount } = slice;
+      const { lines: row_length } = slice;
       for (const block of blocks) {
         const { firstRow: first_row, rowCount: row_count } = block;
         commands.run(
@@ -307,32 +310,12 @@ async function clusterRows(
           8 * groups.length * row_length / gpu.rates.reads,
         );
       }
-      for (const block of blocks) {
-        commands.run(
-          kernels.fpc_assign,
-          {
-            row_length,
-            segment_count: segmentCount,
-            group_count: groups.length,
-            first_row: block.firstRow,
-            row_count: block.rowCount,
-            step,
-            continues: slice.index > 0 ? 1 : 0,
-            ends: slice.index === slices.length - 1 ? 1 : 0,
-          },
-          {
-            rows: rows.bind(commands, [block, slice]),
-            segments,
-            centroids,
-            newest,
-            group_of,
-            best,
-            cluster,
-            similarity,
-          },
-          Math.ceil(block.panelCount / 8),
-          4 * row_length * block.rowCount / gpu.rates.reads,
-        );
+      const assignments = blocks.flatMap((block) =>
+        planAssignments(rows, [block, slice], step, groups.length, state)
+      );
+      for (const _ of recordLaunches(commands, assignments)) {
+        commands.submit();
+        if (await pace.step()) onProgress?.(step, steps);
       }
     }
     commands.submit();
@@ -344,6 +327,46 @@ async function clusterRows(
   return groups.map((group, g) => ({
     centroids: chosenOnHost.subarray(g * steps, g * steps + group.clusterCount),
     assignment: group.samples.map((sample) => clusterOnHost[sample]),
+  }));
+}
+
+/** Buffers of clustering that assignments read and write. */
+type AssignmentState = "centroids" | "newest" | "group_of" | "best" | "cluster" | "similarity";
+
+/** Number of panels that a workgroup of `fpc_assign` serves. */
+const ASSIGNED_PANELS = 8;
+
+/** Plans the launches that compare a slice of a block with the newest centroids, cut by {@linkcode cutLaunches}. */
+function planAssignments(
+  rows: PackedRows,
+  [block, slice]: Place,
+  step: number,
+  group_count: number,
+  state: Readonly<Record<AssignmentState, GPUBuffer>>,
+): PlannedLaunch[] {
+  const panels = Math.min(ASSIGNED_PANELS, block.panelCount);
+  const groupMs = 4 * slice.lines * panels * PANEL_ROWS / rows.gpu.rates.reads;
+  const groups = Math.ceil(block.panelCount / ASSIGNED_PANELS);
+  return cutLaunches(groups, groupMs).map(({ start, end, ms }) => ({
+    ms,
+    record: (commands) =>
+      commands.run(
+        kernels.fpc_assign,
+        {
+          row_length: slice.lines,
+          segment_count: slice.segmentCount,
+          group_count,
+          first_panel: start * ASSIGNED_PANELS,
+          first_row: block.firstRow,
+          row_count: block.rowCount,
+          step,
+          continues: slice.index > 0 ? 1 : 0,
+          ends: slice.index === rows.slices.length - 1 ? 1 : 0,
+        },
+        { ...state, rows: rows.bind(commands, [block, slice]), segments: slice.segments },
+        end - start,
+        ms,
+      ),
   }));
 }
 

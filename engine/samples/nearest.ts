@@ -8,9 +8,10 @@ import { kernels } from "../../shaders/kernel_table.ts";
 import type { PlannedLaunch } from "../gpu/commands.ts";
 import { hold } from "../gpu/held.ts";
 import { type CallOptions, interruptWith, type OnProgress } from "../gpu/pace.ts";
-import { LAUNCH_MS } from "../gpu/rates.ts";
+import { cutLaunches } from "../gpu/rates.ts";
 import { foldTiles } from "../kernel/gram.ts";
 import { PackedRows } from "../rows/rows.ts";
+import { countSearchBytes } from "../tuning/element_rate.ts";
 import { LAUNCH_STEPS } from "../rows/variants.ts";
 import {
   type CheckedSource,
@@ -101,14 +102,9 @@ async function foldNearest(
       [0, 1].flatMap((by_column) => {
         const { row_count, column_count } = place;
         const [own, others] = by_column ? [column_count, row_count] : [row_count, column_count];
-        // as if each of the others went through the whole list, in which an index and a similarity are read and written
-        const otherMs = own * (4 + 16 * size) / gpu.rates.reads;
-        const steps = Math.floor(LAUNCH_STEPS / (size + 1));
-        const length = Math.max(1, Math.min(Math.floor(LAUNCH_MS / otherMs), steps));
-        return Array.from({ length: Math.ceil(others / length) }, (_, i): PlannedLaunch => {
-          const start = i * length;
-          const end = Math.min(start + length, others);
-          const ms = (end - start) * otherMs;
+        const otherMs = own * countSearchBytes(size) / gpu.rates.elements;
+        const most = Math.floor(LAUNCH_STEPS / (size + 1));
+        return cutLaunches(others, otherMs, most).map(({ start, end, ms }): PlannedLaunch => {
           return {
             ms,
             record: (commands) =>

@@ -129,7 +129,7 @@ async function computeMaxima(
     rows,
     ({ tile, pairs, pairCount, place }) => {
       // every element is read for its column, then for its row
-      const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+      const ms = 2 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.elements;
       return [{
         ms,
         record: (commands) =>

@@ -9,7 +9,6 @@ import { CALL_OPTIONS, type CallOptions, interruptBy, type OnProgress } from "..
 import { foldTiles } from "../kernel/gram.ts";
 import { PANEL_ROWS } from "../rows/blocks.ts";
 import { PackedRows } from "../rows/rows.ts";
-import { foldDiagonal } from "../kernel/self_similarity.ts";
 import { checkKeys, checkNumber, type OptionNames, refuseSurplus } from "../options.ts";
 import {
   checkSource,
@@ -115,7 +114,7 @@ export async function relateSamples(
   const round = chooseRounding(source);
   const thresholds = { threshold: round(threshold), epsilon: round(epsilon), round };
   const counts = source instanceof PackedRows
-    ? await countFromRows(source, thresholds, report)
+    ? await countFromRows(source, self, thresholds, report)
     : await countFromTiles(source, self, thresholds, report);
   const row = sample === undefined ? [] : await readRow(source, sample);
   const partners = Array.from(row, (similarity, other): Partner => {
@@ -131,22 +130,23 @@ const ORDER = ["interchangeable", "contradictory", "unrelated", "between"] as co
 
 async function countFromRows(
   rows: PackedRows,
+  self: ArrayLike<number>,
   { threshold, epsilon }: Thresholds,
   onProgress?: OnProgress,
 ): Promise<RelationCounts> {
   const { gpu, blocks } = rows;
-  using diagonal = await foldDiagonal(rows);
-  const { similarity } = diagonal;
   const tileCount = blocks.length * (blocks.length + 1) / 2;
   using held = await hold(gpu, "relate samples", (own) => ({
     // four counts for each tile, whose number of pairs fits a u32
     counts: own(gpu.createBuffer("relation counts", tileCount * ORDER.length * 4)),
+    similarity: own(gpu.upload("self-similarity", Float32Array.from(self))),
   }));
-  const { counts } = held;
+  const { counts, similarity } = held;
   await foldTiles(
     rows,
     ({ tile, pairs, pairCount, place, index: slot }) => {
-      const ms = 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.reads;
+      // an element, and the self-similarities of both its samples
+      const ms = 3 * 4 * PANEL_ROWS ** 2 * pairCount / gpu.rates.elements;
       return [{
         ms,
         record: (commands) =>

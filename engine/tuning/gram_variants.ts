@@ -7,6 +7,7 @@ import { z } from "npm:zod@4.6.7";
 import { createGenerator, drawUniform, STREAMS } from "../data/random.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
+import { learnElementRate } from "./element_rate.ts";
 import { clockOf, type Measurement, recall, timeRepetitions } from "./measurement.ts";
 import type { OperandStorage } from "../gpu/panels.ts";
 import type { RowLayout, Segment } from "../rows/layout.ts";
@@ -82,6 +83,7 @@ export const TUNING: Measurement<Tuning> = {
  */
 export async function chooseVariant(gpu: Gpu, layout: RowLayout): Promise<GramVariant> {
   const { rates, bandwidths } = await tune(gpu);
+  await learnElementRate(gpu);
   const ranked = Object.keys(rates).map((name) => VARIANTS.find((v) => v.name === name)!);
   const variant = ranked.find((variant) => canRun(gpu, variant, layout)) ?? PLAIN_VARIANT;
   gpu.rates = {
@@ -191,6 +193,7 @@ async function measureBandwidth(gpu: Gpu, variant: GramVariant): Promise<number>
             row_length: LENGTH,
             segment_count: slice.segmentCount,
             group_count: 1,
+            first_panel: 0,
             first_row: block.firstRow,
             row_count: block.rowCount,
             step: 0,

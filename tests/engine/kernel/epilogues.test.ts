@@ -119,7 +119,7 @@ testGpu("long lists of nearest samples are right where a driver ends long loops"
     cutRows(drawNumbers(1, count * LAYOUT.length), LAYOUT.length),
   );
   const kappa = await computeGram(rows);
-  using _ = pretendRates(gpu, { reads: Infinity });
+  using _ = pretendRates(gpu, { elements: Infinity });
   const { samples } = await findNearest(rows, size);
   assert.ok(isDeepStrictEqual([...samples], nearestSamples(kappa, count, size).flat()));
 });

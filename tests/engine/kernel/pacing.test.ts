@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import type { Gpu } from "../../../engine/gpu/device.ts";
-import { interruptBy } from "../../../engine/gpu/pace.ts";
+import { type CallOptions, interruptBy } from "../../../engine/gpu/pace.ts";
 import { LAUNCH_MS } from "../../../engine/gpu/rates.ts";
 import {
   computeGram,
@@ -96,28 +96,44 @@ testGpu("rows count by the rate of their own variant, whatever was projected las
   assert.ok(timed[0] < 2 * flops / 1e12, `${timed}`);
 });
 
-testGpu("self-similarities and clusters are cut, and the same", async (gpu) => {
+testGpu("self-similarities and clusters are cut within a block, and the same", async (gpu) => {
+  const count = 700;
   for (const [name, layout] of Object.entries(LAYOUTS)) {
-    using rows = await upload(gpu, layout, { blockRows: 64 });
+    const numbers = cutRows(drawNumbers(count, count * layout.length), layout.length);
+    using rows = await uploadRows(gpu, layout, numbers, { blockRows: 704 });
     const compute = async () => [
       await computeSelfSimilarity(rows),
-      await clusterSamples(rows, { ratio: 0.05 }),
+      await clusterSamples(rows, { ratio: 0.02 }),
     ];
     const whole = await compute();
-    // reading a block takes 80 ms, or two pairs of panels a launch
-    using _ = name === "one position"
-      ? pretendRates(gpu, { reads: 4 * 64 * layout.length / 80 })
-      : slowDown(gpu, rows, 2.5);
+    const isSingle = name === "one position";
+    // reading eight panels takes 40 ms, or the products of two pairs of panels of samples
+    using _ = pretendRates(
+      gpu,
+      isSingle
+        ? { reads: 8 * 4 * 64 * layout.length / 40 }
+        : { elements: 2 * 4 * (9 * 64) ** 2 / 40 },
+    );
     using load = watchLoad();
     assertSame(await compute(), whole, name);
-    assertShort(load, 80);
-    if (name !== "one position") continue;
-    // the four whole blocks for each of 15 centroids, and all five, whose last panel is full of zeros, twice for their self-similarities
-    assert.equal(
-      load.submissions.flat().filter((ms) => Math.abs(ms - 80) < 1e-6).length,
-      15 * 4 + 2 * 5,
-    );
+    assertShort(load, 0);
+    if (!isSingle) continue;
+    // of 11 panels, those that a workgroup serves for each of 14 centroids, and six and five, twice for their self-similarities
+    const launches = load.submissions.flat();
+    const countNear = (ms: number) => launches.filter((own) => Math.abs(own - ms) < 1e-6).length;
+    assert.deepEqual([40, 30, 25].map(countNear), [14 * 2, 2, 2]);
   }
+});
+
+testGpu("products of positions are summed in parts, and the same", async (gpu) => {
+  using rows = await upload(gpu, LAYOUTS["several positions"], { blockRows: 192 });
+  const whole = await computeGram(rows);
+  // two and a half pairs of panels of samples
+  using _ = pretendRates(gpu, { elements: 2.5 * 4 * (9 * 64) ** 2 / LAUNCH_MS });
+  using load = watchLoad();
+  assertSame(await computeGram(rows), whole, "a kernel");
+  assertShort(load, 0);
+  assert.ok(load.submissions.flat().some((ms) => Math.abs(ms - 2 * LAUNCH_MS / 2.5) < 1e-6));
 });
 
 testGpu("nearest samples are found in parts of a tile, and the same, with ties", async (gpu) => {
@@ -129,7 +145,7 @@ testGpu("nearest samples are found in parts of a tile, and the same, with ties",
       const whole = await findNearest(rows, size);
       // 20 columns of the largest tile a launch, and one launch for tiles of the others' rows
       const otherBytes = Math.min(blockRows, COUNT) * (4 + 16 * size);
-      using _ = pretendRates(gpu, { reads: 20 * otherBytes / LAUNCH_MS });
+      using _ = pretendRates(gpu, { elements: 20 * otherBytes / LAUNCH_MS });
       using load = watchLoad();
       assertSame(await findNearest(rows, size), whole, `${size} of blocks of ${blockRows}`);
       assertShort(load, 0);
@@ -219,6 +235,59 @@ testGpu("a tile that is no longer wanted is not finished", async (gpu) => {
     // of 15, one for each pair of panels
     assert.equal(load.submissions.length, 1);
   }
+});
+
+testGpu(
+  "rows that are computed anew are reported, and ended, part by part",
+  async (gpu) => {
+    const layout = LAYOUTS["several positions"];
+    const how = { residence: "recomputed", blockRows: 128, sliceLength: 50 } as const;
+    using rows = await upload(gpu, layout, how);
+    const jobs = {
+      "a kernel": (options: CallOptions) => computeGram(rows, rows, options),
+      "self-similarities": (options: CallOptions) => computeSelfSimilarity(rows, options),
+    };
+    const reason = new Error("no longer wanted");
+    for (const [name, job] of Object.entries(jobs)) {
+      const whole = await job({});
+      // the last two blocks take the place of the first
+      await computeGramRow(rows, 200);
+      using load = watchLoad();
+      const stop = new AbortController();
+      let share = NaN;
+      const onProgress = (done: number, total: number) => {
+        share = done / total;
+        stop.abort(reason);
+      };
+      await assert.rejects(job({ signal: stop.signal, onProgress }), reason, name);
+      assert.ok(share >= 0 && share < 0.1, `${name}: ${share}`);
+      // not one launch reads a part
+      assert.deepEqual(load.submissions, [], name);
+      assertSame(await job({}), whole, name);
+    }
+  },
+);
+
+testGpu("self-similarities that other jobs begin with end with the signal, too", async (gpu) => {
+  const layout = LAYOUTS["several positions"];
+  for (const job of [findRedundant, relateSamples]) {
+    using rows = await upload(gpu, layout, { residence: "recomputed", sliceLength: 50 });
+    using load = watchLoad();
+    const reason = new Error("no longer wanted");
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(reason), 0);
+    await assert.rejects(job(rows, { signal: stop.signal }), reason, job.name);
+    assert.deepEqual(load.submissions, [], job.name);
+  }
+});
+
+testGpu("rows that are disposed while they are computed anew say so", async (gpu) => {
+  const layout = LAYOUTS["one position"];
+  const rows = await upload(gpu, layout, { residence: "recomputed" });
+  await assert.rejects(
+    computeGram(rows, rows, { onProgress: () => rows.dispose() }),
+    { name: "DisposedError" },
+  );
 });
 
 const ELSEWHERE: readonly Residence[] = ["file", "recomputed"];

@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
-import type { Dataset } from "../../../engine/data/dataset.ts";
+import { type Dataset, takeFirst } from "../../../engine/data/dataset.ts";
 import { drawDigits } from "../../../engine/data/digits.ts";
+import type { CallOptions } from "../../../engine/gpu/pace.ts";
 import { LAUNCH_MS, SUBMISSION_MS } from "../../../engine/gpu/rates.ts";
 import { computeGram } from "../../../engine/kernel/gram.ts";
 import type { NetworkDefinition } from "../../../engine/network/definition.ts";
 import { lenet5, resnet8Narrow } from "../../../engine/network/models.ts";
 import { DeviceNetwork } from "../../../engine/network/network.ts";
+import { convolve } from "../../../engine/operations/convolution.ts";
 import { Tensorflow } from "../../../engine/operations/tensorflow.ts";
 import { assertShort, pretendRates, watchLoad } from "../gpu/load.ts";
 import { testEngine } from "../open_engine.ts";
@@ -127,6 +129,43 @@ testEngine(
   },
 );
 
+testEngine("filters of a sketch are cut, and the same", async (engine, gpu) => {
+  const sketch = { dimension: 2000, seed: 1 };
+  using network = engine.network(lenet5, { seed: 1, classes: 10 });
+  const compute = async () => {
+    using rows = await engine.project(network, takeFirst(DATA, 40), { sketch });
+    return await computeGram(rows);
+  };
+  const whole = await compute();
+  const convolutions = 20 * LARGEST / LAUNCH_MS;
+  using _ = pretendRates(gpu, { convolutions, reads: Infinity });
+  using watch = watchPasses();
+  assert.ok(isDeepStrictEqual(await compute(), whole));
+  const times = watch.flushed.flat().map((flops) => flops / convolutions);
+  assert.ok(times.every((ms) => ms <= LAUNCH_MS * (1 + 1e-9)), `${Math.max(...times)}`);
+});
+
+testEngine("rows that are computed anew are ended after a pass", async (engine, gpu) => {
+  using network = engine.network(lenet5, { seed: 1, classes: 10 });
+  const project = (options: CallOptions) =>
+    engine.project(network, DATA, { ...options, residence: "recomputed", tileRows: 64 });
+  // four passes for a panel
+  using _ = pretendRates(gpu, { convolutions: 20 * LARGEST / LAUNCH_MS });
+  using rows = await project({});
+  const whole = await computeGram(rows);
+  const reason = new Error("no longer wanted");
+  for (
+    const job of [project, (options: CallOptions) => computeGram(rows, rows, options)]
+  ) {
+    using watch = watchPasses();
+    const stop = new AbortController();
+    const onProgress = () => stop.abort(reason);
+    await assert.rejects(job({ signal: stop.signal, onProgress }), reason);
+    assert.deepEqual(watch.passes, [16]);
+  }
+  assert.ok(isDeepStrictEqual(await computeGram(rows), whole));
+});
+
 testEngine("the buffer of a tensor holds its values for what is submitted next", async (_, gpu) => {
   const [ones, twos] = [tf.ones([5]), tf.fill([5], 2)];
   const sum = tf.add(ones, twos);
@@ -148,6 +187,28 @@ testEngine("launches of TensorFlow.js's own count by what they read and write", 
   // before the fourth, the seventh and the tenth
   assert.equal(watch.flushed.length, 1 + 3);
   numbers.dispose();
+  return Promise.resolve();
+});
+
+testEngine("copies of operands to textures count", (_, gpu) => {
+  const images = tf.ones<tf.Rank.R4>([2, 8, 8, 5]);
+  const filter = tf.ones<tf.Rank.R4>([3, 3, 5, 7]);
+  const numbers = images.size + filter.size + 2 * 6 * 6 * 7;
+  const { operandStorage } = gpu;
+  const [plain, copied] = (["buffer", "texture"] as const).map((storage) => {
+    gpu.operandStorage = storage;
+    // a convolution reads and writes its tensors in some 60 ms; copies of its images alone take 52 more, so that no two fit a submission
+    using __ = pretendRates(gpu, { reads: 4 * numbers / 60, convolutions: Infinity });
+    Tensorflow.current.flush();
+    using watch = watchPasses();
+    tf.tidy(() => {
+      for (let i = 0; i < 12; i++) convolve(images, filter, undefined, { stride: 1, pad: 0 });
+    });
+    return watch.flushed.length - 1;
+  });
+  gpu.operandStorage = operandStorage;
+  tf.dispose([images, filter]);
+  assert.ok(plain < 11 && copied >= 11, `${plain} and ${copied}`);
   return Promise.resolve();
 });
 

@@ -74,7 +74,18 @@ Deno.test("memory of a device of its own bounds rows and a tile, and the process
   assert.deepEqual(choose({ deviceBytes: whole }), [4096, "device"]);
   assert.deepEqual(choose({ deviceBytes: whole - 1 }), [2048, "device"]);
   assert.deepEqual(choose({ deviceBytes: whole + 7, usedBytes: 8 }), [2048, "device"]);
-  assert.deepEqual(choose({ deviceBytes: DEVICE_MNIST + 4 * 64 * 64 }), [64, "device"]);
+  // tiles of 1,024 rows at least, or else a file of rows with larger ones; smaller tiles where there is no room for a file
+  const small = DEVICE_MNIST + 4 * MEBIBYTE;
+  assert.deepEqual(choose({ deviceBytes: small }), [1024, "device"]);
+  assert.deepEqual(choose({ deviceBytes: small - 1 }), [4096, "file"]);
+  assert.deepEqual(choose({ deviceBytes: small - 1, fileBytes: 0 }), [512, "device"]);
+  const least = DEVICE_MNIST + 4 * 64 * 64;
+  assert.deepEqual(choose({ deviceBytes: least, fileBytes: 0 }), [64, "device"]);
+  assert.deepEqual(choose({ deviceBytes: least - 1, fileBytes: 0 })[1], "recomputed");
+  // no larger blocks than there are rows, or than were asked for
+  const few = { count: 500, deviceBytes: DEVICE_BASE_BYTES + 4 * 3393 * 512 + 4 * 512 ** 2 };
+  assert.deepEqual(choose(few), [512, "device"]);
+  assert.deepEqual(choose({ deviceBytes: least, blockRows: 64 }), [64, "device"]);
   // two blocks of 2,048 rows and a tile of theirs, since two of 4,096 take 106 MiB
   const halves = DEVICE_BASE_BYTES + 2 * 4 * 3393 * 2048 + 16 * MEBIBYTE;
   assert.deepEqual(choose({ deviceBytes: halves }), [2048, "file"]);
@@ -237,6 +248,16 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
     });
     assert.deepEqual([sketched.batch, sketched.width], [batch, 10]);
     assert.equal(sketched.bytes - plan.bytes, batch * 4 * 4 * 10);
+    // eight copies of the largest output
+    const copied = planPass({
+      layers: LAYERS,
+      longest: 7,
+      isCopied: true,
+      binding: BINDING,
+      memoryBytes: memoryBytes * (4 * 16 + 8 * 10) / (4 * 16),
+    });
+    assert.equal(copied.batch, batch);
+    assert.equal(copied.bytes - plan.bytes, batch * 4 * 8 * 10);
   }
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);

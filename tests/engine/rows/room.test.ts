@@ -24,6 +24,7 @@ function describe(isFallback: boolean, memory: Partial<DeviceRoom["memory"]> = {
   return {
     adapter: { isFallback },
     memory: { roomBytes: Infinity, bytes: 0, shortage: undefined, ...memory },
+    operandStorage: "buffer",
   };
 }
 
@@ -75,4 +76,11 @@ Deno.test("a device that refused is named where it has no room, and a bound of t
       "Cannot plan 60000 rows of 3393 numbers: got a device without room for 'rows 0' of 5 MiB beside 3 MiB, need 131 MiB there; close what else uses the device, leave layers out, or sketch the rows",
     cause: shortage,
   });
+});
+
+Deno.test("room is left for copies of operands where passes read these from textures", () => {
+  const size = (operandStorage: DeviceRoom["operandStorage"]) =>
+    planWithin({ ...describe(true), operandStorage }, JOB).rows.peakBytes;
+  // eight of the largest output of 256 images
+  assert.equal(size("texture") - size("buffer"), 256 * 8 * 4 * 10);
 });

@@ -369,7 +369,7 @@ for (const [name, layout] of Object.entries(LONG_SUMS)) {
       const { similarity } = await launchTwice(
         gpu,
         kernels.self_similarity,
-        { ...shape, panel_count: 1, first_row: 0 },
+        { ...shape, panel_count: 1, first_panel: 0, first_row: 0 },
         { rows: packed, segments, similarity: { unfilled: 64 } },
         1,
       );
@@ -529,6 +529,7 @@ for (const operands of ["buffer", "texture"] as const) {
             row_length: layout.length,
             segment_count: table.length / 4,
             panel_count: 3,
+            first_panel: 0,
             first_row: 64,
             continues,
           },

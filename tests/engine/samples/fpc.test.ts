@@ -111,6 +111,7 @@ for (
           row_length: layout.length,
           segment_count: segments.length / 4,
           group_count: groupCount,
+          first_panel: 0,
           first_row,
           row_count: rowCount,
           step,

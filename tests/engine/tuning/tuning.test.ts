@@ -55,6 +55,8 @@ Deno.test("a tuning ranks what the device runs, and is remembered", async () => 
         assert.equal(gpu.rates.variants[name], 1e6 * rate);
       }
       assert.equal(gpu.rates.reads, 1e6 * tuning.bandwidths[chosen.operands]!);
+      assert.equal(gpu.liveBuffers, before, "buffers alive after the measurement");
+      assert.ok(gpu.rates.elements > 0 && gpu.rates.elements !== UNMEASURED.elements);
       return tuning;
     });
     const rates = Object.values(tuning.rates);
