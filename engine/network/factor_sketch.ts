@@ -6,7 +6,12 @@
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
-import { type ConvolutionGeometry, LOOP_STEPS } from "../operations/convolution_geometry.ts";
+import {
+  type ConvolutionAttributes,
+  type ConvolutionGeometry,
+  LOOP_STEPS,
+  readAttributes,
+} from "../operations/convolution_geometry.ts";
 import type { LayerFactors, LayerShape } from "./network.ts";
 import { Tensorflow } from "../operations/tensorflow.ts";
 
@@ -161,14 +166,18 @@ function filterFactor(factor: tf.Tensor, parts: readonly FilterPart[]): tf.Tenso
 
 function filterConvolution(
   { input, delta }: Factors,
-  { stride, pad }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
   { inputs, deltas }: FilterParts,
 ): Factors {
-  const filter = (factor: tf.Tensor, { weight, bias }: FilterPart, stride: number, pad: number) =>
-    convolve(factor as tf.Tensor4D, weight as tf.Tensor4D, bias, { stride, pad });
+  const attributes = readAttributes(geometry);
+  const filter = (
+    factor: tf.Tensor,
+    { weight, bias }: FilterPart,
+    attributes: ConvolutionAttributes = {},
+  ) => convolve(factor as tf.Tensor4D, weight as tf.Tensor4D, bias, attributes);
   const sums = join(
     inputs.map((part, i) =>
-      tf.tidy(() => sumProducts(filter(input, part, stride, pad), filter(delta, deltas[i], 1, 0)))
+      tf.tidy(() => sumProducts(filter(input, part, attributes), filter(delta, deltas[i])))
     ),
   );
   const [samples, count] = sums.shape;

@@ -93,23 +93,25 @@ export class Pass implements Layers {
   convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps {
     checkCall("convolution", arguments);
     this.#enter(name, x);
-    const { filters, size, stride = 1, pad = 0, bias = true } = options;
-    const call = describeCall("convolution", x, { size, stride, pad, bias });
+    const { filters, size, stride = 1, pad = 0, dilation = 1, groups = 1, bias = true } = options;
+    const attributes = { stride, pad, dilation, groups };
+    const call = describeCall("convolution", x, { size, ...attributes, bias });
     const { modules, bindingBytes } = this.settings;
     const layer = modules.layer(name, call, (maker) => {
       this.#refuseTable(name);
-      const wanted = [size, size, x.shape[3], filters];
-      // checked before the weights are made, for one filter: loaded weights determine the number of filters
-      inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
+      const [height, width] = [size, size].flat();
+      const wanted = [height, width, x.shape[3] / groups, filters];
+      // checked before the weights are made, for one filter a group: loaded weights determine the number of filters
+      inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), groups], attributes, name);
       return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {
-        const geometry = inferConvolutionGeometry(x.shape, weight, { stride, pad }, name);
+        const geometry = inferConvolutionGeometry(x.shape, weight, attributes, name);
         const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];
         return { kind: "convolution", name, bias, geometry, outputShape };
       });
     });
     const filter = layer.weight as tf.Tensor as tf.Tensor4D;
     const input = toTensor(x);
-    const y = convolve(input, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
+    const y = convolve(input, filter, layer.bias as tf.Tensor1D | undefined, attributes);
     return toActivations(this.#hook(layer.shape, input, y));
   }
 

@@ -32,7 +32,7 @@ interface Signature {
   readonly surplus?: string;
 }
 
-/** Largest stride of a convolution: the input's gradient takes one launch for each remainder by the stride, along both axes. */
+/** Largest stride and dilation of a convolution: the input's gradient takes one launch for each remainder by the stride, along both axes. */
 const MAX_STRIDE = 256;
 
 /** Most rows or columns of zeros on each side of an image. */
@@ -53,6 +53,23 @@ function wholeNumber(least: number, most: number, note = ""): Check {
     if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return;
     const got = `${option} ${describeValue(value)}`;
     refuse(subject, option, got, `a whole number from ${least} to ${most}${note}`);
+  };
+}
+
+/** Checks a whole number, or a list of one for each axis; with `sides` also one for each of these. */
+function perAxis(least: number, most: number, sides?: readonly string[]): Check {
+  const lists = [["height", "width"], ...sides ? [sides] : []];
+  const need = ["number", ...lists.map((names) => `[${names.join(", ")}]`)].join(" or ");
+  return (subject, option, value) => {
+    const fits = (item: unknown) =>
+      Number.isInteger(item) && Number(item) >= least && Number(item) <= most;
+    if (
+      Array.isArray(value)
+        ? lists.some(({ length }) => length === value.length) && value.every(fits)
+        : fits(value)
+    ) return;
+    const got = `${option} ${describeValue(value)}`;
+    refuse(subject, option, got, `whole numbers from ${least} to ${most}, as ${need}`);
   };
 }
 
@@ -143,12 +160,11 @@ const PYTORCH_CONVOLUTION: OtherNames = {
     strides: "stride",
     use_bias: "bias",
     useBias: "bias",
+    dilations: "dilation",
+    dilationRate: "dilation",
+    group: "groups",
   },
   refused: {
-    dilation: "dilated convolutions are not supported",
-    dilations: "dilated convolutions are not supported",
-    dilationRate: "dilated convolutions are not supported",
-    groups: "grouped and depthwise convolutions are not supported",
     padding_mode: "other padding than with zeros is not supported",
     paddingMode: "other padding than with zeros is not supported",
     output_padding: "transposed convolutions are not supported",
@@ -196,9 +212,11 @@ const SIGNATURES = {
       x: images,
       options: options({
         filters: outputs,
-        size: wholeNumber(1, MAX_SIZE, ": filters are square"),
-        stride: optional(wholeNumber(1, MAX_STRIDE, ", the same along both axes")),
-        pad: optional(wholeNumber(0, MAX_PAD, ", the same on every side")),
+        size: perAxis(1, MAX_SIZE),
+        stride: optional(perAxis(1, MAX_STRIDE)),
+        pad: optional(perAxis(0, MAX_PAD, ["top", "right", "bottom", "left"])),
+        dilation: optional(perAxis(1, MAX_STRIDE)),
+        groups: optional(outputs),
         bias: optional(flag),
       }, PYTORCH_CONVOLUTION),
     },

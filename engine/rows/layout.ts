@@ -28,7 +28,7 @@ export interface PlainSegment extends SegmentOwner {
   readonly kind: "plain";
   /** Index of the first element in the row. */
   readonly offset: number;
-  /** Number of elements, `(k * k * in + 1) * out`, the bias's last. */
+  /** Number of elements, `(kh * kw * in / groups + 1) * out`, the bias's last. */
   readonly length: number;
 }
 
@@ -64,9 +64,10 @@ export interface RowLayout {
   readonly sketch?: Sketch;
 }
 
-/** Counts the filter taps of a convolution without its bias: `k * k * in`. */
+/** Counts the taps of one filter of a convolution without its bias: `kh * kw * in / groups`. */
 export function countTaps(geometry: ConvolutionGeometry): number {
-  return geometry.kernel_height * geometry.kernel_width * geometry.in_channels;
+  const { kernel_height, kernel_width, in_channels, groups } = geometry;
+  return kernel_height * kernel_width * in_channels / groups;
 }
 
 /**
@@ -254,7 +255,9 @@ function placeSegment(layer: LayerShape, form: ConvolutionForm, offset: number):
   const inputs = countTaps(layer.geometry) + bias;
   const plain = { layer: layer.name, kind: "plain", offset, length: inputs * outputs } as const;
   const positions = out_height * out_width;
-  if (form === "contracted" || positions > MAX_POSITIONS) return plain;
+  // of a grouped convolution each group would have factors of its own
+  const isGrouped = layer.geometry.groups > 1;
+  if (form === "contracted" || isGrouped || positions > MAX_POSITIONS) return plain;
   const factored = {
     layer: layer.name,
     kind: "factored",

@@ -57,7 +57,8 @@ export interface SketchPlan {
  * Divides a row's elements among the layers, and plans its layout. Layers whose exact segment takes no more multiplications than an equal share
  * has elements stay exact, and leave the rest to the others.
  *
- * @throws {RangeError} if the dimension is no integer of at least two for each layer, or the seed is out of range.
+ * @throws {RangeError} if the dimension is no integer of at least two for each layer or too small for a grouped convolution, which stays
+ * exact, or the seed is out of range.
  */
 export function planSketch(
   layers: readonly LayerShape[],
@@ -81,7 +82,9 @@ export function planSketch(
   const shares = shareOut(products, dimension);
   const sketched = layers.map((layer, i): SketchedLayer => {
     if (shares[i] === products[i]) return { layer, shape: layer };
-    return layer.kind === "dense" ? splitDense(layer, shares[i]) : stackFilters(layer, shares[i]);
+    if (layer.kind === "dense") return splitDense(layer, shares[i]);
+    refuseGroups(layer, shares[i], products[i]);
+    return stackFilters(layer, shares[i]);
   });
   const { segments, length } = layOutRow(sketched.map(({ shape }) => shape), form);
   const layout = {
@@ -157,6 +160,18 @@ function splitDense(layer: LayerShape & { kind: "dense" }, share: number): Sketc
   };
 }
 
+/** Refuses to sketch a grouped convolution, whose gradient is no sum of outer products of all its inputs and outputs. */
+function refuseGroups(
+  { name, geometry: { groups } }: LayerShape & { kind: "convolution" },
+  share: number,
+  needed: number,
+): void {
+  if (groups === 1) return;
+  throw new RangeError(
+    `Cannot sketch rows: got ${share} numbers for layer '${name}' of ${groups} groups, need the ${needed} that it takes exactly; raise the dimension, or leave the layer out`,
+  );
+}
+
 /** Computes half the relative variance of a vector's squared length, estimated from rows of a Hadamard matrix drawn without replacement. */
 function measureVariance(length: number, filters: number): number {
   if (filters >= length) return 0;
@@ -182,8 +197,15 @@ function stackFilters(layer: LayerShape & { kind: "convolution" }, count: number
         out_channels: 1,
         kernel_height: 1,
         kernel_width: 1,
-        stride: 1,
-        pad: 0,
+        stride_y: 1,
+        stride_x: 1,
+        pad_top: 0,
+        pad_right: 0,
+        pad_bottom: 0,
+        pad_left: 0,
+        dilation_y: 1,
+        dilation_x: 1,
+        groups: 1,
       },
     },
     inputs: count,

@@ -64,11 +64,12 @@ testEngine(
         ["use_bias", false, "use_bias is bias here"],
         ["strid", 2, "did you mean stride?"],
         ["Pad", 1, "did you mean pad?"],
-        ["dilation", 2, "dilated convolutions are not supported"],
-        ["groups", 8, "grouped and depthwise convolutions are not supported"],
+        ["dilations", 2, "dilations is dilation here"],
+        ["dilationRate", 2, "dilationRate is dilation here"],
+        ["output_padding", 1, "transposed convolutions are not supported"],
         ["padding_mode", "reflect", "other padding than with zeros is not supported"],
         ["in_channels", 2, "it is read from the input"],
-        ["zzz", 1, "need filters, size, stride, pad, bias"],
+        ["zzz", 1, "need filters, size, stride, pad, dilation, groups, bias"],
       ];
       for (const [key, value, says] of ours) {
         assertRefused(
@@ -123,7 +124,9 @@ testEngine(
         [{ size: 3 }, "filters", "nothing"],
         [{ filters: 0, size: 3 }, "filters", "0"],
         [{ filters: 8 }, "size", "nothing"],
-        [{ filters: 8, size: [1, 7] }, "size", "[1,7]"],
+        [{ filters: 8, size: [1, 7, 7] }, "size", "[1,7,7]"],
+        [{ filters: 8, size: [0, 7] }, "size", "[0,7]"],
+        [{ filters: 8, size: [] }, "size", "[]"],
         [{ filters: 8, size: 2 ** 31 }, "size", "2147483648"],
         [{ filters: 8, size: 3, stride: 1.5 }, "stride", "1.5"],
         [{ filters: 8, size: 3, stride: NaN }, "stride", "NaN"],
@@ -132,6 +135,14 @@ testEngine(
         [{ filters: 8, size: 3, pad: 2 ** 31 }, "pad", "2147483648"],
         [{ filters: 8, size: 3, pad: -1 }, "pad", "-1"],
         [{ filters: 8, size: 3, pad: "same" }, "pad", '"same"'],
+        [{ filters: 8, size: 3, pad: [1, 2, 3] }, "pad", "[1,2,3]"],
+        [{ filters: 8, size: 3, pad: [1, 2, 3, -1] }, "pad", "[1,2,3,-1]"],
+        [{ filters: 8, size: 3, stride: [1, 2, 1, 2] }, "stride", "[1,2,1,2]"],
+        [{ filters: 8, size: 3, dilation: 0 }, "dilation", "0"],
+        [{ filters: 8, size: 3, groups: 0 }, "groups", "0"],
+        [{ filters: 8, size: 3, groups: [2, 1] }, "groups", "[2,1]"],
+        [{ filters: 9, size: 3, groups: 3 }, "groups", "3"],
+        [{ filters: 9, size: 3, groups: 2 }, "groups", "2"],
         [{ filters: 8, size: 3, bias: 0 }, "bias", "0"],
       ];
       for (const [options, option, got] of convolutions) {
