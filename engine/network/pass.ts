@@ -10,7 +10,7 @@ import { isTable } from "../data/pixels.ts";
 import { LayerError } from "../errors.ts";
 import { checkCall } from "../operations/arguments.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
-import { inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
+import { checkGroups, inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import {
   type Activations,
   type FeatureMaps,
@@ -101,6 +101,7 @@ export class Pass implements Layers {
       this.#refuseTable(name);
       const [height, width] = [size, size].flat();
       const wanted = [height, width, x.shape[3] / groups, filters];
+      checkGroups(x.shape[3], filters, groups, name);
       // checked before the weights are made, for one filter a group: loaded weights determine the number of filters
       inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), groups], attributes, name);
       return makeLayer(maker, name, wanted, { hasBias: bias, bindingBytes }, (weight) => {

@@ -249,8 +249,12 @@ export function inferConvolutionGeometry(
   };
 }
 
-/** Refuses groups that do not divide a convolution's input and output channels. */
-function checkGroups(inputs: number, outputs: number, groups: number, layer: string): void {
+/**
+ * Refuses groups that do not divide a convolution's input and output channels.
+ *
+ * @throws {LayerError} if they do not.
+ */
+export function checkGroups(inputs: number, outputs: number, groups: number, layer: string): void {
   if (inputs % groups === 0 && outputs % groups === 0) return;
   const [got, mend] = inputs % groups !== 0
     ? [`an input of ${inputs} channels`, "a divisor of both"]
