@@ -15,6 +15,8 @@ export interface Convolution {
   /** Number of samples: as many as one pass of a projection holds, unless a case says otherwise. */
   readonly samples: number;
   readonly geometry: ConvolutionGeometry;
+  readonly stride: number;
+  readonly pad: number;
   /** `[N, in_height, in_width, in_channels]` */
   readonly inShape: [number, number, number, number];
   /** `[kernel_height, kernel_width, in_channels, out_channels]` */
@@ -42,6 +44,8 @@ function define(
     name,
     samples,
     geometry,
+    stride: 1,
+    pad,
     inShape,
     filterShape,
     outShape: [samples, out_height, out_width, outputs],

@@ -3,21 +3,22 @@
 // group this is the plain segment of a packed row (signed projection, equation 3 of the paper, second line); with several it is one part of a
 // training step's gradient, which sum_groups adds up.
 //
-// One invocation computes the gradient of TAPS neighbouring columns of the filter by CHANNELS input channels by OUTPUTS output channels, for
-// one group of samples. In each step it takes POSITIONS neighbouring positions of an output row, and reads once the window that they see.
+// One invocation computes the gradient of TAPS neighbouring columns of the filter by CHANNELS input channels by OUTPUTS output channels, of
+// one group of channels, for one group of samples. In each step it takes POSITIONS neighbouring positions of an output row, and reads once the window that they see.
 // A launch may compute a range of the gradient's elements only, from `first` up to but not including `end`, as where rows are cut into slices.
-// Dispatch: ceil(groups * tiles / 64) workgroups. groups = group_count, rounded up to a multiple of `together`. tiles = ceil(out_channels /
-//           OUTPUTS) times the parts that are computed, and once more where the range has bias elements. A part is CHANNELS input channels of
+// Dispatch: ceil(groups * tiles / 64) workgroups. groups = group_count, rounded up to a multiple of `together`. tiles = groups *
+//           ceil(out_channels / groups / OUTPUTS) times the parts that are computed, and once more where the range has bias elements. A part is CHANNELS input channels of
 //           TAPS columns of a filter row. With TAPS 1 the parts that have elements of the range are computed, else for each block of TAPS
 //           columns that has some the parts of all input channels.
 // Layout: inputs [N, in_height, in_width, in_channels], deltas [N, out_height, out_width, out_channels].
 //         Element k = tap * out_channels + channel of group g is written to
 //         ((g + first_group) / 64) * panel_stride + ((g + first_group) % 64) * group_stride + (offset + k) * element_stride.
-// Needs: TAPS to divide kernel_width, and CHANNELS in_channels.
+// Needs: TAPS to divide kernel_width, and CHANNELS filter_channels. With DEPTHWISE 1 groups of four channels, filter_channels 1, CHANNELS 1,
+//        OUTPUTS 4, and inputs as vec4f.
 // Tails: channels beyond the end are computed from whatever is read there and not stored; positions beyond it add zeros.
 // Float64 twin: engine/reference/convolution.ts, projectPlain and convFilterGradient.
 
-import package::shared::window::{POSITIONS, STRIDE, TAPS, CHANNELS, OUTPUTS, WINDOW, read_inputs};
+import package::shared::window::{POSITIONS, STRIDE_Y, STRIDE_X, DILATION_Y, DILATION_X, TAPS, CHANNELS, OUTPUTS, DEPTHWISE, WINDOW, read_inputs};
 
 struct Params {
   sample_count: i32,
@@ -30,13 +31,16 @@ struct Params {
   out_height: i32,
   out_width: i32,
   out_channels: i32,
+  groups: i32,           // of channels: outputs of one see the inputs of the same
+  filter_channels: i32,  // input channels that a filter sees
   kernel_height: i32,
   kernel_width: i32,
-  first: i32,          // range of the gradient's elements k
+  first: i32,            // range of the gradient's elements k
   end: i32,
-  pad: i32,
-  row_part: i32,       // positions of a group where all samples are joined into one image row; else 0
-  together: i32,       // groups that are interleaved over neighbouring invocations
+  pad_top: i32,
+  pad_left: i32,
+  row_part: i32,         // positions of a group of samples where all samples are joined into one image row; else 0
+  together: i32,         // groups of samples that are interleaved over neighbouring invocations
   panel_stride: i32,
   group_stride: i32,
   element_stride: i32,
@@ -72,14 +76,16 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = i32((workgroup.x + workgroup.y * workgroups.x) * 64u + lane);
-  let channel_blocks = (params.out_channels + OUTPUTS - 1) / OUTPUTS;
-  let channel_groups = params.in_channels / CHANNELS;
+  let group_outputs = params.out_channels / params.groups;
+  let group_blocks = (group_outputs + OUTPUTS - 1) / OUTPUTS;
+  let channel_blocks = params.groups * group_blocks;
+  let channel_steps = params.filter_channels / CHANNELS;
   let row_blocks = params.kernel_width / TAPS;
   // A part is CHANNELS input channels for a block of TAPS columns; parts are ordered by filter row, block and channel. With TAPS 1 this is
   // the order of the elements too; otherwise columns and channels are interleaved, so that a launch computes whole blocks.
-  let part_count = params.kernel_height * row_blocks * channel_groups;
-  let tap_elements = params.kernel_height * params.kernel_width * params.in_channels * params.out_channels;
-  let parts_together = select(channel_groups, 1, TAPS == 1);
+  let part_count = params.kernel_height * row_blocks * channel_steps;
+  let tap_elements = params.kernel_height * params.kernel_width * params.filter_channels * params.out_channels;
+  let parts_together = select(channel_steps, 1, TAPS == 1);
   let elements_together = parts_together * TAPS * CHANNELS * params.out_channels;
   let first_part = params.first / elements_together * parts_together;
   let end_part = min((params.end + elements_together - 1) / elements_together * parts_together, part_count);
@@ -95,10 +101,13 @@ fn main(
   if group >= params.group_count { return; }
   let tile = index / together % tiles;
   let is_bias = tile >= tap_tiles;
-  let channel = tile % channel_blocks * OUTPUTS;
+  let channel_group = tile % channel_blocks / group_blocks;
+  let first_output = tile % group_blocks * OUTPUTS;
+  let channel = channel_group * group_outputs + first_output;
   let part = first_part + tile / channel_blocks;
-  let i = part % channel_groups * CHANNELS;
-  let block = part / channel_groups;
+  let i = part % channel_steps * CHANNELS;
+  let first_input = channel_group * (params.in_channels / params.groups) + i;
+  let block = part / channel_steps;
   let r = block / row_blocks;
   let s = block % row_blocks * TAPS;
 
@@ -123,10 +132,10 @@ fn main(
       sums[sum] = 0.0;
     }
     for (var step = begun; step < min(begun + PART_STEPS, steps); step++) {
-      let row = y * STRIDE - params.pad + r;
-      let column = x * STRIDE - params.pad + s;
+      let row = y * STRIDE_Y - params.pad_top + r * DILATION_Y;
+      let column = x * STRIDE_X - params.pad_left + s * DILATION_X;
       let has_row = u32(row) < u32(params.in_height);
-      let at = ((n * params.in_height + row) * params.in_width + column) * params.in_channels + i;
+      let at = ((n * params.in_height + row) * params.in_width + column) * params.in_channels + first_input;
       let delta_at = ((n * params.out_height + y) * params.out_width + x) * params.out_channels + channel;
       // All reads come first, so that each sum is loaded and stored once in a step.
       var window: array<vec4f, WINDOW>;
@@ -147,7 +156,7 @@ fn main(
           for (var o = 0u; o < OUTPUTS; o++) { // unroll
             let sum = (t * CHANNELS + c) * OUTPUTS + o;
             for (var p = 0u; p < POSITIONS; p++) { // unroll
-              sums[sum] = fma(window[p * STRIDE + t][c], delta[p * VECTORS + o / 4u][o % 4u], sums[sum]);
+              sums[sum] = fma(window[p * STRIDE_X + t * DILATION_X][c + o * DEPTHWISE], delta[p * VECTORS + o / 4u][o % 4u], sums[sum]);
             }
           }
         }
@@ -167,12 +176,12 @@ fn main(
 
   let g = group + params.first_group;
   let base = g / 64 * params.panel_stride + g % 64 * params.group_stride + params.offset * params.element_stride;
-  let outputs = min(OUTPUTS, params.out_channels - channel);
+  let outputs = min(OUTPUTS, group_outputs - first_output);
   for (var t = 0u; t < TAPS; t++) { // unroll
     for (var c = 0u; c < CHANNELS; c++) { // unroll
       // The bias has one element for each output channel; a tile holds it in the sums of its first tap and channel.
       let count = select(outputs, 0, is_bias && t + c > 0u);
-      let tap = ((r * params.kernel_width + s + i32(t)) * params.in_channels) + i + i32(c);
+      let tap = ((r * params.kernel_width + s + i32(t)) * params.filter_channels) + i + i32(c);
       let first_element = select(tap * params.out_channels, tap_elements, is_bias) + channel;
       for (var o = 0u; o < OUTPUTS; o++) { // unroll
         let k = first_element + i32(o);

@@ -22,8 +22,12 @@ struct Params {
   kernel_width: i32,
   tap_count: i32,      // kernel_height * kernel_width * in_channels
   bias: i32,           // 1: append a 1
-  stride: i32,
-  pad: i32,
+  pad_top: i32,
+  pad_left: i32,
+  stride_y: i32,
+  stride_x: i32,
+  dilation_y: i32,
+  dilation_x: i32,
   row_length: i32,
   offset: i32,
 }
@@ -47,8 +51,8 @@ fn main(
   let n = position / area;
   let p = position % area;
   let tap = k / params.in_channels;
-  let y = (p / params.out_width) * params.stride + tap / params.kernel_width - params.pad;
-  let x = (p % params.out_width) * params.stride + tap % params.kernel_width - params.pad;
+  let y = (p / params.out_width) * params.stride_y + tap / params.kernel_width * params.dilation_y - params.pad_top;
+  let x = (p % params.out_width) * params.stride_x + tap % params.kernel_width * params.dilation_x - params.pad_left;
   let inside = y >= 0 && y < params.in_height && x >= 0 && x < params.in_width;
   let source = ((n * params.in_height + y) * params.in_width + x) * params.in_channels + k % params.in_channels;
   let seen = select(0.0, inputs[select(0, source, inside)], inside);

@@ -23,7 +23,7 @@ export async function* benchConvolution(bench: Bench): AsyncGenerator<Result> {
 
 async function benchLayer(bench: Bench, convolution: Convolution): Promise<Result> {
   const { gpu, tensorflow } = bench;
-  const { samples, geometry, inShape, filterShape, outShape, taps } = convolution;
+  const { samples, geometry, stride, pad, inShape, filterShape, outShape, taps } = convolution;
   using scratch = new Scratch(gpu);
   const images = drawIntegers(1, sizeOf(inShape));
   const filter = drawIntegers(2, sizeOf(filterShape));
@@ -32,7 +32,6 @@ async function benchLayer(bench: Bench, convolution: Convolution): Promise<Resul
   const naiveOutputs = scratch.create("naive outputs", sizeOf(outShape));
   const x = tf.tensor4d(images, inShape);
   const w = tf.tensor4d(filter, filterShape);
-  const { stride, pad } = geometry;
   const computed = describeConvolution(convolution);
   const { ours, ...peers } = await measure(bench, computed, {
     ours: computeTensor(tensorflow, () => convolve(x, w, undefined, { stride, pad })),
@@ -41,7 +40,7 @@ async function benchLayer(bench: Bench, convolution: Convolution): Promise<Resul
       (commands) =>
         commands.run(
           naive.convolution,
-          { sample_count: samples, ...geometry },
+          { sample_count: samples, stride, pad, ...geometry },
           { inputs, filters, outputs: naiveOutputs },
           Math.ceil(sizeOf(outShape) / 64),
         ),

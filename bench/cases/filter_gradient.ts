@@ -71,14 +71,14 @@ async function benchOwn(bench: Bench, convolution: Convolution): Promise<Result>
 /** Times the sum of the gradients, as a training step needs it. */
 async function benchSum(bench: Bench, convolution: Convolution): Promise<Result> {
   using scratch = new Scratch(bench.gpu);
-  const { inShape, outShape, filterShape, geometry, samples } = convolution;
+  const { inShape, outShape, filterShape, stride, pad, samples } = convolution;
   const tensors = drawTensors(convolution);
   const x = tf.tensor4d(tensors.inputs, inShape);
   const dy = tf.tensor4d(tensors.deltas, outShape);
   const computed = `${describeConvolution(convolution)}, their sum`;
   const { ours, ...peers } = await measure(bench, computed, {
     ours: computeTensor(bench.tensorflow, () => {
-      const { filter, bias } = differentiateParameters(x, dy, filterShape, geometry);
+      const { filter, bias } = differentiateParameters(x, dy, filterShape, { stride, pad });
       return joinGradients(filter, bias);
     }),
     naive: enterNaive(bench, scratch, convolution, tensors, samples),
@@ -92,11 +92,10 @@ async function benchSum(bench: Bench, convolution: Convolution): Promise<Result>
 
 /** Computes the gradients by TensorFlow.js's own kernels. */
 function differentiateStock(
-  { geometry, filterShape }: Convolution,
+  { stride, pad, filterShape }: Convolution,
   x: tf.Tensor,
   dy: tf.Tensor,
 ): tf.Tensor {
-  const { stride, pad } = geometry;
   const filter = tf.engine().runKernel<tf.Tensor>("Conv2DBackpropFilter", { x, dy }, {
     strides: stride,
     pad,
@@ -145,7 +144,7 @@ function enterProjection(
 function enterNaive(
   { gpu }: Bench,
   scratch: Scratch,
-  { samples, geometry, taps }: Convolution,
+  { samples, geometry, stride, pad, taps }: Convolution,
   tensors: LayerTensors,
   group_samples: number,
 ): Contender {
@@ -158,7 +157,7 @@ function enterNaive(
     (commands) =>
       commands.run(
         naive.filter_gradient,
-        { sample_count: samples, group_samples, ...geometry },
+        { sample_count: samples, group_samples, stride, pad, ...geometry },
         { inputs, deltas, gradients },
         Math.ceil(numbers / 64),
       ),

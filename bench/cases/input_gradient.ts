@@ -15,7 +15,7 @@ import type { Result } from "../report.ts";
 export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> {
   const { gpu, tensorflow } = bench;
   const conv2 = defineConv2();
-  const { samples, geometry, inShape, filterShape, outShape, taps } = conv2;
+  const { samples, geometry, stride, pad, inShape, filterShape, outShape, taps } = conv2;
   using scratch = new Scratch(gpu);
   const gradient = drawIntegers(1, sizeOf(outShape));
   const filter = drawIntegers(2, sizeOf(filterShape));
@@ -24,7 +24,6 @@ export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> 
   const naiveGradients = scratch.create("naive gradients", sizeOf(inShape));
   const dy = tf.tensor4d(gradient, outShape);
   const w = tf.tensor4d(filter, filterShape);
-  const { stride, pad } = geometry;
   const computed = describeConvolution(conv2);
   const { ours, ...peers } = await measure(bench, computed, {
     ours: computeTensor(tensorflow, () => differentiateInput(dy, w, inShape, { stride, pad })),
@@ -33,7 +32,7 @@ export async function* benchInputGradient(bench: Bench): AsyncGenerator<Result> 
       (commands) =>
         commands.run(
           naive.input_gradient,
-          { sample_count: samples, ...geometry },
+          { sample_count: samples, stride, pad, ...geometry },
           { deltas, filters, gradients: naiveGradients },
           Math.ceil(sizeOf(inShape) / 64),
         ),

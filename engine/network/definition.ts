@@ -7,6 +7,7 @@ import { averagePool, gelu, maxPool, relu, tanh } from "../operations/activation
 import { add, divide, matmul, multiply, subtract } from "../operations/arithmetic.ts";
 import { concat, flatten, pad, reshape, slice, transpose } from "../operations/arrangement.ts";
 import type { Activations, FeatureMaps, Features } from "../operations/features.ts";
+import type { Padding, PerAxis } from "../operations/convolution_geometry.ts";
 import {
   globalAverage,
   mean,
@@ -40,18 +41,33 @@ export {
   tanh,
   transpose,
 };
-export type { Activations, FeatureMaps, Features, NormaliseOptions, ReductionOptions };
+export type {
+  Activations,
+  FeatureMaps,
+  Features,
+  NormaliseOptions,
+  Padding,
+  PerAxis,
+  ReductionOptions,
+};
 
-/** Options of a convolution with square filters. */
+/** Options of a convolution. A pair of numbers is one for the rows and one for the columns; one number is for both. */
 export interface ConvolutionOptions {
   /** Number of output channels of a new layer; loaded weights determine it themselves. */
   readonly filters: number;
   /** Height and width of the filters. */
-  readonly size: number;
+  readonly size: PerAxis;
   /** Step between neighbouring output positions. Default 1. */
-  readonly stride?: number;
-  /** Rows and columns of zeros added on every side. Default 0. */
-  readonly pad?: number;
+  readonly stride?: PerAxis;
+  /** Rows and columns of zeros added on every side, or `[top, right, bottom, left]`. Default 0. */
+  readonly pad?: Padding;
+  /** Distance between neighbouring elements of a filter. Default 1. */
+  readonly dilation?: PerAxis;
+  /**
+   * Number of groups that input channels and filters are divided into: a filter sees the channels of its own group alone. It divides both.
+   * With as many groups as input channels the convolution is depthwise. Default 1.
+   */
+  readonly groups?: number;
   /** Whether a bias is added. Default true. */
   readonly bias?: boolean;
 }

@@ -10,6 +10,7 @@ import {
   type ConvolutionAttributes,
   type ConvolutionGeometry,
   LOOP_STEPS,
+  readAttributes,
 } from "../operations/convolution_geometry.ts";
 import { CHANNEL_BLOCK } from "../operations/convolution_launch.ts";
 import type { LayerFactors } from "./factors.ts";
@@ -196,8 +197,8 @@ function filterConvolution(
   { layer, input, delta }: LayerFactors,
   { inputs, deltas }: FilterParts,
 ): tf.Tensor2D {
-  const { in_height, in_width, in_channels, out_height, out_width, out_channels, stride, pad } =
-    geometryOf(layer);
+  const geometry = geometryOf(layer);
+  const { in_height, in_width, in_channels, out_height, out_width, out_channels } = geometry;
   const [samples] = delta.shape;
   const images = tf.reshape(input!, [samples, in_height, in_width, in_channels]) as tf.Tensor4D;
   const gradients = tf.reshape(delta, [
@@ -206,19 +207,15 @@ function filterConvolution(
     out_width,
     out_channels,
   ]) as tf.Tensor4D;
+  const attributes = readAttributes(geometry);
   const filter = (
     factor: tf.Tensor4D,
     { weight, bias }: FilterPart,
-    attributes: ConvolutionAttributes,
+    attributes: ConvolutionAttributes = {},
   ) => convolve(factor, weight as tf.Tensor4D, bias, attributes);
   return join(
     inputs.map((part, i) =>
-      tf.tidy(() =>
-        sumProducts(
-          filter(images, part, { stride, pad }),
-          filter(gradients, deltas[i], { stride: 1, pad: 0 }),
-        )
-      )
+      tf.tidy(() => sumProducts(filter(images, part, attributes), filter(gradients, deltas[i])))
     ),
   );
 }

@@ -11,7 +11,7 @@ import { LayerError } from "../errors.ts";
 import { countElements } from "../formats/shape.ts";
 import { checkCall } from "../operations/arguments.ts";
 import { applyDense, convolve } from "../operations/convolution.ts";
-import { inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
+import { checkGroups, inferConvolutionGeometry } from "../operations/convolution_geometry.ts";
 import {
   type Activations,
   type FeatureMaps,
@@ -97,28 +97,31 @@ export class Pass {
   #convolution(name: string, x: FeatureMaps, options: ConvolutionOptions): FeatureMaps {
     checkCall("convolution", arguments);
     this.#checkSamples(name, x);
-    const { filters, size, stride = 1, pad = 0, bias = true } = options;
-    const wanted = [size, size, x.shape[3], filters];
+    const { filters, size, stride = 1, pad = 0, dilation = 1, groups = 1, bias = true } = options;
+    const attributes = { stride, pad, dilation, groups };
+    const [height, width] = [size, size].flat();
+    const wanted = [height, width, x.shape[3] / groups, filters];
     const { layer, shape } = this.#use({
       name,
       kind: "convolution",
       wanted,
       hasBias: bias,
-      call: describeCall("convolution", x, { size, stride, pad, bias }),
+      call: describeCall("convolution", x, { size, ...attributes, bias }),
       prepare: () => {
         this.#refuseTable(name);
-        // checked before the weights are made, for one filter: loaded weights determine the number of filters
-        inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), 1], { stride, pad }, name);
+        checkGroups(x.shape[3], filters, groups, name);
+        // checked before the weights are made, for one filter a group: loaded weights determine the number of filters
+        inferConvolutionGeometry(x.shape, [...wanted.slice(0, -1), groups], attributes, name);
       },
       measure: (weight) => {
-        const geometry = inferConvolutionGeometry(x.shape, weight, { stride, pad }, name);
+        const geometry = inferConvolutionGeometry(x.shape, weight, attributes, name);
         const outputShape = [geometry.out_height, geometry.out_width, geometry.out_channels];
         return { kind: "convolution", name, bias, geometry, outputShape, places: 1 };
       },
     });
     const filter = layer.weight as tf.Tensor as tf.Tensor4D;
     const input = toTensor(x);
-    const y = convolve(input, filter, layer.bias as tf.Tensor1D | undefined, { stride, pad });
+    const y = convolve(input, filter, layer.bias as tf.Tensor1D | undefined, attributes);
     return toActivations(this.#see(shape, input, y));
   }
 

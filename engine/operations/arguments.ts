@@ -17,6 +17,7 @@ import {
   optional,
   options,
   outputs,
+  perAxis,
   refuse,
   sizes,
   text,
@@ -32,7 +33,7 @@ interface Signature {
   readonly surplus?: string;
 }
 
-/** Largest stride of a convolution: the input's gradient takes one launch for each remainder by the stride, along both axes. */
+/** Largest stride and dilation of a convolution: the input's gradient takes one launch for each remainder by the stride, along both axes. */
 const MAX_STRIDE = 256;
 
 /** Most rows or columns of zeros on each side of an image. */
@@ -55,12 +56,11 @@ const PYTORCH_CONVOLUTION: OtherNames = {
     strides: "stride",
     use_bias: "bias",
     useBias: "bias",
+    dilations: "dilation",
+    dilationRate: "dilation",
+    group: "groups",
   },
   refused: {
-    dilation: "dilated convolutions are not supported",
-    dilations: "dilated convolutions are not supported",
-    dilationRate: "dilated convolutions are not supported",
-    groups: "grouped and depthwise convolutions are not supported",
     padding_mode: "other padding than with zeros is not supported",
     paddingMode: "other padding than with zeros is not supported",
     output_padding: "transposed convolutions are not supported",
@@ -155,9 +155,11 @@ const SIGNATURES = {
       x: images,
       options: options({
         filters: outputs,
-        size: wholeNumber(1, MAX_SIZE, ": filters are square"),
-        stride: optional(wholeNumber(1, MAX_STRIDE, ", the same along both axes")),
-        pad: optional(wholeNumber(0, MAX_PAD, ", the same on every side")),
+        size: perAxis(1, MAX_SIZE),
+        stride: optional(perAxis(1, MAX_STRIDE)),
+        pad: optional(perAxis(0, MAX_PAD, ["top", "right", "bottom", "left"])),
+        dilation: optional(perAxis(1, MAX_STRIDE)),
+        groups: optional(outputs),
         bias: optional(flag),
       }, PYTORCH_CONVOLUTION),
     },

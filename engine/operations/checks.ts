@@ -33,6 +33,23 @@ export function wholeNumber(least: number, most: number, note = ""): Check {
   };
 }
 
+/** Checks a whole number, or a list of one for each axis; with `sides` also one for each of these. */
+export function perAxis(least: number, most: number, sides?: readonly string[]): Check {
+  const lists = [["height", "width"], ...sides ? [sides] : []];
+  const need = ["number", ...lists.map((names) => `[${names.join(", ")}]`)].join(" or ");
+  return (subject, option, value) => {
+    const fits = (item: unknown) =>
+      Number.isInteger(item) && Number(item) >= least && Number(item) <= most;
+    if (
+      Array.isArray(value)
+        ? lists.some(({ length }) => length === value.length) && value.every(fits)
+        : fits(value)
+    ) return;
+    const got = `${option} ${describeValue(value)}`;
+    refuse(subject, option, got, `whole numbers from ${least} to ${most}, as ${need}`);
+  };
+}
+
 export function number(fits: (value: number) => boolean, need: string): Check {
   return (subject, option, value) => {
     if (typeof value === "number" && fits(value)) return;

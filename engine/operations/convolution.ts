@@ -18,6 +18,7 @@ import {
 import {
   countFilterSteps,
   countFilterTiles,
+  groupChannels,
   planConvolutionLaunch,
   planFilterGradientLaunch,
 } from "./convolution_launch.ts";
@@ -35,7 +36,7 @@ const FILTER_GRADIENT = "LpntkConvolutionFilterGradient";
  * `x` convolved with `filter`, plus `bias`.
  *
  * @param x `[N, H, W, I]`
- * @param filter `[kernel height, kernel width, I, O]`
+ * @param filter `[kernel height, kernel width, I / groups, O]`
  * @param bias `[O]`
  * @returns `[N, H', W', O]`
  */
@@ -61,33 +62,41 @@ export function applyDense(
   weight: tf.Tensor2D,
   bias: tf.Tensor1D | undefined,
 ): tf.Tensor2D {
-  return apply(x, weight, bias, { stride: 1, pad: 0 });
+  return apply(x, weight, bias, {});
 }
 
 function apply<T extends tf.Tensor>(
   x: T,
   filter: T,
   bias: tf.Tensor1D | undefined,
-  { stride, pad }: ConvolutionAttributes,
+  attributes: ConvolutionAttributes,
 ): T {
   const inputs: tf.NamedTensorMap = bias ? { x, filter, bias } : { x, filter };
-  return tf.engine().runKernel(FORWARD, inputs, { stride, pad, hasBias: bias !== undefined });
+  const named = { ...nameAttributes(attributes), hasBias: bias !== undefined };
+  return tf.engine().runKernel(FORWARD, inputs, named);
+}
+
+/** The attributes as TensorFlow.js keeps them with a kernel's call. */
+function nameAttributes(attributes: ConvolutionAttributes): tf.NamedAttrMap {
+  const { stride, pad, dilation, groups } = attributes;
+  return { stride, pad, dilation, groups } as unknown as tf.NamedAttrMap;
 }
 
 /**
  * The gradient of `sum(dy * convolve(x, filter, ...))` with respect to `x`.
  *
  * @param dy `[N, H', W', O]`, or for a dense layer `[N, O]`
- * @param filter `[kernel height, kernel width, I, O]`, or `[I, O]`
+ * @param filter `[kernel height, kernel width, I / groups, O]`, or `[I, O]`
  * @param inShape shape of `x`, and of the result
  */
 export function differentiateInput(
   dy: tf.Tensor,
   filter: tf.Tensor,
   inShape: number[],
-  { stride, pad }: ConvolutionAttributes,
+  attributes: ConvolutionAttributes,
 ): tf.Tensor {
-  return tf.engine().runKernel(INPUT_GRADIENT, { dy, filter }, { stride, pad, inShape });
+  const named = { ...nameAttributes(attributes), inShape };
+  return tf.engine().runKernel(INPUT_GRADIENT, { dy, filter }, named);
 }
 
 /**
@@ -100,12 +109,12 @@ export function differentiateParameters(
   x: tf.Tensor,
   dy: tf.Tensor,
   filterShape: number[],
-  { stride, pad }: ConvolutionAttributes,
+  attributes: ConvolutionAttributes,
 ): { filter: tf.Tensor; bias: tf.Tensor } {
   const [filter, bias] = tf.engine().runKernel<tf.Tensor[]>(
     FILTER_GRADIENT,
     { x, dy },
-    { stride, pad, filterShape },
+    { ...nameAttributes(attributes), filterShape },
   );
   return { filter, bias };
 }
@@ -141,24 +150,37 @@ function packFilter(
   tensorflow: Tensorflow,
   filter: tf.TensorInfo,
   bias: tf.TensorInfo | undefined,
-  { kernel_height, kernel_width, in_channels, out_channels }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
   part?: FilterPart,
 ): tf.TensorInfo {
-  const [inner, outer] = part ? [out_channels, in_channels] : [in_channels, out_channels];
-  const taken = part ??
-    { rows: kernel_height, columns: kernel_width, step: 1, first_row: 0, first_column: 0 };
-  const shape = [taken.rows * taken.columns * inner + 1, 8 * Math.ceil(outer / 8)];
+  const { kernel_height, kernel_width, out_channels } = geometry;
+  const { groups, filter_channels, isDepthwise } = groupChannels(geometry);
+  const channels = [filter_channels, out_channels / groups];
+  // each channel of a depthwise convolution is its own input and output
+  const isTransposed = part !== undefined && !isDepthwise;
+  const [inner, outer] = isTransposed ? channels.toReversed() : channels;
+  const taken = part ?? {
+    rows: kernel_height,
+    columns: kernel_width,
+    row_step: 1,
+    column_step: 1,
+    first_row: 0,
+    first_column: 0,
+  };
+  const shape = [taken.rows * taken.columns * inner + 1, groups * 8 * Math.ceil(outer / 8)];
   const packed = tensorflow.allocate(shape);
   tensorflow.launch(
     kernels.pack_filter,
     {
       kernel_height,
       kernel_width,
-      in_channels,
+      filter_channels,
       out_channels,
+      groups,
       ...taken,
       has_bias: bias ? 1 : 0,
-      transposed: part ? 1 : 0,
+      rotated: part ? 1 : 0,
+      transposed: isTransposed ? 1 : 0,
     },
     { filters: filter, bias: bias ?? filter, packed },
     Math.ceil(shape[0] * shape[1] / 8 / 64),
@@ -170,10 +192,9 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
   const tensorflow = Tensorflow.current;
   const geometry = inferLayerGeometry(x.shape, filter.shape, attributes);
   const [samples] = x.shape;
-  const { pad, ...sizes } = geometry;
-  const { out_height, out_width, out_channels } = sizes;
-  // filters without a bias are read unpacked where their channels are a multiple of 8
-  const isPacked = bias !== undefined || out_channels % 8 !== 0;
+  const { out_height, out_width, out_channels } = geometry;
+  // filters without a bias are read unpacked where the channels of a group are a multiple of 8
+  const isPacked = bias !== undefined || out_channels / groupChannels(geometry).groups % 8 !== 0;
   const filters = isPacked
     ? packFilter(tensorflow, filter, bias, geometry)
     : tensorflow.share(filter);
@@ -182,10 +203,9 @@ register(FORWARD, ({ x, filter, bias }, attributes) => {
   );
   const { kernel, params, workgroups } = planConvolutionLaunch({
     sample_count: samples,
-    ...sizes,
-    pad_top: pad,
-    pad_left: pad,
-    step: 1,
+    ...geometry,
+    step_y: 1,
+    step_x: 1,
     first_row: 0,
     first_column: 0,
     has_bias: isPacked ? 1 : 0,
@@ -212,9 +232,11 @@ register(INPUT_GRADIENT, ({ dy, filter }, attributes) => {
       out_height: geometry.in_height,
       out_width: geometry.in_width,
       out_channels: geometry.in_channels,
+      groups: geometry.groups,
       kernel_height: part.rows,
       kernel_width: part.columns,
-      stride: 1,
+      stride_y: 1,
+      stride_x: 1,
       has_bias: 1,
       ...origin,
     });
@@ -233,13 +255,11 @@ register(FILTER_GRADIENT, ({ x, dy }, attributes) => {
   const { filterShape } = attributes;
   const geometry = inferLayerGeometry(x.shape, filterShape, attributes);
   const [samples] = x.shape;
-  const { kernel_height, kernel_width, in_channels, out_channels } = geometry;
-  const filterSize = kernel_height * kernel_width * in_channels * out_channels;
+  const { out_height, out_width, out_channels, stride_x } = geometry;
+  const filterSize = tf.util.sizeFromShape(filterShape);
   const groupSamples = Math.min(
     Math.ceil(samples * countFilterTiles(geometry) / FILTER_GRADIENT_THREADS),
-    Math.floor(
-      LOOP_STEPS / countFilterSteps(geometry.out_height, geometry.out_width, geometry.stride),
-    ),
+    Math.floor(LOOP_STEPS / countFilterSteps(out_height, out_width, stride_x)),
   );
   const group_count = Math.ceil(samples / groupSamples);
   const group_size = filterSize + out_channels;

@@ -6,12 +6,41 @@
 
 import { type Numbers, sampleAt, stackRows, type Tensor, zeros } from "./tensor.ts";
 
-/** Stride and padding of a convolution, the same along both axes. */
+/** Placement of a convolution's filter. A number is for both axes, or for every side. */
 export interface Stride {
-  /** Pixels from one output position to the next, along both axes. */
-  readonly stride: number;
-  /** Rows and columns of zeros added on every side. */
-  readonly pad: number;
+  /** Pixels from one output position to the next. */
+  readonly stride: number | readonly [rows: number, columns: number];
+  /** Rows and columns of zeros around the image. */
+  readonly pad:
+    | number
+    | readonly [rows: number, columns: number]
+    | readonly [top: number, right: number, bottom: number, left: number];
+  /** Pixels from one tap of the filter to the next. Default 1. */
+  readonly dilation?: number | readonly [rows: number, columns: number];
+  /** Groups that the channels are divided into: the outputs of a group see its inputs alone. Default 1. */
+  readonly groups?: number;
+}
+
+/** Lists the sizes along the rows, then those along the columns. */
+function splitAxes({ stride, pad, dilation = 1 }: Stride) {
+  const pair = (value: number | readonly number[]) =>
+    typeof value === "number" ? [value, value] : value;
+  const sides = pair(pad);
+  const [top, right, bottom, left] = sides.length === 2 ? [...sides, ...sides] : sides;
+  const [strides, dilations] = [pair(stride), pair(dilation)];
+  return [
+    { stride: strides[0], dilation: dilations[0], before: top, after: bottom },
+    { stride: strides[1], dilation: dilations[1], before: left, after: right },
+  ];
+}
+
+/** Index of the first input channel that output channel `output` sees. */
+function firstInput(
+  output: number,
+  [, , inputs, outputs]: readonly number[],
+  { groups = 1 }: Stride,
+): number {
+  return Math.floor(output / (outputs / groups)) * inputs;
 }
 
 /**
@@ -21,20 +50,21 @@ export interface Stride {
 function visitTaps(
   inputShape: readonly number[],
   filterShape: readonly number[],
-  { stride, pad }: Stride,
+  place: Stride,
   visit: (pixel: number, tap: number, position: number) => void,
 ): void {
   const [count, height, width] = inputShape;
   const [tapRows, tapColumns] = filterShape;
-  const [, rows, columns] = outputShapeOf(inputShape, filterShape, { stride, pad });
+  const [, rows, columns] = outputShapeOf(inputShape, filterShape, place);
+  const [down, across] = splitAxes(place);
   for (let n = 0; n < count; n++) {
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const position = (n * rows + row) * columns + column;
         for (let i = 0; i < tapRows; i++) {
           for (let j = 0; j < tapColumns; j++) {
-            const y = row * stride + i - pad;
-            const x = column * stride + j - pad;
+            const y = row * down.stride + i * down.dilation - down.before;
+            const x = column * across.stride + j * across.dilation - across.before;
             if (y < 0 || y >= height || x < 0 || x >= width) continue;
             visit((n * height + y) * width + x, i * tapColumns + j, position);
           }
@@ -44,20 +74,26 @@ function visitTaps(
   }
 }
 
-/** Infers a convolution's output shape `[N, Ho, Wo, Co]`: `Ho = floor((H + 2 pad - kh) / stride) + 1`, `Wo` likewise. */
+/**
+ * Infers a convolution's output shape `[N, Ho, Wo, Co]`: `Ho = floor((H + top + bottom - (kh - 1) dilation - 1) / stride) + 1`, `Wo` likewise.
+ */
 function outputShapeOf(
   [count, height, width, channels]: readonly number[],
   [tapRows, tapColumns, filterChannels, outputs]: readonly number[],
-  { stride, pad }: Stride,
+  place: Stride,
 ): number[] {
-  if (channels !== filterChannels) {
+  const { groups = 1 } = place;
+  if (channels !== filterChannels * groups || outputs % groups !== 0) {
     throw new RangeError(
-      `Cannot convolve: got an input of ${channels} channels, need ${filterChannels}`,
+      `Cannot convolve: got an input of ${channels} channels and ${outputs} filters, need ${
+        filterChannels * groups
+      } and a multiple of ${groups}`,
     );
   }
-  const rows = Math.floor((height + 2 * pad - tapRows) / stride) + 1;
-  const columns = Math.floor((width + 2 * pad - tapColumns) / stride) + 1;
-  return [count, rows, columns, outputs];
+  const [down, across] = splitAxes(place);
+  const slide = (size: number, taps: number, { stride, dilation, before, after }: typeof down) =>
+    Math.floor((size + before + after - (taps - 1) * dilation - 1) / stride) + 1;
+  return [count, slide(height, tapRows, down), slide(width, tapColumns, across), outputs];
 }
 
 /** Refuses an output gradient that does not have the convolution's output shape. */
@@ -70,24 +106,27 @@ function requireOutputShape(dy: Numbers, expected: readonly number[]): void {
 }
 
 /**
- * Convolution (cross-correlation, as in PyTorch): `y[n,p,q,o] = b[o] + sum_ijc x[n, p s + i - pad, q s + j - pad, c] w[i,j,c,o]`.
+ * Convolution (cross-correlation, as in PyTorch): `y[n,p,q,o] = b[o] + sum_ijc x[n, p s + i d - top, q s + j d - left, g + c] w[i,j,c,o]`, where
+ * `g` is the first input channel of the group that `o` is in.
  *
- * `x` `[N, H, W, Ci]`, `w` `[kh, kw, Ci, Co]`, `b` `[Co]`; returns `[N, Ho, Wo, Co]`.
+ * `x` `[N, H, W, Ci]`, `w` `[kh, kw, Ci / groups, Co]`, `b` `[Co]`; returns `[N, Ho, Wo, Co]`.
  *
  * @throws {RangeError} if the channels of `x` and `w` differ.
  */
 export function convForward(
-  { x, w, b, stride, pad }: { x: Numbers; w: Numbers; b?: Numbers } & Stride,
+  { x, w, b, ...place }: { x: Numbers; w: Numbers; b?: Numbers } & Stride,
 ): Tensor {
   const [, , inputs, outputs] = w.shape;
-  const y = zeros(outputShapeOf(x.shape, w.shape, { stride, pad }));
+  const channels = x.shape[3];
+  const y = zeros(outputShapeOf(x.shape, w.shape, place));
   if (b !== undefined) {
     for (let index = 0; index < y.data.length; index++) y.data[index] = b.data[index % outputs];
   }
-  visitTaps(x.shape, w.shape, { stride, pad }, (pixel, tap, position) => {
+  visitTaps(x.shape, w.shape, place, (pixel, tap, position) => {
     for (let c = 0; c < inputs; c++) {
       for (let o = 0; o < outputs; o++) {
-        y.data[position * outputs + o] += x.data[pixel * inputs + c] *
+        y.data[position * outputs + o] +=
+          x.data[pixel * channels + firstInput(o, w.shape, place) + c] *
           w.data[(tap * inputs + c) * outputs + o];
       }
     }
@@ -98,22 +137,24 @@ export function convForward(
 /**
  * The gradient of `sum(dy * y)` with respect to a convolution's input.
  *
- * `dy` `[N, Ho, Wo, Co]`, `w` `[kh, kw, Ci, Co]`, `inputShape` `[N, H, W, Ci]`, which is also the result's shape.
+ * `dy` `[N, Ho, Wo, Co]`, `w` `[kh, kw, Ci / groups, Co]`, `inputShape` `[N, H, W, Ci]`, which is also the result's shape.
  *
  * @throws {RangeError} if the shapes do not fit together.
  */
 export function convInputGradient(
-  { dy, w, inputShape, stride, pad }:
+  { dy, w, inputShape, ...place }:
     & { dy: Numbers; w: Numbers; inputShape: readonly number[] }
     & Stride,
 ): Tensor {
   const [, , inputs, outputs] = w.shape;
-  requireOutputShape(dy, outputShapeOf(inputShape, w.shape, { stride, pad }));
+  const channels = inputShape[3];
+  requireOutputShape(dy, outputShapeOf(inputShape, w.shape, place));
   const dx = zeros(inputShape);
-  visitTaps(inputShape, w.shape, { stride, pad }, (pixel, tap, position) => {
+  visitTaps(inputShape, w.shape, place, (pixel, tap, position) => {
     for (let c = 0; c < inputs; c++) {
       for (let o = 0; o < outputs; o++) {
-        dx.data[pixel * inputs + c] += dy.data[position * outputs + o] *
+        dx.data[pixel * channels + firstInput(o, w.shape, place) + c] +=
+          dy.data[position * outputs + o] *
           w.data[(tap * inputs + c) * outputs + o];
       }
     }
@@ -121,49 +162,64 @@ export function convInputGradient(
   return dx;
 }
 
-/** Every `step`th row of a filter from `first_row` on, and every `step`th column from `first_column` on. */
+/** Every `row_step`th row of a filter from `first_row` on, and every `column_step`th column from `first_column` on. */
 export interface FilterPart {
   readonly rows: number;
   readonly columns: number;
-  readonly step: number;
+  readonly row_step: number;
+  readonly column_step: number;
   readonly first_row: number;
   readonly first_column: number;
 }
 
 /**
- * A filter `w` `[kh, kw, Ci, Co]`, or a part of it, in the layout that the convolution kernel reads: `[rows*columns*Ci + 1, Co rounded up to a
- * multiple of 8]`, zeros beyond `Co`, the last row `b` `[Co]`, or zeros without it. Transposed, for the input's gradient, the filter is rotated
- * by 180 degrees before the part is taken, its channel axes are swapped, and there is no bias.
+ * A filter `w` `[kh, kw, I, Co]` of so many groups, or a part of it, in the layout that the convolution kernel reads: `[rows*columns*I + 1,
+ * groups, Co / groups rounded up to a multiple of 8]`, zeros beyond a group's channels, the last row `b` `[Co]`, or zeros without it. For the
+ * input's gradient the filter is `rotated` by 180 degrees before the part is taken, there is no bias, and unless the convolution is depthwise
+ * the filter is `transposed`, which swaps a group's channel axes.
  */
 export function packFilter(
-  { w, b, transposed, part }: {
+  { w, b, rotated = false, transposed = rotated, part, groups = 1 }: {
     w: Numbers;
     b?: Numbers;
-    transposed: boolean;
+    rotated?: boolean;
+    transposed?: boolean;
     part?: FilterPart;
+    groups?: number;
   },
 ): Tensor {
-  const [tapRows, tapColumns, inputs, outputs] = w.shape;
-  const { rows, columns, step, first_row, first_column } = part ??
-    { rows: tapRows, columns: tapColumns, step: 1, first_row: 0, first_column: 0 };
+  const [tapRows, tapColumns, inputs, allOutputs] = w.shape;
+  const outputs = allOutputs / groups;
+  const { rows, columns, row_step, column_step, first_row, first_column } = part ?? {
+    rows: tapRows,
+    columns: tapColumns,
+    row_step: 1,
+    column_step: 1,
+    first_row: 0,
+    first_column: 0,
+  };
   const [inner, outer] = transposed ? [outputs, inputs] : [inputs, outputs];
-  const width = Math.ceil(outer / 8) * 8;
+  const groupWidth = Math.ceil(outer / 8) * 8;
+  const width = groups * groupWidth;
   const packed = zeros([rows * columns * inner + 1, width]);
   for (let at = 0; at < rows * columns; at++) {
-    const r = first_row + Math.floor(at / columns) * step;
-    const s = first_column + at % columns * step;
-    const tap = transposed
-      ? (tapRows - 1 - r) * tapColumns + tapColumns - 1 - s
-      : r * tapColumns + s;
+    const r = first_row + Math.floor(at / columns) * row_step;
+    const s = first_column + at % columns * column_step;
+    const tap = rotated ? (tapRows - 1 - r) * tapColumns + tapColumns - 1 - s : r * tapColumns + s;
     for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) {
-        const [row, column] = transposed ? [at * outputs + o, i] : [at * inputs + i, o];
-        packed.data[row * width + column] = w.data[(tap * inputs + i) * outputs + o];
+      for (let o = 0; o < allOutputs; o++) {
+        const [group, own] = [Math.floor(o / outputs), o % outputs];
+        const [row, column] = transposed ? [at * outputs + own, i] : [at * inputs + i, own];
+        packed.data[row * width + group * groupWidth + column] =
+          w.data[(tap * inputs + i) * allOutputs + o];
       }
     }
   }
-  if (b !== undefined && !transposed) {
-    for (let o = 0; o < outputs; o++) packed.data[rows * columns * inputs * width + o] = b.data[o];
+  if (b !== undefined && !rotated) {
+    const last = rows * columns * inputs * width;
+    for (let o = 0; o < allOutputs; o++) {
+      packed.data[last + Math.floor(o / outputs) * groupWidth + o % outputs] = b.data[o];
+    }
   }
   return packed;
 }
@@ -213,22 +269,24 @@ export function sumProducts(left: Numbers, right: Numbers): Tensor {
 /**
  * The gradient of `sum(dy * y)` with respect to a convolution's filter, summed over the batch.
  *
- * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]`, `filterShape` `[kh, kw, Ci, Co]`, which is also the result's shape.
+ * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]`, `filterShape` `[kh, kw, Ci / groups, Co]`, which is also the result's shape.
  *
  * @throws {RangeError} if the shapes do not fit together.
  */
 export function convFilterGradient(
-  { x, dy, filterShape, stride, pad }:
+  { x, dy, filterShape, ...place }:
     & { x: Numbers; dy: Numbers; filterShape: readonly number[] }
     & Stride,
 ): Tensor {
   const [, , inputs, outputs] = filterShape;
-  requireOutputShape(dy, outputShapeOf(x.shape, filterShape, { stride, pad }));
+  const channels = x.shape[3];
+  requireOutputShape(dy, outputShapeOf(x.shape, filterShape, place));
   const dw = zeros(filterShape);
-  visitTaps(x.shape, filterShape, { stride, pad }, (pixel, tap, position) => {
+  visitTaps(x.shape, filterShape, place, (pixel, tap, position) => {
     for (let c = 0; c < inputs; c++) {
       for (let o = 0; o < outputs; o++) {
-        dw.data[(tap * inputs + c) * outputs + o] += x.data[pixel * inputs + c] *
+        dw.data[(tap * inputs + c) * outputs + o] +=
+          x.data[pixel * channels + firstInput(o, filterShape, place) + c] *
           dy.data[position * outputs + o];
       }
     }
@@ -247,19 +305,19 @@ export function biasGradient(dy: Numbers): Tensor {
 /**
  * Plain row segments of a convolution: each sample's own `sum_p a_p ⊗ δ_p` over its output positions.
  *
- * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]` (the output gradients δ); returns `[N, kh*kw*Ci*Co]`, ordered `[kh][kw][Ci][Co]`, or with `bias`
- * `[N, (kh*kw*Ci + 1) * Co]`, where the bias's `Co` elements come last, as if a 1 were appended to every patch `a_p`.
+ * `x` `[N, H, W, Ci]`, `dy` `[N, Ho, Wo, Co]` (the output gradients δ); returns `[N, kh*kw*I*Co]` for `I = Ci / groups`, ordered
+ * `[kh][kw][I][Co]`, or with `bias` `[N, (kh*kw*I + 1) * Co]`, where the bias's `Co` elements come last, as if a 1 were appended to every patch `a_p`.
  *
  * @throws {RangeError} if the shapes do not fit together.
  */
 export function projectPlain(
-  { x, dy, filterShape, stride, pad, bias }:
+  { x, dy, filterShape, bias, ...place }:
     & { x: Numbers; dy: Numbers; filterShape: readonly number[]; bias: boolean }
     & Stride,
 ): Tensor {
   const rows = Array.from({ length: x.shape[0] }, (_, n) => {
     const delta = sampleAt(dy, n);
-    const dw = convFilterGradient({ x: sampleAt(x, n), dy: delta, filterShape, stride, pad });
+    const dw = convFilterGradient({ x: sampleAt(x, n), dy: delta, filterShape, ...place });
     return bias ? [...dw.data, ...biasGradient(delta).data] : [...dw.data];
   });
   return stackRows(rows);
@@ -281,13 +339,13 @@ export function projectFactored(
 }
 
 /**
- * Factored row segments of a convolution: for each output position of a sample the patch of the input that the filter sees there, a 1 where the
+ * Factored row segments of a convolution of one group: for each output position of a sample the patch of the input that the filter sees there, a 1 where the
  * layer has a `bias`, then the position's output gradient `δ`.
  *
  * Sizes as in `convFilterGradient`; returns `[N, positions * (taps + (bias ? 1 : 0) + outputs)]`.
  */
 export function projectPatches(
-  { x, dy, filterShape, stride, pad, bias }:
+  { x, dy, filterShape, bias, ...place }:
     & { x: Numbers; dy: Numbers; filterShape: readonly number[]; bias: boolean }
     & Stride,
 ): Tensor {
@@ -304,7 +362,7 @@ export function projectPatches(
         ...Array.from({ length: outputs }, (_, o) => delta.data[p * outputs + o]),
       ],
     );
-    visitTaps(image.shape, filterShape, { stride, pad }, (pixel, tap, position) => {
+    visitTaps(image.shape, filterShape, place, (pixel, tap, position) => {
       for (let c = 0; c < inputs; c++) {
         patches[position][tap * inputs + c] = image.data[pixel * inputs + c];
       }

@@ -15,13 +15,19 @@ import {
   tanhForward,
   tanhGradient,
 } from "./pointwise.ts";
-import { biasGradient, convFilterGradient, convForward, convInputGradient } from "./convolution.ts";
+import {
+  biasGradient,
+  convFilterGradient,
+  convForward,
+  convInputGradient,
+  type Stride,
+} from "./convolution.ts";
 import { averagePool, flatten, globalAverage, maxPool, type Step } from "./steps.ts";
 import { type Numbers, permute, sampleAt, type Tensor, zeros } from "./tensor.ts";
 
 /** A layer of a network. */
 export type Layer =
-  | { readonly kind: "conv"; readonly name: string; readonly stride: number; readonly pad: number }
+  | { readonly kind: "conv"; readonly name: string } & Stride
   | { readonly kind: "dense"; readonly name: string }
   | { readonly kind: "relu" }
   | { readonly kind: "tanh" }
@@ -258,19 +264,20 @@ function readParameters(name: string, weights: Weights) {
 }
 
 function bindConv(
-  { name, stride, pad }: { name: string; stride: number; pad: number },
+  { name, stride, pad, dilation, groups }: { name: string } & Stride,
   weights: Weights,
 ): Step {
+  const place = { stride, pad, dilation, groups };
   const { weight, bias, parameters } = readParameters(name, weights);
   const w = permute(weight, [2, 3, 1, 0]); // OIHW to HWIO
   return {
     parameters,
-    forward: (x) => convForward({ x, w, b: bias, stride, pad }),
+    forward: (x) => convForward({ x, w, b: bias, ...place }),
     backward(x, dy) {
-      const dw = convFilterGradient({ x, dy, filterShape: w.shape, stride, pad });
+      const dw = convFilterGradient({ x, dy, filterShape: w.shape, ...place });
       const dwTorch = permute(dw, [3, 2, 0, 1]).data; // HWIO to OIHW
       return {
-        dx: convInputGradient({ dy, w, inputShape: x.shape, stride, pad }),
+        dx: convInputGradient({ dy, w, inputShape: x.shape, ...place }),
         gradients: bias === undefined ? [dwTorch] : [dwTorch, biasGradient(dy).data],
       };
     },

@@ -65,9 +65,10 @@ export interface RowLayout {
   readonly sketch?: Sketch;
 }
 
-/** Counts the filter taps of a convolution without its bias: `k * k * in`. */
+/** Counts the taps of one filter of a convolution without its bias: `kh * kw * in / groups`. */
 export function countTaps(geometry: ConvolutionGeometry): number {
-  return geometry.kernel_height * geometry.kernel_width * geometry.in_channels;
+  const { kernel_height, kernel_width, in_channels, groups } = geometry;
+  return kernel_height * kernel_width * in_channels / groups;
 }
 
 /**
@@ -258,7 +259,9 @@ function placeSegment(layer: LayerShape, form: ConvolutionForm, offset: number):
   if (kind === "dense" && positions === 1) return factored;
   // of a convolution at several places, whose images may differ in size, the places' gradients are added up
   const isJoined = kind === "convolution" && places > 1;
-  if (form === "contracted" || isJoined || positions > MAX_POSITIONS) return plain;
+  // of a grouped convolution each group would have factors of its own
+  const isGrouped = geometry.groups > 1;
+  if (form === "contracted" || isJoined || isGrouped || positions > MAX_POSITIONS) return plain;
   if (form === "factored") return factored;
   return countSegmentProducts(factored) < countSegmentProducts(plain) ? factored : plain;
 }

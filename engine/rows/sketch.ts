@@ -55,9 +55,9 @@ export interface SketchPlan {
 
 /**
  * Divides a row's elements among the layers, and plans its layout. Layers whose exact segment takes no more multiplications than an equal share
- * has elements stay exact, and leave the rest to the others; parameters that are no matrix of weights always do.
+ * has elements stay exact, and leave the rest to the others; parameters that are no matrix of weights, and grouped convolutions, always do.
  *
- * @throws {RangeError} if the dimension is no integer of at least two for each matrix of weights and one for every other parameter, or the seed is
+ * @throws {RangeError} if the dimension is no integer of at least two for each matrix of weights and the numbers of whatever stays exact, or the seed is
  * out of range.
  */
 export function planSketch(
@@ -68,7 +68,8 @@ export function planSketch(
   checkKeys<Sketch>("sketch rows", request, { dimension: true, seed: true });
   const { dimension, seed } = request;
   const products = layers.map((layer) => countProducts(layOutRow([layer], form)));
-  const isExact = layers.map(({ kind }) => kind === "parameter");
+  // of a grouped convolution each group would need filters of its own
+  const isExact = layers.map((layer) => layer.kind === "parameter" || geometryOf(layer).groups > 1);
   const least = sum(products.map((count, i) => isExact[i] ? count : Math.min(count, LEAST)));
   if (!(Number.isInteger(dimension) && dimension >= least)) {
     throw new RangeError(

@@ -3,17 +3,21 @@
 
 // The host sets these for each layer.
 const POSITIONS = 8;
-const STRIDE = 1;
+const STRIDE_Y = 1;
+const STRIDE_X = 1;
+const DILATION_Y = 1;    // input rows from one filter row to the next
+const DILATION_X = 1;
 const TAPS = 1;          // filter columns that a step takes
-const CHANNELS = 1;      // input channels that a step takes, at most 4
+const CHANNELS = 1;      // input channels that a step takes for each output channel, at most 4
 const OUTPUTS = 8;       // output channels that an invocation computes
+const DEPTHWISE = 0;     // 1: output channel o meets input channel o alone, and an invocation takes four of each, which are a group here
 
-const WINDOW = (POSITIONS - 1) * STRIDE + TAPS;   // columns of an input row
+const WINDOW = (POSITIONS - 1) * STRIDE_X + (TAPS - 1) * DILATION_X + 1;   // columns of an input row
 
 @if(inputs_as_vec4) @group(0) @binding(1) var<storage, read> inputs: array<vec4f>;
 @else @group(0) @binding(1) var<storage, read> inputs: array<f32>;
 
-// Inputs of four neighbouring channels, of which the first CHANNELS are used.
+// Inputs of four neighbouring channels, of which the first CHANNELS are used, or all where the convolution is depthwise.
 @if(inputs_as_vec4) fn read_inputs(at0: i32) -> vec4f {
   let vector = at0 / 4;
   return vec4f(inputs[vector]);

@@ -68,7 +68,7 @@ function measureRows(gpu: Gpu, network: Network, rows: Rows): number {
   assert(network instanceof DeviceNetwork && rows instanceof PackedRows);
   const { layers } = network;
   const memory = { roomBytes: Infinity, bytes: 0, shortage: undefined };
-  return planWithin({ adapter: gpu.adapter, memory }, {
+  return planWithin({ adapter: gpu.adapter, memory, operandStorage: gpu.operandStorage }, {
     count: rows.count,
     layers,
     layout: layOutRow(layers),

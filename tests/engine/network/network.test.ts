@@ -45,6 +45,7 @@ import {
   drawExactWeights,
   drawImages,
   drawWeights,
+  grouped,
   pooled,
   residual,
   smooth,
@@ -81,6 +82,7 @@ const EXACT = [
   { network: pooled(4), levels: 43, seed: 11 },
   { network: residual(4), levels: 5, seed: 1 },
   { network: branched(4), levels: 3, seed: 1 },
+  { network: grouped(4), levels: 3, seed: 1 },
 ];
 
 for (const { network, levels, seed } of EXACT) {
@@ -278,7 +280,13 @@ const FRACTIONS = [
   { network: residual(10), seed: 3 },
 ];
 
-for (const { network, seed } of [...FRACTIONS, { network: wide(3), seed: 5 }]) {
+for (
+  const { network, seed } of [
+    ...FRACTIONS,
+    { network: wide(3), seed: 5 },
+    { network: grouped(3), seed: 3 },
+  ]
+) {
   const { name } = network.definition;
 
   testEngine(
@@ -440,7 +448,9 @@ testEngine(
 // Weights
 
 testEngine("weights survive a file: the same logits bit for bit", async (engine) => {
-  for (const network of [strided(3), pooled(3), residual(3), branched(3), smooth(3)]) {
+  for (
+    const network of [strided(3), pooled(3), residual(3), branched(3), grouped(3), smooth(3)]
+  ) {
     const data = drawImages(network, 5, 251);
     const { inputShape } = network;
     using built = engine.network(network.definition, { seed: 4, classes: 3 }, inputShape);

@@ -13,6 +13,7 @@ import {
   tanh,
 } from "../../../engine/network/definition.ts";
 import type { Weights } from "../../../engine/network/parameters.ts";
+import type { Stride } from "../../../engine/reference/convolution.ts";
 import {
   computeJacobian,
   computeLogits,
@@ -283,6 +284,58 @@ export function branched(classes: number): TinyNetwork {
           ],
         ],
       },
+    ],
+  };
+}
+
+/**
+ * Defines a network of convolutions with everything apart: axes and sides, dilation, depthwise, groups, and one with so few output positions that
+ * rows hold its factors.
+ */
+export function grouped(classes: number): TinyNetwork {
+  const stem: Stride = { stride: [2, 1], pad: [1, 0, 2, 1], dilation: [1, 2] };
+  const depthwise: Stride = { stride: 2, pad: 1, groups: 4 };
+  const halves: Stride = { stride: 1, pad: [0, 1], groups: 2 };
+  const last: Stride = { stride: [2, 1], pad: [0, 1], dilation: [1, 2] };
+  return {
+    definition: {
+      name: "grouped",
+      forward(layers, images) {
+        const first = layers.convolution("stem", images, { filters: 4, size: [3, 2], ...stem });
+        const second = layers.convolution("depthwise", relu(first), {
+          filters: 4,
+          size: 3,
+          bias: false,
+          ...depthwise,
+        });
+        const third = layers.convolution("halves", second, { filters: 6, size: [1, 3], ...halves });
+        const fourth = layers.convolution("last", relu(third), { filters: 8, size: 3, ...last });
+        return layers.dense("fc", flatten(fourth), layers.classes);
+      },
+    },
+    // 5 x 7 after the stem, 3 x 4 after the depthwise convolution, 1 x 2 at the end
+    inputShape: [9, 8, 2],
+    classes,
+    shapes: {
+      "stem.weight": [4, 2, 3, 2],
+      "stem.bias": [4],
+      "depthwise.weight": [4, 1, 3, 3],
+      "halves.weight": [6, 2, 1, 3],
+      "halves.bias": [6],
+      "last.weight": [8, 6, 3, 3],
+      "last.bias": [8],
+      "fc.weight": [classes, 16],
+      "fc.bias": [classes],
+    },
+    twin: [
+      { kind: "conv", name: "stem", ...stem },
+      { kind: "relu" },
+      { kind: "conv", name: "depthwise", ...depthwise },
+      { kind: "conv", name: "halves", ...halves },
+      { kind: "relu" },
+      { kind: "conv", name: "last", ...last },
+      { kind: "flatten" },
+      { kind: "dense", name: "fc" },
     ],
   };
 }

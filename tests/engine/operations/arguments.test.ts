@@ -64,11 +64,12 @@ testEngine(
         ["use_bias", false, "use_bias is bias here"],
         ["strid", 2, "did you mean stride?"],
         ["Pad", 1, "did you mean pad?"],
-        ["dilation", 2, "dilated convolutions are not supported"],
-        ["groups", 8, "grouped and depthwise convolutions are not supported"],
+        ["dilations", 2, "dilations is dilation here"],
+        ["dilationRate", 2, "dilationRate is dilation here"],
+        ["output_padding", 1, "transposed convolutions are not supported"],
         ["padding_mode", "reflect", "other padding than with zeros is not supported"],
         ["in_channels", 2, "it is read from the input"],
-        ["zzz", 1, "need filters, size, stride, pad, bias"],
+        ["zzz", 1, "need filters, size, stride, pad, dilation, groups, bias"],
       ];
       for (const [key, value, says] of ours) {
         assertRefused(
@@ -123,7 +124,9 @@ testEngine(
         [{ size: 3 }, "filters", "nothing"],
         [{ filters: 0, size: 3 }, "filters", "0"],
         [{ filters: 8 }, "size", "nothing"],
-        [{ filters: 8, size: [1, 7] }, "size", "[1,7]"],
+        [{ filters: 8, size: [1, 7, 7] }, "size", "[1,7,7]"],
+        [{ filters: 8, size: [0, 7] }, "size", "[0,7]"],
+        [{ filters: 8, size: [] }, "size", "[]"],
         [{ filters: 8, size: 2 ** 31 }, "size", "2147483648"],
         [{ filters: 8, size: 3, stride: 1.5 }, "stride", "1.5"],
         [{ filters: 8, size: 3, stride: NaN }, "stride", "NaN"],
@@ -132,6 +135,12 @@ testEngine(
         [{ filters: 8, size: 3, pad: 2 ** 31 }, "pad", "2147483648"],
         [{ filters: 8, size: 3, pad: -1 }, "pad", "-1"],
         [{ filters: 8, size: 3, pad: "same" }, "pad", '"same"'],
+        [{ filters: 8, size: 3, pad: [1, 2, 3] }, "pad", "[1,2,3]"],
+        [{ filters: 8, size: 3, pad: [1, 2, 3, -1] }, "pad", "[1,2,3,-1]"],
+        [{ filters: 8, size: 3, stride: [1, 2, 1, 2] }, "stride", "[1,2,1,2]"],
+        [{ filters: 8, size: 3, dilation: 0 }, "dilation", "0"],
+        [{ filters: 8, size: 3, groups: 0 }, "groups", "0"],
+        [{ filters: 8, size: 3, groups: [2, 1] }, "groups", "[2,1]"],
         [{ filters: 8, size: 3, bias: 0 }, "bias", "0"],
       ];
       for (const [options, option, got] of convolutions) {
@@ -327,6 +336,21 @@ testEngine("what fits no image names the layer, the option and what mends it", a
       [{ size: 20 }, "size", "got size 20 on 8 x 7 pixels padded by 0, need at most 7; lower size"],
       [{ size: 3, pad: 1024 }, "pad", "got pad 1024 on 8 x 7 pixels", "steps", "; lower pad"],
       [{ size: 1024, pad: 1024 }, "size", "got size 1024 over 2 channels", "steps", "; lower size"],
+      [
+        { size: 3, dilation: [4, 1] },
+        "size",
+        "dilation [4, 1]",
+        "8 x 7 of the 9 x 3",
+        "lower size or",
+      ],
+      [
+        { size: [2, 9], pad: [5, 1, 0, 0] },
+        "size",
+        "size [2, 9]",
+        "need at most 13 x 8 of the 2 x 9",
+      ],
+      [{ size: 3, groups: 3 }, "groups", "groups 3 and an input of 2 channels, need a divisor"],
+      [{ size: 3, filters: 9, groups: 2 }, "groups", "groups 2 and filters 9", "a multiple of 2"],
     ];
     for (const [i, [options, option, ...says]] of refused.entries()) {
       const call = () => layers.convolution(`c${i}`, images, { filters: 8, ...options });
@@ -381,8 +405,8 @@ const mostly = <T>(...right: T[]) =>
     arbitrary: fc.constantFrom<unknown>(...WILD),
   });
 
-const KEYS = ["filters", "size", "stride", "pad", "bias", "epsilon"];
-const OTHER_KEYS = ["padding", "groups", "dilation", "eps", "Stride", "p", "toString"];
+const KEYS = ["filters", "size", "stride", "pad", "dilation", "groups", "bias", "epsilon"];
+const OTHER_KEYS = ["padding", "group", "dilations", "eps", "Stride", "p", "toString"];
 
 testEngine(
   "seeded fuzz: a call is refused in one line by its name, or gives the shape that it must",
@@ -418,9 +442,11 @@ testEngine(
         });
       const optionsOf = fc.record({
         filters: mostly(1, 4),
-        size: mostly(1, 3),
-        stride: option(1, 2),
-        pad: option(0, 1),
+        size: mostly<unknown>(1, 3, [2, 3]),
+        stride: option(1, 2, [1, 2]),
+        pad: option(0, 1, [0, 1, 2, 3]),
+        dilation: option(1, 2, [2, 1]),
+        groups: option(1, 2),
         bias: option(true, false),
         epsilon: option(1e-5),
         other: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, {
@@ -476,19 +502,28 @@ testEngine(
         fc.property(x, optionsOf, surplus, fc.nat(), (x, options, more, id) => {
           const name = `c${named.size}-${id}`;
           named.add(name);
-          const { filters, size, stride = 1, pad = 0, bias = true } = options as Record<
-            string,
-            number
-          >;
+          const { filters, size, stride = 1, pad = 0, dilation = 1, groups = 1, bias = true } =
+            options as Record<string, number>;
+          const pair = (value: unknown) =>
+            (Array.isArray(value) ? value : [value, value]) as number[];
+          const arePair = (value: unknown, least: number, most: number) =>
+            pair(value).length === 2 && pair(value).every((n) => isWhole(n, least, most));
+          const sides = pair(pad).length === 2 ? [...pair(pad), ...pair(pad)] : pair(pad);
+          const shape = rank(x) === 4 ? (x as tf.Tensor).shape : [];
           const fits = rank(x) === 4 && more.length === 0 &&
-            only(options, "filters", "size", "stride", "pad", "bias") &&
-            isWhole(filters, 1, 2 ** 31) && isWhole(size, 1, 1024) && isWhole(stride, 1, 256) &&
-            isWhole(pad, 0, 1024) && typeof bias === "boolean" && filters < 2 ** 31;
-          const out = (length: number) =>
-            fits ? Math.floor((length + 2 * pad - size) / stride) + 1 : 0;
-          const shape = fits ? (x as tf.Tensor).shape : [];
-          const height = out(shape[1]);
-          const width = out(shape[2]);
+            only(options, "filters", "size", "stride", "pad", "dilation", "groups", "bias") &&
+            isWhole(filters, 1, 2 ** 31 - 1) && arePair(size, 1, 1024) && arePair(stride, 1, 256) &&
+            sides.length === 4 && sides.every((n) => isWhole(n, 0, 1024)) &&
+            arePair(dilation, 1, 256) && isWhole(groups, 1, 2 ** 31 - 1) &&
+            shape[3] % groups === 0 && filters % groups === 0 && typeof bias === "boolean";
+          const out = (axis: 0 | 1) => {
+            if (!fits) return 0;
+            const room = shape[axis + 1] + sides[axis] + sides[axis + 2];
+            const reach = (pair(size)[axis] - 1) * pair(dilation)[axis];
+            return Math.floor((room - 1 - reach) / pair(stride)[axis]) + 1;
+          };
+          const height = out(0);
+          const width = out(1);
           judge(
             "convolution",
             [name, x, options, ...more],

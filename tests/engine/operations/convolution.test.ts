@@ -6,6 +6,7 @@ import { splitInputGradient } from "../../../engine/operations/input_gradient_pa
 import { inferConvolutionGeometry } from "../../../engine/operations/convolution_geometry.ts";
 import {
   type ConvolutionSizes,
+  groupChannels,
   planConvolutionLaunch,
   planFilterGradientLaunch,
 } from "../../../engine/operations/convolution_launch.ts";
@@ -16,6 +17,7 @@ import {
   convInputGradient,
   packFilter,
   projectPlain,
+  type Stride,
   sumGroups,
   sumProducts,
 } from "../../../engine/reference/convolution.ts";
@@ -23,12 +25,10 @@ import { dotBound } from "../../../engine/reference/numbers.ts";
 import { type Numbers, sizeOf } from "../../../engine/reference/tensor.ts";
 import { assertOutput, drawNumbers, type Floats, launchTwice, testGpu } from "../gpu/open.ts";
 
-/** A convolution of images `[N, H, W, I]` with a filter `[kh, kw, I, O]`. */
-interface Case {
+/** A convolution of images `[N, H, W, I]` with a filter `[kh, kw, I / groups, O]`. */
+interface Case extends Stride {
   readonly images: readonly [number, number, number, number];
   readonly filter: readonly [number, number, number, number];
-  readonly stride: number;
-  readonly pad: number;
 }
 
 /**
@@ -65,10 +65,39 @@ const CASES: readonly Case[] = [
   { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 16, pad: 60 },
   { images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride: 40, pad: 150 },
   { images: [2, 5, 6, 1], filter: [2, 2, 1, 3], stride: 256, pad: 1024 },
+  // axes and sides apart: strides that do not divide, more zeros than the filter has taps, zeros on one side alone
+  { images: [2, 11, 9, 3], filter: [3, 2, 3, 5], stride: [2, 3], pad: [1, 0] },
+  { images: [3, 7, 10, 4], filter: [2, 5, 4, 8], stride: [3, 1], pad: [5, 2, 0, 7] },
+  { images: [2, 6, 6, 5], filter: [1, 1, 5, 8], stride: 1, pad: [0, 1, 2, 0] },
+  // dilation that is, has and has not a divisor in common with the stride, and taps beyond the image
+  { images: [2, 9, 11, 4], filter: [3, 3, 4, 8], stride: 1, pad: 2, dilation: 2 },
+  { images: [1, 13, 12, 2], filter: [3, 5, 2, 3], stride: [2, 4], pad: 3, dilation: [3, 2] },
+  { images: [2, 12, 13, 3], filter: [2, 4, 3, 9], stride: [6, 2], pad: [0, 9], dilation: [4, 6] },
+  { images: [1, 5, 4, 1], filter: [3, 3, 1, 2], stride: 2, pad: 9, dilation: 9 },
+  // two and four groups, of channels that are multiples of four and eight, and others
+  { images: [2, 6, 7, 6], filter: [3, 3, 3, 10], stride: 1, pad: 1, groups: 2 },
+  { images: [3, 7, 6, 16], filter: [3, 3, 4, 32], stride: 2, pad: 1, groups: 4 },
+  { images: [65, 2, 3, 12], filter: [1, 1, 3, 20], stride: 1, pad: 0, groups: 4 },
+  { images: [2, 8, 5, 16], filter: [3, 2, 8, 16], stride: [1, 2], pad: 1, dilation: 2, groups: 2 },
+  // depthwise, of channels that are a multiple of four and of others; with a multiplier; of one pixel
+  { images: [3, 9, 11, 8], filter: [3, 3, 1, 8], stride: 1, pad: 1, groups: 8 },
+  { images: [2, 7, 10, 36], filter: [3, 3, 1, 36], stride: 2, pad: [0, 1, 1, 0], groups: 36 },
+  {
+    images: [2, 9, 8, 4],
+    filter: [5, 3, 1, 4],
+    stride: [3, 2],
+    pad: 4,
+    dilation: [2, 3],
+    groups: 4,
+  },
+  { images: [2, 6, 7, 5], filter: [3, 3, 1, 5], stride: 1, pad: 1, groups: 5 },
+  { images: [2, 7, 6, 4], filter: [3, 3, 1, 12], stride: 2, pad: 1, groups: 4 },
+  { images: [67, 1, 1, 12], filter: [3, 3, 1, 12], stride: 1, pad: 1, groups: 12 },
+  { images: [5, 3, 2, 8], filter: [1, 1, 1, 8], stride: 1, pad: 0, groups: 8 },
 ];
 
-function describe({ images, filter, stride, pad }: Case): string {
-  return `images ${images.join("x")}, filter ${filter.join("x")}, stride ${stride}, pad ${pad}`;
+function describe({ images, filter, ...place }: Case): string {
+  return `images ${images.join("x")}, filter ${filter.join("x")}, ${JSON.stringify(place)}`;
 }
 
 function draw(seed: number, shape: readonly number[]): Numbers & { data: Floats } {
@@ -79,31 +108,17 @@ function absolute({ shape, data }: Numbers): Numbers {
   return { shape, data: Float64Array.from(data, Math.abs) };
 }
 
-function outputShape({ images, filter, stride, pad }: Case): [number, number, number, number] {
-  const slide = (axis: 1 | 2) =>
-    Math.floor((images[axis] + 2 * pad - filter[axis - 1]) / stride) + 1;
-  return [images[0], slide(1), slide(2), filter[3]];
+function outputShape({ images, filter, ...place }: Case): readonly number[] {
+  const [x, w] = [images, filter].map((shape) => ({
+    shape,
+    data: new Float64Array(sizeOf(shape)),
+  }));
+  return convForward({ x, w, ...place }).shape;
 }
 
 /** Computes the sizes that all three kernels take. */
-function measure(conv: Case) {
-  const [sample_count, in_height, in_width, in_channels] = conv.images;
-  const [, out_height, out_width, out_channels] = outputShape(conv);
-  const [kernel_height, kernel_width] = conv.filter;
-  const { stride, pad } = conv;
-  return {
-    sample_count,
-    in_height,
-    in_width,
-    in_channels,
-    out_height,
-    out_width,
-    out_channels,
-    kernel_height,
-    kernel_width,
-    stride,
-    pad,
-  };
+function measure({ images, filter, ...place }: Case) {
+  return { sample_count: images[0], ...inferConvolutionGeometry(images, filter, place) };
 }
 
 /** Launches `convolution`. */
@@ -121,18 +136,16 @@ function launchConvolution(gpu: Gpu, sizes: ConvolutionSizes, inputs: Floats, fi
 }
 
 function launchForward(gpu: Gpu, conv: Case, x: Floats, w: Numbers, b: Numbers | undefined) {
-  const { pad, ...sizes } = measure(conv);
-  const isPacked = b !== undefined || sizes.out_channels % 8 !== 0;
-  const filters = Float32Array.from(
-    isPacked ? packFilter({ w, b, transposed: false }).data : w.data,
-  );
+  const sizes = measure(conv);
+  const { groups } = groupChannels(sizes);
+  const isPacked = b !== undefined || sizes.out_channels / groups % 8 !== 0;
+  const filters = Float32Array.from(isPacked ? packFilter({ w, b, groups }).data : w.data);
   return launchConvolution(
     gpu,
     {
       ...sizes,
-      pad_top: pad,
-      pad_left: pad,
-      step: 1,
+      step_y: 1,
+      step_x: 1,
       first_row: 0,
       first_column: 0,
       has_bias: isPacked ? 1 : 0,
@@ -152,7 +165,9 @@ function launchInputGradient(
   w: Numbers,
 ) {
   const { sample_count, ...sizes } = measure(conv);
-  const filters = Float32Array.from(packFilter({ w, transposed: true, part }).data);
+  const { groups, isDepthwise } = groupChannels(sizes);
+  const packed = packFilter({ w, rotated: true, transposed: !isDepthwise, part, groups });
+  const filters = Float32Array.from(packed.data);
   const params = {
     sample_count,
     in_height: sizes.out_height,
@@ -161,9 +176,11 @@ function launchInputGradient(
     out_height: sizes.in_height,
     out_width: sizes.in_width,
     out_channels: sizes.in_channels,
+    groups: sizes.groups,
     kernel_height: part.rows,
     kernel_width: part.columns,
-    stride: 1,
+    stride_y: 1,
+    stride_x: 1,
     has_bias: 1,
     ...place,
   };
@@ -207,45 +224,44 @@ function launchFilterGradient(
 
 CASES.forEach((conv, seed) => {
   testGpu(`convolution agrees with its twin: ${describe(conv)}`, async (gpu) => {
-    const { stride, pad } = conv;
-    const x = draw(seed, conv.images);
-    const w = draw(seed + 100, conv.filter);
-    const b = seed % 2 ? draw(seed + 200, [conv.filter[3]]) : undefined;
+    const { images, filter, ...place } = conv;
+    const x = draw(seed, images);
+    const w = draw(seed + 100, filter);
+    const b = seed % 2 ? draw(seed + 200, [filter[3]]) : undefined;
     const { outputs } = await launchForward(gpu, conv, x.data, w, b);
-    const y = convForward({ x, w, b, stride, pad });
+    const y = convForward({ x, w, b, ...place });
     const magnitude = convForward({
       x: absolute(x),
       w: absolute(w),
       b: b && absolute(b),
-      stride,
-      pad,
+      ...place,
     });
-    const length = sizeOf(conv.filter.slice(0, 3)) + 1;
+    const length = sizeOf(filter.slice(0, 3)) + 1;
     assertOutput(outputs, y.data, (i) => dotBound(length, magnitude.data[i]), "outputs");
   });
 
   testGpu(
     `convolution of deltas agrees with its twin, the gradient of the input: ${describe(conv)}`,
     async (gpu) => {
-      const { stride, pad, images: inputShape } = conv;
+      const { images: inputShape, filter, ...place } = conv;
       const dy = draw(seed, outputShape(conv));
-      const w = draw(seed + 100, conv.filter);
-      const dx = convInputGradient({ dy, w, inputShape, stride, pad });
+      const w = draw(seed + 100, filter);
+      const dx = convInputGradient({ dy, w, inputShape, ...place });
       const magnitude = convInputGradient({
         dy: absolute(dy),
         w: absolute(w),
         inputShape,
-        stride,
-        pad,
+        ...place,
       });
-      const length = conv.filter[0] * conv.filter[1] * conv.filter[3] + 1;
+      const length = filter[0] * filter[1] * filter[3] + 1;
       const [, height, width, channels] = inputShape;
       const remaining = new Set(dx.data.keys());
       for (const part of splitInputGradient(measure(conv))) {
         const expected = dx.data.map((value, i) => {
           const row = Math.floor(i / channels / width) % height;
           const column = Math.floor(i / channels) % width;
-          const isOwn = row % stride === part.first_row && column % stride === part.first_column;
+          const isOwn = row % part.step_y === part.first_row &&
+            column % part.step_x === part.first_column;
           return isOwn && remaining.delete(i) ? value : NaN;
         });
         const { outputs } = await launchInputGradient(gpu, conv, part, dy.data, w);
@@ -256,12 +272,12 @@ CASES.forEach((conv, seed) => {
   );
 
   testGpu(`filter_gradient packs rows as its twin does: ${describe(conv)}`, async (gpu) => {
-    const { stride, pad, filter: filterShape } = conv;
-    const x = draw(seed, conv.images);
+    const { images, filter: filterShape, ...place } = conv;
+    const x = draw(seed, images);
     const dy = draw(seed + 100, outputShape(conv));
     const bias = seed % 2 === 0;
     const project = (x: Numbers, dy: Numbers) =>
-      projectPlain({ x, dy, filterShape, stride, pad, bias });
+      projectPlain({ x, dy, filterShape, bias, ...place });
     const rows = project(x, dy);
     const magnitude = project(absolute(x), absolute(dy));
     const [count, size] = rows.shape;
@@ -272,7 +288,7 @@ CASES.forEach((conv, seed) => {
     const offset = 3 - first;
     const rowLength = end - first + 5;
     const firstRow = [1, 63, 64, 61][seed % 4];
-    const place = (row: number, k: number) =>
+    const locate = (row: number, k: number) =>
       (Math.floor(row / 64) * rowLength + offset + k) * 64 + row % 64;
     const length = Math.ceil((firstRow + count) / 64) * 64 * rowLength;
     const expected = new Float64Array(length).fill(NaN);
@@ -280,7 +296,7 @@ CASES.forEach((conv, seed) => {
     rows.data.forEach((value, index) => {
       const k = index % size;
       if (k < first || k >= end) return;
-      const at = place(firstRow + Math.floor(index / size), k);
+      const at = locate(firstRow + Math.floor(index / size), k);
       expected[at] = value;
       bounds[at] = dotBound(dy.shape[1] * dy.shape[2] + 1, magnitude.data[index]);
     });
@@ -299,10 +315,10 @@ CASES.forEach((conv, seed) => {
   });
 
   testGpu(`filter_gradient splits a batch as its twin does: ${describe(conv)}`, async (gpu) => {
-    const { stride, pad, filter: filterShape } = conv;
-    const x = draw(seed, conv.images);
+    const { images, filter: filterShape, ...place } = conv;
+    const x = draw(seed, images);
     const dy = draw(seed + 100, outputShape(conv));
-    const [count] = conv.images;
+    const [count] = images;
     const group_samples = count < 3 ? count : count < 60 ? 2 : 5; // the last group is ragged where count is odd
     const sum = (x: Numbers, dy: Numbers) =>
       Array.from({ length: Math.ceil(count / group_samples) }, (_, group) => {
@@ -315,7 +331,7 @@ CASES.forEach((conv, seed) => {
             data: Float64Array.from(batch.data).subarray(from * size, (from + samples) * size),
           };
         };
-        const dw = convFilterGradient({ x: part(x), dy: part(dy), filterShape, stride, pad });
+        const dw = convFilterGradient({ x: part(x), dy: part(dy), filterShape, ...place });
         return [...dw.data, ...biasGradient(part(dy)).data];
       });
     const sums = sum(x, dy);
@@ -370,38 +386,49 @@ for (const size of [1, 3]) {
   );
 }
 
-CASES.forEach(({ filter }, seed) => {
-  testGpu(`pack_filter agrees with its twin: ${filter.join("x")}`, async (gpu) => {
+CASES.forEach(({ filter, groups = 1 }, seed) => {
+  testGpu(`pack_filter agrees with its twin: ${filter.join("x")}, ${groups}`, async (gpu) => {
     const w = draw(seed, filter);
-    const [kernel_height, kernel_width, in_channels, out_channels] = filter;
+    const [kernel_height, kernel_width, filter_channels, out_channels] = filter;
     const whole = {
       rows: kernel_height,
       columns: kernel_width,
-      step: 1,
+      row_step: 1,
+      column_step: 1,
       first_row: 0,
       first_column: 0,
     };
-    // the part of a stride of two with the second row and the first column
+    // the part of strides of two and three with the second row and the first column
     const part = {
       rows: Math.floor(kernel_height / 2),
-      columns: Math.ceil(kernel_width / 2),
-      step: 2,
+      columns: Math.ceil(kernel_width / 3),
+      row_step: 2,
+      column_step: 3,
       first_row: 1,
       first_column: 0,
     };
-    for (const [transposed, taken] of [[false, whole], [true, whole], [true, part]] as const) {
+    for (
+      const [rotated, transposed, taken] of [
+        [false, false, whole],
+        [true, true, whole],
+        [true, false, part],
+        [true, true, part],
+      ] as const
+    ) {
       const b = seed % 2 ? draw(seed + 100, [out_channels]) : undefined;
-      const expected = packFilter({ w, b, transposed, part: taken });
+      const expected = packFilter({ w, b, rotated, transposed, part: taken, groups });
       const { packed } = await launchTwice(
         gpu,
         kernels.pack_filter,
         {
           kernel_height,
           kernel_width,
-          in_channels,
+          filter_channels,
           out_channels,
+          groups,
           ...taken,
-          has_bias: b && !transposed ? 1 : 0,
+          has_bias: b && !rotated ? 1 : 0,
+          rotated: rotated ? 1 : 0,
           transposed: transposed ? 1 : 0,
         },
         {
@@ -411,7 +438,8 @@ CASES.forEach(({ filter }, seed) => {
         },
         Math.ceil(expected.data.length / 8 / 64),
       );
-      const label = `packed, transposed: ${transposed}, step ${taken.step}`;
+      const label =
+        `packed, rotated: ${rotated}, transposed: ${transposed}, step ${taken.row_step}`;
       assertOutput(packed, expected.data, () => 0, label);
     }
   });
@@ -490,14 +518,17 @@ Deno.test("a convolution whose loops a driver would cut short is refused", () =>
 
 Deno.test("whatever the stride, what is written out of a convolution stays short", () => {
   for (const stride of [1, 15, 16, 17, 40, 256]) {
-    const sizes = measure({ images: [1, 9, 8, 3], filter: [3, 3, 3, 4], stride, pad: 1024 });
-    const { pad, ...given } = sizes;
+    const sizes = measure({
+      images: [1, 9, 8, 3],
+      filter: [3, 3, 3, 4],
+      stride,
+      pad: Math.min(1024, 40 * stride),
+    });
     const launches = [
       planConvolutionLaunch({
-        ...given,
-        pad_top: pad,
-        pad_left: pad,
-        step: 1,
+        ...sizes,
+        step_y: 1,
+        step_x: 1,
         first_row: 0,
         first_column: 0,
         has_bias: 1,

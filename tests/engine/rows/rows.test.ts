@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import type { Gpu } from "../../../engine/gpu/device.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
-import { type RowLayout, sliceRow } from "../../../engine/rows/layout.ts";
+import { inferConvolutionGeometry } from "../../../engine/operations/convolution_geometry.ts";
+import { countTaps, type RowLayout, sliceRow } from "../../../engine/rows/layout.ts";
 import { chooseVariant } from "../../../engine/tuning/gram_variants.ts";
 import {
   canRun,
@@ -124,26 +125,26 @@ testGpu("project_factored numbers more than 65,535 workgroups", async (gpu) => {
 // project_patches
 
 for (
-  const [seed, images, filterShape, stride, pad] of [
-    [1, [1, 1, 1, 1], [1, 1, 1, 2], 1, 0],
-    [2, [3, 5, 4, 2], [3, 3, 2, 3], 1, 1],
-    [3, [17, 7, 8, 3], [3, 3, 3, 1], 2, 1],
-    [4, [5, 6, 5, 1], [4, 2, 1, 1], 2, 2],
+  const [seed, images, filterShape, stride, pad, dilation] of [
+    [1, [1, 1, 1, 1], [1, 1, 1, 2], 1, 0, 1],
+    [2, [3, 5, 4, 2], [3, 3, 2, 3], 1, 1, 1],
+    [3, [17, 7, 8, 3], [3, 3, 3, 1], 2, 1, 1],
+    [4, [5, 6, 5, 1], [4, 2, 1, 1], 2, 2, 1],
+    [5, [3, 7, 9, 2], [3, 2, 2, 3], [3, 2], [4, 0, 1, 3], [2, 3]],
   ] as const
 ) {
   const bias = seed % 2 === 0;
-  const name = `${images} under ${filterShape}, stride ${stride}, pad ${pad}`;
+  const place = { stride, pad, dilation };
+  const name = `${images} under ${filterShape}, ${JSON.stringify(place)}`;
   testGpu(`project_patches copies what a filter sees as its twin does: ${name}`, async (gpu) => {
-    const [count, in_height, in_width, in_channels] = images;
-    const [kernel_height, kernel_width, , out_channels] = filterShape;
+    const [count] = images;
+    const geometry = inferConvolutionGeometry(images, filterShape, place);
+    const { out_height, out_width, out_channels } = geometry;
     const x = { shape: images, data: drawNumbers(seed, sizeOf(images)) };
-    const [out_height, out_width] = [[in_height, kernel_height], [in_width, kernel_width]].map(
-      ([size, kernel]) => Math.floor((size + 2 * pad - kernel) / stride) + 1,
-    );
     const deltas = [count, out_height, out_width, out_channels];
     const dy = { shape: deltas, data: drawNumbers(seed + 10, sizeOf(deltas)) };
-    const patches = projectPatches({ x, dy, filterShape, stride, pad, bias });
-    const tap_count = kernel_height * kernel_width * in_channels;
+    const patches = projectPatches({ x, dy, filterShape, bias, ...place });
+    const tap_count = countTaps(geometry);
     const size = tap_count + (bias ? 1 : 0);
     const positions = out_height * out_width;
     const [first_sample, offset] = [[0, 0], [3, 2], [64, 7]][seed % 3];
@@ -164,17 +165,9 @@ for (
       {
         sample_count: count,
         first_sample,
-        in_height,
-        in_width,
-        in_channels,
-        out_height,
-        out_width,
-        out_channels,
-        kernel_width,
+        ...geometry,
         tap_count,
         bias: bias ? 1 : 0,
-        stride,
-        pad,
         row_length,
         offset,
       },
