@@ -1,8 +1,8 @@
 /**
  * Sources of a network's parameters, and their conversion to and from PyTorch's layout.
  *
- * TensorFlow.js takes the weights of convolutions as `[height, width, in, out]` and of dense layers as `[in, out]`; a `state_dict` holds
- * `[out, in, height, width]` and `[out, in]`. Biases are `[out]` in both.
+ * TensorFlow.js takes the weights of convolutions as `[height, width, in / groups, out]` and of dense layers as `[in, out]`; a `state_dict` holds
+ * `[out, in / groups, height, width]` and `[out, in]`. Biases are `[out]` in both.
  *
  * @module
  */
