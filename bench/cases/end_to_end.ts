@@ -10,6 +10,7 @@ import { computeJacobian, lenet5 as lenet5Twin } from "../../engine/reference/ne
 import { type Bench, type Floats, group } from "../case.ts";
 import type { Contender } from "../contender.ts";
 import { measure } from "../measure.ts";
+import { mobileBlocks } from "../mobile_blocks.ts";
 import { enterJaxLpntk, openJax } from "../peers/jax.ts";
 import { startPytorch, writeSamples } from "../peers/pytorch.ts";
 import type { Result } from "../report.ts";
@@ -37,6 +38,10 @@ const TIES = 1 / 2000;
 const RESNET_SIZES = [{ count: 2000, ways: ["vmap"] }] as const;
 const QUICK_RESNET_SIZES = [{ count: 64, ways: ["vmap"] }] as const;
 
+/** Numbers of samples of depthwise convolutions. */
+const MOBILE_SIZES = [{ count: 512, ways: ["vmap"] }] as const;
+const QUICK_MOBILE_SIZES = [{ count: 16, ways: ["vmap"] }] as const;
+
 /** A network and the samples of its kernel. */
 interface Job {
   readonly name: string;
@@ -45,7 +50,7 @@ interface Job {
   readonly data: Dataset;
 }
 
-/** Times the exact lpNTK of LeNet-5, and of ResNet-18 at an eighth of its width: network, projections, Gram matrix on the host. */
+/** Times the exact lpNTK of LeNet-5, of ResNet-18 at an eighth of its width, and of MobileNetV2's first blocks: network, projections, Gram matrix on the host. */
 export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
   const mnist = await loadSamples(bench, "mnist");
   const small = await prepare(
@@ -60,6 +65,8 @@ export async function* benchEndToEnd(bench: Bench): AsyncGenerator<Result> {
   if (!cifar) return;
   const residual = await prepare(bench, "ResNet-18 of width 8", resnet18Narrow, cifar);
   yield* benchSizes(bench, residual, bench.quick ? QUICK_RESNET_SIZES : RESNET_SIZES);
+  const mobile = await prepare(bench, "MobileNetV2's first five blocks", mobileBlocks, cifar);
+  yield* benchSizes(bench, mobile, bench.quick ? QUICK_MOBILE_SIZES : MOBILE_SIZES);
 }
 
 /** Loads a data set; undefined if it is not on this machine, which a note says. */

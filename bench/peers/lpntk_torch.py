@@ -16,7 +16,7 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from networks_torch import forward, forward_resnet, load_samples, load_weights
+from networks_torch import forward, forward_mobile, forward_resnet, load_samples, load_weights
 from turns import take_turns
 
 # Number of samples whose gradients are held at once.
@@ -56,7 +56,8 @@ def compute_vmap(weights, images, signs):
         from torch.func import grad, vmap
     except ImportError:
         from functorch import grad, vmap
-    network = forward_resnet if "linear.weight" in weights else forward
+    names = {"stem.weight": forward_mobile, "linear.weight": forward_resnet, "fc1.weight": forward}
+    network = next(network for name, network in names.items() if name in weights)
     signed = lambda w, x, s: (network(w, x[None])[0] * s).sum()
     gradients = vmap(grad(signed), in_dims=(None, 0, 0))
     rows = []

@@ -1,4 +1,4 @@
-"""LeNet-5 and residual networks in PyTorch, and the readers of the folder that the benches hand to its scripts.
+"""LeNet-5, residual networks and MobileNetV2's first blocks in PyTorch, and the readers of the folder that the benches hand to its scripts.
 
 The folder holds weights.safetensors (a state_dict), images.npy (uint8 [N, H, W, C]), labels.npy [N] and dataset.json (classes, mean, std).
 """
@@ -57,6 +57,21 @@ def forward_resnet(weights, images):
             block += 1
         stage += 1
     return F.linear(F.avg_pool2d(x, 4).flatten(1), weights["linear.weight"], weights["linear.bias"])
+
+
+def forward_mobile(weights, images):
+    """Computes the logits of MobileNetV2's first five blocks as bench/mobile_blocks.ts defines them; the fourth halves height and width."""
+    x = F.relu(F.conv2d(images, weights["stem.weight"], padding=1))
+    for block in range(5):
+        name = f"blocks.{block}"
+        y = x
+        if f"{name}.expand.weight" in weights:
+            y = F.relu(F.conv2d(y, weights[f"{name}.expand.weight"]))
+        stride = 2 if block == 3 else 1
+        y = F.relu(F.conv2d(y, weights[f"{name}.depthwise.weight"], stride=stride, padding=1, groups=y.shape[1]))
+        y = F.conv2d(y, weights[f"{name}.project.weight"])
+        x = x + y if x.shape == y.shape else y
+    return F.linear(x.mean((2, 3)), weights["linear.weight"], weights["linear.bias"])
 
 
 def forward(weights, images, offsets=None):

@@ -148,29 +148,33 @@ const convolution = fc.record({
   width: fc.integer({ min: 1, max: 6 }),
   inputs: fc.integer({ min: 1, max: 3 }),
   outputs: fc.integer({ min: 1, max: 3 }),
-  tapRows: fc.integer({ min: 1, max: 3 }),
-  tapColumns: fc.integer({ min: 1, max: 3 }),
-  stride: fc.integer({ min: 1, max: 3 }),
-  pad: fc.integer({ min: 0, max: 2 }),
-}).filter(({ height, width, tapRows, tapColumns, pad }) =>
-  height + 2 * pad >= tapRows && width + 2 * pad >= tapColumns
-).chain(({ count, height, width, inputs, outputs, tapRows, tapColumns, stride, pad }) => {
-  const rows = Math.floor((height + 2 * pad - tapRows) / stride) + 1;
-  const columns = Math.floor((width + 2 * pad - tapColumns) / stride) + 1;
+  taps: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+  stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+  pad: fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 0, max: 4 }))),
+  dilation: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+  groups: fc.integer({ min: 1, max: 3 }),
+}).map((sizes) => {
+  const { taps, stride, dilation, height, width } = sizes;
+  const [top, right, bottom, left] = sizes.pad;
+  const [rows, columns] = [height + top + bottom, width + left + right].map((room, axis) =>
+    Math.floor((room - 1 - (taps[axis] - 1) * dilation[axis]) / stride[axis]) + 1
+  );
+  return { ...sizes, pad: [top, right, bottom, left] as const, rows, columns };
+}).filter(({ rows, columns }) => rows >= 1 && columns >= 1).chain((sizes) => {
+  const { count, taps, inputs, outputs, stride, pad, dilation, groups } = sizes;
   return fc.record({
-    x: randomTensor([count, height, width, inputs]),
-    w: randomTensor([tapRows, tapColumns, inputs, outputs]),
-    dy: randomTensor([count, rows, columns, outputs]),
-    stride: fc.constant(stride),
-    pad: fc.constant(pad),
+    x: randomTensor([count, sizes.height, sizes.width, inputs * groups]),
+    w: randomTensor([...taps, inputs, outputs * groups]),
+    dy: randomTensor([count, sizes.rows, sizes.columns, outputs * groups]),
+    place: fc.constant({ stride, pad, dilation, groups }),
   });
 });
 
 Deno.test("both gradients of a convolution are its adjoints: dy·y = dx·x = dw·w, exactly in integers", () => {
-  fc.assert(fc.property(convolution, ({ x, w, dy, stride, pad }) => {
-    const y = convForward({ x, w, stride, pad });
-    const dx = convInputGradient({ dy, w, inputShape: x.shape, stride, pad });
-    const dw = convFilterGradient({ x, dy, filterShape: w.shape, stride, pad });
+  fc.assert(fc.property(convolution, ({ x, w, dy, place }) => {
+    const y = convForward({ x, w, ...place });
+    const dx = convInputGradient({ dy, w, inputShape: x.shape, ...place });
+    const dw = convFilterGradient({ x, dy, filterShape: w.shape, ...place });
     assert.equal(sumOfProducts(dx, x), sumOfProducts(dy, y));
     assert.equal(sumOfProducts(dw, w), sumOfProducts(dy, y));
   }));
@@ -192,14 +196,14 @@ Deno.test("plain row segments give a convolution's own gradient per sample, then
 });
 
 Deno.test("plain row segments sum over the batch to the filter and bias gradients, exactly in integers", () => {
-  fc.assert(fc.property(convolution, ({ x, w, dy, stride, pad }) => {
-    const rows = projectPlain({ x, dy, filterShape: w.shape, stride, pad, bias: true });
+  fc.assert(fc.property(convolution, ({ x, w, dy, place }) => {
+    const rows = projectPlain({ x, dy, filterShape: w.shape, bias: true, ...place });
     const [count, length] = rows.shape;
     const totals = Array.from(
       { length },
       (_, k) => sum(Array.from({ length: count }, (_, n) => rows.data[n * length + k])),
     );
-    const dw = convFilterGradient({ x, dy, filterShape: w.shape, stride, pad });
+    const dw = convFilterGradient({ x, dy, filterShape: w.shape, ...place });
     assert.deepEqual(totals, [...dw.data, ...biasGradient(dy).data]);
   }));
 });

@@ -49,6 +49,24 @@ Deno.test("short layers stay exact, and leave what they do not need to the other
   assert.deepEqual(measure(LAYERS, 10_000), exact);
 });
 
+Deno.test("a grouped convolution stays exact, or is refused by its name", () => {
+  const shape = [3, 3, 1, 16];
+  const geometry = inferConvolutionGeometry([1, 8, 8, 16], shape, { pad: 1, groups: 16 });
+  const outputShape = [8, 8, 16];
+  const depthwise: LayerShape = {
+    kind: "convolution",
+    name: "dw",
+    bias: true,
+    geometry,
+    outputShape,
+  };
+  assert.deepEqual(measure([depthwise, convolution("conv", 16, 16)], 320), [160, 160]);
+  assert.throws(() => measure([depthwise, convolution("conv", 16, 16)], 318), {
+    name: "RangeError",
+    message: /got 159 numbers for layer 'dw' of 16 groups, need the 160 that it takes exactly/,
+  });
+});
+
 Deno.test("a dense layer gives its numbers to the side where they say more", () => {
   const { layers } = planSketch([dense("fc", 400, 4)], { dimension: 100, seed: 0 });
   assert.deepEqual(layers, [{
