@@ -140,11 +140,13 @@ export interface Layers extends Operations {
    * sample, `[N, ...shape]`. Loaded weights must have exactly this shape.
    */
   parameter(name: string, shape: readonly [number], options?: ParameterOptions): Features;
+  /** Returns a parameter of the shape of feature maps. */
   parameter(
     name: string,
     shape: readonly [number, number, number],
     options?: ParameterOptions,
   ): FeatureMaps;
+  /** Returns a parameter of any other shape. */
   parameter(name: string, shape: readonly number[], options?: ParameterOptions): Activations;
   /**
    * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel of the last axis, to the same shape.

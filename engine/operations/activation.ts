@@ -8,13 +8,7 @@ import { LayerError } from "../errors.ts";
 import { kernels } from "../../shaders/kernel_table.ts";
 import { checkCall } from "./arguments.ts";
 import { launchElementwise } from "./elementwise.ts";
-import {
-  type Activations,
-  type FeatureMaps,
-  type Features,
-  toActivations,
-  toTensor,
-} from "./features.ts";
+import { type Activations, type FeatureMaps, toActivations, toTensor } from "./features.ts";
 import { computeGelu, computeTanh } from "./smooth_activation.ts";
 import { Tensorflow } from "./tensorflow.ts";
 

@@ -32,7 +32,9 @@ export function flatten(x: FeatureMaps): Features {
  * @throws {LayerError} if the numbers of elements differ.
  */
 export function reshape(x: Activations, shape: readonly [number]): Features;
+/** Gives each sample the shape of feature maps. */
 export function reshape(x: Activations, shape: readonly [number, number, number]): FeatureMaps;
+/** Gives each sample any other shape. */
 export function reshape(x: Activations, shape: readonly number[]): Activations;
 export function reshape(x: Activations, shape: readonly number[]): Activations {
   checkCall("reshape", arguments);
