@@ -15,7 +15,6 @@ import { checkGroups, inferConvolutionGeometry } from "../operations/convolution
 import {
   type Activations,
   type FeatureMaps,
-  type Features,
   toActivations,
   toTensor,
 } from "../operations/features.ts";
