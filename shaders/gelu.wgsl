@@ -12,26 +12,8 @@
 // Tails: elements beyond the last are not written.
 // Float64 twin: engine/reference/pointwise.ts, geluForward and geluGradient.
 
-import package::shared::element::{Element, IntegerElement};
-import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, find_power, subtract_power, scale_exponential};
-
-// exp(-a a / 2) for a from 0 to 13.25, and 0 where that is subnormal.
-fn bell(a: Element) -> Element {
-  // The square of a's first 12 bits is exact; a rounded square would put the result off by up to 1e-5 of itself.
-  let short = bitcast<Element>(bitcast<IntegerElement>(a) & IntegerElement(-4096));
-  let exponent = -0.5 * short * short;
-  let power = find_power(exponent);
-  let rest = subtract_power(exponent, power) - 0.5 * (a - short) * (a + short);
-  return scale_exponential(rest, power);
-}
-
-// R(a) = Phi(-a) / exp(-a a / 2) for a >= 0.
-fn compute_tail(a: Element) -> Element {
-  let q = (a - 4.0) / (a + 4.0);
-  let outer = ((1.9978388e-4 * q + 1.49702e-3) * q - 7.931137e-4) * q - 0.01011882;
-  let inner = ((((outer * q + 0.035915315) * q - 0.06436953) * q + 0.05719741) * q + 0.027997447) * q;
-  return 0.5 * ((inner - 0.19340687) * q + 0.94410646) / (1.0 + a);
-}
+import package::shared::element::Element;
+import package::shared::smooth::{params, inputs, deltas, outputs, IS_GRADIENT, bell, compute_tail};
 
 @compute @workgroup_size(64)
 fn main(
@@ -47,11 +29,11 @@ fn main(
       // Beyond 13.25 the result is 0 or x. No min, so that NaN stays NaN.
       let a = select(abs(x), Element(13.25), abs(x) > Element(13.25));
       if IS_GRADIENT == 1 {
-        let slope = bell(a) * (compute_tail(a) - 0.3989423 * a); // gradient at -a; at a it is 1 minus this
+        let slope = bell(a, 0.5) * (compute_tail(a) - 0.3989423 * a); // gradient at -a; at a it is 1 minus this
         outputs[at] = deltas[at] * select(slope, 1.0 - slope, x > Element());
       } else {
         // Factors in this order, since Phi(-a) alone may be subnormal where a Phi(-a) is not.
-        let part = bell(a) * (compute_tail(a) * a);
+        let part = bell(a, 0.5) * (compute_tail(a) * a);
         outputs[at] = select(-part, x - part, x > Element());
       }
     }

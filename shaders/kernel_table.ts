@@ -19,6 +19,9 @@ import maxPool from "./max_pool.wgsl" with { type: "text" };
 import maxPoolGradient from "./max_pool_gradient.wgsl" with { type: "text" };
 import momentumStep from "./momentum_step.wgsl" with { type: "text" };
 import packFilter from "./pack_filter.wgsl" with { type: "text" };
+import pointwise from "./pointwise.wgsl" with { type: "text" };
+import pool from "./pool.wgsl" with { type: "text" };
+import poolGradient from "./pool_gradient.wgsl" with { type: "text" };
 import projectFactored from "./project_factored.wgsl" with { type: "text" };
 import projectPatches from "./project_patches.wgsl" with { type: "text" };
 import relu from "./relu.wgsl" with { type: "text" };
@@ -39,6 +42,7 @@ import sharedParts from "./shared/parts.wgsl" with { type: "text" };
 import sharedPool from "./shared/pool.wgsl" with { type: "text" };
 import sharedSmooth from "./shared/smooth.wgsl" with { type: "text" };
 import sharedWindow from "./shared/window.wgsl" with { type: "text" };
+import sharedWindows from "./shared/windows.wgsl" with { type: "text" };
 import { type Access, Kernel, type KernelDeclaration } from "../engine/gpu/kernel.ts";
 import { declarations } from "./declarations.ts";
 
@@ -51,6 +55,7 @@ const shared = {
   "shared/pool.wgsl": sharedPool,
   "shared/smooth.wgsl": sharedSmooth,
   "shared/window.wgsl": sharedWindow,
+  "shared/windows.wgsl": sharedWindows,
 };
 
 type Declarations = typeof declarations;
@@ -81,6 +86,9 @@ export const kernels: {
   sum_products: define("sum_products", sumProducts, { left: "r32float", right: "r32float" }),
   max_pool: define("max_pool", maxPool),
   max_pool_gradient: define("max_pool_gradient", maxPoolGradient),
+  pool: define("pool", pool),
+  pool_gradient: define("pool_gradient", poolGradient),
+  pointwise: define("pointwise", pointwise),
   relu: define("relu", relu),
   relu_gradient: define("relu_gradient", reluGradient),
   tanh: define("tanh", tanh),

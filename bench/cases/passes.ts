@@ -1,7 +1,8 @@
 /** The small kernels of forward and backward passes and of training steps, beside the same of TensorFlow.js. @module */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import { kernels } from "../../shaders/kernel_table.ts";
-import { maxPool, relu } from "../../engine/operations/activation.ts";
+import { relu } from "../../engine/operations/activation.ts";
+import { maxPool } from "../../engine/operations/pooling.ts";
 import { planElementwiseLaunch } from "../../engine/operations/elementwise.ts";
 import { toActivations, toTensor } from "../../engine/operations/features.ts";
 import { computeCrossEntropy } from "../../engine/operations/loss.ts";

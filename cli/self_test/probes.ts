@@ -11,12 +11,15 @@ import {
   maxPool,
   type NetworkDefinition,
   relu,
+  silu,
   takeSamples,
   tanh,
   type Weights,
 } from "../../mod.ts";
 import { contractJacobian, signedCotangents } from "../../engine/reference/kernels.ts";
 import { computeJacobian, computeLogits, type Layer } from "../../engine/reference/network.ts";
+import { pointwiseForward, pointwiseGradient } from "../../engine/reference/pointwise.ts";
+import { poolForward, poolGradient } from "../../engine/reference/pooling.ts";
 import type { Numbers } from "../../engine/reference/tensor.ts";
 
 /** Samples of the self-test: two panels of rows, the second ragged. */
@@ -80,6 +83,41 @@ export const SMOOTH: Probe = {
     { kind: "dense", name: "fc2" },
     { kind: "gelu" },
     { kind: "dense", name: "fc3" },
+  ],
+};
+
+const OVERLAPPING = { kind: "maximum", size: [3, 3], stride: [2, 2], pad: [1, 1, 1, 1] } as const;
+
+/** Network of silu and of pooling over windows that overlap. */
+export const POOLED: Probe = {
+  definition: {
+    name: "pooled",
+    forward(layers, images) {
+      const first = layers.convolution("conv1", images, { filters: 3, size: 3, stride: 2, pad: 1 });
+      const pooled = maxPool(silu(first), 3, { stride: 2, pad: 1 });
+      return layers.dense("fc", flatten(pooled), layers.classes);
+    },
+  },
+  twin: [
+    { kind: "conv", name: "conv1", stride: 2, pad: 1 },
+    {
+      kind: "step",
+      step: {
+        parameters: [],
+        forward: (x) => pointwiseForward("silu", x),
+        backward: (x, dy) => ({ dx: pointwiseGradient("silu", x, dy), gradients: [] }),
+      },
+    },
+    {
+      kind: "step",
+      step: {
+        parameters: [],
+        forward: (x) => poolForward(x, OVERLAPPING),
+        backward: (x, dy) => ({ dx: poolGradient(x, dy, OVERLAPPING), gradients: [] }),
+      },
+    },
+    { kind: "flatten" },
+    { kind: "dense", name: "fc" },
   ],
 };
 

@@ -11,6 +11,7 @@ import {
   drawSamples,
   evaluate,
   multiply,
+  POOLED,
   type Probe,
   SMOOTH,
 } from "./probes.ts";
@@ -29,7 +30,7 @@ export async function testKernels(engine: Engine): Promise<Check[]> {
   const data = drawSamples();
   const open = ({ definition }: Probe) =>
     stack.use(engine.network(definition, { seed: 1, classes: CLASSES }, data.shape));
-  const [network, smooth] = [open(CONVOLUTIONS), open(SMOOTH)];
+  const network = open(CONVOLUTIONS);
   const weights = await network.weights();
   const exact = evaluate(CONVOLUTIONS, weights, data);
   return [
@@ -37,21 +38,32 @@ export async function testKernels(engine: Engine): Promise<Check[]> {
       "pack_filter, convolution, relu, max_pool",
       async () => compare(await engine.logits(network, data), exact.logits),
     ),
-    await testActivations(engine, smooth, data),
+    // at ordinary inputs and at inputs near 1e-6
+    await testProbe(engine, "tanh, gelu", SMOOTH, open(SMOOTH), data, [data.std, [1e6]]),
+    await testProbe(engine, "pointwise, pool, pool_gradient", POOLED, open(POOLED), data, [
+      data.std,
+    ]),
     ...await testRows(engine, network, data, exact),
     // this check is the last, since it changes the network
     await testTraining(engine, network, data, weights),
   ];
 }
 
-/** Checks tanh and gelu, forward and backward, at ordinary inputs and at inputs near 1e-6. */
-async function testActivations(engine: Engine, network: Network, data: Dataset): Promise<Check> {
+/** Checks a network's logits and its kernel, forward and backward, at inputs of each of several standard deviations. */
+async function testProbe(
+  engine: Engine,
+  kernels: string,
+  probe: Probe,
+  network: Network,
+  data: Dataset,
+  stds: readonly (readonly number[])[],
+): Promise<Check> {
   const weights = await network.weights();
-  return await check("tanh, gelu", async () => {
+  return await check(kernels, async () => {
     const errors: number[] = [];
-    for (const std of [data.std, [1e6]]) {
+    for (const std of stds) {
       const inputs = { ...data, std };
-      const { logits, phi } = evaluate(SMOOTH, weights, inputs);
+      const { logits, phi } = evaluate(probe, weights, inputs);
       errors.push(compare(await engine.logits(network, inputs), logits));
       using rows = await engine.project(network, inputs);
       errors.push(compare(await computeGram(rows), multiply(phi)));

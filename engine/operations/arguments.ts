@@ -19,19 +19,14 @@ import {
   outputs,
   perAxis,
   refuse,
+  type Signature,
   sizes,
   text,
   vectors,
   wholeNumber,
 } from "./checks.ts";
+import { OPERATION_SIGNATURES } from "./operation_arguments.ts";
 import type { Activations } from "./features.ts";
-
-/** An operation: the checks of its arguments by their names, in their order. */
-interface Signature {
-  readonly parameters: Readonly<Record<string, Check>>;
-  /** A note that the error on further arguments ends with. */
-  readonly surplus?: string;
-}
 
 /** Largest stride and dilation of a convolution: the input's gradient takes one launch for each remainder by the stride, along both axes. */
 const MAX_STRIDE = 256;
@@ -102,9 +97,6 @@ const PYTORCH_NORM: OtherNames = {
   },
 };
 
-const WINDOWS = "; windows do not overlap, and stride, padding, dilation and ceil_mode are not " +
-  "supported";
-
 const epsilon = optional(
   number((value) => value >= 0 && value < Infinity, "a number of at least 0"),
 );
@@ -141,11 +133,6 @@ const REDUCTION: Signature = {
       renamed: { keepdim: "keep", keepdims: "keep", keepDims: "keep" },
     })),
   },
-};
-
-const POOL: Signature = {
-  parameters: { x: images, size: wholeNumber(1, MAX_SIZE, ": windows are square") },
-  surplus: WINDOWS,
 };
 
 const SIGNATURES = {
@@ -209,11 +196,7 @@ const SIGNATURES = {
       share: number((value) => value >= 0 && value < 1, "a number from 0 to below 1"),
     },
   },
-  relu: { parameters: { x: anyTensor } },
-  tanh: { parameters: { x: anyTensor } },
-  gelu: { parameters: { x: anyTensor }, surplus: "; it is exact, never approximated by tanh" },
-  maxPool: POOL,
-  averagePool: POOL,
+  ...OPERATION_SIGNATURES,
   globalAverage: { parameters: { x: images } },
   flatten: { parameters: { x: images } },
   add: ARITHMETIC,
@@ -343,7 +326,13 @@ const OTHER_FUNCTIONS: Readonly<Record<string, string>> = {
   bmm: "matmul",
   avgPool2d: "averagePool",
   maxPool2d: "maxPool",
-  adaptiveAvgPool2d: "globalAverage",
+  adaptiveAvgPool: "adaptiveAveragePool",
+  adaptiveAvgPool2d: "adaptiveAveragePool",
+  abs: "absolute",
+  clamp: "clip",
+  neg: "negate",
+  pow: "power",
+  swish: "silu",
   globalAveragePool: "globalAverage",
 };
 

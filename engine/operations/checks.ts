@@ -21,6 +21,13 @@ export interface Subject {
 /** Throws a {@linkcode LayerError} unless the value is valid for the argument or option of this name. */
 export type Check = (subject: Subject, option: string, value: unknown) => void;
 
+/** An operation: the checks of its arguments by their names, in their order. */
+export interface Signature {
+  readonly parameters: Readonly<Record<string, Check>>;
+  /** A note that the error on further arguments ends with. */
+  readonly surplus?: string;
+}
+
 export function refuse({ layer, text }: Subject, option: string, got: string, need: string): never {
   throw new LayerError(layer, option, `Cannot use ${text}: got ${got}, need ${need}`);
 }

@@ -12,6 +12,7 @@ import {
   toActivations,
   toTensor,
 } from "./features.ts";
+import { computePointwise } from "./pointwise.ts";
 
 /** Options of a mean or sum. */
 export interface ReductionOptions {
@@ -57,11 +58,23 @@ export function globalAverage(x: FeatureMaps): Features {
 export function softmax<T extends Activations>(x: T, axis = -1): T {
   checkCall("softmax", arguments);
   const [own] = findAxes("softmax", x, [axis]);
-  const input = toTensor(x as Activations);
-  const last = input.rank - 1;
-  if (own === last) return toActivations(tf.softmax(input));
-  const swapped = input.shape.map((_, i) => i === own ? last : i === last ? own : i);
-  return toActivations(tf.transpose(tf.softmax(tf.transpose(input, swapped)), swapped));
+  const differentiable = tf.customGrad((x, save) => {
+    const input = x as tf.Tensor;
+    const value = tf.tidy(() => {
+      // our exponential: TensorFlow.js's loses digits in proportion to its argument
+      const powers = computePointwise("exponential", tf.sub(input, tf.max(input, own, true)));
+      return tf.div(powers, tf.sum(powers, own, true));
+    });
+    (save as (tensors: tf.Tensor[]) => void)([value]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, [y]: tf.Tensor[]) => {
+        const weighted = tf.mul(y, dy);
+        return tf.sub(weighted, tf.mul(y, tf.sum(weighted, own, true)));
+      },
+    };
+  });
+  return toActivations(differentiable(toTensor(x as Activations)));
 }
 
 /**

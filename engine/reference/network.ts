@@ -40,6 +40,8 @@ export type Layer =
   | { readonly kind: "parameter"; readonly name: string }
   /** Sum of branches of the same input; an empty branch is the identity. */
   | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
+  /** A step without parameters that the caller writes. */
+  | { readonly kind: "step"; readonly step: Step }
   /** Flattening to `[N, C*H*W]` in the order channel, row, column, as PyTorch flattens NCHW. */
   | { readonly kind: "flatten" };
 
@@ -215,6 +217,8 @@ function bindLayer(layer: Layer, weights: Weights): Step {
       return bindParameter(layer.name, weights);
     case "sum":
       return bindSum(layer.branches, weights);
+    case "step":
+      return layer.step;
     case "flatten":
       return flatten;
   }

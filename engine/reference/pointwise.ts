@@ -164,3 +164,87 @@ export function momentumStep(
     velocities: next,
   };
 }
+
+/** A function of one number and its derivative. */
+interface Curve {
+  value(x: number): number;
+  slope(x: number): number;
+}
+
+/** The error function, to a few units in the last place of float64. */
+export function erf(x: number): number {
+  const a = Math.abs(x) * Math.SQRT2;
+  // the series of normalBelow, without its 1/2, which would cancel
+  if (a >= 2) return Math.sign(x) * (1 - 2 * normalBelow(-a));
+  let [sum, term] = [0, a];
+  for (let n = 3; sum + term !== sum; n += 2) {
+    sum += term;
+    term *= a * a / n;
+  }
+  return Math.sign(x) * 2 * normalDensity(a) * sum;
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+function cut(x: number): number {
+  return Math.min(Math.max(x, 0), 6);
+}
+
+/** Functions of one number by the names of `engine/operations/pointwise.ts`; derivatives at corners are PyTorch's. */
+const CURVES: Readonly<Record<string, (a: number, b: number) => Curve>> = {
+  affine: (a, b) => ({ value: (x) => a * x + b, slope: () => a }),
+  absolute: () => ({ value: Math.abs, slope: Math.sign }),
+  square: () => ({ value: (x) => x * x, slope: (x) => 2 * x }),
+  root: () => ({ value: Math.sqrt, slope: (x) => 0.5 / Math.sqrt(x) }),
+  reciprocal: () => ({ value: (x) => 1 / x, slope: (x) => -1 / (x * x) }),
+  exponential: () => ({ value: Math.exp, slope: Math.exp }),
+  logarithm: () => ({ value: Math.log, slope: (x) => 1 / x }),
+  power: (a, b) => ({
+    value: (x) => x ** (a + b),
+    slope: (x) => a + b === 0 ? 0 : (a + b) * x ** (a + b - 1),
+  }),
+  clip: (a, b) => ({
+    value: (x) => Math.min(Math.max(x, a), b),
+    slope: (x) => x >= a && x <= b ? 1 : 0,
+  }),
+  leaky: (a) => ({ value: (x) => x > 0 ? x : a * x, slope: (x) => x > 0 ? 1 : a }),
+  elu: (a) => ({
+    value: (x) => x > 0 ? x : a * Math.expm1(x),
+    slope: (x) => x > 0 ? 1 : a * Math.exp(x),
+  }),
+  relu6: () => ({ value: cut, slope: (x) => x > 0 && x < 6 ? 1 : 0 }),
+  hardSigmoid: () => ({
+    value: (x) => cut(x + 3) / 6,
+    slope: (x) => x > -3 && x < 3 ? 1 / 6 : 0,
+  }),
+  hardSwish: () => ({
+    value: (x) => x * cut(x + 3) / 6,
+    slope: (x) => x < -3 ? 0 : x > 3 ? 1 : (2 * x + 3) / 6,
+  }),
+  sigmoid: () => ({ value: sigmoid, slope: (x) => sigmoid(x) * sigmoid(-x) }),
+  silu: () => ({
+    value: (x) => x * sigmoid(x),
+    slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)),
+  }),
+  softplus: () => ({
+    value: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+    slope: sigmoid,
+  }),
+  erf: () => ({ value: erf, slope: (x) => 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) }),
+};
+
+/** Applies the function of a name to every element, with its numbers `a` and `b`; a power's exponent is their sum. */
+export function pointwiseForward(name: string, x: Numbers, a = 0, b = 0): Tensor {
+  return { shape: x.shape, data: Float64Array.from(x.data, CURVES[name](a, b).value) };
+}
+
+/** The gradient of `sum(dy * pointwiseForward(name, x, a, b))` with respect to `x`. */
+export function pointwiseGradient(name: string, x: Numbers, dy: Numbers, a = 0, b = 0): Tensor {
+  const { slope } = CURVES[name](a, b);
+  return {
+    shape: x.shape,
+    data: Float64Array.from(x.data, (value, i) => dy.data[i] * slope(value)),
+  };
+}

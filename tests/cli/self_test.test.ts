@@ -110,9 +110,9 @@ for (
       "fpc_gather",
       "cross_entropy",
     ],
-    ["gelu", "fpc_assign", "cross_entropy_gradient"],
-    ["fpc_select", "sum_groups"],
-    ["momentum_step"],
+    ["gelu", "pool", "fpc_assign", "cross_entropy_gradient"],
+    ["fpc_select", "sum_groups", "pool_gradient"],
+    ["momentum_step", "pointwise"],
   ]
 ) {
   Deno.test(`the self-test finds small errors of ${together.join(", ")}, and no others`, async () => {

@@ -13,6 +13,8 @@ const FILES = [
   "kernel/entk",
   "kernel/epilogues",
   "operations/activation",
+  "operations/pointwise",
+  "operations/pooling",
   "operations/smooth_activation",
   "rows/rows",
   "rows/variants",

@@ -1,7 +1,7 @@
 /** Relu and max pooling, forward and backward, against their float64 twins: they select values, so that every bit agrees. @module */
 import type { Kernel } from "../../../engine/gpu/kernel.ts";
 import { kernels } from "../../../shaders/kernel_table.ts";
-import { planPoolLaunches } from "../../../engine/operations/activation.ts";
+import { planPoolLaunches } from "../../../engine/operations/pool_kernels.ts";
 import { planElementwiseLaunch } from "../../../engine/operations/elementwise.ts";
 import {
   maxPool,

@@ -97,8 +97,26 @@ testEngine(
         "momentum",
         "frozen",
       );
-      assertRefused(() => layers.maxPool(images, 3, 2), "maxPool", "argument 3", "stride, padding");
-      assertRefused(() => layers.averagePool(images, 3, 2), "averagePool", "argument 3", "overlap");
+      const pools: [key: string, value: unknown, says: string][] = [
+        ["padding", 1, "padding is pad here"],
+        ["ceil_mode", true, "ceil_mode is ceil here"],
+        ["dilation", 2, "dilated windows are not supported"],
+        ["kernel_size", 3, "it is the second argument, size"],
+        ["strid", 2, "did you mean stride?"],
+      ];
+      for (const name of ["maxPool", "averagePool"] as const) {
+        for (const [key, value, says] of pools) {
+          assertRefused(() => layers[name](images, 3, { [key]: value }), name, key, says);
+        }
+        assertRefused(() => layers[name](images, 3, 2), name, "options", "got 2");
+        assertRefused(() => layers[name](images, 3, {}, 1), name, "argument 4");
+      }
+      assertRefused(
+        () => layers.maxPool(images, 3, { countPad: true }),
+        "maxPool",
+        "countPad",
+        "need stride, pad, ceil",
+      );
       assertRefused(() => layers.gelu(images, "tanh"), "gelu", "argument 2", "never approximated");
       assertRefused(() => layers.flatten(images, 1), "flatten", "argument 2");
       assertRefused(() => layers.globalAverage(images, 1), "globalAverage", "argument 2");
@@ -160,7 +178,7 @@ testEngine(
       for (const epsilon of [-1e-5, NaN, Infinity, "1e-5"]) {
         assertRefused(() => layers.batchNorm("b", images, { epsilon }), "b", "epsilon");
       }
-      for (const size of [0, 1.5, -2, NaN, undefined, [2, 2], { size: 2 }]) {
+      for (const size of [0, 1.5, -2, NaN, undefined, [2, 2, 2], [2, 0], { size: 2 }]) {
         for (const name of ["maxPool", "averagePool"] as const) {
           assertRefused(() => layers[name](images, size), name, "size");
         }
@@ -365,6 +383,26 @@ testEngine("what fits no image names the layer, the option and what mends it", a
 });
 
 // Fuzzing of every function; this file judges validity by rules of its own.
+
+const POINTWISE = [
+  "absolute",
+  "erf",
+  "exp",
+  "gelu",
+  "hardSigmoid",
+  "hardSwish",
+  "log",
+  "negate",
+  "reciprocal",
+  "relu",
+  "relu6",
+  "sigmoid",
+  "silu",
+  "softplus",
+  "sqrt",
+  "square",
+  "tanh",
+] as const;
 
 const WILD = [
   undefined,
@@ -584,7 +622,7 @@ testEngine(
           const shape = rank(x) > 0 ? (x as tf.Tensor).shape : [];
           const alone = more.length === 0;
           const fits = alone && shape.length > 0;
-          for (const name of ["relu", "tanh", "gelu"] as const) {
+          for (const name of POINTWISE) {
             judge(name, [x, ...more], fits ? shape : undefined);
           }
           const isShare = typeof share === "number" && share >= 0 && share < 1;
@@ -621,14 +659,46 @@ testEngine(
 
 testEngine("`forward` is given every operation that is exported, the same", async (engine) => {
   const names = [
+    "absolute",
+    "adaptiveAveragePool",
     "add",
     "averagePool",
+    "clip",
+    "concat",
+    "divide",
+    "elu",
+    "erf",
+    "exp",
     "flatten",
     "gelu",
     "globalAverage",
+    "hardSigmoid",
+    "hardSwish",
+    "leakyRelu",
+    "log",
+    "matmul",
     "maxPool",
+    "mean",
+    "multiply",
+    "negate",
+    "normalise",
+    "pad",
+    "power",
+    "reciprocal",
     "relu",
+    "relu6",
+    "reshape",
+    "sigmoid",
+    "silu",
+    "slice",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "square",
+    "subtract",
+    "sum",
     "tanh",
+    "transpose",
   ];
   callWithin(engine, (layers) => {
     for (const name of names) {

@@ -59,6 +59,7 @@ Deno.test("a grouped convolution stays exact, or is refused by its name", () => 
     bias: true,
     geometry,
     outputShape,
+    places: 1,
   };
   assert.deepEqual(measure([depthwise, convolution("conv", 16, 16)], 320), [160, 160]);
   assert.throws(() => measure([depthwise, convolution("conv", 16, 16)], 318), {
