@@ -15,7 +15,7 @@
 // Tails: positions and channels beyond the end are computed from whatever is read there and not stored.
 // Float64 twin: engine/reference/convolution.ts, convForward and convInputGradient.
 
-import package::shared::window::{POSITIONS, STRIDE_Y, STRIDE_X, DILATION_Y, DILATION_X, TAPS, CHANNELS, OUTPUTS, DEPTHWISE, WINDOW, read_inputs};
+import package::shared::window::{POSITIONS, STRIDE_Y, STRIDE_X, DILATION_Y, DILATION_X, TAPS, CHANNELS, OUTPUTS, GROUPED, DEPTHWISE, WINDOW, read_inputs};
 
 struct Params {
   sample_count: i32,
@@ -26,6 +26,8 @@ struct Params {
   out_width: i32,
   out_channels: i32,
   groups: i32,           // of channels: outputs of one see the inputs of the same
+  group_inputs: i32,     // in_channels / groups
+  group_outputs: i32,    // out_channels / groups
   filter_channels: i32,  // input channels that a filter sees
   kernel_height: i32,
   kernel_width: i32,
@@ -88,8 +90,7 @@ fn main(
   let lane = i32(local);
   let first = i32(group.x + group.y * groups.x) * 64;
   // Blocks of 8 output channels: of a group, and of all.
-  let group_outputs = params.out_channels / params.groups;
-  let group_blocks = (group_outputs + 7) / 8;
+  let group_blocks = (params.group_outputs + 7) / 8;
   let blocks = params.groups * group_blocks;
   let rows = (params.out_height - params.first_row + params.step_y - 1) / params.step_y;
   let columns = (params.out_width - params.first_column + params.step_x - 1) / params.step_x;
@@ -98,7 +99,7 @@ fn main(
   if first >= (run_count + LANES - 1) / LANES * LANES * blocks { return; }
   let index = first + lane;
   let block = index / LANES % blocks;
-  let channel_group = block / group_blocks;
+  let channel_group = block / group_blocks * GROUPED;
   let own_run = index / (LANES * blocks) * LANES + index % LANES;
   // Invocations beyond the last run go on, since their neighbours may need the filters that they read.
   let run = min(own_run, run_count - 1);
@@ -110,7 +111,7 @@ fn main(
   let row = y * STRIDE_Y - params.pad_top;
   let column = x * STRIDE_X - params.pad_left;
   let row_size = params.in_width * params.in_channels;
-  let first_input = channel_group * (params.in_channels / params.groups);
+  let first_input = channel_group * params.group_inputs;
   var at = (n * params.in_height + row) * row_size + column * params.in_channels + first_input;
 
   var sums: array<f32, POSITIONS * OUTPUTS>;
@@ -161,9 +162,9 @@ fn main(
     select(vec4f(), read_filter(bias_at + 1), has_bias),
   );
   let base = (n * params.out_height + params.first_row + y * params.step_y) * params.out_width + params.first_column;
-  let own_block = block % group_blocks;
-  let channel = channel_group * group_outputs + own_block * 8;
-  let count = select(0, group_outputs - own_block * 8, own_run < run_count);
+  let own_block = block - channel_group * group_blocks;
+  let channel = channel_group * params.group_outputs + own_block * 8;
+  let count = select(0, params.group_outputs - own_block * 8, own_run < run_count);
   for (var p = 0u; p < POSITIONS; p++) { // unroll
     let out = (base + (x + i32(p)) * params.step_x) * params.out_channels + channel;
     let position_count = select(0, count, x + i32(p) < columns);

@@ -18,7 +18,7 @@
 // Tails: channels beyond the end are computed from whatever is read there and not stored; positions beyond it add zeros.
 // Float64 twin: engine/reference/convolution.ts, projectPlain and convFilterGradient.
 
-import package::shared::window::{POSITIONS, STRIDE_Y, STRIDE_X, DILATION_Y, DILATION_X, TAPS, CHANNELS, OUTPUTS, DEPTHWISE, WINDOW, read_inputs};
+import package::shared::window::{POSITIONS, STRIDE_Y, STRIDE_X, DILATION_Y, DILATION_X, TAPS, CHANNELS, OUTPUTS, GROUPED, DEPTHWISE, WINDOW, read_inputs};
 
 struct Params {
   sample_count: i32,
@@ -32,6 +32,8 @@ struct Params {
   out_width: i32,
   out_channels: i32,
   groups: i32,           // of channels: outputs of one see the inputs of the same
+  group_inputs: i32,     // in_channels / groups
+  group_outputs: i32,    // out_channels / groups
   filter_channels: i32,  // input channels that a filter sees
   kernel_height: i32,
   kernel_width: i32,
@@ -76,8 +78,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = i32((workgroup.x + workgroup.y * workgroups.x) * 64u + lane);
-  let group_outputs = params.out_channels / params.groups;
-  let group_blocks = (group_outputs + OUTPUTS - 1) / OUTPUTS;
+  let group_blocks = (params.group_outputs + OUTPUTS - 1) / OUTPUTS;
   let channel_blocks = params.groups * group_blocks;
   let channel_steps = params.filter_channels / CHANNELS;
   let row_blocks = params.kernel_width / TAPS;
@@ -101,12 +102,13 @@ fn main(
   if group >= params.group_count { return; }
   let tile = index / together % tiles;
   let is_bias = tile >= tap_tiles;
-  let channel_group = tile % channel_blocks / group_blocks;
-  let first_output = tile % group_blocks * OUTPUTS;
-  let channel = channel_group * group_outputs + first_output;
+  let channel_block = tile % channel_blocks;
+  let channel_group = channel_block / group_blocks * GROUPED;
+  let first_output = (channel_block - channel_group * group_blocks) * OUTPUTS;
+  let channel = channel_group * params.group_outputs + first_output;
   let part = first_part + tile / channel_blocks;
   let i = part % channel_steps * CHANNELS;
-  let first_input = channel_group * (params.in_channels / params.groups) + i;
+  let first_input = channel_group * params.group_inputs + i;
   let block = part / channel_steps;
   let r = block / row_blocks;
   let s = block % row_blocks * TAPS;
@@ -176,7 +178,7 @@ fn main(
 
   let g = group + params.first_group;
   let base = g / 64 * params.panel_stride + g % 64 * params.group_stride + params.offset * params.element_stride;
-  let outputs = min(OUTPUTS, group_outputs - first_output);
+  let outputs = min(OUTPUTS, params.group_outputs - first_output);
   for (var t = 0u; t < TAPS; t++) { // unroll
     for (var c = 0u; c < CHANNELS; c++) { // unroll
       // The bias has one element for each output channel; a tile holds it in the sums of its first tap and channel.

@@ -21,7 +21,7 @@ type Steps = Readonly<Record<"stride_y" | "stride_x" | "dilation_y" | "dilation_
 
 /** Parameters of a launch of `convolution` that the caller chooses, and the sizes that are compiled into it. */
 export type ConvolutionSizes =
-  & Omit<ParamsOf<typeof kernels.convolution>, "filter_channels">
+  & Omit<ParamsOf<typeof kernels.convolution>, keyof ChannelSizes>
   & Steps;
 
 /** Most neighbouring positions of an output row that an invocation computes. */
@@ -59,7 +59,6 @@ export function planConvolutionLaunch(
   const columns = Math.ceil((params.out_width - params.first_column) / params.step_x);
   const positions = isPointwise ? MAX_POSITIONS : chooseRun(columns, params.stride_x);
   const step = chooseStep(params, isDepthwise);
-  const outputs = params.out_channels / params.groups;
   const runs = params.sample_count * rows * Math.ceil(columns / positions);
   return {
     kernel: kernels.convolution.shape({
@@ -68,23 +67,31 @@ export function planConvolutionLaunch(
         POSITIONS: positions,
         TAPS: step.taps,
         CHANNELS: step.channels,
-        OUTPUTS: Math.min(CHANNEL_BLOCK, outputs),
+        OUTPUTS: Math.min(CHANNEL_BLOCK, params.group_outputs),
+        GROUPED: params.groups > 1 ? 1 : 0,
         DEPTHWISE: isDepthwise ? 1 : 0,
       },
       vec4s: step.isVec4 ? ["inputs"] : [],
     }),
     params,
     workgroups: Math.ceil(
-      Math.ceil(runs / LANES) * params.groups * Math.ceil(outputs / CHANNEL_BLOCK) * LANES / 64,
+      Math.ceil(runs / LANES) * params.groups * Math.ceil(params.group_outputs / CHANNEL_BLOCK) *
+        LANES / 64,
     ),
   };
 }
 
-/** Groups of channels as the kernels compute them. */
-export interface Grouping {
-  readonly groups: number;
+/** Parameters of both kernels that follow from the numbers of channels and groups. */
+interface ChannelSizes {
+  readonly group_inputs: number;
+  readonly group_outputs: number;
   /** Number of input channels that a filter sees. */
   readonly filter_channels: number;
+}
+
+/** Groups of channels as the kernels compute them. */
+export interface Grouping extends ChannelSizes {
+  readonly groups: number;
   /** Whether the convolution is depthwise and its channels are computed four at a time, as one group. */
   readonly isDepthwise: boolean;
 }
@@ -97,8 +104,11 @@ export function groupChannels(
   >,
 ): Grouping {
   const isDepthwise = groups === in_channels && groups === out_channels && groups % 4 === 0;
+  const taken = isDepthwise ? groups / 4 : groups;
   return {
-    groups: isDepthwise ? groups / 4 : groups,
+    groups: taken,
+    group_inputs: in_channels / taken,
+    group_outputs: out_channels / taken,
     filter_channels: in_channels / groups,
     isDepthwise,
   };
@@ -106,7 +116,7 @@ export function groupChannels(
 
 /** Parameters of a launch of `filter_gradient` that the caller chooses, and the sizes that are compiled into it. */
 export type FilterGradientSizes =
-  & Omit<ParamsOf<typeof kernels.filter_gradient>, "filter_channels" | "row_part" | "together">
+  & Omit<ParamsOf<typeof kernels.filter_gradient>, keyof ChannelSizes | "row_part" | "together">
   & Steps
   & {
     /** Whether the gradient is added to what is there. Default: it takes its place. */
@@ -130,7 +140,7 @@ export function planFilterGradientLaunch(
   };
   const tile = chooseFilterTile(given, end - first);
   const { taps, channels, outputs, isVec4 } = tile;
-  const hasVec4Deltas = params.out_channels / params.groups % 4 === 0;
+  const hasVec4Deltas = params.group_outputs % 4 === 0;
   return {
     kernel: kernels.filter_gradient.shape({
       constants: {
@@ -140,6 +150,7 @@ export function planFilterGradientLaunch(
         CHANNELS: channels,
         OUTPUTS: outputs,
         CONTINUES: continues ? 1 : 0,
+        GROUPED: params.groups > 1 ? 1 : 0,
         DEPTHWISE: isDepthwise ? 1 : 0,
       },
       vec4s: [...(isVec4 ? ["inputs"] : []), ...(hasVec4Deltas ? ["deltas"] : [])],

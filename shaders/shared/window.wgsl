@@ -10,6 +10,7 @@ const DILATION_X = 1;
 const TAPS = 1;          // filter columns that a step takes
 const CHANNELS = 1;      // input channels that a step takes for each output channel, at most 4
 const OUTPUTS = 8;       // output channels that an invocation computes
+const GROUPED = 0;       // 1: there are several groups of channels
 const DEPTHWISE = 0;     // 1: output channel o meets input channel o alone, and an invocation takes four of each, which are a group here
 
 const WINDOW = (POSITIONS - 1) * STRIDE_X + (TAPS - 1) * DILATION_X + 1;   // columns of an input row
