@@ -60,7 +60,6 @@ Deno.test("a grouped convolution stays exact, and leaves what is left to the oth
     bias: true,
     geometry,
     outputShape,
-    places: 1,
   };
   assert.deepEqual(measure([depthwise, convolution("conv", 16, 16)], 320), [160, 160]);
   assert.deepEqual(measure([depthwise, convolution("conv", 16, 16)], 318), [160, 158]);
