@@ -1,0 +1,175 @@
+/**
+ * One node of a graph while it is planned: its inputs, its attributes, and the errors that name it.
+ *
+ * @module
+ */
+import { FileError } from "../errors.ts";
+import type { OnnxNode, OnnxTensor } from "../formats/onnx.ts";
+import { findUniform, type HostTensor, makeHost } from "./host.ts";
+import { type Graph, isExporterName } from "./graph.ts";
+import type { NamedLayer } from "./layer_names.ts";
+import { describeSizes, SAMPLES, shapeOf, Step, type View } from "./view.ts";
+
+/** A tensor of the graph: on the device for every sample, or on the host while the graph is planned. */
+export type Value = View | HostTensor;
+
+/** Whether a value is computed on the host. */
+export function isHost(value: Value): value is HostTensor {
+  return "data" in value;
+}
+
+/** What all nodes of a plan share. */
+export interface PlanState {
+  readonly graph: Graph;
+  /** Number of samples that the file fixes; undefined where it is free. */
+  readonly fixedSamples: number | undefined;
+  readonly layers: ReadonlyMap<OnnxNode, NamedLayer>;
+  readonly values: Map<string, Value>;
+  /** Names of parameters that a new network starts at 1, since they multiply. */
+  readonly scales: Set<string>;
+  /** Tensors by the name of the layer that has them. */
+  readonly owners: Map<string, string>;
+}
+
+/** One node with its inputs. */
+export class Call {
+  constructor(private readonly state: PlanState, readonly node: OnnxNode) {}
+
+  get opset(): number {
+    return this.state.graph.opset;
+  }
+
+  get fixedSamples(): number | undefined {
+    return this.state.fixedSamples;
+  }
+
+  /** The layer that the node is, where its weight is its own. */
+  get layer(): NamedLayer | undefined {
+    return this.state.layers.get(this.node);
+  }
+
+  has(input: number): boolean {
+    return Boolean(this.node.inputs[input]);
+  }
+
+  /** The tensor in the file that an input is; undefined where it is computed. */
+  tensor(input: number): OnnxTensor | undefined {
+    return this.state.graph.tensors.get(this.node.inputs[input] ?? "");
+  }
+
+  value(input: number): Value {
+    const name = this.node.inputs[input] ?? "";
+    const { graph: { tensors }, values } = this.state;
+    const known = values.get(name);
+    if (known) return known;
+    const tensor = tensors.get(name);
+    if (!tensor) throw this.fail(name === "" ? `no input ${input}` : `input '${name}', which no node makes`, "it");
+    const value = this.#enter(tensor);
+    values.set(name, value);
+    return value;
+  }
+
+  /** An input on the device. */
+  view(input: number): View {
+    const value = this.value(input);
+    if (!isHost(value)) return value;
+    throw this.fail(
+      `a constant array${value.isFloat ? "" : " of integers"} of shape [${describeSizes(value.shape)}] for input ${input}`,
+      "a tensor of the samples, or parameters in floating point",
+    );
+  }
+
+  /** An input that has to be known while the graph is planned; a tensor in the file is, and is no parameter then. */
+  host(input: number): HostTensor {
+    const tensor = this.tensor(input);
+    const value = tensor ? readHost(tensor) : this.value(input);
+    if (isHost(value)) return value;
+    throw this.fail(`input ${input} that depends on the samples or on parameters`, "a constant");
+  }
+
+  /** An input that is one number; `missing` where it is left out. */
+  number(input: number, missing: number): number {
+    if (!this.has(input)) return missing;
+    const number = findUniform(this.host(input));
+    if (number === undefined) throw this.fail(`several numbers for input ${input}`, "one");
+    return number;
+  }
+
+  /** Integers that are an attribute in older sets of operators and an input in newer ones. */
+  integersOf(attribute: string, input: number): readonly number[] | undefined {
+    if (this.has(input)) return this.host(input).data;
+    return this.attribute<readonly number[]>(attribute);
+  }
+
+  attribute<T extends number | string | readonly number[] | OnnxTensor>(name: string): T | undefined {
+    return this.node.attributes.get(name) as T | undefined;
+  }
+
+  /** An axis counted from 0. */
+  axis(axis: number, rank: number): number {
+    const positive = axis < 0 ? axis + rank : axis;
+    if (positive >= 0 && positive < rank) return positive;
+    throw this.fail(`axis ${axis}`, `one of ${rank}`);
+  }
+
+  fail(state: string, need: string): FileError {
+    const { operator, name } = this.node;
+    const { path } = this.state.graph;
+    return new FileError(
+      path,
+      `Cannot load ${path}: got ${state} at node '${name}' (${operator}), need ${need}`,
+    );
+  }
+
+  /** Notes that a tensor in the file multiplies. */
+  noteScale(view: View): void {
+    let { step } = view;
+    while (step.source === undefined && step.inputs.length === 1) [step] = step.inputs;
+    if (step.source !== undefined) this.state.scales.add(step.source);
+  }
+
+  /**
+   * Takes a name for a layer, or refuses it where another tensor has it.
+   *
+   * @param tensor name of the tensor in the file that the layer is named after
+   */
+  own(name: string, tensor: string): string {
+    const owner = this.state.owners.get(name);
+    if (owner !== undefined && owner !== tensor) {
+      throw this.fail(`tensor '${name}' twice`, "tensors of names of their own");
+    }
+    this.state.owners.set(name, tensor);
+    return name;
+  }
+
+  /** The view of a tensor in the file; only where it is used by itself does the plan make it a parameter. */
+  #enter(tensor: OnnxTensor): Value {
+    if (!tensor.isFloat) return readHost(tensor);
+    if (isExporterName(tensor.name)) {
+      const host = readHost(tensor);
+      const number = findUniform(host);
+      // a constant that the exporter moved among the tensors
+      if (number !== undefined) return host;
+    }
+    const { name, shape } = tensor;
+    const { scales } = this.state;
+    const step = new Step(
+      [],
+      (layers) => layers.parameter(name, shape, { initial: scales.has(name) ? 1 : 0 }),
+      () => [[name, { shape: [...shape], data: Float32Array.from(tensor.read()) }]],
+      name,
+    );
+    return { step, sizes: [SAMPLES, ...shape], axes: shape.map((_, axis) => [axis + 1]) };
+  }
+}
+
+/** Reads a tensor in the file to the host. */
+export function readHost(tensor: OnnxTensor): HostTensor {
+  const data = tensor.read();
+  return makeHost(tensor.shape, (i) => data[i], tensor.isFloat);
+}
+
+/** Describes a value's shape in errors. */
+export function shapeOfValue(value: Value): readonly number[] {
+  return isHost(value) ? value.shape : shapeOf(value);
+}
