@@ -5,6 +5,7 @@
  */
 import { FileError } from "../errors.ts";
 import type { OnnxNode, OnnxTensor } from "../formats/onnx.ts";
+import { countElements } from "../formats/shape.ts";
 import { findUniform, type HostTensor, makeHost } from "./host.ts";
 import { type Graph, isExporterName } from "./graph.ts";
 import type { NamedLayer } from "./layer_names.ts";
@@ -145,12 +146,8 @@ export class Call {
   /** The view of a tensor in the file; only where it is used by itself does the plan make it a parameter. */
   #enter(tensor: OnnxTensor): Value {
     if (!tensor.isFloat) return readHost(tensor);
-    if (isExporterName(tensor.name)) {
-      const host = readHost(tensor);
-      const number = findUniform(host);
-      // a constant that the exporter moved among the tensors
-      if (number !== undefined) return host;
-    }
+    // a number that the exporter moved among the tensors
+    if (isExporterName(tensor.name) && countElements(tensor.shape) === 1) return readHost(tensor);
     const { name, shape } = tensor;
     const { scales } = this.state;
     const step = new Step(

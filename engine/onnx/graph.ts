@@ -75,7 +75,11 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
     );
   }
   const notes: string[] = [];
-  const { nodes: named, tensors } = resolveAliases(model);
+  const { nodes: named, tensors, sources } = resolveAliases(model);
+  for (const [name, source] of sources) {
+    if (!tensors.get(source)?.isFloat) continue;
+    notes.push(`${path} has ${name} as another name of ${source}: they are one parameter, used twice`);
+  }
   let output = model.outputs[0].name;
   const last = named.find(({ outputs }) => outputs.includes(output));
   if (last?.operator === "Softmax" || last?.operator === "LogSoftmax") {
@@ -124,7 +128,7 @@ function resolveAliases({ nodes, tensors }: OnnxModel) {
     if (tensor.isFloat && isUniform(tensor)) all.set(name, { ...tensor, name });
     else sources.set(name, inputs[0]);
   }
-  return { nodes: rest, tensors: all };
+  return { nodes: rest, tensors: all, sources };
 }
 
 function isUniform(tensor: OnnxTensor): boolean {

@@ -7,6 +7,7 @@ import { countElements } from "../../formats/shape.ts";
 import type { OnnxTensor } from "../../formats/onnx.ts";
 import type { WeightTensor } from "../../formats/safetensors.ts";
 import { type Call, isHost } from "../call.ts";
+import { isExporterName } from "../graph.ts";
 import { findUniform } from "../host.ts";
 import { stem } from "../layer_names.ts";
 import {
@@ -354,7 +355,10 @@ function scaleAndShift(call: Call, view: View, rank: number): View {
   };
   const isConstant = (input: number, usual: number) => {
     if (!call.has(input)) return true;
-    const value = call.value(input);
+    const tensor = call.tensor(input);
+    // a tensor of a module's own is a parameter, also where it is not trained yet
+    if (tensor && !isExporterName(tensor.name)) return false;
+    const value = tensor ? call.host(input) : call.value(input);
     return isHost(value) && findUniform(value) === usual;
   };
   let result = view;

@@ -84,8 +84,9 @@ function resolveShape(call: Call, from: readonly number[], wanted: readonly numb
 }
 
 /**
- * Resolves the shape that a tensor is given. Where the file fixes the number of samples, it stands in the shape as a plain number: the size at which
- * the tensor has as many elements before and after it as the samples have.
+ * Resolves the shape that a tensor is given. Where the file fixes the number of samples, it stands in the shape as a plain number, or as a factor of
+ * one: at a size before which the shape has as many elements as the tensor has before its samples, and where several fit, not at the last one, which
+ * is that of features.
  */
 function resolveViewShape(call: Call, view: View, wanted: readonly number[]): number[] {
   const from = shapeOf(view);
@@ -95,13 +96,21 @@ function resolveViewShape(call: Call, view: View, wanted: readonly number[]): nu
     size !== 0 ? size % SAMPLES === 0 : from[axis] % SAMPLES === 0
   );
   if (fixedSamples === undefined || at < 0 || isNamed) return resolveShape(call, from, wanted);
-  const before = countElements(from.slice(0, at));
-  for (let axis = 0; axis < wanted.length; axis++) {
-    if (wanted[axis] !== fixedSamples) continue;
-    const sizes = resolveShape(call, from, wanted.with(axis, SAMPLES));
-    if (countElements(sizes.slice(0, axis)) === before) return sizes;
-  }
-  return resolveShape(call, from, wanted);
+  const place = view.axes[at].indexOf(0);
+  const leading = view.axes[at].slice(0, place).map((axis) => view.sizes[axis]);
+  const before = countElements([...from.slice(0, at), ...leading]);
+  const fits = wanted.flatMap((size, axis) => {
+    if (size < 1 || size % fixedSamples !== 0) return [];
+    const share = size / fixedSamples;
+    const sizes = resolveShape(call, from, wanted.with(axis, share * SAMPLES));
+    const rest = before / countElements(sizes.slice(0, axis));
+    const isFit = sizes.every(Number.isInteger) && Number.isInteger(rest) && share % rest === 0 &&
+      countElements(sizes) === countElements(from);
+    return isFit ? [{ axis, sizes, isPure: share === 1 && rest === 1 }] : [];
+  });
+  const best = fits.find(({ isPure }) => isPure) ??
+    fits.findLast(({ axis }) => axis < wanted.length - 1) ?? fits[0];
+  return best?.sizes ?? resolveShape(call, from, wanted);
 }
 
 const reshapeNode: Operator = (call) => {
@@ -320,6 +329,17 @@ export function reduceView(
   };
 }
 
+/** `sqrt(sum of squares)`. */
+const reduceL2: Operator = (call) => {
+  const view = call.view(0);
+  const rank = view.axes.length;
+  const axes = (call.integersOf("axes", 1) ?? view.axes.map((_, axis) => axis))
+    .map((axis) => call.axis(axis, rank));
+  const keep = (call.attribute<number>("keepdims") ?? 1) === 1;
+  return reduceView(view, axes, keep, (layers, x, physical) =>
+    layers.sqrt(layers.sum(layers.square(x), physical, { keep: true })));
+};
+
 function sumOf(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);
 }
@@ -354,6 +374,7 @@ export const SHAPES: Readonly<Record<string, Operator>> = {
   Pad: pad,
   ReduceMean: reduction("mean", (values) => sumOf(values) / values.length),
   ReduceSum: reduction("sum", sumOf),
+  ReduceL2: reduceL2,
   ReduceProd: onHostAlone((values) => countElements(values)),
   ReduceMax: onHostAlone((values) => Math.max(...values)),
   ReduceMin: onHostAlone((values) => Math.min(...values)),
