@@ -175,6 +175,7 @@ export type {
   ParameterSource,
   Weights,
 } from "./engine/network/parameters.ts";
+export { loadOnnx, type OnnxNetwork } from "./engine/onnx/load.ts";
 export type { TrainingResult } from "./engine/training/training.ts";
 export {
   decodeTrainingState,

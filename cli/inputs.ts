@@ -23,7 +23,7 @@ import { describeValue } from "../engine/options.ts";
 import { openAdapter } from "./adapter.ts";
 import { loadKernel, loadLabels } from "./arrays.ts";
 import type { KnownSamples, Lookup } from "./known_samples.ts";
-import { identifyModel, loadNetwork as readNetwork } from "./model.ts";
+import { chooseWeights, identifyModel, isOnnx, loadNetwork as readNetwork } from "./model.ts";
 import { noteEmptyClasses } from "./notes.ts";
 import {
   type DataOptions,
@@ -185,10 +185,12 @@ export async function withSource<T>(
     const known = { indices, labels };
     return await job({ kernel, count, samples: known, lookup: known, choice, origin });
   }
-  const { model, weights, data, kind = "lpntk", layers, sketch } = options;
-  if (model === undefined || weights === undefined || data === undefined) {
+  const { model, data, kind = "lpntk", layers, sketch } = options;
+  const isChosen = options.weights !== undefined || (model !== undefined && isOnnx(model));
+  if (model === undefined || !isChosen || data === undefined) {
     throw new UsageError("need either --kernel, or --model, --weights and --data");
   }
+  const weights = chooseWeights({ model, weights: options.weights });
   if (options.labels !== undefined) {
     throw new UsageError("got --labels without --kernel, need the labels of the data set alone");
   }

@@ -11,17 +11,22 @@ import {
   FileError,
   lenet5,
   lenetLarge,
+  loadOnnx,
   loadWeights,
   mlp,
   type Network,
   type NetworkDefinition,
+  type OnnxNetwork,
   resnet18,
   resnet18Narrow,
   resnet8,
   resnet8Narrow,
+  type Weights,
 } from "../mod.ts";
+import { readBytes } from "../engine/files/file.ts";
 import { hashFile } from "./output.ts";
 import { say } from "./print.ts";
+import { UsageError } from "./usage.ts";
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
@@ -31,26 +36,55 @@ export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEn
 );
 
 /** Values that `--model` takes, for help and messages. */
-export const MODEL_NEED = `${Object.keys(MODELS).join(", ")} or a .ts file`;
+export const MODEL_NEED = `${Object.keys(MODELS).join(", ")}, an .onnx file or a .ts file`;
 
 /** Whether `--model` takes a value: a built-in network's name, or the path of a file with a network of one's own. */
 export function namesModel(model: string): boolean {
-  return Object.hasOwn(MODELS, model) || /[/\\]|\.[jt]s$|\.m[jt]s$/.test(model);
+  return Object.hasOwn(MODELS, model) || /[/\\]|\.m?[jt]s$/.test(model) || isOnnx(model);
+}
+
+/** Whether a path is that of an ONNX file, which holds a network with its weights. */
+export function isOnnx(path: string): boolean {
+  return /\.onnx$/i.test(path);
+}
+
+/** Reads an ONNX file. */
+export async function readOnnx(path: string): Promise<OnnxNetwork> {
+  return loadOnnx(await readBytes(path, "an .onnx file"), path);
+}
+
+/**
+ * Returns the file with a network's weights: the one that is named, or the ONNX file that is the network.
+ *
+ * @throws {UsageError} if there is neither.
+ */
+export function chooseWeights(
+  { model, weights }: { readonly model: string; readonly weights?: string },
+): string {
+  if (weights !== undefined) return weights;
+  if (isOnnx(model)) return model;
+  throw new UsageError(`got --model ${model} alone, need --weights too`);
 }
 
 /** Longest time that the import of a module may take, in milliseconds, with its downloads and its top-level `await`. */
 const PATIENCE_MS = 30_000;
 
 /**
- * Loads a built-in network, or the default export of a module.
+ * Loads a built-in network, the graph of an ONNX file, or the default export of a module. Lines on standard error tell what was passed over in a
+ * graph.
  *
- * @throws {FileError} if the module cannot be imported, does not end, or exports no network definition.
+ * @throws {FileError} if the file cannot be read, or the module cannot be imported, does not end, or exports no network definition.
  */
 export async function loadDefinition(
   model: string,
   { patienceMs = PATIENCE_MS }: { readonly patienceMs?: number } = {},
 ): Promise<NetworkDefinition> {
   if (Object.hasOwn(MODELS, model)) return MODELS[model];
+  if (isOnnx(model)) {
+    const { definition, notes } = await readOnnx(model);
+    for (const note of notes) say(`lpntk: ${note}`);
+    return definition;
+  }
   const fail = (state: string, { mend = "", cause }: { mend?: string; cause?: unknown } = {}) =>
     new FileError(
       model,
@@ -114,6 +148,11 @@ function describeFailure(cause: unknown): string {
   }
 }
 
+/** Reads weights: those of an ONNX file, or a `state_dict` as `.safetensors`. */
+async function readWeights(path: string): Promise<Weights> {
+  return isOnnx(path) ? (await readOnnx(path)).weights : await loadWeights(path);
+}
+
 /**
  * Loads a network with weights from a file; lines on standard error tell what was passed over in it. The caller disposes it.
  *
@@ -124,7 +163,7 @@ export async function loadNetwork(
   { model, weights }: { readonly model: string; readonly weights: string },
   shape: Dataset["shape"],
 ): Promise<Network> {
-  const network = engine.network(await loadDefinition(model), await loadWeights(weights), shape);
+  const network = engine.network(await loadDefinition(model), await readWeights(weights), shape);
   const { prefix, leftOut } = network.loading;
   if (prefix !== "") say(`lpntk: took '${prefix}' off every name in ${weights}`);
   if (leftOut.length > 0) {

@@ -24,6 +24,7 @@ import { readJson } from "../engine/formats/json.ts";
 import { describeName } from "../engine/options.ts";
 import { type DataSetOptions, readData } from "./data_set.ts";
 import type { Lookup } from "./known_samples.ts";
+import { isOnnx } from "./model.ts";
 import type { OutputFolder } from "./output.ts";
 import { formatCount } from "./units.ts";
 import { UsageError } from "./usage.ts";
@@ -329,6 +330,8 @@ export async function noteOtherSamples(
   { data, choice: { split }, heldOutFrom }: Samples,
   source: DataSetOptions,
 ): Promise<void> {
+  // an ONNX file does not tell
+  if (isOnnx(weights)) return;
   const metadata = await loadMetadata(weights);
   const trained = metadata.get("samples_sha256");
   if (split === "test" || trained === undefined) return;

@@ -28,7 +28,7 @@ import {
 import { onInterrupt } from "../interruption.ts";
 import { encodeSamples } from "../known_samples.ts";
 import { MatrixFile } from "../matrix_file.ts";
-import { identifyModel } from "../model.ts";
+import { chooseWeights, identifyModel } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
   describeChoice,
@@ -48,7 +48,7 @@ export function addGram(program: Command): void {
   program.command("gram")
     .description("compute a kernel matrix")
     .addOption(options.model().makeOptionMandatory())
-    .addOption(options.weights().makeOptionMandatory())
+    .addOption(options.weights())
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.size())
     .addOption(options.strict())
@@ -71,7 +71,8 @@ export function addGram(program: Command): void {
       ),
     )
     .addOption(options.json())
-    .action(async ({ out, json, ...settings }) => {
+    .action(async ({ out, json, ...given }) => {
+      const settings = { ...given, weights: chooseWeights(given) };
       checkSettings(out, settings);
       const version = program.version()!;
       const done = namesStore(out)

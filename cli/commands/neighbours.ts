@@ -27,6 +27,7 @@ import { OutputFolder } from "../output.ts";
 import { drawSamples, pictureSample, type SampleRow } from "../report/contact_sheet.ts";
 import { encodeCsv } from "../../engine/formats/csv.ts";
 import { renderNeighbours } from "../report/neighbours_page.ts";
+import { chooseWeights } from "../model.ts";
 import { UsageError } from "../usage.ts";
 import { describeSketch, options, report } from "./shared.ts";
 import { parseCount, parseSamples } from "./values.ts";
@@ -36,7 +37,7 @@ export function addNeighbours(program: Command): void {
   program.command("neighbours")
     .description("list the training samples that help and hurt test samples most")
     .addOption(options.model().makeOptionMandatory())
-    .addOption(options.weights().makeOptionMandatory())
+    .addOption(options.weights())
     .addOption(options.data().makeOptionMandatory())
     .addOption(options.size())
     .addOption(options.strict())
@@ -59,7 +60,8 @@ export function addNeighbours(program: Command): void {
       ),
     )
     .addOption(options.json())
-    .action(async ({ out, json, ...settings }) => {
+    .action(async ({ out, json, ...given }) => {
+      const settings = { ...given, weights: chooseWeights(given) };
       const { model, data, kind, top } = settings;
       const summary = await OutputFolder.fill(
         out,

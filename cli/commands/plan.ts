@@ -4,7 +4,7 @@ import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Estimate, Segment } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { toSketch } from "../inputs.ts";
-import { loadDefinition, loadNetwork } from "../model.ts";
+import { isOnnx, loadDefinition, loadNetwork, readOnnx } from "../model.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
 import { options, report } from "./shared.ts";
 import { parseCount, parseRatio, parseShape } from "./values.ts";
@@ -20,9 +20,8 @@ export function addPlan(program: Command): void {
     .option("--others <n>", "number of samples of the columns, if they are others", parseCount)
     .option(
       "--shape <hxwxc>",
-      "height, width and channels of an image",
+      "height, width and channels of an image (default: 28x28x1, or an ONNX file's)",
       parseShape,
-      [28, 28, 1] as const,
     )
     .addOption(
       new Option("--classes <n>", "number of classes, if no --weights tell it").default(10)
@@ -34,7 +33,10 @@ export function addPlan(program: Command): void {
     .addOption(options.sketch())
     .addOption(options.json())
     .action(async ({ json, ...settings }) => {
-      const { model, weights, samples, others, shape, classes, ratio, perClass } = settings;
+      const { model, samples, others, classes, ratio, perClass } = settings;
+      const own = isOnnx(model) ? await readOnnx(model) : undefined;
+      const shape = settings.shape ?? own?.inputShape ?? [28, 28, 1];
+      const weights = settings.weights ?? (own && model);
       using engine = await openAdapter({ memoryBytes: settings.memory });
       using network = weights === undefined
         ? engine.network(await loadDefinition(model), { seed: 0, classes }, shape)
@@ -47,7 +49,7 @@ export function addPlan(program: Command): void {
         groups: perClass ? network.classes : 1,
         sketch: toSketch(settings.sketch),
       });
-      report(json, { ...settings, adapter: engine.adapter.name, ...estimate }, [
+      report(json, { ...settings, shape, adapter: engine.adapter.name, ...estimate }, [
         `${model} over ${formatCount(samples)}${
           others === undefined ? "" : ` x ${formatCount(others)}`
         } samples of ${shape.join(" x ")} on ${engine.adapter.name}`,

@@ -48,7 +48,11 @@ export const options = {
       "--model <name>",
       `network: ${MODEL_NEED} whose default export is a NetworkDefinition`,
     ).argParser(parseModel),
-  weights: () => new Option("--weights <file>", "weights as .safetensors, in PyTorch's layout"),
+  weights: () =>
+    new Option(
+      "--weights <file>",
+      "weights as .safetensors, in PyTorch's layout (default: those of an .onnx file)",
+    ),
   data: () =>
     new Option(
       "--data <name>",

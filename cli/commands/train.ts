@@ -21,6 +21,7 @@ import {
   loadTrainingSets,
   writeTrainingSamples,
 } from "../samples.ts";
+import { say } from "../print.ts";
 import { parseCount } from "./values.ts";
 import { OutputFolder } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -94,6 +95,9 @@ export function addTrain(program: Command): void {
             bestEpoch: result.bestEpoch,
             epochs: result.epochs,
           };
+          if ([...result.weights.keys()].some((name) => name.endsWith(".running_var"))) {
+            say("note: batch norms were trained with the running statistics that they began with");
+          }
           const metadata = describeTrained(sets.train, settings);
           await folder.writeWeights("weights.safetensors", result.weights, metadata);
           await folder.writeValues("difficulty.npy", result.difficulty, train);

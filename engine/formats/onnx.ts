@@ -246,10 +246,12 @@ export function decodeOnnx(bytes: Uint8Array, path: string): OnnxModel {
   if (!graph || !opset) {
     throw new FileError(path, `Cannot read ${path}: got no graph, need an ONNX model, whole`);
   }
-  const tensors = new Map(graph.messages(5).map((message) => {
-    const tensor = decodeTensor(message, path);
-    return [tensor.name, tensor];
-  }));
+  const tensors = new Map(
+    graph.messages(5).map((message) => {
+      const tensor = decodeTensor(message, path);
+      return [tensor.name, tensor];
+    }),
+  );
   if (graph.has(15)) {
     throw new FileError(path, `Cannot load ${path}: got a sparse tensor, need dense ones`);
   }

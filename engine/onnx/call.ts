@@ -64,7 +64,12 @@ export class Call {
     const known = values.get(name);
     if (known) return known;
     const tensor = tensors.get(name);
-    if (!tensor) throw this.fail(name === "" ? `no input ${input}` : `input '${name}', which no node makes`, "it");
+    if (!tensor) {
+      throw this.fail(
+        name === "" ? `no input ${input}` : `input '${name}', which no node makes`,
+        "it",
+      );
+    }
     const value = this.#enter(tensor);
     values.set(name, value);
     return value;
@@ -75,7 +80,9 @@ export class Call {
     const value = this.value(input);
     if (!isHost(value)) return value;
     throw this.fail(
-      `a constant array${value.isFloat ? "" : " of integers"} of shape [${describeSizes(value.shape)}] for input ${input}`,
+      `a constant array${value.isFloat ? "" : " of integers"} of shape [${
+        describeSizes(value.shape)
+      }] for input ${input}`,
       "a tensor of the samples, or parameters in floating point",
     );
   }
@@ -102,7 +109,9 @@ export class Call {
     return this.attribute<readonly number[]>(attribute);
   }
 
-  attribute<T extends number | string | readonly number[] | OnnxTensor>(name: string): T | undefined {
+  attribute<T extends number | string | readonly number[] | OnnxTensor>(
+    name: string,
+  ): T | undefined {
     return this.node.attributes.get(name) as T | undefined;
   }
 

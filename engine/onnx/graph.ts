@@ -6,6 +6,7 @@
  */
 import { FileError } from "../errors.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../formats/onnx.ts";
+import { countElements } from "../formats/shape.ts";
 
 /** A graph that is ready to be planned. */
 export interface Graph {
@@ -76,9 +77,12 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
   }
   const notes: string[] = [];
   const { nodes: named, tensors, sources } = resolveAliases(model);
-  for (const [name, source] of sources) {
-    if (!tensors.get(source)?.isFloat) continue;
-    notes.push(`${path} has ${name} as another name of ${source}: they are one parameter, used twice`);
+  const shared = [...sources].filter(([, source]) => tensors.get(source)?.isFloat);
+  if (shared.length > 0) {
+    const [[name, source]] = shared;
+    notes.push(
+      `${path} has ${shared.length} tensors under two names, such as ${name}, which is ${source}: each is one parameter, used twice`,
+    );
   }
   let output = model.outputs[0].name;
   const last = named.find(({ outputs }) => outputs.includes(output));
@@ -87,11 +91,10 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
     notes.push(`${path} ends with ${last.operator}, which is taken off: kernels are of logits`);
   }
   const live = keepLive(named, output);
-  if (model.producer === "pytorch" && isFolded(live, tensors)) {
+  const folded = findFolded(live, tensors);
+  if (folded !== undefined) {
     notes.push(
-      `${path} has tensors that the exporter made (such as ${
-        [...tensors.keys()].find(isExporterName)
-      }): batch norms are folded into convolutions, so that its parameters are others than the module's; export it with training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False to keep them apart`,
+      `${path} has tensors that the exporter made, such as ${folded}: batch norms and other constants are folded into them, so that these parameters are others than the module's; export it with training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False to keep them apart`,
     );
   }
   const joined = keepLive(joinPatterns(live, tensors, output), output);
@@ -103,10 +106,13 @@ export function isExporterName(name: string): boolean {
   return /^(onnx::|\/|val_|\d+$)/.test(name);
 }
 
-function isFolded(nodes: readonly OnnxNode[], tensors: Graph["tensors"]): boolean {
-  return nodes.some(({ operator, inputs }) =>
-    operator === "Conv" && tensors.has(inputs[1]) && isExporterName(inputs[1])
-  );
+/** Finds a tensor of an exporter's making that is no weight of a dense layer, which exporters merely transpose. */
+function findFolded(nodes: readonly OnnxNode[], tensors: Graph["tensors"]): string | undefined {
+  return nodes.filter(({ operator }) => operator !== "MatMul" && operator !== "Gemm")
+    .flatMap(({ inputs }) => inputs).find((name) => {
+      const tensor = tensors.get(name);
+      return tensor?.isFloat && countElements(tensor.shape) > 1 && isExporterName(name);
+    });
 }
 
 /**
@@ -147,7 +153,12 @@ function keepLive(nodes: readonly OnnxNode[], output: string): OnnxNode[] {
 }
 
 /** A node that stands for several. */
-function join(node: OnnxNode, operator: string, inputs: readonly string[], outputs: readonly string[]): OnnxNode {
+function join(
+  node: OnnxNode,
+  operator: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+): OnnxNode {
   return { ...node, operator, inputs, outputs, domain: "" };
 }
 

@@ -30,7 +30,9 @@ export function makeHost(
 ): HostTensor {
   const length = countElements(shape);
   if (length > MOST_ELEMENTS) {
-    throw new ViewError("an array with one entry for each sample, or of more than a million numbers");
+    throw new ViewError(
+      "an array with one entry for each sample, or of more than a million numbers",
+    );
   }
   return { shape, data: Array.from({ length }, (_, i) => at(i)), isFloat };
 }
@@ -153,8 +155,11 @@ export function reduceHost(
   const keptStrides = strideOf(kept);
   const lists = Array.from({ length: countElements(kept) }, (): number[] => []);
   tensor.data.forEach((value, index) => {
-    const at = kept.reduce((sum, size, axis) =>
-      sum + (Math.floor(index / strides[axis]) % tensor.shape[axis] % size) * keptStrides[axis], 0);
+    const at = kept.reduce(
+      (sum, size, axis) =>
+        sum + (Math.floor(index / strides[axis]) % tensor.shape[axis] % size) * keptStrides[axis],
+      0,
+    );
     lists[at].push(value);
   });
   const shape = keep ? kept : tensor.shape.filter((_, axis) => !axes.includes(axis));

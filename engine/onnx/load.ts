@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { FileError } from "../errors.ts";
+import { DataError, FileError } from "../errors.ts";
 import { decodeOnnx, type OnnxModel } from "../formats/onnx.ts";
 import type { Activations, Features, NetworkDefinition } from "../network/definition.ts";
 import type { Weights } from "../network/parameters.ts";
@@ -81,12 +81,15 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
   const steps = orderSteps(plan.step);
   const weights: Weights = new Map(steps.flatMap(({ tensors }) => tensors()));
   if (weights.size === 0) {
-    throw new FileError(path, `Cannot load ${path}: got no parameters, need a network with weights`);
+    throw new FileError(
+      path,
+      `Cannot load ${path}: got no parameters, need a network with weights`,
+    );
   }
   return {
     definition: {
       name: basename(path).replace(/\.onnx$/i, ""),
-      forward: compile(steps, images),
+      forward: compile(steps, images, toImageShape(shape)),
     },
     weights,
     inputShape: toImageShape(shape),
@@ -116,7 +119,10 @@ function readInput({ inputs }: OnnxModel, path: string) {
   const fail = (state: string, need: string) =>
     new FileError(path, `Cannot load ${path}: got ${state}, need ${need}`);
   if (inputs.length !== 1) {
-    throw fail(`${inputs.length} inputs (${inputs.map(({ name }) => name).join(", ")})`, "one, the images");
+    throw fail(
+      `${inputs.length} inputs (${inputs.map(({ name }) => name).join(", ")})`,
+      "one, the images",
+    );
   }
   const [{ name, dtype, shape }] = inputs;
   const described = `input '${name}' of shape [${shape.join(", ")}]`;
@@ -188,7 +194,11 @@ function orderSteps(last: Step): Step[] {
 }
 
 /** Makes the forward pass: every step in turn, with the results of earlier ones. */
-function compile(steps: readonly Step[], images: Step): NetworkDefinition["forward"] {
+function compile(
+  steps: readonly Step[],
+  images: Step,
+  inputShape: readonly number[],
+): NetworkDefinition["forward"] {
   const places = new Map(steps.map((step, place) => [step, place]));
   const calls = steps.map((step) => ({
     run: step.run,
@@ -196,6 +206,13 @@ function compile(steps: readonly Step[], images: Step): NetworkDefinition["forwa
   }));
   const first = places.get(images);
   return (layers, input) => {
+    if (input.shape.slice(1).join() !== inputShape.join()) {
+      throw new DataError(
+        `Cannot use samples of shape [${
+          input.shape.slice(1).join(", ")
+        }]: got a network of an ONNX file, whose shape is fixed, need [${inputShape.join(", ")}]`,
+      );
+    }
     const results: Activations[] = [];
     calls.forEach(({ run, inputs }, place) => {
       results.push(

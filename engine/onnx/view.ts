@@ -234,7 +234,9 @@ export function align(views: readonly View[], free?: number): Aligned {
   }
   const places = padded.map(findSamples).filter((axis) => axis >= 0);
   if (new Set(places).size > 1) {
-    throw new ViewError(`samples that act on one another, at axes ${[...new Set(places)].join(" and ")}`);
+    throw new ViewError(
+      `samples that act on one another, at axes ${[...new Set(places)].join(" and ")}`,
+    );
   }
   // every factor of an axis, by the axis and its place in it
   const factors = Array.from({ length: rank }, (_, axis) => {
@@ -250,8 +252,7 @@ export function align(views: readonly View[], free?: number): Aligned {
   const largest = padded.reduce((best, view) =>
     countElements(view.sizes) > countElements(best.sizes) ? view : best
   );
-  const rankOf = ({ axis, place }: (typeof all)[number]) =>
-    largest.axes[axis][place] ?? Infinity;
+  const rankOf = ({ axis, place }: (typeof all)[number]) => largest.axes[axis][place] ?? Infinity;
   // stable, so that axes which the largest does not have keep their order, at the end
   const order = all.toSorted((a, b) => {
     const [x, y] = [rankOf(a), rankOf(b)];

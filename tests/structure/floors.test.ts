@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly [prefix: string, floor: number])[] = [
   ["engine/data/", 4],
   ["engine/operations/", 5],
   ["engine/network/", 6],
+  ["engine/onnx/", 7],
   ["engine/training/", 7],
   ["engine/rows/", 7],
   ["engine/tuning/", 8],

@@ -20,8 +20,8 @@ import {
   shapeOf,
   Step,
   type View,
-  viewPlain,
   ViewError,
+  viewPlain,
 } from "../view.ts";
 import { apply, combine, type Operator } from "./arithmetic.ts";
 import { reduceView } from "./shapes.ts";
@@ -70,7 +70,10 @@ function dense(call: Call): View | undefined {
   const { weight, isTransposed, bias } = layer;
   const [units, inputs] = isTransposed ? weight.shape.toReversed() : weight.shape;
   if (view.sizes.at(-1) !== inputs) {
-    throw call.fail(`${view.sizes.at(-1)} inputs for a weight [${weight.shape.join(", ")}]`, `${inputs}`);
+    throw call.fail(
+      `${view.sizes.at(-1)} inputs for a weight [${weight.shape.join(", ")}]`,
+      `${inputs}`,
+    );
   }
   const name = call.own(layer.name, weight.name);
   const product = new Step(
@@ -122,7 +125,9 @@ function multiplyViews(first: View, second: View): View {
   }
   const [x, y] = [settleInner(first, -1), settleInner(second, -2)];
   const leads = [x, y].map((view) => ({ ...view, axes: view.axes.slice(0, -2) }));
-  const [hasX, hasY] = leads.map(({ axes, sizes }) => axes.flat().some((axis) => axis === 0 || sizes[axis] > 1));
+  const [hasX, hasY] = leads.map(({ axes, sizes }) =>
+    axes.flat().some((axis) => axis === 0 || sizes[axis] > 1)
+  );
   const rowsX = listWide(x, -2);
   const columnsY = listWide(y, -1);
   const samplesApart = findSamples(x) >= 0 && findSamples(y) >= 0 &&
@@ -186,7 +191,11 @@ function multiplyBatched(
   const place = (axis: number) => axis === 0 ? 0 : 1 + listX.indexOf(axis);
   const isWide = (axis: number) => axis === 0 || x.sizes[axis] > 1;
   const lead = leads[0].axes.map((list) => list.filter(isWide).map(place));
-  const whole = { step, sizes: [SAMPLES, ...sizes], axes: [...lead, [sizes.length - 1], [sizes.length]] };
+  const whole = {
+    step,
+    sizes: [SAMPLES, ...sizes],
+    axes: [...lead, [sizes.length - 1], [sizes.length]],
+  };
   return whole;
 }
 
@@ -252,7 +261,10 @@ function shorten<T extends readonly number[]>(list: T): number | T {
 }
 
 /** Lays out images as `[N, H, W, C]`. */
-function layImages(call: Call, input = 0): { readonly step: Step; readonly image: Pair; readonly channels: number } {
+function layImages(
+  call: Call,
+  input = 0,
+): { readonly step: Step; readonly image: Pair; readonly channels: number } {
   const view = call.view(input);
   if (view.axes.length !== 4) {
     throw call.fail(`a tensor of ${view.axes.length} axes`, "images [N, C, H, W]");
@@ -372,8 +384,12 @@ function scaleAndShift(call: Call, view: View, rank: number): View {
 
 /** Normalises axes of each sample. */
 function normalise(view: View, axes: readonly number[], epsilon: number): View {
-  return reduceView(view, axes, true, (layers, x, physical) =>
-    layers.normalise(x, physical, { epsilon }));
+  return reduceView(
+    view,
+    axes,
+    true,
+    (layers, x, physical) => layers.normalise(x, physical, { epsilon }),
+  );
 }
 
 const layerNorm: Operator = (call) => {

@@ -302,8 +302,12 @@ function reduction(
       .map((axis) => call.axis(axis, rank));
     const keep = (call.attribute<number>("keepdims") ?? 1) === 1;
     if (isHost(value)) return reduceHost(value, axes, keep, onHost);
-    return reduceView(value, axes, keep, (layers, x, physical) =>
-      layers[run](x, physical, { keep: true }));
+    return reduceView(
+      value,
+      axes,
+      keep,
+      (layers, x, physical) => layers[run](x, physical, { keep: true }),
+    );
   };
 }
 
@@ -312,7 +316,11 @@ export function reduceView(
   view: View,
   axes: readonly number[],
   keep: boolean,
-  run: (layers: Parameters<Step["run"]>[0], x: Parameters<Step["run"]>[1][0], physical: number[]) => ReturnType<Step["run"]>,
+  run: (
+    layers: Parameters<Step["run"]>[0],
+    x: Parameters<Step["run"]>[1][0],
+    physical: number[],
+  ) => ReturnType<Step["run"]>,
 ): View {
   if (axes.some((axis) => view.axes[axis].includes(0))) {
     throw new ViewError("samples that act on one another");
@@ -336,8 +344,12 @@ const reduceL2: Operator = (call) => {
   const axes = (call.integersOf("axes", 1) ?? view.axes.map((_, axis) => axis))
     .map((axis) => call.axis(axis, rank));
   const keep = (call.attribute<number>("keepdims") ?? 1) === 1;
-  return reduceView(view, axes, keep, (layers, x, physical) =>
-    layers.sqrt(layers.sum(layers.square(x), physical, { keep: true })));
+  return reduceView(
+    view,
+    axes,
+    keep,
+    (layers, x, physical) => layers.sqrt(layers.sum(layers.square(x), physical, { keep: true })),
+  );
 };
 
 function sumOf(values: readonly number[]): number {

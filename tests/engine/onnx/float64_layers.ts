@@ -34,7 +34,11 @@ function get({ shape, data }: Float64Tensor, place: readonly number[]): number {
   return data[place.reduce((index, at, axis) => index * shape[axis] + at, 0)];
 }
 
-function broadcast(x: Float64Tensor, y: Float64Tensor | number, run: (a: number, b: number) => number) {
+function broadcast(
+  x: Float64Tensor,
+  y: Float64Tensor | number,
+  run: (a: number, b: number) => number,
+) {
   if (typeof y === "number") return { shape: x.shape, data: x.data.map((a) => run(a, y)) };
   if (x.shape.length !== y.shape.length) throw new Error(`ranks of ${x.shape} and ${y.shape}`);
   const shape = x.shape.map((size, axis) => {
@@ -102,11 +106,13 @@ function windows(
 ) {
   const [, height, width] = x.shape;
   const reach = ([0, 1] as const).map((i) => dilation[i] * (size[i] - 1) + 1);
-  const outputs = [[height, top, bottom], [width, left, right]].map(([length, before, after], i) => {
-    const steps = (length + before + after - reach[i]) / stride[i];
-    const all = (ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
-    return ceil && (all - 1) * stride[i] >= length + before ? all - 1 : all;
-  });
+  const outputs = [[height, top, bottom], [width, left, right]].map(
+    ([length, before, after], i) => {
+      const steps = (length + before + after - reach[i]) / stride[i];
+      const all = (ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
+      return ceil && (all - 1) * stride[i] >= length + before ? all - 1 : all;
+    },
+  );
   const at = (n: number, [oy, ox]: Pair, [fy, fx]: Pair, c: number) => {
     const y = oy * stride[0] + fy * dilation[0] - top;
     const z = ox * stride[1] + fx * dilation[1] - left;
@@ -128,7 +134,10 @@ function pool(
   const [h, w] = pair(size);
   const { outputs, at } = windows(x, [h, w], pair(stride), sides(pad), [1, 1], ceil);
   return make([x.shape[0], ...outputs, x.shape[3]], ([n, oy, ox, c]) => {
-    const all = Array.from({ length: h * w }, (_, i) => at(n, [oy, ox], [Math.floor(i / w), i % w], c));
+    const all = Array.from(
+      { length: h * w },
+      (_, i) => at(n, [oy, ox], [Math.floor(i / w), i % w], c),
+    );
     const values = all.flatMap(({ value }) => value === undefined ? [] : [value]);
     return run(values, all.filter(({ isCounted }) => isCounted).length);
   });
@@ -209,7 +218,11 @@ export function makeFloat64Layers(weights: Weights, samples: number, classes: nu
     },
     softmax(x: Float64Tensor, axis = -1) {
       const powers = map(x, Math.exp);
-      return broadcast(powers, reduce(powers, [axis], true, (v) => v.reduce((a, b) => a + b, 0)), (a, b) => a / b);
+      return broadcast(
+        powers,
+        reduce(powers, [axis], true, (v) => v.reduce((a, b) => a + b, 0)),
+        (a, b) => a / b,
+      );
     },
     concat(list: Float64Tensor[], axis: number) {
       const shape = [...list[0].shape];
@@ -229,8 +242,10 @@ export function makeFloat64Layers(weights: Weights, samples: number, classes: nu
       });
     },
     slice: (x: Float64Tensor, axis: number, begin: number, end: number, step = 1) =>
-      make(x.shape.with(axis, Math.ceil((end - begin) / step)), (place) =>
-        get(x, place.with(axis, begin + step * place[axis]))),
+      make(
+        x.shape.with(axis, Math.ceil((end - begin) / step)),
+        (place) => get(x, place.with(axis, begin + step * place[axis])),
+      ),
     pad: (x: Float64Tensor, pads: Pair[], value = 0) =>
       make(
         x.shape.map((size, i) => i === 0 ? size : size + pads[i - 1][0] + pads[i - 1][1]),
@@ -293,14 +308,24 @@ export function makeFloat64Layers(weights: Weights, samples: number, classes: nu
       if (x.shape.at(-1) !== inputs) throw new Error(`dense ${name} of ${x.shape}`);
       return make([...x.shape.slice(0, -1), outputs], (place) => {
         let sum = own?.[place.at(-1)!] ?? 0;
-        for (let i = 0; i < inputs; i++) sum += get(x, place.with(-1, i)) * get(weight, [place.at(-1)!, i]);
+        for (let i = 0; i < inputs; i++) {
+          sum += get(x, place.with(-1, i)) * get(weight, [place.at(-1)!, i]);
+        }
         return sum;
       });
     },
     batchNorm(name: string, x: Float64Tensor, { epsilon = 1e-5 } = {}) {
       const centred = channel(x, `${name}.running_mean`, (v, own) => v - own);
-      const scaled = channel(centred, `${name}.running_var`, (v, own) => v / Math.sqrt(own + epsilon));
-      return channel(channel(scaled, `${name}.weight`, (v, own) => v * own), `${name}.bias`, (v, own) => v + own);
+      const scaled = channel(
+        centred,
+        `${name}.running_var`,
+        (v, own) => v / Math.sqrt(own + epsilon),
+      );
+      return channel(
+        channel(scaled, `${name}.weight`, (v, own) => v * own),
+        `${name}.bias`,
+        (v, own) => v + own,
+      );
     },
   };
   return { layers: layers as unknown as Layers, used };
