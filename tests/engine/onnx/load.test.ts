@@ -1,0 +1,275 @@
+/** What of an ONNX file counts as a parameter, how samples are found, and what is refused. @module */
+import assert from "node:assert/strict";
+import { FileError } from "../../../engine/errors.ts";
+import { loadOnnx } from "../../../engine/onnx/load.ts";
+import { computeFloat64Logits } from "./float64_layers.ts";
+import {
+  bytesField,
+  encodeOnnx,
+  encodeTensor,
+  type GraphParts,
+  integerField,
+  type NodeParts,
+  type TensorParts,
+} from "./onnx_writer.ts";
+
+function fill(shape: readonly number[], value: (i: number) => number): TensorParts {
+  const length = shape.reduce((a, b) => a * b, 1);
+  return { shape, data: Array.from({ length }, (_, i) => Math.fround(value(i))) };
+}
+
+const wave = (shape: readonly number[], seed = 1) => fill(shape, (i) => Math.sin(seed * (i + 1)));
+
+/** A convolution and a norm, whose statistics PyTorch has merged, then a dense layer. */
+const SMALL: GraphParts = {
+  nodes: [
+    ["Identity", ["n.weight"], "n.running_var"],
+    ["Identity", ["n.bias"], "n.running_mean"],
+    ["Conv", ["x", "c.weight"], "a"],
+    ["BatchNormalization", ["a", "n.weight", "n.bias", "n.running_mean", "n.running_var"], "b"],
+    ["GlobalAveragePool", ["b"], "d"],
+    ["Flatten", ["d"], "e"],
+    ["Gemm", ["e", "fc.weight", "fc.bias"], "y", { transB: 1 }],
+  ],
+  tensors: {
+    "c.weight": wave([2, 2, 1, 1]),
+    "n.weight": fill([2], () => 1),
+    "n.bias": fill([2], () => 0),
+    "fc.weight": wave([3, 2], 2),
+    "fc.bias": wave([3], 3),
+  },
+};
+
+/** Loads a graph with some parts changed. */
+function load(changed: Partial<GraphParts>) {
+  return loadOnnx(encodeOnnx({ ...SMALL, ...changed }), "small.onnx");
+}
+
+/** Loads a graph of nodes over `x` `[N, 4]`, with a dense layer at the end that takes `z`. */
+function loadVectors(
+  nodes: readonly NodeParts[],
+  tensors: GraphParts["tensors"],
+  input: GraphParts["input"] = ["n", 4],
+) {
+  return loadOnnx(encodeOnnx({ nodes, tensors, input }), "vectors.onnx");
+}
+
+Deno.test("merged tensors of one number are tensors of their own, and names are those of the state_dict", () => {
+  const { weights, inputShape, classes, notes, definition } = load({});
+  assert.deepEqual([...weights.keys()].sort(), [
+    "c.weight",
+    "fc.bias",
+    "fc.weight",
+    "n.bias",
+    "n.running_mean",
+    "n.running_var",
+    "n.weight",
+  ]);
+  assert.deepEqual([...inputShape, classes, definition.name, notes], [4, 5, 2, 3, "small", []]);
+});
+
+Deno.test("merged tensors of several numbers are one parameter, used twice, with biases of their own", () => {
+  const { weights, notes } = loadVectors([
+    ["Identity", ["a.weight"], "b.weight"],
+    ["Gemm", ["x", "a.weight", "a.bias"], "p", { transB: 1 }],
+    ["Gemm", ["p", "b.weight", "b.bias"], "y", { transB: 1 }],
+  ], { "a.weight": wave([4, 4]), "a.bias": wave([4], 2), "b.bias": wave([4], 3) });
+  assert.deepEqual([...weights.keys()].sort(), ["a.bias", "a.weight", "b.bias"]);
+  assert.match(notes.join(), /b\.weight, which is a\.weight: each is one parameter, used twice/);
+});
+
+Deno.test("a matrix that two kinds of nodes use is a parameter by itself", () => {
+  const { weights, definition, classes } = loadVectors([
+    ["MatMul", ["x", "w"], "p"],
+    ["Gemm", ["p", "w"], "y", { transB: 1 }],
+  ], { w: wave([4, 4]) });
+  assert.deepEqual([...weights.keys()], ["w"]);
+  const images = { shape: [2, 1, 1, 4], data: Float64Array.of(1, 2, 3, 4, -1, 0, 1, 0) };
+  const { data } = computeFloat64Logits(definition, weights, images, classes);
+  const w = (i: number, j: number) => weights.get("w")!.data[4 * i + j];
+  const axis = [0, 1, 2, 3];
+  // x w wᵀ
+  const want = [0, 4].flatMap((row) =>
+    axis.map((k) =>
+      axis.reduce(
+        (sum, j) => sum + axis.reduce((s, i) => s + images.data[row + i] * w(i, j), 0) * w(k, j),
+        0,
+      )
+    )
+  );
+  data.forEach((value, i) => assert.ok(Math.abs(value - want[i]) < 1e-12, `${value} ${want[i]}`));
+});
+
+Deno.test("a dense weight stands as [out, in], whichever way the graph has it, and takes the bias's name", () => {
+  const weight = wave([4, 3]);
+  const { weights } = loadVectors([
+    ["MatMul", ["x", "onnx::MatMul_7"], "p"],
+    ["Add", ["fc.bias", "p"], "y"],
+  ], { "onnx::MatMul_7": weight, "fc.bias": wave([3], 2) });
+  assert.deepEqual([...weights.keys()], ["fc.weight", "fc.bias"]);
+  assert.deepEqual(weights.get("fc.weight")!.shape, [3, 4]);
+  assert.equal(weights.get("fc.weight")!.data[1], weight.data[3]);
+});
+
+Deno.test("a fixed number of samples stands for any, also as a factor of an axis", () => {
+  for (const [samples, merged] of [[1, [3, 4]], [2, [6, 4]]] as const) {
+    const ints = (data: readonly number[]) => ({ shape: [data.length], data, integers: true });
+    // tokens first, then the samples among the rows
+    const { definition, weights, classes } = loadVectors(
+      [
+        ["Reshape", ["x", "apart"], "a"],
+        ["Transpose", ["a"], "b", { perm: [1, 0, 2] }],
+        ["Reshape", ["b", "rows"], "c"],
+        ["MatMul", ["c", "w"], "d"],
+        ["Reshape", ["d", "back"], "e"],
+        ["ReduceMean", ["e"], "y", { axes: [0], keepdims: 0 }],
+      ],
+      {
+        w: wave([4, 2]),
+        apart: ints([samples, 3, 4]),
+        rows: ints(merged),
+        back: ints([3, samples, 2]),
+      },
+      [samples, 12],
+    );
+    const images = { shape: [5, 1, 1, 12], data: Float64Array.from({ length: 60 }, (_, i) => i) };
+    const { shape, data } = computeFloat64Logits(definition, weights, images, classes);
+    assert.deepEqual(shape, [5, 2]);
+    const w = weights.get("w.weight")!;
+    for (const [i, value] of data.entries()) {
+      const [n, o] = [Math.floor(i / 2), i % 2];
+      let want = 0;
+      for (let t = 0; t < 3; t++) {
+        for (let k = 0; k < 4; k++) want += images.data[12 * n + 4 * t + k] * w.data[4 * o + k] / 3;
+      }
+      assert.ok(Math.abs(value - want) < 1e-12 * 100, `${value} ${want}`);
+    }
+  }
+});
+
+Deno.test("a softmax at the end is taken off, and a line says so", () => {
+  const nodes = [...SMALL.nodes, ["Softmax", ["y"], "z", { axis: -1 }]] as const;
+  const { notes, classes } = load({ nodes });
+  assert.equal(classes, 3);
+  assert.match(notes.join(), /ends with Softmax, which is taken off: kernels are of logits/);
+});
+
+Deno.test("a folded export says that its parameters are others", () => {
+  const { "c.weight": weight, ...rest } = SMALL.tensors!;
+  const nodes = SMALL.nodes.map((
+    [operator, inputs, ...more],
+  ): NodeParts => [
+    operator,
+    inputs.map((name) => name === "c.weight" ? "onnx::Conv_12" : name),
+    ...more,
+  ]);
+  const { notes } = load({ nodes, tensors: { ...rest, "onnx::Conv_12": weight } });
+  assert.match(notes.join(), /onnx::Conv_12.*folded.*do_constant_folding=False/);
+});
+
+Deno.test("samples of another shape than the file's are refused", () => {
+  const { definition, weights, classes } = load({});
+  const images = { shape: [2, 5, 4, 2], data: new Float64Array(80) };
+  assert.throws(
+    () => computeFloat64Logits(definition, weights, images, classes),
+    /got a network of an ONNX file, whose shape is fixed, need \[4, 5, 2\]/,
+  );
+});
+
+/** A tensor whose elements are in another file. */
+const EXTERNAL = Uint8Array.from([
+  ...integerField(1, 3),
+  ...integerField(2, 1),
+  ...bytesField(8, "fc.bias"),
+  ...bytesField(13, [...bytesField(1, "location"), ...bytesField(2, "net.data")]),
+  ...integerField(14, 1),
+]);
+
+const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, message: RegExp])[] =
+  [
+    ["two inputs", { otherInputs: ["mask"] }, /got 2 inputs \(x, mask\), need one/],
+    ["two outputs", { outputs: ["y", "e"] }, /got 2 outputs \(y, e\), need one/],
+    [
+      "a free height",
+      { input: ["n", 2, "h", 5] },
+      /shape \[n, 2, h, 5\], need a free size for the samples alone; export it by torch/,
+    ],
+    ["an old opset", { opset: 10 }, /got opset 10, need 11 or newer/],
+    [
+      "an output of images",
+      { nodes: SMALL.nodes.slice(0, 4), outputs: ["b"] },
+      /got an output \[N, 2, 4, 5\], need logits \[N, C\]/,
+    ],
+    [
+      "unknown operators",
+      {
+        nodes: [...SMALL.nodes, ["Loop", ["y"], "z"], ["Loop", ["z"], "u"], [
+          "NonZero",
+          ["u"],
+          "v",
+        ]],
+      },
+      /opset 17: Loop \(node 'node_7'\), NonZero \(node 'node_9'\)/,
+    ],
+    [
+      "integer weights",
+      { tensors: { ...SMALL.tensors, "fc.weight": { ...fill([3, 2], (i) => i), integers: true } } },
+      /constant array of integers of shape \[3, 2\] for input 1 at node 'node_6' \(Gemm\)/,
+    ],
+    [
+      "a graph without parameters",
+      { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
+      /got no parameters/,
+    ],
+    [
+      "samples that act on one another",
+      { nodes: [["ReduceMean", ["x"], "m", { axes: [0] }], ["Sub", ["x", "m"], "z"]] },
+      /samples that act on one another at node 'node_0' \(ReduceMean\)/,
+    ],
+    [
+      "external data",
+      { tensors: { ...SMALL.tensors, "fc.bias": EXTERNAL } },
+      /tensor fc\.bias of small\.onnx: got its elements in another file, net\.data, need them inside; onnx\.save_model/,
+    ],
+    [
+      "a shape of other elements",
+      {
+        tensors: {
+          ...SMALL.tensors,
+          "fc.bias": Uint8Array.from(encodeTensor("fc.bias", { shape: [4], data: [1] })),
+        },
+      },
+      /got 1 elements, need 4 for its shape \[4\]/,
+    ],
+  ];
+
+for (const [name, changed, message] of REFUSED) {
+  Deno.test(`${name}: one line`, () => {
+    assert.throws(() => load(changed), (error) => {
+      assert.ok(error instanceof FileError, `${error}`);
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    });
+  });
+}
+
+Deno.test("a file that is cut anywhere, or of chance bytes, is one line", () => {
+  const bytes = encodeOnnx(SMALL);
+  for (let length = 0; length < bytes.length; length += 7) {
+    assert.throws(() => loadOnnx(bytes.subarray(0, length)), FileError, `${length}`);
+  }
+  let seed = 1;
+  for (let i = 0; i < 200; i++) {
+    const hostile = bytes.slice();
+    for (let k = 0; k < 3; k++) {
+      seed = (seed * 48271) % 2147483647;
+      hostile[seed % hostile.length] = seed >> 8;
+    }
+    try {
+      loadOnnx(hostile);
+    } catch (error) {
+      assert.ok(error instanceof FileError, (error as Error).stack);
+    }
+  }
+});
