@@ -9,7 +9,7 @@
  * @module
  */
 import { FileError } from "../errors.ts";
-import { describeName } from "../options.ts";
+import { describeName, isPlainName } from "../options.ts";
 import { countElements } from "./shape.ts";
 
 /** A tensor in the file, or a constant of a node. */
@@ -100,6 +100,21 @@ class Message {
 
   text(field: number): string {
     return this.texts(field).at(-1) ?? "";
+  }
+
+  /** Names, which errors can print on one line. */
+  names(field: number): string[] {
+    const names = this.texts(field);
+    const bad = names.find((name) => name !== "" && !isPlainName(name));
+    if (bad === undefined) return names;
+    throw new FileError(
+      this.path,
+      `Cannot read ${this.path}: got the name ${describeName(bad)}, need an ONNX model, whole`,
+    );
+  }
+
+  name(field: number): string {
+    return this.names(field).at(-1) ?? "";
   }
 
   chunks(field: number): Uint8Array[] {
@@ -269,19 +284,19 @@ function decodeValue(message: Message): OnnxValue {
   const tensor = message.message(2)?.message(1);
   const sizes = tensor?.message(2)?.messages(1) ?? [];
   return {
-    name: message.text(1),
+    name: message.name(1),
     dtype: tensor ? TYPES[tensor.integer(1)] ?? "" : "",
-    shape: sizes.map((size) => size.has(1) ? size.integer(1) : size.text(2) || "?"),
+    shape: sizes.map((size) => size.has(1) ? size.integer(1) : size.name(2) || "?"),
   };
 }
 
 function decodeNode(message: Message, path: string): OnnxNode {
-  const outputs = message.texts(2);
+  const outputs = message.names(2);
   return {
-    name: message.text(3) || outputs[0] || "",
-    operator: message.text(4),
-    domain: message.text(7),
-    inputs: message.texts(1),
+    name: message.name(3) || outputs[0] || "",
+    operator: message.name(4),
+    domain: message.name(7),
+    inputs: message.names(1),
     outputs,
     attributes: new Map(
       message.messages(5).map((attribute) => [attribute.text(1), decodeAttribute(attribute, path)]),
@@ -304,7 +319,7 @@ function decodeAttribute(message: Message, path: string): OnnxAttribute {
 }
 
 function decodeTensor(message: Message, path: string): OnnxTensor {
-  const name = message.text(8);
+  const name = message.name(8);
   const dtype = TYPES[message.integer(2)] ?? `type ${message.integer(2)}`;
   const shape = message.integers(1);
   const fail = (state: string, need: string) =>

@@ -122,12 +122,13 @@ export class Call {
     throw this.fail(`axis ${axis}`, `one of ${rank}`);
   }
 
-  fail(state: string, need: string): FileError {
+  fail(state: string, need: string, cause?: unknown): FileError {
     const { operator, name } = this.node;
     const { path } = this.state.graph;
     return new FileError(
       path,
       `Cannot load ${path}: got ${state} at node '${name}' (${operator}), need ${need}`,
+      { cause },
     );
   }
 

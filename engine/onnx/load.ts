@@ -166,8 +166,11 @@ function planNode(call: Call, values: Map<string, Value>): void {
       if (results[i]) values.set(name, results[i]);
     });
   } catch (error) {
-    if (!(error instanceof ViewError)) throw error;
-    throw call.fail(error.message, "a network that computes each sample by itself");
+    if (error instanceof FileError) throw error;
+    if (error instanceof ViewError) {
+      throw call.fail(error.message, "a network that computes each sample by itself");
+    }
+    throw call.fail("inputs or attributes that do not fit", "those of the operator", error);
   }
 }
 
