@@ -38,6 +38,13 @@ export interface GraphParts {
   readonly outputs?: readonly string[];
 }
 
+/** Numbers between -1 and 1 that do not repeat, other ones for each seed. */
+export function draw(shape: readonly number[], seed = 1): TensorParts {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const data = Array.from({ length }, (_, i) => Math.fround(Math.sin((i + 1) * 12.9898 * seed)));
+  return { shape, data };
+}
+
 function varint(value: number): number[] {
   let rest = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];

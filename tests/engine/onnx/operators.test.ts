@@ -8,14 +8,13 @@ import assert from "node:assert/strict";
 import type { Activations, FeatureMaps, Layers } from "../../../engine/network/definition.ts";
 import { loadOnnx } from "../../../engine/onnx/load.ts";
 import { computeFloat64Logits, type Float64Tensor } from "./float64_layers.ts";
-import { encodeOnnx, type GraphParts, type NodeParts, type TensorParts } from "./onnx_writer.ts";
-
-/** Numbers between -1 and 1 that do not repeat. */
-function draw(shape: readonly number[], seed = 1): TensorParts {
-  const length = shape.reduce((a, b) => a * b, 1);
-  const data = Array.from({ length }, (_, i) => Math.fround(Math.sin((i + 1) * 12.9898 * seed)));
-  return { shape, data };
-}
+import {
+  draw,
+  encodeOnnx,
+  type GraphParts,
+  type NodeParts,
+  type TensorParts,
+} from "./onnx_writer.ts";
 
 function ints(...data: number[]): TensorParts {
   return { shape: [data.length], data, integers: true };
