@@ -9,11 +9,12 @@ import { decodeOnnx, type OnnxModel } from "../formats/onnx.ts";
 import type { Activations, Features, NetworkDefinition } from "../network/definition.ts";
 import type { Weights } from "../network/parameters.ts";
 import { Call, isHost, type PlanState, type Value } from "./call.ts";
-import type { Layers } from "./contract.ts";
 import { EXPORT_LINE, type Graph, prepareGraph } from "./graph.ts";
 import { nameLayers } from "./layer_names.ts";
 import { ARITHMETIC, type Operator } from "./operators/arithmetic.ts";
-import { LAYERS } from "./operators/layers.ts";
+import { IMAGES } from "./operators/images.ts";
+import { NORMS } from "./operators/norms.ts";
+import { PRODUCTS } from "./operators/products.ts";
 import { SHAPES } from "./operators/shapes.ts";
 import {
   arrange,
@@ -42,7 +43,13 @@ export interface OnnxNetwork {
 }
 
 /** Every operator, by its name. */
-const OPERATORS: Readonly<Record<string, Operator>> = { ...ARITHMETIC, ...SHAPES, ...LAYERS };
+const OPERATORS: Readonly<Record<string, Operator>> = {
+  ...ARITHMETIC,
+  ...SHAPES,
+  ...PRODUCTS,
+  ...IMAGES,
+  ...NORMS,
+};
 
 /** Sets of operators that are ONNX's own, by their domains. */
 const OWN_DOMAINS: readonly string[] = ["", "ai.onnx"];
@@ -219,7 +226,7 @@ function compile(
     const results: Activations[] = [];
     calls.forEach(({ run, inputs }, place) => {
       results.push(
-        place === first ? input : run(layers as unknown as Layers, inputs.map((i) => results[i])),
+        place === first ? input : run(layers, inputs.map((i) => results[i])),
       );
     });
     return results.at(-1) as Features;

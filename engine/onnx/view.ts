@@ -7,10 +7,9 @@
  *
  * @module
  */
-import type { Activations } from "../network/definition.ts";
+import type { Activations, Layers } from "../network/definition.ts";
 import { countElements } from "../formats/shape.ts";
 import type { WeightTensor } from "../formats/safetensors.ts";
-import type { Layers } from "./contract.ts";
 
 /**
  * Number of samples while a graph is planned: a prime that no size is a multiple of, so that samples can be told from every other factor of a

@@ -38,7 +38,7 @@ else {
   const temp = await openTempFolder();
   const { success, complaint } = await runPython(python, SCRIPT, temp.path);
   assert.ok(success, complaint);
-  Deno.test.afterAll(() => temp[Symbol.asyncDispose]());
+  Deno.test.afterAll(async () => await temp[Symbol.asyncDispose]());
   for (const [name, rename] of Object.entries(NETWORKS)) {
     testEngine(`${name}: kernels are PyTorch's over every parameter`, async (engine) => {
       const at = (file: string) => `${temp.path}/${name}/${file}`;

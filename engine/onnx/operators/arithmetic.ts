@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Activations } from "../../network/definition.ts";
+import type { Activations, Layers } from "../../network/definition.ts";
 import { type Call, isHost, type Value } from "../call.ts";
-import type { Layers } from "../contract.ts";
 import { findUniform, mapHost } from "../host.ts";
 import { align, Step, type View } from "../view.ts";
 
