@@ -153,6 +153,13 @@ async function readWeights(path: string): Promise<Weights> {
   return isOnnx(path) ? (await readOnnx(path)).weights : await loadWeights(path);
 }
 
+/** Reads a `state_dict` for the network of an ONNX file, whose layers may name a tensor otherwise than the module does. */
+async function readRenamed(path: string, model: string): Promise<Weights> {
+  const { renamed } = await readOnnx(model);
+  const weights = await loadWeights(path);
+  return new Map([...weights].map(([name, tensor]) => [renamed.get(name) ?? name, tensor]));
+}
+
 /**
  * Loads a network with weights from a file; lines on standard error tell what was passed over in it. The caller disposes it.
  *
@@ -163,7 +170,13 @@ export async function loadNetwork(
   { model, weights }: { readonly model: string; readonly weights: string },
   shape: Dataset["shape"],
 ): Promise<Network> {
-  const network = engine.network(await loadDefinition(model), await readWeights(weights), shape);
+  const network = engine.network(
+    await loadDefinition(model),
+    isOnnx(model) && !isOnnx(weights)
+      ? await readRenamed(weights, model)
+      : await readWeights(weights),
+    shape,
+  );
   const { prefix, leftOut } = network.loading;
   if (prefix !== "") say(`lpntk: took '${prefix}' off every name in ${weights}`);
   if (leftOut.length > 0) {

@@ -30,6 +30,8 @@ export interface PlanState {
   readonly scales: Set<string>;
   /** Tensors by the name of the layer that has them. */
   readonly owners: Map<string, string>;
+  /** Names that weights have, where the file has others. */
+  readonly renamed: Map<string, string>;
 }
 
 /** One node with its inputs. */
@@ -151,6 +153,11 @@ export class Call {
     }
     this.state.owners.set(name, tensor);
     return name;
+  }
+
+  /** Records the name that a layer gives a tensor of the file. */
+  rename({ name }: OnnxTensor, own: string): void {
+    if (name !== own) this.state.renamed.set(name, own);
   }
 
   /** The view of a tensor in the file; only where it is used by itself does the plan make it a parameter. */

@@ -38,6 +38,8 @@ export interface OnnxNetwork {
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Number of logits. */
   readonly classes: number;
+  /** Names that weights have by those that the file has, where a layer's are others: `in_proj_weight` is `in_proj_weight.weight`. */
+  readonly renamed: ReadonlyMap<string, string>;
   /** Lines on what was passed over in the file, or taken to mean something. */
   readonly notes: readonly string[];
 }
@@ -81,6 +83,7 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
     values,
     scales: new Set(),
     owners: new Map(),
+    renamed: new Map(),
   };
   for (const node of graph.nodes) planNode(new Call(state, node), values);
   const logits = values.get(graph.output);
@@ -101,6 +104,7 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
     weights,
     inputShape: toImageShape(shape),
     classes: plan.classes,
+    renamed: state.renamed,
     notes: graph.notes,
   };
 }

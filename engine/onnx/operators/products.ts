@@ -46,6 +46,8 @@ function dense(call: Call): View | undefined {
     );
   }
   const name = call.own(layer.name, weight.name);
+  call.rename(weight, `${name}.weight`);
+  if (bias) call.rename(bias, `${name}.bias`);
   const product = new Step(
     [step],
     (layers, [x]) => layers.dense(name, x, units, { bias: bias !== undefined }),
@@ -96,6 +98,8 @@ function multiplyViews(first: View, second: View): View {
   const [hasX, hasY] = leads.map(({ axes, sizes }) =>
     axes.flat().some((axis) => axis === 0 || sizes[axis] > 1)
   );
+  const [summed, other] = [shapeOf(x).at(-1)!, shapeOf(y).at(-2)!];
+  if (summed !== other) throw new ViewError(`a product over ${summed} and ${other} elements`);
   const rowsX = listWide(x, -2);
   const columnsY = listWide(y, -1);
   const samplesApart = findSamples(x) >= 0 && findSamples(y) >= 0 &&
@@ -127,44 +131,60 @@ function multiplyViews(first: View, second: View): View {
   };
 }
 
-/** Multiplies tensors that both have leading axes, which must be alike. */
+/** Multiplies tensors that both have leading axes, which must be alike; a tensor without samples is the same for all of them. */
 function multiplyBatched(
   x: View,
   y: View,
-  leads: readonly View[],
+  unequal: readonly View[],
   rows: readonly number[],
   columns: readonly number[],
 ): View {
-  const wide = leads.map((lead) => describeSizes(shapeOf(lead).filter((size) => size !== 1)));
-  if (wide[0] !== wide[1]) throw new ViewError(`leading axes [${wide[0]}] and [${wide[1]}]`);
-  // the leading axes become one each, but for the samples among them
-  const one = (view: View) => {
-    const list = view.axes.slice(0, -2).flat().filter((axis) => axis > 0 && view.sizes[axis] > 1);
-    return list;
-  };
-  const listX = one(x);
+  const rank = Math.max(...unequal.map(({ axes }) => axes.length));
+  const leads = unequal.map((lead): View => ({
+    ...lead,
+    axes: [...Array(rank - lead.axes.length).fill([]), ...lead.axes],
+  }));
+  const [own, other] = leads.map((lead) => describeLead(lead));
+  const places = leads.map(findSamples);
+  const isOneOrder = places.includes(-1) || own.before === other.before;
+  if (own.sizes !== other.sizes || !isOneOrder) {
+    const [first, second] = leads.map((lead) => describeSizes(shapeOf(lead)));
+    throw new ViewError(`leading axes [${first}] and [${second}]`);
+  }
   const steps = [
-    arrange(x, [listX, rows, listWide(x, -1)]),
-    arrange(y, [one(y), listWide(y, -2), columns]),
+    arrange(x, [own.axes, rows, listWide(x, -1)]),
+    arrange(y, [other.axes, listWide(y, -2), columns]),
   ];
   const product = new Step(steps, (layers, [x, y]) => layers.matmul(x, y));
   const sizes = [
-    ...listX.map((axis) => x.sizes[axis]),
+    ...own.axes.map((axis) => x.sizes[axis]),
     countElements(rows.map((axis) => x.sizes[axis])),
     countElements(columns.map((axis) => y.sizes[axis])),
   ];
-  const step = listX.length === 1
+  const step = own.axes.length === 1
     ? product
     : new Step([product], (layers, [z]) => layers.reshape(z, sizes));
-  const place = (axis: number) => axis === 0 ? 0 : 1 + listX.indexOf(axis);
+  const place = (axis: number) => axis === 0 ? 0 : 1 + own.axes.indexOf(axis);
   const isWide = (axis: number) => axis === 0 || x.sizes[axis] > 1;
   const lead = leads[0].axes.map((list) => list.filter(isWide).map(place));
-  const whole = {
+  const whole = places[0] < 0 && places[1] >= 0 ? lead.with(places[1], [0]) : lead;
+  return {
     step,
     sizes: [SAMPLES, ...sizes],
-    axes: [...lead, [sizes.length - 1], [sizes.length]],
+    axes: [...whole, [sizes.length - 1], [sizes.length]],
   };
-  return whole;
+}
+
+/** Describes leading axes without the samples: the physical axes, the sizes, and the number of elements before the samples. */
+function describeLead({ axes, sizes }: View) {
+  const flat = axes.flat();
+  const sizesOf = (list: readonly number[]) =>
+    countElements(list.filter((axis) => axis > 0).map((axis) => sizes[axis]));
+  return {
+    axes: flat.filter((axis) => axis > 0 && sizes[axis] > 1),
+    sizes: axes.map(sizesOf).join(),
+    before: sizesOf(flat.slice(0, flat.indexOf(0))),
+  };
 }
 
 function listWide({ axes, sizes }: View, axis: number): number[] {

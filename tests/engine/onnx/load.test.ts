@@ -111,6 +111,17 @@ Deno.test("a dense weight stands as [out, in], whichever way the graph has it, a
   assert.equal(weights.get("fc.weight")!.data[1], weight.data[3]);
 });
 
+Deno.test("a weight that a state_dict names otherwise than layers do is told by both names", () => {
+  const { weights, renamed } = loadVectors([
+    ["Gemm", ["x", "att.in_proj_weight", "att.in_proj_bias"], "y", { transB: 1 }],
+  ], { "att.in_proj_weight": wave([3, 4]), "att.in_proj_bias": wave([3], 2) });
+  assert.deepEqual([...renamed], [
+    ["att.in_proj_weight", "att.in_proj_weight.weight"],
+    ["att.in_proj_bias", "att.in_proj_weight.bias"],
+  ]);
+  assert.deepEqual([...renamed.values()], [...weights.keys()]);
+});
+
 Deno.test("a fixed number of samples stands for any, also as a factor of an axis", () => {
   for (const [samples, merged] of [[1, [3, 4]], [2, [6, 4]]] as const) {
     const ints = (data: readonly number[]) => ({ shape: [data.length], data, integers: true });
@@ -269,7 +280,7 @@ Deno.test("a file that is cut anywhere, or of chance bytes, is one line", () => 
     try {
       loadOnnx(hostile);
     } catch (error) {
-      assert.ok(error instanceof FileError, (error as Error).stack);
+      assert.ok(error instanceof FileError, `${(error as Error).stack}`);
     }
   }
 });

@@ -328,3 +328,12 @@ Deno.test("attention over tokens is what it is by hand, whatever axes the graph 
     return layers.dense("head", first, 3, { bias: false });
   });
 });
+
+compareImages("a product with matrices that are the same for all samples", [
+  ["MatMul", ["x", "w"], "a"],
+  ["MatMul", ["v", "a"], "y"],
+], (layers, x) => {
+  const own = (name: string, shape: [number, number, number]) => layers.parameter(name, shape);
+  const a = layers.matmul(layers.transpose(x, [3, 1, 2]), own("w", [2, 5, 3]));
+  return layers.transpose(layers.matmul(own("v", [2, 6, 4]), a), [2, 3, 1]);
+}, { tensors: { w: draw([2, 5, 3], 3), v: draw([2, 6, 4], 4) } });
