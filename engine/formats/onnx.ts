@@ -320,7 +320,7 @@ function decodeAttribute(message: Message, path: string): OnnxAttribute {
 
 function decodeTensor(message: Message, path: string): OnnxTensor {
   const name = message.name(8);
-  const dtype = TYPES[message.integer(2)] ?? `type ${message.integer(2)}`;
+  const dtype = TYPES[message.integer(2)] ?? `${message.integer(2)}`;
   const shape = message.integers(1);
   const fail = (state: string, need: string) =>
     new FileError(
