@@ -238,6 +238,15 @@ const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, m
       /samples that act on one another at node 'node_0' \(ReduceMean\)/,
     ],
     [
+      "each sample with each other",
+      {
+        input: ["n", 4],
+        nodes: [["MatMul", ["x", "w"], "p"], ["Transpose", ["p"], "t"], ["Add", ["p", "t"], "z"]],
+        tensors: { w: wave([4, 1]) },
+      },
+      /samples that act on one another, at axes 0 and 1 at node 'node_2' \(Add\)/,
+    ],
+    [
       "external data",
       { tensors: { ...SMALL.tensors, "fc.bias": EXTERNAL } },
       /tensor fc\.bias of small\.onnx: got its elements in another file, net\.data, need them inside; onnx\.save_model/,
@@ -270,6 +279,8 @@ Deno.test("a file that is cut anywhere, or of chance bytes, is one line", () => 
   for (let length = 0; length < bytes.length; length += 7) {
     assert.throws(() => loadOnnx(bytes.subarray(0, length)), FileError);
   }
+  // in the middle of the graph
+  assert.throws(() => loadOnnx(bytes.subarray(0, 300)), /got \d+ bytes of \d+, a truncated file/);
   let seed = 1;
   for (let i = 0; i < 200; i++) {
     const hostile = bytes.slice();
