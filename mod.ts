@@ -146,7 +146,7 @@ export {
   resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
-export type { LayerDescription, Network } from "./engine/network/network.ts";
+export type { LayerDescription, Network, ParameterChoice } from "./engine/network/network.ts";
 export type {
   Initialisation,
   LoadingNotes,

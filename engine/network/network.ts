@@ -7,11 +7,17 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { DataError, DeviceError, DisposedError, LayerError, WeightsError } from "../errors.ts";
 import { refuseUnknown } from "../operations/arguments.ts";
-import { describeValue, findNearest } from "../options.ts";
+import { checkKeys, describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 import { checkDefinition, checkLogits } from "./definition_check.ts";
 import { joinFactors, type LayerFactors } from "./factors.ts";
-import { countLayerFlops, type LayerDescription, type LayerShape } from "./layer.ts";
+import {
+  countLayerFlops,
+  type LayerDescription,
+  type LayerShape,
+  PARAMETER_CHOICES,
+  type ParameterChoice,
+} from "./layer.ts";
 import { ModuleStore } from "./modules.ts";
 import {
   type LoadingNotes,
@@ -28,7 +34,7 @@ import { LAUNCH_MS } from "../gpu/rates.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 
 export type { LayerFactors } from "./factors.ts";
-export type { LayerDescription, LayerShape } from "./layer.ts";
+export type { LayerDescription, LayerShape, ParameterChoice } from "./layer.ts";
 
 /** A network with its parameters, as `Engine.network` makes it. Dispose it to free them. */
 export interface Network extends Disposable {
@@ -48,11 +54,15 @@ export interface Network extends Disposable {
   readonly layers: readonly LayerDescription[];
   /**
    * Selects the layers of some names, and those whose names begin with one of them and a dot, in the order of the forward pass; without names it
-   * selects all.
+   * selects all. Of these it leaves out what is no weight or bias of a convolution or a dense layer if `parameters` is `weights`.
    *
-   * @throws {RangeError} if there is no layer of a name, or the list is empty.
+   * @param parameters default `all`
+   * @throws {RangeError} if there is no layer of a name, the list is empty, or no layer is left.
    */
-  select(names: readonly string[] | undefined): readonly LayerDescription[];
+  select(
+    names: readonly string[] | undefined,
+    parameters?: ParameterChoice,
+  ): readonly LayerDescription[];
   /** Reads the parameters and frozen tensors back by name, f32, in PyTorch's `state_dict` layout. */
   weights(): Promise<Weights>;
   /** Frees the parameters; a second time does nothing. */
@@ -137,7 +147,23 @@ export class DeviceNetwork implements Network {
     return this.#modules.parameters;
   }
 
-  select(names: readonly string[] | undefined): readonly LayerShape[] {
+  select(
+    names: readonly string[] | undefined,
+    parameters: ParameterChoice = "all",
+  ): readonly LayerShape[] {
+    checkKeys("select layers", { parameters }, { parameters: PARAMETER_CHOICES });
+    const named = this.#selectNamed(names);
+    if (parameters === "all") return named;
+    const matrices = named.filter(({ kind }) => kind !== "parameter");
+    if (matrices.length > 0) return matrices;
+    throw new RangeError(
+      `Cannot project through weights of ${this.definition.name}: got ${
+        names?.join(", ")
+      }, which has none, need a convolution or dense layer among them, or all parameters`,
+    );
+  }
+
+  #selectNamed(names: readonly string[] | undefined): readonly LayerShape[] {
     const all = this.layers;
     if (names === undefined) return all;
     // a name stands for the layers below it, too, as in a `state_dict`
