@@ -141,6 +141,7 @@ export {
   lenetLarge,
   mlp,
   resnet18,
+  resnet18Bn,
   resnet18Narrow,
   resnet8,
   resnet8Narrow,

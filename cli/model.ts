@@ -16,6 +16,7 @@ import {
   type Network,
   type NetworkDefinition,
   resnet18,
+  resnet18Bn,
   resnet18Narrow,
   resnet8,
   resnet8Narrow,
@@ -25,7 +26,7 @@ import { say } from "./print.ts";
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
-  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow].map((
+  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow, resnet18Bn].map((
     model,
   ) => [model.name, model]),
 );

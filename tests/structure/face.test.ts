@@ -293,6 +293,7 @@ Deno.test("mod.ts exports these values", () => {
     "relateSamples",
     "relu",
     "resnet18",
+    "resnet18Bn",
     "resnet18Narrow",
     "resnet8",
     "resnet8Narrow",
