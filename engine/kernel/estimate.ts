@@ -89,12 +89,13 @@ export async function estimateJob(
   if (others !== undefined) check("others", others, isCount, "a positive integer, or none");
   check("ratio", ratio, (share) => share > 0 && share <= 1, "a number above 0 and at most 1");
   check("groups", groups, isCount, "a positive integer");
-  const layers = network.select(names, parameters);
-  const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
+  const chosen = network.select(names, parameters);
+  const layout = sketch ? planSketch(chosen, sketch).layout : layOutRow(chosen);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
   const job = {
-    layers,
+    layers: network.layers,
+    tensors: network.tensorSizes,
     timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketch !== undefined,

@@ -147,6 +147,7 @@ async function projectOnce(
     count,
     others: (rowsPerSample ?? 1) * (options.others ?? 0),
     layers: network.layers,
+    tensors: network.tensorSizes,
     timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketched !== undefined,

@@ -9,7 +9,7 @@ import { DataError, DeviceError, DisposedError, LayerError, WeightsError } from 
 import { refuseUnknown } from "../operations/arguments.ts";
 import { checkKeys, describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
-import { checkDefinition, checkLogits } from "./definition_check.ts";
+import { checkDefinition, checkLogits, checkTensor } from "./definition_check.ts";
 import { joinFactors, type LayerFactors } from "./factors.ts";
 import {
   countLayerFlops,
@@ -18,7 +18,7 @@ import {
   PARAMETER_CHOICES,
   type ParameterChoice,
 } from "./layer.ts";
-import { ModuleStore } from "./modules.ts";
+import { type Modules, ModuleStore } from "./modules.ts";
 import {
   type LoadingNotes,
   openSource,
@@ -31,7 +31,7 @@ import { type Hook, Pass, type PassOptions } from "./pass.ts";
 import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
-import type { Tensorflow } from "../operations/tensorflow.ts";
+import type { Tensorflow, TensorSizes } from "../operations/tensorflow.ts";
 
 export type { LayerFactors } from "./factors.ts";
 export type { LayerDescription, LayerShape, ParameterChoice } from "./layer.ts";
@@ -80,6 +80,8 @@ export class DeviceNetwork implements Network {
   #disposed = false;
   readonly classes: number;
   readonly loading: LoadingNotes;
+  /** Sizes of what every operation gives for one sample, those that layers are made of and those that are none among them. */
+  readonly tensorSizes: TensorSizes;
 
   /**
    * Builds the parameters in one forward pass over an image of zeros.
@@ -103,14 +105,22 @@ export class DeviceNetwork implements Network {
     const { maker, classes } = openSource(definition.name, source, this.#bindingBytes);
     this.#modules = new ModuleStore(definition.name, this.#bindingBytes);
     try {
-      this.classes = tf.tidy(() => {
+      const build = () => {
         const images = tf.zeros<tf.Rank.R4>([1, ...inputShape]);
-        const modules = this.#modules.makeWith(maker);
+        const made = this.#modules.makeWith(maker);
+        const modules: Modules = {
+          layer: (...request) => tensorflow.unmeasured(() => made.layer(...request)),
+          statistics: (...request) => tensorflow.unmeasured(() => made.statistics(...request)),
+        };
         const settings = { inputShape, classes: classes ?? 1, modules };
         const pass = new Pass(settings, 1);
         const logits = this.#forward("build", pass, images, maker);
         return checkLogits(definition, logits, 1, classes).shape[1];
-      });
+      };
+      [this.classes, this.tensorSizes] = tensorflow.measure(
+        () => tf.tidy(build),
+        (shape) => checkTensor(definition, shape, this.#bindingBytes),
+      );
       this.#layers = this.#modules.joinShapes();
       if (this.#layers.every(({ kind }) => kind === "parameter")) {
         throw new TypeError(
@@ -186,11 +196,10 @@ export class DeviceNetwork implements Network {
     );
   }
 
-  /** Largest number of images in one pass whose activations at every layer fit the device's largest binding. */
+  /** Largest number of images in one pass for which the result of every operation fits the device's largest binding. */
   get batchLimit(): number {
-    const shapes = [this.inputShape, ...this.layers.map(({ outputShape }) => outputShape)];
-    const largest = Math.max(...shapes.map((shape) => shape.reduce((a, b) => a * b, 1)));
-    return Math.floor(this.#bindingBytes / (4 * largest));
+    this.check();
+    return Math.floor(this.#bindingBytes / (4 * this.tensorSizes.largest));
   }
 
   /** Number of images in one pass at most, so that no layer takes longer than {@linkcode LAUNCH_MS} by the device's rates; at least 1. */
