@@ -162,12 +162,13 @@ export {
   lenetLarge,
   mlp,
   resnet18,
+  resnet18Bn,
   resnet18Narrow,
   resnet8,
   resnet8Narrow,
   type ResnetOptions,
 } from "./engine/network/models.ts";
-export type { LayerDescription, Network } from "./engine/network/network.ts";
+export type { LayerDescription, Network, ParameterChoice } from "./engine/network/network.ts";
 export type {
   Initialisation,
   LoadingNotes,

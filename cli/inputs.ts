@@ -14,6 +14,7 @@ import {
   type KernelSource,
   KernelStore,
   type Network,
+  type ParameterChoice,
   type Rows,
   type Sketch,
   type SketchError,
@@ -46,6 +47,8 @@ export interface NetworkOptions extends DataOptions {
   readonly kind: "lpntk" | "pntk";
   /** Names of the layers whose parameters count. Default: all. */
   readonly layers?: readonly string[];
+  /** Parameters of these layers that count. */
+  readonly parameters: ParameterChoice;
   /** Length of a sketched row. Default: rows are exact. */
   readonly sketch?: number;
 }
@@ -73,6 +76,7 @@ export interface Source {
     readonly adapter?: string;
     readonly variant?: string;
     readonly layers?: readonly string[];
+    readonly parameters?: ParameterChoice;
     readonly sketch?: SketchError;
   };
 }
@@ -106,6 +110,7 @@ export async function hashNetwork(
 
 /** Options of a projection. */
 export type ProjectionOptions = Pick<NetworkOptions, "kind" | "layers" | "sketch"> & {
+  readonly parameters?: ParameterChoice;
   readonly tileRows?: number;
 };
 
@@ -126,7 +131,7 @@ export function project(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { kind, layers, sketch, tileRows }: ProjectionOptions,
+  { kind, layers, parameters, sketch, tileRows }: ProjectionOptions,
   others?: number,
 ): Promise<Rows> {
   return withProgress(
@@ -136,6 +141,7 @@ export function project(
       engine.project(network, data, {
         kind,
         layers,
+        parameters,
         sketch: toSketch(sketch),
         onProgress,
         others,
@@ -149,12 +155,12 @@ export async function measureSketch(
   engine: Engine,
   network: Network,
   data: Dataset,
-  { kind, layers, sketch: dimension }: ProjectionOptions,
+  { kind, layers, parameters, sketch: dimension }: ProjectionOptions,
   others?: Dataset,
 ): Promise<SketchError | undefined> {
   const sketch = toSketch(dimension);
   return sketch &&
-    await engine.measureSketch(network, data, { kind, layers, sketch, others });
+    await engine.measureSketch(network, data, { kind, layers, parameters, sketch, others });
 }
 
 /**
@@ -185,7 +191,7 @@ export async function withSource<T>(
     const known = { indices, labels };
     return await job({ kernel, count, samples: known, lookup: known, choice, origin });
   }
-  const { model, data, kind = "lpntk", layers, sketch } = options;
+  const { model, data, kind = "lpntk", layers, parameters = "all", sketch } = options;
   const isChosen = options.weights !== undefined || (model !== undefined && isOnnx(model));
   if (model === undefined || !isChosen || data === undefined) {
     throw new UsageError("need either --kernel, or --model, --weights and --data");
@@ -199,12 +205,12 @@ export async function withSource<T>(
   using engine = await openAdapter({ memoryBytes: options.memory });
   using network = await loadNetwork(engine, { ...options, model, weights, data }, samples);
   folder.declare({ ...await hashNetwork(network, model), samples: hashDataset(samples.data) });
-  const how = { kind, layers, sketch };
+  const how = { kind, layers, parameters, sketch };
   const error = await measureSketch(engine, network, samples.data, how);
   using rows = await project(engine, network, samples.data, how);
   noteEmptyClasses(samples.data);
   const adapter = engine.adapter.name;
-  const origin = { adapter, variant: rows.gramVariant, layers, sketch: error };
+  const origin = { adapter, variant: rows.gramVariant, layers, parameters, sketch: error };
   return await job({
     kernel: rows,
     count: rows.count,

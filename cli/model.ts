@@ -18,6 +18,7 @@ import {
   type NetworkDefinition,
   type OnnxNetwork,
   resnet18,
+  resnet18Bn,
   resnet18Narrow,
   resnet8,
   resnet8Narrow,
@@ -30,7 +31,7 @@ import { UsageError } from "./usage.ts";
 
 /** The built-in networks by the name that `--model` takes. */
 export const MODELS: Readonly<Record<string, NetworkDefinition>> = Object.fromEntries(
-  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow].map((
+  [lenet5, lenetLarge, mlp, resnet8, resnet8Narrow, resnet18, resnet18Narrow, resnet18Bn].map((
     model,
   ) => [model.name, model]),
 );

@@ -31,6 +31,7 @@ import type { NetworkDefinition } from "./network/definition.ts";
 import { type EnsembleOptions, type EnsembleResult, trainEnsemble } from "./training/ensemble.ts";
 import { checkFit } from "./network/fit.ts";
 import { computeFeatures, computeLogits, measureAccuracy } from "./network/inference.ts";
+import { PARAMETER_CHOICES, type ParameterChoice } from "./network/layer.ts";
 import { checkNetwork, DeviceNetwork, type Network } from "./network/network.ts";
 import type { ParameterSource } from "./network/parameters.ts";
 import { learnElementRate } from "./tuning/element_rate.ts";
@@ -53,6 +54,11 @@ export interface ProjectOptions extends CallOptions {
   readonly cotangents?: Float32Array;
   /** Names of the layers whose parameters are differentiated: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
+  /**
+   * Parameters that are differentiated, of the chosen layers: `all`, or `weights`, those of convolutions and dense layers without norms' and
+   * others by themselves. Default `all`.
+   */
+  readonly parameters?: ParameterChoice;
   /**
    * Whether every row is scaled by `1 / sqrt(kappa(x, x))`, so that the kernel's entries are cosines, 1 on the diagonal up to rounding. Default
    * false.
@@ -97,6 +103,7 @@ const PROJECT_OPTIONS: OptionNames<ProjectOptions> = {
   kind: KERNEL_KINDS,
   cotangents: true,
   layers: true,
+  parameters: PARAMETER_CHOICES,
   normalise: FLAG,
   sketch: true,
   others: true,
@@ -110,6 +117,7 @@ const SKETCH_REQUEST: OptionNames<SketchRequest> = {
   sketch: true,
   kind: KERNEL_KINDS,
   layers: true,
+  parameters: PARAMETER_CHOICES,
   others: true,
   ...CALL_OPTIONS,
 };
@@ -118,6 +126,7 @@ const ESTIMATE_REQUEST: OptionNames<EstimateRequest> = {
   count: true,
   others: true,
   layers: true,
+  parameters: PARAMETER_CHOICES,
   ratio: true,
   groups: true,
   sketch: true,

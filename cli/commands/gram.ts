@@ -54,6 +54,7 @@ export function addGram(program: Command): void {
     .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
+    .addOption(options.parameters())
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())
@@ -236,7 +237,7 @@ async function writeMatrix(file: MatrixFile, job: Job): Promise<Written> {
 
 async function writeStore(lease: HeldStore, version: string, job: Job): Promise<Written> {
   const { engine, network, left, right, shape, settings, choice, sketch } = job;
-  const { kind, layers, model, data, full, repair } = settings;
+  const { kind, layers, parameters, model, data, full, repair } = settings;
   const chunkRows = engine.planChunkRows(network);
   const store: StoreSettings = {
     shape,
@@ -245,7 +246,8 @@ async function writeStore(lease: HeldStore, version: string, job: Job): Promise<
     job: {
       kind,
       // in the network's order; undefined if all layers count
-      layers: layers && network.select(layers).map(({ name }) => name),
+      layers: layers && network.select(layers, parameters).map(({ name }) => name),
+      parameters,
       model: await identifyModel(model),
       weights: hashWeights(await network.weights()),
       rows: describeSamples(left),

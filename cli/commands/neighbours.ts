@@ -43,6 +43,7 @@ export function addNeighbours(program: Command): void {
     .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
+    .addOption(options.parameters())
     .addOption(options.trainSize())
     .addOption(options.sampleSeed())
     .addOption(options.first())
@@ -102,6 +103,7 @@ export function addNeighbours(program: Command): void {
             data,
             kind,
             layers: settings.layers,
+            parameters: settings.parameters,
             adapter: engine.adapter.name,
             ...described.length === 1 ? described[0] : { tests: described },
             samples: count,

@@ -16,6 +16,7 @@ export function addPlan(program: Command): void {
     .addOption(options.model().makeOptionMandatory())
     .addOption(options.weights())
     .addOption(options.layers())
+    .addOption(options.parameters())
     .requiredOption("--samples <n>", "number of samples of the rows", parseCount)
     .option("--others <n>", "number of samples of the columns, if they are others", parseCount)
     .option(
@@ -45,6 +46,7 @@ export function addPlan(program: Command): void {
         count: samples,
         others,
         layers: settings.layers,
+        parameters: settings.parameters,
         ratio,
         groups: perClass ? network.classes : 1,
         sketch: toSketch(settings.sketch),

@@ -31,7 +31,7 @@ const METHODS = ["redundant", "head", "random"] as const;
 const UNUSED: Readonly<Record<typeof METHODS[number], readonly string[]>> = {
   redundant: ["share", "ratio", "perClass"],
   head: [],
-  random: ["ratio", "perClass", "kind", "layers", "sketch"],
+  random: ["ratio", "perClass", "kind", "layers", "parameters", "sketch"],
 };
 
 interface PruneSettings extends SourceOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
-import type { Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
+import type { ParameterChoice, Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
 import { MODEL_NEED } from "../model.ts";
 import { print } from "../print.ts";
 import { formatCount } from "../units.ts";
@@ -30,6 +30,7 @@ const NETWORK_FLAGS = [
   "size",
   "strict",
   "kind",
+  "parameters",
   "split",
   "trainSize",
   "testSize",
@@ -91,6 +92,11 @@ export const options = {
       "--layers <names>",
       "compute the kernel of these layers alone, such as conv1,fc1; the whole kernel is the sum over its layers",
     ).argParser(parseLayers),
+  parameters: () =>
+    new Option(
+      "--parameters <which>",
+      "parameters that count, of the layers: all, or the weights and biases of convolutions and dense layers without norms'",
+    ).choices(["all", "weights"] as const).default("all" as const),
   sampleSeed: () =>
     new Option("--sample-seed <n>", "seed that draws the samples, independent of --seed")
       .default(0).argParser(parseSeed),
@@ -125,6 +131,7 @@ export type SourceFlags = {
   readonly strict?: true;
   readonly kind: "lpntk" | "pntk";
   readonly layers?: readonly string[];
+  readonly parameters: ParameterChoice;
   readonly split: Split;
   readonly trainSize?: number;
   readonly testSize?: number;
@@ -161,6 +168,7 @@ export function addSourceCommand(
     .addOption(options.strict())
     .addOption(options.kind())
     .addOption(options.layers())
+    .addOption(options.parameters())
     .addOption(options.split())
     .addOption(options.trainSize())
     .addOption(options.testSize())

@@ -6,7 +6,7 @@
 import { countShare } from "../share.ts";
 import { checkNumber, isCount } from "../options.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { DeviceNetwork } from "../network/network.ts";
+import type { DeviceNetwork, ParameterChoice } from "../network/network.ts";
 import { countProducts, layOutRow, type RowLayout, type Sketch } from "../rows/layout.ts";
 import { measureKernel, type RowPlan } from "../rows/plan.ts";
 import { countFlops, pairBlocks } from "../rows/blocks.ts";
@@ -24,6 +24,11 @@ export interface EstimateRequest {
   readonly others?: number;
   /** Names of the layers whose parameters are differentiated. Default: all. */
   readonly layers?: readonly string[];
+  /**
+   * Parameters that are differentiated, of the chosen layers: `all`, or `weights`, those of convolutions and dense layers without norms' and
+   * others by themselves. Default `all`.
+   */
+  readonly parameters?: ParameterChoice;
   /** Number of clusters per sample. Default 0.1. */
   readonly ratio?: number;
   /** Number of groups that are clustered side by side, one step each at a time. Default 1. */
@@ -75,7 +80,7 @@ export interface Estimate {
 export async function estimateJob(
   gpu: Gpu,
   network: DeviceNetwork,
-  { count, others, layers: names, ratio = 0.1, groups = 1, sketch }: EstimateRequest,
+  { count, others, layers: names, parameters, ratio = 0.1, groups = 1, sketch }: EstimateRequest,
   { memoryBytes, heldBytes }: Budget,
 ): Promise<Estimate> {
   const check = (name: string, value: unknown, fits: (value: number) => boolean, need: string) =>
@@ -84,12 +89,13 @@ export async function estimateJob(
   if (others !== undefined) check("others", others, isCount, "a positive integer, or none");
   check("ratio", ratio, (share) => share > 0 && share <= 1, "a number above 0 and at most 1");
   check("groups", groups, isCount, "a positive integer");
-  const layers = network.select(names);
-  const layout = sketch ? planSketch(layers, sketch).layout : layOutRow(layers);
+  const chosen = network.select(names, parameters);
+  const layout = sketch ? planSketch(chosen, sketch).layout : layOutRow(chosen);
   const variant = await chooseVariant(gpu, layout);
   const { rates, bandwidths } = await tune(gpu);
   const job = {
-    layers,
+    layers: network.layers,
+    tensors: network.tensorSizes,
     timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketch !== undefined,

@@ -9,7 +9,7 @@ import { OutOfMemoryError } from "../gpu/allocation.ts";
 import { type OnProgress, Pace } from "../gpu/pace.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { DeviceNetwork } from "../network/network.ts";
+import type { DeviceNetwork, ParameterChoice } from "../network/network.ts";
 import { FactorSketch } from "../network/factor_sketch.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { checkFit } from "../network/fit.ts";
@@ -31,6 +31,11 @@ export interface ProjectionOptions {
   readonly cotangents: Cotangents;
   /** Names of the layers whose parameters are differentiated: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
+  /**
+   * Parameters that are differentiated, of the chosen layers: `all`, or `weights`, those of convolutions and dense layers without norms' and
+   * others by themselves. Default `all`.
+   */
+  readonly parameters?: ParameterChoice;
   /** Whether every row is scaled by `1 / sqrt(kappa(x, x))`, so that products of rows are cosines. Default false. */
   readonly normalise?: boolean;
   /** Projects further, at random, onto fewer numbers. Default: rows are exact. */
@@ -125,7 +130,7 @@ async function projectOnce(
   options: ProjectionOptions,
   projection: Projection,
 ): Promise<PackedRows> {
-  const { cotangents, layers, convolutions, sketch, onProgress } = options;
+  const { cotangents, layers, parameters, convolutions, sketch, onProgress } = options;
   checkFit(network, data);
   const rowsPerSample = cotangents === "entk" ? network.classes : undefined;
   const count = data.labels.length * (rowsPerSample ?? 1);
@@ -133,7 +138,7 @@ async function projectOnce(
   if (options.blockRows !== undefined) checkBlockRows(data, options.blockRows);
   const { gpu } = tensorflow;
   const { memoryBytes } = options;
-  const chosen = network.select(layers);
+  const chosen = network.select(layers, parameters);
   const sketched = sketch && planSketch(chosen, sketch, convolutions);
   const layout = sketched?.layout ?? layOutRow(chosen, convolutions);
   const variant = await chooseVariant(gpu, layout);
@@ -142,6 +147,7 @@ async function projectOnce(
     count,
     others: (rowsPerSample ?? 1) * (options.others ?? 0),
     layers: network.layers,
+    tensors: network.tensorSizes,
     timelyBatch: network.timelyBatch,
     layout,
     isSketched: sketched !== undefined,

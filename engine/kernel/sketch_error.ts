@@ -5,7 +5,7 @@
  */
 import { type Dataset, takeSamples } from "../data/dataset.ts";
 import { createGenerator, drawPermutation, STREAMS } from "../data/random.ts";
-import type { DeviceNetwork } from "../network/network.ts";
+import type { DeviceNetwork, ParameterChoice } from "../network/network.ts";
 import type { Tensorflow } from "../operations/tensorflow.ts";
 import { type CallOptions, interruptBy } from "../gpu/pace.ts";
 import { computeGram } from "./gram.ts";
@@ -22,6 +22,11 @@ export interface SketchRequest extends CallOptions {
   readonly kind?: KernelKind;
   /** Names of the layers whose parameters are differentiated. Default: all. */
   readonly layers?: readonly string[];
+  /**
+   * Parameters that are differentiated, of the chosen layers: `all`, or `weights`, those of convolutions and dense layers without norms' and
+   * others by themselves. Default `all`.
+   */
+  readonly parameters?: ParameterChoice;
   /** Data set on the kernel's other side. Default: the same data set. */
   readonly others?: Dataset;
 }
@@ -50,7 +55,7 @@ export async function measureSketchError(
   tensorflow: Tensorflow,
   network: DeviceNetwork,
   data: Dataset,
-  { others, sketch, kind = "lpntk", layers, onProgress, signal }: SketchRequest,
+  { others, sketch, kind = "lpntk", layers, parameters, onProgress, signal }: SketchRequest,
   budget: Budget,
 ): Promise<SketchError> {
   const sides = [data, ...others ? [others] : []].map((side) => drawSamples(side, sketch.seed));
@@ -60,6 +65,7 @@ export async function measureSketchError(
     ...budget,
     cotangents: kind,
     layers,
+    parameters,
     onProject: () => report?.(++projected, 2 * sides.length),
   };
   const exact = await compute(tensorflow, network, sides, how);

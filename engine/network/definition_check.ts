@@ -4,6 +4,8 @@
  * @module
  */
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import { DataError } from "../errors.ts";
+import { countElements } from "../formats/shape.ts";
 import { describeShape, describeValue } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
 
@@ -65,5 +67,27 @@ export function checkLogits(
     `Cannot build ${name}: got ${got} from its forward pass, need logits [N, ${
       classes ?? "classes"
     }]${mend}`,
+  );
+}
+
+/**
+ * Refuses a tensor of one sample that the device cannot bind.
+ *
+ * @param bindingBytes size of the device's largest binding
+ * @throws {DataError} if the tensor is refused.
+ */
+export function checkTensor(
+  { name }: NetworkDefinition,
+  shape: readonly number[],
+  bindingBytes: number,
+): void {
+  const count = countElements(shape);
+  if (4 * count <= bindingBytes) return;
+  throw new DataError(
+    `Cannot run ${name} over one sample: got a tensor [${
+      shape.join(", ")
+    }] of ${count} numbers, need at most ${
+      Math.floor(bindingBytes / 4)
+    } on this device; a smaller image or layer has fewer`,
   );
 }

@@ -27,6 +27,14 @@ export interface LayerDescription {
   readonly places: number;
 }
 
+/**
+ * Parameters that a gradient is taken with respect to: `all`, as PyTorch's `model.parameters()` lists them, or `weights`, the weights and biases of
+ * convolutions and dense layers, without norms' and without other parameters by themselves.
+ */
+export type ParameterChoice = "all" | "weights";
+
+export const PARAMETER_CHOICES: readonly ParameterChoice[] = ["all", "weights"];
+
 /** A layer with its sizes, which packed rows are laid out by; which sizes depends on its kind. */
 export type LayerShape =
   & LayerDescription

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkCall } from "../operations/arguments.ts";
-import type { ConvolutionOptions, FeatureMaps, Layers, NetworkDefinition } from "./definition.ts";
+import type { FeatureMaps, Layers, NetworkDefinition } from "./definition.ts";
 
 /** A 3-layer perceptron with relu (section 3.2); 128 and 64 hidden units when new. */
 export const mlp: NetworkDefinition = {
@@ -56,27 +56,31 @@ export interface ResnetOptions {
   readonly blocks: number;
   /** Average pooling after the last stage: over 4 x 4 pixels, as the authors have it for 32 x 32 images, or over all pixels. */
   readonly pooling: "4 x 4" | "global";
+  /** Whether a batch norm follows each convolution, as in He et al. Default false, as the authors have it. */
+  readonly batchNorm?: boolean;
 }
 
 /**
- * Defines a residual network as the paper's authors do (section 3.3): of 3 x 3 convolutions without bias and without batch norm.
+ * Defines a residual network as the paper's authors do (section 3.3): of 3 x 3 convolutions without bias, and without batch norm
+ * unless that is asked for.
  *
- * Its `state_dict` has `conv1`, `layer1.0.conv1`, `layer1.0.conv2`, ..., `layer2.0.shortcut.0`, ..., `linear`.
+ * Its `state_dict` has `conv1`, `layer1.0.conv1`, `layer1.0.conv2`, ..., `layer2.0.shortcut.0`, ..., `linear`, and with batch norms also `bn1`,
+ * `layer1.0.bn1`, `layer1.0.bn2`, ..., `layer2.0.shortcut.1`, ...
  *
  * @throws {LayerError} if an option is missing, unknown or out of range.
  */
 export function createResnet(options: ResnetOptions): NetworkDefinition {
   checkCall("createResnet", arguments);
-  const { name, blocks, pooling } = options;
+  const { name, blocks, pooling, batchNorm = false } = options;
   const widths = [...options.widths];
   return {
     name,
     forward(layers, images) {
-      let x = layers.relu(convolve(layers, "conv1", images, { filters: widths[0] }));
+      let x = layers.relu(convolve(layers, "conv1", images, { filters: widths[0], batchNorm }));
       widths.forEach((filters, stage) => {
         for (let block = 0; block < blocks; block++) {
           const stride = stage > 0 && block === 0 ? 2 : 1;
-          x = addBlock(layers, `layer${stage + 1}.${block}`, x, { filters, stride });
+          x = addBlock(layers, `layer${stage + 1}.${block}`, x, { filters, stride, batchNorm });
         }
       });
       const features = pooling === "global"
@@ -92,25 +96,41 @@ function addBlock(
   layers: Layers,
   name: string,
   x: FeatureMaps,
-  { filters, stride }: { filters: number; stride: number },
+  { stride, ...options }: ResidualOptions & { readonly stride: number },
 ): FeatureMaps {
-  const first = layers.relu(convolve(layers, `${name}.conv1`, x, { filters, stride }));
-  const second = convolve(layers, `${name}.conv2`, first, { filters });
-  const width = second.shape[3];
-  const shortcut = stride === 1 && x.shape[3] === width
+  const first = layers.relu(convolve(layers, `${name}.conv1`, x, { stride, ...options }));
+  const second = convolve(layers, `${name}.conv2`, first, options);
+  const filters = second.shape[3];
+  const shortcut = stride === 1 && x.shape[3] === filters
     ? x
-    : layers.convolution(`${name}.shortcut.0`, x, { filters: width, size: 1, stride, bias: false });
+    : convolve(layers, `${name}.shortcut.0`, x, { ...options, filters, size: 1, stride });
   return layers.relu(layers.add(second, shortcut));
 }
 
-/** Applies a 3 x 3 convolution without bias, padded so that only its stride changes height and width. */
+/** Options of a convolution in a residual network. */
+interface ResidualOptions {
+  readonly filters: number;
+  readonly batchNorm: boolean;
+}
+
+/** Applies a convolution without bias, padded so that only its stride changes height and width, and the batch norm after it if it has one. */
 function convolve(
   layers: Layers,
   name: string,
   x: FeatureMaps,
-  options: Pick<ConvolutionOptions, "filters" | "stride">,
+  { size = 3, batchNorm, ...options }: ResidualOptions & {
+    readonly size?: number;
+    readonly stride?: number;
+  },
 ): FeatureMaps {
-  return layers.convolution(name, x, { ...options, size: 3, pad: 1, bias: false });
+  const pad = (size - 1) / 2;
+  const y = layers.convolution(name, x, { ...options, size, pad, bias: false });
+  return batchNorm ? layers.batchNorm(nameNorm(name), y) : y;
+}
+
+/** Returns the name of the batch norm after a convolution: `bn1` after `conv1`, and `shortcut.1` after `shortcut.0`. */
+function nameNorm(convolution: string): string {
+  return convolution.replace(/conv(\d)$/, "bn$1").replace(/shortcut\.0$/, "shortcut.1");
 }
 
 /** ResNet-18 for 32 x 32 images, as the authors have it: 11,164,362 parameters with three channels and ten classes. */
@@ -119,6 +139,18 @@ export const resnet18: NetworkDefinition = createResnet({
   widths: [64, 128, 256, 512],
   blocks: 2,
   pooling: "4 x 4",
+});
+
+/**
+ * ResNet-18 with batch norms as it is commonly trained on CIFAR (He et al., 2016, with a 3 x 3 convolution first): 11,173,962 parameters with three
+ * channels and ten classes. Its names are those of kuangliu's pytorch-cifar.
+ */
+export const resnet18Bn: NetworkDefinition = createResnet({
+  name: "resnet18_bn",
+  widths: [64, 128, 256, 512],
+  blocks: 2,
+  pooling: "4 x 4",
+  batchNorm: true,
 });
 
 /** {@linkcode resnet18} at an eighth of its width: 175,202 parameters. */

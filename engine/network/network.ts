@@ -7,12 +7,18 @@ import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import type { RandomGenerator } from "npm:pure-rand@8.4.2/types/RandomGenerator";
 import { DataError, DeviceError, DisposedError, LayerError, WeightsError } from "../errors.ts";
 import { refuseUnknown } from "../operations/arguments.ts";
-import { describeValue, findNearest } from "../options.ts";
+import { checkKeys, describeValue, findNearest } from "../options.ts";
 import type { NetworkDefinition } from "./definition.ts";
-import { checkDefinition, checkLogits } from "./definition_check.ts";
+import { checkDefinition, checkLogits, checkTensor } from "./definition_check.ts";
 import { joinFactors, type LayerFactors } from "./factors.ts";
-import { countLayerFlops, type LayerDescription, type LayerShape } from "./layer.ts";
-import { ModuleStore } from "./modules.ts";
+import {
+  countLayerFlops,
+  type LayerDescription,
+  type LayerShape,
+  PARAMETER_CHOICES,
+  type ParameterChoice,
+} from "./layer.ts";
+import { type Modules, ModuleStore } from "./modules.ts";
 import {
   type LoadingNotes,
   openSource,
@@ -25,10 +31,10 @@ import { type Hook, Pass, type PassOptions } from "./pass.ts";
 import { toActivations } from "../operations/features.ts";
 import { attachGradientHook, createGradientHook } from "../operations/hook.ts";
 import { LAUNCH_MS } from "../gpu/rates.ts";
-import type { Tensorflow } from "../operations/tensorflow.ts";
+import type { Tensorflow, TensorSizes } from "../operations/tensorflow.ts";
 
 export type { LayerFactors } from "./factors.ts";
-export type { LayerDescription, LayerShape } from "./layer.ts";
+export type { LayerDescription, LayerShape, ParameterChoice } from "./layer.ts";
 
 /** A network with its parameters, as `Engine.network` makes it. Dispose it to free them. */
 export interface Network extends Disposable {
@@ -48,11 +54,15 @@ export interface Network extends Disposable {
   readonly layers: readonly LayerDescription[];
   /**
    * Selects the layers of some names, and those whose names begin with one of them and a dot, in the order of the forward pass; without names it
-   * selects all.
+   * selects all. Of these it leaves out what is no weight or bias of a convolution or a dense layer if `parameters` is `weights`.
    *
-   * @throws {RangeError} if there is no layer of a name, or the list is empty.
+   * @param parameters default `all`
+   * @throws {RangeError} if there is no layer of a name, the list is empty, or no layer is left.
    */
-  select(names: readonly string[] | undefined): readonly LayerDescription[];
+  select(
+    names: readonly string[] | undefined,
+    parameters?: ParameterChoice,
+  ): readonly LayerDescription[];
   /** Reads the parameters and frozen tensors back by name, f32, in PyTorch's `state_dict` layout. */
   weights(): Promise<Weights>;
   /** Frees the parameters; a second time does nothing. */
@@ -70,6 +80,8 @@ export class DeviceNetwork implements Network {
   #disposed = false;
   readonly classes: number;
   readonly loading: LoadingNotes;
+  /** Sizes of what every operation gives for one sample, those that layers are made of and those that are none among them. */
+  readonly tensorSizes: TensorSizes;
 
   /**
    * Builds the parameters in one forward pass over an image of zeros.
@@ -93,14 +105,22 @@ export class DeviceNetwork implements Network {
     const { maker, classes } = openSource(definition.name, source, this.#bindingBytes);
     this.#modules = new ModuleStore(definition.name, this.#bindingBytes);
     try {
-      this.classes = tf.tidy(() => {
+      const build = () => {
         const images = tf.zeros<tf.Rank.R4>([1, ...inputShape]);
-        const modules = this.#modules.makeWith(maker);
+        const made = this.#modules.makeWith(maker);
+        const modules: Modules = {
+          layer: (...request) => tensorflow.unmeasured(() => made.layer(...request)),
+          statistics: (...request) => tensorflow.unmeasured(() => made.statistics(...request)),
+        };
         const settings = { inputShape, classes: classes ?? 1, modules };
         const pass = new Pass(settings, 1);
         const logits = this.#forward("build", pass, images, maker);
         return checkLogits(definition, logits, 1, classes).shape[1];
-      });
+      };
+      [this.classes, this.tensorSizes] = tensorflow.measure(
+        () => tf.tidy(build),
+        (shape) => checkTensor(definition, shape, this.#bindingBytes),
+      );
       this.#layers = this.#modules.joinShapes();
       if (this.#layers.every(({ kind }) => kind === "parameter")) {
         throw new TypeError(
@@ -137,7 +157,23 @@ export class DeviceNetwork implements Network {
     return this.#modules.parameters;
   }
 
-  select(names: readonly string[] | undefined): readonly LayerShape[] {
+  select(
+    names: readonly string[] | undefined,
+    parameters: ParameterChoice = "all",
+  ): readonly LayerShape[] {
+    checkKeys("select layers", { parameters }, { parameters: PARAMETER_CHOICES });
+    const named = this.#selectNamed(names);
+    if (parameters === "all") return named;
+    const matrices = named.filter(({ kind }) => kind !== "parameter");
+    if (matrices.length > 0) return matrices;
+    throw new RangeError(
+      `Cannot project through weights of ${this.definition.name}: got ${
+        names?.join(", ")
+      }, which has none, need a convolution or dense layer among them, or all parameters`,
+    );
+  }
+
+  #selectNamed(names: readonly string[] | undefined): readonly LayerShape[] {
     const all = this.layers;
     if (names === undefined) return all;
     // a name stands for the layers below it, too, as in a `state_dict`
@@ -160,11 +196,10 @@ export class DeviceNetwork implements Network {
     );
   }
 
-  /** Largest number of images in one pass whose activations at every layer fit the device's largest binding. */
+  /** Largest number of images in one pass for which the result of every operation fits the device's largest binding. */
   get batchLimit(): number {
-    const shapes = [this.inputShape, ...this.layers.map(({ outputShape }) => outputShape)];
-    const largest = Math.max(...shapes.map((shape) => shape.reduce((a, b) => a * b, 1)));
-    return Math.floor(this.#bindingBytes / (4 * largest));
+    this.check();
+    return Math.floor(this.#bindingBytes / (4 * this.tensorSizes.largest));
   }
 
   /** Number of images in one pass at most, so that no layer takes longer than {@linkcode LAUNCH_MS} by the device's rates; at least 1. */

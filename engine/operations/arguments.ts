@@ -255,7 +255,16 @@ const SIGNATURES = {
         },
         blocks: wholeNumber(1, 1024),
         pooling: choice(["4 x 4", "global"]),
-      }, { renamed: { channels: "widths", depth: "blocks", layers: "blocks", pool: "pooling" } }),
+        batchNorm: optional(flag),
+      }, {
+        renamed: {
+          channels: "widths",
+          depth: "blocks",
+          layers: "blocks",
+          pool: "pooling",
+          norm: "batchNorm",
+        },
+      }),
     },
   },
 } satisfies Record<string, Signature>;

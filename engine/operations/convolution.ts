@@ -168,7 +168,7 @@ function packFilter(
     first_column: 0,
   };
   const shape = [taken.rows * taken.columns * inner + 1, groups * 8 * Math.ceil(outer / 8)];
-  const packed = tensorflow.allocate(shape);
+  const packed = tensorflow.unmeasured(() => tensorflow.allocate(shape));
   tensorflow.launch(
     kernels.pack_filter,
     {

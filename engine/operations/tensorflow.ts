@@ -26,9 +26,17 @@ const BACKEND = "webgpu";
 /** The binding that is open: TensorFlow.js knows one backend of a name at a time. */
 let current: Tensorflow | undefined;
 
+/** Numbers of elements of the tensors that operations gave. */
+export interface TensorSizes {
+  /** Of the largest tensor. */
+  readonly largest: number;
+  /** Of all tensors together. */
+  readonly total: number;
+}
+
 /** TensorFlow.js bound to one of our devices. */
 export class Tensorflow {
-  readonly #backend: WebGPUBackend;
+  readonly #backend: CountedBackend;
   /** Our launches since the last flush. */
   #launches = 0;
   /** Estimated time of what was recorded since then, of TensorFlow.js's launches too. */
@@ -93,6 +101,37 @@ export class Tensorflow {
   /** Allocates a float32 tensor, whose buffer one of our kernels fills. */
   allocate(shape: number[]): tf.TensorInfo {
     return this.#backend.makeTensorInfo(shape, "float32");
+  }
+
+  /**
+   * Runs operations and measures the tensors that they give, but for those of {@linkcode unmeasured}.
+   *
+   * @param check is called with the shape of each before it is allocated; it may throw
+   */
+  measure<T>(run: () => T, check: (shape: readonly number[]) => void): [T, TensorSizes] {
+    const sizes = { largest: 0, total: 0 };
+    this.#backend.onTensor = (shape) => {
+      check(shape);
+      const size = tf.util.sizeFromShape([...shape]);
+      sizes.largest = Math.max(sizes.largest, size);
+      sizes.total += size;
+    };
+    try {
+      return [run(), sizes];
+    } finally {
+      this.#backend.onTensor = undefined;
+    }
+  }
+
+  /** Runs operations within {@linkcode measure} whose tensors do not count, such as those of parameters alone. */
+  unmeasured<T>(run: () => T): T {
+    const { onTensor } = this.#backend;
+    this.#backend.onTensor = undefined;
+    try {
+      return run();
+    } finally {
+      this.#backend.onTensor = onTensor;
+    }
   }
 
   /** Another reference to a tensor's data, without a copy. */
@@ -166,8 +205,11 @@ export class Tensorflow {
   }
 }
 
-/** TensorFlow.js's backend, which says of its launches what they read and write before it records them. */
+/** TensorFlow.js's backend, which says of its launches what they read and write before it records them, and of tensors their shapes. */
 class CountedBackend extends WebGPUBackend {
+  /** Is called with the shape of each tensor that an operation gives, before it is allocated. */
+  onTensor: ((shape: readonly number[]) => void) | undefined;
+
   constructor(
     device: GPUDevice,
     info: GPUAdapterInfo,
@@ -182,5 +224,11 @@ class CountedBackend extends WebGPUBackend {
     const [{ outputShape }, inputs] = launch;
     this.onLaunch([{ shape: outputShape }, ...inputs]);
     return super.runWebGPUProgram(...launch);
+  }
+  override makeTensorInfo(
+    ...tensor: Parameters<WebGPUBackend["makeTensorInfo"]>
+  ): tf.TensorInfo {
+    this.onTensor?.(tensor[0]);
+    return super.makeTensorInfo(...tensor);
   }
 }

@@ -6,6 +6,7 @@
 import { BudgetError } from "../errors.ts";
 import { countElements } from "../formats/shape.ts";
 import type { LayerShape } from "../network/network.ts";
+import type { TensorSizes } from "../operations/tensorflow.ts";
 import {
   BASE_BYTES,
   DEVICE_BASE_BYTES,
@@ -24,6 +25,15 @@ const BATCH_SAMPLES = 256;
 const PASS_COPIES = 4;
 
 /**
+ * Number of tensors that a pass holds of the size of an operation's result where that is no layer's output: the result, its gradient, and what
+ * TensorFlow.js computes on the way there. Measured 3.02 on attention, which takes most, and 2 on batch norms.
+ */
+const OTHER_COPIES = 3.25;
+
+/** Number of tensors that a pass then holds of the size of a layer's output: itself and its gradient. */
+const LAYER_COPIES = 2;
+
+/**
  * Size of the texture copies of a launch's operands, in outputs of the largest layer: of an input and an output gradient, each up to four times
  * (`gpu/operand_copies.ts`). Copies of filters are no larger than parameters, and stand with these in the base.
  */
@@ -34,6 +44,8 @@ export interface PassRequest {
   /** All layers of the network. */
   readonly layers:
     readonly (Pick<LayerShape, "outputShape"> & Partial<Pick<LayerShape, "places">>)[];
+  /** Sizes of what all operations give for one image. Default: there are none but layers. */
+  readonly tensors?: TensorSizes;
   /** Number of elements in the longest slice of a row. */
   readonly longest: number;
   /** Whether the pass also holds results of random filters. Default false. */
@@ -55,31 +67,34 @@ export interface PassPlan {
   readonly batch: number;
   /** Largest size of what the device holds, in bytes. */
   readonly bytes: number;
-  /** Number of elements per image of the largest output of a layer. */
+  /** Number of elements per image of the largest output of a layer, which a sketch is made of. */
   readonly width: number;
 }
 
 /**
- * Images of one forward and backward pass: fewer where a layer's output would not fit a binding, or all of them a quarter of the budget, or
+ * Images of one forward and backward pass: fewer where a layer's output or an operation's result would not fit a binding, or all of them a quarter of the budget, or
  * a layer takes too long, but one at least.
  *
  * @throws {RangeError} if one image does not fit a binding.
  */
 export function planPass(
-  { layers, longest, isSketched = false, isCopied = false, binding, ...bounds }: PassRequest,
+  { layers, tensors, longest, isSketched = false, isCopied = false, binding, ...bounds }:
+    PassRequest,
 ): PassPlan {
   const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES } = bounds;
   const outputs = layers.map(({ outputShape }) => countElements(outputShape));
-  const largest = Math.max(...outputs);
-  const outputBytes = PASS_COPIES * 4 * outputs.reduce(
-    (sum, output, i) => sum + output * (layers[i].places ?? 1),
-    isSketched ? largest : 0,
-  );
-  const imageBytes = outputBytes + (isCopied ? OPERAND_COPIES * 4 * largest : 0);
+  const width = Math.max(...outputs);
+  const total = outputs.reduce((sum, output, i) => sum + output * (layers[i].places ?? 1), 0);
+  const others = (tensors?.total ?? total) - total;
+  const held = Math.max(PASS_COPIES * total, LAYER_COPIES * total + OTHER_COPIES * others);
+  const sketched = isSketched ? PASS_COPIES * width : 0;
+  const copied = isCopied ? OPERAND_COPIES * width : 0;
+  const imageBytes = 4 * (held + sketched + copied);
+  const largest = Math.max(width, tensors?.largest ?? 0);
   const bindable = Math.floor(binding.bytes / (4 * largest));
   if (bindable < 1) {
     throw new RangeError(
-      `Cannot run the network: got a layer with ${largest} numbers an image, need at most ${
+      `Cannot run the network: got a tensor with ${largest} numbers an image, need at most ${
         Math.floor(binding.bytes / 4)
       } on this device`,
     );
@@ -90,13 +105,15 @@ export function planPass(
     ? Math.floor(images / PANEL_ROWS) * PANEL_ROWS
     : 2 ** Math.floor(Math.log2(images));
   const bytes = batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest;
-  return { batch, bytes, width: largest };
+  return { batch, bytes, width };
 }
 
 /** Request for the plan of a job: its rows, and the passes that compute them. */
 export interface JobRequest extends PlanRequest {
   /** All layers of the network. */
   readonly layers: PassRequest["layers"];
+  /** Sizes of what all operations give for one image. Default: there are none but layers. */
+  readonly tensors?: TensorSizes;
   /** Images of one pass that take a launch no longer than it should. Default: no bound. */
   readonly timelyBatch?: number;
   /** Whether its rows are sketched. */
@@ -123,7 +140,7 @@ export interface JobPlan {
  * @throws {BudgetError} if the budget is too small for a panel and an image at a time; it says what is enough.
  */
 export function planJob(
-  { layers, isSketched, isCopied, timelyBatch, others = 0, ...request }: JobRequest,
+  { layers, tensors, isSketched, isCopied, timelyBatch, others = 0, ...request }: JobRequest,
 ): JobPlan {
   const { layout, binding, memoryBytes = Infinity, deviceBytes = Infinity } = request;
   const longest = measureLongestSlice(layout, binding);
@@ -131,6 +148,7 @@ export function planJob(
   const planAtMost = (most?: number) =>
     planPass({
       layers,
+      tensors,
       longest,
       isSketched,
       isCopied,

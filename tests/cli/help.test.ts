@@ -11,16 +11,16 @@ doctor --retune --json --help
 data --help
 data fetch <name> --mirror --help
 data import <data> --size --strict --out --help
-plan --model --weights --layers --samples --others --shape --classes --ratio --per-class --memory --sketch --json --help
+plan --model --weights --layers --parameters --samples --others --shape --classes --ratio --per-class --memory --sketch --json --help
 train --model --data --size --strict --train-size --test-size --validation-size --sample-seed --first --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
-gram --model --weights --data --size --strict --kind --layers --split --train-size --test-size --sample-seed --first --cross --full --repair --force --memory --sketch --out --json --help
-redundant --model --weights --data --size --strict --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --rule --out --json --help
-relate --model --weights --data --size --strict --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --threshold --epsilon --sample --out --json --help
+gram --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --cross --full --repair --force --memory --sketch --out --json --help
+redundant --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --rule --out --json --help
+relate --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --threshold --epsilon --sample --out --json --help
 clean --data --size --strict --model --weights --train-size --sample-seed --first --memory --seed --verify --apply --out --json --help
-cluster --model --weights --data --size --strict --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --labels --ratio --per-class --out --json --help
-nearest --model --weights --data --size --strict --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --labels --k --out --json --help
-neighbours --model --weights --data --size --strict --kind --layers --train-size --sample-seed --first --test --top --memory --sketch --out --json --help
-prune --model --weights --data --size --strict --kind --layers --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --method --labels --share --ratio --per-class --seed --out --json --help
+cluster --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --labels --ratio --per-class --out --json --help
+nearest --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --labels --k --out --json --help
+neighbours --model --weights --data --size --strict --kind --layers --parameters --train-size --sample-seed --first --test --top --memory --sketch --out --json --help
+prune --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --kernel --memory --sketch --method --labels --share --ratio --per-class --seed --out --json --help
 compare --model --data --size --strict --train-size --test-size --sample-seed --first --arm --seeds --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 run --model --data --size --strict --train-size --test-size --sample-seed --first --ratio --share --seeds --memory --sketch --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 experiment --help

@@ -272,6 +272,55 @@ Deno.test("what was taken off or left out of a checkpoint is said, and nothing e
   );
 });
 
+Deno.test("weights alone are counted where that is asked for, and recorded with what is computed", async () => {
+  await using temp = await openTempFolder();
+  const { path } = temp;
+  const file = `${path}/normed.ts`;
+  const forward = `(layers, images) {
+    const first = layers.batchNorm("norm", layers.dense("fc1", layers.flatten(images), 3));
+    return layers.dense("fc2", layers.relu(first), layers.classes);
+  }`;
+  await Deno.writeTextFile(file, `export default { name: "normed", forward${forward} };`);
+  const out = `${path}/a`;
+  await succeed([
+    ...["train", "--model", file, ...DATA, "--test-size", "9"],
+    ...["--epochs", "1", "--out", out],
+  ]);
+  const model = ["--model", file, "--weights", `${out}/weights.safetensors`];
+  const gram = (to: string, ...more: string[]) =>
+    succeed(["gram", ...model, ...DATA, "--out", `${path}/${to}`, ...more]);
+  await gram("all.npy");
+  await gram("weights.npy", "--parameters", "weights");
+  await gram("layers.npy", "--layers", "fc1,fc2");
+  const [all, weights, layers] = await Promise.all(
+    ["all", "weights", "layers"].map((name) =>
+      readArray(`${path}/${name}.npy`, Float32Array, [20, 20])
+    ),
+  );
+  assert.deepEqual(weights, layers);
+  assert.notDeepEqual(all, weights);
+  await gram("K.zarr", "--parameters", "weights");
+  const store = ["gram", ...model, ...DATA, "--out", `${path}/K.zarr`];
+  await fail(store, 1, /parameters "weights", now "all"/);
+  const results = [...model, ...DATA, "--parameters", "weights", "--out", `${path}/redundant`];
+  await succeed(["redundant", ...results]);
+  const { options } = await readJson(`${path}/redundant/run.json`);
+  const { parameters } = await readJson(`${path}/redundant/summary.json`);
+  assert.deepEqual([options.parameters, parameters], ["weights", "weights"]);
+  const nothing = [
+    "plan",
+    "--model",
+    file,
+    "--samples",
+    "9",
+    "--layers",
+    "norm",
+    "--parameters",
+    "weights",
+  ];
+  await fail(nothing, 2, /got norm, which has none, need a convolution or dense layer among them/);
+});
+
 Deno.test("a failure that a file leaves behind, and nothing waits for, is one line", async () => {
   await using temp = await openTempFolder();
   const left: [name: string, code: string, says: string][] = [

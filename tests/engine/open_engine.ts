@@ -9,7 +9,7 @@ import { computeGram } from "../../engine/kernel/gram.ts";
 import type { ConvolutionForm } from "../../engine/rows/layout.ts";
 import type { KernelKind } from "../../engine/rows/rows.ts";
 import { openTunedGpu } from "../../engine/tuning/open.ts";
-import type { Network } from "../../engine/network/network.ts";
+import type { Network, ParameterChoice } from "../../engine/network/network.ts";
 
 let opened: Promise<{ gpu: Gpu; engine: Engine }> | undefined;
 
@@ -42,6 +42,7 @@ export interface KernelOptions {
   readonly kind?: KernelKind;
   readonly others?: Dataset;
   readonly layers?: readonly string[];
+  readonly parameters?: ParameterChoice;
   readonly convolutions?: ConvolutionForm;
 }
 

@@ -17,8 +17,15 @@ import {
   type NetworkDefinition,
   tanh,
 } from "../../engine/network/definition.ts";
-import { lenet5, lenetLarge, resnet18Narrow, resnet8 } from "../../engine/network/models.ts";
-import { testEngine } from "../engine/open_engine.ts";
+import {
+  createResnet,
+  lenet5,
+  lenetLarge,
+  resnet18Bn,
+  resnet18Narrow,
+  resnet8,
+} from "../../engine/network/models.ts";
+import { kernelOf, testEngine } from "../engine/open_engine.ts";
 import { assertClose } from "../../engine/reference/numbers.ts";
 import { permute } from "../../engine/reference/tensor.ts";
 import { openTempFolder } from "../temp_folder.ts";
@@ -28,6 +35,9 @@ const SCRIPT = fileURLToPath(new URL("pytorch.py", import.meta.url));
 
 /** Largest error of a logit, as in `golden.test.ts`. */
 const LOGITS = 1e-4;
+
+/** Largest error of a kernel's entry, relative to the largest entry. */
+const KERNEL = 1e-5;
 
 const python = await findPython();
 if (!python) console.log("Python has no PyTorch here: no weights go to it and come back");
@@ -42,13 +52,30 @@ const normed: NetworkDefinition = {
   },
 };
 
-const NETWORKS = [
+/** {@linkcode resnet18Bn} with few channels: loaded weights determine the widths. */
+const narrow = createResnet({
+  name: "resnet18_bn",
+  widths: [3, 5, 6, 7],
+  blocks: 2,
+  pooling: "4 x 4",
+  batchNorm: true,
+});
+
+const NETWORKS: readonly Case[] = [
   { definition: lenet5, shape: [28, 28, 1] },
   { definition: lenetLarge, shape: [28, 28, 1] },
   { definition: resnet8, shape: [32, 32, 3] },
   { definition: resnet18Narrow, shape: [32, 32, 3] },
+  { definition: narrow, shape: [32, 32, 3], loads: resnet18Bn },
   { definition: normed, shape: [32, 32, 3] },
-] as const;
+];
+
+/** A network, and the definition that loads what PyTorch returns, where that is another; then the kernel is compared, too. */
+interface Case {
+  readonly definition: NetworkDefinition;
+  readonly shape: readonly [number, number, number];
+  readonly loads?: NetworkDefinition;
+}
 
 const COUNT = 3;
 
@@ -58,7 +85,7 @@ function drawImages(shape: readonly [number, number, number]): Dataset {
     name: "drawn",
     split: "train",
     images: Uint8Array.from({ length }, (_, i) => (i * i + 7 * i) % 251),
-    labels: new Uint8Array(COUNT),
+    labels: Uint8Array.from({ length: COUNT }, (_, i) => 3 * i),
     shape,
     classes: 10,
     mean: [0.5],
@@ -72,8 +99,9 @@ else {
     "weights go to PyTorch, load with strict=True, give its logits, and come back",
     async (engine) => {
       await using temp = await openTempFolder();
-      const networks = NETWORKS.map(({ definition, shape }) => ({
+      const networks = NETWORKS.map(({ definition, shape, loads }) => ({
         name: definition.name,
+        loads,
         network: engine.network(definition, { seed: 1, classes: 10 }, shape),
         data: drawImages(shape),
       }));
@@ -81,8 +109,12 @@ else {
         for (const { name, network, data } of networks) {
           const weights = await network.weights();
           // running statistics as training leaves them
-          weights.get("norm.running_mean")?.data.forEach((_, i, all) => all[i] = i / 10 - 0.2);
-          weights.get("norm.running_var")?.data.forEach((_, i, all) => all[i] = 0.1 + i);
+          for (const [tensor, { shape, data }] of weights) {
+            const isScale = shape.length === 1 && tensor.endsWith(".weight");
+            if (isScale) data.forEach((_, i) => data[i] = 1 + (i * 3 % 5 - 2) / 10);
+            if (tensor.endsWith("running_mean")) data.forEach((_, i) => data[i] = i / 10 - 0.2);
+            if (tensor.endsWith("running_var")) data.forEach((_, i) => data[i] = 0.1 + i);
+          }
           // saved with the metadata of training about its samples
           const bytes = encodeSafetensors(weights, { format: "pt", samples: `{"split":"train"}` });
           await Deno.writeFile(`${temp.path}/${name}.safetensors`, bytes);
@@ -90,17 +122,24 @@ else {
           const { shape, data: pixels } = permute(images, [0, 3, 1, 2]);
           await writeNpy(`${temp.path}/${name}_images.npy`, Float32Array.from(pixels), [...shape]);
         }
+        await writeNpy(`${temp.path}/resnet18_bn_labels.npy`, networks[0].data.labels, [COUNT]);
         const { success, complaint } = await runPython(python, SCRIPT, temp.path);
         assert.ok(success, complaint);
-        for (const { name, network, data } of networks) {
+        for (const { name, network, loads, data } of networks) {
           const sent = await loadWeights(`${temp.path}/${name}.safetensors`);
           const returned = await loadWeights(`${temp.path}/${name}_torch.safetensors`);
-          using again = engine.network(network.definition, returned, data.shape);
+          using again = engine.network(loads ?? network.definition, returned, data.shape);
+          assert.deepEqual(again.loading, { prefix: "", leftOut: [] });
           const kept = await again.weights();
           assert.deepEqual(new Map([...kept].sort()), new Map([...sent].sort()), name);
           const expected = await readNpy(`${temp.path}/${name}_logits.npy`);
           const logits = await engine.logits(again, data);
           assertClose(logits, Array.from(expected.data, Number), () => LOGITS, name);
+          if (!loads) continue;
+          const { data: kernel } = await readNpy(`${temp.path}/${name}_kernel.npy`);
+          const exact = Array.from(kernel, Number);
+          const largest = Math.max(...exact.map(Math.abs));
+          assertClose(await kernelOf(engine, again, data), exact, () => KERNEL * largest, name);
         }
       } finally {
         for (const { network } of networks) network.dispose();

@@ -322,6 +322,7 @@ Deno.test("mod.ts exports these values", () => {
     "relu6",
     "reshape",
     "resnet18",
+    "resnet18Bn",
     "resnet18Narrow",
     "resnet8",
     "resnet8Narrow",

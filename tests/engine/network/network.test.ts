@@ -787,6 +787,38 @@ testEngine("a kernel is the sum of its layers' kernels, exactly", async (engine)
   }
 });
 
+testEngine("weights alone leave norms out, after layers were chosen", async (engine) => {
+  const network = branched(4);
+  using built = build(engine, network, drawExactWeights(network, 1));
+  const data = drawImages(network, 5, 3);
+  const matrices = built.layers.filter(({ kind }) => kind !== "parameter").map(({ name }) => name);
+  const expected = await kernelOf(engine, built, data, { layers: matrices });
+  assert.deepEqual(await kernelOf(engine, built, data, { parameters: "weights" }), expected);
+  assert.notDeepEqual(await kernelOf(engine, built, data, { parameters: "all" }), expected);
+  const count = 5;
+  const listed = async (layers: string[], parameters: "weights") => {
+    const { layout } = await engine.estimate(built, { count, layers, parameters });
+    return layout.segments.map(({ layer }) => layer);
+  };
+  assert.deepEqual(await listed(["norm", "stem"], "weights"), ["stem"]);
+  const sketch = { dimension: 40, seed: 0 };
+  const { exactLength } = await engine.measureSketch(built, data, {
+    sketch,
+    parameters: "weights",
+  });
+  const { layout } = await engine.estimate(built, { count, parameters: "weights" });
+  assert.equal(exactLength, layout.length);
+  await assert.rejects(listed(["norm"], "weights"), {
+    name: "RangeError",
+    message:
+      "Cannot project through weights of branched: got norm, which has none, need a convolution or dense layer among them, or all parameters",
+  });
+  assert.throws(() => built.select(undefined, "weight" as never), {
+    name: "TypeError",
+    message: /got parameters "weight", need "all" or "weights"$/,
+  });
+});
+
 testEngine("what is no data set, no network or no number of samples is refused", async (engine) => {
   const network = strided(3);
   const data = drawImages(network, 4, 7);

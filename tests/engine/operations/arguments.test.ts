@@ -313,6 +313,8 @@ testEngine("a residual network's options are checked like a layer's", async () =
     [{ widths: 4 }, "widths", "4"],
     [{ pooling: "average" }, "pooling", '"4 x 4" or "global"'],
     [{ name: undefined }, "name", "nothing"],
+    [{ batchNorm: 1 }, "batchNorm", "1"],
+    [{ norm: true }, "norm", "norm is batchNorm here"],
     [{ depth: 2 }, "depth", "depth is blocks here"],
     [{ width: [4] }, "width", "did you mean widths?"],
   ];

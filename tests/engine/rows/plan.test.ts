@@ -259,6 +259,21 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
     assert.equal(copied.batch, batch);
     assert.equal(copied.bytes - plan.bytes, batch * 4 * 8 * 10);
   }
+  // two copies of what layers give and 3.25 of other operations' results, where these are more than four of the layers'
+  const tensors = { largest: 40, total: 100 };
+  const floats = 2 * 16 + 3.25 * (100 - 16);
+  const wide = { layers: LAYERS, tensors, longest: 7, most: 16 };
+  const bound = { bytes: 4 * 40 * 9, lines: 1, panels: 1 };
+  const staged = 4 * PANEL_ROWS * 7;
+  assert.deepEqual(planPass({ ...wide, binding: bound }), {
+    batch: 8,
+    bytes: 8 * 4 * floats + staged,
+    width: 10,
+  });
+  const affordable = { ...wide, binding: BINDING, memoryBytes: 4 * 4 * floats * 4 };
+  assert.equal(planPass(affordable).batch, 4);
+  const few = { ...wide, tensors: { largest: 4, total: 20 }, binding: BINDING };
+  assert.equal(planPass(few).bytes, 16 * 4 * 4 * 16 + staged);
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);
   const tight = { layers: LAYERS, longest: 7, binding: BINDING, memoryBytes: 1 };
