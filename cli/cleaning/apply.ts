@@ -62,6 +62,9 @@ export async function applyToFolder(
       `${formatCount(summary.decisions)} decisions on ${formatCount(summary.samples)} samples: ${
         formatCount(relabelled)
       } relabelled, ${formatCount(removed)} removed, ${formatCount(left)} left`,
+      ...given.files && changes.length > 0
+        ? [`your files stay as they are; ${out}/changes.csv names those to move or to delete`]
+        : [],
       "next: train on it, with lpntk called as before:",
       `  ${writeCommand("train", train)}`,
     ],

@@ -85,6 +85,7 @@ export function describeFindings(findings: Findings): string[] {
     describeRedundant(redundant),
     ...describeConfusion(findings),
     `keep.npy: ${share(kept)}, without strong suspects, copies and outliers`,
+    "labels.npy: a suggestion for every sample, kept or not; labels are corrected by what you decide alone",
   ];
 }
 

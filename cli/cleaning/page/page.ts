@@ -19,6 +19,7 @@ import elements from "./script/elements.js" with { type: "text" };
 import keys from "./script/keys.js" with { type: "text" };
 import lists from "./script/lists.js" with { type: "text" };
 import main from "./script/main.js" with { type: "text" };
+import opening from "./script/opening.js" with { type: "text" };
 import scatter from "./script/scatter.js" with { type: "text" };
 import cardStyle from "./style/cards.css" with { type: "text" };
 import figureStyle from "./style/figures.css" with { type: "text" };
@@ -28,7 +29,7 @@ import pageStyle from "./style/page.css" with { type: "text" };
 const MOST_BYTES = 30_000_000;
 
 /** The script: its modules, one after another, each after those that it imports. */
-const SCRIPT = [elements, decisions, cards, lists, classMap, scatter, keys, main]
+const SCRIPT = [elements, decisions, cards, lists, classMap, scatter, keys, opening, main]
   .map((module) => module.replaceAll(/^import [^;]*;\n/gm, "").replaceAll(/^export /gm, ""))
   .join("");
 
@@ -145,6 +146,7 @@ const BAR = `<div id="bar" role="region" aria-label="Your decisions">
 <p id="progress"></p>
 <p id="status" role="status"></p>
 <button type="button" id="undo">Undo <kbd>z</kbd></button>
+<button type="button" id="open" hidden>Open decisions.csv</button>
 <button type="button" id="save" class="main">Save decisions.csv</button>
 </div>`;
 

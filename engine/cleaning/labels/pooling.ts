@@ -16,13 +16,15 @@ const PENALTY = 1;
 export interface Pool {
   /** Probabilities `[N, classes]` f64, row-major. */
   readonly probabilities: Float64Array<ArrayBuffer>;
-  /** Weight of each judge. */
+  /** Weight of each judge, at least 0. */
   readonly weights: number[];
 }
 
 /**
- * Pools judges by `softmax(sum_j w_j score_j)`, the weights those of largest likelihood of the given labels, with the penalty `|w|^2 / 2`. A judge
- * who does not help the others predict labels gets a weight near 0. The scores of a sample may not depend on its own label.
+ * Pools judges by `softmax(sum_j w_j score_j)`, the weights those of largest likelihood of the given labels among weights of at least 0, with the
+ * penalty `|w|^2 / 2`, by projected Newton steps (Bertsekas, 1982, "Projected Newton methods"). A judge who does not help the others predict labels
+ * gets a weight near 0. No weight is negative: a class is a little rarer among the others of its own samples, and a judge who knows no more than
+ * that would tell each label by contradicting it.
  *
  * @param judges scores of each judge, `[N, classes]`, row-major, on a scale of its own: probabilities, their logarithms, or scores of a regression
  * @param labels labels `[N]`
@@ -37,10 +39,17 @@ export function poolJudges(
   let value = measureLikelihood(judges, labels, classes, weights);
   for (let step = 0; step < STEPS; step++) {
     const { gradient, curvature } = differentiate(judges, labels, classes, weights);
-    const direction = solve(curvature, gradient);
+    // a judge whose weight is 0 and would fall stays out of this step
+    const isFree = weights.map((weight, j) => weight > 0 || gradient[j] > 0);
+    const direction = solve(
+      curvature.map((row, i) =>
+        row.map((value, j) => isFree[i] && isFree[j] ? value : Number(i === j))
+      ),
+      gradient.map((slope, j) => isFree[j] ? slope : 0),
+    );
     let reach = 1;
     for (;; reach /= 2) {
-      const tried = weights.map((weight, j) => weight + reach * direction[j]);
+      const tried = weights.map((weight, j) => Math.max(0, weight + reach * direction[j]));
       const triedValue = measureLikelihood(judges, labels, classes, tried);
       if (triedValue > value) {
         weights = tried;

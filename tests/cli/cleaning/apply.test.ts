@@ -64,6 +64,10 @@ Deno.test("decisions are applied, everything else stays as it is", async () => {
   assert.equal(summary.left, left.length);
   assert.match(said, new RegExp(`5 decisions on 13 samples: .* 2 removed, ${left.length} left`));
 
+  assert.match(
+    said,
+    /\nyour files stay as they are; \S+\/cleaned\/changes\.csv names those to move /,
+  );
   assert.match(said, /\n {2}lpntk train --model lenet5 --data \S+\/cleaned --out \S+_trained\n/);
 
   // it is a data set like any other

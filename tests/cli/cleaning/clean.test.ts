@@ -168,6 +168,7 @@ Deno.test("clean finds planted faults, and says so in tables that agree", async 
   }
 
   assert.match(said, new RegExp(`labels: ${suspects.length} of ${COUNT} look wrong`));
+  assert.match(said, /\nlabels\.npy: a suggestion for every sample, kept or not; /);
   assert.match(said, /\n {2}lpntk clean --apply decisions\.csv --data \S+ --out \S+_cleaned\n/);
   assert.ok(said.trim().split("\n").length <= 15, said);
 

@@ -1,5 +1,6 @@
 /** The page of `clean` in a real browser: what is decided by clicks and by keys is what the saved file says, whatever the data are called. @module */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createDataset } from "lpntk";
 import type { Browser, Locator, Page } from "playwright-core";
 import { renderCleaning } from "../../../cli/cleaning/page/page.ts";
@@ -119,6 +120,43 @@ async function checkClicks(browser: Browser, path: string): Promise<void> {
     assert.equal(await page.evaluate("globalThis.hacked"), undefined);
     // what is nearly equal is not shown as equal
     assert.equal(await page.locator("#copies .kind.near").innerText(), "nearly equal, 0.9999");
+  });
+}
+
+async function openFile(page: Page, text: string): Promise<void> {
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    page.locator("#open").click(),
+  ]);
+  const buffer = Buffer.from(text);
+  await chooser.setFiles({ name: "earlier.csv", mimeType: "text/csv", buffer });
+}
+
+/** Decisions are taken over by files, whatever the indices; those that do not fit are passed over. */
+async function checkOpened(browser: Browser, path: string): Promise<void> {
+  await openPage(browser, path, async ({ page }) => {
+    await openFile(page, `\ufeff${BY_CLICKS.replaceAll("\n", "\r\n")}`);
+    await page.getByText("Took over 7 of 7 decisions of earlier.csv.").waitFor();
+    assert.equal(await save(page), BY_CLICKS);
+    await page.locator("#undo").click();
+    assert.equal(await page.locator("#save").isDisabled(), true);
+    // of labels as they are now, of another label, of a file that is gone, of no class
+    const rows = [
+      `7,'=1+1.png,relabel,${RIGHT_TO_LEFT}`,
+      `8,6.png,remove,${LONG}`,
+      `9,gone.png,keep,${LONG}`,
+      `10,5.png,relabel,none`,
+    ];
+    await openFile(page, ["index,file,decision,label", ...rows].join("\n"));
+    await page.getByText(
+      "Took over 1 of 4 decisions of earlier.csv; the others fit none of these samples.",
+    ).waitFor();
+    assert.equal(
+      await save(page),
+      `index,file,decision,label\n1002,'=1+1.png,keep,${RIGHT_TO_LEFT}\n`,
+    );
+    await openFile(page, "a,b\n1,2\n");
+    await page.getByText("Cannot open earlier.csv: need columns").waitFor();
   });
 }
 
@@ -279,6 +317,7 @@ Deno.test("a person decides on the page of clean", async (t) => {
   try {
     await t.step("by clicks, which outlive the page", () => checkClicks(browser, named));
     await t.step("which are applied", () => checkApplied(`${folder.path}/d.csv`, findings));
+    await t.step("taken over from a file", () => checkOpened(browser, named));
     await t.step("by keys", () => checkKeys(browser, named));
     await t.step("by keys, of what is in sight", () => checkSight(browser, named));
     await t.step("on a part of a list", () => checkFilters(browser, many));

@@ -10,6 +10,7 @@ import { encodeDecisions } from "./decisions.js";
 import { facts, find, findContent, make } from "./elements.js";
 import { announce, listenToKeys, makeKeyLegend, undo } from "./keys.js";
 import { countDecided, drawLists, tasks } from "./lists.js";
+import { openDecisions } from "./opening.js";
 import { drawScatter } from "./scatter.js";
 
 /** Says how many are decided, and what can be done with them. */
@@ -61,6 +62,9 @@ decisions.listen(showProgress);
 showProgress();
 find("undo").onclick = undo;
 find("save").onclick = saveDecisions;
+find("open").onclick = openDecisions;
+// without files nothing tells a sample whose index has changed
+find("open").hidden = facts.files === undefined;
 for (const button of document.querySelectorAll(".command button")) {
   const copy = /** @type {HTMLButtonElement} */ (button);
   copy.onclick = () => copyCommand(copy);

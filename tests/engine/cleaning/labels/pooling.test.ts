@@ -30,17 +30,19 @@ function measure(judges: readonly number[][], weights: readonly number[]): numbe
   return sum;
 }
 
-Deno.test("no other weights have a larger likelihood, and the probabilities are those of the weights", () => {
-  const judges = [drawJudge(1, 0.8), drawJudge(2, 0.2), drawJudge(3, 0)];
+Deno.test("no other weights from 0 on have a larger likelihood, and the probabilities are those of the weights", () => {
+  const judges = [drawJudge(1, 0.8), drawJudge(2, 0.2), drawJudge(3, 0), drawJudge(5, -0.4)];
   const { weights, probabilities } = poolJudges(judges, LABELS, CLASSES);
   const best = measure(judges, weights);
   weights.forEach((_, j) => {
     for (const step of [1e-3, -1e-3]) {
+      if (weights[j] + step < 0) continue;
       const moved = measure(judges, weights.with(j, weights[j] + step));
       assert.ok(moved < best, `weight ${j} ${step > 0 ? "larger" : "smaller"}: ${moved - best}`);
     }
   });
-  assert.ok(weights[0] > weights[1] && weights[1] > Math.abs(weights[2]), weights.join());
+  assert.ok(weights[0] > weights[1] && weights[1] > weights[2], weights.join());
+  assert.equal(weights[3], 0, "the weight of a judge who contradicts the labels");
   for (let n = 0; n < COUNT; n++) {
     const powers = Array.from(
       { length: CLASSES },
@@ -69,4 +71,13 @@ Deno.test("judges who are never wrong, or say nothing, keep their weights finite
   assert.ok(weights.every(Number.isFinite) && probabilities.every(Number.isFinite));
   assert.equal(weights[1], 0);
   LABELS.forEach((label, n) => assert.ok(probabilities[n * CLASSES + label] > 0.99));
+});
+
+Deno.test("a judge who knows only how many others have each label tells no label", () => {
+  const labels = LABELS.map((_, n) => n % CLASSES);
+  const each = COUNT / CLASSES;
+  const others = labels.flatMap((own) => [0, 1, 2].map((c) => each - Number(own === c)));
+  const { weights, probabilities } = poolJudges([others], labels, CLASSES);
+  assert.deepEqual(weights, [0]);
+  probabilities.forEach((share) => assert.equal(share, 1 / CLASSES));
 });
