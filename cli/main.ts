@@ -18,6 +18,7 @@ import { addData } from "./commands/data.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExperiment } from "./commands/experiment.ts";
 import { addGram } from "./commands/gram.ts";
+import { addModel } from "./commands/model.ts";
 import { addNearest } from "./commands/nearest.ts";
 import { addNeighbours } from "./commands/neighbours.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -87,6 +88,7 @@ export async function main(args: readonly string[]): Promise<number> {
 const COMMANDS = [
   addDoctor,
   addData,
+  addModel,
   addPlan,
   addTrain,
   addGram,

@@ -1,12 +1,12 @@
 /** `lpntk plan`. @module */
 
 import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
-import type { Estimate, Segment } from "../../mod.ts";
+import type { Estimate } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { toSketch } from "../inputs.ts";
 import { isOnnx, loadDefinition, loadNetwork, readOnnx } from "../model.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
-import { options, report } from "./shared.ts";
+import { describeSegment, options, report } from "./shared.ts";
 import { parseCount, parseRatio, parseShape } from "./values.ts";
 
 /** Adds the command. */
@@ -112,19 +112,4 @@ export function describeEstimate(
         } more`
     }, ${formatSeconds(clusters.seconds)}`,
   ];
-}
-
-function describeSegment(segment: Segment): string {
-  if (segment.isSketched) {
-    return `${
-      segment.kind === "plain"
-        ? formatCount(segment.length)
-        : `${formatCount(segment.inputs)} + ${formatCount(segment.outputs)}`
-    }, sketched`;
-  }
-  return segment.kind === "plain"
-    ? `${formatCount(segment.length)}, contracted`
-    : `${segment.positions > 1 ? `${segment.positions} x ` : ""}${formatCount(segment.inputs)} + ${
-      formatCount(segment.outputs)
-    }, factored, for ${formatCount(segment.inputs * segment.outputs)}`;
 }

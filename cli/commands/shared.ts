@@ -4,7 +4,14 @@
  * @module
  */
 import { type Command, Option, type OptionValues } from "npm:@commander-js/extra-typings@15.1.0";
-import type { ParameterChoice, Schedule, SketchError, Split, TrainingOptions } from "../../mod.ts";
+import type {
+  ParameterChoice,
+  Schedule,
+  Segment,
+  SketchError,
+  Split,
+  TrainingOptions,
+} from "../../mod.ts";
 import { MODEL_NEED } from "../model.ts";
 import { print } from "../print.ts";
 import { formatCount } from "../units.ts";
@@ -244,4 +251,20 @@ export function describeSketch(sketch: SketchError | undefined): string[] {
 /** Formats 0.123 as `12.3%`. */
 export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)}%`;
+}
+
+/** Describes what a row holds of a layer. */
+export function describeSegment(segment: Segment): string {
+  if (segment.isSketched) {
+    return `${
+      segment.kind === "plain"
+        ? formatCount(segment.length)
+        : `${formatCount(segment.inputs)} + ${formatCount(segment.outputs)}`
+    }, sketched`;
+  }
+  return segment.kind === "plain"
+    ? `${formatCount(segment.length)}, contracted`
+    : `${segment.positions > 1 ? `${segment.positions} x ` : ""}${formatCount(segment.inputs)} + ${
+      formatCount(segment.outputs)
+    }, factored, for ${formatCount(segment.inputs * segment.outputs)}`;
 }

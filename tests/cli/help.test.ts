@@ -11,6 +11,7 @@ doctor --retune --json --help
 data --help
 data fetch <name> --mirror --help
 data import <data> --size --strict --out --help
+model <model> --data --size --shape --classes --parameters --json --help
 plan --model --weights --layers --parameters --samples --others --shape --classes --ratio --per-class --memory --sketch --json --help
 train --model --data --size --strict --train-size --test-size --validation-size --sample-seed --first --seed --epochs --lr --momentum --weight-decay --batch --schedule --augment --out --json --help
 gram --model --weights --data --size --strict --kind --layers --parameters --split --train-size --test-size --sample-seed --first --cross --full --repair --force --memory --sketch --out --json --help

@@ -57,6 +57,15 @@ Deno.test("the network of the documents is taken as it stands there", async () =
   const plan = await succeed(["plan", "--model", file, "--samples", "64", "--json"]);
   // 8 filters of 3 x 3 with a bias over 1 and over 8 channels, then the inputs and output gradients of a dense layer
   assert.equal(JSON.parse(plan).layout.length, 8 * (9 * 1 + 1) + 8 * (9 * 8 + 1) + (8 + 1) + 10);
+  // the others are of images with colours: PyTorch's modules of these layers have as many parameters
+  const others = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
+    .filter((code) => code.includes("export default")).slice(1);
+  for (const [i, parameters] of [41_186, 29_482].entries()) {
+    await Deno.writeTextFile(file, others[i]);
+    assert.ok(others[i].trimEnd().split("\n").length <= 40);
+    const listed = await succeed(["model", file, "--shape", "32x32x3", "--json"]);
+    assert.equal(JSON.parse(listed).counted, parameters);
+  }
 });
 
 Deno.test("a file outside of the project that imports types alone runs where the package does not resolve", async () => {
@@ -307,6 +316,25 @@ Deno.test("weights alone are counted where that is asked for, and recorded with 
   const { options } = await readJson(`${path}/redundant/run.json`);
   const { parameters } = await readJson(`${path}/redundant/summary.json`);
   assert.deepEqual([options.parameters, parameters], ["weights", "weights"]);
+  const described = ["model", file, "--data", "digits", "--parameters", "weights"];
+  const { layers: listed, ...sizes } = JSON.parse(await succeed([...described, "--json"]));
+  const [first, scale, shift, last] = listed;
+  assert.deepEqual(first.tensors, { "fc1.weight": [3, 784], "fc1.bias": [3] });
+  assert.deepEqual([first.parameters, first.segment.inputs], [3 * 785, 785]);
+  const { name, kind, tensors, segment } = scale;
+  const expected = ["norm.weight", "parameter", { "norm.weight": [3] }, undefined];
+  assert.deepEqual([name, kind, tensors, segment], expected);
+  assert.deepEqual([shift.parameters, last.outputShape], [3, [10]]);
+  assert.deepEqual([sizes.all, sizes.counted], [3 * 785 + 6 + 40, 3 * 785 + 40]);
+  assert.equal(sizes.rowLength, 785 + 3 + 4 + 10);
+  const [few, many] = sizes.costs;
+  assert.deepEqual([few.count, many.count], [1_000, 60_000]);
+  assert.ok(many.gram.flops > 3000 * few.gram.flops && many.gram.seconds > few.gram.seconds);
+  const said = await succeed(described);
+  assert.match(said, /\nnorm.weight +parameter +\[3\] +\[3\] +3 +does not count\n/);
+  assert.match(said, /\nparameters +2,401, 2,395 of which count\n.* 802 floats a sample\n/);
+  assert.match(said, /\n60,000 samples +[\d,]+ GFLOP, \S+ \w+; rows of 18[0-9] MiB$/);
+  await fail(["model", file, "--data", "digits", "--classes", "3"], 2, /--classes/);
   const nothing = [
     "plan",
     "--model",

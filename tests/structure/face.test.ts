@@ -154,6 +154,7 @@ Deno.test("mod.ts exports these types", () => {
     "Operations",
     "Outliers",
     "Padding",
+    "ParameterChoice",
     "ParameterOptions",
     "ParameterSource",
     "Partner",
