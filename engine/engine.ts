@@ -54,10 +54,7 @@ export interface ProjectOptions extends CallOptions {
   readonly cotangents?: Float32Array;
   /** Names of the layers whose parameters are differentiated: a kernel is the sum of its layers' kernels. Default: all. */
   readonly layers?: readonly string[];
-  /**
-   * Parameters that are differentiated, of the chosen layers: `all`, or `weights`, those of convolutions and dense layers without norms' and
-   * others by themselves. Default `all`.
-   */
+  /** Parameters of these layers: `all` (default), or `weights`, those of convolutions and dense layers alone. */
   readonly parameters?: ParameterChoice;
   /**
    * Whether every row is scaled by `1 / sqrt(kappa(x, x))`, so that the kernel's entries are cosines, 1 on the diagonal up to rounding. Default
