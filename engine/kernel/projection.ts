@@ -165,6 +165,7 @@ async function projectOnce(
         layers: chosen,
         layout,
         batch: pass.batch,
+        holdsPanel: pass.holdsPanel,
         longest,
         sketch: sketched && new FactorSketch(drawFilters(sketched), {
           width: pass.width,

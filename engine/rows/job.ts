@@ -59,12 +59,16 @@ export interface PassRequest {
   readonly timelyBatch?: number;
   /** Images at most. Default 256. */
   readonly most?: number;
+  /** Whether the factors of passes that are smaller than a panel may be held until it is full. Default false. */
+  readonly mayHold?: boolean;
 }
 
 /** Plan of a forward and backward pass, and of the panels that its rows are staged in. */
 export interface PassPlan {
   /** Largest number of images: whole panels, or a panel in equal parts. */
   readonly batch: number;
+  /** Whether the factors of smaller passes are held until a panel is full: there is room for them in a quarter of the budget. */
+  readonly holdsPanel: boolean;
   /** Largest size of what the device holds, in bytes. */
   readonly bytes: number;
   /** Number of elements per image of the largest output of a layer, which a sketch is made of. */
@@ -81,7 +85,8 @@ export function planPass(
   { layers, tensors, longest, isSketched = false, isCopied = false, binding, ...bounds }:
     PassRequest,
 ): PassPlan {
-  const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES } = bounds;
+  const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES, mayHold = false } =
+    bounds;
   const outputs = layers.map(({ outputShape }) => countElements(outputShape));
   const width = Math.max(...outputs);
   const total = outputs.reduce((sum, output, i) => sum + output * (layers[i].places ?? 1), 0);
@@ -104,8 +109,13 @@ export function planPass(
   const batch = images >= PANEL_ROWS
     ? Math.floor(images / PANEL_ROWS) * PANEL_ROWS
     : 2 ** Math.floor(Math.log2(images));
-  const bytes = batch * imageBytes + 4 * Math.max(batch, PANEL_ROWS) * longest;
-  return { batch, bytes, width };
+  // a layer's input and its output gradient, of the images before
+  const waiting = 4 * LAYER_COPIES * total * (PANEL_ROWS - batch);
+  const holdsPanel = mayHold && batch < PANEL_ROWS &&
+    batch * imageBytes + waiting <= memoryBytes / 4;
+  const bytes = batch * imageBytes + (holdsPanel ? waiting : 0) +
+    4 * Math.max(batch, PANEL_ROWS) * longest;
+  return { batch, holdsPanel, bytes, width };
 }
 
 /** Request for the plan of a job: its rows, and the passes that compute them. */
@@ -156,6 +166,7 @@ export function planJob(
       memoryBytes: bound,
       timelyBatch,
       most,
+      mayHold: most === undefined && longest < layout.length,
     });
   let { heldBytes = 0, usedBytes = 0 } = request;
   if (others > 0) {
@@ -166,12 +177,13 @@ export function planJob(
   }
   for (let most: number | undefined;;) {
     const pass = planAtMost(most);
+    const { batch, holdsPanel } = pass;
     try {
       const rows = planRows({ ...request, heldBytes, usedBytes: usedBytes + pass.bytes });
       return { pass, rows, longest };
     } catch (error) {
-      if (!(error instanceof BudgetError) || pass.batch === 1) throw error;
-      most = pass.batch - 1;
+      if (!(error instanceof BudgetError) || (batch === 1 && !holdsPanel)) throw error;
+      most = holdsPanel ? batch : batch - 1;
     }
   }
 }

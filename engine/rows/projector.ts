@@ -37,6 +37,8 @@ export interface ProjectorOptions {
   readonly layout: RowLayout;
   /** Largest number of images in one pass. */
   readonly batch: number;
+  /** Whether the factors of smaller batches are held until a panel is full, so that no pass is repeated for each slice. Default false. */
+  readonly holdsPanel?: boolean;
   /** Number of elements in the longest slice. */
   readonly longest: number;
   /** Random filters of the layers' factors, disposed with the projector. Default: none. */
@@ -70,21 +72,31 @@ export class Projector implements RowSource {
     block: RowBlock,
     slices: readonly BoundSlice[],
   ): Generator<StagedPanels> {
-    const { batch } = this.options;
+    const { batch, holdsPanel = false } = this.options;
     const height = this.#height;
-    // a pass that fills whole panels serves all slices; a smaller one is repeated for each slice
-    const turns = batch >= PANEL_ROWS ? [slices] : slices.map((slice) => [slice]);
+    // passes that fill whole panels serve all slices; smaller ones whose factors are not held are repeated for each slice
+    const isRepeated = batch < PANEL_ROWS && !holdsPanel;
+    const turns = isRepeated ? slices.map((slice) => [slice]) : [slices];
+    const step = holdsPanel ? PANEL_ROWS : batch;
     for (const turn of turns) {
-      for (let first = 0; first < block.rowCount; first += batch) {
-        const end = Math.min(first + batch, block.rowCount);
-        const rows = Int32Array.from({ length: end - first }, (_, i) => block.firstRow + first + i);
-        const signals = this.#pass(rows);
+      for (let first = 0; first < block.rowCount; first += step) {
+        const end = Math.min(first + step, block.rowCount);
+        const passes = new Map<number, LayerFactors[]>();
         // panels that rows do not fill are cleared; of full ones every element is written
         const isRagged = first % height === 0 && block.rowCount - first < height;
         try {
+          for (let start = first; start < end; start += batch) {
+            const length = Math.min(batch, end - start);
+            const rows = Int32Array.from({ length }, (_, i) => block.firstRow + start + i);
+            passes.set(start, this.#pass(rows));
+            // what the pass no longer needs is free for the next one once it is submitted
+            this.tensorflow.flush();
+          }
           for (const slice of turn) {
             if (isRagged) commands.clear(this.#staging);
-            this.#stage(commands, signals, slice, first % height);
+            for (const [start, signals] of passes) {
+              this.#stage(commands, signals, slice, start % height);
+            }
             const isWhole = end % height === 0 || end === block.rowCount;
             const begin = Math.floor((end - 1) / height) * height;
             yield {
@@ -95,7 +107,7 @@ export class Projector implements RowSource {
             };
           }
         } finally {
-          disposeSignals(signals);
+          for (const signals of passes.values()) disposeSignals(signals);
         }
       }
     }

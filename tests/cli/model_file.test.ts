@@ -51,7 +51,8 @@ async function fail(args: readonly string[], code: number, message: RegExp): Pro
 
 Deno.test("the network of the documents is taken as it stands there", async () => {
   await using temp = await openTempFolder();
-  const file = `${temp.path}/my_net.ts`;
+  const { path } = temp;
+  const file = `${path}/my_net.ts`;
   const page = await Deno.readTextFile(`${ROOT}/docs/networks.md`);
   await Deno.writeTextFile(file, /^```ts\n(.*?)^```$/ms.exec(page)![1]);
   const plan = await succeed(["plan", "--model", file, "--samples", "64", "--json"]);
@@ -61,9 +62,10 @@ Deno.test("the network of the documents is taken as it stands there", async () =
   const others = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code)
     .filter((code) => code.includes("export default")).slice(1);
   for (const [i, parameters] of [41_186, 29_482].entries()) {
-    await Deno.writeTextFile(file, others[i]);
+    const other = `${path}/other${i}.ts`;
+    await Deno.writeTextFile(other, others[i]);
     assert.ok(others[i].trimEnd().split("\n").length <= 40);
-    const listed = await succeed(["model", file, "--shape", "32x32x3", "--json"]);
+    const listed = await succeed(["model", other, "--shape", "32x32x3", "--json"]);
     assert.equal(JSON.parse(listed).counted, parameters);
   }
 });

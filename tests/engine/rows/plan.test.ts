@@ -233,6 +233,7 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
     const plan = planPass({ layers: LAYERS, longest: 7, binding: BINDING, memoryBytes });
     assert.deepEqual(plan, {
       batch,
+      holdsPanel: false,
       bytes: batch * 4 * 4 * 16 + 4 * Math.max(batch, PANEL_ROWS) * 7,
       width: 10,
     });
@@ -267,6 +268,7 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
   const staged = 4 * PANEL_ROWS * 7;
   assert.deepEqual(planPass({ ...wide, binding: bound }), {
     batch: 8,
+    holdsPanel: false,
     bytes: 8 * 4 * floats + staged,
     width: 10,
   });
