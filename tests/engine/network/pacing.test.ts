@@ -95,6 +95,34 @@ testEngine(
   },
 );
 
+testEngine("no pass is repeated for the slices of long rows", async (engine, gpu) => {
+  const filters = 64;
+  const long: NetworkDefinition = {
+    name: "long",
+    forward(layers, images) {
+      let x = layers.maxPool(images, 4);
+      for (let i = 0; i < 4; i++) {
+        x = layers.relu(layers.convolution(`conv${i}`, x, { filters, size: 3, pad: 1 }));
+      }
+      return layers.dense("fc", layers.globalAverage(x), layers.classes);
+    },
+  };
+  using network = engine.network(long, { seed: 1, classes: 10 });
+  const data = takeFirst(DATA, 70);
+  const { rows: { sliceCount } } = await engine.estimate(network, { count: 70 });
+  assert.ok(sliceCount > 1, "rows in one piece");
+  const compute = async () => {
+    using rows = await engine.project(network, data);
+    return await computeGram(rows);
+  };
+  const whole = await compute();
+  const flops = 2 * 7 * 7 * filters * 9 * filters;
+  using _ = pretendRates(gpu, { convolutions: 20 * flops / LAUNCH_MS });
+  using watch = watchPasses();
+  assert.ok(isDeepStrictEqual(await compute(), whole));
+  assert.deepEqual(watch.passes, [16, 16, 16, 16, 6]);
+});
+
 testEngine(
   "rows of a network whose packing takes several submissions are those of its own pass",
   async (engine, gpu) => {

@@ -276,6 +276,14 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
   assert.equal(planPass(affordable).batch, 4);
   const few = { ...wide, tensors: { largest: 4, total: 20 }, binding: BINDING };
   assert.equal(planPass(few).bytes, 16 * 4 * 4 * 16 + staged);
+  // the factors of small passes are held for a panel where a quarter of the budget has room for them
+  const small = { layers: LAYERS, longest: 7, binding: BINDING, timelyBatch: 8, mayHold: true };
+  const held = 8 * 4 * 4 * 16 + 56 * 4 * 2 * 16;
+  for (const [memoryBytes, holdsPanel] of [[4 * held, true], [4 * held - 1, false]] as const) {
+    const { bytes, ...plan } = planPass({ ...small, memoryBytes });
+    assert.deepEqual(plan, { batch: 8, holdsPanel, width: 10 });
+    assert.equal(bytes, (holdsPanel ? held : 8 * 4 * 4 * 16) + staged);
+  }
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);
   const tight = { layers: LAYERS, longest: 7, binding: BINDING, memoryBytes: 1 };
