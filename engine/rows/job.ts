@@ -61,6 +61,8 @@ export interface PassRequest {
   readonly most?: number;
   /** Whether the factors of passes that are smaller than a panel may be held until it is full. Default false. */
   readonly mayHold?: boolean;
+  /** Number of rows that the fullest panel has. Default 64. */
+  readonly panelRows?: number;
 }
 
 /** Plan of a forward and backward pass, and of the panels that its rows are staged in. */
@@ -85,8 +87,8 @@ export function planPass(
   { layers, tensors, longest, isSketched = false, isCopied = false, binding, ...bounds }:
     PassRequest,
 ): PassPlan {
-  const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES, mayHold = false } =
-    bounds;
+  const { memoryBytes = Infinity, timelyBatch = Infinity, most = BATCH_SAMPLES } = bounds;
+  const { mayHold = false, panelRows = PANEL_ROWS } = bounds;
   const outputs = layers.map(({ outputShape }) => countElements(outputShape));
   const width = Math.max(...outputs);
   const total = outputs.reduce((sum, output, i) => sum + output * (layers[i].places ?? 1), 0);
@@ -106,14 +108,20 @@ export function planPass(
   }
   const affordable = Math.max(1, Math.floor(memoryBytes / 4 / imageBytes));
   const images = Math.min(bindable, affordable, timelyBatch, most);
-  const batch = images >= PANEL_ROWS
+  const largestBatch = images >= PANEL_ROWS
     ? Math.floor(images / PANEL_ROWS) * PANEL_ROWS
     : 2 ** Math.floor(Math.log2(images));
-  // a layer's input and its output gradient, of the images before
-  const waiting = 4 * LAYER_COPIES * total * (PANEL_ROWS - batch);
-  const holdsPanel = mayHold && batch < PANEL_ROWS &&
-    batch * imageBytes + waiting <= memoryBytes / 4;
-  const bytes = batch * imageBytes + (holdsPanel ? waiting : 0) +
+  // a layer's input and its output gradient, of the panel's images before
+  const measure = (batch: number) =>
+    batch * imageBytes + 4 * LAYER_COPIES * total * Math.max(0, panelRows - batch);
+  // holding the factors is worth smaller passes, since each is then computed once
+  const smaller = Array.from({ length: Math.log2(PANEL_ROWS) }, (_, i) => largestBatch / 2 ** i);
+  const holding = mayHold && largestBatch < PANEL_ROWS
+    ? smaller.find((batch) => batch >= 1 && measure(batch) <= memoryBytes / 4)
+    : undefined;
+  const batch = holding ?? largestBatch;
+  const holdsPanel = holding !== undefined;
+  const bytes = (holdsPanel ? measure(batch) : batch * imageBytes) +
     4 * Math.max(batch, PANEL_ROWS) * longest;
   return { batch, holdsPanel, bytes, width };
 }
@@ -167,6 +175,7 @@ export function planJob(
       timelyBatch,
       most,
       mayHold: most === undefined && longest < layout.length,
+      panelRows: Math.min(PANEL_ROWS, request.count),
     });
   let { heldBytes = 0, usedBytes = 0 } = request;
   if (others > 0) {

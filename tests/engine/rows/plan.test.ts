@@ -279,11 +279,17 @@ Deno.test("a batch is whole panels, or a panel in equal parts", () => {
   // the factors of small passes are held for a panel where a quarter of the budget has room for them
   const small = { layers: LAYERS, longest: 7, binding: BINDING, timelyBatch: 8, mayHold: true };
   const held = 8 * 4 * 4 * 16 + 56 * 4 * 2 * 16;
-  for (const [memoryBytes, holdsPanel] of [[4 * held, true], [4 * held - 1, false]] as const) {
-    const { bytes, ...plan } = planPass({ ...small, memoryBytes });
-    assert.deepEqual(plan, { batch: 8, holdsPanel, width: 10 });
-    assert.equal(bytes, (holdsPanel ? held : 8 * 4 * 4 * 16) + staged);
+  const measure = (batch: number, rows = PANEL_ROWS) => 4 * 16 * (4 * batch + 2 * (rows - batch));
+  assert.equal(measure(8), held);
+  for (const [memoryBytes, batch] of [[4 * held, 8], [4 * held - 1, 4], [4 * measure(1), 1]]) {
+    const bytes = measure(batch) + staged;
+    const plan = planPass({ ...small, memoryBytes });
+    assert.deepEqual(plan, { batch, holdsPanel: true, bytes, width: 10 });
   }
+  const { batch, holdsPanel } = planPass({ ...small, memoryBytes: 4 * measure(1) - 1 });
+  assert.deepEqual([batch, holdsPanel], [8, false]);
+  const sixteen = planPass({ ...small, memoryBytes: 4 * measure(8, 16), panelRows: 16 });
+  assert.deepEqual([sixteen.batch, sixteen.bytes], [8, measure(8, 16) + staged]);
   const binding = { bytes: 39, lines: 1, panels: 1 };
   assert.throws(() => planPass({ layers: LAYERS, longest: 7, binding }), /need at most 9 on this/);
   const tight = { layers: LAYERS, longest: 7, binding: BINDING, memoryBytes: 1 };
