@@ -10,6 +10,7 @@ import type { TensorSizes } from "../operations/tensorflow.ts";
 import {
   BASE_BYTES,
   DEVICE_BASE_BYTES,
+  measureKernel,
   measureLongestSlice,
   planLeast,
   type PlanRequest,
@@ -151,8 +152,8 @@ export interface JobPlan {
 }
 
 /**
- * Plans rows and the passes that make them: as large passes as have room beside the rows, so that whatever a budget has room for, a larger one
- * has too.
+ * Plans rows and the passes that make them: as large passes as have room beside the rows, and beside the kernel where clustering holds it, so
+ * that whatever a budget has room for, a larger one has too.
  *
  * @throws {RangeError} if the device cannot bind a panel or an image.
  * @throws {BudgetError} if the budget is too small for a panel and an image at a time; it says what is enough.
@@ -184,15 +185,23 @@ export function planJob(
     heldBytes += least.hostBytes - BASE_BYTES;
     usedBytes += least.deviceBytes - DEVICE_BASE_BYTES;
   }
+  const kernelBytes = measureKernel(request.count);
+  /** The largest passes that have room beside the rows, if smaller ones leave none for the kernel either. */
+  let largest: JobPlan | undefined;
   for (let most: number | undefined;;) {
     const pass = planAtMost(most);
     const { batch, holdsPanel } = pass;
+    const isLeast = batch === 1 && !holdsPanel;
+    most = holdsPanel ? batch : batch - 1;
     try {
       const rows = planRows({ ...request, heldBytes, usedBytes: usedBytes + pass.bytes });
-      return { pass, rows, longest };
+      const plan = { pass, rows, longest };
+      // clustering holds the kernel of rows that it cannot read step by step
+      if (rows.stepwise || rows.peakBytes + kernelBytes <= memoryBytes) return plan;
+      largest ??= plan;
+      if (isLeast) return largest;
     } catch (error) {
-      if (!(error instanceof BudgetError) || (batch === 1 && !holdsPanel)) throw error;
-      most = holdsPanel ? batch : batch - 1;
+      if (!(error instanceof BudgetError) || isLeast) throw error;
     }
   }
 }

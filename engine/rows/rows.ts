@@ -310,11 +310,12 @@ export class PackedRows implements Rows {
   ): Promise<void> {
     const { slice, panels, first, count } = staged;
     const place: Place = [block, slice];
-    if (!this.#file || count === 0) {
+    if (!this.#file) {
       placePanels(commands, staged, this.bind(commands, place));
       return;
     }
     commands.submit();
+    if (count === 0) return;
     const numbers = await this.gpu.read(panels, 4 * PANEL_ROWS * slice.length * count);
     this.#file.write(this.#locate(place, first), new Uint8Array(numbers));
   }
