@@ -4,7 +4,7 @@ import { type Command, Option } from "npm:@commander-js/extra-typings@15.1.0";
 import type { Estimate, LayerDescription, Network, Segment } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { readData } from "../data_set.ts";
-import { loadDefinition, MODEL_NEED } from "../model.ts";
+import { isOnnx, loadDefinition, MODEL_NEED, readOnnx } from "../model.ts";
 import { formatBytes, formatCount, formatSeconds } from "../units.ts";
 import { describeSegment, options, report } from "./shared.ts";
 import { parseCount, parseModel, parseShape } from "./values.ts";
@@ -20,22 +20,31 @@ export function addModel(program: Command): void {
     .addOption(options.data())
     .addOption(options.size())
     .addOption(
-      new Option("--shape <hxwxc>", "height, width and channels of an image, if no --data tells")
-        .default([28, 28, 1] as const).argParser(parseShape).conflicts("data"),
+      new Option(
+        "--shape <hxwxc>",
+        "height, width and channels of an image, if no --data tells (default: 28x28x1, or an ONNX file's)",
+      ).argParser(parseShape).conflicts("data"),
     )
     .addOption(
-      new Option("--classes <n>", "number of classes, if no --data tells").default(10)
-        .argParser(parseCount).conflicts("data"),
+      new Option(
+        "--classes <n>",
+        "number of classes, if no --data tells (default: 10, or an ONNX file's)",
+      ).argParser(parseCount).conflicts("data"),
     )
     .addOption(options.parameters())
     .addOption(options.json())
     .action(async (model, { json, parameters, data, size, ...given }) => {
+      const own = isOnnx(model) ? await readOnnx(model) : undefined;
+      const told = data === undefined ? given : await readData({ data, size }, "train");
+      const shape = told.shape ?? own?.inputShape ?? [28, 28, 1];
       const definition = await loadDefinition(model);
-      const { shape, classes } = data === undefined
-        ? given
-        : await readData({ data, size }, "train");
       using engine = await openAdapter();
-      using network = engine.network(definition, { seed: 0, classes }, shape);
+      // the graph of a file fixes the number of classes, another of which is refused
+      const source = own && told.classes === undefined
+        ? own.weights
+        : { seed: 0, classes: told.classes ?? 10 };
+      using network = engine.network(definition, source, shape);
+      const { classes } = network;
       const costs: (Estimate & { count: number })[] = [];
       for (const count of COUNTS) {
         costs.push({ count, ...await engine.estimate(network, { count, parameters }) });
