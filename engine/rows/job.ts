@@ -188,7 +188,8 @@ export function planJob(
   const kernelBytes = measureKernel(request.count);
   /** The largest passes that have room beside the rows, if smaller ones leave none for the kernel either. */
   let largest: JobPlan | undefined;
-  for (let most: number | undefined;;) {
+  let most: number | undefined;
+  for (;;) {
     const pass = planAtMost(most);
     const { batch, holdsPanel } = pass;
     const isLeast = batch === 1 && !holdsPanel;
