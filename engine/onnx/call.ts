@@ -89,12 +89,18 @@ export class Call {
     );
   }
 
-  /** An input that has to be known while the graph is planned; a tensor in the file is, and is no parameter then. */
+  /** An input that has to be known while the graph is planned: no tensor of a module's own in floating point, which is a parameter. */
   host(input: number): HostTensor {
     const tensor = this.tensor(input);
-    const value = tensor ? readHost(tensor) : this.value(input);
+    if (tensor && isExporterName(tensor.name)) return readHost(tensor);
+    const value = this.value(input);
     if (isHost(value)) return value;
-    throw this.fail(`input ${input} that depends on the samples or on parameters`, "a constant");
+    throw this.fail(
+      tensor
+        ? `the parameter '${tensor.name}' for input ${input}, which is not supported`
+        : `input ${input} that depends on the samples or on parameters, which is not supported`,
+      "a constant",
+    );
   }
 
   /** An input that is one number; `missing` where it is left out. */

@@ -232,10 +232,11 @@ function joinGelu(node: OnnxNode, edges: Edges, tensors: Graph["tensors"]): Onnx
   return result === undefined ? undefined : join(node, "Gelu", [x], [result]);
 }
 
-/** The number that a constant or a tensor in the file is; undefined for any other. */
+/** The number that a constant or a tensor of the exporter's is; undefined for any other, such as a parameter. */
 function readNumber(name: string, edges: Edges, tensors: Graph["tensors"]): number | undefined {
   const maker = edges.makerOf(name);
-  const value = maker?.operator === "Constant" ? maker.attributes.get("value") : tensors.get(name);
+  const tensor = isExporterName(name) ? tensors.get(name) : undefined;
+  const value = maker?.operator === "Constant" ? maker.attributes.get("value") : tensor;
   if (typeof value !== "object" || !("read" in value)) return undefined;
   const data = value.read();
   return data.length === 1 ? data[0] : undefined;

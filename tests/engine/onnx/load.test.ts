@@ -263,6 +263,33 @@ const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, m
     ],
   ];
 
+/** Operators that need constants, over images and a parameter `p` of one number. */
+const OF_PARAMETERS: readonly NodeParts[] = [
+  ["Pow", ["x", "p"], "z"],
+  ["Max", ["p", "p"], "z"],
+  ["Min", ["p", "p"], "z"],
+  ["Clip", ["x", "p"], "z"],
+  ["ReduceMax", ["p"], "z"],
+  ["Pad", ["x", "pads", "p"], "z"],
+  ["Where", ["flag", "p", "p"], "z"],
+];
+
+for (const node of OF_PARAMETERS) {
+  const [operator] = node;
+  Deno.test(`${operator} of a parameter is refused, and is no constant`, () => {
+    const tensors = {
+      ...SMALL.tensors,
+      p: { shape: [1], data: [3] },
+      flag: { shape: [1], data: [1], integers: true },
+      pads: { shape: [8], data: [0, 0, 0, 1, 0, 0, 0, 0], integers: true },
+    };
+    assert.throws(
+      () => load({ nodes: [node, ["Add", ["x", "z"], "sum"]], tensors }),
+      new RegExp(`parameter 'p' .*not supported at node 'node_0' \\(${operator}\\)`),
+    );
+  });
+}
+
 for (const [name, changed, message] of REFUSED) {
   Deno.test(`${name}: one line`, () => {
     assert.throws(() => load(changed), (error) => {
