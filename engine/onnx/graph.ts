@@ -103,7 +103,7 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
 
 /** Whether an exporter made up a tensor's name; a `state_dict` has none of its kind. */
 export function isExporterName(name: string): boolean {
-  return /^(onnx::|\/|val_|\d+$)/.test(name);
+  return /^(onnx::|\/|(val_)?\d+$)/.test(name);
 }
 
 /** Finds a tensor of an exporter's making that is no weight of a dense layer, which exporters merely transpose. */

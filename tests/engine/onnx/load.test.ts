@@ -263,6 +263,14 @@ const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, m
     ],
   ];
 
+Deno.test("a parameter of a module's own is one, also where its name begins like the exporter's", () => {
+  const { weights } = loadVectors([
+    ["Mul", ["x", "val_scale"], "a"],
+    ["Gemm", ["a", "fc.weight"], "y", { transB: 1 }],
+  ], { val_scale: { shape: [1], data: [2] }, "fc.weight": wave([3, 4]) });
+  assert.deepEqual([...weights.keys()].sort(), ["fc.weight", "val_scale"]);
+});
+
 /** Operators that need constants, over images and a parameter `p` of one number. */
 const OF_PARAMETERS: readonly NodeParts[] = [
   ["Pow", ["x", "p"], "z"],
