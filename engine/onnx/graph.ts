@@ -198,7 +198,11 @@ function joinBias(node: OnnxNode, edges: Edges, tensors: Graph["tensors"]): Onnx
   const user = edges.onlyUserOf(product);
   if (weight?.shape.length !== 2 || user?.operator !== "Add") return undefined;
   const bias = user.inputs.find((name) => name !== product) ?? "";
-  if (tensors.get(bias)?.shape.length !== 1 || !tensors.get(bias)!.isFloat) return undefined;
+  const isTurned = !tensors.has(w);
+  const units = weight.shape[isTurned ? 0 : 1];
+  const { shape, isFloat } = tensors.get(bias) ?? {};
+  // one of another length is broadcast, and an addition by itself
+  if (!isFloat || shape?.length !== 1 || shape[0] !== units) return undefined;
   return join(node, "MatMul", [x, w, bias], user.outputs);
 }
 
