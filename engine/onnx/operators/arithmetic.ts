@@ -7,6 +7,7 @@ import type { Activations, Layers } from "../../network/definition.ts";
 import { type Call, isHost, type Value } from "../call.ts";
 import { findUniform, mapHost } from "../host.ts";
 import { align, Step, type View } from "../view.ts";
+import { expandView } from "./shapes.ts";
 
 /** Plans one node: what its output is. */
 export type Operator = (call: Call) => Value | readonly Value[];
@@ -52,11 +53,13 @@ function binary({ run, flipped, onHost }: Binary, isScaling = false): Operator {
     if (isHost(x) && isHost(y)) return mapHost([x, y], onHost);
     if (!isHost(x) && isHost(y)) {
       const number = findUniform(y);
-      if (number !== undefined) return apply(x, (layers, x) => run(layers, x, number));
+      const wide = expandView(call, x, y.shape);
+      if (number !== undefined) return apply(wide, (layers, x) => run(layers, x, number));
     }
     if (isHost(x) && !isHost(y)) {
       const number = findUniform(x);
-      if (number !== undefined) return apply(y, (layers, y) => flipped(layers, number, y));
+      const wide = expandView(call, y, x.shape);
+      if (number !== undefined) return apply(wide, (layers, y) => flipped(layers, number, y));
     }
     const views = [call.view(0), call.view(1)] as const;
     if (isScaling) views.forEach((view) => call.noteScale(view));
@@ -97,9 +100,10 @@ const pow: Operator = (call) => {
   const [x, y] = [call.value(0), call.value(1)];
   if (isHost(x) && isHost(y)) return mapHost([x, y], (x, y) => x ** y);
   const exponent = call.number(1, 1);
-  if (exponent === 2) return apply(call.view(0), (layers, x) => layers.square(x));
-  if (exponent === 0.5) return apply(call.view(0), (layers, x) => layers.sqrt(x));
-  return apply(call.view(0), (layers, x) => layers.power(x, exponent));
+  const base = expandView(call, call.view(0), call.host(1).shape);
+  if (exponent === 2) return apply(base, (layers, x) => layers.square(x));
+  if (exponent === 0.5) return apply(base, (layers, x) => layers.sqrt(x));
+  return apply(base, (layers, x) => layers.power(x, exponent));
 };
 
 /** Largest number of float32, for a bound that is left out. */

@@ -244,10 +244,8 @@ const concat: Operator = (call) => {
   return joinViews(values.map((_, i) => call.view(i)), axis);
 };
 
-const expand: Operator = (call) => {
-  const value = call.value(0);
-  const wanted = call.host(1).data;
-  if (isHost(value)) return expandHost(value, wanted);
+/** Repeats a tensor along axes of size 1, to a shape that both broadcast to. */
+export function expandView(call: Call, value: View, wanted: readonly number[]): View {
   const rank = Math.max(wanted.length, value.axes.length);
   const axes = [...Array(rank - value.axes.length).fill([]), ...value.axes];
   return wanted.reduce((view: View, size, i) => {
@@ -258,6 +256,12 @@ const expand: Operator = (call) => {
     if (size >= SAMPLES) throw new ViewError("samples at two axes");
     return joinViews(Array(size).fill(view), axis);
   }, { ...value, axes });
+}
+
+const expand: Operator = (call) => {
+  const value = call.value(0);
+  const wanted = call.host(1).data;
+  return isHost(value) ? expandHost(value, wanted) : expandView(call, value, wanted);
 };
 
 const pad: Operator = (call) => {

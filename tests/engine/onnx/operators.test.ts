@@ -148,6 +148,32 @@ compareImages("a scale, a shift and numbers", [
   return layers.multiply(layers.reciprocal(d), 2);
 }, { tensors: { scale: draw([2, 1, 1], 3), shift: draw([2, 4, 1], 4) } });
 
+Deno.test("a number that is added to a dense layer is no bias of it", () => {
+  compare({
+    nodes: [
+      ["GlobalAveragePool", ["x"], "pooled"],
+      ["Flatten", ["pooled"], "flat"],
+      ["MatMul", ["flat", "fc.weight"], "product"],
+      ["Add", ["product", "fc.bias"], "y"],
+    ],
+    tensors: { "fc.weight": draw([2, 3]), "fc.bias": draw([1], 2) },
+  }, (layers, x) =>
+    layers.add(
+      layers.dense("fc", layers.globalAverage(x), 3, { bias: false }),
+      layers.parameter("fc.bias", [1]),
+    ));
+});
+
+compareImages("a constant that is wider than what it is added to", [
+  ["ReduceMean", ["x"], "m", { axes: [3], keepdims: 1 }],
+  ["Constant", [], "zeros", { value: { shape: [1, 3], data: [0, 0, 0] } }],
+  ["Add", ["m", "zeros"], "wide"],
+  ["Concat", ["x", "wide"], "y", { axis: 3 }],
+], (layers, x) => {
+  const mean = layers.add(layers.mean(x, [2], { keep: true }), 0);
+  return layers.concat([x, mean, mean, mean], 2);
+});
+
 compareImages(
   "a convolution with everything apart",
   [["Conv", ["x", "c.weight", "c.bias"], "y", {
