@@ -88,8 +88,13 @@ function viewImages(step: Step, [height, width]: Pair, channels: number): View {
 const convolution: Operator = (call) => {
   const { layer } = call;
   if (!layer) {
+    const tensor = call.tensor(1);
     throw call.fail(
-      call.tensor(1) ? "a weight that other nodes use too" : "a weight that is computed",
+      !tensor
+        ? "a weight that is computed"
+        : tensor.isFloat
+        ? "a weight that other nodes use too"
+        : `a weight of integers (${tensor.dtype})`,
       "a weight of its own in floating point",
     );
   }

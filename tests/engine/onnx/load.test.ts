@@ -228,6 +228,16 @@ const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, m
       /constant array of integers of shape \[3, 2\] for input 1 at node 'node_6' \(Gemm\)/,
     ],
     [
+      "integer weights of a convolution",
+      {
+        tensors: {
+          ...SMALL.tensors,
+          "c.weight": { ...fill([2, 2, 1, 1], (i) => i), integers: true },
+        },
+      },
+      /a weight of integers \(INT64\) at node 'node_2' \(Conv\), need .* in floating point/,
+    ],
+    [
       "a graph without parameters",
       { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
       /got no parameters/,
