@@ -17,6 +17,16 @@ const batchNorm: Operator = (call) => {
   const x = call.view(0);
   const tensors = [1, 2, 3, 4].map((input) => call.tensor(input));
   const [weight, bias, mean, variance] = tensors;
+  const isMade = (input: number) => {
+    const tensor = call.tensor(input);
+    return tensor ? isExporterName(tensor.name) : isHost(call.value(input));
+  };
+  if (isMade(1) && isMade(2)) {
+    throw call.fail(
+      "a batch norm without parameters (affine=False), which is not supported",
+      "one with a weight and bias; use affine=True",
+    );
+  }
   if (!weight || !bias || !mean || !variance) {
     throw call.fail("a weight or statistics that are computed", "tensors of the file");
   }
