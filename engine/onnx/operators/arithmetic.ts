@@ -172,6 +172,17 @@ function onHost(run: (...values: number[]) => number): Operator {
   return (call) => mapHost(call.node.inputs.map((_, i) => call.host(i)), run, false);
 }
 
+/** The larger of two tensors: `y + relu(x - y)`. The derivative where they are equal is `y`'s. */
+const maximum: Operator = (call) => {
+  const values = call.node.inputs.map((_, i) => call.value(i));
+  if (values.length !== 2 || values.some(isHost) || call.tensor(0) || call.tensor(1)) {
+    return onHost(Math.max)(call);
+  }
+  const [x, y] = [call.view(0), call.view(1)];
+  const difference = combine(x, y, subtract.run);
+  return combine(apply(difference, (layers, x) => layers.relu(x)), y, add.run);
+};
+
 /** Operators that act element by element, by their names. */
 export const ARITHMETIC: Readonly<Record<string, Operator>> = {
   Add: binary(add),
@@ -209,7 +220,7 @@ export const ARITHMETIC: Readonly<Record<string, Operator>> = {
   Dropout: dropout,
   Identity: (call) => call.value(0),
   Min: onHost(Math.min),
-  Max: onHost(Math.max),
+  Max: maximum,
   Mod: onHost((x, y) => x - y * Math.floor(x / y)),
   Floor: onHost(Math.floor),
   Ceil: onHost(Math.ceil),

@@ -164,6 +164,14 @@ Deno.test("a number that is added to a dense layer is no bias of it", () => {
     ));
 });
 
+compareImages("the larger of two tensors", [
+  ["Neg", ["x"], "n"],
+  ["Max", ["x", "n"], "y"],
+], (layers, x) => {
+  const n = layers.negate(x);
+  return layers.add(layers.relu(layers.subtract(x, n)), n);
+});
+
 compareImages("a constant that is wider than what it is added to", [
   ["ReduceMean", ["x"], "m", { axes: [3], keepdims: 1 }],
   ["Constant", [], "zeros", { value: { shape: [1, 3], data: [0, 0, 0] } }],
