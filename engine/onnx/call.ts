@@ -77,6 +77,13 @@ export class Call {
     return value;
   }
 
+  /** The node that makes an input; undefined where none does. */
+  maker(input: number): Call | undefined {
+    const wanted = this.node.inputs[input];
+    const node = this.state.graph.nodes.find(({ outputs }) => outputs.includes(wanted));
+    return node && new Call(this.state, node);
+  }
+
   /** An input on the device. */
   view(input: number): View {
     const value = this.value(input);

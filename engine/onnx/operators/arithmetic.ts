@@ -96,9 +96,26 @@ const div: Operator = (call) => {
   return binary(divide, true)(call);
 };
 
+/** Operators whose results are above 0 where their first input is. */
+const KEEP_POSITIVE: readonly string[] = ["GlobalAveragePool", "ReduceMean", "Pow"];
+
+/** Whether an input is known to be above 0: it is clipped, or means and powers of what is. */
+function isPositive(call: Call, input: number): boolean {
+  const maker = call.maker(input);
+  if (maker?.node.operator === "Clip") {
+    return maker.number(1, maker.attribute<number>("min") ?? 0) > 0;
+  }
+  return maker !== undefined && KEEP_POSITIVE.includes(maker.node.operator) && isPositive(maker, 0);
+}
+
 const pow: Operator = (call) => {
   const [x, y] = [call.value(0), call.value(1)];
   if (isHost(x) && isHost(y)) return mapHost([x, y], (x, y) => x ** y);
+  if (!isHost(x) && !isHost(y) && isPositive(call, 0)) {
+    call.noteScale(y);
+    const exponent = combine(apply(x, (layers, x) => layers.log(x)), y, multiply.run);
+    return apply(exponent, (layers, x) => layers.exp(x));
+  }
   const exponent = call.number(1, 1);
   const base = expandView(call, call.view(0), call.host(1).shape);
   if (exponent === 2) return apply(base, (layers, x) => layers.square(x));

@@ -164,6 +164,17 @@ Deno.test("a number that is added to a dense layer is no bias of it", () => {
     ));
 });
 
+compareImages("a power that is a parameter, of what is clipped above 0", [
+  ["Constant", [], "least", { value: { shape: [], data: [0.25] } }],
+  ["Clip", ["x", "least"], "c"],
+  ["Pow", ["c", "p"], "y"],
+], (layers, x) => {
+  const clipped = layers.clip(x, 0.25, 3.4028234663852886e38);
+  return layers.exp(
+    layers.multiply(layers.log(clipped), layers.reshape(layers.parameter("p", [1]), [1, 1, 1])),
+  );
+}, { tensors: { p: { shape: [1], data: [3] } } });
+
 compareImages("the larger of two tensors", [
   ["Neg", ["x"], "n"],
   ["Max", ["x", "n"], "y"],
