@@ -200,3 +200,6 @@ export function readHost(tensor: OnnxTensor): HostTensor {
 export function shapeOfValue(value: Value): readonly number[] {
   return isHost(value) ? value.shape : shapeOf(value);
 }
+
+/** Plans one node: what its output is. */
+export type Operator = (call: Call) => Value | readonly Value[];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Operator } from "./call.ts";
 import { basename } from "node:path";
 import { DataError, FileError } from "../errors.ts";
 import { decodeOnnx, type OnnxModel } from "../formats/onnx.ts";
@@ -11,7 +12,7 @@ import type { Weights } from "../network/parameters.ts";
 import { Call, isHost, type PlanState, type Value } from "./call.ts";
 import { EXPORT_LINE, type Graph, prepareGraph } from "./graph.ts";
 import { nameLayers } from "./layer_names.ts";
-import { ARITHMETIC, type Operator } from "./operators/arithmetic.ts";
+import { ARITHMETIC } from "./operators/arithmetic.ts";
 import { IMAGES } from "./operators/images.ts";
 import { NORMS } from "./operators/norms.ts";
 import { PRODUCTS } from "./operators/products.ts";

@@ -4,13 +4,10 @@
  * @module
  */
 import type { Activations, Layers } from "../../network/definition.ts";
-import { type Call, isHost, type Value } from "../call.ts";
+import { type Call, isHost, type Operator } from "../call.ts";
 import { findUniform, mapHost } from "../host.ts";
 import { align, Step, type View } from "../view.ts";
 import { expandView } from "./shapes.ts";
-
-/** Plans one node: what its output is. */
-export type Operator = (call: Call) => Value | readonly Value[];
 
 /** Applies a function of one tensor, in whatever order its axes stand. */
 export function apply(

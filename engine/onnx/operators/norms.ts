@@ -3,12 +3,13 @@
  *
  * @module
  */
+import type { Operator } from "../call.ts";
 import { type Call, isHost } from "../call.ts";
 import { isExporterName } from "../graph.ts";
 import { findUniform } from "../host.ts";
 import { stem } from "../layer_names.ts";
 import { reshape, settle, shapeOf, Step, type View } from "../view.ts";
-import { apply, combine, type Operator } from "./arithmetic.ts";
+import { apply, combine } from "./arithmetic.ts";
 import { layLast, plus, readTensor } from "./laying.ts";
 import { reduceView } from "./shapes.ts";
 

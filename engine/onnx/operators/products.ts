@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Operator } from "../call.ts";
 import { countElements } from "../../formats/shape.ts";
 import type { OnnxTensor } from "../../formats/onnx.ts";
 import type { WeightTensor } from "../../formats/safetensors.ts";
@@ -17,7 +18,7 @@ import {
   type View,
   ViewError,
 } from "../view.ts";
-import { apply, combine, type Operator } from "./arithmetic.ts";
+import { apply, combine } from "./arithmetic.ts";
 import { layLast, plus, readTensor } from "./laying.ts";
 
 /** Reads a matrix `[in, out]` as `[out, in]`. */

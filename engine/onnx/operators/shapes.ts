@@ -30,7 +30,7 @@ import {
   type View,
   ViewError,
 } from "../view.ts";
-import type { Operator } from "./arithmetic.ts";
+import type { Operator } from "../call.ts";
 
 function integers(data: readonly number[], shape: readonly number[] = [data.length]): HostTensor {
   return { shape, data, isFloat: false };
