@@ -81,7 +81,7 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
   if (shared.length > 0) {
     const [[name, source]] = shared;
     notes.push(
-      `${path} has ${shared.length} tensors under two names, such as ${name}, which is ${source}: each is one parameter, used twice`,
+      `${path} has ${shared.length} tensors under two names, such as ${name}, which is ${source}: each is one parameter, used twice; if they are apart in the module and merely equal, train it or change one of them before the export`,
     );
   }
   let output = model.outputs[0].name;
