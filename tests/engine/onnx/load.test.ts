@@ -168,6 +168,17 @@ Deno.test("a softmax at the end is taken off, and a line says so", () => {
   assert.match(notes.join(), /ends with Softmax, which is taken off: kernels are of logits/);
 });
 
+Deno.test("the logarithm of a softmax at the end is taken off with it", () => {
+  const nodes: NodeParts[] = [...SMALL.nodes, ["Softmax", ["y"], "z"], ["Log", ["z"], "u"]];
+  const { notes, definition, weights, classes } = load({ nodes });
+  assert.match(notes.join(), /ends with Log of Softmax, which is taken off: kernels are of logits/);
+  const images = { shape: [3, 4, 5, 2], data: Float64Array.from(wave([3, 4, 5, 2], 7).data) };
+  assert.deepEqual(
+    computeFloat64Logits(definition, weights, images, classes),
+    computeFloat64Logits(load({}).definition, weights, images, classes),
+  );
+});
+
 Deno.test("a folded export says that its parameters are others", () => {
   const { "c.weight": weight, ...rest } = SMALL.tensors!;
   const nodes = SMALL.nodes.map((
@@ -199,72 +210,91 @@ const EXTERNAL = Uint8Array.from([
   ...integerField(14, 1),
 ]);
 
-const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, message: RegExp])[] =
+type Refusal = readonly [name: string, changed: Partial<GraphParts>, message: RegExp];
+
+const REFUSED: readonly Refusal[] = [
+  ["two inputs", { otherInputs: ["mask"] }, /got 2 inputs \(x, mask\), need one/],
+  ["two outputs", { outputs: ["y", "e"] }, /got 2 outputs \(y, e\), need one/],
   [
-    ["two inputs", { otherInputs: ["mask"] }, /got 2 inputs \(x, mask\), need one/],
-    ["two outputs", { outputs: ["y", "e"] }, /got 2 outputs \(y, e\), need one/],
-    [
-      "a free height",
-      { input: ["n", 2, "h", 5] },
-      /shape \[n, 2, h, 5\], need a free size for the samples alone; export it by torch/,
-    ],
-    ["an old opset", { opset: 10 }, /got opset 10, need 11 or newer/],
-    [
-      "an output of images",
-      { nodes: SMALL.nodes.slice(0, 4), outputs: ["b"] },
-      /got an output \[N, 2, 4, 5\], need logits \[N, C\]/,
-    ],
-    [
-      "unknown operators",
-      {
-        nodes: [...SMALL.nodes, ["Loop", ["y"], "z"], ["Loop", ["z"], "u"], [
-          "NonZero",
-          ["u"],
-          "v",
-        ]],
+    "a free height",
+    { input: ["n", 2, "h", 5] },
+    /shape \[n, 2, h, 5\], need a free size for the samples alone; export it by torch/,
+  ],
+  [
+    "a batch norm that was exported in training",
+    {
+      nodes: SMALL.nodes.map(([operator, ...rest]): NodeParts =>
+        operator === "BatchNormalization"
+          ? [operator, rest[0], rest[1], { training_mode: 1 }]
+          : [operator, ...rest]
+      ),
+    },
+    /got statistics of the batch at node 'node_3' \(BatchNormalization\), need .*torch\.onnx\.export\(model\.eval\(\)/,
+  ],
+  ...["Softmax", "LogSoftmax"].flatMap((operator) =>
+    [0, -2].map((axis): Refusal => [
+      `${operator} over axis ${axis} at the end`,
+      { nodes: [...SMALL.nodes, [operator, ["y"], "z", { axis }]] },
+      new RegExp(`samples that act on one another at node 'node_7' \\(${operator}\\)`),
+    ])
+  ),
+  ["an old opset", { opset: 10 }, /got opset 10, need 11 or newer/],
+  [
+    "an output of images",
+    { nodes: SMALL.nodes.slice(0, 4), outputs: ["b"] },
+    /got an output \[N, 2, 4, 5\], need logits \[N, C\]/,
+  ],
+  [
+    "unknown operators",
+    {
+      nodes: [...SMALL.nodes, ["Loop", ["y"], "z"], ["Loop", ["z"], "u"], [
+        "NonZero",
+        ["u"],
+        "v",
+      ]],
+    },
+    /opset 17: Loop \(node 'node_7'\), NonZero \(node 'node_9'\)/,
+  ],
+  [
+    "integer weights",
+    { tensors: { ...SMALL.tensors, "fc.weight": { ...fill([3, 2], (i) => i), integers: true } } },
+    /constant array of integers of shape \[3, 2\] for input 1 at node 'node_6' \(Gemm\)/,
+  ],
+  [
+    "a graph without parameters",
+    { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
+    /got no parameters/,
+  ],
+  [
+    "samples that act on one another",
+    { nodes: [["ReduceMean", ["x"], "m", { axes: [0] }], ["Sub", ["x", "m"], "z"]] },
+    /samples that act on one another at node 'node_0' \(ReduceMean\)/,
+  ],
+  [
+    "each sample with each other",
+    {
+      input: ["n", 4],
+      nodes: [["MatMul", ["x", "w"], "p"], ["Transpose", ["p"], "t"], ["Add", ["p", "t"], "z"]],
+      tensors: { w: wave([4, 1]) },
+    },
+    /samples that act on one another, at axes 0 and 1 at node 'node_2' \(Add\)/,
+  ],
+  [
+    "external data",
+    { tensors: { ...SMALL.tensors, "fc.bias": EXTERNAL } },
+    /tensor fc\.bias of small\.onnx: got its elements in another file, net\.data, need them inside; onnx\.save_model/,
+  ],
+  [
+    "a shape of other elements",
+    {
+      tensors: {
+        ...SMALL.tensors,
+        "fc.bias": Uint8Array.from(encodeTensor("fc.bias", { shape: [4], data: [1] })),
       },
-      /opset 17: Loop \(node 'node_7'\), NonZero \(node 'node_9'\)/,
-    ],
-    [
-      "integer weights",
-      { tensors: { ...SMALL.tensors, "fc.weight": { ...fill([3, 2], (i) => i), integers: true } } },
-      /constant array of integers of shape \[3, 2\] for input 1 at node 'node_6' \(Gemm\)/,
-    ],
-    [
-      "a graph without parameters",
-      { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
-      /got no parameters/,
-    ],
-    [
-      "samples that act on one another",
-      { nodes: [["ReduceMean", ["x"], "m", { axes: [0] }], ["Sub", ["x", "m"], "z"]] },
-      /samples that act on one another at node 'node_0' \(ReduceMean\)/,
-    ],
-    [
-      "each sample with each other",
-      {
-        input: ["n", 4],
-        nodes: [["MatMul", ["x", "w"], "p"], ["Transpose", ["p"], "t"], ["Add", ["p", "t"], "z"]],
-        tensors: { w: wave([4, 1]) },
-      },
-      /samples that act on one another, at axes 0 and 1 at node 'node_2' \(Add\)/,
-    ],
-    [
-      "external data",
-      { tensors: { ...SMALL.tensors, "fc.bias": EXTERNAL } },
-      /tensor fc\.bias of small\.onnx: got its elements in another file, net\.data, need them inside; onnx\.save_model/,
-    ],
-    [
-      "a shape of other elements",
-      {
-        tensors: {
-          ...SMALL.tensors,
-          "fc.bias": Uint8Array.from(encodeTensor("fc.bias", { shape: [4], data: [1] })),
-        },
-      },
-      /got 1 elements, need 4 for its shape \[4\]/,
-    ],
-  ];
+    },
+    /got 1 elements, need 4 for its shape \[4\]/,
+  ],
+];
 
 for (const [name, changed, message] of REFUSED) {
   Deno.test(`${name}: one line`, () => {
