@@ -105,7 +105,7 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
     inputShape: toImageShape(shape),
     classes: plan.classes,
     renamed: state.renamed,
-    notes: graph.notes,
+    notes: [...graph.notes, ...describeLoose(steps, graph)],
   };
 }
 
@@ -205,6 +205,17 @@ function orderSteps(last: Step): Step[] {
   const found = new Set([last]);
   for (const step of found) step.inputs.forEach((input) => found.add(input));
   return [...found].sort((a, b) => a.order - b.order);
+}
+
+/** A line on parameters that are no module's weight or bias: ONNX does not tell a module's buffers from its parameters. */
+function describeLoose(steps: readonly Step[], { path, tensors }: Graph): string[] {
+  const names = new Set(steps.flatMap(({ source }) => source ?? []));
+  const loose = [...names].filter((name) => !/(^|[._])(weight|bias)$/.test(name));
+  if (loose.length === 0) return [];
+  const listed = loose.map((name) => `${name} [${tensors.get(name)!.shape.join(", ")}]`).join(", ");
+  return [
+    `${path} has tensors that no layer owns, which count as parameters: ${listed}; if some are buffers, which ONNX does not tell apart, --parameters weights leaves all of them out`,
+  ];
 }
 
 /** Makes the forward pass: every step in turn, with the results of earlier ones. */

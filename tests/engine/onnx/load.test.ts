@@ -103,6 +103,36 @@ Deno.test("a matrix that two kinds of nodes use is a parameter by itself", () =>
   data.forEach((value, i) => assert.ok(Math.abs(value - want[i]) < 1e-12, `${value} ${want[i]}`));
 });
 
+/** Standardised columns, whose mean and deviation are buffers that ONNX cannot tell from parameters, before a dense layer. */
+const STANDARDISED = {
+  nodes: [
+    ["Sub", ["x", "mean"], "a"],
+    ["Div", ["a", "std"], "b"],
+    ["Mul", ["b", "norm.weight"], "c"],
+    ["Add", ["c", "norm.bias"], "d"],
+    ["Gemm", ["d", "fc.weight", "fc.bias"], "y", { transB: 1 }],
+  ] as NodeParts[],
+  tensors: {
+    mean: wave([4], 5),
+    std: fill([1, 4], (i) => 1 + i / 2),
+    "norm.weight": wave([4], 6),
+    "norm.bias": wave([4], 7),
+    "fc.weight": wave([3, 4], 2),
+    "fc.bias": wave([3], 3),
+  },
+};
+
+Deno.test("parameters that no layer has are told by name and shape, since they may be buffers", () => {
+  const { weights, notes } = loadVectors(STANDARDISED.nodes, STANDARDISED.tensors);
+  assert.equal(weights.size, 6);
+  assert.equal(notes.length, 1);
+  assert.match(
+    notes[0],
+    /vectors\.onnx .* parameters: mean \[4\], std \[1, 4\]; .*--parameters weights/,
+  );
+  assert.doesNotMatch(notes[0], /norm|fc|\n/);
+});
+
 Deno.test("a dense weight stands as [out, in], whichever way the graph has it, and takes the bias's name", () => {
   const weight = wave([4, 3]);
   const { weights } = loadVectors([
