@@ -132,8 +132,8 @@ export interface DenseOptions {
 
 /** Options of a parameter by itself. */
 export interface ParameterOptions {
-  /** Value of every element in a new network. Default 0. */
-  readonly initial?: number;
+  /** Value of every element in a new network, or all values, row-major. Default 0. */
+  readonly initial?: number | Float32Array;
 }
 
 /** Options of a batch norm. */
@@ -300,6 +300,16 @@ export interface Layers extends Operations {
   ): FeatureMaps;
   /** Returns a parameter of any other shape. */
   parameter(name: string, shape: readonly number[], options?: ParameterOptions): Activations;
+  /**
+   * Returns a tensor that is no parameter, such as fixed positions or a mask: a copy for every sample, `[N, ...shape]`.
+   *
+   * @param values elements, row-major
+   */
+  constant(values: Float32Array, shape: readonly [number]): Features;
+  /** Returns a constant of the shape of feature maps. */
+  constant(values: Float32Array, shape: readonly [number, number, number]): FeatureMaps;
+  /** Returns a constant of any other shape. */
+  constant(values: Float32Array, shape: readonly number[]): Activations;
   /**
    * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel of the last axis, to the same shape.
    *
