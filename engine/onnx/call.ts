@@ -26,6 +26,8 @@ export interface PlanState {
   readonly fixedSamples: number | undefined;
   readonly layers: ReadonlyMap<OnnxNode, NamedLayer>;
   readonly values: Map<string, Value>;
+  /** Names of tensors in the file that are no parameters. */
+  readonly constants: ReadonlySet<string>;
   /** Names of parameters that a new network starts at 1, since they multiply. */
   readonly scales: Set<string>;
   /** Tensors by the name of the layer that has them. */
@@ -166,13 +168,16 @@ export class Call {
     // a number that the exporter moved among the tensors
     if (isExporterName(tensor.name) && countElements(tensor.shape) === 1) return readHost(tensor);
     const { name, shape } = tensor;
-    const { scales } = this.state;
-    const step = new Step(
-      [],
-      (layers) => layers.parameter(name, shape, { initial: scales.has(name) ? 1 : 0 }),
-      () => [[name, { shape: [...shape], data: Float32Array.from(tensor.read()) }]],
-      name,
-    );
+    const { constants, scales } = this.state;
+    const values = Float32Array.from(tensor.read());
+    const step = constants.has(name)
+      ? new Step([], (layers) => layers.constant(values, shape), undefined, name)
+      : new Step(
+        [],
+        (layers) => layers.parameter(name, shape, { initial: scales.has(name) ? 1 : 0 }),
+        () => [[name, { shape: [...shape], data: values }]],
+        name,
+      );
     return { step, sizes: [SAMPLES, ...shape], axes: shape.map((_, axis) => [axis + 1]) };
   }
 }

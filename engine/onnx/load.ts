@@ -8,6 +8,7 @@ import { DataError, FileError } from "../errors.ts";
 import { decodeOnnx, type OnnxModel } from "../formats/onnx.ts";
 import type { Activations, Features, NetworkDefinition } from "../network/definition.ts";
 import type { Weights } from "../network/parameters.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import { Call, isHost, type PlanState, type Value } from "./call.ts";
 import { EXPORT_LINE, type Graph, prepareGraph } from "./graph.ts";
 import { nameLayers } from "./layer_names.ts";
@@ -44,6 +45,14 @@ export interface OnnxNetwork {
   readonly notes: readonly string[];
 }
 
+/** What an ONNX file does not tell by itself. */
+export interface OnnxOptions {
+  /** Names of tensors that are buffers of the module, such as a mean to subtract: they are no parameters. Default none. */
+  readonly constants?: readonly string[];
+}
+
+const ONNX_OPTIONS: OptionNames<OnnxOptions> = { constants: true };
+
 /** Every operator, by its name. */
 const OPERATORS: Readonly<Record<string, Operator>> = {
   ...ARITHMETIC,
@@ -67,7 +76,13 @@ const OWN_DOMAINS: readonly string[] = ["", "ai.onnx"];
  * @throws {FileError} if the file is truncated or no ONNX model, or its graph is none that lpntk computes; operators that are not supported are
  * all named.
  */
-export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork {
+export function loadOnnx(
+  bytes: Uint8Array,
+  path = "network.onnx",
+  options: OnnxOptions = {},
+): OnnxNetwork {
+  checkKeys("load an ONNX file", options, ONNX_OPTIONS);
+  const constants = new Set(options.constants);
   const model = decodeOnnx(bytes, path);
   const graph = prepareGraph(model, path);
   refuseUnknown(graph);
@@ -81,6 +96,7 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
     fixedSamples,
     layers: nameLayers(graph),
     values,
+    constants,
     scales: new Set(),
     owners: new Map(),
     renamed: new Map(),
@@ -89,6 +105,8 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
   const logits = values.get(graph.output);
   const plan = planLogits(logits, path);
   const steps = orderSteps(plan.step);
+  const loose = listLoose(steps);
+  refuseOwned(constants, loose, path);
   const weights: Weights = new Map(steps.flatMap(({ tensors }) => tensors()));
   if (weights.size === 0) {
     throw new FileError(
@@ -105,7 +123,7 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
     inputShape: toImageShape(shape),
     classes: plan.classes,
     renamed: state.renamed,
-    notes: [...graph.notes, ...describeLoose(steps, graph)],
+    notes: [...graph.notes, ...describeLoose(loose.filter((name) => !constants.has(name)), graph)],
   };
 }
 
@@ -207,14 +225,30 @@ function orderSteps(last: Step): Step[] {
   return [...found].sort((a, b) => a.order - b.order);
 }
 
-/** A line on parameters that are no module's weight or bias: ONNX does not tell a module's buffers from its parameters. */
-function describeLoose(steps: readonly Step[], { path, tensors }: Graph): string[] {
+/** Lists tensors of the file that are no module's weight or bias, by name: parameters by themselves, or constants. */
+function listLoose(steps: readonly Step[]): string[] {
   const names = new Set(steps.flatMap(({ source }) => source ?? []));
-  const loose = [...names].filter((name) => !/(^|[._])(weight|bias)$/.test(name));
+  return [...names].filter((name) => !/(^|[._])(weight|bias)$/.test(name));
+}
+
+/** @throws {FileError} if a constant is none of the tensors by themselves. */
+function refuseOwned(constants: ReadonlySet<string>, loose: readonly string[], path: string): void {
+  const unknown = [...constants].filter((name) => !loose.includes(name));
+  if (unknown.length === 0) return;
+  throw new FileError(
+    path,
+    `Cannot load ${path}: got constants ${
+      unknown.join(", ")
+    }, need tensors that no layer owns, of ${loose.join(", ") || "which it has none"}`,
+  );
+}
+
+/** A line on parameters by themselves: ONNX does not tell a module's buffers from its parameters. */
+function describeLoose(loose: readonly string[], { path, tensors }: Graph): string[] {
   if (loose.length === 0) return [];
   const listed = loose.map((name) => `${name} [${tensors.get(name)!.shape.join(", ")}]`).join(", ");
   return [
-    `${path} has tensors that no layer owns, which count as parameters: ${listed}; if some are buffers, which ONNX does not tell apart, --parameters weights leaves all of them out`,
+    `${path} has tensors that no layer owns, which count as parameters: ${listed}; if some are buffers, which ONNX does not tell apart, name them in loadOnnx's constants, or leave all of them out by --parameters weights`,
   ];
 }
 

@@ -133,6 +133,25 @@ Deno.test("parameters that no layer has are told by name and shape, since they m
   assert.doesNotMatch(notes[0], /norm|fc|\n/);
 });
 
+Deno.test("tensors that are named constants are no parameters, and change no logit", () => {
+  const bytes = encodeOnnx({ ...STANDARDISED, input: ["n", 4] });
+  const all = loadOnnx(bytes, "vectors.onnx");
+  const some = loadOnnx(bytes, "vectors.onnx", { constants: ["mean", "std"] });
+  assert.deepEqual([...some.weights.keys()], ["norm.weight", "norm.bias", "fc.weight", "fc.bias"]);
+  assert.deepEqual(some.notes, []);
+  const images = { shape: [3, 1, 1, 4], data: Float64Array.from(wave([12], 7).data) };
+  assert.deepEqual(
+    computeFloat64Logits(some.definition, some.weights, images, 3),
+    computeFloat64Logits(all.definition, all.weights, images, 3),
+  );
+  for (const constants of [["men"], ["fc.weight"]]) {
+    assert.throws(
+      () => loadOnnx(bytes, "vectors.onnx", { constants }),
+      new RegExp(`got constants ${constants[0]}, need tensors that no layer owns, of mean, std`),
+    );
+  }
+});
+
 Deno.test("a dense weight stands as [out, in], whichever way the graph has it, and takes the bias's name", () => {
   const weight = wave([4, 3]);
   const { weights } = loadVectors([
