@@ -28,7 +28,7 @@ export interface PlanState {
   readonly values: Map<string, Value>;
   /** Names of tensors in the file that are no parameters. */
   readonly constants: ReadonlySet<string>;
-  /** Names of parameters that a new network starts at 1, since they multiply. */
+  /** Names of parameters that multiply: a new network's norm weights start at 1. */
   readonly scales: Set<string>;
   /** Tensors by the name of the layer that has them. */
   readonly owners: Map<string, string>;
@@ -170,11 +170,14 @@ export class Call {
     const { name, shape } = tensor;
     const { constants, scales } = this.state;
     const values = Float32Array.from(tensor.read());
+    // a norm begins anew; how a module draws any other tensor by itself is not known
+    const begin = () =>
+      name.endsWith("bias") ? 0 : name.endsWith("weight") && scales.has(name) ? 1 : values;
     const step = constants.has(name)
       ? new Step([], (layers) => layers.constant(values, shape), undefined, name)
       : new Step(
         [],
-        (layers) => layers.parameter(name, shape, { initial: scales.has(name) ? 1 : 0 }),
+        (layers) => layers.parameter(name, shape, { initial: begin() }),
         () => [[name, { shape: [...shape], data: values }]],
         name,
       );

@@ -18,7 +18,8 @@ const BYTES = encodeOnnx({
       "norm.running_var",
     ], "b"],
     ["Relu", ["b"], "c"],
-    ["Flatten", ["c"], "d"],
+    ["Mul", ["c", "gain"], "scaled"],
+    ["Flatten", ["scaled"], "d"],
     ["Dropout", ["d"], "e"],
     ["Gemm", ["e", "fc.weight", "fc.bias"], "f", { transB: 1 }],
     ["Softmax", ["f"], "y"],
@@ -29,6 +30,7 @@ const BYTES = encodeOnnx({
     "norm.bias": draw([3], 3),
     "norm.running_mean": draw([3], 4),
     "norm.running_var": { shape: [3], data: [0.5, 1, 2] },
+    gain: draw([1, 3, 1, 1], 7),
     "fc.weight": draw([10, 108], 5),
     "fc.bias": draw([10], 6),
   },
@@ -81,11 +83,15 @@ Deno.test("train takes the architecture, and says that the running statistics st
   const out = `${path}/trained`;
   const { code, stderr } = await callHere([
     ...["train", "--model", file, ...DATA, "--test-size", "9", "--epochs", "1", "--out", out],
+    ...["--lr", "1e-9", "--weight-decay", "0"],
   ]);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /batch norms were trained with the running statistics that they began with/);
   const weights = await loadWeights(`${out}/weights.safetensors`);
   assert.deepEqual(weights.get("norm.running_var")!.data, Float32Array.of(1, 1, 1));
+  // what is no layer's begins with the file's values, and steps of this rate do not change them in float32
+  assert.deepEqual(weights.get("gain")!.data, loadOnnx(BYTES).weights.get("gain")!.data);
+  assert.deepEqual(weights.get("norm.weight")!.data, Float32Array.of(1, 1, 1));
   assert.deepEqual([...weights.keys()].sort(), [...loadOnnx(BYTES).weights.keys()].sort());
   await run(
     ...["gram", "--model", file, "--weights", `${out}/weights.safetensors`, ...DATA],
