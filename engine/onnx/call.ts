@@ -157,9 +157,9 @@ export class Call {
     return name;
   }
 
-  /** Records the name that a layer gives a tensor of the file. */
+  /** Records the name that a layer gives a tensor of the module. */
   rename({ name }: OnnxTensor, own: string): void {
-    if (name !== own) this.state.renamed.set(name, own);
+    if (name !== own && !isExporterName(name)) this.state.renamed.set(name, own);
   }
 
   /** The view of a tensor in the file; only where it is used by itself does the plan make it a parameter. */

@@ -39,7 +39,7 @@ export interface OnnxNetwork {
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Number of logits. */
   readonly classes: number;
-  /** Names that weights have by those that the file has, where a layer's are others: `in_proj_weight` is `in_proj_weight.weight`. */
+  /** Names that weights have by those of the module's `state_dict`, where a layer's are others: `in_proj_weight` is `in_proj_weight.weight`. */
   readonly renamed: ReadonlyMap<string, string>;
   /** Lines on what was passed over in the file, or taken to mean something. */
   readonly notes: readonly string[];

@@ -1,7 +1,7 @@
 /** ONNX files as `--model` and `--weights` take them. @module */
 import assert from "node:assert/strict";
 import { encodeSafetensors, loadOnnx, loadWeights } from "../../mod.ts";
-import { draw, encodeOnnx } from "../engine/onnx/onnx_writer.ts";
+import { draw, encodeOnnx, type NodeParts } from "../engine/onnx/onnx_writer.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { assertRefused, callHere, readArray } from "./process.ts";
 
@@ -97,6 +97,39 @@ Deno.test("train takes the architecture, and says that the running statistics st
     ...["gram", "--model", file, "--weights", `${out}/weights.safetensors`, ...DATA],
     ...["--out", `${path}/K.npy`],
   );
+});
+
+Deno.test("trained weights have the names of the module's state_dict, and are read back", async () => {
+  await using temp = await openTempFolder();
+  const file = `${temp.path}/net.onnx`;
+  const tensors = {
+    "att.in_proj_weight": draw([9, 784]),
+    "att.in_proj_bias": draw([9], 2),
+    "onnx::MatMul_12": draw([9, 10], 3),
+    "fc.bias": draw([10], 4),
+  };
+  const nodes: NodeParts[] = [
+    ["Flatten", ["x"], "a"],
+    ["Gemm", ["a", "att.in_proj_weight", "att.in_proj_bias"], "b", { transB: 1 }],
+    ["MatMul", ["b", "onnx::MatMul_12"], "c"],
+    ["Add", ["fc.bias", "c"], "y"],
+  ];
+  await Deno.writeFile(file, encodeOnnx({ input: ["n", 1, 28, 28], nodes, tensors }));
+  const out = `${temp.path}/trained`;
+  const trained = await callHere([
+    ...["train", "--model", file, ...DATA, "--test-size", "9", "--epochs", "1", "--out", out],
+  ]);
+  assert.equal(trained.code, 0, trained.stderr);
+  const weights = await loadWeights(`${out}/weights.safetensors`);
+  assert.deepEqual(
+    [...weights.keys()].sort(),
+    ["att.in_proj_bias", "att.in_proj_weight", "fc.bias", "fc.weight"],
+  );
+  const kernel = await callHere([
+    ...["gram", "--model", file, "--weights", `${out}/weights.safetensors`, ...DATA],
+    ...["--out", `${temp.path}/K.npy`],
+  ]);
+  assert.equal(kernel.code, 0, kernel.stderr);
 });
 
 Deno.test("images of another shape, and a file that is cut, are one line", async () => {
