@@ -62,6 +62,13 @@ export class Call {
     return this.state.graph.tensors.get(this.node.inputs[input] ?? "");
   }
 
+  /** The node that makes an input; undefined where none does. */
+  maker(input: number): Call | undefined {
+    const name = this.node.inputs[input];
+    const node = this.state.graph.nodes.find(({ outputs }) => outputs.includes(name));
+    return node && new Call(this.state, node);
+  }
+
   value(input: number): Value {
     const name = this.node.inputs[input] ?? "";
     const { graph: { tensors }, values } = this.state;

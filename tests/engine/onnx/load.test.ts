@@ -287,6 +287,23 @@ const REFUSED: readonly Refusal[] = [
       new RegExp(`samples that act on one another at node 'node_7' \\(${operator}\\)`),
     ])
   ),
+  [
+    "an average over a window that begins in the padding of a node before",
+    {
+      nodes: [
+        ["Pad", ["x", "pads"], "p"],
+        ["AveragePool", ["p"], "q", { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }],
+        ["Flatten", ["q"], "e"],
+        ["Gemm", ["e", "fc.weight", "fc.bias"], "y", { transB: 1 }],
+      ],
+      tensors: {
+        pads: { shape: [8], data: [0, 0, 1, 1, 0, 0, 1, 1], integers: true },
+        "fc.weight": wave([3, 24]),
+        "fc.bias": wave([3]),
+      },
+    },
+    /got a window that begins in padding at node 'node_1' \(AveragePool\), need ceil_mode=False/,
+  ],
   ["an old opset", { opset: 10 }, /got opset 10, need 11 or newer/],
   [
     "an output of images",
