@@ -362,6 +362,8 @@ export interface Layers extends Operations {
 export interface NetworkDefinition {
   /** Name of the network in errors and in records of results. */
   readonly name: string;
+  /** Whether samples `[1, 1, C]` may be images of one pixel; a convolution refuses them as rows of a table otherwise. Default false. */
+  readonly takesPixels?: boolean;
   /**
    * Maps images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same
    * layers each time.

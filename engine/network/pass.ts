@@ -52,7 +52,7 @@ export interface PassOptions {
 
 /** Settings that all passes of a network share. */
 export interface PassSettings {
-  /** Shape of one sample, `[H, W, C]`, while the layers are made; later ones are found. */
+  /** Shape of one sample, `[H, W, C]`, while the layers are made and it may be a row of a table; later ones are found. */
   readonly inputShape?: readonly [number, number, number];
   readonly classes: number;
   readonly modules: Modules;

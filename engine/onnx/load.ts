@@ -117,6 +117,7 @@ export function loadOnnx(
   return {
     definition: {
       name: basename(path).replace(/\.onnx$/i, ""),
+      takesPixels: shape.length > 1,
       forward: compile(steps, images, toImageShape(shape)),
     },
     weights,

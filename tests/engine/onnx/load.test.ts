@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { FileError } from "../../../engine/errors.ts";
 import { loadOnnx } from "../../../engine/onnx/load.ts";
+import { testEngine } from "../open_engine.ts";
 import { computeFloat64Logits } from "./float64_layers.ts";
 import {
   bytesField,
@@ -372,6 +373,15 @@ for (const [name, changed, message] of REFUSED) {
     });
   });
 }
+
+testEngine("images of one pixel are no rows of a table", async (engine) => {
+  const { definition, weights, inputShape } = loadOnnx(
+    encodeOnnx({ ...SMALL, input: ["n", 2, 1, 1] }),
+  );
+  using network = engine.network(definition, weights, inputShape);
+  assert.equal(network.layers[0].kind, "convolution");
+  await Promise.resolve();
+});
 
 Deno.test("a file that is cut anywhere, or of chance bytes, is one line", () => {
   const bytes = encodeOnnx(SMALL);

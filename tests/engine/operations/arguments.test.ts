@@ -762,6 +762,13 @@ testEngine(
         /^Cannot build mine: got no layer from its forward pass/,
       ],
       [
+        forward((layers: Layers, x: FeatureMaps) =>
+          layers.add(definition.flatten(x), layers.parameter("p", [112]))
+        ),
+        { seed: 0, classes: 112 },
+        /^Cannot build mine: got parameters by themselves alone, need a convolution or dense layer/,
+      ],
+      [
         forward(async () => await Promise.reject(new Error("late"))),
         drawn,
         /got a promise from its forward pass/,
