@@ -249,7 +249,7 @@ function describeLoose(loose: readonly string[], { path, tensors }: Graph): stri
   if (loose.length === 0) return [];
   const listed = loose.map((name) => `${name} [${tensors.get(name)!.shape.join(", ")}]`).join(", ");
   return [
-    `${path} has tensors that no layer owns, which count as parameters: ${listed}; if some are buffers, which ONNX does not tell apart, name them in loadOnnx's constants, or leave all of them out by --parameters weights`,
+    `${path} has tensors that no layer owns, which count as parameters: ${listed}; if some are buffers, which ONNX does not tell apart, name them in loadOnnx's constants, or leave all of them out by parameters "weights"`,
   ];
 }
 

@@ -129,7 +129,7 @@ Deno.test("parameters that no layer has are told by name and shape, since they m
   assert.equal(notes.length, 1);
   assert.match(
     notes[0],
-    /vectors\.onnx .* parameters: mean \[4\], std \[1, 4\]; .*--parameters weights/,
+    /vectors\.onnx .* parameters: mean \[4\], std \[1, 4\]; .*parameters "weights"/,
   );
   assert.doesNotMatch(notes[0], /norm|fc|\n/);
 });
