@@ -176,7 +176,7 @@ export type {
   ParameterSource,
   Weights,
 } from "./engine/network/parameters.ts";
-export { loadOnnx, type OnnxNetwork } from "./engine/onnx/load.ts";
+export { loadOnnx, type OnnxNetwork, type OnnxOptions } from "./engine/onnx/load.ts";
 export type { TrainingResult } from "./engine/training/training.ts";
 export {
   decodeTrainingState,

@@ -161,6 +161,14 @@ async function readRenamed(path: string, model: string): Promise<Weights> {
   return new Map([...weights].map(([name, tensor]) => [renamed.get(name) ?? name, tensor]));
 }
 
+/** Names weights of the network of an ONNX file as the module's `state_dict` does; other networks' have its names. */
+export async function restoreNames(weights: Weights, model: string): Promise<Weights> {
+  if (!isOnnx(model)) return weights;
+  const { renamed } = await readOnnx(model);
+  const names = new Map([...renamed].map(([name, own]) => [own, name]));
+  return new Map([...weights].map(([own, tensor]) => [names.get(own) ?? own, tensor]));
+}
+
 /**
  * Loads a network with weights from a file; lines on standard error tell what was passed over in it. The caller disposes it.
  *

@@ -12,7 +12,7 @@ import {
 } from "../../mod.ts";
 import { openAdapter } from "../adapter.ts";
 import { Checkpoint } from "../checkpoint.ts";
-import { loadDefinition } from "../model.ts";
+import { loadDefinition, restoreNames } from "../model.ts";
 import { noteEmptyClasses } from "../notes.ts";
 import {
   describeChoices,
@@ -99,7 +99,8 @@ export function addTrain(program: Command): void {
             say("note: batch norms were trained with the running statistics that they began with");
           }
           const metadata = describeTrained(sets.train, settings);
-          await folder.writeWeights("weights.safetensors", result.weights, metadata);
+          const weights = await restoreNames(result.weights, model);
+          await folder.writeWeights("weights.safetensors", weights, metadata);
           await folder.writeValues("difficulty.npy", result.difficulty, train);
           await writeTrainingSamples(folder, sets);
           await folder.writeJson("metrics.json", summary);

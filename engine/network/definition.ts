@@ -132,8 +132,8 @@ export interface DenseOptions {
 
 /** Options of a parameter by itself. */
 export interface ParameterOptions {
-  /** Value of every element in a new network. Default 0. */
-  readonly initial?: number;
+  /** Value of every element in a new network, or all values, row-major. Default 0. */
+  readonly initial?: number | Float32Array;
 }
 
 /** Options of a batch norm. */
@@ -301,6 +301,16 @@ export interface Layers extends Operations {
   /** Returns a parameter of any other shape. */
   parameter(name: string, shape: readonly number[], options?: ParameterOptions): Activations;
   /**
+   * Returns a tensor that is no parameter, such as fixed positions or a mask: a copy for every sample, `[N, ...shape]`.
+   *
+   * @param values elements, row-major
+   */
+  constant(values: Float32Array, shape: readonly [number]): Features;
+  /** Returns a constant of the shape of feature maps. */
+  constant(values: Float32Array, shape: readonly [number, number, number]): FeatureMaps;
+  /** Returns a constant of any other shape. */
+  constant(values: Float32Array, shape: readonly number[]): Activations;
+  /**
    * Computes `(x - running_mean) / sqrt(running_var + epsilon) * weight + bias`, channel by channel of the last axis, to the same shape.
    *
    * Its statistics are frozen, so that samples do not act on one another. Its weight and bias are parameters like any other, named
@@ -352,6 +362,8 @@ export interface Layers extends Operations {
 export interface NetworkDefinition {
   /** Name of the network in errors and in records of results. */
   readonly name: string;
+  /** Whether samples `[1, 1, C]` may be images of one pixel; a convolution refuses them as rows of a table otherwise. Default false. */
+  readonly takesPixels?: boolean;
   /**
    * Maps images `[N, H, W, C]` to logits `[N, classes]`. Called once to build the parameters and once for every pass; it must use the same
    * layers each time.

@@ -87,8 +87,8 @@ export interface LayerRequest {
   /** Shape of the weight in TensorFlow.js's layout, outputs last; loaded weights determine the number of outputs, but for a `parameter`. */
   readonly wanted: readonly number[];
   readonly hasBias: boolean;
-  /** Value of every element of a new `parameter`. */
-  readonly initial?: number;
+  /** Value of every element of a new `parameter`, or all values. */
+  readonly initial?: number | Float32Array;
   /** Description of the call, which has to be the same in every pass. */
   readonly call: string;
   /** Checks what the weight does not decide, before it is made. */

@@ -112,7 +112,8 @@ export class DeviceNetwork implements Network {
           layer: (...request) => tensorflow.unmeasured(() => made.layer(...request)),
           statistics: (...request) => tensorflow.unmeasured(() => made.statistics(...request)),
         };
-        const settings = { inputShape, classes: classes ?? 1, modules };
+        const tableShape = definition.takesPixels ? undefined : inputShape;
+        const settings = { inputShape: tableShape, classes: classes ?? 1, modules };
         const pass = new Pass(settings, 1);
         const logits = this.#forward("build", pass, images, maker);
         return checkLogits(definition, logits, 1, classes).shape[1];
@@ -124,7 +125,9 @@ export class DeviceNetwork implements Network {
       this.#layers = this.#modules.joinShapes();
       if (this.#layers.every(({ kind }) => kind === "parameter")) {
         throw new TypeError(
-          `Cannot build ${definition.name}: got no layer from its forward pass, need a convolution or dense layer; \`forward\` is given them as its first argument`,
+          this.#layers.length > 0
+            ? `Cannot build ${definition.name}: got parameters by themselves alone, need a convolution or dense layer, too`
+            : `Cannot build ${definition.name}: got no layer from its forward pass, need a convolution or dense layer; \`forward\` is given them as its first argument`,
         );
       }
       maker.finish("end");

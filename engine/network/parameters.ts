@@ -61,11 +61,12 @@ export interface ParameterMaker {
    */
   make(name: string, shape: readonly number[], fanIn: number): tf.Tensor;
   /**
-   * Makes a parameter that is no matrix of weights, whose shape is the same in every layout; in a new network every element is `initial`.
+   * Makes a parameter that is no matrix of weights, whose shape is the same in every layout; in a new network every element is `initial`, or
+   * they are its values.
    *
    * @throws {DataError} if the device cannot bind the parameter.
    */
-  makePlain(name: string, shape: readonly number[], initial: number): tf.Tensor;
+  makePlain(name: string, shape: readonly number[], initial: number | Float32Array): tf.Tensor;
   /** Makes a tensor that is not trained, `[size]` f32; in a new network every element is `initial`. */
   makeFrozen(name: string, size: number, initial: number): WeightTensor;
   /**
@@ -145,9 +146,11 @@ class ParameterDrawer implements ParameterMaker {
     return tf.tensor(drawUniform(this.#generator, count, 1 / Math.sqrt(fanIn)), [...shape]);
   }
 
-  makePlain(name: string, shape: readonly number[], initial: number): tf.Tensor {
+  makePlain(name: string, shape: readonly number[], initial: number | Float32Array): tf.Tensor {
     checkSize(name, shape, this.bindingBytes);
-    return tf.fill([...shape], initial);
+    return typeof initial === "number"
+      ? tf.fill([...shape], initial)
+      : tf.tensor(initial, [...shape]);
   }
 
   makeFrozen(_name: string, size: number, initial: number): WeightTensor {

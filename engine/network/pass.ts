@@ -52,7 +52,7 @@ export interface PassOptions {
 
 /** Settings that all passes of a network share. */
 export interface PassSettings {
-  /** Shape of one sample, `[H, W, C]`, while the layers are made; later ones are found. */
+  /** Shape of one sample, `[H, W, C]`, while the layers are made and it may be a row of a table; later ones are found. */
   readonly inputShape?: readonly [number, number, number];
   readonly classes: number;
   readonly modules: Modules;
@@ -78,6 +78,7 @@ export class Pass {
       convolution: this.#convolution,
       dense: this.#dense,
       parameter: this.#parameter,
+      constant: this.#constant,
       batchNorm: this.#batchNorm,
       layerNorm: this.#layerNorm,
       groupNorm: this.#groupNorm,
@@ -159,10 +160,22 @@ export class Pass {
   #parameter(name: string, shape: readonly number[], options: ParameterOptions = {}): Activations {
     checkCall("parameter", arguments);
     const { initial = 0 } = options;
+    if (typeof initial !== "number") checkCount(name, `layer '${name}'`, { initial }, shape);
     const { layer, shape: sizes } = this.#useParameter(name, shape, initial);
-    const ones = tf.ones([this.samples, ...shape.map(() => 1)]);
-    const copies = tf.mul(tf.reshape(layer.weight, [1, ...shape]), ones);
+    const copies = this.#copy(layer.weight, shape);
     return toActivations(this.#see(sizes, undefined, copies));
+  }
+
+  #constant(values: Float32Array, shape: readonly number[]): Activations {
+    checkCall("constant", arguments);
+    checkCount("constant", "constant", { values }, shape);
+    return toActivations(this.#copy(tf.tensor(values), shape));
+  }
+
+  /** Copies a tensor for every sample, `[N, ...shape]`. */
+  #copy(tensor: tf.Tensor, shape: readonly number[]): tf.Tensor {
+    const ones = tf.ones([this.samples, ...shape.map(() => 1)]);
+    return tf.mul(tf.reshape(tensor, [1, ...shape]), ones);
   }
 
   #batchNorm<T extends Activations>(name: string, x: T, options: BatchNormOptions = {}): T {
@@ -249,7 +262,11 @@ export class Pass {
     return tf.add(tf.mul(x, broadcast("weight", 1)), broadcast("bias", 0));
   }
 
-  #useParameter(name: string, shape: readonly number[], initial: number): PlacedLayer {
+  #useParameter(
+    name: string,
+    shape: readonly number[],
+    initial: number | Float32Array,
+  ): PlacedLayer {
     const outputShape = [...shape];
     return this.#use({
       name,
@@ -287,6 +304,25 @@ export class Pass {
       `Cannot use layer '${name}': got x of ${samples} samples, need ${this.samples}, those of this pass`,
     );
   }
+}
+
+/** @throws {LayerError} if a list of values does not have as many elements as the shape. */
+function checkCount(
+  layer: string,
+  subject: string,
+  named: Readonly<Record<string, Float32Array>>,
+  shape: readonly number[],
+): void {
+  const [[option, { length }]] = Object.entries(named);
+  const count = countElements(shape);
+  if (length === count) return;
+  throw new LayerError(
+    layer,
+    option,
+    `Cannot use ${subject}: got ${option} of ${length} numbers, need ${count} for its shape [${
+      shape.join(", ")
+    }]`,
+  );
 }
 
 /** Describes a layer's call, which has to be the same in every pass; the number of outputs is left out, since loaded weights determine it. */

@@ -26,7 +26,9 @@ export interface PlanState {
   readonly fixedSamples: number | undefined;
   readonly layers: ReadonlyMap<OnnxNode, NamedLayer>;
   readonly values: Map<string, Value>;
-  /** Names of parameters that a new network starts at 1, since they multiply. */
+  /** Names of tensors in the file that are no parameters. */
+  readonly constants: ReadonlySet<string>;
+  /** Names of parameters that multiply: a new network's norm weights start at 1. */
   readonly scales: Set<string>;
   /** Tensors by the name of the layer that has them. */
   readonly owners: Map<string, string>;
@@ -60,6 +62,13 @@ export class Call {
     return this.state.graph.tensors.get(this.node.inputs[input] ?? "");
   }
 
+  /** The node that makes an input; undefined where none does. */
+  maker(input: number): Call | undefined {
+    const name = this.node.inputs[input];
+    const node = this.state.graph.nodes.find(({ outputs }) => outputs.includes(name));
+    return node && new Call(this.state, node);
+  }
+
   value(input: number): Value {
     const name = this.node.inputs[input] ?? "";
     const { graph: { tensors }, values } = this.state;
@@ -75,13 +84,6 @@ export class Call {
     const value = this.#enter(tensor);
     values.set(name, value);
     return value;
-  }
-
-  /** The node that makes an input; undefined where none does. */
-  maker(input: number): Call | undefined {
-    const wanted = this.node.inputs[input];
-    const node = this.state.graph.nodes.find(({ outputs }) => outputs.includes(wanted));
-    return node && new Call(this.state, node);
   }
 
   /** An input on the device. */
@@ -168,9 +170,9 @@ export class Call {
     return name;
   }
 
-  /** Records the name that a layer gives a tensor of the file. */
+  /** Records the name that a layer gives a tensor of the module. */
   rename({ name }: OnnxTensor, own: string): void {
-    if (name !== own) this.state.renamed.set(name, own);
+    if (name !== own && !isExporterName(name)) this.state.renamed.set(name, own);
   }
 
   /** The view of a tensor in the file; only where it is used by itself does the plan make it a parameter. */
@@ -179,13 +181,19 @@ export class Call {
     // a number that the exporter moved among the tensors
     if (isExporterName(tensor.name) && countElements(tensor.shape) === 1) return readHost(tensor);
     const { name, shape } = tensor;
-    const { scales } = this.state;
-    const step = new Step(
-      [],
-      (layers) => layers.parameter(name, shape, { initial: scales.has(name) ? 1 : 0 }),
-      () => [[name, { shape: [...shape], data: Float32Array.from(tensor.read()) }]],
-      name,
-    );
+    const { constants, scales } = this.state;
+    const values = Float32Array.from(tensor.read());
+    // a norm begins anew; how a module draws any other tensor by itself is not known
+    const begin = () =>
+      name.endsWith("bias") ? 0 : name.endsWith("weight") && scales.has(name) ? 1 : values;
+    const step = constants.has(name)
+      ? new Step([], (layers) => layers.constant(values, shape), undefined, name)
+      : new Step(
+        [],
+        (layers) => layers.parameter(name, shape, { initial: begin() }),
+        () => [[name, { shape: [...shape], data: values }]],
+        name,
+      );
     return { step, sizes: [SAMPLES, ...shape], axes: shape.map((_, axis) => [axis + 1]) };
   }
 }

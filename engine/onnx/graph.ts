@@ -81,14 +81,16 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
   if (shared.length > 0) {
     const [[name, source]] = shared;
     notes.push(
-      `${path} has ${shared.length} tensors under two names, such as ${name}, which is ${source}: each is one parameter, used twice`,
+      `${path} has ${shared.length} tensors under two names, such as ${name}, which is ${source}: each is one parameter, used twice; if they are apart in the module and merely equal, train it or change one of them before the export`,
     );
   }
   let output = model.outputs[0].name;
-  const last = named.find(({ outputs }) => outputs.includes(output));
-  if (last?.operator === "Softmax" || last?.operator === "LogSoftmax") {
-    output = last.inputs[0];
-    notes.push(`${path} ends with ${last.operator}, which is taken off: kernels are of logits`);
+  const ending = findSoftmax(named, output, path);
+  if (ending) {
+    output = ending.logits;
+    notes.push(
+      `${path} ends with ${ending.description}, which is taken off: kernels are of logits`,
+    );
   }
   const live = keepLive(named, output);
   const folded = findFolded(live, tensors);
@@ -99,6 +101,30 @@ export function prepareGraph(model: OnnxModel, path: string): Graph {
   }
   const joined = keepLive(joinPatterns(live, tensors, output), output);
   return { path, opset: model.opset, nodes: joined, tensors, output, notes };
+}
+
+/**
+ * Finds a softmax of each sample's logits, or its logarithm, that makes the output.
+ *
+ * @throws {FileError} if it is over the samples.
+ */
+function findSoftmax(nodes: readonly OnnxNode[], output: string, path: string) {
+  const makerOf = (name: string) => nodes.find(({ outputs }) => outputs.includes(name));
+  const last = makerOf(output);
+  const inner = last?.operator === "Log" ? makerOf(last.inputs[0]) : undefined;
+  const isLog = inner?.operator === "Softmax";
+  const softmax = isLog ? inner : last;
+  if (softmax?.operator !== "Softmax" && softmax?.operator !== "LogSoftmax") return undefined;
+  const { operator, name, attributes, inputs: [logits] } = softmax;
+  // of logits [N, C]
+  const axis = Number(attributes.get("axis") ?? -1);
+  if (axis === 0 || axis === -2) {
+    throw new FileError(
+      path,
+      `Cannot load ${path}: got samples that act on one another at node '${name}' (${operator}), need a network that computes each sample by itself`,
+    );
+  }
+  return { logits, description: isLog ? `Log of ${operator}` : operator };
 }
 
 /** Whether an exporter made up a tensor's name; a `state_dict` has none of its kind. */

@@ -9,6 +9,7 @@ import { DataError, FileError } from "../errors.ts";
 import { decodeOnnx, type OnnxModel } from "../formats/onnx.ts";
 import type { Activations, Features, NetworkDefinition } from "../network/definition.ts";
 import type { Weights } from "../network/parameters.ts";
+import { checkKeys, type OptionNames } from "../options.ts";
 import { Call, isHost, type PlanState, type Value } from "./call.ts";
 import { EXPORT_LINE, type Graph, prepareGraph } from "./graph.ts";
 import { nameLayers } from "./layer_names.ts";
@@ -39,11 +40,19 @@ export interface OnnxNetwork {
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Number of logits. */
   readonly classes: number;
-  /** Names that weights have by those that the file has, where a layer's are others: `in_proj_weight` is `in_proj_weight.weight`. */
+  /** Names that weights have by those of the module's `state_dict`, where a layer's are others: `in_proj_weight` is `in_proj_weight.weight`. */
   readonly renamed: ReadonlyMap<string, string>;
   /** Lines on what was passed over in the file, or taken to mean something. */
   readonly notes: readonly string[];
 }
+
+/** What an ONNX file does not tell by itself. */
+export interface OnnxOptions {
+  /** Names of tensors that are buffers of the module, such as a mean to subtract: they are no parameters. Default none. */
+  readonly constants?: readonly string[];
+}
+
+const ONNX_OPTIONS: OptionNames<OnnxOptions> = { constants: true };
 
 /** Every operator, by its name. */
 const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -68,7 +77,13 @@ const OWN_DOMAINS: readonly string[] = ["", "ai.onnx"];
  * @throws {FileError} if the file is truncated or no ONNX model, or its graph is none that lpntk computes; operators that are not supported are
  * all named.
  */
-export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork {
+export function loadOnnx(
+  bytes: Uint8Array,
+  path = "network.onnx",
+  options: OnnxOptions = {},
+): OnnxNetwork {
+  checkKeys("load an ONNX file", options, ONNX_OPTIONS);
+  const constants = new Set(options.constants);
   const model = decodeOnnx(bytes, path);
   const graph = prepareGraph(model, path);
   refuseUnknown(graph);
@@ -82,6 +97,7 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
     fixedSamples,
     layers: nameLayers(graph),
     values,
+    constants,
     scales: new Set(),
     owners: new Map(),
     renamed: new Map(),
@@ -90,6 +106,8 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
   const logits = values.get(graph.output);
   const plan = planLogits(logits, path);
   const steps = orderSteps(plan.step);
+  const loose = listLoose(steps);
+  refuseOwned(constants, loose, path);
   const weights: Weights = new Map(steps.flatMap(({ tensors }) => tensors()));
   if (weights.size === 0) {
     throw new FileError(
@@ -100,13 +118,14 @@ export function loadOnnx(bytes: Uint8Array, path = "network.onnx"): OnnxNetwork 
   return {
     definition: {
       name: basename(path).replace(/\.onnx$/i, ""),
+      takesPixels: shape.length > 1,
       forward: compile(steps, images, toImageShape(shape)),
     },
     weights,
     inputShape: toImageShape(shape),
     classes: plan.classes,
     renamed: state.renamed,
-    notes: graph.notes,
+    notes: [...graph.notes, ...describeLoose(loose.filter((name) => !constants.has(name)), graph)],
   };
 }
 
@@ -206,6 +225,33 @@ function orderSteps(last: Step): Step[] {
   const found = new Set([last]);
   for (const step of found) step.inputs.forEach((input) => found.add(input));
   return [...found].sort((a, b) => a.order - b.order);
+}
+
+/** Lists tensors of the file that are no module's weight or bias, by name: parameters by themselves, or constants. */
+function listLoose(steps: readonly Step[]): string[] {
+  const names = new Set(steps.flatMap(({ source }) => source ?? []));
+  return [...names].filter((name) => !/(^|[._])(weight|bias)$/.test(name));
+}
+
+/** @throws {FileError} if a constant is none of the tensors by themselves. */
+function refuseOwned(constants: ReadonlySet<string>, loose: readonly string[], path: string): void {
+  const unknown = [...constants].filter((name) => !loose.includes(name));
+  if (unknown.length === 0) return;
+  throw new FileError(
+    path,
+    `Cannot load ${path}: got constants ${
+      unknown.join(", ")
+    }, need tensors that no layer owns, of ${loose.join(", ") || "which it has none"}`,
+  );
+}
+
+/** A line on parameters by themselves: ONNX does not tell a module's buffers from its parameters. */
+function describeLoose(loose: readonly string[], { path, tensors }: Graph): string[] {
+  if (loose.length === 0) return [];
+  const listed = loose.map((name) => `${name} [${tensors.get(name)!.shape.join(", ")}]`).join(", ");
+  return [
+    `${path} has tensors that no layer owns, which count as parameters: ${listed}; if some are buffers, which ONNX does not tell apart, name them in loadOnnx's constants, or leave all of them out by parameters "weights"`,
+  ];
 }
 
 /** Makes the forward pass: every step in turn, with the results of earlier ones. */

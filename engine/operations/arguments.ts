@@ -11,6 +11,7 @@ import {
   type Check,
   choice,
   flag,
+  floats,
   images,
   list,
   number,
@@ -164,10 +165,14 @@ const SIGNATURES = {
       name: text,
       shape: sizes,
       options: optional(options({
-        initial: optional(number(Number.isFinite, "a finite number")),
+        initial: optional((subject, option, value) => {
+          if (value instanceof Float32Array) floats(subject, option, value);
+          else number(Number.isFinite, "a finite number or a Float32Array")(subject, option, value);
+        }),
       }, PYTORCH_PARAMETER)),
     },
   },
+  constant: { parameters: { values: floats, shape: sizes } },
   batchNorm: {
     parameters: {
       name: text,

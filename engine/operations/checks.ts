@@ -64,6 +64,16 @@ export function number(fits: (value: number) => boolean, need: string): Check {
   };
 }
 
+/** Checks finite numbers in float32. */
+export const floats: Check = (subject, option, value) => {
+  const need = "a Float32Array of finite numbers";
+  if (!(value instanceof Float32Array)) {
+    refuse(subject, option, `${option} ${describeValue(value)}`, need);
+  }
+  const bad = value.findIndex((number) => !Number.isFinite(number));
+  if (bad >= 0) refuse(subject, option, `${option} with ${value[bad]} at index ${bad}`, need);
+};
+
 export function choice(values: readonly unknown[]): Check {
   return (subject, option, value) => {
     if (values.includes(value)) return;

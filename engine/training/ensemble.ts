@@ -250,6 +250,7 @@ class Models {
         toActivations(dense(name, toTensor(x as unknown as Features), outputs.get(name)!)),
       convolution: refuse("a convolution"),
       parameter: refuse("a parameter by itself"),
+      constant: refuse("a constant"),
       batchNorm: refuse("a batch norm"),
       layerNorm: refuse("a layer norm"),
       groupNorm: refuse("a group norm"),

@@ -1,7 +1,7 @@
 /** ONNX files as `--model` and `--weights` take them. @module */
 import assert from "node:assert/strict";
 import { encodeSafetensors, loadOnnx, loadWeights } from "../../mod.ts";
-import { draw, encodeOnnx } from "../engine/onnx/onnx_writer.ts";
+import { draw, encodeOnnx, type NodeParts } from "../engine/onnx/onnx_writer.ts";
 import { openTempFolder } from "../temp_folder.ts";
 import { assertRefused, callHere, readArray } from "./process.ts";
 
@@ -18,7 +18,8 @@ const BYTES = encodeOnnx({
       "norm.running_var",
     ], "b"],
     ["Relu", ["b"], "c"],
-    ["Flatten", ["c"], "d"],
+    ["Mul", ["c", "gain"], "scaled"],
+    ["Flatten", ["scaled"], "d"],
     ["Dropout", ["d"], "e"],
     ["Gemm", ["e", "fc.weight", "fc.bias"], "f", { transB: 1 }],
     ["Softmax", ["f"], "y"],
@@ -29,6 +30,7 @@ const BYTES = encodeOnnx({
     "norm.bias": draw([3], 3),
     "norm.running_mean": draw([3], 4),
     "norm.running_var": { shape: [3], data: [0.5, 1, 2] },
+    gain: draw([1, 3, 1, 1], 7),
     "fc.weight": draw([10, 108], 5),
     "fc.bias": draw([10], 6),
   },
@@ -81,16 +83,53 @@ Deno.test("train takes the architecture, and says that the running statistics st
   const out = `${path}/trained`;
   const { code, stderr } = await callHere([
     ...["train", "--model", file, ...DATA, "--test-size", "9", "--epochs", "1", "--out", out],
+    ...["--lr", "1e-9", "--weight-decay", "0"],
   ]);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /batch norms were trained with the running statistics that they began with/);
   const weights = await loadWeights(`${out}/weights.safetensors`);
   assert.deepEqual(weights.get("norm.running_var")!.data, Float32Array.of(1, 1, 1));
+  // what is no layer's begins with the file's values, and steps of this rate do not change them in float32
+  assert.deepEqual(weights.get("gain")!.data, loadOnnx(BYTES).weights.get("gain")!.data);
+  assert.deepEqual(weights.get("norm.weight")!.data, Float32Array.of(1, 1, 1));
   assert.deepEqual([...weights.keys()].sort(), [...loadOnnx(BYTES).weights.keys()].sort());
   await run(
     ...["gram", "--model", file, "--weights", `${out}/weights.safetensors`, ...DATA],
     ...["--out", `${path}/K.npy`],
   );
+});
+
+Deno.test("trained weights have the names of the module's state_dict, and are read back", async () => {
+  await using temp = await openTempFolder();
+  const file = `${temp.path}/net.onnx`;
+  const tensors = {
+    "att.in_proj_weight": draw([9, 784]),
+    "att.in_proj_bias": draw([9], 2),
+    "onnx::MatMul_12": draw([9, 10], 3),
+    "fc.bias": draw([10], 4),
+  };
+  const nodes: NodeParts[] = [
+    ["Flatten", ["x"], "a"],
+    ["Gemm", ["a", "att.in_proj_weight", "att.in_proj_bias"], "b", { transB: 1 }],
+    ["MatMul", ["b", "onnx::MatMul_12"], "c"],
+    ["Add", ["fc.bias", "c"], "y"],
+  ];
+  await Deno.writeFile(file, encodeOnnx({ input: ["n", 1, 28, 28], nodes, tensors }));
+  const out = `${temp.path}/trained`;
+  const trained = await callHere([
+    ...["train", "--model", file, ...DATA, "--test-size", "9", "--epochs", "1", "--out", out],
+  ]);
+  assert.equal(trained.code, 0, trained.stderr);
+  const weights = await loadWeights(`${out}/weights.safetensors`);
+  assert.deepEqual(
+    [...weights.keys()].sort(),
+    ["att.in_proj_bias", "att.in_proj_weight", "fc.bias", "fc.weight"],
+  );
+  const kernel = await callHere([
+    ...["gram", "--model", file, "--weights", `${out}/weights.safetensors`, ...DATA],
+    ...["--out", `${temp.path}/K.npy`],
+  ]);
+  assert.equal(kernel.code, 0, kernel.stderr);
 });
 
 Deno.test("images of another shape, and a file that is cut, are one line", async () => {

@@ -149,6 +149,7 @@ Deno.test("mod.ts exports these types", () => {
     "NpyDtype",
     "OnProgress",
     "OnnxNetwork",
+    "OnnxOptions",
     "OpenOptions",
     "OperandTimes",
     "Operations",

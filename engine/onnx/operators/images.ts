@@ -131,12 +131,29 @@ const convolution: Operator = (call) => {
   return combine(view, { ...shared, axes: [...shared.axes, [], []] }, plus);
 };
 
+/**
+ * Refuses a window that begins in the padding that a node before adds behind the image: PyTorch writes an average over padding so, and leaves
+ * such a window out itself.
+ */
+function refuseBesideImage(call: Call, image: Pair, { outputs, stride }: Window): void {
+  const maker = call.maker(0);
+  if (maker?.node.operator !== "Pad") return;
+  const behind = maker.integersOf("pads", 1)!.slice(-2);
+  const isBeside = image.some((size, axis) =>
+    (outputs[axis] - 1) * stride[axis] >= size - Math.max(behind[axis], 0)
+  );
+  if (isBeside) {
+    throw call.fail("a window that begins in padding", "ceil_mode=False, or no padding");
+  }
+}
+
 const pool = (kind: "maxPool" | "averagePool"): Operator => (call) => {
   const { step, image, channels } = layImages(call);
   const size = call.attribute<Pair>("kernel_shape")!;
   const ceil = call.attribute<number>("ceil_mode") === 1;
   const window = readWindow(call, image, size, ceil);
   if (shorten(window.dilation) !== 1) throw call.fail("a dilated window", "dilations of 1");
+  if (kind === "averagePool" && ceil) refuseBesideImage(call, image, window);
   const countPad = call.attribute<number>("count_include_pad") === 1;
   const isPadded = window.pad.some((side) => side !== 0);
   const options = {

@@ -5,7 +5,7 @@
  */
 import type { Operator } from "../call.ts";
 import { type Call, isHost } from "../call.ts";
-import { isExporterName } from "../graph.ts";
+import { EXPORT_LINE, isExporterName } from "../graph.ts";
 import { findUniform } from "../host.ts";
 import { stem } from "../layer_names.ts";
 import { reshape, settle, shapeOf, Step, type View } from "../view.ts";
@@ -15,6 +15,9 @@ import { reduceView } from "./shapes.ts";
 
 /** A norm by running statistics. */
 const batchNorm: Operator = (call) => {
+  if (call.attribute<number>("training_mode") === 1) {
+    throw call.fail("statistics of the batch", `running statistics; export it by ${EXPORT_LINE}`);
+  }
   const x = call.view(0);
   const tensors = [1, 2, 3, 4].map((input) => call.tensor(input));
   const [weight, bias, mean, variance] = tensors;

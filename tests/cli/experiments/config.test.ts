@@ -114,7 +114,7 @@ const MISTAKES: readonly (readonly [name: string, text: string, says: string])[]
   [
     "a choice that there is not",
     'epochs = 1\nmodel = "resnet"',
-    'Cannot use c.toml, line 2: got model = "resnet", need lenet5, lenet_large, mlp, resnet8, resnet8_narrow, resnet18, resnet18_narrow, resnet18_bn or a .ts file',
+    'Cannot use c.toml, line 2: got model = "resnet", need lenet5, lenet_large, mlp, resnet8, resnet8_narrow, resnet18, resnet18_narrow, resnet18_bn, an .onnx file or a .ts file',
   ],
   [
     "a mistake in an array over several lines, by its first",

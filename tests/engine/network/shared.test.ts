@@ -5,6 +5,7 @@ import {
   averagePool,
   flatten,
   globalAverage,
+  multiply,
   type NetworkDefinition,
   relu,
 } from "../../../engine/network/definition.ts";
@@ -239,4 +240,36 @@ testEngine("a shared layer is trained by the sum of its places' gradients", asyn
   });
   assert.ok(start.some((value, i) => Math.abs(first[i] - value) > 1e-3));
   assert.ok(start.some((value, i) => Math.abs(second[i] - value) > 1e-3));
+});
+
+testEngine("a constant acts as a parameter of its values does, and is none", async (engine) => {
+  const inputShape = [4, 3, 2] as const;
+  const values = Float32Array.from({ length: 24 }, (_, i) => Math.sin(i + 1));
+  const define = (add: "constant" | "parameter"): NetworkDefinition => ({
+    name: add,
+    forward(layers, images) {
+      const moved = multiply(
+        images,
+        add === "constant"
+          ? layers.constant(values, inputShape)
+          : layers.parameter("shift", inputShape, { initial: values }),
+      );
+      return layers.dense("head", flatten(moved), layers.classes);
+    },
+  });
+  const source = { seed: 3, classes: 4 };
+  using constant = engine.network(define("constant"), source, [...inputShape]);
+  using parameter = engine.network(define("parameter"), source, [...inputShape]);
+  assert.deepEqual(constant.layers.map(({ name }) => name), ["head"]);
+  assert.deepEqual((await parameter.weights()).get("shift"), {
+    shape: [...inputShape],
+    data: values,
+  });
+  const data = drawImages({ inputShape, classes: 4 }, 7, 5);
+  using own = await engine.project(constant, data);
+  using other = await engine.project(parameter, data, { layers: ["head"] });
+  using all = await engine.project(parameter, data);
+  const kernel = await computeGram(own);
+  assert.deepEqual(kernel, await computeGram(other));
+  assert.notDeepEqual(kernel, await computeGram(all));
 });

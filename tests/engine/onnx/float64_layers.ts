@@ -277,6 +277,11 @@ export function makeFloat64Layers(weights: Weights, samples: number, classes: nu
         values.reduce((a, b) => a + b, 0) /
         (options.countPad === false ? values.length : counted)),
     globalAverage: (x: Float64Tensor) => reduce(x, [1, 2], false, mean),
+    constant: (data: Float32Array, shape: number[]) =>
+      make(
+        [samples, ...shape],
+        ([, ...place]) => get({ shape, data: Float64Array.from(data) }, place),
+      ),
     parameter(name: string, shape: number[]) {
       const { shape: own, data } = take(name);
       if (own.join() !== shape.join()) throw new Error(`parameter ${name} ${own} for ${shape}`);

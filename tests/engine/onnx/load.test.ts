@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { FileError } from "../../../engine/errors.ts";
 import { loadOnnx } from "../../../engine/onnx/load.ts";
+import { testEngine } from "../open_engine.ts";
 import { computeFloat64Logits } from "./float64_layers.ts";
 import {
   bytesField,
@@ -75,7 +76,10 @@ Deno.test("merged tensors of several numbers are one parameter, used twice, with
     ["Gemm", ["p", "b.weight", "b.bias"], "y", { transB: 1 }],
   ], { "a.weight": wave([4, 4]), "a.bias": wave([4], 2), "b.bias": wave([4], 3) });
   assert.deepEqual([...weights.keys()].sort(), ["a.bias", "a.weight", "b.bias"]);
-  assert.match(notes.join(), /b\.weight, which is a\.weight: each is one parameter, used twice/);
+  assert.match(
+    notes.join(),
+    /b\.weight, which is a\.weight: each is one parameter, used twice; .*before the export/,
+  );
 });
 
 Deno.test("a matrix that two kinds of nodes use is a parameter by itself", () => {
@@ -98,6 +102,55 @@ Deno.test("a matrix that two kinds of nodes use is a parameter by itself", () =>
     )
   );
   data.forEach((value, i) => assert.ok(Math.abs(value - want[i]) < 1e-12, `${value} ${want[i]}`));
+});
+
+/** Standardised columns, whose mean and deviation are buffers that ONNX cannot tell from parameters, before a dense layer. */
+const STANDARDISED = {
+  nodes: [
+    ["Sub", ["x", "mean"], "a"],
+    ["Div", ["a", "std"], "b"],
+    ["Mul", ["b", "norm.weight"], "c"],
+    ["Add", ["c", "norm.bias"], "d"],
+    ["Gemm", ["d", "fc.weight", "fc.bias"], "y", { transB: 1 }],
+  ] as NodeParts[],
+  tensors: {
+    mean: wave([4], 5),
+    std: fill([1, 4], (i) => 1 + i / 2),
+    "norm.weight": wave([4], 6),
+    "norm.bias": wave([4], 7),
+    "fc.weight": wave([3, 4], 2),
+    "fc.bias": wave([3], 3),
+  },
+};
+
+Deno.test("parameters that no layer has are told by name and shape, since they may be buffers", () => {
+  const { weights, notes } = loadVectors(STANDARDISED.nodes, STANDARDISED.tensors);
+  assert.equal(weights.size, 6);
+  assert.equal(notes.length, 1);
+  assert.match(
+    notes[0],
+    /vectors\.onnx .* parameters: mean \[4\], std \[1, 4\]; .*parameters "weights"/,
+  );
+  assert.doesNotMatch(notes[0], /norm|fc|\n/);
+});
+
+Deno.test("tensors that are named constants are no parameters, and change no logit", () => {
+  const bytes = encodeOnnx({ ...STANDARDISED, input: ["n", 4] });
+  const all = loadOnnx(bytes, "vectors.onnx");
+  const some = loadOnnx(bytes, "vectors.onnx", { constants: ["mean", "std"] });
+  assert.deepEqual([...some.weights.keys()], ["norm.weight", "norm.bias", "fc.weight", "fc.bias"]);
+  assert.deepEqual(some.notes, []);
+  const images = { shape: [3, 1, 1, 4], data: Float64Array.from(wave([12], 7).data) };
+  assert.deepEqual(
+    computeFloat64Logits(some.definition, some.weights, images, 3),
+    computeFloat64Logits(all.definition, all.weights, images, 3),
+  );
+  for (const constants of [["men"], ["fc.weight"]]) {
+    assert.throws(
+      () => loadOnnx(bytes, "vectors.onnx", { constants }),
+      new RegExp(`got constants ${constants[0]}, need tensors that no layer owns, of mean, std`),
+    );
+  }
 });
 
 Deno.test("a dense weight stands as [out, in], whichever way the graph has it, and takes the bias's name", () => {
@@ -165,6 +218,17 @@ Deno.test("a softmax at the end is taken off, and a line says so", () => {
   assert.match(notes.join(), /ends with Softmax, which is taken off: kernels are of logits/);
 });
 
+Deno.test("the logarithm of a softmax at the end is taken off with it", () => {
+  const nodes: NodeParts[] = [...SMALL.nodes, ["Softmax", ["y"], "z"], ["Log", ["z"], "u"]];
+  const { notes, definition, weights, classes } = load({ nodes });
+  assert.match(notes.join(), /ends with Log of Softmax, which is taken off: kernels are of logits/);
+  const images = { shape: [3, 4, 5, 2], data: Float64Array.from(wave([3, 4, 5, 2], 7).data) };
+  assert.deepEqual(
+    computeFloat64Logits(definition, weights, images, classes),
+    computeFloat64Logits(load({}).definition, weights, images, classes),
+  );
+});
+
 Deno.test("a folded export says that its parameters are others", () => {
   const { "c.weight": weight, ...rest } = SMALL.tensors!;
   const nodes = SMALL.nodes.map((
@@ -196,105 +260,141 @@ const EXTERNAL = Uint8Array.from([
   ...integerField(14, 1),
 ]);
 
-const REFUSED: readonly (readonly [name: string, changed: Partial<GraphParts>, message: RegExp])[] =
+type Refusal = readonly [name: string, changed: Partial<GraphParts>, message: RegExp];
+
+const REFUSED: readonly Refusal[] = [
+  ["two inputs", { otherInputs: ["mask"] }, /got 2 inputs \(x, mask\), need one/],
+  ["two outputs", { outputs: ["y", "e"] }, /got 2 outputs \(y, e\), need one/],
   [
-    ["two inputs", { otherInputs: ["mask"] }, /got 2 inputs \(x, mask\), need one/],
-    ["two outputs", { outputs: ["y", "e"] }, /got 2 outputs \(y, e\), need one/],
-    [
-      "a free height",
-      { input: ["n", 2, "h", 5] },
-      /shape \[n, 2, h, 5\], need a free size for the samples alone; export it by torch/,
-    ],
-    ["an old opset", { opset: 10 }, /got opset 10, need 11 or newer/],
-    [
-      "an output of images",
-      { nodes: SMALL.nodes.slice(0, 4), outputs: ["b"] },
-      /got an output \[N, 2, 4, 5\], need logits \[N, C\]/,
-    ],
-    [
-      "unknown operators",
-      {
-        nodes: [...SMALL.nodes, ["Loop", ["y"], "z"], ["Loop", ["z"], "u"], [
-          "NonZero",
-          ["u"],
-          "v",
-        ]],
+    "a free height",
+    { input: ["n", 2, "h", 5] },
+    /shape \[n, 2, h, 5\], need a free size for the samples alone; export it by torch/,
+  ],
+  [
+    "a batch norm that was exported in training",
+    {
+      nodes: SMALL.nodes.map(([operator, ...rest]): NodeParts =>
+        operator === "BatchNormalization"
+          ? [operator, rest[0], rest[1], { training_mode: 1 }]
+          : [operator, ...rest]
+      ),
+    },
+    /got statistics of the batch at node 'node_3' \(BatchNormalization\), need .*torch\.onnx\.export\(model\.eval\(\)/,
+  ],
+  ...["Softmax", "LogSoftmax"].flatMap((operator) =>
+    [0, -2].map((axis): Refusal => [
+      `${operator} over axis ${axis} at the end`,
+      { nodes: [...SMALL.nodes, [operator, ["y"], "z", { axis }]] },
+      new RegExp(`samples that act on one another at node 'node_7' \\(${operator}\\)`),
+    ])
+  ),
+  [
+    "an average over a window that begins in the padding of a node before",
+    {
+      nodes: [
+        ["Pad", ["x", "pads"], "p"],
+        ["AveragePool", ["p"], "q", { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }],
+        ["Flatten", ["q"], "e"],
+        ["Gemm", ["e", "fc.weight", "fc.bias"], "y", { transB: 1 }],
+      ],
+      tensors: {
+        pads: { shape: [8], data: [0, 0, 1, 1, 0, 0, 1, 1], integers: true },
+        "fc.weight": wave([3, 24]),
+        "fc.bias": wave([3]),
       },
-      /opset 17: Loop \(node 'node_7'\), NonZero \(node 'node_9'\)/,
-    ],
-    [
-      "integer weights",
-      { tensors: { ...SMALL.tensors, "fc.weight": { ...fill([3, 2], (i) => i), integers: true } } },
-      /constant array of integers of shape \[3, 2\] for input 1 at node 'node_6' \(Gemm\)/,
-    ],
-    [
-      "integer weights of a convolution",
-      {
-        tensors: {
-          ...SMALL.tensors,
-          "c.weight": { ...fill([2, 2, 1, 1], (i) => i), integers: true },
-        },
+    },
+    /got a window that begins in padding at node 'node_1' \(AveragePool\), need ceil_mode=False/,
+  ],
+  ["an old opset", { opset: 10 }, /got opset 10, need 11 or newer/],
+  [
+    "an output of images",
+    { nodes: SMALL.nodes.slice(0, 4), outputs: ["b"] },
+    /got an output \[N, 2, 4, 5\], need logits \[N, C\]/,
+  ],
+  [
+    "unknown operators",
+    {
+      nodes: [...SMALL.nodes, ["Loop", ["y"], "z"], ["Loop", ["z"], "u"], [
+        "NonZero",
+        ["u"],
+        "v",
+      ]],
+    },
+    /opset 17: Loop \(node 'node_7'\), NonZero \(node 'node_9'\)/,
+  ],
+  [
+    "integer weights",
+    { tensors: { ...SMALL.tensors, "fc.weight": { ...fill([3, 2], (i) => i), integers: true } } },
+    /constant array of integers of shape \[3, 2\] for input 1 at node 'node_6' \(Gemm\)/,
+  ],
+  [
+    "integer weights of a convolution",
+    {
+      tensors: {
+        ...SMALL.tensors,
+        "c.weight": { ...fill([2, 2, 1, 1], (i) => i), integers: true },
       },
-      /a weight of integers \(INT64\) at node 'node_2' \(Conv\), need .* in floating point/,
-    ],
-    [
-      "a batch norm without parameters",
-      {
-        nodes: SMALL.nodes.map(([operator, inputs, outputs, attributes]): NodeParts => [
-          operator,
-          inputs.map((name) =>
-            name.startsWith("n.") ? `onnx::BatchNormalization_${name.length}` : name
-          ),
-          outputs,
-          attributes ?? {},
-        ]).filter(([operator]) => operator !== "Identity"),
-        tensors: {
-          ...SMALL.tensors,
-          ...Object.fromEntries(
-            ["n.weight", "n.bias", "n.running_mean", "n.running_var"].map((name) => [
-              `onnx::BatchNormalization_${name.length}`,
-              fill([2], () => 1),
-            ]),
-          ),
-        },
+    },
+    /a weight of integers \(INT64\) at node 'node_2' \(Conv\), need .* in floating point/,
+  ],
+  [
+    "a batch norm without parameters",
+    {
+      nodes: SMALL.nodes.map(([operator, inputs, outputs, attributes]): NodeParts => [
+        operator,
+        inputs.map((name) =>
+          name.startsWith("n.") ? `onnx::BatchNormalization_${name.length}` : name
+        ),
+        outputs,
+        attributes ?? {},
+      ]).filter(([operator]) => operator !== "Identity"),
+      tensors: {
+        ...SMALL.tensors,
+        ...Object.fromEntries(
+          ["n.weight", "n.bias", "n.running_mean", "n.running_var"].map((name) => [
+            `onnx::BatchNormalization_${name.length}`,
+            fill([2], () => 1),
+          ]),
+        ),
       },
-      /got a batch norm without parameters \(affine=False\), which is not supported at node/,
-    ],
-    [
-      "a graph without parameters",
-      { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
-      /got no parameters/,
-    ],
-    [
-      "samples that act on one another",
-      { nodes: [["ReduceMean", ["x"], "m", { axes: [0] }], ["Sub", ["x", "m"], "z"]] },
-      /samples that act on one another at node 'node_0' \(ReduceMean\)/,
-    ],
-    [
-      "each sample with each other",
-      {
-        input: ["n", 4],
-        nodes: [["MatMul", ["x", "w"], "p"], ["Transpose", ["p"], "t"], ["Add", ["p", "t"], "z"]],
-        tensors: { w: wave([4, 1]) },
+    },
+    /got a batch norm without parameters \(affine=False\), which is not supported at node/,
+  ],
+  [
+    "a graph without parameters",
+    { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
+    /got no parameters/,
+  ],
+  [
+    "samples that act on one another",
+    { nodes: [["ReduceMean", ["x"], "m", { axes: [0] }], ["Sub", ["x", "m"], "z"]] },
+    /samples that act on one another at node 'node_0' \(ReduceMean\)/,
+  ],
+  [
+    "each sample with each other",
+    {
+      input: ["n", 4],
+      nodes: [["MatMul", ["x", "w"], "p"], ["Transpose", ["p"], "t"], ["Add", ["p", "t"], "z"]],
+      tensors: { w: wave([4, 1]) },
+    },
+    /samples that act on one another, at axes 0 and 1 at node 'node_2' \(Add\)/,
+  ],
+  [
+    "external data",
+    { tensors: { ...SMALL.tensors, "fc.bias": EXTERNAL } },
+    /tensor fc\.bias of small\.onnx: got its elements in another file, net\.data, need them inside; onnx\.save_model/,
+  ],
+  [
+    "a shape of other elements",
+    {
+      tensors: {
+        ...SMALL.tensors,
+        "fc.bias": Uint8Array.from(encodeTensor("fc.bias", { shape: [4], data: [1] })),
       },
-      /samples that act on one another, at axes 0 and 1 at node 'node_2' \(Add\)/,
-    ],
-    [
-      "external data",
-      { tensors: { ...SMALL.tensors, "fc.bias": EXTERNAL } },
-      /tensor fc\.bias of small\.onnx: got its elements in another file, net\.data, need them inside; onnx\.save_model/,
-    ],
-    [
-      "a shape of other elements",
-      {
-        tensors: {
-          ...SMALL.tensors,
-          "fc.bias": Uint8Array.from(encodeTensor("fc.bias", { shape: [4], data: [1] })),
-        },
-      },
-      /got 1 elements, need 4 for its shape \[4\]/,
-    ],
-  ];
+    },
+    /got 1 elements, need 4 for its shape \[4\]/,
+  ],
+];
 
 Deno.test("a parameter of a module's own is one, also where its name begins like the exporter's", () => {
   const { weights } = loadVectors([
@@ -341,6 +441,15 @@ for (const [name, changed, message] of REFUSED) {
     });
   });
 }
+
+testEngine("images of one pixel are no rows of a table", async (engine) => {
+  const { definition, weights, inputShape } = loadOnnx(
+    encodeOnnx({ ...SMALL, input: ["n", 2, 1, 1] }),
+  );
+  using network = engine.network(definition, weights, inputShape);
+  assert.equal(network.layers[0].kind, "convolution");
+  await Promise.resolve();
+});
 
 Deno.test("a file that is cut anywhere, or of chance bytes, is one line", () => {
   const bytes = encodeOnnx(SMALL);

@@ -265,6 +265,16 @@ testEngine(
       );
       assertRefused(() => layers.parameter("once.bias", [3]), "once.bias", "name", "dense 'once'");
       assertRefused(() => layers.parameter("p", [3, 0]), "p", "shape", "0");
+      const two = Float32Array.of(1, 2);
+      assertRefused(() => layers.parameter("p", [3], { initial: two }), "p", "initial", "need 3");
+      assertRefused(() => layers.constant(two, [3]), "constant", "values", "2 numbers, need 3");
+      assertRefused(() => layers.constant([1, 2], [2]), "constant", "values", "a Float32Array");
+      assertRefused(
+        () => layers.constant(Float32Array.of(0, -Infinity), [2]),
+        "constant",
+        "values",
+        "-Infinity at index 1",
+      );
       assertRefused(() => layers.parameter("p", 3), "p", "shape", "a list of whole numbers");
       assert.throws(() => layers.add(flat, tf.zeros([2, 112])), {
         name: "DataError",
@@ -294,7 +304,7 @@ testEngine(
           name,
           "name",
           `layers.${name}`,
-          "convolution, dense, parameter, batchNorm",
+          "convolution, dense, parameter, constant, batchNorm",
           says,
         );
       }
@@ -750,6 +760,13 @@ testEngine(
         forward((_: Layers, x: FeatureMaps) => definition.globalAverage(x)),
         { seed: 0, classes: 2 },
         /^Cannot build mine: got no layer from its forward pass/,
+      ],
+      [
+        forward((layers: Layers, x: FeatureMaps) =>
+          layers.add(definition.flatten(x), layers.parameter("p", [112]))
+        ),
+        { seed: 0, classes: 112 },
+        /^Cannot build mine: got parameters by themselves alone, need a convolution or dense layer/,
       ],
       [
         forward(async () => await Promise.reject(new Error("late"))),
