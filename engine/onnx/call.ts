@@ -90,11 +90,12 @@ export class Call {
   view(input: number): View {
     const value = this.value(input);
     if (!isHost(value)) return value;
+    if (value.isFloat && value.data.every(Number.isFinite)) return viewConstant(value);
     throw this.fail(
-      `a constant array${value.isFloat ? "" : " of integers"} of shape [${
-        describeSizes(value.shape)
-      }] for input ${input}`,
-      "a tensor of the samples, or parameters in floating point",
+      `a constant array of ${
+        value.isFloat ? "numbers that are not finite" : "integers"
+      } of shape [${describeSizes(value.shape)}] for input ${input}`,
+      "a tensor of the samples, or finite numbers in floating point",
     );
   }
 
@@ -196,6 +197,13 @@ export class Call {
       );
     return { step, sizes: [SAMPLES, ...shape], axes: shape.map((_, axis) => [axis + 1]) };
   }
+}
+
+/** Makes the view of numbers that are no parameters, the same for all samples. */
+function viewConstant({ shape, data }: HostTensor): View {
+  const values = Float32Array.from(data);
+  const step = new Step([], (layers) => layers.constant(values, shape));
+  return { step, sizes: [SAMPLES, ...shape], axes: shape.map((_, axis) => [axis + 1]) };
 }
 
 /** Reads a tensor in the file to the host. */

@@ -25,17 +25,18 @@ const batchNorm: Operator = (call) => {
     const tensor = call.tensor(input);
     return tensor ? isExporterName(tensor.name) : isHost(call.value(input));
   };
-  if (isMade(1) && isMade(2)) {
-    throw call.fail(
-      "a batch norm without parameters (affine=False), which is not supported",
-      "one with a weight and bias; use affine=True",
-    );
+  const { step, view } = layLast(x, 1);
+  const epsilon = roundTo(call.attribute<number>("epsilon") ?? 1e-5);
+  if (isMade(1) && isMade(2) && mean && variance) {
+    const [scale, shift] = [1, 2].map((input) => call.host(input).data);
+    const [means, variances] = [mean, variance].map((tensor) => Array.from(tensor.read()));
+    const factors = variances.map((value, c) => scale[c] / Math.sqrt(value + epsilon));
+    const summands = means.map((value, c) => shift[c] - value * factors[c]);
+    return { ...view, step: applyAffine(step, factors, summands) };
   }
   if (!weight || !bias || !mean || !variance) {
     throw call.fail("a weight or statistics that are computed", "tensors of the file");
   }
-  const { step, view } = layLast(x, 1);
-  const epsilon = roundTo(call.attribute<number>("epsilon") ?? 1e-5);
   const name = call.own(
     weight.name.endsWith(".weight") ? stem(weight.name) : mean.name.replace(/\.running_mean$/, ""),
     mean.name,
@@ -52,6 +53,18 @@ const batchNorm: Operator = (call) => {
   );
   return { ...view, step: normalised };
 };
+
+/** Multiplies channels, the last axis, by factors and adds summands, neither of which is a parameter: a norm with `affine=False`. */
+function applyAffine(step: Step, factors: readonly number[], summands: readonly number[]): Step {
+  return new Step([step], (layers, [x]) => {
+    const widen = (values: readonly number[]) =>
+      layers.constant(Float32Array.from(values), [
+        ...Array<number>(x.shape.length - 2).fill(1),
+        values.length,
+      ]);
+    return layers.add(layers.multiply(x, widen(factors)), widen(summands));
+  });
+}
 
 /** The decimal number that a float32 of the file was written as, such as 1e-5. */
 function roundTo(value: number): number {

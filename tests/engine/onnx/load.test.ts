@@ -338,29 +338,6 @@ const REFUSED: readonly Refusal[] = [
     /a weight of integers \(INT64\) at node 'node_2' \(Conv\), need .* in floating point/,
   ],
   [
-    "a batch norm without parameters",
-    {
-      nodes: SMALL.nodes.map(([operator, inputs, outputs, attributes]): NodeParts => [
-        operator,
-        inputs.map((name) =>
-          name.startsWith("n.") ? `onnx::BatchNormalization_${name.length}` : name
-        ),
-        outputs,
-        attributes ?? {},
-      ]).filter(([operator]) => operator !== "Identity"),
-      tensors: {
-        ...SMALL.tensors,
-        ...Object.fromEntries(
-          ["n.weight", "n.bias", "n.running_mean", "n.running_var"].map((name) => [
-            `onnx::BatchNormalization_${name.length}`,
-            fill([2], () => 1),
-          ]),
-        ),
-      },
-    },
-    /got a batch norm without parameters \(affine=False\), which is not supported at node/,
-  ],
-  [
     "a graph without parameters",
     { nodes: [["GlobalAveragePool", ["x"], "a"], ["Flatten", ["a"], "y"]], tensors: {} },
     /got no parameters/,

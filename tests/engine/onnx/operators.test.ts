@@ -259,6 +259,39 @@ compareImages(
   },
 );
 
+compareImages(
+  "BatchNormalization without parameters of its own",
+  [
+    ["Constant", [], "ones", { value: { shape: [2], data: [1, 1] } }],
+    ["Constant", [], "zeros", { value: { shape: [2], data: [0, 0] } }],
+    ["BatchNormalization", ["x", "ones", "zeros", "n.running_mean", "n.running_var"], "y"],
+  ],
+  (layers, x) => {
+    const [mean, variance] = [[0.25, -0.5], [0.5, 2]];
+    const factors = variance.map((value) => 1 / Math.sqrt(value + 1e-5));
+    const widen = (values: number[]) => layers.constant(Float32Array.from(values), [1, 1, 2]);
+    const scaled = layers.multiply(x, widen(factors));
+    return layers.add(scaled, widen(mean.map((value, c) => 0 - value * factors[c])));
+  },
+  {
+    tensors: {
+      "n.running_mean": { shape: [2], data: [0.25, -0.5] },
+      "n.running_var": { shape: [2], data: [0.5, 2] },
+    },
+  },
+);
+
+compareImages("arrays of constants that multiply and are added", [
+  ["Constant", [], "std", { value: { shape: [1, 2, 1, 1], data: [0.5, 0.25] } }],
+  ["Constant", [], "mask", { value: draw([4, 5], 7) }],
+  ["Mul", ["x", "std"], "scaled"],
+  ["Add", ["mask", "scaled"], "y"],
+], (layers, x) => {
+  const std = layers.constant(Float32Array.of(0.5, 0.25), [1, 1, 2]);
+  const mask = layers.constant(Float32Array.from(draw([4, 5], 7).data), [4, 5, 1]);
+  return layers.add(mask, layers.multiply(x, std));
+});
+
 compareImages("PyTorch's group norm", [
   ["Constant", [], "ones", { value: { shape: [1], data: [1] } }],
   ["Constant", [], "zeros", { value: { shape: [1], data: [0] } }],
