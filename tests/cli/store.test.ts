@@ -173,6 +173,7 @@ testStore(
       symmetric: "none",
       kind: "lpntk",
       model: "mlp",
+      parameters: "all",
       sketch: "none",
       data: `${from}/data`,
     });
