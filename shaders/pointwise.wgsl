@@ -104,7 +104,9 @@ fn compute_log(x: Element) -> Element {
   let parts = split_logarithm(x);
   // ln 2 in two parts, the first of which is so short that its product is exact
   let own = parts.power * 0.693359375 + (parts.log - parts.power * 2.1219444e-4);
-  return select(log(x), own, (x > Element()) & (x < Element(3.4e38)));
+  // a driver's log of 0 and of infinity may be any number: -1 / 0 and the roots of the others are what they should be
+  let other = select(sqrt(x), -1.0 / abs(x), x == Element());
+  return select(other, own, (x > Element()) & (x <= Element(3.4028234e38)));
 }
 
 fn compute_power(x: Element) -> Element {
