@@ -89,8 +89,8 @@ export class Projector implements RowSource {
             const length = Math.min(batch, end - start);
             const rows = Int32Array.from({ length }, (_, i) => block.firstRow + start + i);
             passes.set(start, this.#pass(rows));
-            // what the pass no longer needs is free for the next one once it is submitted
-            this.tensorflow.flush();
+            // what a pass no longer needs is free for the next one, whose factors are held beside its own, once it is submitted
+            if (holdsPanel) this.tensorflow.flush();
           }
           for (const slice of turn) {
             if (isRagged) commands.clear(this.#staging);
