@@ -3,105 +3,23 @@
  *
  * @module
  */
-import {
-  elu,
-  erf,
-  gelu,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  relu,
-  relu6,
-  sigmoid,
-  silu,
-  softplus,
-  tanh,
-} from "../operations/activation.ts";
-import {
-  absolute,
-  clip,
-  exp,
-  log,
-  negate,
-  power,
-  reciprocal,
-  sqrt,
-  square,
-} from "../operations/elements.ts";
-import {
-  adaptiveAveragePool,
-  averagePool,
-  type AveragePoolOptions,
-  maxPool,
-  type PoolOptions,
-} from "../operations/pooling.ts";
-import { add, divide, matmul, multiply, subtract } from "../operations/arithmetic.ts";
-import { concat, flatten, pad, reshape, slice, transpose } from "../operations/arrangement.ts";
-import type { Activations, FeatureMaps, Features } from "../operations/features.ts";
+import * as activation from "../operations/activation.ts";
+import * as arithmetic from "../operations/arithmetic.ts";
+import * as arrangement from "../operations/arrangement.ts";
 import type { Padding, PerAxis } from "../operations/convolution_geometry.ts";
-import {
-  globalAverage,
-  mean,
-  normalise,
-  type NormaliseOptions,
-  type ReductionOptions,
-  softmax,
-  sum,
-} from "../operations/reduction.ts";
+import * as elements from "../operations/elements.ts";
+import type { Activations, FeatureMaps, Features } from "../operations/features.ts";
+import * as pooling from "../operations/pooling.ts";
+import * as reduction from "../operations/reduction.ts";
+import type { NormaliseOptions } from "../operations/reduction.ts";
 
-export {
-  absolute,
-  adaptiveAveragePool,
-  add,
-  averagePool,
-  clip,
-  concat,
-  divide,
-  elu,
-  erf,
-  exp,
-  flatten,
-  gelu,
-  globalAverage,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  log,
-  matmul,
-  maxPool,
-  mean,
-  multiply,
-  negate,
-  normalise,
-  pad,
-  power,
-  reciprocal,
-  relu,
-  relu6,
-  reshape,
-  sigmoid,
-  silu,
-  slice,
-  softmax,
-  softplus,
-  sqrt,
-  square,
-  subtract,
-  sum,
-  tanh,
-  transpose,
-};
-export type {
-  Activations,
-  AveragePoolOptions,
-  FeatureMaps,
-  Features,
-  NormaliseOptions,
-  Padding,
-  PerAxis,
-  PoolOptions,
-  ReductionOptions,
-};
+export * from "../operations/activation.ts";
+export * from "../operations/arithmetic.ts";
+export * from "../operations/arrangement.ts";
+export * from "../operations/elements.ts";
+export * from "../operations/pooling.ts";
+export * from "../operations/reduction.ts";
+export type { Activations, FeatureMaps, Features, Padding, PerAxis };
 
 /** Options of a convolution. A pair of numbers is one for the rows and one for the columns; one number is for both. */
 export interface ConvolutionOptions {
@@ -143,131 +61,22 @@ export interface BatchNormOptions {
 }
 
 /** Operations without parameters, by name; each is also exported as a function of its own, which says what it computes. */
-export interface Operations {
-  /** Applies {@linkcode absolute}. */
-  readonly absolute: typeof absolute;
-  /** Applies {@linkcode adaptiveAveragePool}. */
-  readonly adaptiveAveragePool: typeof adaptiveAveragePool;
-  /** Applies {@linkcode add}. */
-  readonly add: typeof add;
-  /** Applies {@linkcode averagePool}. */
-  readonly averagePool: typeof averagePool;
-  /** Applies {@linkcode clip}. */
-  readonly clip: typeof clip;
-  /** Applies {@linkcode concat}. */
-  readonly concat: typeof concat;
-  /** Applies {@linkcode divide}. */
-  readonly divide: typeof divide;
-  /** Applies {@linkcode elu}. */
-  readonly elu: typeof elu;
-  /** Applies {@linkcode erf}. */
-  readonly erf: typeof erf;
-  /** Applies {@linkcode exp}. */
-  readonly exp: typeof exp;
-  /** Applies {@linkcode flatten}. */
-  readonly flatten: typeof flatten;
-  /** Applies {@linkcode gelu}. */
-  readonly gelu: typeof gelu;
-  /** Applies {@linkcode globalAverage}. */
-  readonly globalAverage: typeof globalAverage;
-  /** Applies {@linkcode hardSigmoid}. */
-  readonly hardSigmoid: typeof hardSigmoid;
-  /** Applies {@linkcode hardSwish}. */
-  readonly hardSwish: typeof hardSwish;
-  /** Applies {@linkcode leakyRelu}. */
-  readonly leakyRelu: typeof leakyRelu;
-  /** Applies {@linkcode log}. */
-  readonly log: typeof log;
-  /** Applies {@linkcode matmul}. */
-  readonly matmul: typeof matmul;
-  /** Applies {@linkcode maxPool}. */
-  readonly maxPool: typeof maxPool;
-  /** Applies {@linkcode mean}. */
-  readonly mean: typeof mean;
-  /** Applies {@linkcode multiply}. */
-  readonly multiply: typeof multiply;
-  /** Applies {@linkcode negate}. */
-  readonly negate: typeof negate;
-  /** Applies {@linkcode normalise}. */
-  readonly normalise: typeof normalise;
-  /** Applies {@linkcode pad}. */
-  readonly pad: typeof pad;
-  /** Applies {@linkcode power}. */
-  readonly power: typeof power;
-  /** Applies {@linkcode reciprocal}. */
-  readonly reciprocal: typeof reciprocal;
-  /** Applies {@linkcode relu}. */
-  readonly relu: typeof relu;
-  /** Applies {@linkcode relu6}. */
-  readonly relu6: typeof relu6;
-  /** Applies {@linkcode reshape}. */
-  readonly reshape: typeof reshape;
-  /** Applies {@linkcode sigmoid}. */
-  readonly sigmoid: typeof sigmoid;
-  /** Applies {@linkcode silu}. */
-  readonly silu: typeof silu;
-  /** Applies {@linkcode slice}. */
-  readonly slice: typeof slice;
-  /** Applies {@linkcode softmax}. */
-  readonly softmax: typeof softmax;
-  /** Applies {@linkcode softplus}. */
-  readonly softplus: typeof softplus;
-  /** Applies {@linkcode sqrt}. */
-  readonly sqrt: typeof sqrt;
-  /** Applies {@linkcode square}. */
-  readonly square: typeof square;
-  /** Applies {@linkcode subtract}. */
-  readonly subtract: typeof subtract;
-  /** Applies {@linkcode sum}. */
-  readonly sum: typeof sum;
-  /** Applies {@linkcode tanh}. */
-  readonly tanh: typeof tanh;
-  /** Applies {@linkcode transpose}. */
-  readonly transpose: typeof transpose;
-}
+export type Operations =
+  & typeof activation
+  & typeof arithmetic
+  & typeof arrangement
+  & typeof elements
+  & typeof pooling
+  & typeof reduction;
 
 /** Every operation without parameters. */
 export const operations: Operations = {
-  absolute,
-  adaptiveAveragePool,
-  add,
-  averagePool,
-  clip,
-  concat,
-  divide,
-  elu,
-  erf,
-  exp,
-  flatten,
-  gelu,
-  globalAverage,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  log,
-  matmul,
-  maxPool,
-  mean,
-  multiply,
-  negate,
-  normalise,
-  pad,
-  power,
-  reciprocal,
-  relu,
-  relu6,
-  reshape,
-  sigmoid,
-  silu,
-  slice,
-  softmax,
-  softplus,
-  sqrt,
-  square,
-  subtract,
-  sum,
-  tanh,
-  transpose,
+  ...activation,
+  ...arithmetic,
+  ...arrangement,
+  ...elements,
+  ...pooling,
+  ...reduction,
 };
 
 /**
