@@ -3,14 +3,13 @@
  *
  * @module
  */
-import type { Operator } from "./call.ts";
 import { basename } from "node:path";
 import { DataError, FileError } from "../errors.ts";
 import { decodeOnnx, type OnnxModel } from "../formats/onnx.ts";
 import type { Activations, Features, NetworkDefinition } from "../network/definition.ts";
 import type { Weights } from "../network/parameters.ts";
 import { checkKeys, type OptionNames } from "../options.ts";
-import { Call, isHost, type PlanState, type Value } from "./call.ts";
+import { Call, isHost, type Operator, type PlanState, type Value } from "./call.ts";
 import { EXPORT_LINE, type Graph, prepareGraph } from "./graph.ts";
 import { nameLayers } from "./layer_names.ts";
 import { ARITHMETIC } from "./operators/arithmetic.ts";

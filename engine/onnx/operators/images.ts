@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Operator } from "../call.ts";
 import type { FeatureMaps } from "../../network/definition.ts";
-import type { Call } from "../call.ts";
+import type { Call, Operator } from "../call.ts";
 import { arrange, describeSizes, SAMPLES, shapeOf, Step, type View, viewPlain } from "../view.ts";
 import { combine } from "./arithmetic.ts";
 import { plus, readTensor } from "./laying.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Operator } from "../call.ts";
-import { type Call, isHost } from "../call.ts";
+import { type Call, isHost, type Operator } from "../call.ts";
 import { EXPORT_LINE, isExporterName } from "../graph.ts";
 import { findUniform } from "../host.ts";
 import { stem } from "../layer_names.ts";

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { Operator } from "../call.ts";
 import { countElements } from "../../formats/shape.ts";
 import type { OnnxTensor } from "../../formats/onnx.ts";
 import type { WeightTensor } from "../../formats/safetensors.ts";
-import { type Call, isHost } from "../call.ts";
+import { type Call, isHost, type Operator } from "../call.ts";
 import {
   arrange,
   describeSizes,

@@ -5,7 +5,7 @@
  */
 import { countElements } from "../../formats/shape.ts";
 import type { OnnxTensor } from "../../formats/onnx.ts";
-import { type Call, isHost, shapeOfValue, type Value } from "../call.ts";
+import { type Call, isHost, type Operator, shapeOfValue, type Value } from "../call.ts";
 import {
   clampRange,
   concatHost,
@@ -30,7 +30,6 @@ import {
   type View,
   ViewError,
 } from "../view.ts";
-import type { Operator } from "../call.ts";
 
 function integers(data: readonly number[], shape: readonly number[] = [data.length]): HostTensor {
   return { shape, data, isFloat: false };
